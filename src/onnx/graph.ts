@@ -1,0 +1,134 @@
+// The graph every stage works on: ONNX nodes over named values. A loaded graph may have symbolic dimensions; after
+// specialisation `types` holds a static type for every value. Nodes are kept in topological order.
+// This is not the file format: `load` and `save` translate.
+
+import type { DataType } from './dtype.js';
+import type { Tensor } from './tensor.js';
+
+/** A value's name. The empty name stands for an omitted optional input or output, as in ONNX. */
+export type Value = string;
+
+export type Attribute = number | bigint | string | Tensor | readonly number[] | readonly bigint[] | readonly string[];
+
+/** An attribute as ONNX types it: integers arrive as number (bigint beyond 2^53), so the kind is kept beside. */
+export interface Attr {
+  readonly kind: 'int' | 'float' | 'string' | 'tensor' | 'ints' | 'floats' | 'strings';
+  readonly value: Attribute;
+}
+
+export interface Node {
+  /** Unique within the graph; dropout masks and messages depend on it. */
+  name: string;
+  op: string;
+  /** '' is the default ONNX domain. */
+  domain: string;
+  inputs: Value[];
+  outputs: Value[];
+  attrs: Map<string, Attr>;
+}
+
+/** A number, a symbolic name, or null when unknown. */
+export type Dim = number | string | null;
+
+export interface ValueInfo {
+  name: Value;
+  dtype: DataType;
+  /** undefined: unknown rank. */
+  shape: Dim[] | undefined;
+}
+
+export interface StaticType {
+  readonly dtype: DataType;
+  readonly shape: readonly number[];
+}
+
+export class Graph {
+  name = 'graph';
+  /** Version of the default ONNX domain. */
+  opset = 21;
+  nodes: Node[] = [];
+  /** Graph inputs without initializers. */
+  inputs: ValueInfo[] = [];
+  outputs: ValueInfo[] = [];
+  initializers = new Map<Value, Tensor>();
+  /** Static types, filled by specialisation and by the builder. */
+  types = new Map<Value, StaticType>();
+
+  type(value: Value): StaticType {
+    const type = this.types.get(value);
+    if (!type) throw new Error(`value '${value}' has no static type`);
+    return type;
+  }
+
+  shape(value: Value): readonly number[] {
+    return this.type(value).shape;
+  }
+
+  /** The node that computes each value. */
+  producers(): Map<Value, Node> {
+    const map = new Map<Value, Node>();
+    for (const node of this.nodes) for (const out of node.outputs) if (out) map.set(out, node);
+    return map;
+  }
+
+  /** The nodes that read each value, in graph order, once per node. */
+  consumers(): Map<Value, Node[]> {
+    const map = new Map<Value, Node[]>();
+    for (const node of this.nodes)
+      for (const input of new Set(node.inputs)) {
+        if (!input) continue;
+        const list = map.get(input);
+        if (list) list.push(node);
+        else map.set(input, [node]);
+      }
+    return map;
+  }
+
+  /** Shares tensors and types, copies structure: surgery on the clone leaves the original alone. */
+  clone(): Graph {
+    const copy = new Graph();
+    copy.name = this.name;
+    copy.opset = this.opset;
+    copy.nodes = this.nodes.map((n) => ({
+      ...n,
+      inputs: [...n.inputs],
+      outputs: [...n.outputs],
+      attrs: new Map(n.attrs),
+    }));
+    copy.inputs = this.inputs.map((v) => ({ ...v }));
+    copy.outputs = this.outputs.map((v) => ({ ...v }));
+    copy.initializers = new Map(this.initializers);
+    copy.types = new Map(this.types);
+    return copy;
+  }
+}
+
+/** Drops nodes whose outputs nobody reads and initializers nobody uses; unread optional outputs lose their name. */
+export function prune(graph: Graph): void {
+  const live = new Set(graph.outputs.map((o) => o.name));
+  const kept: Node[] = [];
+  for (let i = graph.nodes.length - 1; i >= 0; i--) {
+    const node = graph.nodes[i]!;
+    if (!node.outputs.some((o) => o && live.has(o))) continue;
+    node.outputs = node.outputs.map((o) => (live.has(o) ? o : ''));
+    while (node.outputs.at(-1) === '') node.outputs.pop();
+    for (const input of node.inputs) if (input) live.add(input);
+    kept.push(node);
+  }
+  graph.nodes = kept.reverse();
+  for (const name of graph.initializers.keys()) if (!live.has(name)) graph.initializers.delete(name);
+}
+
+export const attrInt = (node: Node, name: string, fallback: number): number => {
+  const attr = node.attrs.get(name);
+  return attr === undefined ? fallback : Number(attr.value);
+};
+export const attrFloat = attrInt;
+export const attrString = (node: Node, name: string, fallback: string): string => {
+  const attr = node.attrs.get(name);
+  return attr === undefined ? fallback : String(attr.value);
+};
+export const attrInts = (node: Node, name: string): number[] | undefined => {
+  const attr = node.attrs.get(name);
+  return attr === undefined ? undefined : (attr.value as readonly (number | bigint)[]).map(Number);
+};

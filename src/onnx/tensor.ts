@@ -1,0 +1,64 @@
+// A constant tensor. The bytes are a view of the model file where possible and are read on first use when they
+// lie in an external data file, so opening a model costs no copy of its weights.
+
+import { bytesPerElement, type DataType, isInt64, type TypedArray, typedArrayOf } from './dtype.js';
+
+export const elementCount = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
+
+export class Tensor {
+  readonly dtype: DataType;
+  readonly shape: readonly number[];
+  #bytes: Uint8Array | (() => Uint8Array);
+
+  /** `bytes`: little-endian elements in row-major order, or a function that reads them on first use. */
+  constructor(dtype: DataType, shape: readonly number[], bytes: Uint8Array | (() => Uint8Array)) {
+    this.dtype = dtype;
+    this.shape = shape;
+    this.#bytes = bytes;
+  }
+
+  /** From numbers; int64 elements are rounded through BigInt. `shape` defaults to one axis. */
+  static of(dtype: DataType, values: ArrayLike<number | bigint>, shape: readonly number[] = [values.length]): Tensor {
+    const data = new (typedArrayOf(dtype))(values.length);
+    for (let i = 0; i < values.length; i++) {
+      const v = values[i]!;
+      data[i] = isInt64(dtype) ? BigInt(v) : Number(v);
+    }
+    return Tensor.view(dtype, shape, data);
+  }
+
+  /** Over an existing typed array, without a copy. */
+  static view(dtype: DataType, shape: readonly number[], data: TypedArray): Tensor {
+    return new Tensor(dtype, shape, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+
+  static scalar(dtype: DataType, value: number | bigint): Tensor {
+    return Tensor.of(dtype, [value], []);
+  }
+
+  get size(): number {
+    return elementCount(this.shape);
+  }
+
+  get byteLength(): number {
+    return this.size * bytesPerElement(this.dtype);
+  }
+
+  bytes(): Uint8Array {
+    if (typeof this.#bytes === 'function') this.#bytes = this.#bytes();
+    return this.#bytes;
+  }
+
+  /** The elements; a view where the bytes are aligned for the type, else a copy. */
+  data(): TypedArray {
+    const bytes = this.bytes();
+    const array = typedArrayOf(this.dtype);
+    const aligned = bytes.byteOffset % array.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+    return new array(aligned.buffer, aligned.byteOffset, this.size);
+  }
+
+  /** The elements as numbers (int64 beyond 2^53 loses precision; INT64_MAX stays larger than any dimension). */
+  numbers(): number[] {
+    return Array.from(this.data() as ArrayLike<number | bigint>, Number);
+  }
+}
