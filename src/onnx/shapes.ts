@@ -1,0 +1,41 @@
+// Static types of a node's outputs, from the static types of its inputs and its attributes. One table row per
+// operator (files in shapes/); a row says what the ONNX operator reference says about the output's shape, no more.
+// Values of tensors are not computed here, only looked up where a constant decides a shape: that is fold.ts's work.
+
+import { ModelError } from '../errors.js';
+import type { Graph, Node, StaticType } from './graph.js';
+import { TypeContext, type TypeTable } from './shapes/context.js';
+import { elementwise } from './shapes/elementwise.js';
+import { microsoft, ortune } from './shapes/fused.js';
+import { layout } from './shapes/layout.js';
+import { reduceAndMake } from './shapes/reduce.js';
+
+const domains: Readonly<Record<string, TypeTable>> = {
+  '': { ...elementwise, ...layout, ...reduceAndMake },
+  'com.microsoft': microsoft,
+  ortune,
+};
+
+/** Whether the output types of this operator are known. */
+export const hasTypes = (op: string, domain: string): boolean => Object.hasOwn(domains[domain] ?? {}, op);
+
+/**
+ * Static types of the node's outputs, one per entry of `node.outputs` ('' entries too). Integer inputs that decide
+ * shapes are read from `graph.initializers`.
+ * @throws ModelError for an operator without a row, for inputs that contradict each other, and for a shape that
+ * depends on data; it names the operator and the node.
+ */
+export function inferTypes(graph: Graph, node: Node): StaticType[] {
+  const table = domains[node.domain];
+  const rule = table && Object.hasOwn(table, node.op) ? table[node.op] : undefined;
+  if (!rule)
+    throw new ModelError(
+      `operator ${node.op} of domain '${node.domain || 'ai.onnx'}' (node '${node.name}') is not supported; ` +
+        'export the model without it',
+    );
+  const context = new TypeContext(graph, node);
+  const types = rule(context);
+  if (types.length < node.outputs.length)
+    context.fail(`${node.outputs.length} outputs, but the operator has ${types.length}`);
+  return types.slice(0, node.outputs.length);
+}

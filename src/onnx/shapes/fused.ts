@@ -1,0 +1,71 @@
+// Output types of the fused operators of two other domains: com.microsoft (what optimised exports contain) and
+// ortune (what gradients are made of; each has a definition in standard operators in lower/).
+
+import type { StaticType } from '../graph.js';
+import type { TypeRule, TypeTable } from './context.js';
+import { matmulShape } from './reduce.js';
+
+const same: TypeRule = (c) => [c.type(0)];
+
+/** Swaps the last two axes (trans), and moves the first axis before the last one (transBatch), in that order. */
+function operand(shape: readonly number[], trans: boolean, transBatch: boolean): readonly number[] {
+  if (shape.length < 2) return shape;
+  const batched = transBatch ? [...shape.slice(1, -1), shape[0]!, shape.at(-1)!] : shape;
+  return trans ? [...batched.slice(0, -2), batched.at(-1)!, batched.at(-2)!] : batched;
+}
+
+const fusedMatMul: TypeRule = (c) => {
+  const flag = (name: string) => c.int(name, 0) !== 0;
+  const a = operand(c.shape(0), flag('transA'), flag('transBatchA'));
+  const b = operand(c.shape(1), flag('transB'), flag('transBatchB'));
+  return [{ dtype: c.sameDtype(), shape: matmulShape(c, a, b) }];
+};
+
+/** Output, mean, inverse standard deviation, and the sum of input, skip and bias. */
+const skipLayerNormalization: TypeRule = (c) => {
+  const { dtype, shape } = c.type(0);
+  const statistics: StaticType = { dtype: 'float32', shape: [...shape.slice(0, -1), 1] };
+  return [{ dtype, shape }, statistics, statistics, { dtype, shape }];
+};
+
+const crossEntropy: TypeRule = (c) => {
+  const { dtype, shape } = c.type(0);
+  if (shape.length !== 2 || c.shape(1).length !== 1 || c.shape(1)[0] !== shape[0])
+    c.fail(`logits [${shape}] and labels [${c.shape(1)}] must be [N, C] and [N]`);
+  return [
+    { dtype, shape: [] },
+    { dtype, shape: [shape[0]!] },
+  ];
+};
+
+const embeddingGrad: TypeRule = (c) => {
+  const { dtype, shape } = c.type(0);
+  const rows = c.int('rows', -1);
+  if (rows < 0) c.fail("attribute 'rows' is missing");
+  return [{ dtype, shape: [rows, ...shape.slice(c.shape(1).length)] }];
+};
+
+const norm: TypeRule = () => [{ dtype: 'float32', shape: [1] }];
+
+export const microsoft: TypeTable = {
+  FusedMatMul: fusedMatMul,
+  Gelu: same,
+  QuickGelu: same,
+  BiasGelu: same,
+  FastGelu: same,
+  SkipLayerNormalization: skipLayerNormalization,
+};
+
+export const ortune: TypeTable = {
+  GeluGrad: same,
+  LayerNormalizationGrad: (c) => [c.type(1), c.type(2), c.type(2)],
+  SoftmaxGrad: same,
+  LogSoftmaxGrad: same,
+  BiasGrad: (c) => [{ dtype: c.dtype(0), shape: c.shape(0).slice(-1) }],
+  EmbeddingGrad: embeddingGrad,
+  CrossEntropy: crossEntropy,
+  CrossEntropyGrad: (c) => [c.type(1)],
+  Dropout: same,
+  AdamW: norm,
+  Sgd: norm,
+};
