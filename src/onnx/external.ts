@@ -1,0 +1,103 @@
+// External data: tensors whose bytes lie in files beside the model. A location is untrusted text from the model file,
+// so it must stay inside the model file's directory, symbolic links included.
+
+import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { ModelError } from '../errors.js';
+import type { Model } from './model.js';
+import type { TensorProto } from './onnx_pb.js';
+
+/** A part of an external file. */
+export interface ExternalRange {
+  file: string;
+  offset: number;
+  length: number;
+}
+
+const outside = (path: string): boolean => path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path);
+
+/**
+ * Where an external tensor's bytes lie; `expected` is the length its shape asks for.
+ * ModelError: the location is missing or leads out of the model's directory, the file is missing or too short.
+ */
+export function externalRange(tensor: TensorProto, what: string, expected: number, model: Model): ExternalRange {
+  const entry = (key: string): string | undefined => tensor.externalData.find((e) => e.key === key)?.value;
+  const location = entry('location');
+  const offset = Number(entry('offset') ?? 0);
+  const length = Number(entry('length') ?? expected);
+  if (!location || !Number.isSafeInteger(offset) || offset < 0 || length !== expected)
+    throw new ModelError(
+      `${what} of ${model.path} is damaged: external data at '${location ?? ''}', offset ${offset}, length ${length}; ` +
+        `its shape takes ${expected} bytes. Export or download the model again.`,
+    );
+  const base = dirname(model.path);
+  const file = join(base, location);
+  let real: string;
+  try {
+    if (outside(relative(base, file)) || isAbsolute(location)) throw new ModelError(escapes(location, what, model));
+    real = realpathSync(file);
+  } catch (error) {
+    if (error instanceof ModelError) throw error;
+    throw new ModelError(
+      `${what} of ${model.path} lies in the external data file '${location}', which cannot be read (${(error as NodeJS.ErrnoException).code}). ` +
+        'Put the file beside the model, or download the model again.',
+    );
+  }
+  if (outside(relative(realpathSync(base), real))) throw new ModelError(escapes(location, what, model));
+  return { file: real, offset, length };
+}
+
+const escapes = (location: string, what: string, model: Model): string =>
+  `${what} of ${model.path} names external data '${location}', which is outside of the model's directory. ` +
+  'Only files beside the model are read: put the data there.';
+
+/** Calls `use` for the range in pieces of at most 8 MiB; each piece is valid until `use` returns. */
+export function readPieces(range: ExternalRange, use: (piece: Uint8Array) => void): void {
+  const fd = openSync(range.file, 'r');
+  try {
+    const buffer = new Uint8Array(Math.min(range.length, 8 * 2 ** 20));
+    for (let done = 0; done < range.length; ) {
+      const count = readSync(fd, buffer, 0, Math.min(buffer.length, range.length - done), range.offset + done);
+      if (count === 0) throw new ModelError(`${range.file} ends ${range.length - done} bytes too early.`);
+      use(buffer.subarray(0, count));
+      done += count;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The bytes of an external tensor. */
+export function readExternal(tensor: TensorProto, what: string, expected: number, model: Model): Uint8Array {
+  const range = externalRange(tensor, what, expected, model);
+  const bytes = new Uint8Array(range.length);
+  let at = 0;
+  readPieces(range, (piece) => {
+    bytes.set(piece, at);
+    at += piece.length;
+  });
+  return bytes;
+}
+
+/** ModelError unless the range lies within its file. `sizes` remembers what was measured. */
+export function checkExternal(
+  tensor: TensorProto,
+  what: string,
+  expected: number,
+  model: Model,
+  sizes: Map<string, number>,
+): void {
+  const range = externalRange(tensor, what, expected, model);
+  let size = sizes.get(range.file);
+  if (size === undefined) {
+    const fd = openSync(range.file, 'r');
+    size = fstatSync(fd).size;
+    closeSync(fd);
+    sizes.set(range.file, size);
+  }
+  if (range.offset + range.length > size)
+    throw new ModelError(
+      `${what} of ${model.path} takes bytes ${range.offset} to ${range.offset + range.length} of ${range.file}, ` +
+        `which has only ${size}: the file is cut. Download the model again.`,
+    );
+}

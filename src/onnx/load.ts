@@ -1,0 +1,153 @@
+// Opening a model file, and the way from the file to the normalised graph. A model is checked once, here: whatever
+// opens is whole (external data included) and free of what ortune refuses by name.
+
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
+import { ModelError } from '../errors.js';
+import { decodeNode, decodeTensor, decodeValueInfo, elementType, tensorShape } from './decode.js';
+import { bytesPerElement } from './dtype.js';
+import { checkExternal } from './external.js';
+import { Graph, prune } from './graph.js';
+import { graphOf, type Model, operatorName } from './model.js';
+import { constantTensor } from './normalize/constants.js';
+import { inlineFunctions } from './normalize/inline.js';
+import { convertNode } from './normalize/opset.js';
+import { dropIdentities, nameNodes, sortNodes } from './normalize/tidy.js';
+import { type ModelProto, ModelProtoSchema } from './onnx_pb.js';
+import { refuse } from './refuse.js';
+import { elementCount } from './tensor.js';
+
+export type { Model } from './model.js';
+
+/**
+ * Opens a model directory (onnx/model.onnx or model.onnx in it) or an .onnx file.
+ * ModelError: missing, unreadable, damaged or cut; quantised, with control flow, a training artifact, opset
+ * outside 14 to 21.
+ */
+export function openModel(path: string): Model {
+  const file = findModelFile(path);
+  const model: Model = { path: file, directory: modelDirectory(file), proto: parseModel(readModelFile(file), file) };
+  checkModel(model);
+  return model;
+}
+
+/** The checks of `openModel`, for a model that was made or changed in memory. */
+export function checkModel(model: Model): void {
+  refuse(model);
+  checkTensors(model);
+}
+
+const modelDirectory = (file: string): string => {
+  const folder = dirname(file);
+  return basename(folder) === 'onnx' ? dirname(folder) : folder;
+};
+
+function findModelFile(path: string): string {
+  const full = resolve(path);
+  if (!existsSync(full))
+    throw new ModelError(
+      `There is no model at ${path}. Expected a model directory (with onnx/model.onnx) or an .onnx file.`,
+    );
+  if (!statSync(full).isDirectory()) return full;
+  const candidates = [join(full, 'onnx', 'model.onnx'), join(full, 'model.onnx')];
+  const found = candidates.find((file) => existsSync(file));
+  if (found) return found;
+  throw new ModelError(
+    `${path} holds no model: neither onnx/model.onnx nor model.onnx is in it. Name the .onnx file itself, or export one there.`,
+  );
+}
+
+const TWO_GIB = 2 ** 31;
+
+function readModelFile(file: string): Uint8Array<ArrayBuffer> {
+  if (/\.ckpt$|(^|\/)checkpoint$/.test(file))
+    throw new ModelError(
+      `${file} is a checkpoint of ONNX Runtime's training API, a training artifact; expected the forward model as .onnx.`,
+    );
+  try {
+    if (statSync(file).size >= TWO_GIB)
+      throw new ModelError(
+        `${file} is larger than 2 GiB, more than the ONNX format can hold in one file: it is damaged. ` +
+          'Export the model with external data.',
+      );
+    return readFileSync(file);
+  } catch (error) {
+    if (error instanceof ModelError) throw error;
+    throw new ModelError(
+      `${file} cannot be read (${(error as NodeJS.ErrnoException).code}). Check that it is a file and its permissions.`,
+    );
+  }
+}
+
+function parseModel(bytes: Uint8Array<ArrayBuffer>, file: string): ModelProto {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 64)).toString('latin1');
+  if (head.startsWith('version https://git-lfs'))
+    throw new ModelError(`${file} is a Git LFS pointer, not the model itself. Fetch it with: git lfs pull`);
+  if (head.slice(4, 8) === 'ORTM')
+    throw new ModelError(
+      `${file} is in ONNX Runtime's own format (.ort); expected an .onnx file. Use the model it was made from.`,
+    );
+  let proto: ModelProto | undefined;
+  try {
+    proto = fromBinary(ModelProtoSchema, bytes);
+  } catch {
+    // A message that ends early or has impossible tags: told below, together with one that has no graph.
+  }
+  if (proto?.graph && (proto.graph.node.length > 0 || proto.graph.output.length > 0)) return proto;
+  throw new ModelError(
+    `${file} is not an ONNX model, or it is damaged or cut (${bytes.byteLength} bytes). Export or download it again.`,
+  );
+}
+
+/** Every initializer has a type ortune holds and as many bytes as its shape asks for. */
+function checkTensors(model: Model): void {
+  const sizes = new Map<string, number>();
+  const names = new Set<string>();
+  for (const tensor of graphOf(model).initializer) {
+    const what = `initializer '${tensor.name}'`;
+    if (names.has(tensor.name))
+      throw new ModelError(
+        `${model.path} has two initializers named '${tensor.name}': the file is damaged. Export it again.`,
+      );
+    names.add(tensor.name);
+    if (tensor.dataLocation === 1) {
+      const dtype = elementType(tensor.dataType, what, model);
+      checkExternal(
+        tensor,
+        what,
+        elementCount(tensorShape(tensor, what, model)) * bytesPerElement(dtype),
+        model,
+        sizes,
+      );
+    } else if (tensor.rawData.byteLength > 0) decodeTensor(tensor, what, model);
+  }
+}
+
+/**
+ * The normalised graph: nodes of opset 21 (and com.microsoft) in topological order, each with a unique name; Constant
+ * nodes as initializers under their output's name, local functions inlined, Identity nodes removed, dead nodes dropped.
+ * Graph inputs that have an initializer are initializers. Shapes stay as the file states them.
+ */
+export function toGraph(model: Model): Graph {
+  const proto = graphOf(model);
+  const graph = new Graph();
+  graph.name = proto.name || 'graph';
+  for (const tensor of proto.initializer)
+    graph.initializers.set(tensor.name, decodeTensor(tensor, `initializer '${tensor.name}'`, model));
+  graph.inputs = proto.input
+    .filter((v) => !graph.initializers.has(v.name))
+    .map((v) => decodeValueInfo(v, 'input', model));
+  graph.outputs = proto.output.map((v) => decodeValueInfo(v, 'output', model));
+
+  const name = nameNodes();
+  for (const { node, opset } of inlineFunctions(model)) {
+    if (operatorName(node.opType, node.domain) === 'Constant')
+      graph.initializers.set(node.output[0]!, constantTensor(node, model));
+    else graph.nodes.push(...convertNode(decodeNode(node, name(node), model), opset, graph));
+  }
+  sortNodes(graph, model);
+  dropIdentities(graph);
+  prune(graph);
+  return graph;
+}

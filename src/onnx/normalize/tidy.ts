@@ -1,0 +1,109 @@
+// Names, order and Identity nodes: what exporters do in their own ways and later stages should not see.
+
+import { ModelError } from '../../errors.js';
+import type { Graph, Node, Value } from '../graph.js';
+import type { Model } from '../model.js';
+import type { NodeProto } from '../onnx_pb.js';
+
+/** Gives each node its own name, else `<operator>_<n>`, made unique. Call once per node, in the file's order. */
+export function nameNodes(): (node: NodeProto) => string {
+  const used = new Set<string>();
+  let index = 0;
+  return (node) => {
+    const stem = node.name || `${node.opType}_${index}`;
+    index++;
+    let name = stem;
+    for (let n = 1; used.has(name); n++) name = `${stem}_${n}`;
+    used.add(name);
+    return name;
+  };
+}
+
+/**
+ * Topological order, the file's where that is one already.
+ * ModelError: a value that nothing computes or that two nodes compute, a cycle.
+ */
+export function sortNodes(graph: Graph, model: Model): void {
+  const producers = new Map<Value, Node>();
+  const given = new Set([...graph.initializers.keys(), ...graph.inputs.map((v) => v.name)]);
+  const damaged = (what: string): never => {
+    throw new ModelError(`${model.path} is damaged: ${what}. Export or download the model again.`);
+  };
+  for (const node of graph.nodes)
+    for (const out of node.outputs) {
+      if (!out) continue;
+      if (producers.has(out) || given.has(out)) damaged(`value '${out}' is computed twice (node '${node.name}')`);
+      producers.set(out, node);
+    }
+
+  const sorted: Node[] = [];
+  const state = new Map<Node, 'open' | 'done'>();
+  // Depth first without recursion: graphs are thousands of nodes deep.
+  const visit = (root: Node): void => {
+    const stack = [root];
+    while (stack.length > 0) {
+      const node = stack.at(-1)!;
+      if (state.get(node) === 'done') {
+        stack.pop();
+        continue;
+      }
+      const waiting = pendingInputs(node);
+      if (waiting.length === 0) {
+        stack.pop();
+        state.set(node, 'done');
+        sorted.push(node);
+      } else {
+        if (state.get(node) === 'open') damaged(`node '${node.name}' depends on its own output`);
+        state.set(node, 'open');
+        stack.push(...waiting);
+      }
+    }
+  };
+  const pendingInputs = (node: Node): Node[] => {
+    const waiting: Node[] = [];
+    for (const input of node.inputs) {
+      if (!input || given.has(input)) continue;
+      const producer = producers.get(input);
+      if (!producer) damaged(`node '${node.name}' (${node.op}) reads '${input}', which nothing computes`);
+      else if (state.get(producer) !== 'done') waiting.push(producer);
+    }
+    return waiting;
+  };
+  for (const node of graph.nodes) visit(node);
+  for (const { name } of graph.outputs)
+    if (!producers.has(name) && !given.has(name)) damaged(`nothing computes the output '${name}'`);
+  graph.nodes = sorted;
+}
+
+/**
+ * Removes Identity nodes: readers take the source instead, so that a tensor exported under two names is one
+ * parameter again. A graph output keeps its name; its Identity stays when the source is an input, an initializer
+ * or another output.
+ */
+export function dropIdentities(graph: Graph): void {
+  const outputs = new Set(graph.outputs.map((o) => o.name));
+  const producers = graph.producers();
+  const source = new Map<Value, Value>();
+  const follow = (value: Value): Value => source.get(value) ?? value;
+  const kept: Node[] = [];
+  for (const node of graph.nodes) {
+    node.inputs = node.inputs.map(follow);
+    const [x, y] = [node.inputs[0], node.outputs[0]];
+    if (node.op !== 'Identity' || node.domain !== '' || !x || !y) {
+      kept.push(node);
+      continue;
+    }
+    const producer = producers.get(x);
+    if (!outputs.has(y)) source.set(y, x);
+    else if (!producer || outputs.has(x)) kept.push(node);
+    else {
+      // The producer computes the output directly; whoever read the producer's value reads the output.
+      producer.outputs = producer.outputs.map((o) => (o === x ? y : o));
+      for (const [from, to] of source) if (to === x) source.set(from, y);
+      source.set(x, y);
+      for (const earlier of kept) earlier.inputs = earlier.inputs.map((i) => (i === x ? y : i));
+      producers.set(y, producer);
+    }
+  }
+  graph.nodes = kept;
+}
