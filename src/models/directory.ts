@@ -1,0 +1,54 @@
+// Puts a freshly built encoder on disk as a model directory in transformers.js layout, so that `ortune train` and
+// transformers.js open it like any export. Trained models are written elsewhere, from the files they came from.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildEncoder, type EncoderOptions, encoderSize } from './encoder.js';
+import type { TokenizerFiles } from './wordpiece.js';
+
+export interface EncoderDirectoryOptions extends Omit<EncoderOptions, 'labels'> {
+  /** Names of the classes, in the order of the logits; default LABEL_0 and LABEL_1. */
+  labels?: readonly string[];
+  /** Dropout that training puts back, as config.json names it; default 0.1. */
+  dropout?: number;
+  /** From `buildWordPiece`. Its vocabulary decides the word embedding unless `vocabulary` is given. */
+  tokenizer?: TokenizerFiles;
+}
+
+/**
+ * Writes `config.json`, `onnx/model.onnx` and, with a tokenizer, `tokenizer.json` and `tokenizer_config.json`.
+ * @throws UsageError for sizes that make no encoder
+ */
+export function writeEncoder(directory: string, options: EncoderDirectoryOptions = {}): void {
+  const { labels = ['LABEL_0', 'LABEL_1'], dropout = 0.1, tokenizer, ...rest } = options;
+  const vocabulary = rest.vocabulary ?? (tokenizer && Object.keys(tokenizer.tokenizer.model.vocab).length);
+  const size = encoderSize({ ...rest, ...(vocabulary && { vocabulary }), labels: labels.length });
+  const config = {
+    architectures: ['BertForSequenceClassification'],
+    model_type: 'bert',
+    hidden_act: 'gelu',
+    hidden_size: size.hidden,
+    num_hidden_layers: size.layers,
+    num_attention_heads: size.heads,
+    intermediate_size: size.feedForward,
+    vocab_size: size.vocabulary,
+    max_position_embeddings: size.positions,
+    type_vocab_size: 2,
+    layer_norm_eps: 1e-12,
+    initializer_range: 0.02,
+    hidden_dropout_prob: dropout,
+    attention_probs_dropout_prob: dropout,
+    pad_token_id: 0,
+    num_labels: labels.length,
+    id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
+    label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
+  };
+  mkdirSync(join(directory, 'onnx'), { recursive: true });
+  const writeJson = (name: string, value: unknown) =>
+    writeFileSync(join(directory, name), `${JSON.stringify(value, null, 2)}\n`);
+  writeFileSync(join(directory, 'onnx', 'model.onnx'), buildEncoder(size));
+  writeJson('config.json', config);
+  if (!tokenizer) return;
+  writeJson('tokenizer.json', tokenizer.tokenizer);
+  writeJson('tokenizer_config.json', tokenizer.config);
+}
