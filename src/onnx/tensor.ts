@@ -53,7 +53,7 @@ export class Tensor {
   data(): TypedArray {
     const bytes = this.bytes();
     const array = typedArrayOf(this.dtype);
-    const aligned = bytes.byteOffset % array.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+    const aligned = bytes.byteOffset % array.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
     return new array(aligned.buffer, aligned.byteOffset, this.size);
   }
 

@@ -81,6 +81,11 @@ const shapeOf: TypeRule = (c) => {
   return [{ dtype: 'int64', shape: [c.shape(0).slice(c.int('start', 0), c.int('end', rank)).length] }];
 };
 
+/** One column per element that is not zero: the input must be a constant. */
+const nonZero: TypeRule = (c) => [
+  { dtype: 'int64', shape: [c.shape(0).length, c.values(0).filter((v) => v !== 0).length] },
+];
+
 const oneHot: TypeRule = (c) => {
   const indices = c.shape(0);
   const axis = c.axis(c.int('axis', -1), indices.length + 1);
@@ -106,6 +111,7 @@ export const reduceAndMake: TypeTable = {
   LayerNormalization: layerNormalization,
   Shape: shapeOf,
   Size: () => [{ dtype: 'int64', shape: [] }],
+  NonZero: nonZero,
   ConstantOfShape: constantOfShape,
   Range: range,
   OneHot: oneHot,

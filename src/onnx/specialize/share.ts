@@ -1,0 +1,51 @@
+// Finds nodes that compute what an earlier node has computed (exporters write the attention mask once per layer), and
+// small constants that are equal. Trainable tensors and random operators are never shared.
+
+import type { Node, Value } from '../graph.js';
+import { Tensor } from '../tensor.js';
+
+const random = new Set([
+  'Bernoulli',
+  'Dropout',
+  'Multinomial',
+  'RandomNormal',
+  'RandomNormalLike',
+  'RandomUniform',
+  'RandomUniformLike',
+]);
+
+function keyOf(node: Node): string | undefined {
+  if (random.has(node.op)) return undefined;
+  const attrs = [...node.attrs].sort(([a], [b]) => (a < b ? -1 : 1));
+  if (attrs.some(([, attr]) => attr.value instanceof Tensor)) return undefined;
+  return JSON.stringify([
+    node.domain,
+    node.op,
+    node.inputs,
+    attrs.map(([name, { kind, value }]) => [name, kind, String(value)]),
+  ]);
+}
+
+export class Shared {
+  #nodes = new Map<string, Node>();
+  #constants = new Map<string, Value>();
+
+  /** The earlier node that computes the same outputs, else undefined; the node is remembered then. */
+  twin(node: Node): Node | undefined {
+    const key = keyOf(node);
+    if (key === undefined) return undefined;
+    const twin = this.#nodes.get(key);
+    if (twin && node.outputs.every((out, i) => !out || twin.outputs[i])) return twin;
+    this.#nodes.set(key, node);
+    return undefined;
+  }
+
+  /** The name of an equal constant seen before (at most 64 bytes), else `name`. */
+  constant(name: Value, tensor: Tensor): Value {
+    if (tensor.byteLength > 64) return name;
+    const key = `${tensor.dtype}[${tensor.shape}]${Buffer.from(tensor.bytes()).toString('latin1')}`;
+    const known = this.#constants.get(key);
+    if (known === undefined) this.#constants.set(key, name);
+    return known ?? name;
+  }
+}

@@ -1,0 +1,120 @@
+// Nodes that do nothing once shapes are known, and runs of reshapes and transposes that are one. Gradients follow the
+// forward graph node by node, so every copy removed here is removed twice.
+
+import type { Builder } from '../builder.js';
+import type { Node, Value } from '../graph.js';
+import { attrInts } from '../graph.js';
+import { elementCount } from '../tensor.js';
+
+const equal = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((d, i) => d === b[i]);
+
+const reshapes = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze']);
+const sameWhenTypeIs = new Set([
+  'Cast',
+  'CastLike',
+  'Expand',
+  'Tile',
+  'Identity',
+  'Slice',
+  'Pad',
+  'Concat',
+  ...reshapes,
+]);
+
+const isReshape = (node: Node | undefined): node is Node => !!node && node.domain === '' && reshapes.has(node.op);
+const isTranspose = (node: Node | undefined): node is Node => !!node && node.domain === '' && node.op === 'Transpose';
+
+const permOf = (node: Node, rank: number): number[] =>
+  attrInts(node, 'perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
+
+/**
+ * The earlier value that output 0 of this node always equals, or undefined. Types are static.
+ * `truth` tells whether a value is a boolean constant of nothing but true; `read` whether anything reads a value.
+ */
+export function unchanged(
+  b: Builder,
+  node: Node,
+  read: (value: Value) => boolean,
+  truth: (value: Value) => boolean,
+): Value | undefined {
+  if (node.domain !== '') return undefined;
+  const [x, y] = [node.inputs[0]!, node.outputs[0]!];
+  const [from, to] = [b.graph.types.get(x), b.type(y)];
+  const sameType = (value: Value) => b.type(value).dtype === to.dtype && equal(b.shape(value), to.shape);
+  if (sameWhenTypeIs.has(node.op)) {
+    // A reversing slice keeps the shape but not the order.
+    if (
+      node.op === 'Slice' &&
+      node.inputs[4] &&
+      b.graph.initializers
+        .get(node.inputs[4])
+        ?.numbers()
+        .some((s) => s < 0)
+    )
+      return undefined;
+    return from && sameType(x) ? x : undefined;
+  }
+  if (node.op === 'Transpose') return permOf(node, to.shape.length).every((p, i) => p === i) ? x : undefined;
+  if (node.op === 'Dropout') {
+    const evaluating = !node.inputs[2] || b.graph.initializers.get(node.inputs[2])?.numbers()[0] === 0;
+    return evaluating && !(node.outputs[1] && read(node.outputs[1])) ? x : undefined;
+  }
+  if (node.op === 'And') {
+    const [other, mask] = truth(x) ? [node.inputs[1]!, x] : [x, node.inputs[1]!];
+    return truth(mask) && sameType(other) ? other : undefined;
+  }
+  return undefined;
+}
+
+/** Turns a node that continues a run of reshapes or transposes into one step from the run's start, in place. */
+export function mergeRun(b: Builder, node: Node, producer: (value: Value) => Node | undefined): void {
+  const before = producer(node.inputs[0]!);
+  if (isTranspose(node) && isTranspose(before)) {
+    const shape = b.shape(node.outputs[0]!);
+    const first = permOf(before, shape.length);
+    setTranspose(
+      node,
+      before.inputs[0]!,
+      permOf(node, shape.length).map((p) => first[p]!),
+    );
+  } else if (isReshape(node) && isReshape(before)) {
+    setReshape(b, node, before.inputs[0]!);
+  } else if (isReshape(node) && isTranspose(before)) {
+    splitTranspose(b, node, before, producer(before.inputs[0]!));
+  }
+}
+
+function setTranspose(node: Node, x: Value, perm: readonly number[]): void {
+  node.op = 'Transpose';
+  node.inputs = [x];
+  node.attrs = new Map([['perm', { kind: 'ints', value: perm }]]);
+}
+
+function setReshape(b: Builder, node: Node, x: Value): void {
+  node.op = 'Reshape';
+  node.inputs = [x, b.ints(b.shape(node.outputs[0]!))];
+  node.attrs = new Map([['allowzero', { kind: 'int', value: 1 }]]);
+}
+
+/**
+ * [B, H, T, D] → [B·H, T, D] → [B·H, D, T] → [B, H, D, T], as the dynamo exporter transposes the keys of attention,
+ * is one transpose of the last axes: leading axes were only merged and split again.
+ */
+function splitTranspose(b: Builder, node: Node, transpose: Node, merge: Node | undefined): void {
+  if (!isReshape(merge)) return;
+  const x = merge.inputs[0]!;
+  const [from, merged, to] = [b.shape(x), b.shape(merge.outputs[0]!), b.shape(node.outputs[0]!)];
+  const perm = permOf(transpose, merged.length);
+  const lead = from.length - merged.length + 1;
+  if (lead < 1 || perm[0] !== 0 || from.length !== to.length) return;
+  if (merged[0] !== elementCount(from.slice(0, lead)) || !equal(from.slice(lead), merged.slice(1))) return;
+  const whole = from.map((_, i) => (i < lead ? i : perm[i - lead + 1]! + lead - 1));
+  if (
+    equal(
+      whole.map((p) => from[p]!),
+      to,
+    )
+  )
+    setTranspose(node, x, whole);
+}
