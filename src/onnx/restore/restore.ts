@@ -1,0 +1,19 @@
+// Brings back the operators that exporters wrote out in parts, so that one fused gradient replaces the chain of its
+// parts, and their activations need not be kept. Works on the static graph, in place.
+// MatMul and Add of a bias stay as they are: lowering makes them one product.
+
+import { Builder } from '../builder.js';
+import { type Graph, prune } from '../graph.js';
+import { dropNanGuards, mergeScales } from './attention.js';
+import { restoreGelu } from './gelu.js';
+import { restoreLayerNormalization } from './layer-normalization.js';
+
+/** Restores LayerNormalization, Gelu (both kinds) and the plain form of attention, in place. Types must be static. */
+export function restoreForms(graph: Graph): void {
+  const b = new Builder(graph);
+  restoreLayerNormalization(b);
+  restoreGelu(graph);
+  dropNanGuards(b);
+  mergeScales(b);
+  prune(graph);
+}
