@@ -1,0 +1,92 @@
+// What is measured of a classifier, from counts that grow batch by batch: nothing of the logits is kept, and F1 is
+// that of the whole set, not a mean over batches. Rows of weight 0 (fill-up rows of the last batch) do not count.
+
+/** One class against the rest. Undefined ratios (no prediction, no sample) are 0. */
+export interface ClassMetrics {
+  label: string;
+  precision: number;
+  recall: number;
+  f1: number;
+  /** Samples of this class. */
+  support: number;
+}
+
+export interface ClassificationResult {
+  samples: number;
+  /** Mean cross-entropy in nats. */
+  loss: number;
+  accuracy: number;
+  /** With two classes those of `positive`; with more the unweighted means over all classes (macro). */
+  precision: number;
+  recall: number;
+  f1: number;
+  /** The class that precision, recall and F1 speak of; with more than two classes undefined. */
+  positive?: string;
+  classes: ClassMetrics[];
+  /** confusion[true class][predicted class], in samples. */
+  confusion: number[][];
+}
+
+export class ClassificationMetrics {
+  readonly labels: readonly string[];
+  readonly #positive: number;
+  #confusion: number[][];
+  #lossSum = 0;
+
+  /** `positive`: with two classes, the one that precision and recall speak of; default the second. */
+  constructor(labels: readonly string[], positive = 1) {
+    this.labels = labels;
+    this.#positive = positive;
+    this.#confusion = labels.map(() => labels.map(() => 0));
+  }
+
+  /**
+   * Adds a batch: `logits` [B, C] in row-major order, `targets` [B] class ids. Rows whose weight is 0 or whose target is
+   * negative (ignored) are left out.
+   */
+  add(logits: ArrayLike<number>, targets: ArrayLike<number | bigint>, weights?: ArrayLike<number>): void {
+    const classes = this.labels.length;
+    for (let row = 0; row < targets.length; row++) {
+      const target = Number(targets[row]);
+      if (weights?.[row] === 0 || target < 0) continue;
+      const first = row * classes;
+      let best = 0;
+      for (let c = 1; c < classes; c++) if (logits[first + c]! > logits[first + best]!) best = c;
+      let sum = 0;
+      for (let c = 0; c < classes; c++) sum += Math.exp(logits[first + c]! - logits[first + best]!);
+      this.#lossSum += Math.log(sum) + logits[first + best]! - logits[first + target]!;
+      this.#confusion[target]![best]!++;
+    }
+  }
+
+  result(): ClassificationResult {
+    const confusion = this.#confusion.map((row) => [...row]);
+    const supports = confusion.map((row) => row.reduce((sum, n) => sum + n, 0));
+    const samples = supports.reduce((sum, n) => sum + n, 0);
+    const classes = this.labels.map((label, c): ClassMetrics => {
+      const hits = confusion[c]![c]!;
+      const predicted = confusion.reduce((sum, row) => sum + row[c]!, 0);
+      const support = supports[c]!;
+      const [precision, recall] = [ratio(hits, predicted), ratio(hits, support)];
+      return { label, precision, recall, f1: ratio(2 * hits, predicted + support), support };
+    });
+    const binary = classes.length === 2 ? classes[this.#positive]! : undefined;
+    const mean = (of: (c: ClassMetrics) => number): number => ratio(classes.reduce((s, c) => s + of(c), 0), classes.length);
+    return {
+      samples,
+      loss: ratio(this.#lossSum, samples),
+      accuracy: ratio(
+        confusion.reduce((sum, row, c) => sum + row[c]!, 0),
+        samples,
+      ),
+      precision: binary?.precision ?? mean((c) => c.precision),
+      recall: binary?.recall ?? mean((c) => c.recall),
+      f1: binary?.f1 ?? mean((c) => c.f1),
+      ...(binary && { positive: binary.label }),
+      classes,
+      confusion,
+    };
+  }
+}
+
+const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
