@@ -110,14 +110,21 @@ export function prune(graph: Graph): void {
   for (let i = graph.nodes.length - 1; i >= 0; i--) {
     const node = graph.nodes[i]!;
     if (!node.outputs.some((o) => o && live.has(o))) continue;
-    node.outputs = node.outputs.map((o) => (live.has(o) ? o : ''));
-    while (node.outputs.at(-1) === '') node.outputs.pop();
+    // The parts of a Split are not optional.
+    if (node.op !== 'Split') {
+      node.outputs = node.outputs.map((o) => (live.has(o) ? o : ''));
+      while (node.outputs.at(-1) === '') node.outputs.pop();
+    }
     for (const input of node.inputs) if (input) live.add(input);
     kept.push(node);
   }
   graph.nodes = kept.reverse();
   for (const name of graph.initializers.keys()) if (!live.has(name)) graph.initializers.delete(name);
 }
+
+/** How tables name an operator: `Op`, or `domain.Op` outside the default domain. */
+export const operatorKey = (node: { readonly op: string; readonly domain: string }): string =>
+  node.domain ? `${node.domain}.${node.op}` : node.op;
 
 export const attrInt = (node: Node, name: string, fallback: number): number => {
   const attr = node.attrs.get(name);

@@ -1,0 +1,68 @@
+// Gradients of fused operators: those of com.microsoft that optimised exports contain, and those of the domain ortune
+// that tasks and transfer put into the graph. Each recomputes what its forward pass did not keep.
+
+import { add, zeros } from '../../onnx/formulas.js';
+import { attrString, type Value } from '../../onnx/graph.js';
+import type { InputRule, RuleContext, RuleTable } from '../rules.js';
+import { layerNormalizationGrad } from './normalise.js';
+
+const geluGrad = ({ b }: RuleContext, dy: Value, x: Value, approximate: string): Value =>
+  b.op('GeluGrad', [dy, x], { approximate }, { domain: 'ortune' });
+
+/** y = gelu(x + bias): both inputs take the gradient of the sum. */
+const biasGelu =
+  (approximate: string): InputRule =>
+  (c, dy) =>
+    c.once('dx', () => geluGrad(c, dy, c.x[1] ? add(c.b, c.x[0]!, c.x[1]) : c.x[0]!, approximate));
+
+/** What a SkipLayerNormalization normalises: input + skip + bias, its fourth output. */
+const skipSum = (c: RuleContext): Value =>
+  c.once('sum', () => {
+    if (c.y[3]) return c.y[3];
+    const [input, skip, , , bias] = c.x;
+    const total = add(c.b, input!, skip!);
+    return bias ? add(c.b, total, bias) : total;
+  });
+
+/** Gradient of the normalised output alone: 0 for the sum, 1 for gamma, 2 for beta. */
+const skipNormalised =
+  (output: number): InputRule =>
+  (c) => {
+    const dy = c.dy[0] ?? zeros(c.b, c.b.type(c.y[0]!));
+    return layerNormalizationGrad(c, dy, skipSum(c), c.x[2]!, -1, 1e-12)[output]!;
+  };
+
+/** The gradient of the sum, for each of its terms: through the normalisation and through the fourth output. */
+const skipTerm: InputRule = (c) =>
+  c.once('dsum', () => {
+    const kept = c.dy[3];
+    if (!c.dy[0]) return kept!;
+    const dsum = skipNormalised(0)(c, c.dy[0]);
+    return kept ? add(c.b, dsum, kept) : dsum;
+  });
+
+const crossEntropyInputs = ({ x, output }: RuleContext, dloss: Value): Value[] => [
+  dloss,
+  x[0]!,
+  output(1),
+  ...x.slice(1),
+];
+
+const crossEntropy: InputRule = (c, dloss) =>
+  c.b.op('CrossEntropyGrad', crossEntropyInputs(c, dloss), Object.fromEntries(c.node.attrs), { domain: 'ortune' });
+
+/** The mask is a function of (key, id, element): the same operator on dy applies it again. */
+const dropout: InputRule = ({ b, node, x }, dy) =>
+  b.op('Dropout', [dy, x[1]!], Object.fromEntries(node.attrs), { domain: 'ortune' });
+
+export const fused: RuleTable = {
+  Gelu: [(c, dy) => geluGrad(c, dy, c.x[0]!, attrString(c.node, 'approximate', 'none'))],
+  'com.microsoft.Gelu': [(c, dy) => geluGrad(c, dy, c.x[0]!, 'none')],
+  'com.microsoft.BiasGelu': [biasGelu('none'), biasGelu('none')],
+  'com.microsoft.FastGelu': [biasGelu('tanh'), biasGelu('tanh')],
+  'com.microsoft.SkipLayerNormalization': {
+    anyOutput: [skipTerm, skipTerm, skipNormalised(1), skipNormalised(2), skipTerm],
+  },
+  'ortune.CrossEntropy': [crossEntropy, null, null, null],
+  'ortune.Dropout': [dropout, null],
+};

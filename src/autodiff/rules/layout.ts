@@ -1,0 +1,54 @@
+// Gradients of operators that move elements without choosing among them: reshaping, transposing, joining, repeating.
+
+import { axisOf, indices, inverse, sum, transpose, view, zeros } from '../../onnx/formulas.js';
+import { attrInt, attrInts, type Value } from '../../onnx/graph.js';
+import type { InputRule, RuleContext, RuleTable } from '../rules.js';
+
+const reshapeBack: InputRule = ({ b, x }, dy) => view(b, dy, b.shape(x[0]!));
+
+const transposeBack: InputRule = ({ b, node, x }, dy) =>
+  transpose(b, dy, inverse(attrInts(node, 'perm') ?? indices(b.shape(x[0]!).length).reverse()));
+
+/** The part of dy that input number `input` became. */
+function concatPart({ b, node, x }: RuleContext, input: number, dy: Value): Value {
+  const axis = axisOf(attrInt(node, 'axis', 0), b.shape(dy).length);
+  const sizes = x.map((value) => b.shape(value)[axis]!);
+  const start = sizes.slice(0, input).reduce((a, s) => a + s, 0);
+  return b.op('Slice', [dy, b.ints([start]), b.ints([start + sizes[input]!]), b.ints([axis])]);
+}
+
+/** The gradients of the parts joined again, zeros for parts that do not reach the loss. */
+const splitBack: InputRule = ({ b, node, y, dy }) => {
+  const parts = y.map((value, i) => dy[i] ?? zeros(b, b.type(value)));
+  return b.op('Concat', parts, { axis: attrInt(node, 'axis', 0) });
+};
+
+/** Every axis split into [repeats, length], then the sum over the repeats. */
+const tileBack: InputRule = ({ b, x, y }, dy) => {
+  const shape = b.shape(x[0]!);
+  const repeats = shape.map((d, i) => b.shape(y[0]!)[i]! / d);
+  const apart = view(
+    b,
+    dy,
+    shape.flatMap((d, i) => [repeats[i]!, d]),
+  );
+  return sum(
+    b,
+    apart,
+    indices(shape.length).map((i) => 2 * i),
+    false,
+  );
+};
+
+export const layout: RuleTable = {
+  Reshape: [reshapeBack, null],
+  Flatten: [reshapeBack],
+  Squeeze: [reshapeBack, null],
+  Unsqueeze: [reshapeBack, null],
+  Transpose: [transposeBack],
+  Concat: { variadic: concatPart },
+  Split: { anyOutput: [splitBack, null] },
+  // The sum over the expanded axes is the one every broadcast needs.
+  Expand: [(_, dy) => dy, null],
+  Tile: [tileBack, null],
+};

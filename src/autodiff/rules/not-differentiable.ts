@@ -1,0 +1,18 @@
+// Operators through which no gradient flows: their outputs are truth values, positions, counts or shapes, or do not
+// change with small changes of the inputs.
+
+import type { RuleTable } from '../rules.js';
+
+const names = [
+  // Comparisons and logic.
+  ...['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or', 'Xor', 'Not', 'IsNaN', 'IsInf'],
+  ...['BitwiseAnd', 'BitwiseOr', 'BitwiseXor', 'BitwiseNot', 'BitShift'],
+  // Positions and shapes.
+  ...['ArgMax', 'ArgMin', 'NonZero', 'Shape', 'Size', 'ConstantOfShape', 'Range', 'OneHot', 'EyeLike'],
+  // Steps, whose slope is zero wherever there is one.
+  ...['Sign', 'Floor', 'Ceil', 'Round'],
+  // Random numbers.
+  ...['RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike', 'Bernoulli'],
+];
+
+export const notDifferentiable: RuleTable = Object.fromEntries(names.map((name) => [name, null]));

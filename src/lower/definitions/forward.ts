@@ -1,0 +1,75 @@
+// What fused forward operators mean, in standard operators: ortune.Dropout, and those of com.microsoft that ortune
+// emits or that exports contain, for devices (or element types) without a kernel for them.
+
+import { type AttrInput, float } from '../../onnx/builder.js';
+import { add, cast, greaterOrEqual, mul, transposeMatrix, view, where } from '../../onnx/formulas.js';
+import { attrFloat, attrInt, type Value } from '../../onnx/graph.js';
+import { elementCount, Tensor } from '../../onnx/tensor.js';
+import type { Definition } from '../lower.js';
+
+/** Multipliers of the key's four words and of the node's id in the stream's start. */
+const keyMultipliers = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f];
+const idMultiplier = 0x165667b1;
+/** Multiplier and increment of each mixing round. */
+const rounds = [
+  [0x7feb352d, 0x6c8e9cf5],
+  [0x846ca68b, 0xb5297a4d],
+  [0x9e3779b1, 0x68e31da5],
+] as const;
+
+/**
+ * y = x · keep / (1 − ratio), keep a function of (key, id, element): wrapping uint32 arithmetic that every device has.
+ * z = element + h, then per round z = z·M + C and z = z + z/2¹⁶; an element is kept where z ≥ ratio·2³².
+ */
+const dropout: Definition = (b, node) => {
+  const [x, key] = node.inputs as [Value, Value];
+  const { dtype, shape } = b.type(x);
+  const ratio = attrFloat(node, 'ratio', 0);
+  const word = (value: number) => b.scalar('uint32', value >>> 0);
+  const products = mul(b, key, b.constant(Tensor.of('uint32', keyMultipliers)));
+  const words = b.ops('Split', [products], { axis: 0, num_outputs: 4 }, { outputs: 4 });
+  const start = words.reduce((a, w) => add(b, a, w));
+  const h = add(b, start, word(Math.imul(attrInt(node, 'id', 0), idMultiplier)));
+  const count = elementCount(shape);
+  const element = b.op('Range', [b.scalar('int64', 0), b.scalar('int64', count), b.scalar('int64', 1)]);
+  let z = add(b, cast(b, element, 'uint32'), h);
+  for (const [multiplier, increment] of rounds) {
+    z = add(b, mul(b, z, word(multiplier)), word(increment));
+    z = add(b, z, b.op('Div', [z, word(0x10000)]));
+  }
+  const keep = greaterOrEqual(b, view(b, z, shape), word(Math.min(Math.floor(ratio * 2 ** 32), 2 ** 32 - 1)));
+  return [where(b, keep, mul(b, x, b.scalar(dtype, 1 / (1 - ratio))), 0)];
+};
+
+const fusedMatMul: Definition = (b, node) => {
+  const operand = (value: Value, trans: string) => (attrInt(node, trans, 0) ? transposeMatrix(b, value) : value);
+  const y = b.op('MatMul', [operand(node.inputs[0]!, 'transA'), operand(node.inputs[1]!, 'transB')]);
+  const alpha = attrFloat(node, 'alpha', 1);
+  return [alpha === 1 ? y : mul(b, y, alpha)];
+};
+
+const gelu =
+  (approximate: string): Definition =>
+  (b, node) => {
+    const [x, bias] = node.inputs as [Value, Value | undefined];
+    return [b.op('Gelu', [bias ? add(b, x, bias) : x], { approximate })];
+  };
+
+/** The layer normalisation of input + skip + bias, its statistics, and that sum. */
+const skipLayerNormalization: Definition = (b, node) => {
+  const [input, skip, gamma, beta, bias] = node.inputs as [Value, Value, Value, Value?, Value?];
+  const both = add(b, input, skip);
+  const total = bias ? add(b, both, bias) : both;
+  const attrs: Record<string, AttrInput> = { axis: -1, epsilon: float(attrFloat(node, 'epsilon', 1e-12)) };
+  const inputs = beta ? [total, gamma, beta] : [total, gamma];
+  return [...b.ops('LayerNormalization', inputs, attrs, { outputs: 3 }), total];
+};
+
+export const fusedForward: Readonly<Record<string, Definition>> = {
+  'ortune.Dropout': dropout,
+  'com.microsoft.FusedMatMul': fusedMatMul,
+  'com.microsoft.Gelu': gelu('none'),
+  'com.microsoft.BiasGelu': gelu('none'),
+  'com.microsoft.FastGelu': gelu('tanh'),
+  'com.microsoft.SkipLayerNormalization': skipLayerNormalization,
+};

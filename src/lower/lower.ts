@@ -1,0 +1,59 @@
+// Spells fused operators out in standard ones where the device has no kernel for them. Every fused operator that ortune
+// emits has a definition, so a device is complete without any kernel; kernels only make it fast. Kernels compute in
+// float32, so in other types the definitions run.
+
+import { Builder } from '../onnx/builder.js';
+import { isFloat } from '../onnx/dtype.js';
+import { type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
+import { fusedForward } from './definitions/forward.js';
+import { fusedGradients } from './definitions/gradients.js';
+import { losses } from './definitions/losses.js';
+
+/** Emits the node's outputs in order; '' for one the node does not name. */
+export type Definition = (b: Builder, node: Node) => Value[];
+
+/** By `domain.Op`, for every fused operator but the optimizers, which update memory in place. */
+export const definitions: ReadonlyMap<string, Definition> = new Map(
+  [fusedGradients, fusedForward, losses].flatMap((table) => Object.entries(table)),
+);
+
+/**
+ * Replaces, in place, every fused operator that `kernels` lacks by its definition. Value names outside stay.
+ * @param graph a static graph
+ * @param kernels what the device has, as 'ortune.GeluGrad' or 'com.microsoft.FusedMatMul'
+ */
+export function lower(graph: Graph, kernels: ReadonlySet<string>): void {
+  const b = new Builder(graph);
+  const nodes = graph.nodes;
+  graph.nodes = [];
+  for (const node of nodes) {
+    const definition = definitions.get(operatorKey(node));
+    if (!definition || (kernels.has(operatorKey(node)) && computesFloat32(graph, node))) graph.nodes.push(node);
+    else spellOut(b, node, definition);
+  }
+}
+
+const computesFloat32 = (graph: Graph, node: Node): boolean =>
+  node.inputs.every((x) => !x || !isFloat(graph.type(x).dtype) || graph.type(x).dtype === 'float32');
+
+function spellOut(b: Builder, node: Node, definition: Definition): void {
+  const first = b.graph.nodes.length;
+  b.prefix = `${node.name}/`;
+  const values = definition(b, node);
+  const added = b.graph.nodes.slice(first);
+  for (const [i, out] of node.outputs.entries()) {
+    if (!out) continue;
+    const value = values[i]!;
+    const producer = added.find((n) => n.outputs.includes(value));
+    if (!producer) {
+      const copy = { name: b.unique('Identity'), op: 'Identity', domain: '', inputs: [value], outputs: [out] };
+      b.append({ ...copy, attrs: new Map() });
+      continue;
+    }
+    for (const n of added) {
+      n.outputs = n.outputs.map((o) => (o === value ? out : o));
+      n.inputs = n.inputs.map((x) => (x === value ? out : x));
+    }
+    b.graph.types.delete(value);
+  }
+}
