@@ -1,0 +1,19 @@
+// The addon's exports, nothing else: bindings/ checks arguments, session/ and ops/ do the work.
+
+#include <napi.h>
+
+#include "bindings/device.h"
+#include "bindings/promises.h"
+
+static Napi::Object init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new bindings::Promises(env));
+  exports["openDevice"] = Napi::Function::New(env, bindings::open_device);
+  exports["createSession"] = Napi::Function::New(env, bindings::create_session);
+  exports["run"] = Napi::Function::New(env, bindings::run_session);
+  exports["release"] = Napi::Function::New(env, bindings::release_session);
+  exports["loadedLibraries"] = Napi::Function::New(env, bindings::loaded_libraries);
+  exports["misalignment"] = Napi::Function::New(env, bindings::misalignment);
+  return exports;
+}
+
+NODE_API_MODULE(ortune, init)

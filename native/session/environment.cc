@@ -1,0 +1,132 @@
+#include "session/environment.h"
+
+#include "ort/library.h"
+#include "session/custom_ops.h"
+#include "session/tensor.h"
+
+namespace session {
+namespace {
+
+// ModelProto of y = Identity(x), float32[1].
+const unsigned char kIdentity[] = {
+    8,  8, 58,  55, 10, 16, 10, 1,   120, 18, 1,  121, 34, 8, 73, 100, 101, 110, 116, 105, 116, 121,
+    18, 1, 112, 90, 15, 10, 1,  120, 18,  10, 10, 8,   8,  1, 18, 4,   10,  2,   8,   1,   98,  15,
+    10, 1, 121, 18, 10, 10, 8,  8,   1,   18, 4,  10,  2,  8, 1,  66,  4,   10,  0,   16,  13};
+
+}  // namespace
+
+Environment& Environment::open(const std::string& library, int threads) {
+  static Environment* environment = nullptr;
+  if (environment == nullptr) {
+    ort::open_library(library);
+    environment = new Environment(threads);
+  }
+  return *environment;
+}
+
+Environment::Environment(int threads) : threads_(threads) {
+  const OrtApi* api = ort::api();
+  auto threading = ort::take<ort::ThreadingOptions>(
+      [&](OrtThreadingOptions** out) { return api->CreateThreadingOptions(out); });
+  ort::check(api->SetGlobalIntraOpNumThreads(threading.get(), threads));
+  ort::check(api->SetGlobalInterOpNumThreads(threading.get(), 1));
+  ort::check(api->SetGlobalSpinControl(threading.get(), 1));
+  ort::check(
+      api->CreateEnvWithGlobalThreadPools(ORT_LOGGING_LEVEL_WARNING, "ortune", threading.get(), &env_));
+  domain_ = ortune_domain(api);
+  register_arena();
+}
+
+// Status ok does not mean that the environment is ours, or that the arena is: only a session that uses them
+// tells.
+void Environment::register_arena() {
+  try {
+    probe_ = probe(true, false);
+    shared_pool_ = true;
+  } catch (const std::runtime_error&) {
+    shared_pool_ = false;
+  }
+  const OrtApi* api = ort::api();
+  auto memory = ort::take<ort::MemoryInfo>([&](OrtMemoryInfo** out) {
+    return api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, out);
+  });
+  const char* keys[] = {"arena_extend_strategy"};
+  const size_t values[] = {1};  // as requested: doubling would hold up to twice the peak
+  auto arena = ort::take<ort::ArenaCfg>(
+      [&](OrtArenaCfg** out) { return api->CreateArenaCfgV2(keys, values, 1, out); });
+  try {
+    ort::check(api->CreateAndRegisterAllocator(env_, memory.get(), arena.get()));
+    probe_ = probe(shared_pool_, true);
+    shared_arena_ = true;
+  } catch (const std::runtime_error&) {
+    shared_arena_ = false;
+  }
+}
+
+ort::Session Environment::probe(bool pool, bool arena) {
+  const OrtApi* api = ort::api();
+  auto options =
+      ort::take<ort::SessionOptions>([&](OrtSessionOptions** out) { return api->CreateSessionOptions(out); });
+  if (pool)
+    ort::check(api->DisablePerSessionThreads(options.get()));
+  else
+    ort::check(api->SetIntraOpNumThreads(options.get(), 1));
+  if (arena) ort::check(api->AddSessionConfigEntry(options.get(), "session.use_env_allocators", "1"));
+  // Failing here is an answer, not news for the terminal.
+  ort::check(api->SetSessionLogSeverityLevel(options.get(), int{ORT_LOGGING_LEVEL_FATAL}));
+  auto packed = prepacked();
+  return ort::take<ort::Session>([&](OrtSession** out) {
+    return api->CreateSessionFromArrayWithPrepackedWeightsContainer(env_, kIdentity, sizeof(kIdentity),
+                                                                    options.get(), packed.get(), out);
+  });
+}
+
+ort::SessionOptions Environment::options(int threads) const {
+  const OrtApi* api = ort::api();
+  auto options =
+      ort::take<ort::SessionOptions>([&](OrtSessionOptions** out) { return api->CreateSessionOptions(out); });
+  OrtSessionOptions* o = options.get();
+  const auto config = [&](const char* key, const char* value) {
+    ort::check(api->AddSessionConfigEntry(o, key, value));
+  };
+  if (shared_pool_ && threads == threads_)
+    ort::check(api->DisablePerSessionThreads(o));
+  else
+    ort::check(api->SetIntraOpNumThreads(o, threads));
+  if (shared_arena_) config("session.use_env_allocators", "1");
+  // Initializers outside the arena: a released session's weights go back to the system at once.
+  config("session.use_device_allocator_for_initializers", "1");
+  ort::check(api->DisableMemPattern(o));
+  ort::check(api->SetSessionLogSeverityLevel(o, int{ORT_LOGGING_LEVEL_ERROR}));
+  ort::check(api->AddCustomOpDomain(o, domain_));
+  return options;
+}
+
+std::shared_ptr<OrtPrepackedWeightsContainer> Environment::prepacked() {
+  auto shared = prepacked_.lock();
+  if (shared == nullptr) {
+    shared = ort::take<ort::PrepackedWeightsContainer>(
+        [](OrtPrepackedWeightsContainer** out) { return ort::api()->CreatePrepackedWeightsContainer(out); });
+    prepacked_ = shared;
+  }
+  return shared;
+}
+
+void Environment::trim() {
+  if (!shared_arena_) return;
+  const OrtApi* api = ort::api();
+  float x = 0, y = 0;
+  const Tensor in{"x", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, {1}, &x, sizeof(x)};
+  const Tensor out{"y", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, {1}, &y, sizeof(y)};
+  auto options = ort::take<ort::RunOptions>([&](OrtRunOptions** o) { return api->CreateRunOptions(o); });
+  ort::check(api->AddRunConfigEntry(options.get(), "memory.enable_memory_arena_shrinkage", "cpu:0"));
+  auto binding =
+      ort::take<ort::IoBinding>([&](OrtIoBinding** b) { return api->CreateIoBinding(probe_.get(), b); });
+  auto in_value = as_value(in);
+  auto out_value = as_value(out);
+  ort::check(api->BindInput(binding.get(), "x", in_value.get()));
+  ort::check(api->BindOutput(binding.get(), "y", out_value.get()));
+  ort::check(api->RunWithBinding(probe_.get(), options.get(), binding.get()));
+}
+
+}  // namespace session

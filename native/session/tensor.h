@@ -1,0 +1,41 @@
+// A tensor in memory that somebody else owns: what bindings hand to sessions. Data must stay valid and in
+// place for as long as the session (bound tensors, constants) or the run (inputs, outputs) that uses it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ort/handle.h"
+
+namespace session {
+
+struct Tensor {
+  std::string name;
+  ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+  std::vector<int64_t> shape;
+  void* data = nullptr;
+  size_t bytes = 0;
+};
+
+/// Name, element type and static shape of a session's input or output.
+struct Slot {
+  std::string name;
+  ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+  std::vector<int64_t> shape;
+};
+
+/// Bytes of one element; 0 for types that are not bound (strings, complex).
+size_t element_bytes(ONNXTensorElementDataType type);
+
+/// Throws std::invalid_argument unless `tensor` holds exactly the bytes its shape and type need.
+void check_length(const Tensor& tensor);
+
+/// Throws std::invalid_argument unless `tensor` has the element type and shape of `slot`.
+void check_fits(const Tensor& tensor, const Slot& slot);
+
+/// The runtime's view of `tensor`, without a copy.
+ort::Value as_value(const Tensor& tensor);
+
+}  // namespace session

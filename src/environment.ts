@@ -1,0 +1,15 @@
+// The one place that reads process.env. Everything else takes options; a variable only supplies the default of one.
+
+import { availableParallelism } from 'node:os';
+import { UsageError } from './errors.js';
+
+function readThreads(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  const threads = Number(text);
+  if (!Number.isInteger(threads) || threads < 1 || threads > 1024)
+    throw new UsageError(`ORTUNE_THREADS must be a whole number from 1 to 1024, found '${text}'`);
+  return threads;
+}
+
+/** Threads a device uses when no option says: ORTUNE_THREADS, else the processors this process may use. */
+export const defaultThreads = (): number => readThreads(process.env.ORTUNE_THREADS) ?? availableParallelism();

@@ -1,0 +1,103 @@
+// The only door to the addon: loads build/Release/ortune.node and types its functions. Callers have validated their
+// arguments; the addon re-checks what would corrupt memory. Promises settle when the run thread has done the work.
+
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { OrtuneError } from '../errors.js';
+import type { TypedArray } from '../onnx/dtype.js';
+
+/** `type` is a TensorProto.DataType number. */
+export interface NativeTensor {
+  name: string;
+  type: number;
+  shape: readonly number[];
+  data: TypedArray;
+}
+
+export interface NativeSlot {
+  name: string;
+  type: number;
+  shape: number[];
+}
+
+export interface NativeDevice {
+  version: string;
+  /** Threads of the pool all sessions share; 0 when the environment was made by another session. */
+  sharedThreads: number;
+  sharedArena: boolean;
+  /** Ops of the domain `ortune` that the addon has kernels for. */
+  ops: string[];
+}
+
+export interface NativeSpec {
+  model: Uint8Array;
+  constants: NativeTensor[];
+  inputs: NativeTensor[];
+  outputs: NativeTensor[];
+  /** Prefix of the profile's file; '' for none. */
+  profile: string;
+  optimization: number;
+  threads: number;
+}
+
+declare const handle: unique symbol;
+export interface NativeHandle {
+  readonly [handle]: never;
+}
+
+export interface Addon {
+  openDevice(library: string, threads: number): Promise<NativeDevice>;
+  createSession(
+    library: string,
+    spec: NativeSpec,
+  ): Promise<{ handle: NativeHandle; inputs: NativeSlot[]; outputs: NativeSlot[] }>;
+  run(handle: NativeHandle, inputs: NativeTensor[], outputs: NativeTensor[]): Promise<void>;
+  /** Resolves to the profile's file, '' when there is none. */
+  release(handle: NativeHandle): Promise<string>;
+  /** Every copy of the runtime that this process has loaded. */
+  loadedLibraries(): string[];
+  /** Address of the array's first element modulo 64. */
+  misalignment(data: TypedArray): number;
+}
+
+const require = createRequire(import.meta.url);
+let loaded: Addon | undefined;
+
+/** The addon; throws OrtuneError when it has not been built. */
+export function addon(): Addon {
+  if (loaded) return loaded;
+  const file = fileURLToPath(new URL('../../build/Release/ortune.node', import.meta.url));
+  if (!existsSync(file))
+    throw new OrtuneError(
+      `the native addon is missing (${file}); build it with 'npm rebuild ortune' or, in a clone, 'node scripts/build-native.mjs'`,
+    );
+  loaded = require(file) as Addon;
+  return loaded;
+}
+
+const fileNames: Partial<Record<NodeJS.Platform, string[]>> = {
+  linux: ['libonnxruntime.so.1'],
+  darwin: ['libonnxruntime.1.dylib', 'libonnxruntime.dylib'],
+  win32: ['onnxruntime.dll'],
+};
+
+/** Path of libonnxruntime inside the onnxruntime-node package. Throws OrtuneError where that has none for this machine. */
+export function runtimeLibrary(): string {
+  let packageFile: string;
+  try {
+    packageFile = require.resolve('onnxruntime-node/package.json');
+  } catch {
+    throw new OrtuneError(
+      "the package onnxruntime-node is not installed; install it with 'npm install onnxruntime-node'",
+    );
+  }
+  const folder = path.join(path.dirname(packageFile), 'bin', 'napi-v6', process.platform, process.arch);
+  const file = (fileNames[process.platform] ?? []).map((name) => path.join(folder, name)).find(existsSync);
+  if (file === undefined)
+    throw new OrtuneError(
+      `onnxruntime-node has no library for ${process.platform} ${process.arch} (looked in ${folder})`,
+    );
+  return file;
+}
