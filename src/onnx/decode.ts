@@ -76,13 +76,13 @@ export function decodeTensor(proto: TensorProto, what: string, model: Model): Te
   const expected = elementCount(shape) * bytesPerElement(dtype);
   if (proto.dataLocation === 1) return new Tensor(dtype, shape, () => readExternal(proto, what, expected, model));
   const values = typedField(proto, dtype);
-  const bytes = values.length > 0 ? typedBytes(values, dtype) : proto.rawData;
-  if (bytes.byteLength !== expected)
+  const found = values.length > 0 ? values.length * bytesPerElement(dtype) : proto.rawData.byteLength;
+  if (found !== expected)
     throw new ModelError(
-      `${what} of ${model.path} is damaged: ${dtype} [${shape}] takes ${expected} bytes, the file holds ${bytes.byteLength}. ` +
+      `${what} of ${model.path} is damaged: ${dtype} [${shape}] takes ${expected} bytes, the file holds ${found}. ` +
         'Export or download the model again.',
     );
-  return new Tensor(dtype, shape, bytes);
+  return new Tensor(dtype, shape, values.length > 0 ? () => typedBytes(values, dtype) : proto.rawData);
 }
 
 const utf8 = new TextDecoder();

@@ -33,19 +33,12 @@ export const encodeTensor = (tensor: Tensor, name: string): TensorProto =>
     rawData: tensor.bytes() as Uint8Array<ArrayBuffer>,
   });
 
-/** A tensor without bytes: the session host supplies them under the initializer's name. */
+/**
+ * A tensor without bytes: the session host supplies them under the initializer's name (AddInitializer). Not marked as
+ * external data, because the runtime then looks for the file.
+ */
 const encodeHollowTensor = (tensor: Tensor, name: string): TensorProto =>
-  create(TensorProtoSchema, {
-    name,
-    dataType: onnxDataType(tensor.dtype),
-    dims: tensor.shape.map(BigInt),
-    dataLocation: 1,
-    externalData: [
-      { key: 'location', value: 'ortune' },
-      { key: 'offset', value: '0' },
-      { key: 'length', value: String(tensor.byteLength) },
-    ],
-  });
+  create(TensorProtoSchema, { name, dataType: onnxDataType(tensor.dtype), dims: tensor.shape.map(BigInt) });
 
 export function encodeAttribute(name: string, { kind, value }: Attr): AttributeProto {
   const numbers = value as readonly (number | bigint)[];
@@ -111,8 +104,7 @@ const staticInfo = (name: Value, { dtype, shape }: StaticType): ValueInfo => ({ 
 /**
  * ModelProto bytes of a graph (IR version 10; the graph's opset of the default domain, com.microsoft 1, ortune 1).
  * Static types of intermediate values are written too, since the runtime knows no shapes behind the `ortune` ops.
- * `withoutData`: initializers written with type and shape only, as external data at the location 'ortune'; the
- * session host supplies their bytes.
+ * `withoutData`: initializers written with type and shape only; the session host supplies their bytes.
  */
 export function encodeGraph(graph: Graph, options: { withoutData?: (name: Value) => boolean } = {}): Uint8Array {
   const { withoutData = () => false } = options;
@@ -144,7 +136,7 @@ export function encodeGraph(graph: Graph, options: { withoutData?: (name: Value)
 const prefix = (field: number, length: number): Uint8Array =>
   new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish();
 
-const byteCount = (pieces: readonly Uint8Array[]): number => pieces.reduce((n, p) => n + p.byteLength, 0);
+export const byteCount = (pieces: readonly Uint8Array[]): number => pieces.reduce((n, p) => n + p.byteLength, 0);
 
 /** A tensor's encoding; raw data is not copied. */
 function tensorPieces(tensor: TensorProto): Uint8Array[] {

@@ -71,7 +71,8 @@ function readModelFile(file: string): Uint8Array<ArrayBuffer> {
         `${file} is larger than 2 GiB, more than the ONNX format can hold in one file: it is damaged. ` +
           'Export the model with external data.',
       );
-    return readFileSync(file);
+    const bytes = readFileSync(file);
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   } catch (error) {
     if (error instanceof ModelError) throw error;
     throw new ModelError(
@@ -120,7 +121,7 @@ function checkTensors(model: Model): void {
         model,
         sizes,
       );
-    } else if (tensor.rawData.byteLength > 0) decodeTensor(tensor, what, model);
+    } else decodeTensor(tensor, what, model);
   }
 }
 

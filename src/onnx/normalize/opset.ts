@@ -87,7 +87,7 @@ function groupNormalizationParameters({ node, constant, before }: Rewrite): void
 
 /** Every operator of the default domain whose definition changed after opset 14 and up to 21. */
 export const conversions: readonly Conversion[] = [
-  ...same(15, 'BatchNormalization', 'CastLike', 'Pow', 'Shape'),
+  ...same(15, 'BatchNormalization', 'Pow', 'Shape'),
   ...same(
     16,
     'GreaterOrEqual',
