@@ -1,0 +1,65 @@
+# The kernels, as object libraries: one compilation of the same sources for each instruction set of the processor, and
+# the run-time choice between them. Sets ORTUNE_KERNEL_OBJECTS, to be listed among a target's sources. Included by
+# the addon's CMakeLists.txt and by test/native/CMakeLists.txt, which needs neither Node nor the runtime. Also the
+# targets of the native tests and of the kernels' timings, built only when asked for.
+
+if(MSVC AND NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  message(FATAL_ERROR "the kernels use vector extensions of GCC and Clang: configure with -T ClangCL")
+endif()
+
+set(ORTUNE_NATIVE_DIR ${CMAKE_CURRENT_LIST_DIR})
+set(ORTUNE_KERNEL_OBJECTS)
+
+function(ortune_kernel_library name)
+  add_library(${name} OBJECT ${ARGN})
+  target_include_directories(${name} PUBLIC ${ORTUNE_NATIVE_DIR})
+  target_compile_features(${name} PUBLIC cxx_std_17)
+  target_compile_options(${name} PRIVATE -Wall -Wextra -Wno-psabi -fno-exceptions -fno-rtti)
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden)
+  set(ORTUNE_KERNEL_OBJECTS ${ORTUNE_KERNEL_OBJECTS} $<TARGET_OBJECTS:${name}> PARENT_SCOPE)
+endfunction()
+
+# An instruction set: its name in simd/isa.h, the width of its vectors, the compiler's flags.
+macro(ortune_instruction_set isa bytes)
+  ortune_kernel_library(ortune_kernels_${isa}
+    ${ORTUNE_NATIVE_DIR}/ops/table.cc
+    ${ORTUNE_NATIVE_DIR}/ops/bias.cc
+    ${ORTUNE_NATIVE_DIR}/ops/cross_entropy.cc
+    ${ORTUNE_NATIVE_DIR}/ops/dropout.cc
+    ${ORTUNE_NATIVE_DIR}/ops/embedding.cc
+    ${ORTUNE_NATIVE_DIR}/ops/gelu.cc
+    ${ORTUNE_NATIVE_DIR}/ops/layer_norm.cc
+    ${ORTUNE_NATIVE_DIR}/ops/softmax.cc
+    ${ORTUNE_NATIVE_DIR}/optim/adamw.cc
+    ${ORTUNE_NATIVE_DIR}/optim/norm.cc
+    ${ORTUNE_NATIVE_DIR}/optim/sgd.cc)
+  target_compile_definitions(ortune_kernels_${isa} PRIVATE ORTUNE_ISA=${isa} ORTUNE_VECTOR_BYTES=${bytes})
+  target_compile_options(ortune_kernels_${isa} PRIVATE
+    $<$<CONFIG:Release>:-O3> -ffp-contract=fast -fno-math-errno -fno-trapping-math ${ARGN})
+endmacro()
+
+ortune_kernel_library(ortune_kernels_dispatch
+  ${ORTUNE_NATIVE_DIR}/simd/isa.cc ${ORTUNE_NATIVE_DIR}/ops/dispatch.cc)
+ortune_instruction_set(baseline 16)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64|i[3-6]86)$")
+  ortune_instruction_set(avx2 32 -mavx2 -mfma)
+  ortune_instruction_set(avx512 64 -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+  ortune_instruction_set(neon 16)
+endif()
+
+set(ORTUNE_NATIVE_TEST_DIR ${CMAKE_CURRENT_LIST_DIR}/../test/native)
+find_package(Threads REQUIRED)
+foreach(target ortune_native_tests ortune_kernel_timings)
+  if(target STREQUAL ortune_native_tests)
+    file(GLOB sources CONFIGURE_DEPENDS ${ORTUNE_NATIVE_TEST_DIR}/*_test.cc)
+    list(APPEND sources ${ORTUNE_NATIVE_TEST_DIR}/main.cc)
+  else()
+    set(sources ${ORTUNE_NATIVE_TEST_DIR}/timings.cc)
+  endif()
+  add_executable(${target} EXCLUDE_FROM_ALL ${sources} ${ORTUNE_KERNEL_OBJECTS})
+  target_include_directories(${target} PRIVATE ${ORTUNE_NATIVE_DIR})
+  target_compile_features(${target} PRIVATE cxx_std_17)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-psabi)
+  target_link_libraries(${target} PRIVATE Threads::Threads)
+endforeach()

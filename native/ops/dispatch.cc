@@ -1,0 +1,50 @@
+// Chooses the kernel table for this CPU. Compiled for the baseline only.
+#include "ops/kernels.h"
+
+namespace ortune {
+
+#define ORTUNE_DECLARE(isa)      \
+  namespace isa {                \
+  extern const Kernels kKernels; \
+  }
+ORTUNE_DECLARE(baseline)
+#if defined(__x86_64__) || defined(__i386__)
+ORTUNE_DECLARE(avx2)
+ORTUNE_DECLARE(avx512)
+#elif defined(__aarch64__)
+ORTUNE_DECLARE(neon)
+#endif
+#undef ORTUNE_DECLARE
+
+const Kernels* kernels_for(Isa isa) {
+  if (!cpu_has(isa)) return nullptr;
+  switch (isa) {
+    case Isa::kBaseline:
+      return &baseline::kKernels;
+#if defined(__x86_64__) || defined(__i386__)
+    case Isa::kAvx2:
+      return &avx2::kKernels;
+    case Isa::kAvx512:
+      return &avx512::kKernels;
+#elif defined(__aarch64__)
+    case Isa::kNeon:
+      return &neon::kKernels;
+#endif
+    default:
+      return nullptr;
+  }
+}
+
+static const Kernels& best() {
+  constexpr Isa kWidestFirst[] = {Isa::kAvx512, Isa::kAvx2, Isa::kNeon};
+  for (Isa isa : kWidestFirst)
+    if (const Kernels* found = kernels_for(isa)) return *found;
+  return baseline::kKernels;
+}
+
+const Kernels& kernels() {
+  static const Kernels& chosen = best();
+  return chosen;
+}
+
+}  // namespace ortune

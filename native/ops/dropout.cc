@@ -1,0 +1,29 @@
+// Dropout, forward and backward alike: the mask is a function of (key, id, element), so nothing is stored.
+// The generator (design, decision 7) uses only wrapping multiply, add and divide. z (2z + 1) is a permutation
+// of the 32-bit numbers whose high bits depend on all lower ones (as in RC6), and z * 65536 + z / 65536 swaps
+// the halves: three such rounds show no correlation between neighbours, rows, steps, ids or seeds
+// (dropout_test.cc), whereas rounds of z * M + C and z + z / 65536 alone are nearly linear in the element:
+// correlations of 0.3.
+#include "ops/kernels.h"
+#include "simd/vec.h"
+
+namespace ortune::ORTUNE_ISA {
+
+static inline U32 swap_halves(U32 z) { return (z << 16) + (z >> 16); }
+
+void dropout(const Dropout& a, int64_t chunk) {
+  const int64_t begin = chunk * kChunkElements;
+  const int64_t n = a.n - begin < kChunkElements ? a.n - begin : kChunkElements;
+  const float* x = a.x + begin;
+  float* y = a.y + begin;
+  const U32 first = iota() + (a.state + static_cast<uint32_t>(begin));
+  each(n, [&](int64_t i, auto part) {
+    U32 z = (first + static_cast<uint32_t>(i)) * 0x9e3779b1u;
+    z = swap_halves(z * (z + z + 1u));
+    z = swap_halves(z * (z + z + 1u) + 0x7feb352du);
+    z = z * (z + z + 1u) + 0x846ca68bu;
+    store(y + i, z >= set(a.threshold) ? load(x + i, part) * a.factor : F32{}, part);
+  });
+}
+
+}  // namespace ortune::ORTUNE_ISA

@@ -1,0 +1,167 @@
+// The training kernels: one struct of arguments and one function per kernel, chosen at run time for the CPU.
+// A kernel does one chunk of its work. chunks(args) depends on sizes only, chunks are independent and may run
+// in any order on any thread, and what several chunks add up to is put together in chunk order by a second
+// kernel; so the bits do not depend on the number of threads. Kernels neither allocate, throw nor log: the
+// caller owns all memory, scratch included, and has checked lengths. float32, row-major, dense; any
+// alignment.
+#pragma once
+
+#include <stdint.h>
+
+#include "simd/isa.h"
+
+namespace ortune {
+
+constexpr int64_t kChunkElements = 16384;  // 64 KiB a stream: several streams of a chunk fit the L2 cache
+constexpr int64_t kMaxPartials = 64;       // chunks a column sum over rows is split into, at most
+constexpr int64_t kColumnBlock = 64;       // columns of a chunk where chunks are blocks of columns
+
+// Internal linkage, for the reason given in simd/vec.h.
+static inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static inline int64_t at_least_one(int64_t a) { return a < 1 ? 1 : a; }
+
+/// Rows of a chunk where rows are independent.
+static inline int64_t chunk_rows(int64_t columns) {
+  return at_least_one(kChunkElements / at_least_one(columns));
+}
+/// Rows of a chunk where rows are added up into one partial sum a chunk.
+static inline int64_t partial_rows(int64_t rows) {
+  const int64_t even = ceil_div(rows, kMaxPartials);
+  return even < 32 ? 32 : even;
+}
+
+/// dx = dy * gelu'(x); gelu by erf or by its tanh approximation. dx may be dy.
+struct GeluGrad {
+  const float *dy, *x;
+  float* dx;
+  int64_t n;
+  bool tanh;
+};
+static inline int64_t chunks(const GeluGrad& a) { return ceil_div(a.n, kChunkElements); }
+
+/// y = x * factor where the generator keeps the element, else 0. `state` is the hash of key and node id
+/// (dropout_state). y may be x.
+struct Dropout {
+  const float* x;
+  float* y;
+  int64_t n;
+  uint32_t state, threshold;
+  float factor;
+};
+static inline int64_t chunks(const Dropout& a) { return ceil_div(a.n, kChunkElements); }
+static inline uint32_t dropout_state(const uint32_t key[4], uint32_t id) {
+  return key[0] * 0x9e3779b1u + key[1] * 0x85ebca77u + key[2] * 0xc2b2ae3du + key[3] * 0x27d4eb2fu +
+         id * 0x165667b1u;
+}
+
+/// Per row of C: dx = scale * y * (dy - sum(dy * y)). dx may be dy or y.
+struct SoftmaxGrad {
+  const float *dy, *y;
+  float* dx;
+  int64_t rows, columns;
+  float scale;
+};
+static inline int64_t chunks(const SoftmaxGrad& a) { return ceil_div(a.rows, chunk_rows(a.columns)); }
+
+/// Per row: dx = dy - exp(y) * sum(dy). dx may be dy or y.
+struct LogSoftmaxGrad {
+  const float *dy, *y;
+  float* dx;
+  int64_t rows, columns;
+};
+static inline int64_t chunks(const LogSoftmaxGrad& a) { return ceil_div(a.rows, chunk_rows(a.columns)); }
+
+/// Per row: dx of y = scale * (x - mean) / sqrt(variance + epsilon) + bias, and the chunk's sums of
+/// dy * normalised x and of dy, written to partials[chunk][2][columns]. dx may be dy, or null; partials may
+/// be null.
+struct LayerNormGrad {
+  const float *dy, *x, *scale;
+  float *dx, *partials;
+  int64_t rows, columns;
+  float epsilon;
+};
+static inline int64_t chunks(const LayerNormGrad& a) { return ceil_div(a.rows, partial_rows(a.rows)); }
+
+/// The chunk's sum of dy over its rows, written to partials[chunk][columns].
+struct BiasGrad {
+  const float* dy;
+  float* partials;
+  int64_t rows, columns;
+};
+static inline int64_t chunks(const BiasGrad& a) { return ceil_div(a.rows, partial_rows(a.rows)); }
+
+/// out[c] = sum over k < count of partials[k * stride + c], in double, for blocks of columns.
+struct AddPartials {
+  const float* partials;
+  float* out;
+  int64_t count, stride, columns;
+};
+static inline int64_t chunks(const AddPartials& a) { return ceil_div(a.columns, 16 * kColumnBlock); }
+
+/// dw[indices[m]] += dy[m] over dw[rows, columns], after zeroing it. Negative indices count from the end; the
+/// caller has checked the range. Two kernels: embedding_zero over ranges of dw, embedding_add over blocks of
+/// columns, where tokens are added in order.
+struct EmbeddingGrad {
+  const float* dy;
+  const void* indices;
+  bool wide;  // int64 indices, else int32
+  float* dw;
+  int64_t tokens, rows, columns;
+};
+static inline int64_t zero_chunks(const EmbeddingGrad& a) {
+  return ceil_div(a.rows * a.columns, 4 * kChunkElements);
+}
+static inline int64_t add_chunks(const EmbeddingGrad& a) { return ceil_div(a.columns, kColumnBlock); }
+
+/// Shared by both directions. Per row n with label t: loss = s_n ((1-e) w_t (lse - l_t) + e/C sum_c w_c (lse
+/// - l_c)), where e is the smoothing, s the sample weights (null: ones) and w the class weights (null: ones);
+/// 0 when t is ignore_index. Other labels are in [0, C): the caller has checked.
+struct CrossEntropy {
+  const float* logits;
+  const int64_t* labels;
+  const float *sample_weights, *class_weights;
+  int64_t rows, columns, ignore_index;
+  float smoothing;
+  float* lse;          // [rows] out: log of the sum of exp
+  double* row_losses;  // [rows] scratch
+  float* loss;         // [1], written by cross_entropy_total: one chunk, rows in order
+};
+static inline int64_t chunks(const CrossEntropy& a) { return ceil_div(a.rows, chunk_rows(a.columns)); }
+
+/// dlogits = dloss * dloss/dlogits. dlogits may be logits. `of` needs no outputs but lse.
+struct CrossEntropyGrad {
+  CrossEntropy of;
+  float dloss;
+  float* dlogits;
+};
+static inline int64_t chunks(const CrossEntropyGrad& a) { return chunks(a.of); }
+
+/// A parameter update over ranges of flat arenas, see optim/update.h.
+struct Update;
+
+struct Kernels {
+  void (*gelu_grad)(const GeluGrad&, int64_t chunk);
+  void (*dropout)(const Dropout&, int64_t chunk);
+  void (*softmax_grad)(const SoftmaxGrad&, int64_t chunk);
+  void (*log_softmax_grad)(const LogSoftmaxGrad&, int64_t chunk);
+  void (*layer_norm_grad)(const LayerNormGrad&, int64_t chunk);
+  void (*bias_grad)(const BiasGrad&, int64_t chunk);
+  void (*add_partials)(const AddPartials&, int64_t chunk);
+  void (*embedding_zero)(const EmbeddingGrad&, int64_t chunk);
+  void (*embedding_add)(const EmbeddingGrad&, int64_t chunk);
+  void (*cross_entropy)(const CrossEntropy&, int64_t chunk);
+  void (*cross_entropy_total)(const CrossEntropy&, int64_t chunk);
+  void (*cross_entropy_grad)(const CrossEntropyGrad&, int64_t chunk);
+  void (*gradient_norm)(const Update&, int64_t chunk);
+  void (*gradient_norm_total)(const Update&, int64_t chunk);
+  void (*adamw)(const Update&, int64_t chunk);
+  void (*sgd)(const Update&, int64_t chunk);
+};
+
+/// The kernels compiled for an instruction set; null when not compiled in or not known to this CPU.
+const Kernels* kernels_for(Isa isa);
+
+/// The widest set this CPU has.
+const Kernels& kernels();
+
+}  // namespace ortune

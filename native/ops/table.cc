@@ -1,0 +1,41 @@
+// The kernel table of one instruction set. Each kernel's own source defines it in the namespace ORTUNE_ISA.
+#include "ops/kernels.h"
+
+namespace ortune::ORTUNE_ISA {
+
+void gelu_grad(const GeluGrad&, int64_t);
+void dropout(const Dropout&, int64_t);
+void softmax_grad(const SoftmaxGrad&, int64_t);
+void log_softmax_grad(const LogSoftmaxGrad&, int64_t);
+void layer_norm_grad(const LayerNormGrad&, int64_t);
+void bias_grad(const BiasGrad&, int64_t);
+void add_partials(const AddPartials&, int64_t);
+void embedding_zero(const EmbeddingGrad&, int64_t);
+void embedding_add(const EmbeddingGrad&, int64_t);
+void cross_entropy(const CrossEntropy&, int64_t);
+void cross_entropy_total(const CrossEntropy&, int64_t);
+void cross_entropy_grad(const CrossEntropyGrad&, int64_t);
+void gradient_norm(const Update&, int64_t);
+void gradient_norm_total(const Update&, int64_t);
+void adamw(const Update&, int64_t);
+void sgd(const Update&, int64_t);
+
+extern const Kernels kKernels;
+const Kernels kKernels = {gelu_grad,
+                          dropout,
+                          softmax_grad,
+                          log_softmax_grad,
+                          layer_norm_grad,
+                          bias_grad,
+                          add_partials,
+                          embedding_zero,
+                          embedding_add,
+                          cross_entropy,
+                          cross_entropy_total,
+                          cross_entropy_grad,
+                          gradient_norm,
+                          gradient_norm_total,
+                          adamw,
+                          sgd};
+
+}  // namespace ortune::ORTUNE_ISA

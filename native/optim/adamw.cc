@@ -1,0 +1,27 @@
+// AdamW with decoupled weight decay (Loshchilov and Hutter, 2019), in the order of operations of
+// torch.optim.AdamW. hyper: lr, beta1, beta2, eps, weight decay, 1 - beta1^t, 1 - beta2^t, unused.
+#include "optim/update.h"
+#include "simd/vec.h"
+
+namespace ortune::ORTUNE_ISA {
+
+void adamw(const Update& a, int64_t chunk) {
+  if (!is_finite(*a.norm)) return;
+  const Span span = span_of(a, chunk);
+  const float* h = a.hyper + span.range * kHyper;
+  const float lr = h[0], beta1 = h[1], beta2 = h[2], eps = h[3], clip = clip_factor(a);
+  const float keep_p = 1.0f - lr * h[4], step = lr / h[5], correct_v = 1.0f / __builtin_sqrtf(h[6]);
+  const float* g = a.g + span.begin;
+  float *p = a.p + span.begin, *m = a.first + span.begin, *v = a.second + span.begin;
+  each(span.n, [&](int64_t i, auto part) {
+    const F32 grad = load(g + i, part) * clip;
+    const F32 mean = load(m + i, part) * beta1 + grad * (1.0f - beta1);
+    const F32 square = load(v + i, part) * beta2 + grad * grad * (1.0f - beta2);
+    const F32 change = mean / (sqrt(square) * correct_v + eps);
+    store(m + i, mean, part);
+    store(v + i, square, part);
+    store(p + i, load(p + i, part) * keep_p - change * step, part);
+  });
+}
+
+}  // namespace ortune::ORTUNE_ISA

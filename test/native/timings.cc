@@ -1,0 +1,154 @@
+// Throughput of each kernel on the sizes of an encoder step (6 layers x 384, 12 heads, feed-forward 1536,
+// batch 16 x 128 tokens), beside memcpy over as many bytes: a kernel at memory speed moves as much. One
+// thread and all threads; bytes are those read and written once. Not a test: run it with `node
+// scripts/native-test.mjs --timings`.
+#include <stdio.h>
+#include <string.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "optim/update.h"
+
+namespace {
+
+using namespace ortune;
+
+/// Median seconds of a run; the buffers are larger than the caches only where the step's are.
+double median_seconds(const std::function<void()>& body) {
+  std::vector<double> seconds;
+  for (int i = 0; i < 3; ++i) body();
+  for (int i = 0; i < 15; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    body();
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return seconds[seconds.size() / 2];
+}
+
+using Body = std::function<void(int64_t)>;
+
+void for_chunks(int threads, int64_t count, const Body& body) {
+  std::atomic<int64_t> next{0};
+  const auto work = [&] {
+    for (int64_t i; (i = next++) < count;) body(i);
+  };
+  std::vector<std::thread> others;
+  for (int t = 1; t < threads; ++t) others.emplace_back(work);
+  work();
+  for (std::thread& other : others) other.join();
+}
+
+struct Phase {
+  int64_t chunks;
+  Body body;
+};
+
+void report(const char* name, double bytes, const std::vector<Phase>& phases) {
+  printf("%-28s %7.1f MB", name, bytes / 1e6);
+  for (int threads : {1, static_cast<int>(std::thread::hardware_concurrency())}) {
+    const double seconds = median_seconds([&] {
+      for (const Phase& phase : phases) for_chunks(threads, phase.chunks, phase.body);
+    });
+    printf("   %7.3f ms %6.1f GB/s", seconds * 1e3, bytes / seconds / 1e9);
+  }
+  printf("\n");
+}
+
+template <class Args>
+Phase phase(void (*kernel)(const Args&, int64_t), const Args& args, int64_t count) {
+  return {count, [=](int64_t chunk) { kernel(args, chunk); }};
+}
+template <class Args>
+Phase phase(void (*kernel)(const Args&, int64_t), const Args& args) {
+  return phase(kernel, args, chunks(args));
+}
+
+std::vector<float> numbers(int64_t n) {
+  std::vector<float> v(static_cast<size_t>(n));
+  uint32_t z = 1;
+  for (float& x : v) x = static_cast<float>(static_cast<int32_t>(z = z * 1664525u + 1013904223u)) * 1e-9f;
+  return v;
+}
+
+void time_set(const Kernels& k) {
+  const int64_t tokens = 2048, C = 384, F = 1536, n = tokens * F, vocabulary = 30522, parameters = 22 << 20;
+  std::vector<float> a = numbers(parameters), b = numbers(parameters), c = numbers(parameters),
+                     d = numbers(parameters), out(static_cast<size_t>(2 * kMaxPartials * F));
+  for (float& x : d) x *= x;
+  const double f = sizeof(float);
+  report("memcpy", 2 * f * n, {{ceil_div(n, kChunkElements), [&](int64_t i) {
+                                  memcpy(c.data() + i * kChunkElements, a.data() + i * kChunkElements,
+                                         kChunkElements * sizeof(float));
+                                }}});
+  for (bool tanh : {false, true})
+    report(tanh ? "GeluGrad tanh" : "GeluGrad erf", 3 * f * n,
+           {phase(k.gelu_grad, GeluGrad{a.data(), b.data(), c.data(), n, tanh})});
+  report("Dropout", 2 * f * n, {phase(k.dropout, Dropout{a.data(), c.data(), n, 99, 429496736u, 1.1f})});
+  const int64_t rows = 16 * 12 * 128, T = 128;
+  report("SoftmaxGrad", 3 * f * rows * T,
+         {phase(k.softmax_grad, SoftmaxGrad{a.data(), b.data(), c.data(), rows, T, 0.1f})});
+  report("LogSoftmaxGrad", 3 * f * rows * T,
+         {phase(k.log_softmax_grad, LogSoftmaxGrad{a.data(), b.data(), c.data(), rows, T})});
+  const LayerNormGrad norm{a.data(), b.data(), d.data(), c.data(), out.data(), tokens, C, 1e-5f};
+  std::vector<float> sums(static_cast<size_t>(F));
+  report("LayerNormalizationGrad", 3 * f * tokens * C,
+         {phase(k.layer_norm_grad, norm),
+          phase(k.add_partials, AddPartials{out.data(), sums.data(), chunks(norm), 2 * C, C}),
+          phase(k.add_partials, AddPartials{out.data() + C, sums.data(), chunks(norm), 2 * C, C})});
+  const BiasGrad bias{a.data(), out.data(), tokens, F};
+  report("BiasGrad", f * n,
+         {phase(k.bias_grad, bias),
+          phase(k.add_partials, AddPartials{out.data(), sums.data(), chunks(bias), F, F})});
+  std::vector<int32_t> indices;
+  for (int64_t m = 0; m < tokens; ++m) indices.push_back(static_cast<int32_t>(m * 7919 % vocabulary));
+  const EmbeddingGrad table{a.data(), indices.data(), false, c.data(), tokens, vocabulary, C};
+  report(
+      "EmbeddingGrad words", f * (vocabulary * C + 2 * tokens * C),
+      {phase(k.embedding_zero, table, zero_chunks(table)), phase(k.embedding_add, table, add_chunks(table))});
+  std::fill(indices.begin(), indices.end(), 1);
+  const EmbeddingGrad types{a.data(), indices.data(), false, c.data(), tokens, 2, C};
+  report(
+      "EmbeddingGrad token types", f * tokens * C,
+      {phase(k.embedding_zero, types, zero_chunks(types)), phase(k.embedding_add, types, add_chunks(types))});
+  const int64_t N = 512;
+  std::vector<int64_t> labels(static_cast<size_t>(N), 5);
+  std::vector<double> row_losses(static_cast<size_t>(N));
+  std::vector<float> lse(static_cast<size_t>(N));
+  float loss;
+  const CrossEntropy ce{a.data(), labels.data(), nullptr,           nullptr, N, vocabulary, -100,
+                        0,        lse.data(),    row_losses.data(), &loss};
+  report("CrossEntropy", f * N * vocabulary, {phase(k.cross_entropy, ce)});
+  report("CrossEntropyGrad", 2 * f * N * vocabulary,
+         {phase(k.cross_entropy_grad, CrossEntropyGrad{ce, 1, c.data()})});
+  const int64_t ranges[] = {0, parameters};
+  int64_t first_chunk[2];
+  std::vector<double> squares(static_cast<size_t>(count_chunks(ranges, 1, first_chunk)));
+  const float adamw[] = {1e-3f, 0.9f, 0.999f, 1e-8f, 0.01f, 0.1f, 0.001f, 0};
+  const float sgd[] = {1e-3f, 0.9f, 0, 0, 0.01f, 0, 0, 0};
+  float gradient_norm = 0;
+  Update update{c.data(), b.data(), d.data(), a.data(),       ranges,        first_chunk,
+                adamw,    1,        1,        squares.data(), &gradient_norm};
+  report("gradient norm", f * parameters, {phase(k.gradient_norm, update)});
+  report("AdamW", 7 * f * parameters, {phase(k.adamw, update)});
+  update.hyper = sgd;
+  report("Sgd momentum", 5 * f * parameters, {phase(k.sgd, update)});
+}
+
+}  // namespace
+
+int main() {
+  printf("%d threads at most; columns: one thread, all threads; medians of 15\n",
+         static_cast<int>(std::thread::hardware_concurrency()));
+  for (Isa isa : kAllIsas)
+    if (const Kernels* kernels = kernels_for(isa)) {
+      printf("%s\n", isa_name(isa));
+      time_set(*kernels);
+    }
+}
