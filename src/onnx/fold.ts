@@ -15,6 +15,9 @@ export const foldLimit = 64 * 1024;
 
 const evaluators: Readonly<Record<string, Evaluator>> = { ...arithmetic, ...movement, ...reductions };
 
+/** The operators of the default domain that can be evaluated (some only for some inputs). */
+export const foldableOperators: readonly string[] = [...Object.keys(evaluators), 'Shape', 'Size'];
+
 /** Shape and Size need only the type of their input, not its value. */
 function ofShape(context: TypeContext): Tensor[] | undefined {
   const { op } = context.node;

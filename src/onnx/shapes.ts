@@ -16,8 +16,8 @@ const domains: Readonly<Record<string, TypeTable>> = {
   ortune,
 };
 
-/** Whether the output types of this operator are known. */
-export const hasTypes = (op: string, domain: string): boolean => Object.hasOwn(domains[domain] ?? {}, op);
+/** The operators of a domain whose output types are known. */
+export const typedOperators = (domain: string): string[] => Object.keys(domains[domain] ?? {});
 
 /**
  * Static types of the node's outputs, one per entry of `node.outputs` ('' entries too). Integer inputs that decide

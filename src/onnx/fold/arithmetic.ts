@@ -37,7 +37,6 @@ const binary: Record<string, Binary> = {
   Mul: (a, b) => a * b,
   Max: Math.max,
   Min: Math.min,
-  Sum: (a, b) => a + b,
   And: (a, b) => a & b,
   Or: (a, b) => a | b,
   Xor: (a, b) => a ^ b,

@@ -38,7 +38,7 @@ function finiteMask(b: Builder, m: Matcher, scores: Value): boolean {
     .find((node) => node !== undefined);
   const numbers = mask?.inputs.slice(1).map((input) => m.number(input));
   if (!mask || !numbers?.includes(0) || numbers.includes(undefined)) return false;
-  const low = numbers.findIndex((n) => n === Number.NEGATIVE_INFINITY);
+  const low = numbers.indexOf(Number.NEGATIVE_INFINITY);
   if (low < 0) return numbers.every(Number.isFinite);
   const { dtype, shape } = b.type(mask.inputs[low + 1]!);
   const value = lowest[dtype];

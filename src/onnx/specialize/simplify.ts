@@ -40,6 +40,7 @@ export function unchanged(
 ): Value | undefined {
   if (node.domain !== '') return undefined;
   const [x, y] = [node.inputs[0]!, node.outputs[0]!];
+  if (!y) return undefined;
   const [from, to] = [b.graph.types.get(x), b.type(y)];
   const sameType = (value: Value) => b.type(value).dtype === to.dtype && equal(b.shape(value), to.shape);
   if (sameWhenTypeIs.has(node.op)) {
@@ -82,6 +83,7 @@ export function mergeRun(b: Builder, node: Node, producer: (value: Value) => Nod
     setReshape(b, node, before.inputs[0]!);
   } else if (isReshape(node) && isTranspose(before)) {
     splitTranspose(b, node, before, producer(before.inputs[0]!));
+    if (isTranspose(node)) mergeRun(b, node, producer);
   }
 }
 

@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import { Graph, type StaticType } from '#ortune/onnx/graph.js';
+import { inferTypes, typedOperators } from '#ortune/onnx/shapes.js';
+import { Tensor } from '#ortune/onnx/tensor.js';
+import { outputsOf } from './graphs.js';
+import { describeCase, nodeOf, type OperatorCase, operatorCases, x } from './operator-cases.js';
+
+const infer = (c: OperatorCase): StaticType[] => {
+  const { graph, node } = nodeOf(c);
+  return inferTypes(graph, node);
+};
+
+describe('output types', () => {
+  it.each(operatorCases.map((c) => [describeCase(c), c] as const))('are what the runtime gives: %s', async (_, c) => {
+    const types = infer(c);
+    const { node } = nodeOf(c);
+    const graph = new Graph();
+    graph.nodes = [node];
+    graph.inputs = c.inputs.flatMap((t, i) => (t ? [{ name: `x${i}`, dtype: t.dtype, shape: [...t.shape] }] : []));
+    graph.outputs = node.outputs.map((name, i) => ({ name, dtype: types[i]!.dtype, shape: undefined }));
+    const feeds = Object.fromEntries(c.inputs.flatMap((t, i) => (t ? [[`x${i}`, t]] : [])));
+    const found = await outputsOf(graph, feeds);
+    for (const [i, name] of node.outputs.entries()) {
+      const { dtype, shape } = found.get(name)!;
+      expect(types[i]).toEqual({ dtype, shape: [...shape] });
+    }
+  });
+
+  it('are checked for every operator of the standard and the com.microsoft domain', () => {
+    for (const domain of ['', 'com.microsoft']) {
+      const tested = new Set(operatorCases.filter((c) => (c.domain ?? '') === domain).map((c) => c.op));
+      expect(typedOperators(domain).filter((op) => !tested.has(op))).toEqual([]);
+    }
+  });
+});
+
+const ortune = (op: string, inputs: Tensor[], attrs: OperatorCase['attrs'] = {}, outputs = 1): number[][] =>
+  infer({ op, domain: 'ortune', inputs, attrs, outputs }).map((t) => [...t.shape]);
+const labels = Tensor.of('int64', [0, 1]);
+
+describe('output types of the domain ortune', () => {
+  it('follow the gradients they belong to', () => {
+    expect(ortune('GeluGrad', [x(2, 3), x(2, 3)])).toEqual([[2, 3]]);
+    expect(ortune('SoftmaxGrad', [x(2, 3), x(2, 3)])).toEqual([[2, 3]]);
+    expect(ortune('LogSoftmaxGrad', [x(2, 3), x(2, 3)])).toEqual([[2, 3]]);
+    expect(ortune('LayerNormalizationGrad', [x(2, 3), x(2, 3), x(3)], { axis: -1 }, 3)).toEqual([[2, 3], [3], [3]]);
+    expect(ortune('BiasGrad', [x(2, 3, 4)])).toEqual([[4]]);
+    expect(ortune('EmbeddingGrad', [x(2, 3, 4), Tensor.of('int64', [0, 1, 2, 3, 4, 5], [2, 3])], { rows: 9 })).toEqual([
+      [9, 4],
+    ]);
+    expect(ortune('Dropout', [x(2, 3), Tensor.of('uint32', [1, 2, 3, 4])], { id: 1 })).toEqual([[2, 3]]);
+    expect(ortune('CrossEntropy', [x(2, 3), labels], {}, 2)).toEqual([[], [2]]);
+    expect(ortune('CrossEntropyGrad', [x(), x(2, 3), x(2), labels])).toEqual([[2, 3]]);
+  });
+
+  it('give the norm of an optimizer step', () => {
+    expect(ortune('AdamW', [x(8)])).toEqual([[1]]);
+    expect(ortune('Sgd', [x(8)])).toEqual([[1]]);
+  });
+
+  it('refuse a loss whose labels do not fit and an embedding gradient without its rows', () => {
+    expect(() => ortune('CrossEntropy', [x(3, 4), labels], {}, 2)).toThrow(/logits \[3,4\] and labels \[2\]/);
+    expect(() => ortune('EmbeddingGrad', [x(2, 4), labels])).toThrow(/'rows' is missing/);
+  });
+});
+
+const i64 = (...values: number[]) => Tensor.of('int64', values);
+const refusals: [string, OperatorCase, RegExp][] = [
+  ['an unknown operator', { op: 'Mystery', inputs: [x(2)] }, /operator Mystery of domain 'ai.onnx' \(node 'it'\)/],
+  ['an unknown domain', { op: 'Add', domain: 'acme', inputs: [x(2)] }, /operator Add of domain 'acme'/],
+  ['shapes that do not broadcast', { op: 'Add', inputs: [x(2), x(3)] }, /'it' \(Add\): shapes \[2\] and \[3\]/],
+  ['mixed element types', { op: 'Add', inputs: [x(2), i64(1, 2)] }, /float32 and int64/],
+  ['an axis outside', { op: 'Gather', inputs: [x(2), i64(0)], attrs: { axis: 3 } }, /axis 3 is outside/],
+  ['a missing input', { op: 'MatMul', inputs: [x(2)] }, /input 1 is missing/],
+  ['a missing shape', { op: 'Reshape', inputs: [x(2)] }, /input 1 is missing/],
+  [
+    'inner dimensions that differ',
+    { op: 'MatMul', inputs: [x(2, 3), x(4, 2)] },
+    /inner dimensions of \[2,3\] and \[4,2\]/,
+  ],
+  ['a product of scalars', { op: 'MatMul', inputs: [x(), x(2)] }, /no scalars/],
+  ['a Gemm of other ranks', { op: 'Gemm', inputs: [x(2), x(2, 2)] }, /needs matrices/],
+  ['a Gemm that does not fit', { op: 'Gemm', inputs: [x(2, 3), x(2, 3)] }, /inner dimensions/],
+  ['a Gemm bias that does not fit', { op: 'Gemm', inputs: [x(2, 3), x(3, 1), x(2, 2)] }, /the bias \[2,2\]/],
+  ['a reshape to another size', { op: 'Reshape', inputs: [x(2, 3), i64(4, -1)] }, /cannot reshape \[2,3\] to \[4,-1\]/],
+  ['a reshape that copies too far', { op: 'Reshape', inputs: [x(2), i64(2, 0)] }, /copies dimension 1/],
+  ['a permutation of another rank', { op: 'Transpose', inputs: [x(2, 3)], attrs: { perm: [0] } }, /perm \[0\]/],
+  ['a permutation outside', { op: 'Transpose', inputs: [x(2, 3)], attrs: { perm: [0, 2] } }, /perm \[0,2\]/],
+  ['squeezing an axis that is not 1', { op: 'Squeeze', inputs: [x(2, 3), i64(0)] }, /axis 0 of \[2,3\] is not 1/],
+  ['scalar indices of GatherND', { op: 'GatherND', inputs: [x(2), Tensor.scalar('int64', 0)] }, /scalar/],
+  ['a step of 0', { op: 'Slice', inputs: [x(2), i64(0), i64(1), i64(0), i64(0)] }, /step is 0/],
+  ['parts that do not add up', { op: 'Split', inputs: [x(5), i64(2, 2)], outputs: 2 }, /parts \[2,2\]/],
+  ['joining shapes that differ', { op: 'Concat', inputs: [x(2, 3), x(3, 2)], attrs: { axis: 0 } }, /cannot join/],
+  ['too few repeats', { op: 'Tile', inputs: [x(2, 3), i64(2)] }, /repeats/],
+  [
+    'a scale that does not broadcast',
+    { op: 'LayerNormalization', inputs: [x(2, 3), x(4)] },
+    /do not broadcast|does not broadcast/,
+  ],
+  ['a scale that enlarges', { op: 'LayerNormalization', inputs: [x(2, 1), x(3)] }, /input 1 \[3\] does not broadcast/],
+  ['a cast to text', { op: 'Cast', inputs: [x(2)], attrs: { to: 8 } }, /element type 8/],
+  ['a random tensor without a shape', { op: 'RandomNormal', inputs: [] }, /'shape' is missing/],
+  ['more outputs than there are', { op: 'Relu', inputs: [x(2)], outputs: 2 }, /2 outputs, but the operator has 1/],
+];
+
+describe('a contradiction', () => {
+  it.each(refusals)('is refused by node and reason: %s', (_, c, message) => {
+    expect(() => infer(c)).toThrow(message);
+  });
+
+  it('is a shape that depends on data', () => {
+    const { graph, node } = nodeOf({ op: 'Reshape', inputs: [x(2), i64(2)] });
+    graph.initializers.delete('x1');
+    expect(() => inferTypes(graph, node)).toThrow(
+      /input 1 \('x1'\) decides the output's shape but depends on the data/,
+    );
+  });
+
+  it('is an input nobody has typed', () => {
+    const { graph, node } = nodeOf({ op: 'Relu', inputs: [x(2)] });
+    graph.types.clear();
+    expect(() => inferTypes(graph, node)).toThrow(/input 0 \('x0'\) has no static type/);
+  });
+});
