@@ -9,12 +9,16 @@ import type { TensorView } from './session.js';
 
 const alignmentBytes = 64;
 
+// Elements of a shared buffer from its first 64-byte boundary on. The boundary is the memory's, not the buffer's
+// offset; every thread of the process finds the same one.
+function alignedView(dtype: DataType, buffer: SharedArrayBuffer, length: number): TypedArray {
+  const off = addon().misalignment(new Uint8Array(buffer));
+  return new (typedArrayOf(dtype))(buffer, (alignmentBytes - off) % alignmentBytes, length);
+}
+
 /** A zeroed array over a SharedArrayBuffer whose first element lies on a 64-byte boundary. */
 export function sharedArray(dtype: DataType, length: number): TypedArray {
-  const array = typedArrayOf(dtype);
-  const buffer = new SharedArrayBuffer(length * bytesPerElement(dtype) + alignmentBytes);
-  const off = addon().misalignment(new Uint8Array(buffer));
-  return new array(buffer, (alignmentBytes - off) % alignmentBytes, length);
+  return alignedView(dtype, new SharedArrayBuffer(length * bytesPerElement(dtype) + alignmentBytes), length);
 }
 
 /** A zeroed tensor in shared memory, 64-byte aligned. */
@@ -31,12 +35,6 @@ export interface ArenaEntry {
   readonly offset: number;
   /** In elements, without the padding behind it. */
   readonly length: number;
-}
-
-/** What a worker thread needs to see the same arena; passes through postMessage. */
-export interface SharedArena {
-  readonly entries: readonly ArenaEntry[];
-  readonly data: Float32Array;
 }
 
 export class Arena {
@@ -75,13 +73,24 @@ export class Arena {
     return new Arena(entries, sharedArray('float32', Arena.size(entries)) as Float32Array);
   }
 
-  /** The arena that another thread shared. */
-  static overShared(shared: SharedArena): Arena {
-    return new Arena(shared.entries, shared.data);
+  /** The arena of this layout in `buffer`, which another thread got from `Arena.create(entries).buffer`. */
+  static over(entries: readonly ArenaEntry[], buffer: SharedArrayBuffer): Arena {
+    return new Arena(entries, alignedView('float32', buffer, Arena.size(entries)) as Float32Array);
   }
 
-  shared(): SharedArena {
-    return { entries: this.entries, data: this.data };
+  /** A zeroed arena of the same layout: gradients, optimizer state. */
+  like(): Arena {
+    return Arena.create(this.entries);
+  }
+
+  /** What to post to another thread, with the entries. */
+  get buffer(): SharedArrayBuffer {
+    return this.data.buffer as SharedArrayBuffer;
+  }
+
+  /** The whole arena as one tensor. */
+  whole(): TensorView {
+    return { dtype: 'float32', shape: [this.data.length], data: this.data };
   }
 
   has(name: string): boolean {
@@ -102,10 +111,5 @@ export class Arena {
 
   view(name: string): TensorView {
     return { dtype: 'float32', shape: this.entry(name).shape, data: this.array(name) };
-  }
-
-  /** All tensors by name, as a session binds them; `rename` gives the graph's names (default: the same). */
-  views(rename: (name: string) => string = (name) => name): Map<string, TensorView> {
-    return new Map(this.entries.map(({ name }) => [rename(name), this.view(name)]));
   }
 }
