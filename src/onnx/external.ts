@@ -1,7 +1,7 @@
 // External data: tensors whose bytes lie in files beside the model. A location is untrusted text from the model file,
 // so it must stay inside the model file's directory, symbolic links included.
 
-import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { ModelError } from '../errors.js';
 import type { Model } from './model.js';
@@ -36,6 +36,7 @@ export function externalRange(tensor: TensorProto, what: string, expected: numbe
   try {
     if (outside(relative(base, file)) || isAbsolute(location)) throw new ModelError(escapes(location, what, model));
     real = realpathSync(file);
+    accessSync(real, constants.R_OK);
   } catch (error) {
     if (error instanceof ModelError) throw error;
     throw new ModelError(
@@ -44,6 +45,10 @@ export function externalRange(tensor: TensorProto, what: string, expected: numbe
     );
   }
   if (outside(relative(realpathSync(base), real))) throw new ModelError(escapes(location, what, model));
+  if (!statSync(real).isFile())
+    throw new ModelError(
+      `${what} of ${model.path} names external data '${location}', which is not a file. Download the model again.`,
+    );
   return { file: real, offset, length };
 }
 
@@ -88,13 +93,8 @@ export function checkExternal(
   sizes: Map<string, number>,
 ): void {
   const range = externalRange(tensor, what, expected, model);
-  let size = sizes.get(range.file);
-  if (size === undefined) {
-    const fd = openSync(range.file, 'r');
-    size = fstatSync(fd).size;
-    closeSync(fd);
-    sizes.set(range.file, size);
-  }
+  const size = sizes.get(range.file) ?? statSync(range.file).size;
+  sizes.set(range.file, size);
   if (range.offset + range.length > size)
     throw new ModelError(
       `${what} of ${model.path} takes bytes ${range.offset} to ${range.offset + range.length} of ${range.file}, ` +

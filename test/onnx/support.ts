@@ -17,6 +17,7 @@ import {
   type NodeProto,
   NodeProtoSchema,
   type TensorProto,
+  TensorProtoSchema,
   type ValueInfoProtoSchema,
 } from '#ortune/onnx/onnx_pb.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
@@ -70,6 +71,24 @@ export const value = (name: string, dtype: DataType, shape: Dim[] | undefined): 
 
 export const floats = (values: number[], shape: number[] = [values.length]): Tensor =>
   Tensor.of('float32', values, shape);
+/** A tensor whose bytes lie in another file. */
+export const external = (
+  name: string,
+  tensor: Tensor,
+  location: string,
+  entries: Record<string, number>,
+): TensorProto =>
+  create(TensorProtoSchema, {
+    name,
+    dataType: onnxDataType(tensor.dtype),
+    dims: tensor.shape.map(BigInt),
+    dataLocation: 1,
+    externalData: [
+      { key: 'location', value: location },
+      ...Object.entries(entries).map(([key, v]) => ({ key, value: String(v) })),
+    ],
+  });
+
 export const initializer = (name: string, tensor: Tensor): TensorProto => encodeTensor(tensor, name);
 
 export interface Parts {

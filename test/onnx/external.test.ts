@@ -1,0 +1,69 @@
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { openModel, toGraph } from '#ortune/onnx/load.js';
+import { external, floats, initializer, linear, temporaryDirectory, writeModel } from './support.js';
+
+const root = temporaryDirectory();
+let directory: string;
+let source: string;
+beforeEach((context) => {
+  directory = join(root, context.task.id);
+  source = join(directory, 'source', 'model.onnx');
+  mkdirSync(join(directory, 'source'), { recursive: true });
+});
+
+const w = floats([1, 2, 3, 4, 5, 6], [2, 3]);
+const b = floats([0.5, -1, 2]);
+
+describe('external data is checked when a model opens', () => {
+  const open = (location: string, entries: Record<string, number>) =>
+    openModel(writeModel(source, linear(external('w', w, location, entries), initializer('b', b))));
+  beforeEach(() => writeFileSync(join(directory, 'source', 'data'), w.bytes()));
+
+  test('its bytes are read on first use', () => {
+    const model = open('data', { offset: 0, length: 24 });
+    expect(toGraph(model).initializers.get('w')!.numbers()).toEqual(w.numbers());
+  });
+
+  test('a missing file', () => {
+    expect(() => open('gone', {})).toThrow(
+      /'w' .* lies in the external data file 'gone', which cannot be read \(ENOENT\)/,
+    );
+  });
+
+  test('a file that is too short', () => {
+    truncateSync(join(directory, 'source', 'data'), 20);
+    expect(() => open('data', {})).toThrow(/takes bytes 0 to 24 of .*data, which has only 20: the file is cut/);
+  });
+
+  test('a file that becomes too short later', () => {
+    const graph = toGraph(open('data', {}));
+    truncateSync(join(directory, 'source', 'data'), 20);
+    expect(() => graph.initializers.get('w')!.bytes()).toThrow(/ends 4 bytes too early/);
+  });
+
+  test.each([
+    ['a length unlike the shape', 'data', { length: 20 }],
+    ['a negative offset', 'data', { offset: -4 }],
+    ['no location', '', {}],
+  ])('%s', (_, location, entries) => {
+    expect(() => open(location, entries as Record<string, number>)).toThrow(/'w' .* is damaged: external data at/);
+  });
+
+  test.each(['../secret', '/etc/hostname', 'a/../../secret', '..'])('%s leads out of the directory', (location) => {
+    writeFileSync(join(directory, 'secret'), w.bytes());
+    expect(() => open(location, {})).toThrow(/outside of the model's directory/);
+  });
+
+  test('a location that is not a file', () => {
+    mkdirSync(join(directory, 'source', 'folder'));
+    expect(() => open('folder', {})).toThrow(/'folder', which is not a file/);
+  });
+
+  test('a symbolic link out of the directory', () => {
+    writeFileSync(join(directory, 'secret'), w.bytes());
+    symlinkSync('../secret', join(directory, 'source', 'link'));
+    expect(() => open('link', {})).toThrow(/outside of the model's directory/);
+  });
+});
