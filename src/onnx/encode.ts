@@ -103,13 +103,16 @@ const staticInfo = (name: Value, { dtype, shape }: StaticType): ValueInfo => ({ 
 
 /**
  * ModelProto bytes of a graph (IR version 10; the graph's opset of the default domain, com.microsoft 1, ortune 1).
- * Static types of intermediate values are written too, since the runtime knows no shapes behind the `ortune` ops.
+ * Static types are written for what operators of other domains compute, since the runtime knows no shapes behind the
+ * `ortune` ops; the rest it infers.
  * `withoutData`: initializers written with type and shape only; the session host supplies their bytes.
  */
 export function encodeGraph(graph: Graph, options: { withoutData?: (name: Value) => boolean } = {}): Uint8Array {
   const { withoutData = () => false } = options;
   const known = new Set([...graph.inputs, ...graph.outputs].map((v) => v.name));
-  const values = graph.nodes.flatMap((n) => n.outputs).filter((v) => v && !known.has(v) && graph.types.has(v));
+  const values = graph.nodes
+    .flatMap((n) => (n.domain === '' ? [] : n.outputs))
+    .filter((v) => v && !known.has(v) && graph.types.has(v));
   const proto = create(ModelProtoSchema, {
     irVersion: 10n,
     producerName: 'ortune',

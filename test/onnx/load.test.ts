@@ -1,14 +1,14 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { create } from '@bufbuild/protobuf';
+import { create, fromBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { ModelError } from '#ortune/errors.js';
 import type { DataType } from '#ortune/onnx/dtype.js';
 import { onnxDataType } from '#ortune/onnx/dtype.js';
 import { concat, encodeGraph, modelPieces } from '#ortune/onnx/encode.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
-import { type TensorProto, TensorProtoSchema } from '#ortune/onnx/onnx_pb.js';
+import { ModelProtoSchema, type TensorProto, TensorProtoSchema } from '#ortune/onnx/onnx_pb.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import {
   floats,
@@ -250,6 +250,22 @@ describe('the graph', () => {
     expect(again.attrs.get('far')!.value).toBe(2n ** 60n);
     expect(again.attrs.get('fars')!.value).toEqual([2n ** 60n, 1n]);
     expect(again.attrs.get('word')!.value).toBe('größe');
+  });
+
+  test("static types are written for what operators outside of ONNX's own compute", () => {
+    const graph = toGraph(
+      open(w, b, {
+        nodes: [
+          node('GeluGrad', ['x', 'x'], ['dx'], {}, { domain: 'ortune' }),
+          node('Neg', ['dx'], ['n']),
+          node('Neg', ['n'], ['y']),
+        ],
+      }),
+    );
+    for (const name of ['dx', 'n', 'y']) graph.types.set(name, { dtype: 'float32', shape: [2, 2] });
+    const known = fromBinary(ModelProtoSchema, encodeGraph(graph)).graph!.valueInfo;
+    expect(known.map((v) => v.name)).toEqual(['dx']);
+    expect(known[0]!.type!.value.value).toMatchObject({ elemType: 1, shape: { dim: [{}, {}] } });
   });
 
   test('initializers without data are written with type and shape only, which is no file to open', () => {
