@@ -1,0 +1,116 @@
+// Goldens from PyTorch: what test/fixtures/encoders/make.py wrote, and the comparisons of the design. A fixture is one
+// model family in two exports of the same weights; gradients are kept once, under PyTorch's parameter names, and
+// `places` says where each parameter lies in an export. Reads files and compares numbers; runs nothing.
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export const families = ['bert', 'distilbert', 'roberta', 'albert', 'electra', 'mpnet'] as const;
+export const exporters = ['torchscript', 'dynamo'] as const;
+export type Family = (typeof families)[number];
+export type Exporter = (typeof exporters)[number];
+/** Every fixture, as rows of a parameterised test. */
+export const fixtures = families.flatMap((family) => exporters.map((exporter) => ({ family, exporter })));
+
+/** A file tensor that holds a parameter, as PyTorch has it or transposed. */
+export interface Place {
+  name: string;
+  transposed: boolean;
+}
+
+interface GoldenFile {
+  files: Record<Exporter, { file: string; opset: number }>;
+  inputs: Record<string, { dtype: 'int64'; shape: [number, number]; data: number[] }>;
+  labels: number[];
+  logits: number[][];
+  loss: number;
+  adamw: { lr: number; betas: [number, number]; eps: number; weight_decay: number; clip: number; losses: number[] };
+  parameters: { name: string; shape: number[]; in: Record<Exporter, Place[]> }[];
+}
+
+export interface GoldenParameter {
+  /** PyTorch's name and shape. */
+  name: string;
+  shape: readonly number[];
+  /** The gradient of the mean cross-entropy. */
+  gradient: Float32Array;
+  /** Where the export keeps it; more than one place when the exporter wrote copies. */
+  places: readonly Place[];
+}
+
+export interface Golden extends Omit<GoldenFile, 'parameters'> {
+  /** The .onnx file of the chosen export. */
+  file: string;
+  batch: number;
+  length: number;
+  parameters: readonly GoldenParameter[];
+}
+
+const path = (file: string): string => fileURLToPath(new URL(`./fixtures/encoders/${file}`, import.meta.url));
+
+export function readGolden(family: Family, exporter: Exporter): Golden {
+  const golden = JSON.parse(readFileSync(path(`${family}.golden.json`), 'utf8')) as GoldenFile;
+  const gradients = readSafetensors(path(`${family}.golden.safetensors`));
+  const [batch, length] = golden.inputs.input_ids!.shape;
+  const parameters = golden.parameters.map(({ name, shape, in: places }) => {
+    return { name, shape, gradient: gradients.get(name)!, places: places[exporter] };
+  });
+  return { ...golden, file: path(golden.files[exporter].file), batch, length, parameters };
+}
+
+/** The float32 tensors of a safetensors file: an 8-byte length, a JSON header, the data. */
+function readSafetensors(file: string): Map<string, Float32Array> {
+  const bytes = readFileSync(file);
+  const start = 8 + Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<string, { data_offsets: [number, number] }>;
+  const tensors = Object.entries(header).filter(([name]) => name !== '__metadata__');
+  return new Map(
+    tensors.map(
+      ([
+        name,
+        {
+          data_offsets: [from, to],
+        },
+      ]) => {
+        return [name, new Float32Array(Uint8Array.from(bytes.subarray(start + from, start + to)).buffer)];
+      },
+    ),
+  );
+}
+
+/** What a task is fed beside the model's inputs: the labels, a weight of one for each sample, and their sum. */
+export const mean = (golden: Golden) => ({ weights: golden.labels.map(() => 1), normaliser: golden.labels.length });
+
+/** Largest difference over the largest expected magnitude. */
+export function relativeError(found: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (found.length !== expected.length) throw new Error(`${found.length} values, expected ${expected.length}`);
+  const largest = Math.max(...Array.from(expected, Math.abs));
+  return Math.max(...Array.from(expected, (e, i) => Math.abs(found[i]! - e))) / largest;
+}
+
+const norm = (values: ArrayLike<number>): number => Math.sqrt(Array.from(values).reduce((sum, v) => sum + v * v, 0));
+
+export interface GradientError {
+  parameter: string;
+  /** L2 error over the allowance max(norm of it, 1e-4 * norm of all gradients); at most 2e-5 is asked for. */
+  error: number;
+}
+
+/** Compares every gradient; `gradientOf` gives that of a file tensor. Copies of a parameter share its gradient. */
+export function gradientErrors(golden: Golden, gradientOf: (tensor: string) => ArrayLike<number>): GradientError[] {
+  const all = norm(golden.parameters.map((p) => norm(p.gradient)));
+  return golden.parameters.map(({ name, shape, gradient, places }) => {
+    const difference = Float64Array.from(gradient, (g) => -g);
+    for (const place of places) {
+      const found = gradientOf(place.name);
+      if (found.length !== gradient.length) throw new Error(`gradient of ${name} has ${found.length} elements`);
+      const rows = shape[0]!;
+      const columns = gradient.length / rows;
+      for (let i = 0; i < gradient.length; i++) {
+        const at = place.transposed ? (i % columns) * rows + Math.floor(i / columns) : i;
+        difference[i]! += found[at]!;
+      }
+    }
+    return { parameter: name, error: norm(difference) / Math.max(norm(gradient), 1e-4 * all) };
+  });
+}
