@@ -1,8 +1,8 @@
 // What fused forward operators mean, in standard operators: ortune.Dropout, and those of com.microsoft that ortune
 // emits or that exports contain, for devices (or element types) without a kernel for them.
 
-import { type AttrInput, float } from '../../onnx/builder.js';
-import { add, cast, greaterOrEqual, mul, transposeMatrix, view, where } from '../../onnx/formulas.js';
+import { type AttrInput, type Builder, float } from '../../onnx/builder.js';
+import { add, cast, div, greaterOrEqual, mul, transposeMatrix, view, where } from '../../onnx/formulas.js';
 import { attrFloat, attrInt, type Value } from '../../onnx/graph.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
 import type { Definition } from '../lower.js';
@@ -10,16 +10,20 @@ import type { Definition } from '../lower.js';
 /** Multipliers of the key's four words and of the node's id in the stream's start. */
 const keyMultipliers = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f];
 const idMultiplier = 0x165667b1;
-/** Multiplier and increment of each mixing round. */
-const rounds = [
-  [0x7feb352d, 0x6c8e9cf5],
-  [0x846ca68b, 0xb5297a4d],
-  [0x9e3779b1, 0x68e31da5],
-] as const;
+/** Multiplier of the first round, increments of the other two. */
+const [spread, second, third] = [0x9e3779b1, 0x7feb352d, 0x846ca68b];
+
+/** z · 65536 + z / 65536: the halves of every 32-bit word change places. */
+const swapHalves = (b: Builder, z: Value): Value =>
+  add(b, mul(b, z, b.scalar('uint32', 0x10000)), div(b, z, b.scalar('uint32', 0x10000)));
+
+/** z · (2z + 1), a permutation of the 32-bit words. */
+const permute = (b: Builder, z: Value): Value => mul(b, z, add(b, add(b, z, z), b.scalar('uint32', 1)));
 
 /**
- * y = x · keep / (1 − ratio), keep a function of (key, id, element): wrapping uint32 arithmetic that every device has.
- * z = element + h, then per round z = z·M + C and z = z + z/2¹⁶; an element is kept where z ≥ ratio·2³².
+ * y = x · keep / (1 − ratio), keep a function of (key, id, element) by wrapping uint32 arithmetic, which every device
+ * has with the same bits: three rounds of z · (2z + 1) with the halves swapped between them, and an element is kept
+ * where z ≥ ratio · 2³². Why these rounds: native/ops/dropout.cc.
  */
 const dropout: Definition = (b, node) => {
   const [x, key] = node.inputs as [Value, Value];
@@ -29,14 +33,13 @@ const dropout: Definition = (b, node) => {
   const products = mul(b, key, b.constant(Tensor.of('uint32', keyMultipliers)));
   const words = b.ops('Split', [products], { axis: 0, num_outputs: 4 }, { outputs: 4 });
   const start = words.reduce((a, w) => add(b, a, w));
-  const h = add(b, start, word(Math.imul(attrInt(node, 'id', 0), idMultiplier)));
-  const count = elementCount(shape);
-  const element = b.op('Range', [b.scalar('int64', 0), b.scalar('int64', count), b.scalar('int64', 1)]);
-  let z = add(b, cast(b, element, 'uint32'), h);
-  for (const [multiplier, increment] of rounds) {
-    z = add(b, mul(b, z, word(multiplier)), word(increment));
-    z = add(b, z, b.op('Div', [z, word(0x10000)]));
-  }
+  const state = add(b, start, word(Math.imul(attrInt(node, 'id', 0), idMultiplier)));
+  const count = b.scalar('int64', elementCount(shape));
+  const element = b.op('Range', [b.scalar('int64', 0), count, b.scalar('int64', 1)]);
+  let z = mul(b, add(b, cast(b, element, 'uint32'), state), word(spread));
+  z = swapHalves(b, permute(b, z));
+  z = swapHalves(b, add(b, permute(b, z), word(second)));
+  z = add(b, permute(b, z), word(third));
   const keep = greaterOrEqual(b, view(b, z, shape), word(Math.min(Math.floor(ratio * 2 ** 32), 2 ** 32 - 1)));
   return [where(b, keep, mul(b, x, b.scalar(dtype, 1 / (1 - ratio))), 0)];
 };
