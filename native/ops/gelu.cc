@@ -9,7 +9,7 @@ namespace ortune::ORTUNE_ISA {
 /// Beyond 13.2 the tail is below float32's smallest normal number.
 static inline F32 slope_erf(F32 x) {
   const F32 a = at_most(abs(x), 13.2f);
-  const F32 left = exp(a * a * -0.5f) * (scaled_gaussian_tail(a) - a * kInverseSqrt2Pi);
+  const F32 left = exp_in_range(a * a * -0.5f) * (scaled_gaussian_tail(a) - a * kInverseSqrt2Pi);
   return x < 0.0f ? left : 1.0f - left;
 }
 
@@ -20,7 +20,7 @@ static inline F32 slope_tanh(F32 x) {
   const float c = 0.7978845608f, k = 0.044715f;
   const F32 x2 = x * x;
   const F32 u = (x2 * k + 1.0f) * x * c;
-  const F32 e = exp(abs(u) * -2.0f);
+  const F32 e = exp_in_range(at_least(abs(u) * -2.0f, -87.3f));
   const F32 large = 1.0f / (e + 1.0f), small = e * large;
   const F32 du = x2 * (3 * k * c) + c;
   return (x < 0.0f ? small : large) + x * 2.0f * (small * large) * du;

@@ -8,11 +8,9 @@ namespace ortune::ORTUNE_ISA {
 
 constexpr float kInverseSqrt2Pi = 0.3989422804f;
 
-/// e^x, clamped to [e^-87.3, e^88.3] so that no lane is denormal or infinite. x = n ln 2 + r with |r| <= ln 2
-/// / 2, n found by adding 1.5 * 2^23, whose low mantissa bits then hold n; ln 2 is split so that n * ln2_high
-/// is exact.
-static inline F32 exp(F32 x) {
-  x = at_most(at_least(x, -87.3f), 88.3f);
+/// e^x for -87.3 <= x <= 88.3. x = n ln 2 + r with |r| <= ln 2 / 2, n found by adding 1.5 * 2^23, whose low
+/// mantissa bits then hold n; ln 2 is split so that n * ln2_high is exact.
+static inline F32 exp_in_range(F32 x) {
   const F32 shifted = x * 1.442695041f + 12582912.0f;
   const F32 n = shifted - 12582912.0f;
   F32 r = x - n * 0.693359375f;
@@ -25,6 +23,9 @@ static inline F32 exp(F32 x) {
   p = p * (r * r) + r + 1.0f;
   return p * (F32)(((U32)shifted << 23) + 0x3f800000u);
 }
+
+/// e^x, clamped to [e^-87.3, e^88.3] so that no lane is denormal or infinite.
+static inline F32 exp(F32 x) { return exp_in_range(at_most(at_least(x, -87.3f), 88.3f)); }
 
 /// q(a) = exp(a^2 / 2) * (1 - Phi(a)) = erfcx(a / sqrt 2) / 2 for 0 <= a <= 13.5, Phi being the normal
 /// distribution function: a polynomial in 1 / (1 + 0.3 a).

@@ -19,8 +19,12 @@ namespace {
 
 using namespace ortune;
 
-/// Median seconds of a run; the buffers are larger than the caches only where the step's are.
-double median_seconds(const std::function<void()>& body) {
+struct Seconds {
+  double median, best;
+};
+
+/// The buffers are larger than the caches only where the step's are.
+Seconds measure(const std::function<void()>& body) {
   std::vector<double> seconds;
   for (int i = 0; i < 3; ++i) body();
   for (int i = 0; i < 15; ++i) {
@@ -29,7 +33,7 @@ double median_seconds(const std::function<void()>& body) {
     seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   std::sort(seconds.begin(), seconds.end());
-  return seconds[seconds.size() / 2];
+  return {seconds[seconds.size() / 2], seconds[0]};
 }
 
 using Body = std::function<void(int64_t)>;
@@ -53,10 +57,11 @@ struct Phase {
 void report(const char* name, double bytes, const std::vector<Phase>& phases) {
   printf("%-28s %7.1f MB", name, bytes / 1e6);
   for (int threads : {1, static_cast<int>(std::thread::hardware_concurrency())}) {
-    const double seconds = median_seconds([&] {
+    const Seconds seconds = measure([&] {
       for (const Phase& phase : phases) for_chunks(threads, phase.chunks, phase.body);
     });
-    printf("   %7.3f ms %6.1f GB/s", seconds * 1e3, bytes / seconds / 1e9);
+    printf("   %7.3f %7.3f ms %6.1f GB/s", seconds.median * 1e3, seconds.best * 1e3,
+           bytes / seconds.best / 1e9);
   }
   printf("\n");
 }
@@ -144,7 +149,7 @@ void time_set(const Kernels& k) {
 }  // namespace
 
 int main() {
-  printf("%d threads at most; columns: one thread, all threads; medians of 15\n",
+  printf("%d threads at most; one thread, then all: median and best of 15, throughput of the best\n",
          static_cast<int>(std::thread::hardware_concurrency()));
   for (Isa isa : kAllIsas)
     if (const Kernels* kernels = kernels_for(isa)) {
