@@ -43,8 +43,10 @@ const modelAndText = {
   buckets: z
     .array(count)
     .min(1)
-    .default([32, 64, 128, 256, 512])
-    .meta(about('Lengths in tokens that batches are padded to; each one used costs a compiled graph.')),
+    .optional()
+    .meta(
+      about('Lengths in tokens that batches are padded to, ascending up to maxLength; default 32, 64, 128 and so on.'),
+    ),
   device: z.enum(['cpu']).default('cpu').meta(about('Where to compute.')),
   threads: z
     .int()
@@ -87,6 +89,10 @@ export const trainSchema = z.strictObject({
       also: ['output_dir'],
     }),
   ),
+  overwrite: z
+    .boolean()
+    .default(false)
+    .meta(about('Replace a run that output already holds.', { also: ['overwrite_output_dir'] })),
   train: path.meta(about('Training data, JSONL or CSV.', { value: 'FILE', also: ['train_file'] })),
   eval: path.optional().meta(
     about('Data to evaluate on at the end of each epoch.', {
