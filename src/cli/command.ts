@@ -1,0 +1,134 @@
+// What every command shares: flags made from a schema, a configuration from file and flags, one JSON object on stdout with
+// --json, and the exit codes 0 done, 1 the work failed, 2 wrong usage, 130 interrupted. Text for people goes to stderr.
+
+import { type Command, Option as Flag } from 'commander';
+import type { z } from 'zod';
+import { listOptions, type Option, parseOptions } from '../config/options.js';
+import { OrtuneError } from '../errors.js';
+
+export const say = (text: string): void => {
+  process.stderr.write(`${text}\n`);
+};
+
+/** What a command hands back: what --json prints, the same for people, and whether the work came out well. */
+export interface Result {
+  json: object;
+  /** Text for stdout without --json; undefined when everything has been said on the way. */
+  text?: string;
+  ok?: boolean;
+}
+
+const attributeOf = (option: Option): string => new Flag(option.flag).attributeName();
+
+const toNumber = (text: string): number | string =>
+  text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text);
+
+/** Adds a flag for every option of the schema, but for those given as arguments. */
+export function addOptions(command: Command, schema: z.ZodObject, except: readonly string[] = []): Command {
+  for (const option of listOptions(schema)) {
+    if (except.includes(option.key)) continue;
+    const fallback = option.default === undefined || option.many ? '' : ` (default: ${option.default})`;
+    const value = option.value === undefined ? '' : option.many ? ` <${option.value}...>` : ` <${option.value}>`;
+    const flag = new Flag(option.flag + value, option.description + fallback);
+    if (option.kind === 'number')
+      flag.argParser<unknown>((text, before) =>
+        option.many ? [...((before as unknown[]) ?? []), toNumber(text)] : toNumber(text),
+      );
+    command.addOption(flag);
+    if (option.kind === 'boolean') command.addOption(new Flag(option.flag.replace('--', '--no-')).hideHelp());
+  }
+  return command.addOption(new Flag('--json', 'print one JSON object on stdout, as the last line'));
+}
+
+/** Flags over a configuration: a nested flag keeps its siblings, also where the file gave one number for all. */
+export function withFlags(
+  schema: z.ZodObject,
+  base: Readonly<Record<string, unknown>>,
+  flags: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const config: Record<string, unknown> = { ...base };
+  for (const option of listOptions(schema)) {
+    const value = flags[attributeOf(option)];
+    if (value === undefined) continue;
+    const [parent, child] = option.key.split('.') as [string, string?];
+    if (child === undefined) {
+      config[parent] = value;
+      continue;
+    }
+    const old = config[parent];
+    const nested = listOptions(schema).filter((o) => o.key.startsWith(`${parent}.`));
+    const spread = typeof old === 'number' ? nested.map((o) => [o.key.slice(parent.length + 1), old]) : undefined;
+    config[parent] = { ...(spread ? Object.fromEntries(spread) : (old as object | undefined)), [child]: value };
+  }
+  return config;
+}
+
+/** The checked configuration of a command: a base (arguments or a file), then the flags. */
+export function configOf<S extends z.ZodObject>(
+  schema: S,
+  base: Readonly<Record<string, unknown>>,
+  flags: Readonly<Record<string, unknown>>,
+  where?: string,
+): z.output<S> {
+  return parseOptions(schema, withFlags(schema, base, flags), where);
+}
+
+/** A signal that the first interrupt aborts; the second ends the process. */
+function interrupts(): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const stop = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    say('\ninterrupted: finishing the step under way (once more to stop at once)');
+    controller.abort();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  return {
+    signal: controller.signal,
+    release: () => {
+      process.off('SIGINT', stop);
+      process.off('SIGTERM', stop);
+    },
+  };
+}
+
+function failure(error: unknown, debug: boolean): { code: number; name: string; message: string } {
+  if (error instanceof OrtuneError) return { code: error.exitCode, name: error.name, message: error.message };
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+  const what = `unexpected ${name}: ${message}`;
+  return {
+    code: 1,
+    name,
+    message: debug ? `${what}\n${stack}` : `${what}\nThis is a fault of ortune. --debug shows where it happened.`,
+  };
+}
+
+const write = (text: string): Promise<void> => new Promise((done) => process.stdout.write(`${text}\n`, () => done()));
+
+/** Runs the work of a command, prints its result and ends the process with the exit code. */
+export async function execute(
+  flags: { json?: boolean; debug?: boolean },
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<never> {
+  const { signal, release } = interrupts();
+  let code = 0;
+  try {
+    const result = await work(signal);
+    if (flags.json) await write(JSON.stringify(result.json));
+    else if (result.text !== undefined) await write(result.text);
+    code = signal.aborted ? 130 : result.ok === false ? 1 : 0;
+  } catch (error) {
+    if (signal.aborted) {
+      code = 130;
+      if (flags.json) await write(JSON.stringify({ error: { name: 'Interrupted', message: 'interrupted' } }));
+    } else {
+      const { message, name, code: failed } = failure(error, flags.debug === true);
+      code = failed;
+      say(`ortune: ${message}`);
+      if (flags.json) await write(JSON.stringify({ error: { name, message } }));
+    }
+  } finally {
+    release();
+  }
+  process.exit(code);
+}

@@ -1,0 +1,22 @@
+// ortune eval: the metrics of a model directory on labelled data.
+
+import type { Command } from 'commander';
+import { evalSchema } from '../config/schema.js';
+import { metricsLine } from '../report/metrics.js';
+import { addOptions, configOf, execute } from './command.js';
+
+export function addEval(program: Command): void {
+  const command = program
+    .command('eval')
+    .description('measure a model on labelled data')
+    .argument('[model]', 'model directory or .onnx file')
+    .argument('[data]', 'JSONL or CSV file with texts and labels');
+  addOptions(command, evalSchema).action((model: string | undefined, data: string | undefined, flags) =>
+    execute(flags, async (signal) => {
+      const config = configOf(evalSchema, { ...(model && { model }), ...(data && { data }) }, flags);
+      const { evaluate } = await import('../train/evaluate.js');
+      const result = await evaluate(config, { signal });
+      return { json: result, text: metricsLine(result.metrics) };
+    }),
+  );
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+// The command line: which commands there are. Each has a file of its own that loads its work when it runs, so that
+// help and wrong usage answer at once.
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { addBench } from './bench.js';
+import { addEval } from './eval.js';
+import { addGradcheck } from './gradcheck.js';
+import { addInspect } from './inspect.js';
+import { addPredict } from './predict.js';
+import { addTrain } from './train.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+// A reader that has seen enough (ortune predict … | head) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+const program = new Command('ortune')
+  .description('Fine-tunes exported ONNX models in Node.js.')
+  .version(version)
+  .showHelpAfterError('(--help lists what there is)')
+  .exitOverride()
+  .configureHelp({ helpWidth: 110 });
+// Commands made from here on inherit the settings above.
+for (const add of [addTrain, addEval, addPredict, addInspect, addGradcheck, addBench]) add(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}

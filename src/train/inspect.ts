@@ -1,0 +1,94 @@
+// What a model file holds and whether its gradients can be derived, without running it.
+
+import { findPaths } from '../autodiff/paths.js';
+import { OrtuneError } from '../errors.js';
+import { type DataType, dataTypeFromOnnx, isFloat } from '../onnx/dtype.js';
+import { attrInt, type Dim, type Graph, operatorKey, type ValueInfo } from '../onnx/graph.js';
+import { openModel, toGraph } from '../onnx/load.js';
+import { type Model, opsetOf } from '../onnx/model.js';
+import { inlineFunctions } from '../onnx/normalize/inline.js';
+import { fileTensors } from '../onnx/save.js';
+import { elementCount } from '../onnx/tensor.js';
+import { chooseParameters } from '../transfer/parameters.js';
+
+export interface InspectedValue {
+  name: string;
+  dtype: DataType;
+  /** A number, a symbolic name or null per axis; null when the file does not say. */
+  shape: Dim[] | null;
+}
+
+export interface Inspection {
+  /** Version of the default operator set the file was written for. */
+  opset: number;
+  inputs: InspectedValue[];
+  outputs: InspectedValue[];
+  /** Float tensors of more than one element, their elements, and how many elements training would change. */
+  parameters: { tensors: number; elements: number; trainable: number };
+  /** Nodes of the file by operator, local functions inlined, most frequent first. */
+  operators: Record<string, number>;
+  /** Nodes between a trainable parameter and a float output whose operator has no gradient rule. */
+  undifferentiable: { op: string; node: string }[];
+}
+
+/**
+ * Inspects a model directory or .onnx file.
+ * @throws ModelError for a file that cannot be read or that ortune refuses (quantised, damaged, …)
+ */
+export function inspectModel(path: string): Inspection {
+  const model = openModel(path);
+  const graph = toGraph(model);
+  const sizes = [...fileTensors(model).values()]
+    .filter(({ dtype }) => isFloat(dtype))
+    .map(({ shape }) => elementCount(shape))
+    .filter((size) => size > 1);
+  const trainable = trainableOf(model, graph);
+  return {
+    opset: opsetOf(model.proto.opsetImport) ?? 0,
+    inputs: graph.inputs.map(inspectValue),
+    outputs: graph.outputs.map(inspectValue),
+    parameters: {
+      tensors: sizes.length,
+      elements: sizes.reduce((a, b) => a + b, 0),
+      trainable: trainable.reduce((n, name) => n + graph.initializers.get(name)!.size, 0),
+    },
+    operators: countOperators(model),
+    undifferentiable: undifferentiable(graph, trainable),
+  };
+}
+
+const inspectValue = ({ name, dtype, shape }: ValueInfo): InspectedValue => ({ name, dtype, shape: shape ?? null });
+
+function countOperators(model: Model): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const { node } of inlineFunctions(model)) {
+    const op = operatorKey({ op: node.opType, domain: node.domain === 'ai.onnx' ? '' : node.domain });
+    counts.set(op, (counts.get(op) ?? 0) + 1);
+  }
+  return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)));
+}
+
+/** The parameters training would change; none for a model that has nothing to train. */
+function trainableOf(model: Model, graph: Graph): string[] {
+  try {
+    return chooseParameters(model, graph).trainable.map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof OrtuneError) return [];
+    throw error;
+  }
+}
+
+/** Looks for missing rules without shapes: every value counts as float unless a Cast says otherwise. */
+function undifferentiable(source: Graph, trainable: readonly string[]): Inspection['undifferentiable'] {
+  const graph = source.clone();
+  for (const [name, { dtype, shape }] of graph.initializers) graph.types.set(name, { dtype, shape });
+  for (const { name, dtype } of graph.inputs) graph.types.set(name, { dtype, shape: [] });
+  for (const node of graph.nodes) {
+    const cast = node.op === 'Cast' ? dataTypeFromOnnx(attrInt(node, 'to', 1)) : undefined;
+    for (const out of node.outputs) if (out) graph.types.set(out, { dtype: cast ?? 'float32', shape: [] });
+  }
+  const missing = graph.outputs
+    .filter(({ name, dtype }) => isFloat(dtype) && graph.types.has(name))
+    .flatMap(({ name }) => findPaths(graph, name, trainable).missing);
+  return [...new Map(missing.map(({ node }) => [node.name, { op: operatorKey(node), node: node.name }])).values()];
+}
