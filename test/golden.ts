@@ -1,9 +1,13 @@
 // Goldens from PyTorch: what test/fixtures/encoders/make.py wrote, and the comparisons of the design. A fixture is one
 // model family in two exports of the same weights; gradients are kept once, under PyTorch's parameter names, and
-// `places` says where each parameter lies in an export. Reads files and compares numbers; runs nothing.
+// `places` says where each parameter lies in an export. Reads, compiles and compares; the tests run.
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Graph } from '#ortune/onnx/graph.js';
+import { openModel, toGraph } from '#ortune/onnx/load.js';
+import { compile } from '#ortune/train/compile.js';
+import type { Compiled, Mode } from '#ortune/train/protocol.js';
 
 export const families = ['bert', 'distilbert', 'roberta', 'albert', 'electra', 'mpnet'] as const;
 export const exporters = ['torchscript', 'dynamo'] as const;
@@ -78,8 +82,34 @@ function readSafetensors(file: string): Map<string, Float32Array> {
   );
 }
 
-/** What a task is fed beside the model's inputs: the labels, a weight of one for each sample, and their sum. */
-export const mean = (golden: Golden) => ({ weights: golden.labels.map(() => 1), normaliser: golden.labels.length });
+/** The fixture's graph, and what it compiles to at the golden batch with all parameters trained and no dropout. */
+export function compileGolden(
+  golden: Golden,
+  mode: Mode,
+  kernels: ReadonlySet<string>,
+): { graph: Graph; compiled: Compiled } {
+  const graph = toGraph(openModel(golden.file));
+  const trained = new Set(golden.parameters.flatMap((p) => p.places.map((place) => place.name)));
+  const dropout = { hidden: 0, attention: 0, head: 0 };
+  const { batch, length } = golden;
+  return { graph, compiled: compile(graph, { mode, batch, length }, { trained, frozen: new Set(), dropout, kernels }) };
+}
+
+export interface Feed {
+  dtype: 'int64' | 'float32';
+  shape: readonly number[];
+  values: readonly number[];
+}
+
+/** The golden batch as the task takes it: loss is the mean, so every sample weighs 1 and they are divided by their number. */
+export const feedsOf = (golden: Golden): Record<string, Feed> => ({
+  ...Object.fromEntries(
+    Object.entries(golden.inputs).map(([name, { dtype, shape, data }]) => [name, { dtype, shape, values: data }]),
+  ),
+  labels: { dtype: 'int64', shape: [golden.batch], values: golden.labels },
+  sample_weights: { dtype: 'float32', shape: [golden.batch], values: golden.labels.map(() => 1) },
+  normaliser: { dtype: 'float32', shape: [], values: [golden.batch] },
+});
 
 /** Largest difference over the largest expected magnitude. */
 export function relativeError(found: ArrayLike<number>, expected: ArrayLike<number>): number {

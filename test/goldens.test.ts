@@ -2,39 +2,28 @@
 // This pins the graph work alone (reading, specialising, restoring, gradients, lowering); goldens-device.test.ts
 // holds the same fixtures against the session host and its kernels.
 
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { openModel, toGraph } from '#ortune/onnx/load.js';
-import { compile } from '#ortune/train/compile.js';
 import type { Compiled, Mode } from '#ortune/train/protocol.js';
-import { fixtures, type Golden, gradientErrors, mean, readGolden, relativeError } from './golden.js';
+import { compileGolden, feedsOf, fixtures, type Golden, gradientErrors, readGolden, relativeError } from './golden.js';
 
 type Outputs = InferenceSession.OnnxValueMapType;
 
-/** Compiles one mode with every parameter trained and runs it on the golden batch. */
 async function run(golden: Golden, mode: Mode): Promise<{ compiled: Compiled; outputs: Outputs }> {
-  const graph = toGraph(openModel(golden.file));
-  const trained = new Set(golden.parameters.flatMap((p) => p.places.map((place) => place.name)));
-  const compiled = compile(
-    graph,
-    { mode, batch: golden.batch, length: golden.length },
-    { trained, frozen: new Set(), dropout: { hidden: 0, attention: 0, head: 0 }, kernels: new Set() },
-  );
+  const { graph, compiled } = compileGolden(golden, mode, new Set());
   const session = await InferenceSession.create(compiled.model, { intraOpNumThreads: 1 });
-  const { weights, normaliser } = mean(golden);
-  const feeds: Record<string, OrtTensor> = {
-    labels: new OrtTensor('int64', BigInt64Array.from(golden.labels, BigInt), [golden.batch]),
-    sample_weights: new OrtTensor('float32', Float32Array.from(weights), [golden.batch]),
-    normaliser: new OrtTensor('float32', Float32Array.of(normaliser), []),
-  };
-  for (const [name, { data, shape }] of Object.entries(golden.inputs))
-    feeds[name] = new OrtTensor('int64', BigInt64Array.from(data, BigInt), shape);
+  const given = feedsOf(golden);
+  const feeds: Record<string, Tensor> = {};
+  for (const { name } of compiled.inputs) {
+    const { dtype, shape, values } = given[name]!;
+    const data = dtype === 'int64' ? BigInt64Array.from(values, BigInt) : Float32Array.from(values);
+    feeds[name] = new Tensor(dtype, data as Float32Array, shape);
+  }
   for (const name of compiled.trained) {
     const tensor = graph.initializers.get(name)!;
-    feeds[name] = new OrtTensor('float32', Float32Array.from(tensor.data() as Float32Array), tensor.shape);
+    feeds[name] = new Tensor('float32', Float32Array.from(tensor.data() as Float32Array), tensor.shape);
   }
-  const wanted = Object.fromEntries(Object.entries(feeds).filter(([name]) => session.inputNames.includes(name)));
-  const outputs = await session.run(wanted);
+  const outputs = await session.run(feeds);
   await session.release();
   return { compiled, outputs };
 }

@@ -1,0 +1,86 @@
+// The derived training graph against PyTorch on ortune's own device: session host, fused kernels, parameters and
+// gradients bound in place, and the optimizer's kernel. Logits, loss and every gradient as in goldens.test.ts, and the
+// first 20 losses of AdamW with clipping on one batch.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Optimizer } from '#ortune/optim/optimizer.js';
+import { Arena, sharedTensor } from '#ortune/runtime/arena.js';
+import { type Device, openDevice, type TensorView } from '#ortune/runtime/session.js';
+import type { Mode } from '#ortune/train/protocol.js';
+import { compileGolden, feedsOf, fixtures, type Golden, gradientErrors, readGolden, relativeError } from './golden.js';
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice('cpu', { threads: 2 });
+});
+afterAll(() => device.close());
+
+/** A session of one mode on the golden batch, with the parameters of the file in an arena. */
+async function prepare(golden: Golden, mode: Mode) {
+  const { graph, compiled } = compileGolden(golden, mode, device.kernels);
+  const shapeOf = (name: string) => ({ name, shape: graph.initializers.get(name)!.shape });
+  const parameters = Arena.create(Arena.layout(compiled.trained.map(shapeOf)));
+  for (const name of compiled.trained) parameters.array(name).set(graph.initializers.get(name)!.data() as Float32Array);
+  const gradients = parameters.like();
+  const session = await device.createSession({
+    model: compiled.model,
+    bound: {
+      inputs: new Map(compiled.trained.map((name) => [name, parameters.view(name)])),
+      outputs: new Map([...compiled.gradients].map(([name, value]) => [value, gradients.view(name)])),
+    },
+  });
+  const given = feedsOf(golden);
+  const inputs = new Map<string, TensorView>();
+  for (const { name } of compiled.inputs) {
+    const { dtype, shape, values } = given[name]!;
+    const view = sharedTensor(dtype, shape);
+    for (const [i, value] of values.entries()) view.data[i] = dtype === 'int64' ? BigInt(value) : value;
+    inputs.set(name, view);
+  }
+  const outputs = new Map(compiled.outputs.map((o) => [o.name, sharedTensor(o.dtype, o.shape)]));
+  const fetched = (name: string | undefined) => outputs.get(name!)!.data as Float32Array;
+  return {
+    parameters,
+    gradients,
+    run: () => session.run(inputs, outputs),
+    logits: () => fetched(compiled.logits),
+    loss: () => fetched(compiled.loss)[0]!,
+    release: () => session.release(),
+  };
+}
+
+describe.each(fixtures)('$family from the $exporter exporter, on the device', ({ family, exporter }) => {
+  const golden = readGolden(family, exporter);
+
+  it('gives the logits and the loss of PyTorch', async () => {
+    const evaluation = await prepare(golden, 'evaluate');
+    await evaluation.run();
+    expect(relativeError(evaluation.logits(), golden.logits.flat())).toBeLessThan(1e-5);
+    expect(relativeError([evaluation.loss()], [golden.loss])).toBeLessThan(1e-5);
+    await evaluation.release();
+  });
+
+  it('gives every gradient of PyTorch', async () => {
+    const training = await prepare(golden, 'train');
+    await training.run();
+    expect(relativeError([training.loss()], [golden.loss])).toBeLessThan(1e-5);
+    const errors = gradientErrors(golden, (tensor) => training.gradients.array(tensor));
+    expect(errors.filter((e) => !(e.error <= 2e-5))).toEqual([]);
+    await training.release();
+  });
+
+  it('follows 20 losses of AdamW in PyTorch', async () => {
+    const training = await prepare(golden, 'train');
+    const { lr, betas, eps, weight_decay, clip, losses } = golden.adamw;
+    const ranges = [{ start: 0, end: training.parameters.data.length, learningRate: lr, weightDecay: weight_decay }];
+    const options = { name: 'adamw', beta1: betas[0], beta2: betas[1], epsilon: eps } as const;
+    const optimizer = await Optimizer.create(device, training.parameters, training.gradients, ranges, options);
+    for (const [step, expected] of losses.entries()) {
+      await training.run();
+      expect(relativeError([training.loss()], [expected]), `loss before step ${step + 1}`).toBeLessThan(1e-3);
+      await optimizer.step(1, clip);
+    }
+    await optimizer.release();
+    await training.release();
+  });
+});
