@@ -4,7 +4,7 @@
 
 import { Builder } from '../builder.js';
 import { type Graph, prune } from '../graph.js';
-import { dropNanGuards, mergeScales } from './attention.js';
+import { dropNanGuards, fuseProducts } from './attention.js';
 import { restoreGelu } from './gelu.js';
 import { restoreLayerNormalization } from './layer-normalization.js';
 
@@ -14,6 +14,6 @@ export function restoreForms(graph: Graph): void {
   restoreLayerNormalization(b);
   restoreGelu(graph);
   dropNanGuards(b);
-  mergeScales(b);
+  fuseProducts(b);
   prune(graph);
 }
