@@ -5,7 +5,7 @@
 import { ModelError } from '../errors.js';
 import type { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
-import { add, filled, indices, sameShape, sum, view, zeros } from '../onnx/formulas.js';
+import { add, filled, forgetViews, indices, sameShape, sum, view, zeros } from '../onnx/formulas.js';
 import { type Node, operatorKey, type Value } from '../onnx/graph.js';
 import { inferTypes } from '../onnx/shapes.js';
 import { elementCount } from '../onnx/tensor.js';
@@ -46,6 +46,7 @@ export function backward(
     return named;
   } finally {
     b.prefix = prefix;
+    forgetViews(b);
   }
 }
 
@@ -171,7 +172,10 @@ function dropUnread(b: Builder, first: number, results: ReadonlySet<Value>): voi
   const read = new Set(results);
   const kept: Node[] = [];
   for (const node of b.graph.nodes.splice(first).reverse()) {
-    if (!node.outputs.some((out) => read.has(out))) continue;
+    if (!node.outputs.some((out) => read.has(out))) {
+      for (const out of node.outputs) b.graph.types.delete(out);
+      continue;
+    }
     if (node.domain === 'ortune') {
       node.outputs = node.outputs.map((out) => (read.has(out) ? out : ''));
       while (node.outputs.at(-1) === '') node.outputs.pop();

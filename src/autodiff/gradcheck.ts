@@ -1,5 +1,5 @@
 // Derived gradients against central differences: the loss is a fixed random projection of all float outputs, and each
-// parameter is moved along a random direction. The runtime is the caller's, so the same check serves rules, whole
+// parameter is moved along a seeded random direction. The runtime is the caller's, so the same check serves rules, whole
 // models and kernels. Differences of outputs are taken in float64, and against the step that the rounded parameters
 // really made, so that float32 leaves little noise.
 
@@ -55,7 +55,7 @@ const negligible = 1e-3;
 /**
  * Checks the gradient of every value of `wrt` (graph inputs or initializers, float32 or float64).
  * The relative error of one is |numeric − derived| over the largest of both and of the size such a derivative has on
- * average, √Σ(g·v)² for a direction v of independent signs.
+ * average, |gradient| · root mean square of the parameter.
  * @param graph a static graph, left as it is
  * @throws ModelError where `backward` does
  */
@@ -129,7 +129,7 @@ async function smallestError(
   { seed, stream, tolerance }: { seed: number; stream: number; tolerance: number },
 ): Promise<number> {
   const base = floats(at);
-  const direction = floats(random(seed, stream, at));
+  const direction = directionFor(floats(random(seed, stream, at)), gradient);
   const scale = scaleOf(at);
   let smallest = Number.NaN;
   for (const step of steps[at.dtype as keyof typeof steps]) {
@@ -147,6 +147,18 @@ async function smallestError(
   return smallest;
 }
 
+/**
+ * A random direction whose component along the gradient is made at least as long as it is on average (1), so that no
+ * unlucky draw hides a wrong scale.
+ */
+function directionFor(random: Floats, gradient: Floats): Floats {
+  const length = norm(gradient);
+  if (!(length > 0)) return random;
+  const along = dot(random, gradient) / length;
+  const missing = Math.abs(along) < 1 ? (along < 0 ? -1 : 1) - along : 0;
+  return random.map((v, i) => v + (missing * gradient[i]!) / length);
+}
+
 /** Σ weight · (high − low), in float64. */
 function change(weights: Floats, high: Floats, low: Floats): number {
   let total = 0;
@@ -154,11 +166,13 @@ function change(weights: Floats, high: Floats, low: Floats): number {
   return total;
 }
 
-function norm(values: Floats): number {
+function dot(a: Floats, b: Floats): number {
   let total = 0;
-  for (const v of values) total += v * v;
-  return Math.sqrt(total);
+  for (let i = 0; i < a.length; i++) total += a[i]! * b[i]!;
+  return total;
 }
+
+const norm = (values: Floats): number => Math.sqrt(dot(values, values));
 
 /** The root mean square of the elements; 0.1 where all are 0 (biases before training). */
 const scaleOf = (tensor: Tensor): number => norm(floats(tensor)) / Math.sqrt(Math.max(1, tensor.size)) || 0.1;

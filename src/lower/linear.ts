@@ -3,7 +3,7 @@
 // MatMul (attention, layers without a bias) is left to the gradient rules.
 
 import type { Builder } from '../onnx/builder.js';
-import { indices, rows, transpose, view } from '../onnx/formulas.js';
+import { forgetViews, indices, rows, transpose, view } from '../onnx/formulas.js';
 import { attrInts, type Graph, type Node, type Value } from '../onnx/graph.js';
 import { elementCount } from '../onnx/tensor.js';
 
@@ -21,6 +21,7 @@ interface Linear {
  */
 export function lowerLinear(b: Builder): void {
   const { graph } = b;
+  forgetViews(b);
   const linears = findLinears(graph);
   const merged = new Set([...linears.values()].map((linear) => linear.matmul));
   const transposes = new Map<Value, { source: Value; perm: readonly number[] }>();

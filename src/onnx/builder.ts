@@ -17,8 +17,7 @@ export function toAttr(value: AttrInput): Attr {
   if (typeof value === 'number') return { kind: 'int', value };
   if (typeof value === 'string') return { kind: 'string', value };
   if (value instanceof Tensor) return { kind: 'tensor', value };
-  if (Array.isArray(value))
-    return typeof value[0] === 'string' ? { kind: 'strings', value } : { kind: 'ints', value };
+  if (Array.isArray(value)) return typeof value[0] === 'string' ? { kind: 'strings', value } : { kind: 'ints', value };
   return value as Attr;
 }
 
@@ -81,7 +80,9 @@ export class Builder {
       op,
       domain: options.domain ?? '',
       inputs: [...inputs],
-      outputs: Array.from({ length: count }, (_, i) => this.unique(count === 1 ? `${name.slice(this.prefix.length)}.y` : `${name.slice(this.prefix.length)}.y${i}`)),
+      outputs: Array.from({ length: count }, (_, i) =>
+        this.unique(count === 1 ? `${name.slice(this.prefix.length)}.y` : `${name.slice(this.prefix.length)}.y${i}`),
+      ),
       attrs: new Map(Object.entries(attrs).map(([key, value]) => [key, toAttr(value)])),
     };
     while (node.inputs.at(-1) === '') node.inputs.pop();
@@ -103,7 +104,7 @@ export class Builder {
         ? `${tensor.dtype}[${tensor.shape}]${Buffer.from(tensor.bytes()).toString('base64')}`
         : undefined;
     const known = key === undefined ? undefined : this.#constants.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined && this.graph.initializers.has(known)) return known;
     const name = this.unique(stem);
     this.graph.initializers.set(name, tensor);
     this.graph.types.set(name, { dtype: tensor.dtype, shape: tensor.shape });

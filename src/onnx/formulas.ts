@@ -77,12 +77,17 @@ export function view(b: Builder, x: Value, shape: readonly number[]): Value {
   for (const value of [x, source]) if (sameShape(b.shape(value), shape)) return value;
   const key = `${source} [${shape}]`;
   const known = views.made.get(key);
-  if (known) return known;
+  if (known && b.graph.types.has(known)) return known;
   const y = b.op('Reshape', [source, b.ints(shape)], shape.includes(0) ? { allowzero: 1 } : {});
   views.source.set(y, source);
   views.made.set(key, y);
   return y;
 }
+
+/** Before nodes are reordered: a view made so far may come too late for another reader. */
+export const forgetViews = (b: Builder): void => {
+  viewed.delete(b);
+};
 
 /** As rows of the last `axes` axes: [rows, columns]. */
 export function rows(b: Builder, x: Value, axes = 1): Value {

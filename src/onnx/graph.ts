@@ -103,15 +103,25 @@ export class Graph {
   }
 }
 
-/** Drops nodes whose outputs nobody reads and initializers nobody uses; unread optional outputs lose their name. */
+/**
+ * Drops nodes whose outputs nobody reads, initializers nobody uses and the types of both; unread optional outputs lose
+ * their name.
+ */
 export function prune(graph: Graph): void {
   const live = new Set(graph.outputs.map((o) => o.name));
   const kept: Node[] = [];
+  const forget = (value: Value): void => {
+    if (value) graph.types.delete(value);
+  };
   for (let i = graph.nodes.length - 1; i >= 0; i--) {
     const node = graph.nodes[i]!;
-    if (!node.outputs.some((o) => o && live.has(o))) continue;
+    if (!node.outputs.some((o) => o && live.has(o))) {
+      node.outputs.forEach(forget);
+      continue;
+    }
     // The parts of a Split are not optional.
     if (node.op !== 'Split') {
+      for (const out of node.outputs) if (!live.has(out)) forget(out);
       node.outputs = node.outputs.map((o) => (live.has(o) ? o : ''));
       while (node.outputs.at(-1) === '') node.outputs.pop();
     }
@@ -119,7 +129,11 @@ export function prune(graph: Graph): void {
     kept.push(node);
   }
   graph.nodes = kept.reverse();
-  for (const name of graph.initializers.keys()) if (!live.has(name)) graph.initializers.delete(name);
+  for (const name of graph.initializers.keys())
+    if (!live.has(name)) {
+      graph.initializers.delete(name);
+      forget(name);
+    }
 }
 
 /** How tables name an operator: `Op`, or `domain.Op` outside the default domain. */
