@@ -22,3 +22,26 @@ export class ModelError extends OrtuneError {
 export class DataError extends OrtuneError {
   override readonly name = 'DataError';
 }
+
+// Structured clone turns an error of ours into a plain Error, so worker threads return the outcome as data.
+const kinds = { OrtuneError, UsageError, ModelError, DataError };
+
+/** What a worker's function returned, or the user's error it threw. Other errors are thrown as they are. */
+export type Outcome<T> = { value: T } | { failure: { kind: keyof typeof kinds; message: string } };
+
+/** In the worker: runs `work`, turning errors a user can cause into data. */
+export async function outcomeOf<T>(work: () => T | Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    if (!(error instanceof OrtuneError)) throw error;
+    const kind = error.name in kinds ? (error.name as keyof typeof kinds) : 'OrtuneError';
+    return { failure: { kind, message: error.message } };
+  }
+}
+
+/** In the caller: the value, or the error as the class it was. */
+export function unwrap<T>(outcome: Outcome<T>): T {
+  if ('value' in outcome) return outcome.value;
+  throw new kinds[outcome.failure.kind](outcome.failure.message);
+}

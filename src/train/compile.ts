@@ -1,0 +1,106 @@
+// From a loaded graph to what the device runs: specialise, restore training forms, dropout, loss, gradients, lowering.
+// Pure and synchronous; it runs in the model worker, because building a large graph would hold up the host's event loop.
+
+import { backward } from '../autodiff/backward.js';
+import { ModelError } from '../errors.js';
+import { lowerLinear } from '../lower/linear.js';
+import { lower } from '../lower/lower.js';
+import { Builder } from '../onnx/builder.js';
+import { isFloat } from '../onnx/dtype.js';
+import { encodeGraph } from '../onnx/encode.js';
+import { type Graph, prune, type Value } from '../onnx/graph.js';
+import { restoreForms } from '../onnx/restore/restore.js';
+import { specialize } from '../onnx/specialize.js';
+import { attachLoss } from '../tasks/text-classification.js';
+import type { DropoutRates } from '../transfer/config.js';
+import { insertDropout, keyInput } from '../transfer/dropout.js';
+import { logitsOf } from '../transfer/parameters.js';
+import type { Compiled, CompileRequest, GraphValue } from './protocol.js';
+
+export interface CompileOptions {
+  /** Names of the trained parameters: they become inputs of the graph. */
+  trained: ReadonlySet<string>;
+  /** Names of the frozen parameters: they become initializers whose data the session host supplies. */
+  frozen: ReadonlySet<string>;
+  dropout: DropoutRates;
+  /** `model_type` of config.json. */
+  family: string;
+  kernels: ReadonlySet<string>;
+}
+
+/** Builds the graph of one mode at one batch size and length from a normalised graph, which stays untouched. */
+export function compile(source: Graph, request: CompileRequest, options: CompileOptions): Compiled {
+  const shapes = Object.fromEntries(source.inputs.map((i) => [i.name, inputShape(i.shape, request)]));
+  const graph = specialize(source, shapes, { trainable: options.trained });
+  restoreForms(graph);
+  const logits = logitsOf(graph);
+  const b = new Builder(graph);
+  const fed: GraphValue[] = graph.inputs.map((i) => ({ name: i.name, ...b.type(i.name) }));
+  graph.outputs = [{ name: logits, ...b.type(logits), shape: [...b.shape(logits)] }];
+
+  const training = request.mode === 'train';
+  if (training) insertDropout(b, logits, options.dropout, options.family);
+  if (graph.types.has(keyInput)) fed.push({ name: keyInput, ...b.type(keyInput) });
+  lowerLinear(b);
+
+  const outputs: Value[] = [];
+  let loss: Value | undefined;
+  let gradients = new Map<string, string>();
+  if (request.mode !== 'predict') {
+    const task = attachLoss(b, logits);
+    fed.push(...task.inputs.map((name) => ({ name, ...b.type(name) })));
+    loss = task.loss;
+    outputs.push(loss);
+    if (training) {
+      gradients = backward(b, task.loss, [...options.trained]);
+      outputs.push(...gradients.values());
+    }
+  }
+  if (!training) outputs.push(logits);
+  if (request.mode === 'diagnose') outputs.push(...floatValues(graph));
+  setOutputs(b, outputs);
+  prune(graph);
+  lower(graph, options.kernels);
+  return { ...encode(graph, fed, gradients, options), loss, logits: training ? undefined : logits };
+}
+
+const inputShape = (shape: readonly unknown[] | undefined, { batch, length }: CompileRequest): number[] => {
+  if (shape?.length !== 2)
+    throw new ModelError(
+      `A text model takes inputs of shape [batch, sequence]; found rank ${shape?.length ?? 'unknown'}.`,
+    );
+  return [batch, length];
+};
+
+const floatValues = (graph: Graph): Value[] =>
+  graph.nodes.flatMap((n) => n.outputs.filter((o) => o && isFloat(graph.type(o).dtype)));
+
+function setOutputs(b: Builder, values: readonly Value[]): void {
+  b.graph.outputs = [...new Set(values)].map((name) => ({ name, ...b.type(name), shape: [...b.shape(name)] }));
+}
+
+function encode(
+  graph: Graph,
+  fed: readonly GraphValue[],
+  gradients: Map<string, string>,
+  options: CompileOptions,
+): Omit<Compiled, 'loss' | 'logits'> {
+  const gradientValues = new Set(gradients.values());
+  const used = (name: string) => graph.initializers.has(name);
+  const trained = [...options.trained].filter(used);
+  const constants = [...options.frozen].filter(used);
+  const types = (name: string): GraphValue => ({ name, ...graph.type(name) });
+  const read = new Set(graph.nodes.flatMap((n) => n.inputs));
+  const inputs = fed.filter((i) => read.has(i.name));
+  for (const name of trained) graph.initializers.delete(name);
+  graph.inputs = [...inputs, ...trained.map(types)].map((v) => ({ ...v, shape: [...v.shape] }));
+  const withoutData = new Set(constants);
+  return {
+    model: encodeGraph(graph, { withoutData: (name) => withoutData.has(name) }),
+    inputs,
+    outputs: graph.outputs.map((o) => types(o.name)).filter((o) => !gradientValues.has(o.name)),
+    trained,
+    constants,
+    gradients,
+  };
+}

@@ -1,0 +1,49 @@
+// The data of a run: records and labels of the training, evaluation and test files, read as streams.
+
+import type { EvalConfig, TrainConfig } from '../config/schema.js';
+import type { TextSource } from '../data/feeder.js';
+import { LabelSet, labelsOfData } from '../data/labels.js';
+import { type Columns, readRecords } from '../data/records.js';
+
+export interface LabelledText extends TextSource {
+  labels: Int32Array;
+}
+
+export interface TrainData {
+  labels: LabelSet;
+  train: LabelledText;
+  eval?: LabelledText;
+  test?: LabelledText;
+}
+
+const columnsOf = (config: TrainConfig | EvalConfig): Columns => ({
+  text: config.textColumn,
+  pair: config.pairColumn,
+  label: config.labelColumn,
+});
+
+/** Reads the files that a training configuration names; the training data decides the classes. */
+export async function openData(config: TrainConfig): Promise<TrainData> {
+  const columns = columnsOf(config);
+  const train = await readRecords(config.train, columns);
+  const labels = labelsOfData(train);
+  const read = async (file: string | undefined): Promise<LabelledText | undefined> => {
+    if (file === undefined) return undefined;
+    const data = await readRecords(file, columns);
+    return { ...data, labels: labels.ids(data) };
+  };
+  const evaluation = await read(config.eval);
+  const test = await read(config.test);
+  return {
+    labels,
+    train: { ...train, labels: labels.ids(train) },
+    ...(evaluation && { eval: evaluation }),
+    ...(test && { test }),
+  };
+}
+
+/** Reads the file to evaluate on against the classes of the model. */
+export async function openEvaluation(config: EvalConfig, labels: readonly string[]): Promise<LabelledText> {
+  const data = await readRecords(config.data, columnsOf(config));
+  return { ...data, labels: new LabelSet(labels).ids(data) };
+}

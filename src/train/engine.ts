@@ -1,0 +1,174 @@
+// The device side of training: one opened model, its parameter and gradient arenas, and a session for every
+// (mode, batch, length) met so far. Graphs come from the model worker; sessions share the parameters in place.
+// This is not the loop: it knows nothing of epochs, data files or schedules.
+
+import { Piscina } from 'piscina';
+import { ModelError, type Outcome, unwrap } from '../errors.js';
+import { Optimizer, type OptimizerOptions, type ParameterRange } from '../optim/optimizer.js';
+import { Arena, sharedTensor } from '../runtime/arena.js';
+import { SessionCache, sessionsToKeep } from '../runtime/cache.js';
+import { type Device, openDevice, type Session, type TensorView } from '../runtime/session.js';
+import { keyInput } from '../transfer/dropout.js';
+import type { Compiled, CompileRequest, Mode, OpenedModel, OpenRequest, SaveRequest } from './protocol.js';
+
+export interface EngineOptions extends Omit<OpenRequest, 'kernels'> {
+  /** Threads of the runtime; default: one per core. */
+  threads?: number | undefined;
+}
+
+/** A batch as the engine takes it: the model's inputs, `labels` [B] and `sample_weights` [B], by name. */
+export interface EngineBatch {
+  inputs: ReadonlyMap<string, TensorView>;
+  /** Tokens per row. */
+  length: number;
+}
+
+/** A session with what it was made from and the tensors its outputs go to. */
+interface Prepared {
+  session: Session;
+  compiled: Compiled;
+  outputs: Map<string, TensorView>;
+}
+
+const lossOf = ({ compiled, outputs }: Prepared): number => Number(outputs.get(compiled.loss!)!.data[0]);
+const logitsOf = ({ compiled, outputs }: Prepared): TensorView => outputs.get(compiled.logits!)!;
+
+/** What makes the masks of one run differ from any other's. */
+export interface StepKey {
+  seed: number;
+  step: number;
+  microStep: number;
+}
+
+export class Engine {
+  readonly device: Device;
+  readonly model: OpenedModel;
+  readonly parameters: Arena;
+  /** Gradients, laid out like the parameters. */
+  readonly gradients: Arena;
+  readonly batchSize: number;
+  readonly #worker: Piscina;
+  readonly #sessions: SessionCache<Prepared>;
+  readonly #normaliser = sharedTensor('float32', []);
+  readonly #key = sharedTensor('uint32', [4]);
+
+  private constructor(device: Device, model: OpenedModel, worker: Piscina, batchSize: number) {
+    this.device = device;
+    this.model = model;
+    this.parameters = Arena.over(model.parameters, model.arena);
+    this.gradients = this.parameters.like();
+    this.batchSize = batchSize;
+    this.#worker = worker;
+    this.#sessions = new SessionCache(sessionsToKeep(device), (prepared) => prepared.session.release());
+  }
+
+  /** Opens a model with its transfer options; `batchSize` rows are in every batch. */
+  static async open(options: EngineOptions, batchSize: number): Promise<Engine> {
+    const worker = new Piscina({
+      filename: new URL('./model-worker.js', import.meta.url).href,
+      minThreads: 1,
+      maxThreads: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+    });
+    const { model: path, labels, freeze, dropout, seed, threads } = options;
+    try {
+      const device = await openDevice('cpu', threads === undefined ? {} : { threads });
+      const request: OpenRequest = { model: path, labels, freeze, dropout, seed, kernels: [...device.kernels] };
+      const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
+      return new Engine(device, model, worker, batchSize);
+    } catch (error) {
+      await worker.destroy();
+      throw error;
+    }
+  }
+
+  createOptimizer(ranges: readonly ParameterRange[], options: OptimizerOptions): Promise<Optimizer> {
+    return Optimizer.create(this.device, this.parameters, this.gradients, ranges, options);
+  }
+
+  /**
+   * Forward and backward: writes the gradients of Σ weight·loss / `normaliser` into `gradients`, returns that loss.
+   * `normaliser` is the sum of the sample weights over everything that one optimizer step covers.
+   */
+  async forwardBackward(batch: EngineBatch, normaliser: number, key: StepKey): Promise<number> {
+    this.#key.data.set([key.seed >>> 0, key.step >>> 0, key.microStep >>> 0, 0] as never);
+    return lossOf(await this.#run('train', batch, normaliser));
+  }
+
+  /** Loss (Σ weight·loss / normaliser) and logits [batch, labels]; the logits are overwritten by the next call. */
+  async evaluate(batch: EngineBatch, normaliser: number): Promise<{ loss: number; logits: TensorView }> {
+    const ran = await this.#run('evaluate', batch, normaliser);
+    return { loss: lossOf(ran), logits: logitsOf(ran) };
+  }
+
+  /** Logits [batch, labels]; overwritten by the next call. */
+  async predict(batch: EngineBatch): Promise<TensorView> {
+    return logitsOf(await this.#run('predict', batch, 1));
+  }
+
+  /** Prepares the session for rows of `length` tokens before the first batch needs it. */
+  async prepare(mode: Mode, length: number): Promise<void> {
+    await this.#prepared(mode, length);
+  }
+
+  /** The first value of the forward graph that is not finite on this batch, parameters first. */
+  async firstBadTensor(batch: EngineBatch): Promise<string | undefined> {
+    const finite = (data: TensorView['data']) => (data as Float32Array).every(Number.isFinite);
+    const bad = this.model.parameters.find((p) => !finite(this.parameters.view(p.name).data));
+    if (bad) return `parameter '${bad.alias}'`;
+    const { outputs } = await this.#run('diagnose', batch, 1);
+    for (const [name, view] of outputs) if (!finite(view.data)) return `value '${name}'`;
+    return undefined;
+  }
+
+  /** Writes the model directory with the weights as they are now; returns the path of the ONNX file. */
+  async save(directory: string): Promise<string> {
+    const request: SaveRequest = { directory, arena: this.parameters.buffer };
+    return unwrap((await this.#worker.run(request, { name: 'save' })) as Outcome<string>);
+  }
+
+  async close(): Promise<void> {
+    await this.#sessions.clear();
+    await this.device.close();
+    await this.#worker.destroy();
+  }
+
+  async #run(mode: Mode, batch: EngineBatch, normaliser: number): Promise<Prepared> {
+    const prepared = await this.#prepared(mode, batch.length);
+    const { session, compiled, outputs } = prepared;
+    this.#normaliser.data[0] = normaliser;
+    const own = new Map([
+      ['normaliser', this.#normaliser],
+      [keyInput, this.#key],
+    ]);
+    const inputs = new Map(
+      compiled.inputs.map(({ name }) => {
+        const view = batch.inputs.get(name) ?? own.get(name);
+        if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
+        return [name, view];
+      }),
+    );
+    await session.run(inputs, outputs);
+    return prepared;
+  }
+
+  #prepared(mode: Mode, length: number): Promise<Prepared> {
+    return this.#sessions.get(`${mode}:${this.batchSize}x${length}`, () => this.#prepare(mode, length));
+  }
+
+  async #prepare(mode: Mode, length: number): Promise<Prepared> {
+    const request: CompileRequest = { mode, batch: this.batchSize, length };
+    const compiled = unwrap((await this.#worker.run(request, { name: 'build' })) as Outcome<Compiled>);
+    const views = (names: Iterable<string>) => new Map([...names].map((name) => [name, this.parameters.view(name)]));
+    const gradients = [...compiled.gradients].map(
+      ([parameter, value]) => [value, this.gradients.view(parameter)] as const,
+    );
+    const session = await this.device.createSession({
+      model: compiled.model,
+      constants: views(compiled.constants),
+      bound: { inputs: views(compiled.trained), outputs: new Map(gradients) },
+    });
+    const outputs = new Map(compiled.outputs.map((o) => [o.name, sharedTensor(o.dtype, o.shape)]));
+    return { session, compiled, outputs };
+  }
+}

@@ -1,0 +1,97 @@
+// Evaluation: logits batch by batch, counted and forgotten. During training it runs on ortune's own sessions; the
+// command measures the saved file, as any other program would open it, with the stock onnxruntime-node session.
+
+import { parseOptions } from '../config/options.js';
+import { type EvalOptions, evalSchema } from '../config/schema.js';
+import { TextFeeder, textLengths } from '../data/feeder.js';
+import { planEpoch } from '../data/sampler.js';
+import { UsageError } from '../errors.js';
+import { ClassificationMetrics, type ClassificationResult } from '../metrics/classification.js';
+import type { TensorView } from '../runtime/session.js';
+import { type LabelledText, openEvaluation } from './data.js';
+import type { EngineBatch } from './engine.js';
+import { openSavedModel } from './saved-model.js';
+import { peakRssBytes, StepTimes } from './statistics.js';
+
+/** Whatever gives logits [batch, labels] for a batch: an engine, or a saved model. */
+export interface Predictor {
+  predict(batch: EngineBatch): Promise<Pick<TensorView, 'data'>>;
+}
+
+export interface EvalResult {
+  metrics: ClassificationResult;
+  samplesPerSecond: number;
+  /** Median time of a batch. */
+  stepMs: number;
+  peakRssBytes: number;
+  seconds: number;
+  /** Texts cut to maxLength. */
+  truncated: number;
+}
+
+/** Metrics of all samples, in the order of the file. */
+export async function measureEvaluation(
+  predictor: Predictor,
+  feeder: TextFeeder,
+  data: LabelledText,
+  labels: readonly string[],
+  options: { signal?: AbortSignal | undefined; times?: StepTimes } = {},
+): Promise<ClassificationResult & { truncated: number }> {
+  const metrics = new ClassificationMetrics(labels);
+  const { batchSize } = feeder.layout;
+  const plan = planEpoch({ lengths: textLengths(data.records), batchSize, seed: 0, epoch: 0, shuffle: false });
+  let truncated = 0;
+  let asked = performance.now();
+  for await (const batch of feeder.batches(data, plan, { signal: options.signal })) {
+    const started = performance.now();
+    batch.slot.to('running');
+    const logits = await predictor.predict(batch);
+    const samples = batch.samples.length;
+    metrics.add(
+      logits.data as Float32Array,
+      Array.from(batch.samples, (i) => data.labels[i]!),
+    );
+    batch.slot.to('bound');
+    truncated += batch.truncated;
+    const forwardBackwardMs = performance.now() - started;
+    options.times?.add({ length: batch.length, samples, waitMs: started - asked, forwardBackwardMs, updateMs: 0 });
+    batch.release();
+    asked = performance.now();
+  }
+  return { ...metrics.result(), truncated };
+}
+
+/**
+ * Measures a model directory on labelled data.
+ * @throws UsageError, DataError (an unknown label with its line), ModelError
+ */
+export async function evaluate(
+  options: EvalOptions,
+  { signal }: { signal?: AbortSignal | undefined } = {},
+): Promise<EvalResult> {
+  const config = parseOptions(evalSchema, options);
+  const started = performance.now();
+  const model = await openSavedModel(config);
+  const labels = model.labels;
+  if (labels.length === 0)
+    throw new UsageError(
+      `${config.model}: config.json names no labels (id2label), so there is nothing to compare with`,
+    );
+  const data = await openEvaluation(config, labels);
+  const feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs });
+  const times = new StepTimes();
+  try {
+    const { truncated, ...metrics } = await measureEvaluation(model, feeder, data, labels, { signal, times });
+    return {
+      metrics,
+      samplesPerSecond: times.rate(times.all.length),
+      stepMs: times.medianMs(),
+      peakRssBytes: peakRssBytes(),
+      seconds: (performance.now() - started) / 1000,
+      truncated,
+    };
+  } finally {
+    await feeder.close();
+    await model.close();
+  }
+}

@@ -1,0 +1,46 @@
+// How well the device was fed: the time of a real step over the same step on a batch that is already there, with the
+// workers idle. Measured after the run on the length most steps had, on gradients only, so no weight changes.
+
+import type { TextFeeder } from '../data/feeder.js';
+import { textLengths } from '../data/feeder.js';
+import { planEpoch } from '../data/sampler.js';
+import type { LabelledText } from './data.js';
+import type { Engine } from './engine.js';
+import { median, type StepTimes, totalMs } from './statistics.js';
+
+const leastSteps = 20;
+const repeats = 5;
+
+/** Undefined for a run of too few steps of one length to tell. */
+export async function feedRatio(
+  engine: Engine,
+  feeder: TextFeeder,
+  data: LabelledText,
+  times: StepTimes,
+): Promise<number | undefined> {
+  const length = times.commonLength();
+  const real = times.warm(length);
+  if (real.length < leastSteps) return undefined;
+  const staged = await stagedMs(engine, feeder, data, length);
+  if (staged === undefined) return undefined;
+  return median(real.map(totalMs)) / (staged + median(real.map((t) => t.updateMs)));
+}
+
+async function stagedMs(engine: Engine, feeder: TextFeeder, data: LabelledText, length: number) {
+  const batchSize = feeder.layout.batchSize;
+  const plan = planEpoch({ lengths: textLengths(data.records), batchSize, seed: 0, epoch: 0 });
+  for await (const batch of feeder.batches(data, plan)) {
+    if (batch.length === length) {
+      const ms: number[] = [];
+      for (let i = 0; i < repeats; i++) {
+        const started = performance.now();
+        await engine.forwardBackward(batch, batch.samples.length, { seed: 0, step: 0, microStep: i });
+        ms.push(performance.now() - started);
+      }
+      batch.release();
+      return median(ms);
+    }
+    batch.release();
+  }
+  return undefined;
+}

@@ -1,0 +1,97 @@
+// Runs in a worker thread: owns the opened model, applies transfer, builds graphs and saves, so that parsing, graph
+// building, hashing and writing never hold up the host's event loop. One model per worker.
+
+import { labelsOfConfig } from '../data/labels.js';
+import { type Outcome, outcomeOf } from '../errors.js';
+import { convertFloat } from '../onnx/convert.js';
+import { type Graph, prune } from '../onnx/graph.js';
+import { openModel, toGraph } from '../onnx/load.js';
+import type { Model } from '../onnx/model.js';
+import { Tensor } from '../onnx/tensor.js';
+import { Arena } from '../runtime/arena.js';
+import { type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
+import { writeModelDirectory } from '../transfer/directory.js';
+import { fitHead } from '../transfer/head.js';
+import { chooseParameters, logitsOf, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
+import { compile } from './compile.js';
+import type { Compiled, CompileRequest, OpenedModel, OpenRequest, ParameterInfo, SaveRequest } from './protocol.js';
+
+interface Opened {
+  request: OpenRequest;
+  model: Model;
+  config: ModelConfig;
+  graph: Graph;
+  choice: ParameterChoice;
+  info: OpenedModel;
+}
+
+let opened: Opened | undefined;
+
+const current = (): Opened => {
+  if (!opened) throw new Error('no model has been opened in this worker');
+  return opened;
+};
+
+export const open = (request: OpenRequest): Promise<Outcome<OpenedModel>> => outcomeOf(() => openNow(request));
+export const build = (request: CompileRequest): Promise<Outcome<Compiled>> => outcomeOf(() => buildNow(request));
+export const save = (request: SaveRequest): Promise<Outcome<string>> => outcomeOf(() => saveNow(request));
+
+function openNow(request: OpenRequest): OpenedModel {
+  const file = openModel(request.model);
+  const config = readModelConfig(file.directory);
+  const labels = request.labels ?? labelsOfConfig(config)?.names ?? [];
+  const notes: string[] = [];
+  let model = file;
+  if (request.labels) {
+    const fitted = fitHead(file, { labels: labels.length, seed: request.seed, config });
+    model = fitted.model;
+    if (fitted.note) notes.push(fitted.note);
+  }
+  const graph = toGraph(model);
+  graph.outputs = graph.outputs.filter((o) => o.name === logitsOf(graph));
+  prune(graph);
+  const choice = chooseParameters(model, graph, { freeze: request.freeze });
+  for (const { name, reason } of choice.leftOut) notes.push(`not trained: '${name}' (${reason})`);
+  const { parameters, arena } = loadParameters(graph, choice);
+  const positions = maxPositions(config, parameters);
+  const inputs = graph.inputs.map(({ name, dtype }) => ({ name, dtype }));
+  const info = { inputs, parameters, arena, labels, directory: file.directory, maxPositions: positions, notes };
+  opened = { request, model, config, graph, choice, info };
+  return info;
+}
+
+/** The arena with every parameter's value as float32, trained and frozen ones alike. */
+function loadParameters(graph: Graph, choice: ParameterChoice): Pick<OpenedModel, 'parameters' | 'arena'> {
+  const trainable = new Set<Parameter>(choice.trainable);
+  const chosen = [...choice.trainable, ...choice.frozen];
+  const arena = Arena.create(Arena.layout(chosen));
+  for (const { name } of chosen) {
+    const value = convertFloat(graph.initializers.get(name)!, 'float32');
+    arena.array(name).set(value.data() as Float32Array);
+  }
+  const parameters = chosen.map((parameter, i): ParameterInfo => {
+    const { alias, head } = parameter;
+    return { ...arena.entries[i]!, alias, head, trainable: trainable.has(parameter) };
+  });
+  return { parameters, arena: arena.buffer };
+}
+
+function buildNow(request: CompileRequest): Compiled {
+  const { graph, choice, config, request: opening } = current();
+  return compile(graph, request, {
+    trained: new Set(choice.trainable.map((p) => p.name)),
+    frozen: new Set(choice.frozen.map((p) => p.name)),
+    dropout: opening.dropout,
+    family: config.model_type ?? '',
+    kernels: new Set(opening.kernels),
+  });
+}
+
+function saveNow({ directory, arena: buffer }: SaveRequest): string {
+  const { model, choice, info } = current();
+  const arena = Arena.over(info.parameters, buffer);
+  const weights = new Map(
+    choice.trainable.map(({ name, shape }) => [name, Tensor.view('float32', shape, arena.array(name).slice())]),
+  );
+  return writeModelDirectory(model, directory, weights, { labels: info.labels, copies: choice.trainable });
+}

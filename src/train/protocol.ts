@@ -1,0 +1,85 @@
+// What the training process and its model worker tell each other. Everything here survives structured clone; bulk
+// data lies in SharedArrayBuffers, so parameters are never copied between the two threads.
+
+import type { DataType } from '../onnx/dtype.js';
+import type { ArenaEntry } from '../runtime/arena.js';
+import type { DropoutRates } from '../transfer/config.js';
+
+export interface OpenRequest {
+  /** Model directory or .onnx file. */
+  model: string;
+  /** Names of the labels; a head of another size is replaced, a missing one added. Undefined: keep the model's own. */
+  labels?: readonly string[];
+  /** Globs over parameter names and aliases, or 'trunk'. */
+  freeze: readonly string[];
+  dropout: DropoutRates;
+  seed: number;
+  /** Ops the device has kernels for. */
+  kernels: readonly string[];
+}
+
+export interface ModelInput {
+  name: string;
+  dtype: DataType;
+}
+
+export interface ParameterInfo extends ArenaEntry {
+  /** Readable name where the exporter renamed the tensor, else the name itself. */
+  alias: string;
+  trainable: boolean;
+  /** Belongs to the task's head. */
+  head: boolean;
+}
+
+export interface OpenedModel {
+  inputs: readonly ModelInput[];
+  parameters: readonly ParameterInfo[];
+  /** The parameter arena, initial values in place. */
+  arena: SharedArrayBuffer;
+  /** Label names, from the request or from the model's configuration. */
+  labels: readonly string[];
+  /** The model directory: where tokenizer and configuration lie. */
+  directory: string;
+  /** Positions the model has; Infinity when it has no position table. */
+  maxPositions: number;
+  /** Things a user should know: replaced heads, float tensors that are not trained and why. */
+  notes: readonly string[];
+}
+
+/** train: loss and gradients with dropout; evaluate: loss and logits; predict: logits; diagnose: every float value. */
+export type Mode = 'train' | 'evaluate' | 'predict' | 'diagnose';
+
+export interface CompileRequest {
+  mode: Mode;
+  batch: number;
+  length: number;
+}
+
+export interface GraphValue {
+  name: string;
+  dtype: DataType;
+  shape: readonly number[];
+}
+
+export interface Compiled {
+  /** ONNX bytes without weights. */
+  model: Uint8Array;
+  /** Fed every step. */
+  inputs: readonly GraphValue[];
+  /** Fetched every step, gradients aside. */
+  outputs: readonly GraphValue[];
+  /** Names among the outputs, where the mode has them. */
+  loss: string | undefined;
+  logits: string | undefined;
+  /** Parameters that are inputs of the graph (trained). */
+  trained: readonly string[];
+  /** Parameters that are initializers of the graph (frozen, or evaluation). */
+  constants: readonly string[];
+  /** Gradient output of each trained parameter. */
+  gradients: ReadonlyMap<string, string>;
+}
+
+export interface SaveRequest {
+  directory: string;
+  arena: SharedArrayBuffer;
+}

@@ -1,0 +1,65 @@
+// Times of steps as a run collects them: medians, the rate of the last steps, and peak memory.
+
+/** Median of a list; NaN when it is empty. */
+export function median(values: readonly number[]): number {
+  if (values.length === 0) return Number.NaN;
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Largest resident set of this process so far, in bytes. */
+export const peakRssBytes = (): number => process.resourceUsage().maxRSS * 1024;
+
+/** One optimizer step, in milliseconds. */
+export interface StepTime {
+  /** Tokens per row: steps of one length are comparable. */
+  length: number;
+  samples: number;
+  /** Until the batch was there. */
+  waitMs: number;
+  forwardBackwardMs: number;
+  updateMs: number;
+}
+
+export const totalMs = (t: StepTime): number => t.waitMs + t.forwardBackwardMs + t.updateMs;
+
+const recent = 20;
+
+export class StepTimes {
+  readonly all: StepTime[] = [];
+
+  add(time: StepTime): void {
+    this.all.push(time);
+  }
+
+  /** Median step. */
+  medianMs(): number {
+    return median(this.all.map(totalMs));
+  }
+
+  /** Samples per second over the last `last` steps (default 20). */
+  rate(last = recent): number {
+    const window = this.all.slice(-last);
+    const ms = window.reduce((sum, t) => sum + totalMs(t), 0);
+    return ms === 0 ? 0 : (1000 * window.reduce((sum, t) => sum + t.samples, 0)) / ms;
+  }
+
+  /** Seconds that `steps` more take at the pace of the last ones. */
+  secondsFor(steps: number): number {
+    const window = this.all.slice(-recent);
+    return window.length === 0 ? 0 : (steps * window.reduce((sum, t) => sum + totalMs(t), 0)) / window.length / 1000;
+  }
+
+  /** The length most steps had. */
+  commonLength(): number {
+    const counts = new Map<number, number>();
+    for (const { length } of this.all) counts.set(length, (counts.get(length) ?? 0) + 1);
+    return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 0;
+  }
+
+  /** Steps of one length after the first, which carries the making of its session. */
+  warm(length: number): StepTime[] {
+    return this.all.filter((t) => t.length === length).slice(1);
+  }
+}
