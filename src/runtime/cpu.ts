@@ -100,7 +100,11 @@ class CpuSession implements Session {
     for (const slot of this.#outputs)
       if (!outputs.has(slot.name) && !this.#bound.has(slot.name))
         throw new UsageError(`output '${slot.name}' is missing`);
-    await addon().run(this.#handle, nativeInputs, nativeOutputs);
+    await addon()
+      .run(this.#handle, nativeInputs, nativeOutputs)
+      .catch((error: Error) => {
+        throw new OrtuneError(`a run of the graph failed: ${error.message}`);
+      });
   }
 
   release(): Promise<void> {
@@ -133,14 +137,19 @@ class CpuDevice implements Device {
 
   async createSession(spec: SessionSpec): Promise<Session> {
     refuseSecondRuntime(this.#library);
-    const created = await addon().createSession(this.#library, {
-      model: spec.model,
-      constants: toNatives(spec.constants),
-      inputs: toNatives(spec.bound?.inputs),
-      outputs: toNatives(spec.bound?.outputs),
-      profile: spec.profile ?? '',
-      optimization: optimizationLevels[spec.optimization ?? 'all'],
-      threads: this.threads,
+    const create = async () =>
+      addon().createSession(this.#library, {
+        model: spec.model,
+        constants: toNatives(spec.constants),
+        inputs: toNatives(spec.bound?.inputs),
+        outputs: toNatives(spec.bound?.outputs),
+        profile: spec.profile ?? '',
+        optimization: optimizationLevels[spec.optimization ?? 'all'],
+        threads: this.threads,
+      });
+    const created = await create().catch((error: Error) => {
+      if (error instanceof OrtuneError) throw error;
+      throw new OrtuneError(`the runtime does not accept the graph: ${error.message}`);
     });
     const session = new CpuSession(created, spec, (released) => this.#sessions.delete(released));
     this.#sessions.add(session);
