@@ -4,8 +4,9 @@
 // named as in PyTorch; a linear's weight under a MatMul lies [in, out], as the exporter's constant folding leaves it.
 
 import { UsageError } from '../errors.js';
+import { float } from '../onnx/builder.js';
 import { Tensor } from '../onnx/tensor.js';
-import { fillNormal, randomUint32 } from './normal.js';
+import { normalWeights } from './normal.js';
 import { TorchScriptWriter } from './torchscript.js';
 
 export interface EncoderOptions {
@@ -49,12 +50,8 @@ export function encoderSize(options: EncoderOptions): EncoderSize {
 
 /** Weights as BERT initialises them: matrices normal(0, 0.02); biases 0, layer norms 1 and 0 where they are made. */
 function weightStream(seed: number): (elements: number) => Float32Array {
-  const random = randomUint32(seed);
-  return (elements) => {
-    const data = new Float32Array(elements);
-    fillNormal(data, 0.02, random);
-    return data;
-  };
+  let stream = 0;
+  return (elements) => normalWeights(seed, stream++, elements, 0.02);
 }
 
 interface Context {
@@ -77,14 +74,14 @@ function linear({ w, normal }: Context, module: string, x: string, inputs: numbe
 function gemm({ w, normal }: Context, module: string, x: string, inputs: number, outputs: number, as?: string): string {
   const weight = w.weight(`${module}.weight`, [outputs, inputs], normal(outputs * inputs));
   const bias = w.weight(`${module}.bias`, [outputs], new Float32Array(outputs));
-  const attributes = { alpha: { float: 1 }, beta: { float: 1 }, transB: 1 };
+  const attributes = { alpha: float(1), beta: float(1), transB: 1 };
   return w.op(scopeOf(module), 'Gemm', [x, weight, bias], attributes, as);
 }
 
 function layerNorm({ w, size }: Context, module: string, x: string): string {
   const scale = w.weight(`${module}.weight`, [size.hidden], new Float32Array(size.hidden).fill(1));
   const bias = w.weight(`${module}.bias`, [size.hidden], new Float32Array(size.hidden));
-  return w.op(scopeOf(module), 'LayerNormalization', [x, scale, bias], { axis: -1, epsilon: { float: 1e-12 } });
+  return w.op(scopeOf(module), 'LayerNormalization', [x, scale, bias], { axis: -1, epsilon: float(1e-12) });
 }
 
 /** One of the two dimensions of input_ids, as a scalar. */
@@ -122,8 +119,8 @@ function additiveMask(w: TorchScriptWriter, mask: string): string {
   const rows = w.op('/bert', 'Unsqueeze', [mask, w.ints('/bert', 1)]);
   const broad = w.op('/bert', 'Unsqueeze', [rows, w.ints('/bert', 2)]);
   const ones = w.op('/bert', 'Cast', [broad], { to: 1 });
-  const zeros = w.op('/bert', 'Sub', [w.float('/bert', 1), ones]);
-  return w.op('/bert', 'Mul', [zeros, w.float('/bert', -3.4028234663852886e38)]);
+  const zeros = w.op('/bert', 'Sub', [w.scalar('/bert', 1), ones]);
+  return w.op('/bert', 'Mul', [zeros, w.scalar('/bert', -3.4028234663852886e38)]);
 }
 
 /** A target shape for Reshape: batch and sequence length (scalars), then `rest`. */
@@ -147,7 +144,7 @@ function selfAttention(c: Context, module: string, x: string, mask: string): str
   const k = heads(project('key'));
   const v = w.op(scope, 'Transpose', [heads(project('value'))], { perm: [0, 2, 1, 3] });
   const kT = w.op(scope, 'Transpose', [k], { perm: [0, 2, 3, 1] });
-  const scores = w.op(scope, 'Mul', [w.op(scope, 'MatMul', [q, kT]), w.float(scope, 1 / Math.sqrt(perHead))]);
+  const scores = w.op(scope, 'Mul', [w.op(scope, 'MatMul', [q, kT]), w.scalar(scope, 1 / Math.sqrt(perHead))]);
   const weights = w.op(scope, 'Softmax', [w.op(scope, 'Add', [scores, mask])], { axis: -1 });
   const mixed = w.op(scope, 'Transpose', [w.op(scope, 'MatMul', [weights, v])], { perm: [0, 2, 1, 3] });
   return w.op(scope, 'Reshape', [mixed, shapeLike(c, scope, batch, sequence, -1)], { allowzero: 0 });
@@ -155,9 +152,9 @@ function selfAttention(c: Context, module: string, x: string, mask: string): str
 
 /** x * (1 + erf(x / sqrt 2)) * 0.5 */
 function gelu(w: TorchScriptWriter, scope: string, x: string): string {
-  const erf = w.op(scope, 'Erf', [w.op(scope, 'Div', [x, w.float(scope, Math.SQRT2)])]);
-  const cdf = w.op(scope, 'Add', [erf, w.float(scope, 1)]);
-  return w.op(scope, 'Mul', [w.op(scope, 'Mul', [x, cdf]), w.float(scope, 0.5)]);
+  const erf = w.op(scope, 'Erf', [w.op(scope, 'Div', [x, w.scalar(scope, Math.SQRT2)])]);
+  const cdf = w.op(scope, 'Add', [erf, w.scalar(scope, 1)]);
+  return w.op(scope, 'Mul', [w.op(scope, 'Mul', [x, cdf]), w.scalar(scope, 0.5)]);
 }
 
 function encoderLayer(c: Context, module: string, x: string, mask: string): string {
@@ -199,5 +196,5 @@ export function buildEncoder(options: EncoderOptions = {}): Uint8Array {
   const pooled = w.op('/bert/pooler/activation', 'Tanh', [dense]);
   gemm(c, 'classifier', pooled, size.hidden, size.labels, 'logits');
   w.output('logits', 'float32', ['batch_size', size.labels]);
-  return w.finish('main_graph');
+  return w.finish();
 }

@@ -102,7 +102,7 @@ const encodeValueInfo = ({ name, dtype, shape }: ValueInfo): ValueInfoProto =>
 const staticInfo = (name: Value, { dtype, shape }: StaticType): ValueInfo => ({ name, dtype, shape: [...shape] });
 
 /**
- * ModelProto bytes of a graph (IR version 10; the graph's opset of the default domain, com.microsoft 1, ortune 1).
+ * ModelProto bytes of a graph (IR version 10; the graph's opset of the default domain, version 1 of the others in use).
  * Static types are written for what operators of other domains compute, since the runtime knows no shapes behind the
  * `ortune` ops; the rest it infers.
  * `withoutData`: initializers written with type and shape only; the session host supplies their bytes.
@@ -113,13 +113,13 @@ export function encodeGraph(graph: Graph, options: { withoutData?: (name: Value)
   const values = graph.nodes
     .flatMap((n) => (n.domain === '' ? [] : n.outputs))
     .filter((v) => v && !known.has(v) && graph.types.has(v));
+  const others = new Set(graph.nodes.map((n) => n.domain).filter((domain) => domain !== ''));
   const proto = create(ModelProtoSchema, {
     irVersion: 10n,
     producerName: 'ortune',
     opsetImport: [
       { domain: '', version: BigInt(graph.opset) },
-      { domain: 'com.microsoft', version: 1n },
-      { domain: 'ortune', version: 1n },
+      ...[...others].map((domain) => ({ domain, version: 1n })),
     ],
     graph: {
       name: graph.name,
