@@ -50,8 +50,12 @@ export function parameterRanges(
       continue;
     }
     const end = entry.offset + entry.length;
-    if (open && open.learningRate === options.learningRate && open.weightDecay === options.weightDecay) open.end = end;
-    else ranges.push((open = { start: entry.offset, end, ...options }));
+    if (open && open.learningRate === options.learningRate && open.weightDecay === options.weightDecay) {
+      open.end = end;
+      continue;
+    }
+    open = { start: entry.offset, end, ...options };
+    ranges.push(open);
   }
   return ranges;
 }

@@ -1,0 +1,14 @@
+// The public API. Everything else may change without notice.
+
+export type { EvalOptions, GradcheckOptions, PredictOptions, TrainConfig, TrainOptions } from './config/schema.js';
+export { DataError, ModelError, OrtuneError, UsageError } from './errors.js';
+export type { ClassificationResult, ClassMetrics } from './metrics/classification.js';
+export { type EncoderDirectoryOptions, writeEncoder } from './models/directory.js';
+export { buildEncoder, type EncoderOptions } from './models/encoder.js';
+export { buildWordPiece } from './models/wordpiece.js';
+export { type EvalResult, evaluate } from './train/evaluate.js';
+export type { EvaluationEvent, StartEvent, StepEvent, TrainerEvents, TrainResult } from './train/events.js';
+export { gradcheckModel } from './train/gradcheck.js';
+export { inspectModel } from './train/inspect.js';
+export { type Prediction, predict } from './train/predict.js';
+export { Trainer } from './train/trainer.js';
