@@ -122,7 +122,7 @@ describe('the definition of', () => {
   });
 
   it('Dropout gives the bits of its generator', async () => {
-    const [key, id, ratio, count] = [[7, 11, 2, 1], 77, 0.3, 1000];
+    const [key, id, ratio, count] = [[7, 11, 2, 1], 77, Math.fround(0.3), 1000];
     const x = Tensor.of(
       'float64',
       Array.from({ length: count }, () => 1),

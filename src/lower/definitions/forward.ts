@@ -28,7 +28,7 @@ const permute = (b: Builder, z: Value): Value => mul(b, z, add(b, add(b, z, z), 
 const dropout: Definition = (b, node) => {
   const [x, key] = node.inputs as [Value, Value];
   const { dtype, shape } = b.type(x);
-  const ratio = attrFloat(node, 'ratio', 0);
+  const ratio = Math.fround(attrFloat(node, 'ratio', 0)); // as the file stores it
   const word = (value: number) => b.scalar('uint32', value >>> 0);
   const products = mul(b, key, b.constant(Tensor.of('uint32', keyMultipliers)));
   const words = b.ops('Split', [products], { axis: 0, num_outputs: 4 }, { outputs: 4 });
@@ -41,7 +41,7 @@ const dropout: Definition = (b, node) => {
   z = swapHalves(b, add(b, permute(b, z), word(second)));
   z = add(b, permute(b, z), word(third));
   const keep = greaterOrEqual(b, view(b, z, shape), word(Math.min(Math.floor(ratio * 2 ** 32), 2 ** 32 - 1)));
-  return [where(b, keep, mul(b, x, b.scalar(dtype, 1 / (1 - ratio))), 0)];
+  return [mul(b, x, where(b, keep, b.scalar(dtype, 1 / (1 - ratio)), 0))];
 };
 
 const fusedMatMul: Definition = (b, node) => {
