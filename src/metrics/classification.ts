@@ -71,7 +71,11 @@ export class ClassificationMetrics {
       return { label, precision, recall, f1: ratio(2 * hits, predicted + support), support };
     });
     const binary = classes.length === 2 ? classes[this.#positive]! : undefined;
-    const mean = (of: (c: ClassMetrics) => number): number => ratio(classes.reduce((s, c) => s + of(c), 0), classes.length);
+    const mean = (of: (c: ClassMetrics) => number): number =>
+      ratio(
+        classes.reduce((s, c) => s + of(c), 0),
+        classes.length,
+      );
     return {
       samples,
       loss: ratio(this.#lossSum, samples),

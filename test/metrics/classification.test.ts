@@ -11,7 +11,14 @@ test('two classes are measured by the second, or by the one named', () => {
   const spam = new ClassificationMetrics(['ham', 'spam']);
   spam.add(logits, targets);
   const result = spam.result();
-  expect(result).toMatchObject({ samples: 6, positive: 'spam', confusion: [[2, 1], [1, 2]] });
+  expect(result).toMatchObject({
+    samples: 6,
+    positive: 'spam',
+    confusion: [
+      [2, 1],
+      [1, 2],
+    ],
+  });
   expect(result.accuracy).toBeCloseTo(4 / 6);
   expect(result.precision).toBeCloseTo(2 / 3);
   expect(result.recall).toBeCloseTo(2 / 3);

@@ -1,0 +1,139 @@
+// Puts dropout back where the transformers library's training code has it; exporters leave it out of the file. Works on
+// the static graph with restored forms and before linear layers are lowered: behind the embeddings' LayerNormalization,
+// on attention probabilities, on the output of each sub-layer before its residual is added, and before the classifier.
+// Every place has a number that depends on the graph's structure alone, so masks stay the same for all shapes.
+
+import { type Builder, float } from '../onnx/builder.js';
+import type { Graph, Node, Value } from '../onnx/graph.js';
+import type { DropoutRates } from './config.js';
+
+/** Graph input with the mask's key: uint32 [4] = seed, optimizer step, micro-step, rank. */
+export const keyInput = 'dropout_key';
+
+interface Place {
+  kind: keyof DropoutRates;
+  value: Value;
+  /** The nodes that read the value with dropout. */
+  readers: Node[];
+}
+
+/** Families whose training code has no dropout on the output of one kind of sub-layer. */
+const withoutDropout: Record<string, SubLayer> = { distilbert: 'attention', albert: 'feedForward' };
+type SubLayer = 'attention' | 'feedForward';
+
+/**
+ * Inserts `ortune.Dropout` nodes and the input `dropout_key`, in place; a rate of 0 inserts nothing.
+ * @param family `model_type` of config.json, for families that leave a place out
+ * @returns how many places of each kind there are, whatever their rate
+ */
+export function insertDropout(
+  b: Builder,
+  logits: Value,
+  rates: DropoutRates,
+  family = '',
+): Record<keyof DropoutRates, number> {
+  const { graph } = b;
+  const counts = { hidden: 0, attention: 0, head: 0 };
+  for (const [id, { kind, value, readers }] of new Places(graph, logits, family).all().entries()) {
+    counts[kind]++;
+    if (rates[kind] === 0) continue;
+    if (!graph.types.has(keyInput)) {
+      graph.inputs.push({ name: keyInput, dtype: 'uint32', shape: [4] });
+      graph.types.set(keyInput, { dtype: 'uint32', shape: [4] });
+    }
+    const attrs = { ratio: float(rates[kind]), id };
+    const dropped = b.op('Dropout', [value, keyInput], attrs, { domain: 'ortune', name: `dropout.${kind}` });
+    const node = graph.nodes.pop()!;
+    for (const reader of readers) reader.inputs = reader.inputs.map((input) => (input === value ? dropped : input));
+    graph.nodes.splice(Math.min(...readers.map((reader) => graph.nodes.indexOf(reader))), 0, node);
+  }
+  return counts;
+}
+
+class Places {
+  readonly #graph: Graph;
+  readonly #producers: Map<Value, Node>;
+  readonly #consumers: Map<Value, Node[]>;
+  readonly #logits: Value;
+  readonly #family: string;
+
+  constructor(graph: Graph, logits: Value, family: string) {
+    this.#graph = graph;
+    this.#producers = graph.producers();
+    this.#consumers = graph.consumers();
+    this.#logits = logits;
+    this.#family = family;
+  }
+
+  /** In graph order. */
+  all(): Place[] {
+    const head = this.#head();
+    return this.#graph.nodes.flatMap((node) => [
+      ...this.#after(node),
+      ...head.filter((place) => place.value === node.outputs[0]),
+    ]);
+  }
+
+  #after(node: Node): Place[] {
+    const value = node.outputs[0]!;
+    const readers = this.#consumers.get(value) ?? [];
+    if (node.op === 'Softmax' && node.domain === '') {
+      const products = readers.filter(({ op }) => op === 'MatMul');
+      return products.length > 0 ? [{ kind: 'attention', value, readers: products }] : [];
+    }
+    if (node.op === 'LayerNormalization' && this.#isEmbedding(node.inputs[0]!))
+      return [{ kind: 'hidden', value, readers }];
+    const [reader] = readers;
+    const linear = readers.length === 1 && reader && this.#linear(value);
+    if (!linear || !this.#isResidual(reader, value)) return [];
+    return withoutDropout[this.#family] === this.#subLayer(linear.x) ? [] : [{ kind: 'hidden', value, readers }];
+  }
+
+  /** x·W + bias, or x·W, with a constant W. */
+  #linear(value: Value): { node: Node; x: Value; weight: Value } | undefined {
+    const node = this.#producers.get(value);
+    const isConstant = (v: Value): boolean => this.#graph.initializers.has(v);
+    if (node?.op === 'Add' && node.inputs.some(isConstant)) {
+      const rest = node.inputs.find((input) => !isConstant(input));
+      return rest === undefined ? undefined : this.#linear(rest);
+    }
+    if (!node || (node.op !== 'MatMul' && node.op !== 'Gemm') || !isConstant(node.inputs[1]!)) return undefined;
+    return { node, x: node.inputs[0]!, weight: node.inputs[1]! };
+  }
+
+  /** A sum of two computed values of one shape. */
+  #isResidual(node: Node, value: Value): boolean {
+    if (node.op !== 'Add') return false;
+    const other = node.inputs.find((input) => input !== value);
+    if (other === undefined || this.#graph.initializers.has(other)) return false;
+    return this.#graph.shape(other).join() === this.#graph.shape(value).join() && this.#graph.shape(value).length === 3;
+  }
+
+  /** Attention's last product comes from a product of two computed values, with only moves between. */
+  #subLayer(x: Value): SubLayer {
+    let node = this.#producers.get(x);
+    while (node?.op === 'Reshape' || node?.op === 'Transpose') node = this.#producers.get(node.inputs[0]!);
+    return node?.op === 'MatMul' && !this.#linear(node.outputs[0]!) ? 'attention' : 'feedForward';
+  }
+
+  /** Nothing but looked-up rows and their sums: no product on the way. */
+  #isEmbedding(value: Value): boolean {
+    const node = this.#producers.get(value);
+    if (!node) return this.#graph.initializers.has(value);
+    if (node.op === 'Gather') return this.#graph.initializers.has(node.inputs[0]!);
+    if (node.op === 'Add' || node.op === 'Mul') return node.inputs.every((input) => this.#isEmbedding(input));
+    return ['Expand', 'Reshape', 'Slice', 'Unsqueeze'].includes(node.op) && this.#isEmbedding(node.inputs[0]!);
+  }
+
+  /** Before the last linear layer, and before the dense layer of a two-layer head. */
+  #head(): Place[] {
+    const last = this.#linear(this.#logits);
+    if (!last) return [];
+    const places: Place[] = [{ kind: 'head', value: last.x, readers: [last.node] }];
+    const activation = this.#producers.get(last.x);
+    const dense = activation?.inputs.length === 1 ? this.#linear(activation.inputs[0]!) : undefined;
+    if (dense && /(^|[./])classifier\.dense\./.test(dense.weight))
+      places.push({ kind: 'head', value: dense.x, readers: [dense.node] });
+    return places;
+  }
+}

@@ -1,0 +1,136 @@
+// Chooses what a training run may change: the float tensors of the file that stand where weights stand and reach the
+// logits; freezing takes some out again. Every other float tensor is listed with the reason, since a weight that is
+// silently not trained is hard to notice.
+
+import picomatch from 'picomatch';
+import { ModelError, UsageError } from '../errors.js';
+import { type DataType, isFloat } from '../onnx/dtype.js';
+import type { Graph, Value } from '../onnx/graph.js';
+import type { Model } from '../onnx/model.js';
+import { fileTensors } from '../onnx/save.js';
+import { readableNames } from './names.js';
+import { headWeights } from './trunk.js';
+import { type Use, weightUses } from './weights.js';
+
+export interface Parameter {
+  /** The tensor in the file. */
+  name: string;
+  /** PyTorch's name where the exporter changed it, as far as the graph tells; else the name. */
+  alias: string;
+  shape: readonly number[];
+  dtype: DataType;
+  /** Belongs to the task's head: comes after the pooling. */
+  head: boolean;
+  /** Further tensors of the file that hold this same weight (shared layers written out once per use). */
+  copies: readonly string[];
+}
+
+export interface ParameterChoice {
+  trainable: Parameter[];
+  frozen: Parameter[];
+  /** Float tensors of more than one element that are not trained, and why. */
+  leftOut: { name: string; reason: string }[];
+}
+
+export interface ChooseOptions {
+  /** Globs over names and aliases ('*' spans dots and slashes), and 'trunk' for all but the head. */
+  freeze?: readonly string[] | undefined;
+}
+
+/** The output to train on: the one named logits, else the only float output's name. @throws ModelError without one. */
+export function logitsOf(graph: Graph): Value {
+  const output = graph.outputs.find((o) => o.name === 'logits') ?? graph.outputs.find((o) => isFloat(o.dtype));
+  if (!output) throw new ModelError('the model has no float output to train on');
+  return output.name;
+}
+
+/**
+ * The parameters of a normalised graph. Copies of a shared weight are replaced in `graph` by the first of them, so that
+ * they stay equal; saving writes the trained weight to each (`copies`).
+ * @throws UsageError for a pattern that matches nothing and when nothing is left to train.
+ */
+export function chooseParameters(model: Model, graph: Graph, { freeze = [] }: ChooseOptions = {}): ParameterChoice {
+  const consumers = graph.consumers();
+  const reached = reaching(graph, logitsOf(graph));
+  const leftOut: ParameterChoice['leftOut'] = [];
+  const found = new Map<string, Use[]>();
+  for (const [name, { dtype, shape }] of fileTensors(model)) {
+    if (!isFloat(dtype) || shape.reduce((n, d) => n * d, 1) < 2) continue;
+    const uses =
+      !graph.initializers.has(name) || !reached.has(name)
+        ? `does not reach the output '${logitsOf(graph)}'`
+        : weightUses(graph, consumers, name);
+    if (typeof uses === 'string') leftOut.push({ name, reason: uses });
+    else found.set(name, uses);
+  }
+  const aliases = readableNames(graph, found);
+  const copies = mergeCopies(graph, aliases);
+  const head = headWeights(graph, logitsOf(graph), found, aliases);
+  const parameters = [...aliases].map(([name, alias]): Parameter => {
+    const { dtype, shape } = graph.initializers.get(name)!;
+    return { name, alias, shape, dtype, head: head.has(name), copies: copies.get(name) ?? [] };
+  });
+  const isFrozen = frozenBy(freeze, parameters);
+  const trainable = parameters.filter((p) => !isFrozen(p));
+  if (trainable.length === 0)
+    throw new UsageError(
+      parameters.length === 0
+        ? `${model.path} has no float weight that reaches its output: there is nothing to train`
+        : `freeze ${freeze.join(', ')} leaves none of ${parameters.length} parameters to train`,
+    );
+  return { trainable, frozen: parameters.filter(isFrozen), leftOut };
+}
+
+/** All values that take part in computing `output`. */
+function reaching(graph: Graph, output: Value): Set<Value> {
+  const live = new Set([output]);
+  for (const node of graph.nodes.toReversed())
+    if (node.outputs.some((out) => live.has(out))) for (const input of node.inputs) live.add(input);
+  return live;
+}
+
+/**
+ * Makes one of several equal tensors with one alias, in place, and drops the others from `aliases`. An alias is shared
+ * where two products have the same bias, so equal bytes can only be one weight of the model written twice.
+ */
+function mergeCopies(graph: Graph, aliases: Map<string, string>): Map<string, string[]> {
+  const firsts = new Map<string, string>();
+  const copies = new Map<string, string[]>();
+  const renamed = new Map<Value, Value>();
+  for (const [name, alias] of aliases) {
+    const first = firsts.get(alias);
+    if (first === undefined) firsts.set(alias, name);
+    else if (equal(graph, first, name)) {
+      aliases.delete(name);
+      renamed.set(name, first);
+      graph.initializers.delete(name);
+      copies.set(first, [...(copies.get(first) ?? []), name]);
+    } else aliases.set(name, name);
+  }
+  if (renamed.size > 0)
+    for (const node of graph.nodes) node.inputs = node.inputs.map((input) => renamed.get(input) ?? input);
+  return copies;
+}
+
+function equal(graph: Graph, a: Value, b: Value): boolean {
+  const [x, y] = [graph.initializers.get(a)!, graph.initializers.get(b)!];
+  return x.dtype === y.dtype && x.shape.join() === y.shape.join() && Buffer.compare(x.bytes(), y.bytes()) === 0;
+}
+
+function frozenBy(patterns: readonly string[], parameters: readonly Parameter[]): (p: Parameter) => boolean {
+  const flat = (name: string): string => name.replaceAll('/', '.');
+  const tests = patterns.map((pattern) => {
+    if (pattern === 'trunk') return (p: Parameter) => !p.head;
+    const matches = picomatch(flat(pattern), { dot: true });
+    const test = (p: Parameter) => matches(flat(p.name)) || matches(flat(p.alias));
+    if (!parameters.some(test)) {
+      const some = parameters.slice(0, 5).map(({ alias }) => alias);
+      throw new UsageError(
+        `freeze: '${pattern}' matches none of the ${parameters.length} parameters. Their names are like ${some.join(', ')}; ` +
+          "patterns take * and [0-9], 'trunk' means all but the head",
+      );
+    }
+    return test;
+  });
+  return (p) => tests.some((test) => test(p));
+}

@@ -1,0 +1,67 @@
+// Where the trunk of a sequence model ends: at the pooling, the step from one vector per token to one per text. What
+// comes behind it is the head. BERT's and ALBERT's pooler comes behind too, but is pre-trained and counts as trunk.
+
+import type { Graph, Node, Value } from '../onnx/graph.js';
+import type { Use } from './weights.js';
+
+/** Operators between the pooling and the logits: linear layers and activations. */
+const passing = new Set(
+  [
+    'Gemm MatMul Add Sub Mul Div Pow Sqrt Relu Tanh Erf Sigmoid Gelu LeakyRelu Softplus Identity Cast Dropout',
+    'Clip Max Expand Unsqueeze Squeeze Flatten Transpose BiasGelu FastGelu QuickGelu FusedMatMul LayerNormalization',
+  ]
+    .join(' ')
+    .split(' '),
+);
+const pooling = new Set(['Gather', 'Slice', 'ReduceMean', 'ReduceSum', 'ReduceMax', 'GlobalAveragePool', 'GatherND']);
+
+/**
+ * The weights behind the pooling; those of the last linear layer where no pooling is found. A weight that the trunk uses
+ * as well belongs to the trunk.
+ * @param uses where every weight is used
+ * @param aliases readable name of every weight
+ */
+export function headWeights(
+  graph: Graph,
+  logits: Value,
+  uses: ReadonlyMap<string, readonly Use[]>,
+  aliases: ReadonlyMap<string, string>,
+): Set<string> {
+  const producers = graph.producers();
+  const weights = new Set<string>();
+  let last: Set<string> | undefined;
+  let pooled = false;
+  const seen = new Set<Value>();
+  const walk = (value: Value): boolean => {
+    const node = producers.get(value);
+    if (!node || seen.has(value)) return true;
+    seen.add(value);
+    if (pooling.has(node.op)) {
+      pooled = true;
+      return true;
+    }
+    if (!passing.has(node.op)) return false;
+    for (const name of weightsOf(graph, producers, node)) if (aliases.has(name)) weights.add(name);
+    if (['Gemm', 'MatMul', 'FusedMatMul'].includes(node.op)) last ??= new Set(weights);
+    return node.inputs.every((input) => !input || walk(input));
+  };
+  const whole = walk(logits);
+  const head = whole && pooled ? weights : (last ?? weights);
+  const onlyHere = (name: string): boolean =>
+    uses.get(name)!.every(({ node }) => node.outputs.some((out) => seen.has(out)));
+  return new Set([...head].filter((name) => onlyHere(name) && !/(^|[._])pooler([._]|$)/.test(aliases.get(name)!)));
+}
+
+/** The node's constant operands, also behind a Transpose or a cast. */
+function weightsOf(graph: Graph, producers: Map<Value, Node>, node: Node): string[] {
+  return node.inputs.flatMap((input) => {
+    let value = input;
+    for (
+      let n = producers.get(value);
+      n && n.inputs.length === 1 && !graph.initializers.has(value);
+      n = producers.get(value)
+    )
+      value = n.inputs[0]!;
+    return graph.initializers.has(value) && value !== '' ? [value] : [];
+  });
+}

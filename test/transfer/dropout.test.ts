@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import { Builder } from '#ortune/onnx/builder.js';
+import { attrFloat, attrInt } from '#ortune/onnx/graph.js';
+import { openModel, toGraph } from '#ortune/onnx/load.js';
+import { restoreForms } from '#ortune/onnx/restore/restore.js';
+import { specialize } from '#ortune/onnx/specialize.js';
+import { insertDropout, keyInput } from '#ortune/transfer/dropout.js';
+import { chooseParameters } from '#ortune/transfer/parameters.js';
+import { type Exporter, encoders, type Family, fixture } from './fixtures.js';
+
+const rates = { hidden: 0.1, attention: 0.2, head: 0.3 };
+
+function withDropout(family: Family, exporter: Exporter, length = 12, used = rates) {
+  const model = openModel(fixture('encoders', family, exporter));
+  const source = toGraph(model);
+  const names = new Set(chooseParameters(model, source).trainable.map(({ name }) => name));
+  const shapes = Object.fromEntries(source.inputs.map(({ name }) => [name, [4, length]]));
+  const graph = specialize(source, shapes, { trainable: names });
+  restoreForms(graph);
+  const counts = insertDropout(new Builder(graph), 'logits', used, family);
+  return { graph, counts, nodes: graph.nodes.filter(({ op }) => op === 'Dropout') };
+}
+
+// Places of two layers as the training code of the transformers library has them.
+const places: Record<Family, { hidden: number; attention: number; head: number }> = {
+  bert: { hidden: 5, attention: 2, head: 1 },
+  distilbert: { hidden: 3, attention: 2, head: 1 },
+  roberta: { hidden: 5, attention: 2, head: 2 },
+  albert: { hidden: 3, attention: 2, head: 1 },
+  electra: { hidden: 5, attention: 2, head: 2 },
+  mpnet: { hidden: 5, attention: 2, head: 2 },
+};
+
+describe.each(encoders)('%s by %s', (family, exporter) => {
+  test('has dropout where its training code has it', () => {
+    const { counts, nodes } = withDropout(family, exporter);
+    expect(counts).toEqual(places[family]);
+    const ratios = nodes.map((node) => Number(attrFloat(node, 'ratio', 0).toFixed(6)));
+    for (const [kind, count] of Object.entries(counts))
+      expect(ratios.filter((ratio) => ratio === rates[kind as keyof typeof rates])).toHaveLength(count);
+    expect(nodes.every(({ domain, inputs }) => domain === 'ortune' && inputs[1] === keyInput)).toBe(true);
+  });
+
+  test('has the same numbers for every shape and for other rates, and values before their readers', () => {
+    const { graph, nodes } = withDropout(family, exporter);
+    const ids = nodes.map((node) => attrInt(node, 'id', -1));
+    expect(ids).toEqual(nodes.map((_, i) => i));
+    const idsByInput = new Map(nodes.map((node) => [node.inputs[0], attrInt(node, 'id', -1)]));
+    const other = withDropout(family, exporter, 7, { ...rates, attention: 0 });
+    for (const node of other.nodes) expect(attrInt(node, 'id', -2)).toBe(idsByInput.get(node.inputs[0]));
+    expect(other.nodes.length).toBe(nodes.length - 2);
+    const known = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys(), '']);
+    for (const node of graph.nodes) {
+      for (const input of node.inputs) expect(known.has(input)).toBe(true);
+      for (const output of node.outputs) known.add(output);
+    }
+  });
+});
+
+test('every reader but the one of another place sees the dropped value', () => {
+  const { graph, nodes } = withDropout('bert', 'torchscript');
+  for (const { inputs } of nodes)
+    expect(
+      graph
+        .consumers()
+        .get(inputs[0]!)!
+        .map(({ op }) => op),
+    ).toEqual(['Dropout']);
+});
+
+test('rates of 0 leave the graph as it was', () => {
+  const { graph, nodes } = withDropout('bert', 'dynamo', 12, { hidden: 0, attention: 0, head: 0 });
+  expect(nodes).toEqual([]);
+  expect(graph.inputs.map(({ name }) => name)).not.toContain(keyInput);
+});

@@ -1,0 +1,220 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as ort from 'onnxruntime-node';
+import { describe, expect, test } from 'vitest';
+import { ModelError } from '#ortune/errors.js';
+import { openModel, toGraph } from '#ortune/onnx/load.js';
+import { graphOf } from '#ortune/onnx/model.js';
+import { saveModel } from '#ortune/onnx/save.js';
+import { fitHead } from '#ortune/transfer/head.js';
+import { chooseParameters } from '#ortune/transfer/parameters.js';
+import { dimensions, withShape } from '#ortune/transfer/surgery.js';
+import { encoders, fixture } from './fixtures.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'ortune-head-'));
+
+type Model = ReturnType<typeof openModel>;
+let files = 0;
+
+/** Runs a model's file with the stock runtime on two texts, one of them padded. */
+async function run(model: Model, mask = [1, 1, 1, 1, 1, 1, 1, 0, 0, 0]): Promise<Record<string, ort.Tensor>> {
+  const file = join(directory, `${files++}.onnx`);
+  saveModel(model, file, new Map());
+  const session = await ort.InferenceSession.create(file);
+  const int64 = (values: number[]) => new ort.Tensor('int64', BigInt64Array.from(values, BigInt), [2, 5]);
+  const feeds: Record<string, ort.Tensor> = {
+    input_ids: int64([2, 7, 9, 30, 3, 2, 11, 1, 1, 1]),
+    attention_mask: int64(mask),
+    token_type_ids: int64(new Array(10).fill(0)),
+  };
+  const used = Object.fromEntries(session.inputNames.map((name) => [name, feeds[name]!]));
+  const outputs = await session.run(used);
+  await session.release();
+  return outputs;
+}
+
+const weight = (model: Model, name: string): Float32Array =>
+  toGraph(model).initializers.get(name)!.data() as Float32Array;
+
+describe.each(encoders)('a classifier: %s by %s', (family, exporter) => {
+  const model = openModel(fixture('encoders', family, exporter));
+  const heads = chooseParameters(model, toGraph(model)).trainable.filter((p) => p.head && p.shape.length === 2);
+  const last = heads.at(-1)!.name;
+
+  test('keeps a head that fits', () => {
+    expect(fitHead(model, { labels: 3, seed: 1 })).toEqual({ model, change: 'kept', note: undefined });
+  });
+
+  test('gets a last layer for another number of classes, drawn from the seed, and nothing else', async () => {
+    const { model: fitted, change, note } = fitHead(model, { labels: 5, seed: 1 });
+    expect(change).toBe('replaced');
+    expect(note).toContain('3 classes became 5');
+    expect(dimensions(graphOf(fitted).output[0]!)!.at(-1)).toBe(5);
+    const { logits } = await run(fitted);
+    expect(logits!.dims).toEqual([2, 5]);
+    const drawn = weight(fitted, last);
+    expect(drawn).toHaveLength(5 * 32);
+    const deviation = Math.sqrt(drawn.reduce((sum, x) => sum + x * x, 0) / drawn.length);
+    expect(deviation).toBeGreaterThan(0.016);
+    expect(deviation).toBeLessThan(0.024);
+    expect(weight(fitHead(model, { labels: 5, seed: 1 }).model, last)).toEqual(drawn);
+    expect(weight(fitHead(model, { labels: 5, seed: 2 }).model, last)).not.toEqual(drawn);
+    const names = ({ trainable }: ReturnType<typeof chooseParameters>) => trainable.map(({ alias }) => alias).sort();
+    expect(names(chooseParameters(fitted, toGraph(fitted)))).toEqual(names(chooseParameters(model, toGraph(model))));
+    expect(dimensions(graphOf(model).output[0]!)!.at(-1)).toBe(3);
+  });
+});
+
+const heads: Record<string, string[]> = {
+  bert: ['classifier.weight', 'classifier.bias'],
+  albert: ['classifier.weight', 'classifier.bias'],
+  distilbert: ['pre_classifier.weight', 'pre_classifier.bias', 'classifier.weight', 'classifier.bias'],
+};
+const denseHead = [
+  'classifier.dense.weight',
+  'classifier.dense.bias',
+  'classifier.out_proj.weight',
+  'classifier.out_proj.bias',
+];
+
+describe.each(encoders)('a trunk: %s by %s', (family, exporter) => {
+  const model = openModel(fixture('headless', family, exporter));
+  const config = { model_type: family, initializer_range: 0.5 };
+
+  test('gets the head of its family', async () => {
+    const { model: fitted, change } = fitHead(model, { labels: 3, seed: 7, config });
+    expect(change).toBe('added');
+    expect(graphOf(fitted).output.map(({ name }) => name)).toEqual(['logits']);
+    const { trainable } = chooseParameters(fitted, toGraph(fitted));
+    const head = heads[family] ?? denseHead;
+    expect(trainable.filter((p) => p.head).map(({ name }) => name)).toEqual(head);
+
+    const before = await run(model);
+    const { logits } = await run(fitted);
+    expect(logits!.dims).toEqual([2, 3]);
+    const hidden = before.last_hidden_state!.data as Float32Array;
+    for (let row = 0; row < 2; row++) {
+      let x = Array.from(hidden.slice(row * 5 * 16, row * 5 * 16 + 16));
+      if (before.pooler_output && (family === 'bert' || family === 'albert'))
+        x = Array.from((before.pooler_output.data as Float32Array).slice(row * 16, row * 16 + 16));
+      const layers = head.filter((name) => name.endsWith('.weight')).map((name) => weight(fitted, name));
+      for (const [i, w] of layers.entries()) {
+        x = Array.from({ length: w.length / 16 }, (_, o) => x.reduce((sum, v, c) => sum + v * w[o * 16 + c]!, 0));
+        if (i < layers.length - 1) x = x.map(family === 'distilbert' ? relu : family === 'electra' ? gelu : Math.tanh);
+      }
+      for (const [c, value] of x.entries()) expect(logits!.data[row * 3 + c]).toBeCloseTo(value, 4);
+    }
+  });
+
+  test('of an unknown family gets the pooler, or the mean over the tokens that the mask shows', async () => {
+    const { model: fitted, note } = fitHead(model, { labels: 2, seed: 7 });
+    const hasPooler = graphOf(model).output.length > 1;
+    expect(note).toContain(hasPooler ? 'pooler output' : 'mean over the tokens');
+    const { logits } = await run(fitted);
+    expect(logits!.dims).toEqual([2, 2]);
+    if (hasPooler) return;
+    const hidden = (await run(model)).last_hidden_state!.data as Float32Array;
+    const w = weight(fitted, 'classifier.weight');
+    for (const [row, tokens] of [5, 2].entries()) {
+      const mean = Array.from({ length: 16 }, (_, c) => {
+        let sum = 0;
+        for (let t = 0; t < tokens; t++) sum += hidden[(row * 5 + t) * 16 + c]!;
+        return sum / tokens;
+      });
+      const value = mean.reduce((sum, x, c) => sum + x * w[c]!, 0);
+      expect(logits!.data[row * 2]).toBeCloseTo(value, 5);
+    }
+  });
+});
+
+const relu = (x: number): number => Math.max(x, 0);
+/** Error function by its series; good to 1e-7 for the small numbers here. */
+const gelu = (x: number): number => {
+  let term = x / Math.SQRT2;
+  let erf = 0;
+  for (let n = 0; n < 60; n++) {
+    erf += term / (2 * n + 1);
+    term *= -(x * x) / 2 / (n + 1);
+  }
+  return x * (0.5 + erf / Math.sqrt(Math.PI));
+};
+
+describe('refused', () => {
+  const open = (change: (graph: ReturnType<typeof graphOf>) => void) => {
+    const model = openModel(fixture('encoders', 'bert', 'torchscript'));
+    change(graphOf(model));
+    return () => fitHead(model, { labels: 4, seed: 0 });
+  };
+
+  test('logits for every token', () => {
+    const tokens = open((graph) => {
+      const value = graph.output[0]!.type!.value;
+      if (value.case === 'tensorType') value.value.shape!.dim.push(value.value.shape!.dim[0]!);
+    });
+    expect(tokens).toThrow(ModelError);
+    expect(tokens).toThrow(/logits of shape \[batch, classes\]; found 'logits' of rank 3/);
+  });
+
+  test('logits that do not come from a linear layer', () => {
+    const softmax = open((graph) => {
+      const last = graph.node.at(-1)!;
+      last.opType = 'Softmax';
+    });
+    expect(softmax).toThrow(/should come from a linear layer, found Softmax '\/classifier\/Gemm'/);
+  });
+
+  test('a weight that is computed', () => {
+    const computed = open((graph) => {
+      graph.node.at(-1)!.input[1] = '/bert/pooler/Gather_output_0';
+    });
+    expect(computed).toThrow(/found Gemm/);
+  });
+
+  test('outputs of unknown meaning', () => {
+    const unknown = open((graph) => {
+      graph.output.push({ ...graph.output[0]!, name: 'second' });
+      graph.output[0]!.name = 'first';
+    });
+    expect(unknown).toThrow(
+      /expected an output named logits, last_hidden_state or pooler_output; found 'first' of rank 2, 'second'/,
+    );
+  });
+
+  test('a trunk whose width is not known', () => {
+    const wide = openModel(fixture('headless', 'electra', 'torchscript'));
+    const value = graphOf(wide).output[0]!.type!.value;
+    if (value.case === 'tensorType') value.value.shape!.dim[2]!.value = { case: 'dimParam', value: 'hidden' };
+    expect(() => fitHead(wide, { labels: 2, seed: 0 })).toThrow(/size of output 'last_hidden_state' is not known/);
+    const config = { model_type: 'electra', hidden_size: 16 };
+    expect(fitHead(wide, { labels: 2, seed: 0, config }).change).toBe('added');
+  });
+});
+
+test('a weight that something else reads stays with its other reader', async () => {
+  const model = openModel(fixture('encoders', 'bert', 'torchscript'));
+  const graph = graphOf(model);
+  const gemm = graph.node.at(-1)!;
+  graph.node.push({ ...gemm, name: 'twin', output: ['twin'] });
+  graph.output.push({ ...graph.output[0]!, name: 'twin' });
+  const { model: fitted } = fitHead(model, { labels: 5, seed: 0 });
+  const { logits, twin } = await run(fitted);
+  expect([logits!.dims, twin!.dims]).toEqual([
+    [2, 5],
+    [2, 3],
+  ]);
+});
+
+test('one output of rank 2 is taken for logits, unless an activation of a pooler makes it', async () => {
+  const model = openModel(fixture('encoders', 'bert', 'torchscript'));
+  graphOf(model).output[0]!.name = 'prediction';
+  graphOf(model).node.at(-1)!.output[0] = 'prediction';
+  expect(fitHead(model, { labels: 3, seed: 0 }).change).toBe('kept');
+  const pooler = openModel(fixture('encoders', 'bert', 'torchscript'));
+  const [output] = graphOf(pooler).output;
+  output!.name = '/bert/pooler/activation/Tanh_output_0';
+  graphOf(pooler).output = [withShape(output!, ['batch_size', 32])];
+  const { model: fitted, note } = fitHead(pooler, { labels: 4, seed: 0 });
+  expect(note).toContain('pooler output');
+  expect((await run(fitted)).logits!.dims).toEqual([2, 4]);
+});
