@@ -8,6 +8,7 @@ import type { Graph } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { compile } from '#ortune/train/compile.js';
 import type { Compiled, Mode } from '#ortune/train/protocol.js';
+import { chooseParameters } from '#ortune/transfer/parameters.js';
 
 export const families = ['bert', 'distilbert', 'roberta', 'albert', 'electra', 'mpnet'] as const;
 export const exporters = ['torchscript', 'dynamo'] as const;
@@ -23,6 +24,7 @@ export interface Place {
 }
 
 interface GoldenFile {
+  family: Family;
   files: Record<Exporter, { file: string; opset: number }>;
   inputs: Record<string, { dtype: 'int64'; shape: [number, number]; data: number[] }>;
   labels: number[];
@@ -82,17 +84,22 @@ function readSafetensors(file: string): Map<string, Float32Array> {
   );
 }
 
-/** The fixture's graph, and what it compiles to at the golden batch with all parameters trained and no dropout. */
+/**
+ * The fixture's graph, and what it compiles to at the golden batch with all its parameters trained and no dropout.
+ * Of a weight that the exporter wrote more than once, the graph keeps one.
+ */
 export function compileGolden(
   golden: Golden,
   mode: Mode,
   kernels: ReadonlySet<string>,
 ): { graph: Graph; compiled: Compiled } {
-  const graph = toGraph(openModel(golden.file));
-  const trained = new Set(golden.parameters.flatMap((p) => p.places.map((place) => place.name)));
-  const dropout = { hidden: 0, attention: 0, head: 0 };
-  const { batch, length } = golden;
-  return { graph, compiled: compile(graph, { mode, batch, length }, { trained, frozen: new Set(), dropout, kernels }) };
+  const model = openModel(golden.file);
+  const graph = toGraph(model);
+  const trained = new Set(chooseParameters(model, graph).trainable.map((p) => p.name));
+  const none = { hidden: 0, attention: 0, head: 0 };
+  const { batch, length, family } = golden;
+  const options = { trained, frozen: new Set<string>(), dropout: none, family, kernels };
+  return { graph, compiled: compile(graph, { mode, batch, length }, options) };
 }
 
 export interface Feed {
@@ -126,19 +133,29 @@ export interface GradientError {
   error: number;
 }
 
-/** Compares every gradient; `gradientOf` gives that of a file tensor. Copies of a parameter share its gradient. */
-export function gradientErrors(golden: Golden, gradientOf: (tensor: string) => ArrayLike<number>): GradientError[] {
+/**
+ * Compares every gradient. `gradientOf` gives that of a file tensor, undefined for one that is not trained: of a
+ * parameter's copies at least one must be, and what the copies have adds up.
+ */
+export function gradientErrors(
+  golden: Golden,
+  gradientOf: (tensor: string) => ArrayLike<number> | undefined,
+): GradientError[] {
   const all = norm(golden.parameters.map((p) => norm(p.gradient)));
   return golden.parameters.map(({ name, shape, gradient, places }) => {
     const difference = Float64Array.from(gradient, (g) => -g);
-    for (const place of places) {
-      const found = gradientOf(place.name);
-      if (found.length !== gradient.length) throw new Error(`gradient of ${name} has ${found.length} elements`);
+    const found = places.flatMap(({ name: tensor, transposed }) => {
+      const values = gradientOf(tensor);
+      return values ? [{ values, transposed }] : [];
+    });
+    if (found.length === 0) throw new Error(`no tensor of ${name} is trained`);
+    for (const { values, transposed } of found) {
+      if (values.length !== gradient.length) throw new Error(`the gradient of ${name} has ${values.length} elements`);
       const rows = shape[0]!;
       const columns = gradient.length / rows;
       for (let i = 0; i < gradient.length; i++) {
-        const at = place.transposed ? (i % columns) * rows + Math.floor(i / columns) : i;
-        difference[i]! += found[at]!;
+        const at = transposed ? (i % columns) * rows + Math.floor(i / columns) : i;
+        difference[i]! += values[at]!;
       }
     }
     return { parameter: name, error: norm(difference) / Math.max(norm(gradient), 1e-4 * all) };

@@ -64,7 +64,9 @@ describe.each(fixtures)('$family from the $exporter exporter, on the device', ({
     const training = await prepare(golden, 'train');
     await training.run();
     expect(relativeError([training.loss()], [golden.loss])).toBeLessThan(1e-5);
-    const errors = gradientErrors(golden, (tensor) => training.gradients.array(tensor));
+    const errors = gradientErrors(golden, (tensor) =>
+      training.gradients.has(tensor) ? training.gradients.array(tensor) : undefined,
+    );
     expect(errors.filter((e) => !(e.error <= 2e-5))).toEqual([]);
     await training.release();
   });
