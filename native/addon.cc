@@ -12,6 +12,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["run"] = Napi::Function::New(env, bindings::run_session);
   exports["release"] = Napi::Function::New(env, bindings::release_session);
   exports["loadedLibraries"] = Napi::Function::New(env, bindings::loaded_libraries);
+  exports["shutdown"] = Napi::Function::New(env, bindings::shutdown);
   exports["misalignment"] = Napi::Function::New(env, bindings::misalignment);
   return exports;
 }

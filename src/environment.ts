@@ -13,3 +13,8 @@ function readThreads(text: string | undefined): number | undefined {
 
 /** Threads a device uses when no option says: ORTUNE_THREADS, else the processors this process may use. */
 export const defaultThreads = (): number => readThreads(process.env.ORTUNE_THREADS) ?? availableParallelism();
+
+/** Keeps the runtime from starting its telemetry in this process; set to 0 by whoever wants it. */
+export function disableRuntimeTelemetry(): void {
+  process.env.ORT_DISABLE_TELEMETRY ??= '1';
+}

@@ -52,7 +52,6 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
       .submit(info.Env(),
               [path, threads]() -> Result {
                 const auto& environment = session::Environment::open(path, threads);
-                session::RunThread::shut_down_at_exit();
                 return [&environment](Napi::Env env, KeepAlive&) -> Napi::Value {
                   Napi::Object device = Napi::Object::New(env);
                   const std::vector<std::string> names = ortune_ops();
@@ -68,7 +67,8 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
               {});
 }
 
-// createSession(libraryPath, {model, constants, inputs, outputs, profile, optimization, threads})
+// createSession(libraryPath, {model, constants, inputs, outputs, profile, optimization, threads,
+//   externalFolder})
 //   → Promise<{handle, inputs, outputs}>
 Napi::Value create_session(const Napi::CallbackInfo& info) {
   const std::string path = info[0].As<Napi::String>();
@@ -81,6 +81,7 @@ Napi::Value create_session(const Napi::CallbackInfo& info) {
   spec->profile = options.Get("profile").As<Napi::String>();
   spec->optimization =
       static_cast<GraphOptimizationLevel>(options.Get("optimization").As<Napi::Number>().Int32Value());
+  spec->external_folder = options.Get("externalFolder").As<Napi::String>();
   spec->threads = options.Get("threads").As<Napi::Number>().Int32Value();
   KeepAlive keep;
   for (const char* list : {"constants", "inputs", "outputs"}) keep.push_back(reference(options.Get(list)));
@@ -148,6 +149,12 @@ Napi::Value loaded_libraries(const Napi::CallbackInfo& info) {
   Napi::Array list = Napi::Array::New(info.Env(), paths.size());
   for (uint32_t i = 0; i < paths.size(); i++) list[i] = paths[i];
   return list;
+}
+
+// shutdown(): waits until nothing runs; what is asked for later never settles
+Napi::Value shutdown(const Napi::CallbackInfo& info) {
+  session::RunThread::instance().shutdown();
+  return info.Env().Undefined();
 }
 
 // misalignment(typedArray) → its address modulo 64

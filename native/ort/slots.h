@@ -10,6 +10,7 @@
   SLOT(93, ReleaseStatus, void, (OrtStatus * status))                                                       \
   /* environment; ReleaseEnv is never called: the environment lives as long as the process */               \
   SLOT(3, CreateEnv, OrtStatus*, (OrtLoggingLevel level, const char* id, OrtEnv** env))                     \
+  SLOT(6, DisableTelemetryEvents, OrtStatus*, (const OrtEnv* env))                                          \
   SLOT(119, CreateEnvWithGlobalThreadPools, OrtStatus*,                                                     \
        (OrtLoggingLevel level, const char* id, const OrtThreadingOptions* threading, OrtEnv** env))         \
   SLOT(121, CreateThreadingOptions, OrtStatus*, (OrtThreadingOptions * *threading))                         \

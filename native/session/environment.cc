@@ -33,6 +33,8 @@ Environment::Environment(int threads) : threads_(threads) {
   ort::check(api->SetGlobalSpinControl(threading.get(), 1));
   ort::check(
       api->CreateEnvWithGlobalThreadPools(ORT_LOGGING_LEVEL_WARNING, "ortune", threading.get(), &env_));
+  // On by default, and the runtime would send events about models and sessions over the network.
+  ort::check(api->DisableTelemetryEvents(env_));
   domain_ = ortune_domain(api);
   register_arena();
 }

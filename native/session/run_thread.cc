@@ -1,6 +1,5 @@
 #include "session/run_thread.h"
 
-#include <cstdlib>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -15,11 +14,6 @@ RunThread& RunThread::instance() {
 
 RunThread::RunThread() {
   std::thread([this] { loop(); }).detach();
-  shut_down_at_exit();
-}
-
-void RunThread::shut_down_at_exit() {
-  std::atexit([] { instance().shutdown(); });
 }
 
 void RunThread::loop() {

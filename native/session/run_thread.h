@@ -28,11 +28,9 @@ class RunThread {
   /// Drops what `owner` has queued, interrupts what it has running and waits for that to end.
   void close(const void* owner);
 
-  /// The same for all owners, at process exit; later posts are ignored. May be called more than once.
+  /// The same for all owners when the process is about to exit; later posts are ignored. Must come before the
+  /// exit handlers of the libraries whose code the thread is in. May be called more than once.
   void shutdown();
-
-  /// Registers shutdown() to run before the exit handlers of every library loaded so far.
-  static void shut_down_at_exit();
 
  private:
   RunThread();

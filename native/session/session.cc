@@ -35,6 +35,10 @@ Session::Session(Environment& environment, const SessionSpec& spec)
   ort::check(api->AddSessionConfigEntry(options.get(), "optimization.disable_specified_optimizers",
                                         "ConstantFolding"));
   if (profiling_) ort::check(api->EnableProfiling(options.get(), to_path(spec.profile).c_str()));
+  // The runtime checks that a file stands behind an initializer before it uses the data given for it.
+  if (!spec.constants.empty())
+    ort::check(api->AddSessionConfigEntry(
+        options.get(), "session.model_external_initializers_file_folder_path", spec.external_folder.c_str()));
   for (const Tensor& constant : spec.constants) {
     check_length(constant);
     constants_.push_back(as_value(constant));

@@ -13,6 +13,7 @@ namespace session {
 
 struct SessionSpec {
   std::vector<unsigned char> model;   // ModelProto
+  std::string external_folder;        // where files named as external data lie
   std::vector<Tensor> constants;      // initializers whose data lies outside the model
   std::vector<Tensor> bound_inputs;   // bound once
   std::vector<Tensor> bound_outputs;  // bound once

@@ -34,11 +34,23 @@ export const encodeTensor = (tensor: Tensor, name: string): TensorProto =>
   });
 
 /**
- * A tensor without bytes: the session host supplies them under the initializer's name (AddInitializer). Not marked as
- * external data, because the runtime then looks for the file.
+ * The file that tensors without bytes name as their external data. The runtime wants it to exist, beside the addon, but
+ * never reads it: the session host supplies the bytes under the initializer's name.
  */
+const hollowLocation = 'ortune.node';
+
 const encodeHollowTensor = (tensor: Tensor, name: string): TensorProto =>
-  create(TensorProtoSchema, { name, dataType: onnxDataType(tensor.dtype), dims: tensor.shape.map(BigInt) });
+  create(TensorProtoSchema, {
+    name,
+    dataType: onnxDataType(tensor.dtype),
+    dims: tensor.shape.map(BigInt),
+    dataLocation: 1,
+    externalData: [
+      { key: 'location', value: hollowLocation },
+      { key: 'offset', value: '0' },
+      { key: 'length', value: String(tensor.byteLength) },
+    ],
+  });
 
 export function encodeAttribute(name: string, { kind, value }: Attr): AttributeProto {
   const numbers = value as readonly (number | bigint)[];

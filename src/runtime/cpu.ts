@@ -2,11 +2,11 @@
 // and says so by name; the addon checks again what would corrupt memory.
 
 import { rename } from 'node:fs/promises';
-import { defaultThreads } from '../environment.js';
+import { defaultThreads, disableRuntimeTelemetry } from '../environment.js';
 import { OrtuneError, UsageError } from '../errors.js';
 import { bytesPerElement, dataTypeFromOnnx, onnxDataType } from '../onnx/dtype.js';
 import { elementCount } from '../onnx/tensor.js';
-import { addon, type NativeHandle, type NativeSlot, type NativeTensor, runtimeLibrary } from './native.js';
+import { addon, addonFolder, type NativeHandle, type NativeSlot, type NativeTensor, runtimeLibrary } from './native.js';
 import type { Device, Optimization, Session, SessionSpec, TensorView } from './session.js';
 
 // Ops of com.microsoft with a CPU kernel that rules, lowering or exports use.
@@ -146,6 +146,7 @@ class CpuDevice implements Device {
         profile: spec.profile ?? '',
         optimization: optimizationLevels[spec.optimization ?? 'all'],
         threads: this.threads,
+        externalFolder: addonFolder,
       });
     const created = await create().catch((error: Error) => {
       if (error instanceof OrtuneError) throw error;
@@ -167,6 +168,7 @@ export async function openCpu(options: { threads?: number }): Promise<Device> {
   if (!Number.isInteger(threads) || threads < 1 || threads > 1024)
     throw new UsageError(`threads must be a whole number from 1 to 1024, found ${threads}`);
   const library = runtimeLibrary();
+  disableRuntimeTelemetry();
   refuseSecondRuntime(library);
   const opened = await addon()
     .openDevice(library, threads)

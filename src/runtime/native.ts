@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isMainThread } from 'node:worker_threads';
 import { OrtuneError } from '../errors.js';
 import type { TypedArray } from '../onnx/dtype.js';
 
@@ -40,6 +41,8 @@ export interface NativeSpec {
   profile: string;
   optimization: number;
   threads: number;
+  /** Folder of the files that external data names: the addon's own, see encodeGraph's `withoutData`. */
+  externalFolder: string;
 }
 
 declare const handle: unique symbol;
@@ -58,6 +61,8 @@ export interface Addon {
   release(handle: NativeHandle): Promise<string>;
   /** Every copy of the runtime that this process has loaded. */
   loadedLibraries(): string[];
+  /** Ends the run under way early and waits for it; later work is never done. For the end of the process. */
+  shutdown(): void;
   /** Address of the array's first element modulo 64. */
   misalignment(data: TypedArray): number;
 }
@@ -65,16 +70,24 @@ export interface Addon {
 const require = createRequire(import.meta.url);
 let loaded: Addon | undefined;
 
+const addonFile = fileURLToPath(new URL('../../build/Release/ortune.node', import.meta.url));
+
+/** The folder the addon lies in. */
+export const addonFolder = path.dirname(addonFile);
+
 /** The addon; throws OrtuneError when it has not been built. */
 export function addon(): Addon {
   if (loaded) return loaded;
-  const file = fileURLToPath(new URL('../../build/Release/ortune.node', import.meta.url));
-  if (!existsSync(file))
+  if (!existsSync(addonFile))
     throw new OrtuneError(
-      `the native addon is missing (${file}); build it with 'npm rebuild ortune' or, in a clone, 'node scripts/build-native.mjs'`,
+      `the native addon is missing (${addonFile}); build it with 'npm rebuild ortune' or, in a clone, 'node scripts/build-native.mjs'`,
     );
-  loaded = require(file) as Addon;
-  return loaded;
+  const native = require(addonFile) as Addon;
+  // process.exit() runs the exit handlers of every library while other threads go on: the run thread must be idle
+  // before. A worker thread that ends is awaited by the addon itself.
+  if (isMainThread) process.once('exit', () => native.shutdown());
+  loaded = native;
+  return native;
 }
 
 const fileNames: Partial<Record<NodeJS.Platform, string[]>> = {

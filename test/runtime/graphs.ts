@@ -53,3 +53,14 @@ export function deep({ rows, width, layers }: { rows: number; width: number; lay
   output(b, b.op('ReduceMean', [b.op('Sum', kept), b.ints([0])], { keepdims: 0 }), 'y');
   return encodeGraph(graph);
 }
+
+/** y = x·w with w [width, width] an initializer without data, which the runtime pre-packs. */
+export function product(rows: number, width: number): Uint8Array {
+  const graph = new Graph();
+  const x = input(graph, 'x', [rows, width]);
+  graph.initializers.set('w', Tensor.of('float32', new Float32Array(width * width), [width, width]));
+  graph.types.set('w', { dtype: 'float32', shape: [width, width] });
+  const b = new Builder(graph);
+  output(b, b.op('MatMul', [x, 'w']), 'y');
+  return encodeGraph(graph, { withoutData: (name) => name === 'w' });
+}
