@@ -1,7 +1,6 @@
 # The kernels, as object libraries: one compilation of the same sources for each instruction set of the processor, and
 # the run-time choice between them. Sets ORTUNE_KERNEL_OBJECTS, to be listed among a target's sources. Included by
-# the addon's CMakeLists.txt and by test/native/CMakeLists.txt, which needs neither Node nor the runtime. Also the
-# targets of the native tests and of the kernels' timings, built only when asked for.
+# the addon's CMakeLists.txt and by test/native/CMakeLists.txt, which needs neither Node nor the runtime.
 
 if(MSVC AND NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   message(FATAL_ERROR "the kernels use vector extensions of GCC and Clang: configure with -T ClangCL")
@@ -47,19 +46,3 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64|i[3-6]86)$")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   ortune_instruction_set(neon 16)
 endif()
-
-set(ORTUNE_NATIVE_TEST_DIR ${CMAKE_CURRENT_LIST_DIR}/../test/native)
-find_package(Threads REQUIRED)
-foreach(target ortune_native_tests ortune_kernel_timings)
-  if(target STREQUAL ortune_native_tests)
-    file(GLOB sources CONFIGURE_DEPENDS ${ORTUNE_NATIVE_TEST_DIR}/*_test.cc)
-    list(APPEND sources ${ORTUNE_NATIVE_TEST_DIR}/main.cc)
-  else()
-    set(sources ${ORTUNE_NATIVE_TEST_DIR}/timings.cc)
-  endif()
-  add_executable(${target} EXCLUDE_FROM_ALL ${sources} ${ORTUNE_KERNEL_OBJECTS})
-  target_include_directories(${target} PRIVATE ${ORTUNE_NATIVE_DIR})
-  target_compile_features(${target} PRIVATE cxx_std_17)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-psabi)
-  target_link_libraries(${target} PRIVATE Threads::Threads)
-endforeach()
