@@ -10,6 +10,9 @@
 #include <psapi.h>
 #else
 #include <dlfcn.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #if defined(__APPLE__)
 #include <mach-o/dyld.h>
 #else
@@ -113,5 +116,11 @@ std::vector<std::string> loaded_modules(const std::string& stem) {
 }
 #endif
 #endif
+
+void release_free_memory() {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+}
 
 }  // namespace ort::platform

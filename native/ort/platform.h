@@ -16,4 +16,8 @@ void pin_this_module();
 /// Full paths of loaded libraries (not Node addons) whose file name starts with `stem` or "lib" + `stem`.
 std::vector<std::string> loaded_modules(const std::string& stem);
 
+/// Gives memory that was freed, but that the C library keeps, back to the system; does nothing where it
+/// cannot.
+void release_free_memory();
+
 }  // namespace ort::platform

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ort/platform.h"
+
 namespace session {
 namespace {
 
@@ -55,6 +57,9 @@ Session::Session(Environment& environment, const SessionSpec& spec)
       [&](OrtIoBinding** out) { return api->CreateIoBinding(session_.get(), out); });
   for (const Tensor& tensor : spec.bound_inputs) bind(tensor, true);
   for (const Tensor& tensor : spec.bound_outputs) bind(tensor, false);
+  // Parsing and packing freed as much as they keep: without this every session over a frozen weight looks
+  // like a copy.
+  ort::platform::release_free_memory();
 }
 
 std::string Session::close() noexcept {
@@ -69,6 +74,7 @@ std::string Session::close() noexcept {
   session_.reset();
   constants_.clear();
   prepacked_.reset();
+  ort::platform::release_free_memory();
   try {
     environment_.trim();
   } catch (const std::exception&) {
