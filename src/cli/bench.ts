@@ -8,7 +8,7 @@ import { addOptions, configOf, execute } from './command.js';
 export function addBench(program: Command): void {
   const bench = program.command('bench').description('measure ortune on this machine');
   const step = bench
-    .command('step')
+    .command('step', { isDefault: true })
     .description('time one optimizer step: forward, loss, backward, clipping and AdamW over all parameters');
   addOptions(step, benchStepSchema).action((flags) =>
     execute(flags, async () => {

@@ -28,17 +28,23 @@ export function addOptions(command: Command, schema: z.ZodObject, except: readon
   for (const option of listOptions(schema)) {
     if (except.includes(option.key)) continue;
     const fallback = option.default === undefined || option.many ? '' : ` (default: ${option.default})`;
-    const value = option.value === undefined ? '' : option.many ? ` <${option.value}...>` : ` <${option.value}>`;
-    const flag = new Flag(option.flag + value, option.description + fallback);
-    if (option.kind === 'number')
-      flag.argParser<unknown>((text, before) =>
-        option.many ? [...((before as unknown[]) ?? []), toNumber(text)] : toNumber(text),
-      );
+    const value = option.value === undefined ? '' : ` <${option.value}>`;
+    const again = option.many ? ' May be given several times.' : '';
+    const flag = new Flag(option.flag + value, option.description + again + fallback);
+    const read = (text: string) => (option.kind === 'number' ? toNumber(text) : text);
+    if (option.many) flag.argParser<unknown[]>((text, before) => [...(before ?? []), read(text)]);
+    else if (option.kind === 'number') flag.argParser(read);
     command.addOption(flag);
     if (option.kind === 'boolean') command.addOption(new Flag(option.flag.replace('--', '--no-')).hideHelp());
   }
-  return command.addOption(new Flag('--json', 'print one JSON object on stdout, as the last line'));
+  return addOutputFlags(command);
 }
+
+/** --json and --debug, which every command has. */
+export const addOutputFlags = (command: Command): Command =>
+  command
+    .addOption(new Flag('--json', 'print one JSON object on stdout, as the last line'))
+    .addOption(new Flag('--debug', 'show where an unexpected error happened').hideHelp());
 
 /** Flags over a configuration: a nested flag keeps its siblings, also where the file gave one number for all. */
 export function withFlags(
@@ -103,7 +109,9 @@ function failure(error: unknown, debug: boolean): { code: number; name: string; 
   };
 }
 
-const write = (text: string): Promise<void> => new Promise((done) => process.stdout.write(`${text}\n`, () => done()));
+/** A line on stdout; settles when it is out. */
+export const write = (text: string): Promise<void> =>
+  new Promise((done) => process.stdout.write(`${text}\n`, () => done()));
 
 /** Runs the work of a command, prints its result and ends the process with the exit code. */
 export async function execute(

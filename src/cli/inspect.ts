@@ -2,32 +2,31 @@
 
 import type { Command } from 'commander';
 import { formatCount } from '../report/format.js';
-import { execute } from './command.js';
+import { addOutputFlags, execute } from './command.js';
 
 export function addInspect(program: Command): void {
-  program
+  const command = program
     .command('inspect')
     .description('show inputs, parameters and operators of a model, and operators without a gradient')
-    .argument('<model>', 'model directory or .onnx file')
-    .option('--json', 'print one JSON object on stdout, as the last line')
-    .action((model: string, flags) =>
-      execute(flags, async () => {
-        const { inspectModel } = await import('../train/inspect.js');
-        const found = inspectModel(model);
-        const shape = (v: { name: string; dtype: string; shape: readonly unknown[] | null }) =>
-          `${v.name} ${v.dtype}[${v.shape === null ? '…' : v.shape.map((d) => d ?? '?').join(', ')}]`;
-        const { tensors, elements, trainable } = found.parameters;
-        const operators = Object.entries(found.operators).map(([name, count]) => `${name} ${count}`);
-        const missing = found.undifferentiable.map(({ op, node }) => `  ${op} (node '${node}')`);
-        const lines = [
-          `opset       ${found.opset}`,
-          `inputs      ${found.inputs.map(shape).join('; ')}`,
-          `outputs     ${found.outputs.map(shape).join('; ')}`,
-          `parameters  ${formatCount(elements)} in ${tensors} tensors, ${formatCount(trainable)} of them trainable`,
-          `operators   ${operators.join(', ')}`,
-          missing.length === 0 ? 'every operator has a gradient' : `no gradient for:\n${missing.join('\n')}`,
-        ];
-        return { json: found, text: lines.join('\n') };
-      }),
-    );
+    .argument('<model>', 'model directory or .onnx file');
+  addOutputFlags(command).action((model: string, flags) =>
+    execute(flags, async () => {
+      const { inspectModel } = await import('../train/inspect.js');
+      const found = inspectModel(model);
+      const shape = (v: { name: string; dtype: string; shape: readonly unknown[] | null }) =>
+        `${v.name} ${v.dtype}[${v.shape === null ? '…' : v.shape.map((d) => d ?? '?').join(', ')}]`;
+      const { tensors, elements, trainable } = found.parameters;
+      const operators = Object.entries(found.operators).map(([name, count]) => `${name} ${count}`);
+      const missing = found.undifferentiable.map(({ op, node }) => `  ${op} (node '${node}')`);
+      const lines = [
+        `opset       ${found.opset}`,
+        `inputs      ${found.inputs.map(shape).join('; ')}`,
+        `outputs     ${found.outputs.map(shape).join('; ')}`,
+        `parameters  ${formatCount(elements)} in ${tensors} tensors, ${formatCount(trainable)} of them trainable`,
+        `operators   ${operators.join(', ')}`,
+        missing.length === 0 ? 'every operator has a gradient' : `no gradient for:\n${missing.join('\n')}`,
+      ];
+      return { json: found, text: lines.join('\n') };
+    }),
+  );
 }

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addBench } from './bench.js';
+import { write } from './command.js';
 import { addEval } from './eval.js';
 import { addGradcheck } from './gradcheck.js';
 import { addInspect } from './inspect.js';
@@ -21,6 +22,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// What fails outside a command's own work (a worker, the addon) ends here; no stack at people.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`ortune: unexpected ${error.name}: ${error.message}\n`);
+  if (process.argv.includes('--debug')) process.stderr.write(`${error.stack}\n`);
+  process.exit(1);
+});
+
 const program = new Command('ortune')
   .description('Fine-tunes exported ONNX models in Node.js.')
   .version(version)
@@ -35,4 +43,6 @@ try {
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? 0 : 2;
+  if (process.exitCode !== 0 && process.argv.includes('--json'))
+    await write(JSON.stringify({ error: { name: 'UsageError', message: error.message.replace(/^error: /, '') } }));
 }

@@ -2,18 +2,19 @@
 // large matrix product of the same runtime in the same process, so that the efficiency is a ratio of two measurements of
 // one machine in one state. Real steps with data are slower by what feeding costs (feedRatio of a run).
 
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { parseOptions } from '../config/options.js';
 import { type BenchStepConfig, type BenchStepOptions, benchStepSchema } from '../config/schema.js';
-import { writeEncoder } from '../models/directory.js';
+import { type Outcome, unwrap } from '../errors.js';
 import { Builder } from '../onnx/builder.js';
 import type { DataType } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
-import { attrInt, Graph } from '../onnx/graph.js';
-import { openModel, toGraph } from '../onnx/load.js';
-import { specialize } from '../onnx/specialize.js';
+import { Graph } from '../onnx/graph.js';
 import { elementCount } from '../onnx/tensor.js';
 import { parameterRanges } from '../optim/optimizer.js';
 import { uniform } from '../random.js';
@@ -46,23 +47,20 @@ export interface BenchStepResult {
 /** @throws UsageError for options out of bounds; ModelError for a model that does not train */
 export async function benchStep(options: BenchStepOptions = {}): Promise<BenchStepResult> {
   const config = parseOptions(benchStepSchema, options);
-  if (config.model !== undefined) return measure(config.model, config);
   const directory = mkdtempSync(join(tmpdir(), 'ortune-bench-'));
   try {
-    const { layers, hidden, heads, feedForward, vocabulary, seq } = config;
-    const size = {
-      layers,
-      hidden,
-      heads,
-      vocabulary,
-      positions: Math.max(seq, 512),
-      ...(feedForward && { feedForward }),
-    };
-    writeEncoder(directory, size);
-    return await measure(directory, config);
+    const flops = unwrap(await prepareModel({ ...config, directory }));
+    return await measure(config.model ?? directory, config, (3 * flops) / 1e9);
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+/** Floating-point operations of the forward pass of the model, which is built in `directory` unless one was named. */
+async function prepareModel(options: object): Promise<Outcome<number>> {
+  const script = fileURLToPath(new URL('./bench-model.js', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(options)]);
+  return JSON.parse(stdout);
 }
 
 const openEngine = (model: string, config: BenchStepConfig, rate: number): Promise<Engine> => {
@@ -70,8 +68,7 @@ const openEngine = (model: string, config: BenchStepConfig, rate: number): Promi
   return Engine.open({ model, freeze: [], dropout, seed: 0, threads: config.threads }, config.batch);
 };
 
-async function measure(model: string, config: BenchStepConfig): Promise<BenchStepResult> {
-  const gigaflops = (3 * forwardFlops(model, config)) / 1e9;
+async function measure(model: string, config: BenchStepConfig, gigaflops: number): Promise<BenchStepResult> {
   let engine = await openEngine(model, config, config.dropout);
   const { threads } = engine.device;
   const parameters = engine.model.parameters.reduce((n, p) => n + p.length, 0);
@@ -196,18 +193,4 @@ async function timeGemm(device: Device): Promise<number[]> {
   }
   await session.release();
   return ms;
-}
-
-/** Multiplications and additions of all matrix products of the forward pass; backward has twice as many. */
-function forwardFlops(path: string, { batch, seq }: BenchStepConfig): number {
-  const source = toGraph(openModel(path));
-  const graph = specialize(source, Object.fromEntries(source.inputs.map(({ name }) => [name, [batch, seq]])));
-  let flops = 0;
-  for (const node of graph.nodes) {
-    if (!['MatMul', 'Gemm', 'FusedMatMul'].includes(node.op)) continue;
-    const x = graph.shape(node.inputs[0]!);
-    const inner = attrInt(node, 'transA', 0) ? x.at(-2)! : x.at(-1)!;
-    flops += 2 * inner * elementCount(graph.shape(node.outputs[0]!));
-  }
-  return flops;
 }

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { configOf, withFlags } from '#ortune/cli/command.js';
+import { benchStepSchema, trainSchema } from '#ortune/config/schema.js';
+import { ortune } from './run.js';
+
+describe('flags', () => {
+  it('override a configuration and leave the rest', () => {
+    const config = withFlags(trainSchema, { epochs: 2, seed: 1 }, { epochs: 5, learningRate: 0.1 });
+    expect(config).toEqual({ epochs: 5, seed: 1, learningRate: 0.1 });
+  });
+
+  it('set one nested option and keep its siblings, also where one number stood for all', () => {
+    expect(withFlags(trainSchema, { dropout: { head: 0.3 } }, { dropoutHidden: 0 })).toEqual({
+      dropout: { head: 0.3, hidden: 0 },
+    });
+    expect(withFlags(trainSchema, { dropout: 0.2 }, { dropoutHidden: 0 })).toEqual({
+      dropout: { hidden: 0, attention: 0.2, head: 0.2 },
+    });
+  });
+
+  it('are checked together with the file, under its name', () => {
+    expect(() => configOf(benchStepSchema, { layers: 2 }, { hidden: 0 }, 'bench.yaml')).toThrow(
+      "bench.yaml: option 'hidden' must be a whole number of at least 1, found 0",
+    );
+  });
+});
+
+describe('the command line', () => {
+  it('lists its commands', async () => {
+    const { code, stdout } = await ortune(['--help']);
+    expect(code).toBe(0);
+    for (const name of ['train', 'eval', 'predict', 'inspect', 'gradcheck', 'bench']) expect(stdout).toContain(name);
+  });
+
+  it('documents every option of train with its default', async () => {
+    const { stdout } = await ortune(['train', '--help']);
+    expect(stdout).toMatch(/--learning-rate <N>\s+Highest learning rate\. \(default: 0\.00005\)/);
+    expect(stdout).toMatch(/--freeze <PATTERN>\s/);
+  });
+
+  it.each([
+    [['train', '--lerning-rate', '1'], "unknown option '--lerning-rate'\n(Did you mean --learning-rate?)"],
+    [['trian'], "unknown command 'trian'\n(Did you mean train?)"],
+    [['inspect'], "missing required argument 'model'"],
+    [['train', '--epochs', 'many'], 'option \'epochs\' must be a whole number of at least 1, found "many"'],
+    [['train', 'none.yaml'], 'configuration file none.yaml cannot be read'],
+    [['predict', 'm'], 'standard input holds no text'],
+    [['predict'], "option 'model' is missing"],
+  ])('answers %j with exit code 2 and a message', async (args, message) => {
+    const { code, stderr, stdout } = await ortune(args);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(stdout).toBe('');
+    expect(code).toBe(2);
+  });
+
+  it('reports a failure as the one JSON object too', async () => {
+    const wrong = await ortune(['train', '--foo', '--json']);
+    expect(wrong).toMatchObject({
+      code: 2,
+      json: { error: { name: 'UsageError', message: "unknown option '--foo'" } },
+    });
+    const missing = await ortune(['inspect', 'nowhere.onnx', '--json']);
+    expect(missing).toMatchObject({ code: 1, json: { error: { name: 'ModelError' } } });
+    expect(missing.stdout.trimEnd().split('\n')).toHaveLength(1);
+  });
+});
