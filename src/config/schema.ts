@@ -17,6 +17,7 @@ const about = (description: string, extra: Omit<Extra, 'description'> = {}): Ext
 const path = z.string().min(1);
 const rate = z.number().min(0).lt(1);
 const count = z.int().min(1);
+const batchSize = z.int().min(1).max(65536);
 
 const modelAndText = {
   model: path.meta(
@@ -107,21 +108,14 @@ export const trainSchema = z.strictObject({
     .int()
     .min(2)
     .optional()
-    .meta(about('Number of classes, where the data must not decide it.', { also: ['num_classes'] })),
+    .meta(
+      about('Number of classes the training data must have; without it the data decides.', { also: ['num_classes'] }),
+    ),
   epochs: count.default(3).meta(about('Passes over the training data.', { also: ['num_train_epochs'] })),
   maxSteps: count.optional().meta(about('Stop after this many optimizer steps, however many epochs that is.')),
-  batchSize: z
-    .int()
-    .min(1)
-    .max(65536)
+  batchSize: batchSize
     .default(16)
     .meta(about('Texts per optimizer step.', { also: ['per_device_train_batch_size', 'train_batch_size'] })),
-  evalBatchSize: z
-    .int()
-    .min(1)
-    .max(65536)
-    .default(32)
-    .meta(about('Texts per batch of an evaluation.', { also: ['per_device_eval_batch_size'] })),
   learningRate: z
     .number()
     .gt(0)
@@ -171,11 +165,15 @@ export const trainSchema = z.strictObject({
     .meta(about('Decides order, dropout and the new head; equal seeds give equal weights.', { also: ['random_seed'] })),
 });
 
+const evalBatchSize = batchSize
+  .default(32)
+  .meta(about('Texts per batch.', { also: ['per_device_eval_batch_size', 'eval_batch_size'] }));
+
 /** What `ortune eval` and `evaluate` take. */
 export const evalSchema = z.strictObject({
   ...modelAndText,
   data: path.meta(about('Data to evaluate on, JSONL or CSV.', { value: 'FILE', also: ['test', 'eval'] })),
-  batchSize: trainSchema.shape.evalBatchSize,
+  batchSize: evalBatchSize,
 });
 
 const { labelColumn: _, ...modelAndPlainText } = modelAndText;
@@ -186,7 +184,7 @@ export const predictSchema = z.strictObject({
   data: path
     .optional()
     .meta(about('Texts to label, JSONL or CSV; default the command line or standard input.', { value: 'FILE' })),
-  batchSize: trainSchema.shape.evalBatchSize,
+  batchSize: evalBatchSize,
 });
 
 /** What `ortune bench step` takes. */

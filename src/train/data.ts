@@ -4,6 +4,7 @@ import type { EvalConfig, TrainConfig } from '../config/schema.js';
 import type { TextSource } from '../data/feeder.js';
 import { LabelSet, labelsOfData } from '../data/labels.js';
 import { type Columns, readRecords } from '../data/records.js';
+import { DataError } from '../errors.js';
 
 export interface LabelledText extends TextSource {
   labels: Int32Array;
@@ -27,6 +28,11 @@ export async function openData(config: TrainConfig): Promise<TrainData> {
   const columns = columnsOf(config);
   const train = await readRecords(config.train, columns);
   const labels = labelsOfData(train);
+  if (config.numLabels !== undefined && config.numLabels !== labels.size)
+    throw new DataError(
+      `data file ${config.train} has ${labels.size} classes (${labels.names.join(', ')}), numLabels says ${config.numLabels}; ` +
+        'correct the labels or leave numLabels out',
+    );
   const read = async (file: string | undefined): Promise<LabelledText | undefined> => {
     if (file === undefined) return undefined;
     const data = await readRecords(file, columns);

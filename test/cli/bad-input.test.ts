@@ -63,6 +63,13 @@ describe('training data', () => {
     expect(code).toBe(exitCode);
   });
 
+  it('another number of classes than was asked for', async () => {
+    const args = ['--model', path('encoder'), '--train', path('train.jsonl'), '--output', path('classes')];
+    const { code, stderr } = await ortune(['train', ...args, '--num-labels', '3']);
+    expect(stderr).toContain('train.jsonl has 2 classes (ham, spam), numLabels says 3');
+    expect(code).toBe(1);
+  });
+
   it('an unknown label at evaluation, by its line', async () => {
     const data = write('labels.jsonl', jsonl(ham, spam, { text: 'x', label: 'eggs' }));
     const { code, stderr } = await ortune(['eval', path('encoder'), data]);
