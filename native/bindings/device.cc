@@ -67,8 +67,7 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
               {});
 }
 
-// createSession(libraryPath, {model, constants, inputs, outputs, profile, optimization, threads,
-//   externalFolder})
+// createSession(libraryPath, {model, constants, inputs, outputs, profile, optimization, threads})
 //   → Promise<{handle, inputs, outputs}>
 Napi::Value create_session(const Napi::CallbackInfo& info) {
   const std::string path = info[0].As<Napi::String>();
@@ -81,7 +80,6 @@ Napi::Value create_session(const Napi::CallbackInfo& info) {
   spec->profile = options.Get("profile").As<Napi::String>();
   spec->optimization =
       static_cast<GraphOptimizationLevel>(options.Get("optimization").As<Napi::Number>().Int32Value());
-  spec->external_folder = options.Get("externalFolder").As<Napi::String>();
   spec->threads = options.Get("threads").As<Napi::Number>().Int32Value();
   KeepAlive keep;
   for (const char* list : {"constants", "inputs", "outputs"}) keep.push_back(reference(options.Get(list)));

@@ -37,15 +37,7 @@ Session::Session(Environment& environment, const SessionSpec& spec)
   ort::check(api->AddSessionConfigEntry(options.get(), "optimization.disable_specified_optimizers",
                                         "ConstantFolding"));
   if (profiling_) ort::check(api->EnableProfiling(options.get(), to_path(spec.profile).c_str()));
-  // The runtime checks that a file stands behind an initializer before it uses the data given for it.
-  if (!spec.constants.empty())
-    ort::check(api->AddSessionConfigEntry(
-        options.get(), "session.model_external_initializers_file_folder_path", spec.external_folder.c_str()));
-  for (const Tensor& constant : spec.constants) {
-    check_length(constant);
-    constants_.push_back(as_value(constant));
-    ort::check(api->AddInitializer(options.get(), constant.name.c_str(), constants_.back().get()));
-  }
+  add_constants(spec.constants, options.get());
   prepacked_ = environment.prepacked();
   session_ = ort::take<ort::Session>([&](OrtSession** out) {
     return api->CreateSessionFromArrayWithPrepackedWeightsContainer(
@@ -60,6 +52,22 @@ Session::Session(Environment& environment, const SessionSpec& spec)
   // Parsing and packing freed as much as they keep: without this every session over a frozen weight looks
   // like a copy.
   ort::platform::release_free_memory();
+}
+
+// Given twice: as external data, which graph transformers read (a convolution's filter is laid out anew), and
+// as an initializer to share, whose packed form is kept once for all sessions. Neither is copied.
+void Session::add_constants(const std::vector<Tensor>& constants, OrtSessionOptions* options) {
+  if (constants.empty()) return;
+  std::vector<const char*> names;
+  std::vector<const OrtValue*> values;
+  for (const Tensor& constant : constants) {
+    check_length(constant);
+    constants_.push_back(as_value(constant));
+    names.push_back(constant.name.c_str());
+    values.push_back(constants_.back().get());
+    ort::check(ort::api()->AddInitializer(options, names.back(), values.back()));
+  }
+  ort::check(ort::api()->AddExternalInitializers(options, names.data(), values.data(), names.size()));
 }
 
 std::string Session::close() noexcept {

@@ -13,7 +13,6 @@ namespace session {
 
 struct SessionSpec {
   std::vector<unsigned char> model;   // ModelProto
-  std::string external_folder;        // where files named as external data lie
   std::vector<Tensor> constants;      // initializers whose data lies outside the model
   std::vector<Tensor> bound_inputs;   // bound once
   std::vector<Tensor> bound_outputs;  // bound once
@@ -40,6 +39,7 @@ class Session {
   std::string close() noexcept;
 
  private:
+  void add_constants(const std::vector<Tensor>& constants, OrtSessionOptions* options);
   void bind(const Tensor& tensor, bool input);
   std::vector<Slot> read_slots(bool input) const;
   std::string end_profiling();

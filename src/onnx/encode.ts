@@ -34,11 +34,9 @@ export const encodeTensor = (tensor: Tensor, name: string): TensorProto =>
   });
 
 /**
- * The file that tensors without bytes name as their external data. The runtime wants it to exist, beside the addon, but
- * never reads it: the session host supplies the bytes under the initializer's name.
+ * A tensor without bytes: written as external data in a file that does not exist, for which the session host gives the
+ * bytes under the initializer's name.
  */
-const hollowLocation = 'ortune.node';
-
 const encodeHollowTensor = (tensor: Tensor, name: string): TensorProto =>
   create(TensorProtoSchema, {
     name,
@@ -46,7 +44,7 @@ const encodeHollowTensor = (tensor: Tensor, name: string): TensorProto =>
     dims: tensor.shape.map(BigInt),
     dataLocation: 1,
     externalData: [
-      { key: 'location', value: hollowLocation },
+      { key: 'location', value: 'ortune' },
       { key: 'offset', value: '0' },
       { key: 'length', value: String(tensor.byteLength) },
     ],

@@ -6,7 +6,7 @@ import { defaultThreads, disableRuntimeTelemetry } from '../environment.js';
 import { OrtuneError, UsageError } from '../errors.js';
 import { bytesPerElement, dataTypeFromOnnx, onnxDataType } from '../onnx/dtype.js';
 import { elementCount } from '../onnx/tensor.js';
-import { addon, addonFolder, type NativeHandle, type NativeSlot, type NativeTensor, runtimeLibrary } from './native.js';
+import { addon, type NativeHandle, type NativeSlot, type NativeTensor, runtimeLibrary } from './native.js';
 import type { Device, Optimization, Session, SessionSpec, TensorView } from './session.js';
 
 // Ops of com.microsoft with a CPU kernel that rules, lowering or exports use.
@@ -146,7 +146,6 @@ class CpuDevice implements Device {
         profile: spec.profile ?? '',
         optimization: optimizationLevels[spec.optimization ?? 'all'],
         threads: this.threads,
-        externalFolder: addonFolder,
       });
     const created = await create().catch((error: Error) => {
       if (error instanceof OrtuneError) throw error;

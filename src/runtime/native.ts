@@ -41,8 +41,6 @@ export interface NativeSpec {
   profile: string;
   optimization: number;
   threads: number;
-  /** Folder of the files that external data names: the addon's own, see encodeGraph's `withoutData`. */
-  externalFolder: string;
 }
 
 declare const handle: unique symbol;
@@ -71,9 +69,6 @@ const require = createRequire(import.meta.url);
 let loaded: Addon | undefined;
 
 const addonFile = fileURLToPath(new URL('../../build/Release/ortune.node', import.meta.url));
-
-/** The folder the addon lies in. */
-export const addonFolder = path.dirname(addonFile);
 
 /** The addon; throws OrtuneError when it has not been built. */
 export function addon(): Addon {

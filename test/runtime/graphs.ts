@@ -64,3 +64,23 @@ export function product(rows: number, width: number): Uint8Array {
   output(b, b.op('MatMul', [x, 'w']), 'y');
   return encodeGraph(graph, { withoutData: (name) => name === 'w' });
 }
+
+/** y = relu(conv3x3(x, w)), x [1,16,8,8], w [32,16,3,3] an initializer without data, which optimization lays out anew. */
+export function convolution(): Uint8Array {
+  const graph = new Graph();
+  input(graph, 'x', [1, 16, 8, 8]);
+  graph.initializers.set('w', Tensor.of('float32', new Float32Array(32 * 16 * 9), [32, 16, 3, 3]));
+  graph.nodes.push(
+    {
+      name: 'conv',
+      op: 'Conv',
+      domain: '',
+      inputs: ['x', 'w'],
+      outputs: ['c'],
+      attrs: new Map([['pads', { kind: 'ints', value: [1, 1, 1, 1] }]]),
+    },
+    { name: 'relu', op: 'Relu', domain: '', inputs: ['c'], outputs: ['y'], attrs: new Map() },
+  );
+  graph.outputs.push({ name: 'y', dtype: 'float32', shape: [1, 32, 8, 8] });
+  return encodeGraph(graph, { withoutData: (name) => name === 'w' });
+}

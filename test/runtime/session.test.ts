@@ -6,7 +6,7 @@ import { OrtuneError, UsageError } from '#ortune/errors.js';
 import type { DataType } from '#ortune/onnx/dtype.js';
 import { Arena, sharedTensor } from '#ortune/runtime/arena.js';
 import { type Device, openDevice, type Session, type TensorView } from '#ortune/runtime/session.js';
-import { deep, linear } from './graphs.js';
+import { convolution, deep, linear } from './graphs.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -64,6 +64,31 @@ describe('a session', () => {
     );
     expect([...(y.data as Float32Array)]).toEqual(expected);
     await session.release();
+  });
+
+  test('lets the runtime lay a frozen filter out anew', async () => {
+    const filter = tensor(
+      [32, 16, 3, 3],
+      Array.from({ length: 4608 }, (_, i) => Math.sin(i)),
+    );
+    const image = tensor(
+      [1, 16, 8, 8],
+      Array.from({ length: 1024 }, (_, i) => Math.cos(i)),
+    );
+    const results: number[][] = [];
+    for (const optimization of ['none', 'all'] as const) {
+      const session = await device.createSession({
+        model: convolution(),
+        constants: new Map([['w', filter]]),
+        optimization,
+      });
+      const y = sharedTensor('float32', [1, 32, 8, 8]);
+      await session.run(new Map([['x', image]]), new Map([['y', y]]));
+      results.push([...(y.data as Float32Array)]);
+      await session.release();
+    }
+    expect(Math.max(...results[0]!)).toBeGreaterThan(0.5);
+    for (const [i, value] of results[0]!.entries()) expect(results[1]![i]).toBeCloseTo(value, 4);
   });
 
   test.each(['none', 'basic', 'extended', 'all'] as const)(
@@ -180,6 +205,16 @@ describe('what does not fit is refused by name:', () => {
 
   test.each<[string, Parameters<Device['createSession']>[0], string]>([
     ['a damaged model', { model: linear().subarray(0, 40) }, 'the runtime does not accept the graph'],
+    [
+      'a frozen weight whose data is not given',
+      { model: linear({ frozen: true }) },
+      'the runtime does not accept the graph',
+    ],
+    [
+      'data for a constant the graph lacks',
+      { model: linear(), constants: new Map([['v', w]]) },
+      'the runtime does not accept the graph',
+    ],
     [
       'a bound tensor of another shape',
       { model: linear(), bound: { inputs: new Map([['w', x]]), outputs: none } },
