@@ -1,6 +1,7 @@
 #include "ort/platform.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 
 #if defined(_WIN32)
@@ -18,6 +19,10 @@
 #else
 #include <link.h>
 #endif
+#endif
+
+#if defined(__SSE2__) || defined(_M_X64)
+#include <immintrin.h>
 #endif
 
 namespace ort::platform {
@@ -116,6 +121,18 @@ std::vector<std::string> loaded_modules(const std::string& stem) {
 }
 #endif
 #endif
+
+void flush_denormals() {
+#if defined(__SSE2__) || defined(_M_X64)
+  constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
+  _mm_setcsr(_mm_getcsr() | kFlushToZero | kDenormalsAreZero);
+#elif defined(__aarch64__) && !defined(_MSC_VER)
+  constexpr uint64_t kFlushToZero = uint64_t{1} << 24;
+  uint64_t control;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+  __asm__ volatile("msr fpcr, %0" : : "r"(control | kFlushToZero));
+#endif
+}
 
 void release_free_memory() {
 #if defined(__GLIBC__)

@@ -20,6 +20,7 @@
   SLOT(147, SetGlobalIntraOpNumThreads, OrtStatus*, (OrtThreadingOptions * threading, int threads))          \
   SLOT(148, SetGlobalInterOpNumThreads, OrtStatus*, (OrtThreadingOptions * threading, int threads))          \
   SLOT(149, SetGlobalSpinControl, OrtStatus*, (OrtThreadingOptions * threading, int spin))                   \
+  SLOT(155, SetGlobalDenormalAsZero, OrtStatus*, (OrtThreadingOptions * threading))                          \
   SLOT(157, ReleaseArenaCfg, void, (OrtArenaCfg * arena))                                                    \
   SLOT(164, CreateArenaCfgV2, OrtStatus*,                                                                    \
        (const char* const* keys, const size_t* values, size_t count, OrtArenaCfg** arena))                   \

@@ -17,10 +17,8 @@ const unsigned char kIdentity[] = {
 
 Environment& Environment::open(const std::string& library, int threads) {
   static Environment* environment = nullptr;
-  if (environment == nullptr) {
-    ort::open_library(library);
-    environment = new Environment(threads);
-  }
+  ort::open_library(library);
+  if (environment == nullptr) environment = new Environment(threads);
   return *environment;
 }
 
@@ -100,8 +98,10 @@ ort::SessionOptions Environment::options(int threads) const {
   if (shared_arena_) config("session.use_env_allocators", "1");
   // Initializers outside the arena: a released session's weights go back to the system at once.
   config("session.use_device_allocator_for_initializers", "1");
+  config("session.set_denormal_as_zero", "1");  // as the shared pool and the run thread have it
   ort::check(api->DisableMemPattern(o));
-  ort::check(api->SetSessionLogSeverityLevel(o, int{ORT_LOGGING_LEVEL_ERROR}));
+  // An error is thrown to the caller; nobody needs it on the terminal as well.
+  ort::check(api->SetSessionLogSeverityLevel(o, int{ORT_LOGGING_LEVEL_FATAL}));
   ort::check(api->AddCustomOpDomain(o, domain_));
   return options;
 }

@@ -4,6 +4,8 @@
 #include <thread>
 #include <utility>
 
+#include "ort/platform.h"
+
 namespace session {
 
 RunThread& RunThread::instance() {
@@ -24,6 +26,8 @@ void RunThread::loop() {
     queue_.pop_front();
     running_ = &task;
     lock.unlock();
+    ort::platform::flush_denormals();  // again each time: the runtime sets it as its first session was asked
+                                       // to
     task.work();
     task.work = nullptr;  // lets go what it held (a session) while it still counts as running
     lock.lock();

@@ -1,6 +1,7 @@
 // The CPU device: sessions of the addon over the onnxruntime-node package's library. Checks what people can get wrong
 // and says so by name; the addon checks again what would corrupt memory.
 
+import { existsSync, realpathSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { defaultThreads, disableRuntimeTelemetry } from '../environment.js';
 import { OrtuneError, UsageError } from '../errors.js';
@@ -24,10 +25,12 @@ const optimizationLevels: Record<Optimization, number> = { none: 0, basic: 1, ex
 
 const describe = (dtype: string | undefined, shape: readonly number[]): string => `${dtype} [${shape.join(', ')}]`;
 
+const realPath = (file: string): string => (existsSync(file) ? realpathSync(file) : file);
+
 function refuseSecondRuntime(library: string): void {
   const others = addon()
     .loadedLibraries()
-    .filter((file) => file !== library);
+    .filter((file) => realPath(file) !== realPath(library));
   if (others.length > 0)
     throw new OrtuneError(
       `two different ONNX Runtimes are loaded in one process: ortune uses ${library}, and ${others.join(', ')} is loaded too. ` +

@@ -1,0 +1,170 @@
+// The addon's own checks, which stand behind the friendlier ones of session.ts, and what happens when the addon or the
+// runtime is missing or is not what it should be.
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sharedArray, sharedTensor } from '#ortune/runtime/arena.js';
+import { addon, type NativeSpec, type NativeTensor, runtimeLibrary } from '#ortune/runtime/native.js';
+import { childResult } from './children.js';
+import { linear } from './graphs.js';
+
+const float32 = 1;
+const spec = (changed: Partial<NativeSpec> = {}): NativeSpec => ({
+  model: linear(),
+  constants: [],
+  inputs: [],
+  outputs: [],
+  profile: '',
+  optimization: 99,
+  threads: 1,
+  ...changed,
+});
+const tensor = (changed: Partial<NativeTensor> = {}): NativeTensor => ({
+  name: 'x',
+  type: float32,
+  shape: [4, 3],
+  data: sharedArray('float32', 12),
+  ...changed,
+});
+
+describe('the addon refuses', () => {
+  const create = async (inputs: NativeTensor[]) => addon().createSession(runtimeLibrary(), spec({ inputs }));
+
+  test.each<[string, Partial<NativeTensor>, string]>([
+    ['fewer bytes than the shape needs', { data: sharedArray('float32', 11) }, 'needs 48 bytes and was given 44'],
+    ['a shape whose size overflows', { shape: [2 ** 40, 2 ** 40] }, "tensor 'x' has an impossible shape"],
+    ['a negative dimension', { shape: [-4, -3] }, "tensor 'x' has an impossible shape"],
+    ['strings', { type: 8 }, "tensor 'x' has an element type that cannot be bound"],
+    ['memory that could be transferred away', { data: new Float32Array(12) }, 'must be a view of a SharedArrayBuffer'],
+    ['what is no typed array', { data: [1, 2, 3] as never }, "tensor 'x': data is not a typed array"],
+    ['another shape than the graph has', { shape: [3, 4] }, 'the graph has element type 1, shape [4,3]'],
+    ['a name the graph lacks', { name: 'q' }, "the graph has no input 'q'"],
+  ])('%s', async (_, changed, message) => {
+    await expect(create([tensor(changed)])).rejects.toThrow(message);
+  });
+
+  test('the address of what has none', () => {
+    expect(() => addon().misalignment({} as never)).toThrow('expected a typed array');
+  });
+
+  test('a second library beside the one it has opened', async () => {
+    await addon().openDevice(runtimeLibrary(), 1);
+    await expect(addon().openDevice('/elsewhere/libonnxruntime.so.1', 1)).rejects.toThrow(
+      /already uses the ONNX Runtime at .*onnxruntime-node.* and was asked to use \/elsewhere/,
+    );
+  });
+
+  test('a released session', async () => {
+    const { handle } = await addon().createSession(runtimeLibrary(), spec());
+    await addon().release(handle);
+    expect(() => addon().run(handle, [], [])).toThrow('the session was released');
+    expect(() => addon().release(handle)).toThrow('the session was released');
+  });
+});
+
+test('numbers too small to be normal are zero on every thread', async () => {
+  const results: number[] = [];
+  for (const threads of [1, 2]) {
+    const { handle } = await addon().createSession(runtimeLibrary(), spec({ threads }));
+    const y = sharedTensor('float32', [4, 2]).data as Float32Array;
+    const x = sharedArray('float32', 12).fill(1e-30 as never) as Float32Array;
+    const w = sharedArray('float32', 6).fill(1e-10 as never) as Float32Array;
+    const inputs = [
+      tensor({ data: x }),
+      tensor({ name: 'w', shape: [3, 2], data: w }),
+      tensor({ name: 'b', shape: [2], data: sharedArray('float32', 2) }),
+    ];
+    await addon().run(handle, inputs, [tensor({ name: 'y', shape: [4, 2], data: y })]);
+    results.push(...y);
+    await addon().release(handle);
+  }
+  expect(results).toEqual(new Array(16).fill(0));
+});
+
+describe('a library is refused with its path when it', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'ortune-library-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const open = async (library: string): Promise<string> =>
+    (await childResult<{ message: string }>('open-library.mjs', [library])).message;
+
+  /** A library whose OrtGetApiBase gives this table. */
+  function compile(name: string, table: string): string {
+    const source = path.join(folder, `${name}.cc`);
+    const library = path.join(folder, `${name}.so`);
+    writeFileSync(
+      source,
+      `static void* nothing() { return 0; }
+       static void** table() { static void* slots[400]; for (void*& s : slots) s = (void*)nothing; return slots; }
+       static const void* get_api(unsigned) { return ${table}; }
+       static const char* version() { return "0.9.0"; }
+       struct Base { const void* (*get)(unsigned); const char* (*version)(); };
+       static const Base base = {get_api, version};
+       extern "C" const Base* OrtGetApiBase() { return &base; }`,
+    );
+    execFileSync('c++', ['-shared', '-fPIC', '-o', library, source]);
+    return library;
+  }
+
+  test('is not there', async () => {
+    expect(await open(path.join(folder, 'missing.so'))).toContain(path.join(folder, 'missing.so'));
+  });
+
+  test('is something else', async () => {
+    const other = fileURLToPath(new URL('../../build/Release/ortune.node', import.meta.url));
+    expect(await open(other)).toBe(`${other} does not export OrtGetApiBase`);
+  });
+
+  test('is too old', async () => {
+    const library = compile('old', '0');
+    expect(await open(library)).toContain(`ONNX Runtime 0.9.0 at ${library} has no C API version 20`);
+  });
+
+  test('has another table', async () => {
+    const library = compile('other', 'table()');
+    expect(await open(library)).toContain(
+      `${library} does not fit ortune: a tensor written through its function table did not read back`,
+    );
+  });
+});
+
+describe('an installation without', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'ortune-install-'));
+    const dist = fileURLToPath(new URL('../../dist', import.meta.url));
+    mkdirSync(path.join(folder, 'dist/runtime'), { recursive: true });
+    for (const file of ['runtime/native.js', 'errors.js'])
+      writeFileSync(
+        path.join(folder, 'dist', file),
+        readFileSync(path.join(dist, file), 'utf8').replace(/^\/\/# sourceMappingURL.*$/m, ''),
+      );
+    writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}');
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const native = (): Promise<typeof import('#ortune/runtime/native.js')> =>
+    import(pathToFileURL(path.join(folder, 'dist/runtime/native.js')).href);
+
+  test('the addon says how to build it', async () => {
+    const { addon } = await native();
+    expect(addon).toThrow(/the native addon is missing .*npm rebuild ortune/);
+  });
+
+  test('onnxruntime-node, or without a library for this machine, says so', async () => {
+    const { runtimeLibrary } = await native();
+    expect(runtimeLibrary).toThrow(
+      "the package onnxruntime-node is not installed; install it with 'npm install onnxruntime-node'",
+    );
+    mkdirSync(path.join(folder, 'node_modules/onnxruntime-node'), { recursive: true });
+    writeFileSync(path.join(folder, 'node_modules/onnxruntime-node/package.json'), '{}');
+    const again = await import(`${pathToFileURL(path.join(folder, 'dist/runtime/native.js')).href}?again`);
+    expect(again.runtimeLibrary).toThrow(`onnxruntime-node has no library for ${process.platform} ${process.arch}`);
+  });
+});
