@@ -3,6 +3,7 @@
 
 import { backward } from '../autodiff/backward.js';
 import { ModelError } from '../errors.js';
+import { fuseAttention } from '../lower/attention.js';
 import { lowerLinear } from '../lower/linear.js';
 import { lower } from '../lower/lower.js';
 import { Builder } from '../onnx/builder.js';
@@ -41,6 +42,7 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   const training = request.mode === 'train';
   if (training) insertDropout(b, logits, options.dropout, options.family);
   if (graph.types.has(keyInput)) fed.push({ name: keyInput, ...b.type(keyInput) });
+  if (options.kernels.has('ortune.Attention')) fuseAttention(b, options.trained);
   lowerLinear(b);
 
   const outputs: Value[] = [];

@@ -50,6 +50,9 @@ export function insertDropout(
   return counts;
 }
 
+/** Restoring makes a batched product with a scale or a transposed operand a FusedMatMul. */
+const isProduct = ({ op }: Node): boolean => op === 'MatMul' || op === 'FusedMatMul';
+
 class Places {
   readonly #graph: Graph;
   readonly #producers: Map<Value, Node>;
@@ -78,7 +81,7 @@ class Places {
     const value = node.outputs[0]!;
     const readers = this.#consumers.get(value) ?? [];
     if (node.op === 'Softmax' && node.domain === '') {
-      const products = readers.filter(({ op }) => op === 'MatMul');
+      const products = readers.filter(isProduct);
       return products.length > 0 ? [{ kind: 'attention', value, readers: products }] : [];
     }
     if (node.op === 'LayerNormalization' && this.#isEmbedding(node.inputs[0]!))
@@ -113,7 +116,7 @@ class Places {
   #subLayer(x: Value): SubLayer {
     let node = this.#producers.get(x);
     while (node?.op === 'Reshape' || node?.op === 'Transpose') node = this.#producers.get(node.inputs[0]!);
-    return node?.op === 'MatMul' && !this.#linear(node.outputs[0]!) ? 'attention' : 'feedForward';
+    return node && isProduct(node) && !this.#linear(node.outputs[0]!) ? 'attention' : 'feedForward';
   }
 
   /** Nothing but looked-up rows and their sums: no product on the way. */

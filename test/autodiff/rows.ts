@@ -213,6 +213,13 @@ const own = [
     { what: 'class weights only', unchecked: [3] },
   ),
   ortune('Dropout', [any(5, 7), Tensor.of('uint32', [1, 2, 3, 4])], { ratio: float(0.5), id: 9 }),
+  ortune('Attention', [any(2, 4, 6), any(2, 5, 6), any(2, 5, 6)], { heads: 3, scale: float(0.75) }),
+  ortune(
+    'Attention',
+    [any(2, 4, 6), any(2, 5, 6), any(2, 5, 6), any(2, 1, 1, 5), Tensor.of('uint32', [1, 2, 3, 4])],
+    { heads: 2, scale: float(0.5), ratio: float(0.25), id: 3 },
+    { what: 'a mask and dropout', unchecked: [3] },
+  ),
 ];
 
 /** Every row, in the order of the rule tables. */

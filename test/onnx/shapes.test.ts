@@ -53,6 +53,33 @@ describe('output types of the domain ortune', () => {
     expect(ortune('CrossEntropyGrad', [x(), x(2, 3), x(2), labels])).toEqual([[2, 3]]);
   });
 
+  it('are q, and two statistics per head and query, for attention', () => {
+    const [q, k] = [x(2, 4, 6), x(2, 5, 6)];
+    const shapes = [
+      [2, 4, 6],
+      [2, 3, 4, 2],
+    ];
+    expect(ortune('Attention', [q, k, k], { heads: 3 }, 2)).toEqual(shapes);
+    expect(ortune('Attention', [q, k, k, x(2, 1, 4, 5)], { heads: 3 }, 2)).toEqual(shapes);
+    expect(ortune('AttentionGrad', [q, q, k, k], { heads: 3 }, 3)).toEqual([
+      [2, 4, 6],
+      [2, 5, 6],
+      [2, 5, 6],
+    ]);
+  });
+
+  it.each<[string, Tensor[], number, RegExp]>([
+    ['rows of another rank', [x(4, 6), x(4, 6), x(4, 6)], 3, /q \[4,6\].* must be \[B, T, C\]/],
+    ['v unlike k', [x(2, 4, 6), x(2, 5, 6), x(2, 4, 6)], 3, /k \[2,5,6\] and v \[2,4,6\] must be/],
+    ['another batch of keys', [x(2, 4, 6), x(1, 4, 6), x(1, 4, 6)], 3, /must be/],
+    ['heads that do not divide', [x(2, 4, 6), x(2, 4, 6), x(2, 4, 6)], 4, /6 channels do not split into 4 heads/],
+    ['no heads', [x(2, 4, 6), x(2, 4, 6), x(2, 4, 6)], 0, /into 0 heads/],
+    ['a bias of rank 3', [x(2, 4, 6), x(2, 4, 6), x(2, 4, 6), x(3, 4, 4)], 3, /the bias \[3,4,4\] does not/],
+    ['a bias that enlarges', [x(2, 4, 6), x(2, 4, 6), x(2, 4, 6), x(2, 3, 4, 5)], 3, /the bias \[2,3,4,5\]/],
+  ])('refuse attention over %s', (_, inputs, heads, message) => {
+    expect(() => ortune('Attention', inputs, { heads }, 2)).toThrow(message);
+  });
+
   it('give the norm of an optimizer step', () => {
     expect(ortune('AdamW', [x(8)])).toEqual([[1]]);
     expect(ortune('Sgd', [x(8)])).toEqual([[1]]);

@@ -55,6 +55,16 @@ const crossEntropy: InputRule = (c, dloss) =>
 const dropout: InputRule = ({ b, node, x }, dy) =>
   b.op('Dropout', [dy, x[1]!], Object.fromEntries(node.attrs), { domain: 'ortune' });
 
+/** dq, dk and dv in one operator. The bias takes no gradient: attention is fused only where none is wanted. */
+const attention =
+  (output: number): InputRule =>
+  (c, dy) =>
+    c.once('AttentionGrad', () => {
+      const [q, k, v, bias = '', key = ''] = c.x as [Value, Value, Value, Value?, Value?];
+      const inputs = [dy, q, k, v, bias, key, c.y[0]!, c.output(1)];
+      return c.b.ops('AttentionGrad', inputs, Object.fromEntries(c.node.attrs), { domain: 'ortune', outputs: 3 });
+    })[output]!;
+
 export const fused: RuleTable = {
   Gelu: [(c, dy) => geluGrad(c, dy, c.x[0]!, attrString(c.node, 'approximate', 'none'))],
   'com.microsoft.Gelu': [(c, dy) => geluGrad(c, dy, c.x[0]!, 'none')],
@@ -65,4 +75,5 @@ export const fused: RuleTable = {
   },
   'ortune.CrossEntropy': [crossEntropy, null, null, null],
   'ortune.Dropout': [dropout, null],
+  'ortune.Attention': [attention(0), attention(1), attention(2), null, null],
 };

@@ -3,7 +3,7 @@
 
 import { type AttrInput, type Builder, float } from '../../onnx/builder.js';
 import { add, cast, div, greaterOrEqual, mul, transposeMatrix, view, where } from '../../onnx/formulas.js';
-import { attrFloat, attrInt, type Value } from '../../onnx/graph.js';
+import { attrFloat, attrInt, type Node, type StaticType, type Value } from '../../onnx/graph.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
 import type { Definition } from '../lower.js';
 
@@ -21,13 +21,12 @@ const swapHalves = (b: Builder, z: Value): Value =>
 const permute = (b: Builder, z: Value): Value => mul(b, z, add(b, add(b, z, z), b.scalar('uint32', 1)));
 
 /**
- * y = x · keep / (1 − ratio), keep a function of (key, id, element) by wrapping uint32 arithmetic, which every device
- * has with the same bits: three rounds of z · (2z + 1) with the halves swapped between them, and an element is kept
- * where z ≥ ratio · 2³². Why these rounds: native/ops/dropout.cc.
+ * keep / (1 − ratio) per element, keep a function of (key, id, element) by wrapping uint32 arithmetic, which every
+ * device has with the same bits: three rounds of z · (2z + 1) with the halves swapped between them, and an element is
+ * kept where z ≥ ratio · 2³². Why these rounds: native/ops/dropout.cc.
+ * @param node whose attributes `ratio` and `id` say which mask
  */
-const dropout: Definition = (b, node) => {
-  const [x, key] = node.inputs as [Value, Value];
-  const { dtype, shape } = b.type(x);
+export function dropoutFactor(b: Builder, node: Node, key: Value, { dtype, shape }: StaticType): Value {
   const ratio = Math.fround(attrFloat(node, 'ratio', 0)); // as the file stores it
   const word = (value: number) => b.scalar('uint32', value >>> 0);
   const products = mul(b, key, b.constant(Tensor.of('uint32', keyMultipliers)));
@@ -41,7 +40,12 @@ const dropout: Definition = (b, node) => {
   z = swapHalves(b, add(b, permute(b, z), word(second)));
   z = add(b, permute(b, z), word(third));
   const keep = greaterOrEqual(b, view(b, z, shape), word(Math.min(Math.floor(ratio * 2 ** 32), 2 ** 32 - 1)));
-  return [mul(b, x, where(b, keep, b.scalar(dtype, 1 / (1 - ratio)), 0))];
+  return where(b, keep, b.scalar(dtype, 1 / (1 - ratio)), 0);
+}
+
+const dropout: Definition = (b, node) => {
+  const [x, key] = node.inputs as [Value, Value];
+  return [mul(b, x, dropoutFactor(b, node, key, b.type(x)))];
 };
 
 const fusedMatMul: Definition = (b, node) => {

@@ -3,7 +3,7 @@
 // exporter happened to write the factors.
 
 import { convertFloat } from '../convert.js';
-import type { Graph, Node, Value } from '../graph.js';
+import { type Graph, type Node, operatorKey, type Value } from '../graph.js';
 
 /** Coefficient of each power of the variable. */
 export type Polynomial = ReadonlyMap<number, number>;
@@ -21,20 +21,20 @@ export class Matcher {
     this.#outputs = new Set(graph.outputs.map((o) => o.name));
   }
 
-  /** The default-domain node that computes `value`, if it is one of these operators. */
+  /** The node that computes `value`, if it is one of these operators; without any, one of the default domain. */
   producer(value: Value | undefined, ...ops: string[]): Node | undefined {
     const node = value ? this.#producers.get(value) : undefined;
-    return node && node.domain === '' && (ops.length === 0 || ops.includes(node.op)) ? node : undefined;
+    return node && isOneOf(node, ops) ? node : undefined;
   }
 
   consumers(value: Value): readonly Node[] {
     return this.#consumers.get(value) ?? [];
   }
 
-  /** The only default-domain reader of a value that nothing else sees. */
-  onlyConsumer(value: Value): Node | undefined {
+  /** The only reader of a value that nothing else sees, if it is one of these operators; without any, as above. */
+  onlyConsumer(value: Value, ...ops: string[]): Node | undefined {
     const readers = this.consumers(value);
-    if (readers.length !== 1 || readers[0]!.domain !== '' || this.#outputs.has(value)) return undefined;
+    if (readers.length !== 1 || !isOneOf(readers[0]!, ops) || this.#outputs.has(value)) return undefined;
     return readers[0];
   }
 
@@ -79,6 +79,9 @@ export class Matcher {
     return p && q && combine(node.op, p, q);
   }
 }
+
+const isOneOf = (node: Node, ops: readonly string[]): boolean =>
+  ops.length === 0 ? node.domain === '' : ops.includes(operatorKey(node));
 
 function combine(op: string, p: Polynomial, q: Polynomial): Polynomial | undefined {
   if (op === 'Add' || op === 'Sub') return sum(p, q, op === 'Add' ? 1 : -1);

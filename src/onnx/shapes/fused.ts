@@ -45,6 +45,23 @@ const embeddingGrad: TypeRule = (c) => {
   return [{ dtype, shape: [rows, ...shape.slice(c.shape(1).length)] }];
 };
 
+/** y like q [B, T, C], and per head and query the row maximum and 1 / Σ exp: [B, H, T, 2]. */
+const attention: TypeRule = (c) => {
+  const [q, k, v] = [c.shape(0), c.shape(1), c.shape(2)];
+  const heads = c.int('heads', 0);
+  if (q.length !== 3 || k.length !== 3 || k.join() !== v.join() || k[0] !== q[0] || k[2] !== q[2])
+    c.fail(`q [${q}], k [${k}] and v [${v}] must be [B, T, C], [B, S, C] and [B, S, C]`);
+  if (heads < 1 || q[2]! % heads !== 0) c.fail(`${q[2]} channels do not split into ${heads} heads`);
+  const scores = [q[0]!, heads, q[1]!, k[1]!];
+  if (c.has(3) && (c.shape(3).length !== 4 || c.shape(3).some((d, i) => d !== 1 && d !== scores[i])))
+    c.fail(`the bias [${c.shape(3)}] does not broadcast to the scores [${scores}]`);
+  const dtype = c.sameDtype(0, c.has(3) ? 3 : 2);
+  return [
+    { dtype, shape: q },
+    { dtype, shape: [...scores.slice(0, 3), 2] },
+  ];
+};
+
 const norm: TypeRule = () => [{ dtype: 'float32', shape: [1] }];
 
 export const microsoft: TypeTable = {
@@ -66,6 +83,8 @@ export const ortune: TypeTable = {
   CrossEntropy: crossEntropy,
   CrossEntropyGrad: (c) => [c.type(1)],
   Dropout: same,
+  Attention: attention,
+  AttentionGrad: (c) => [c.type(1), c.type(2), c.type(3)],
   AdamW: norm,
   Sgd: norm,
 };

@@ -1,0 +1,125 @@
+// Attention as one node: how often it is found in every exporter's form, the same numbers with and without it through
+// the stock runtime (by definition), and what keeps it in parts.
+
+import { fromBinary } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import { backward } from '#ortune/autodiff/backward.js';
+import { fuseAttention } from '#ortune/lower/attention.js';
+import { lowerLinear } from '#ortune/lower/linear.js';
+import { lower } from '#ortune/lower/lower.js';
+import { buildEncoder } from '#ortune/models/encoder.js';
+import { Builder } from '#ortune/onnx/builder.js';
+import { type Graph, prune, type Value } from '#ortune/onnx/graph.js';
+import { openModel, toGraph } from '#ortune/onnx/load.js';
+import { ModelProtoSchema } from '#ortune/onnx/onnx_pb.js';
+import { restoreForms } from '#ortune/onnx/restore/restore.js';
+import { specialize } from '#ortune/onnx/specialize.js';
+import { Tensor } from '#ortune/onnx/tensor.js';
+import { attachLoss } from '#ortune/tasks/text-classification.js';
+import { insertDropout, keyInput } from '#ortune/transfer/dropout.js';
+import { chooseParameters } from '#ortune/transfer/parameters.js';
+import { addOutput, encoderFeeds } from '../onnx/graphs.js';
+import { runStock } from '../support/onnxruntime.js';
+import { encoders, fixture } from '../transfer/fixtures.js';
+
+const [batch, length] = [3, 12];
+const dropout = { hidden: 0.1, attention: 0.2, head: 0.1 };
+
+interface Prepared {
+  source: Graph;
+  graph: Graph;
+  trained: Set<Value>;
+}
+
+/** The static training graph of a model before its linear layers are lowered, with dropout. */
+function prepare(model: ReturnType<typeof openModel>, freeze: string[] = [], family = ''): Prepared {
+  const source = toGraph(model);
+  const trained = new Set(chooseParameters(model, source, { freeze }).trainable.map(({ name }) => name));
+  const shapes = Object.fromEntries(source.inputs.map(({ name }) => [name, [batch, length]]));
+  const graph = specialize(source, shapes, { trainable: trained });
+  restoreForms(graph);
+  insertDropout(new Builder(graph), 'logits', dropout, family);
+  return { source, graph, trained };
+}
+
+const fixtureGraph = ([family, exporter]: (typeof encoders)[number], freeze: string[] = []) =>
+  prepare(openModel(fixture('encoders', family, exporter)), freeze, family);
+
+function builtGraph(): Prepared {
+  const size = { layers: 2, hidden: 32, heads: 4, feedForward: 64, vocabulary: 100, positions: 48 };
+  const proto = fromBinary(ModelProtoSchema, buildEncoder(size));
+  return prepare({ path: 'built', directory: '', proto });
+}
+
+const operators = (graph: Graph) => graph.nodes.map(({ op }) => op);
+
+/** Logits, loss and every gradient of the training graph, fused or not, by definitions. */
+async function train({ source, graph, trained }: Prepared, fused: number): Promise<Map<string, number[]>> {
+  const copy = graph.clone();
+  const b = new Builder(copy);
+  if (fused > 0) expect(fuseAttention(b, trained)).toBe(fused);
+  lowerLinear(b);
+  const { loss } = attachLoss(b, 'logits');
+  const gradients = backward(b, loss, [...trained]);
+  copy.outputs = [];
+  for (const name of ['logits', loss, ...gradients.values()]) addOutput(copy, name);
+  prune(copy);
+  expect(operators(copy).filter((op) => op === 'Attention')).toHaveLength(fused);
+  expect(operators(copy).filter((op) => op === 'AttentionGrad')).toHaveLength(fused);
+  lower(copy, new Set());
+  const feeds = new Map(Object.entries(encoderFeeds(source, batch, length)));
+  feeds.set(keyInput, Tensor.of('uint32', [3, 1, 4, 1]));
+  feeds.set('labels', Tensor.of('int64', [0, 1, 1]));
+  feeds.set('sample_weights', Tensor.of('float32', [1, 1, 1]));
+  feeds.set('normaliser', Tensor.scalar('float32', 3));
+  const results = await runStock(copy, feeds);
+  return new Map([...results].map(([name, tensor]) => [name, tensor.numbers()]));
+}
+
+const largest = (values: number[]) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+
+/** Every value to 1e-5 of its own size; gradients that vanish, to 1e-8 of the largest of all. */
+async function expectSame(prepared: Prepared, fused: number): Promise<void> {
+  const [plain, found] = [await train(prepared, 0), await train(prepared, fused)];
+  expect([...found.keys()]).toEqual([...plain.keys()]);
+  const size = Math.max(...[...plain.values()].map(largest));
+  for (const [name, expected] of plain) {
+    const error = largest(found.get(name)!.map((v, i) => v - expected[i]!));
+    expect(error, name).toBeLessThanOrEqual(Math.max(1e-5 * largest(expected), 1e-8 * size));
+  }
+}
+
+describe.each(encoders)('%s by %s', (family, exporter) => {
+  it('has one attention per layer, but for biases that are trained', () => {
+    const { graph, trained } = fixtureGraph([family, exporter]);
+    expect(fuseAttention(new Builder(graph), trained)).toBe(family === 'mpnet' ? 0 : 2);
+  });
+
+  it('computes the same logits, loss and gradients with the same masks', async () => {
+    const freeze = family === 'mpnet' ? ['*relative_attention_bias*'] : [];
+    await expectSame(fixtureGraph([family, exporter], freeze), 2);
+  });
+});
+
+describe('an encoder of the builder', () => {
+  it('computes the same fused', () => expectSame(builtGraph(), 2));
+
+  it('keeps nothing of the parts: no transposes, no views, no passes over the scores', () => {
+    const { graph, trained } = builtGraph();
+    const b = new Builder(graph);
+    fuseAttention(b, trained);
+    lowerLinear(b);
+    prune(graph);
+    const left = operators(graph);
+    for (const op of ['Softmax', 'Transpose', 'MatMul', 'FusedMatMul']) expect(left).not.toContain(op);
+    const consumers = graph.consumers();
+    const producers = graph.producers();
+    for (const node of graph.nodes.filter(({ op }) => op === 'Attention')) {
+      expect(node.inputs.slice(0, 3).map((x) => producers.get(producers.get(x)!.inputs[0]!)!.op)).toEqual(
+        Array(3).fill('Gemm'),
+      );
+      const [view] = consumers.get(node.outputs[0]!)!;
+      expect(consumers.get(view!.outputs[0]!)!.map(({ op }) => op)).toEqual(['Gemm']);
+    }
+  });
+});
