@@ -19,14 +19,14 @@ const recipe = {
   directory: join(root, 'data'),
   seed: 0,
   vocabulary: 8192,
-  encoder: { layers: 2, hidden: 128, heads: 2, feedForward: 512, positions: 256 },
+  encoder: { layers: 2, hidden: 128, heads: 2, feedForward: 512, positions: 192 },
 };
 const config = {
   model: join(recipe.directory, 'encoder'),
   train: join(recipe.directory, 'train.jsonl'),
   test: join(recipe.directory, 'test.jsonl'),
   output: join(root, 'run'),
-  maxLength: 128,
+  maxLength: 192,
   epochs: 3,
   batchSize: 32,
   learningRate: 1e-3,
