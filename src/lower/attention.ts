@@ -9,14 +9,17 @@ import { add, axisOf, forgetViews, sameShape } from '../onnx/formulas.js';
 import { attrFloat, attrInt, attrInts, type Graph, type Node, type Value } from '../onnx/graph.js';
 import { Matcher } from '../onnx/restore/match.js';
 
+/** A value added to the scores, or the inputs of a Where with '' for the scores, which it replaces by a low number. */
+type Bias = Value | readonly Value[];
+
 /** The parts of one attention. q, k and v are the values [B, ·, H, d] before their heads are brought forward. */
 interface Attention {
   q: Value;
   k: Value;
   v: Value;
   scale: number;
-  /** Added to the scores, in order. */
-  biases: Value[];
+  /** In order of application. */
+  biases: Bias[];
   dropout: Node | undefined;
   /** What the fused node replaces; the last of them gives [B, T, H, d]. */
   nodes: Node[];
@@ -37,7 +40,7 @@ export function fuseAttention(b: Builder, trained: ReadonlySet<Value>): number {
   const learned = dependents(graph, trained);
   const found = graph.nodes
     .map((node) => findAttention(m, node))
-    .filter((it): it is Attention => it !== undefined && !it.biases.some((bias) => learned.has(bias)));
+    .filter((it): it is Attention => it !== undefined && !it.biases.flat().some((x) => learned.has(x)));
   const parts = new Set(found.flatMap(({ nodes }) => nodes));
   const byLast = new Map(found.map((it) => [it.nodes.at(-1)!, it]));
   const biases = new Map<string, Value>();
@@ -76,53 +79,91 @@ function findAttention(m: Matcher, softmax: Node): Attention | undefined {
     return undefined;
   const v = splitValue(m, mix.inputs[1]!, attrInt(mix, 'transB', 0) !== 0, '0,2,1,3');
   const scores = m.onlyConsumer(softmax.inputs[0]!) === softmax ? findScores(m, softmax.inputs[0]!) : undefined;
-  if (v === undefined || !scores || !m.sameShape(v, scores.k)) return undefined;
-  return { ...scores, v, dropout, nodes: [...scores.nodes, softmax, ...(dropout ? [dropout] : []), mix, last] };
+  if (v?.factor !== 1 || !scores || !m.sameShape(v.value, scores.k)) return undefined;
+  return {
+    ...scores,
+    v: v.value,
+    dropout,
+    nodes: [...scores.nodes, softmax, ...(dropout ? [dropout] : []), mix, last],
+  };
 }
 
 type Scores = Pick<Attention, 'q' | 'k' | 'scale' | 'biases' | 'nodes'>;
 
-/** A product of q and kᵀ, or its sum with values that broadcast to it. */
+/** A product of q and kᵀ, or that with biases and masks that broadcast to it. */
 function findScores(m: Matcher, value: Value): Scores | undefined {
   const product = m.producer(value, ...products);
   if (product) return scoresOf(m, product);
-  const sum = m.producer(value, 'Add');
-  for (const [i, inner] of sum?.inputs.entries() ?? []) {
-    const bias = sum!.inputs[1 - i]!;
-    if (bias === inner || !m.sameShape(inner, value) || m.onlyConsumer(inner) !== sum) continue;
-    const found = findScores(m, inner);
-    if (found) return { ...found, biases: [...found.biases, bias], nodes: [...found.nodes, sum!] };
+  const node = m.producer(value, 'Add', 'Where');
+  if (!node) return undefined;
+  for (const inner of node.inputs) {
+    if (!m.sameShape(inner, value) || m.onlyConsumer(inner) !== node) continue;
+    const bias = biasBeside(m, node, inner);
+    const found = bias && findScores(m, inner);
+    if (found) return { ...found, biases: [...found.biases, bias], nodes: [...found.nodes, node] };
   }
   return undefined;
+}
+
+/** Scores plus so low a number are that number, but for scores that are as large themselves. */
+const low = -1e30;
+
+function biasBeside(m: Matcher, node: Node, scores: Value): Bias | undefined {
+  if (node.inputs.filter((x) => x === scores).length !== 1) return undefined;
+  if (node.op === 'Add') return unexpanded(m, m.other(node, scores));
+  const [condition, x, y] = node.inputs as [Value, Value, Value];
+  const number = m.number(x === scores ? y : x);
+  if (condition === scores || number === undefined || number > low) return undefined;
+  return [unexpanded(m, condition), x === scores ? '' : x, y === scores ? '' : y];
+}
+
+/** The fused operator broadcasts its bias. */
+function unexpanded(m: Matcher, value: Value): Value {
+  const node = m.producer(value, 'Expand');
+  return node && m.graph.shape(node.inputs[0]!).length <= 4 ? node.inputs[0]! : value;
 }
 
 function scoresOf(m: Matcher, product: Node): Scores | undefined {
   if (!isPlain(product)) return undefined;
   const q = splitValue(m, product.inputs[0]!, attrInt(product, 'transA', 0) !== 0, '0,2,1,3');
   const k = splitValue(m, product.inputs[1]!, attrInt(product, 'transB', 0) !== 0, '0,2,3,1');
-  if (q === undefined || k === undefined) return undefined;
-  const [queries, keys] = [m.graph.shape(q), m.graph.shape(k)];
+  if (!q || !k) return undefined;
+  const [queries, keys] = [m.graph.shape(q.value), m.graph.shape(k.value)];
   if (!sameShape(queries.toSpliced(1, 1), keys.toSpliced(1, 1))) return undefined;
-  return { q, k, scale: attrFloat(product, 'alpha', 1), biases: [], nodes: [product] };
+  const scale = attrFloat(product, 'alpha', 1) * q.factor * k.factor;
+  return { q: q.value, k: k.value, scale, biases: [], nodes: [product] };
 }
 
 const isPlain = (product: Node): boolean =>
   !attrInt(product, 'transBatchA', 0) && !attrInt(product, 'transBatchB', 0) && product.inputs.length === 2;
 
-/** What a product's operand is a transpose of, if all transposes together, the product's own included, are `wanted`. */
-function splitValue(m: Matcher, operand: Value, transposed: boolean, wanted: string): Value | undefined {
-  let [value, perm] = [operand, transposed ? [0, 1, 3, 2] : [0, 1, 2, 3]];
-  for (;;) {
-    if (perm.join() === wanted) return value;
-    const node = m.producer(value, 'Transpose');
+/**
+ * What a product's operand is a multiple of, if all transposes on the way, the product's own included, together are
+ * the `wanted` one.
+ */
+function splitValue(
+  m: Matcher,
+  operand: Value,
+  transposed: boolean,
+  wanted: string,
+): { value: Value; factor: number } | undefined {
+  let [value, perm, factor] = [operand, transposed ? [0, 1, 3, 2] : [0, 1, 2, 3], 1];
+  while (perm.join() !== wanted) {
+    const node = m.producer(value, 'Transpose', 'Mul', 'Div');
+    const scaled = m.scaled(node);
     const before = node && attrInts(node, 'perm');
-    if (!node || before?.length !== 4) return undefined;
-    perm = perm.map((axis) => before[axis]!);
-    value = node.inputs[0]!;
+    if (scaled && m.sameShape(scaled.x, value)) {
+      factor *= scaled.factor;
+      value = scaled.x;
+    } else if (before?.length === 4) {
+      perm = perm.map((axis) => before[axis]!);
+      value = node!.inputs[0]!;
+    } else return undefined;
   }
+  return { value, factor };
 }
 
-/** `biases`: the operators' biases made so far, by the names of their terms: layers share them. */
+/** `made`: the biases so far, by what they are made of; layers share them. */
 function emit(b: Builder, { q, k, v, scale, biases, dropout, nodes }: Attention, made: Map<string, Value>): void {
   const last = nodes.at(-1)!;
   const rows = (x: Value): Value => {
@@ -141,16 +182,23 @@ function emit(b: Builder, { q, k, v, scale, biases, dropout, nodes }: Attention,
   b.append({ ...last, op: 'Reshape', inputs: [y, shape], attrs: new Map() });
 }
 
-/** The sum of the terms, with four axes. */
-function biasOf(b: Builder, terms: readonly Value[], made: Map<string, Value>): Value {
-  if (terms.length === 0) return '';
-  const key = terms.join(' ');
+/** What the biases make of scores of 0, with four axes. */
+function biasOf(b: Builder, biases: readonly Bias[], made: Map<string, Value>): Value {
+  if (biases.length === 0) return '';
+  const key = JSON.stringify(biases);
   const known = made.get(key);
   if (known !== undefined) return known;
-  const total = terms.reduce((a, x) => add(b, a, x));
+  const total = biases.reduce<Value>((scores, bias) => apply(b, scores, bias), '');
   const shape = b.shape(total);
   const ones = Array.from({ length: 4 - shape.length }, () => 1);
   const bias = ones.length === 0 ? total : b.op('Reshape', [total, b.ints([...ones, ...shape])]);
   made.set(key, bias);
   return bias;
+}
+
+/** Scores named '' are 0. */
+function apply(b: Builder, scores: Value, bias: Bias): Value {
+  if (typeof bias === 'string') return scores ? add(b, scores, bias) : bias;
+  const inputs = bias.map((x) => x || scores || b.scalar('float32', 0));
+  return b.op('Where', inputs);
 }

@@ -5,6 +5,7 @@ import { type GradcheckResult, gradcheck, type Runnable } from '../autodiff/grad
 import { parseOptions } from '../config/options.js';
 import { type GradcheckOptions, gradcheckSchema } from '../config/schema.js';
 import { ModelError, UsageError } from '../errors.js';
+import { fuseAttention } from '../lower/attention.js';
 import { lowerLinear } from '../lower/linear.js';
 import { Builder } from '../onnx/builder.js';
 import { type DataType, isFloat } from '../onnx/dtype.js';
@@ -69,11 +70,13 @@ export async function gradcheckModel(path: string, options: GradcheckOptions = {
     );
   const graph = specialize(source, shapes, { trainable: new Set(parameters.map(({ name }) => name)) });
   restoreForms(graph);
-  lowerLinear(new Builder(graph));
-  prune(graph);
   const device = await openDevice('cpu', threads === undefined ? {} : { threads });
   try {
     const names = parameters.map(({ name }) => name).filter((name) => graph.initializers.has(name));
+    const b = new Builder(graph);
+    if (device.kernels.has('ortune.Attention')) fuseAttention(b, new Set(names));
+    lowerLinear(b);
+    prune(graph);
     const open = (g: Graph) => runnable(device, g);
     const result = await gradcheck(graph, names, { open, inputs, tolerance, seed, kernels: device.kernels });
     return withAliases(result, new Map(parameters.map(({ name, alias }) => [name, alias])));

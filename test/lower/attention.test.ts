@@ -1,5 +1,5 @@
-// Attention as one node: how often it is found in every exporter's form, the same numbers with and without it through
-// the stock runtime (by definition), and what keeps it in parts.
+// Attention as one node in every exporter's form: how often it is found, and the same numbers with and without it
+// through the stock runtime (by definition).
 
 import { fromBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';

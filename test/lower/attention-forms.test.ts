@@ -1,0 +1,250 @@
+// What counts as attention and what does not, in forms written by hand; the fused graph computes the same through the
+// stock runtime (by definition).
+
+import { describe, expect, it } from 'vitest';
+import { fuseAttention } from '#ortune/lower/attention.js';
+import { lower } from '#ortune/lower/lower.js';
+import { Builder, float } from '#ortune/onnx/builder.js';
+import { attrFloat, attrInt, type Graph, prune, type Value } from '#ortune/onnx/graph.js';
+import { restoreForms } from '#ortune/onnx/restore/restore.js';
+import { elementCount, Tensor } from '#ortune/onnx/tensor.js';
+import { normals } from '#ortune/random.js';
+import { addOutput, graphWith } from '../onnx/graphs.js';
+import { runStock } from '../support/onnxruntime.js';
+
+// 2 samples, 3 queries, 5 keys, 2 heads of 4 channels.
+const sizes = { q: [2, 3, 8], k: [2, 5, 8], v: [2, 5, 8], mask: [2, 1, 1, 5], other: [1, 2, 3, 5] };
+const lowest = -3.4028234663852886e38;
+
+/** The parts of a hand-written attention; each may be written another way. */
+interface Parts {
+  scores: (b: Builder, q: Value, k: Value) => Value;
+  bias: (b: Builder, scores: Value) => Value;
+  weights: (b: Builder, softmax: Value) => Value;
+  mix: (b: Builder, weights: Value, v: Value) => Value;
+  finish: (b: Builder, mixed: Value) => Value;
+  axis: number;
+  also: (b: Builder, values: Record<'scores' | 'biased' | 'softmax' | 'mixed', Value>) => Value[];
+}
+
+const number = (b: Builder, value: number) => b.scalar(b.type('q').dtype, value);
+const swap = (b: Builder, x: Value) => b.op('Transpose', [x], { perm: [0, 1, 3, 2] });
+const split = (b: Builder, x: Value) => b.op('Reshape', [x, b.ints([0, -1, 2, 4])]);
+const forward = (b: Builder, x: Value, perm = [0, 2, 1, 3]) => b.op('Transpose', [x], { perm });
+const boolean = (b: Builder, x: Value) => b.op('Less', [x, number(b, 0)]);
+
+const usual: Parts = {
+  scores: (b, q, k) => b.op('MatMul', [b.op('Mul', [q, number(b, 0.5)]), swap(b, k)]),
+  bias: (b, scores) => b.op('Add', [scores, 'mask']),
+  weights: (_, softmax) => softmax,
+  mix: (b, weights, v) => b.op('MatMul', [weights, v]),
+  finish: (b, mixed) => b.op('Reshape', [forward(b, mixed), b.ints([2, 3, 8])]),
+  axis: -1,
+  also: () => [],
+};
+
+function written(parts: Partial<Parts>, dtype: 'float32' | 'float64' = 'float32') {
+  const { scores, bias, weights, mix, finish, axis, also } = { ...usual, ...parts };
+  const { graph, b } = graphWith(sizes, dtype);
+  graph.inputs.push({ name: 'key', dtype: 'uint32', shape: [4] });
+  graph.types.set('key', { dtype: 'uint32', shape: [4] });
+  const [q, k, v] = ['q', 'k', 'v'].map((x) => forward(b, split(b, x))) as [Value, Value, Value];
+  const product = scores(b, q, k);
+  const biased = bias(b, product);
+  const softmax = b.op('Softmax', [biased], { axis });
+  const mixed = mix(b, weights(b, softmax), v);
+  for (const y of [finish(b, mixed), ...also(b, { scores: product, biased, softmax, mixed })]) addOutput(graph, y);
+  const outputs = graph.outputs;
+  restoreForms(graph);
+  graph.outputs = outputs;
+  return graph;
+}
+
+/** Fuses and checks that the outputs stay; returns the number fused. */
+async function fuse(graph: Graph, trained: Value[] = []): Promise<number> {
+  const copy = graph.clone();
+  const count = fuseAttention(new Builder(copy), new Set(trained));
+  prune(copy);
+  expect(copy.nodes.filter(({ op }) => op === 'Attention')).toHaveLength(count);
+  const known = new Set([...copy.inputs.map(({ name }) => name), ...copy.initializers.keys(), '']);
+  for (const node of copy.nodes) {
+    for (const x of node.inputs) expect(known.has(x), `${x} before ${node.name}`).toBe(true);
+    for (const y of node.outputs) known.add(y);
+  }
+  const feeds = new Map(
+    Object.entries(sizes).map(([name, shape], i) => {
+      const values = Array.from(normals(8, i, elementCount(shape)));
+      return [name, Tensor.of(graph.type(name).dtype, values, shape)];
+    }),
+  );
+  feeds.set('key', Tensor.of('uint32', [1, 2, 3, 4]));
+  const [before, after] = [graph.clone(), copy];
+  for (const g of [before, after]) lower(g, new Set());
+  const [plain, fused] = [await runStock(before, feeds), await runStock(after, feeds)];
+  for (const { name } of graph.outputs)
+    for (const [i, x] of fused.get(name)!.numbers().entries()) expect(x).toBeCloseTo(plain.get(name)!.numbers()[i]!, 5);
+  return count;
+}
+
+const drop = (b: Builder, x: Value) => b.op('Dropout', [x, 'key'], { ratio: float(0.25), id: 6 }, { domain: 'ortune' });
+
+describe('attention is found with', () => {
+  it.each<[string, Partial<Parts>]>([
+    ['a scale on q', {}],
+    [
+      'a root of the scale on q and on k',
+      {
+        scores: (b, q, k) =>
+          b.op('MatMul', [b.op('Mul', [q, number(b, 0.7)]), swap(b, b.op('Mul', [k, number(b, 0.7)]))]),
+      },
+    ],
+    ['a division afterwards', { scores: (b, q, k) => b.op('Div', [b.op('MatMul', [q, swap(b, k)]), number(b, 2)]) }],
+    ['no scale', { scores: (b, q, k) => b.op('MatMul', [q, swap(b, k)]) }],
+    ['no mask', { bias: (_, scores) => scores }],
+    ['the mask first', { bias: (b, scores) => b.op('Add', ['mask', scores]) }],
+    ['two masks', { bias: (b, scores) => b.op('Add', [b.op('Add', ['other', scores]), 'mask']) }],
+    [
+      'a mask of lower rank',
+      { bias: (b, scores) => b.op('Add', [scores, b.op('Reshape', ['other', b.ints([2, 3, 5])])]) },
+    ],
+    [
+      'an expanded mask',
+      { bias: (b, scores) => b.op('Add', [scores, b.op('Expand', ['mask', b.ints([2, 2, 3, 5])])]) },
+    ],
+    [
+      'scores replaced where masked',
+      { bias: (b, scores) => b.op('Where', [boolean(b, 'mask'), number(b, lowest), scores]) },
+    ],
+    [
+      'scores kept where visible, by an expanded mask',
+      {
+        bias: (b, scores) => {
+          const visible = b.op('Expand', [boolean(b, 'other'), b.ints([2, 2, 3, 5])]);
+          return b.op('Add', [b.op('Where', [visible, scores, number(b, -1e38)]), 'mask']);
+        },
+      },
+    ],
+    [
+      'scores replaced twice, all of them in some rows',
+      {
+        bias: (b, scores) => {
+          const first = b.op('Where', [boolean(b, 'mask'), number(b, lowest), scores]);
+          return b.op('Where', [boolean(b, 'other'), number(b, lowest), first]);
+        },
+      },
+    ],
+    ['dropout', { weights: drop }],
+    ['its result as rows', { finish: (b, mixed) => b.op('Reshape', [forward(b, mixed), b.ints([6, 8])]) }],
+  ])('%s', async (_, parts) => {
+    expect(await fuse(written(parts))).toBe(1);
+  });
+});
+
+describe('attention stays in parts where', () => {
+  it.each<[string, Partial<Parts>]>([
+    ['the scores are read elsewhere', { also: (b, { scores }) => [b.op('Neg', [scores])] }],
+    ['the biased scores are read elsewhere', { also: (b, { biased }) => [b.op('Neg', [biased])] }],
+    ['the weights are an output', { also: (_, { softmax }) => [softmax] }],
+    ['the mixed values are read elsewhere', { also: (b, { mixed }) => [b.op('Neg', [mixed])] }],
+    ['the softmax is over the queries', { axis: 2 }],
+    ['heads stay in front', { finish: (b, mixed) => b.op('Neg', [mixed]) }],
+    ['the result is transposed otherwise', { finish: (b, mixed) => forward(b, mixed, [2, 0, 1, 3]) }],
+    ['the weights are scaled', { mix: (b, p, v) => b.op('Mul', [b.op('MatMul', [p, v]), number(b, 2)]) }],
+    [
+      'the weights are transposed',
+      {
+        scores: (b, q) => b.op('MatMul', [q, swap(b, q)]),
+        bias: (_, scores) => scores,
+        mix: (b, p) => b.op('MatMul', [swap(b, p), forward(b, split(b, 'q'))]),
+      },
+    ],
+    ['the values are no heads', { mix: (b, p) => b.op('MatMul', [p, b.op('Reshape', ['v', b.ints([2, 2, 5, 4])])]) }],
+    ['the values are scaled', { mix: (b, p, v) => b.op('MatMul', [p, b.op('Mul', [v, number(b, 2)])]) }],
+    [
+      'queries and keys have other heads',
+      {
+        scores: (b, q) => b.op('MatMul', [q, swap(b, forward(b, b.op('Reshape', ['k', b.ints([2, 10, 1, 4])])))]),
+        bias: (_, scores) => scores,
+        mix: (b, p) => b.op('MatMul', [p, forward(b, b.op('Reshape', ['v', b.ints([2, 10, 1, 4])]))]),
+      },
+    ],
+    [
+      'the queries are no heads',
+      {
+        scores: (b, _, k) =>
+          b.op('MatMul', [b.op('Expand', ['other', b.ints([2, 2, 3, 5])]), b.op('MatMul', [k, swap(b, k)])]),
+      },
+    ],
+    [
+      'a mask enlarges the scores',
+      {
+        scores: (b, q, k) => b.op('ReduceMax', [b.op('MatMul', [q, swap(b, k)]), b.ints([2])], { keepdims: 1 }),
+        bias: (b, scores) => b.op('Add', [scores, 'other']),
+      },
+    ],
+    ['the scores are their own bias', { bias: (b, scores) => b.op('Add', [scores, scores]) }],
+    [
+      'the number of masked scores is not low',
+      { bias: (b, scores) => b.op('Where', [boolean(b, 'mask'), number(b, -10), scores]) },
+    ],
+    [
+      'other scores stand in for masked ones',
+      { bias: (b, scores) => b.op('Where', [boolean(b, 'mask'), 'other', scores]) },
+    ],
+  ])('%s', async (_, parts) => {
+    expect(await fuse(written(parts))).toBe(0);
+  });
+
+  it('keys and values differ in length of heads', async () => {
+    const narrow = (b: Builder, p: Value) => {
+      const v = forward(b, b.op('Reshape', ['v', b.ints([2, 5, 4, 2])]));
+      const half = b.op('Slice', [v, b.ints([0]), b.ints([2]), b.ints([1])]);
+      return b.op('MatMul', [p, half]);
+    };
+    const finish = (b: Builder, mixed: Value) => b.op('Reshape', [forward(b, mixed), b.ints([2, 3, 4])]);
+    expect(await fuse(written({ mix: narrow, finish }))).toBe(0);
+  });
+
+  it('a parameter in training reaches the mask', async () => {
+    const learned = { bias: (b: Builder, scores: Value) => b.op('Add', [scores, b.op('Tanh', ['other'])]) };
+    expect(await fuse(written(learned), ['other'])).toBe(0);
+    expect(await fuse(written(learned), ['mask', 'q'])).toBe(1);
+  });
+
+  it('it is computed in float64', async () => {
+    expect(await fuse(written({}, 'float64'))).toBe(0);
+  });
+});
+
+it('keys that something else reads transposed are found too', async () => {
+  let keys = '';
+  const scores = (b: Builder, q: Value) => {
+    keys = forward(b, split(b, 'k'), [0, 2, 3, 1]);
+    return b.op('MatMul', [q, keys]);
+  };
+  expect(await fuse(written({ scores, also: (b) => [b.op('Neg', [keys])] }))).toBe(1);
+});
+
+it('the fused node has the heads, the whole scale, and the mask of its dropout', () => {
+  const graph = written({ weights: drop });
+  fuseAttention(new Builder(graph), new Set());
+  const node = graph.nodes.find(({ op }) => op === 'Attention')!;
+  expect(['heads', 'id'].map((name) => attrInt(node, name, -1))).toEqual([2, 6]);
+  expect(['scale', 'ratio'].map((name) => attrFloat(node, name, -1))).toEqual([0.5, 0.25]);
+  expect(node.inputs.slice(3)).toEqual(['mask', 'key']);
+});
+
+it('layers share the sum of their masks', async () => {
+  const graph = written({
+    bias: (b, scores) => b.op('Add', [b.op('Add', ['other', scores]), 'mask']),
+    also: (b) => {
+      const [q, k, v] = ['q', 'k', 'v'].map((x) => forward(b, split(b, x))) as [Value, Value, Value];
+      const scores = b.op('Add', [b.op('Add', ['other', usual.scores(b, q, k)]), 'mask']);
+      return [usual.finish(b, usual.mix(b, b.op('Softmax', [scores], { axis: 3 }), v))];
+    },
+  });
+  expect(await fuse(graph)).toBe(2);
+  fuseAttention(new Builder(graph), new Set());
+  const [one, two] = graph.nodes.filter(({ op }) => op === 'Attention');
+  expect(one!.inputs[3]).toBe(two!.inputs[3]);
+});
