@@ -59,7 +59,7 @@ export function fuseAttention(b: Builder, trained: ReadonlySet<Value>): number {
 function dependents(graph: Graph, values: ReadonlySet<Value>): Set<Value> {
   const reached = new Set(values);
   for (const node of graph.nodes)
-    if (node.inputs.some((x) => reached.has(x))) for (const y of node.outputs) reached.add(y);
+    if (node.inputs.some((x) => reached.has(x))) for (const y of node.outputs) if (y) reached.add(y);
   return reached;
 }
 
