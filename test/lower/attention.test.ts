@@ -1,8 +1,8 @@
-// Attention as one node in every exporter's form: how often it is found, and the same numbers with and without it
-// through the stock runtime (by definition).
+// Attention as one node in every exporter's form: how often it is found, and the same numbers with and without it,
+// through the stock runtime (by definition) and on the device (by its kernels).
 
 import { fromBinary } from '@bufbuild/protobuf';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { backward } from '#ortune/autodiff/backward.js';
 import { fuseAttention } from '#ortune/lower/attention.js';
 import { lowerLinear } from '#ortune/lower/linear.js';
@@ -15,10 +15,12 @@ import { ModelProtoSchema } from '#ortune/onnx/onnx_pb.js';
 import { restoreForms } from '#ortune/onnx/restore/restore.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
+import { type Device, openDevice } from '#ortune/runtime/session.js';
 import { attachLoss } from '#ortune/tasks/text-classification.js';
 import { insertDropout, keyInput } from '#ortune/transfer/dropout.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { addOutput, encoderFeeds } from '../onnx/graphs.js';
+import { runOn } from '../runtime/kernels.js';
 import { runStock } from '../support/onnxruntime.js';
 import { encoders, fixture } from '../transfer/fixtures.js';
 
@@ -53,8 +55,27 @@ function builtGraph(): Prepared {
 
 const operators = (graph: Graph) => graph.nodes.map(({ op }) => op);
 
-/** Logits, loss and every gradient of the training graph, fused or not, by definitions. */
-async function train({ source, graph, trained }: Prepared, fused: number): Promise<Map<string, number[]>> {
+type Run = (graph: Graph, feeds: Map<Value, Tensor>) => Promise<Map<Value, number[]>>;
+
+const byDefinition: Run = async (graph, feeds) => {
+  lower(graph, new Set());
+  return new Map([...(await runStock(graph, feeds))].map(([name, tensor]) => [name, tensor.numbers()]));
+};
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice('cpu', { threads: 2 });
+});
+afterAll(() => device.close());
+
+const byKernel: Run = async (graph, feeds) => {
+  lower(graph, device.kernels);
+  const { outputs } = await runOn(device, graph, feeds);
+  return new Map(graph.outputs.map(({ name }, i) => [name, Array.from(outputs[i]!)]));
+};
+
+/** Logits, loss and every gradient of the training graph, fused or not. */
+async function train({ source, graph, trained }: Prepared, fused: number, run: Run): Promise<Map<string, number[]>> {
   const copy = graph.clone();
   const b = new Builder(copy);
   if (fused > 0) expect(fuseAttention(b, trained)).toBe(fused);
@@ -66,21 +87,19 @@ async function train({ source, graph, trained }: Prepared, fused: number): Promi
   prune(copy);
   expect(operators(copy).filter((op) => op === 'Attention')).toHaveLength(fused);
   expect(operators(copy).filter((op) => op === 'AttentionGrad')).toHaveLength(fused);
-  lower(copy, new Set());
   const feeds = new Map(Object.entries(encoderFeeds(source, batch, length)));
   feeds.set(keyInput, Tensor.of('uint32', [3, 1, 4, 1]));
   feeds.set('labels', Tensor.of('int64', [0, 1, 1]));
   feeds.set('sample_weights', Tensor.of('float32', [1, 1, 1]));
   feeds.set('normaliser', Tensor.scalar('float32', 3));
-  const results = await runStock(copy, feeds);
-  return new Map([...results].map(([name, tensor]) => [name, tensor.numbers()]));
+  return run(copy, feeds);
 }
 
 const largest = (values: number[]) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
 
 /** Every value to 1e-5 of its own size; gradients that vanish, to 1e-8 of the largest of all. */
-async function expectSame(prepared: Prepared, fused: number): Promise<void> {
-  const [plain, found] = [await train(prepared, 0), await train(prepared, fused)];
+async function expectSame(prepared: Prepared, fused: number, run: Run): Promise<void> {
+  const [plain, found] = [await train(prepared, 0, run), await train(prepared, fused, run)];
   expect([...found.keys()]).toEqual([...plain.keys()]);
   const size = Math.max(...[...plain.values()].map(largest));
   for (const [name, expected] of plain) {
@@ -95,14 +114,17 @@ describe.each(encoders)('%s by %s', (family, exporter) => {
     expect(fuseAttention(new Builder(graph), trained)).toBe(family === 'mpnet' ? 0 : 2);
   });
 
-  it('computes the same logits, loss and gradients with the same masks', async () => {
+  it.each([
+    ['by definition', byDefinition],
+    ['on the device', byKernel],
+  ])('computes the same logits, loss and gradients with the same masks, %s', async (_, run) => {
     const freeze = family === 'mpnet' ? ['*relative_attention_bias*'] : [];
-    await expectSame(fixtureGraph([family, exporter], freeze), 2);
+    await expectSame(fixtureGraph([family, exporter], freeze), 2, run);
   });
 });
 
 describe('an encoder of the builder', () => {
-  it('computes the same fused', () => expectSame(builtGraph(), 2));
+  it('computes the same fused', () => expectSame(builtGraph(), 2, byDefinition));
 
   it('keeps nothing of the parts: no transposes, no views, no passes over the scores', () => {
     const { graph, trained } = builtGraph();
