@@ -73,13 +73,13 @@ const dropout = z
   .union([
     rate.transform((all) => ({ hidden: all, attention: all, head: all })),
     z.strictObject({
-      hidden: rate.default(0.1).meta(about('Dropout after the embeddings and on the output of every sub-layer.')),
-      attention: rate.default(0.1).meta(about('Dropout on attention probabilities.')),
-      head: rate.default(0.1).meta(about('Dropout before the classifier.', { also: ['classifier_dropout'] })),
+      hidden: rate.optional().meta(about('Dropout after the embeddings and on the output of every sub-layer.')),
+      attention: rate.optional().meta(about('Dropout on attention probabilities.')),
+      head: rate.optional().meta(about('Dropout before the classifier.', { also: ['classifier_dropout'] })),
     }),
   ])
   .prefault({})
-  .meta(about('Dropout put back into the graph; one number sets all three.'));
+  .meta(about('Dropout put back into the graph, as config.json of the model says; one number sets all three.'));
 
 /** Everything `ortune train` and `Trainer` take. */
 export const trainSchema = z.strictObject({

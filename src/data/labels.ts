@@ -2,7 +2,7 @@
 // the model's own config.json, and every later file is read against them.
 
 import { DataError, UsageError } from '../errors.js';
-import type { TextDataset } from './records.js';
+import type { TextDataset, TextRecord } from './records.js';
 
 export class LabelSet {
   readonly names: readonly string[];
@@ -30,7 +30,7 @@ export class LabelSet {
    * The ids of all labels of a file.
    * @throws DataError with the line of the first label that is not among the classes.
    */
-  ids(data: TextDataset): Int32Array {
+  ids(data: { file: string; records: readonly TextRecord[] }): Int32Array {
     return Int32Array.from(data.records, ({ label, line }) => {
       const id = label === undefined ? undefined : this.id(label);
       if (id !== undefined) return id;

@@ -122,7 +122,7 @@ export class Optimizer {
    */
   async step(factor: number, maxGradNorm: number): Promise<number> {
     this.steps++;
-    const row = this.options.name === 'adamw' ? adamwRow(this.options, this.steps) : sgdRow(this.options, this.steps);
+    const row = this.options.name === 'adamw' ? adamwRow(this.options, this.steps) : sgdRow(this.options);
     this.ranges.forEach((range, i) => {
       this.#hyper.data.set(row(range.learningRate * factor, range.weightDecay) as never, 8 * i);
     });
@@ -144,19 +144,20 @@ export class Optimizer {
   }
 }
 
+// The kernel's 1 - beta is that of the float32 beta; a correction of the same beta leaves no error in the update.
 const adamwRow = (o: AdamWOptions, t: number) => (learningRate: number, weightDecay: number) => [
   learningRate,
   o.beta1,
   o.beta2,
   o.epsilon,
   weightDecay,
-  1 - o.beta1 ** t,
-  1 - o.beta2 ** t,
+  1 - Math.fround(o.beta1) ** t,
+  1 - Math.fround(o.beta2) ** t,
   0,
 ];
 
 // PyTorch starts the velocity at the first gradient, undamped; ours has no dampening, so a zero start gives the same.
-const sgdRow = (o: SgdOptions, _t: number) => (learningRate: number, weightDecay: number) => [
+const sgdRow = (o: SgdOptions) => (learningRate: number, weightDecay: number) => [
   learningRate,
   o.momentum,
   0,

@@ -9,10 +9,13 @@ export interface Schedule {
   totalSteps: number;
 }
 
-/** Factor for optimizer step `step` (0-based); the names and shapes are those of transformers' `get_scheduler`. */
+/**
+ * Factor for optimizer step `step` (0-based): transformers' `get_scheduler`, whose 'constant_with_warmup' is our
+ * 'constant'. With a warm-up the first step has the rate 0.
+ */
 export function scheduleFactor(schedule: Schedule, step: number): number {
   const { warmupSteps, totalSteps } = schedule;
-  if (step < warmupSteps) return (step + 1) / Math.max(1, warmupSteps);
+  if (step < warmupSteps) return step / warmupSteps;
   if (schedule.name === 'constant') return 1;
   return Math.max(0, (totalSteps - step) / Math.max(1, totalSteps - warmupSteps));
 }

@@ -23,10 +23,13 @@ const columnsOf = (config: TrainConfig | EvalConfig): Columns => ({
   label: config.labelColumn,
 });
 
-/** Reads the files that a training configuration names; the training data decides the classes. */
-export async function openData(config: TrainConfig): Promise<TrainData> {
+/**
+ * Reads the files that a training configuration names; the training data decides the classes.
+ * @throws UsageError, DataError; the signal's reason
+ */
+export async function openData(config: TrainConfig, signal?: AbortSignal): Promise<TrainData> {
   const columns = columnsOf(config);
-  const train = await readRecords(config.train, columns);
+  const train = await readRecords(config.train, columns, { signal });
   const labels = labelsOfData(train);
   if (config.numLabels !== undefined && config.numLabels !== labels.size)
     throw new DataError(
@@ -35,7 +38,7 @@ export async function openData(config: TrainConfig): Promise<TrainData> {
     );
   const read = async (file: string | undefined): Promise<LabelledText | undefined> => {
     if (file === undefined) return undefined;
-    const data = await readRecords(file, columns);
+    const data = await readRecords(file, columns, { signal });
     return { ...data, labels: labels.ids(data) };
   };
   const evaluation = await read(config.eval);
@@ -48,8 +51,25 @@ export async function openData(config: TrainConfig): Promise<TrainData> {
   };
 }
 
+/** The same data with its classes in the order of `names`. */
+export function inOrder(data: TrainData, names: readonly string[]): TrainData {
+  if (names.join('\n') === data.labels.names.join('\n')) return data;
+  const labels = new LabelSet(names);
+  const renumbered = (text: LabelledText): LabelledText => ({ ...text, labels: labels.ids(text) });
+  return {
+    labels,
+    train: renumbered(data.train),
+    ...(data.eval && { eval: renumbered(data.eval) }),
+    ...(data.test && { test: renumbered(data.test) }),
+  };
+}
+
 /** Reads the file to evaluate on against the classes of the model. */
-export async function openEvaluation(config: EvalConfig, labels: readonly string[]): Promise<LabelledText> {
-  const data = await readRecords(config.data, columnsOf(config));
+export async function openEvaluation(
+  config: EvalConfig,
+  labels: readonly string[],
+  signal?: AbortSignal,
+): Promise<LabelledText> {
+  const data = await readRecords(config.data, columnsOf(config), { signal });
   return { ...data, labels: new LabelSet(labels).ids(data) };
 }

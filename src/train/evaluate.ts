@@ -72,15 +72,16 @@ export async function evaluate(
   const config = parseOptions(evalSchema, options);
   const started = performance.now();
   const model = await openSavedModel(config);
-  const labels = model.labels;
-  if (labels.length === 0)
-    throw new UsageError(
-      `${config.model}: config.json names no labels (id2label), so there is nothing to compare with`,
-    );
-  const data = await openEvaluation(config, labels);
-  const feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs });
-  const times = new StepTimes();
+  let feeder: TextFeeder | undefined;
   try {
+    const { labels } = model;
+    if (labels.length === 0)
+      throw new UsageError(
+        `${config.model}: config.json names no labels (id2label), so there is nothing to compare with`,
+      );
+    const data = await openEvaluation(config, labels, signal);
+    feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs });
+    const times = new StepTimes();
     const { truncated, ...metrics } = await measureEvaluation(model, feeder, data, labels, { signal, times });
     return {
       metrics,
@@ -91,7 +92,7 @@ export async function evaluate(
       truncated,
     };
   } finally {
-    await feeder.close();
+    await feeder?.close();
     await model.close();
   }
 }

@@ -54,6 +54,8 @@ export interface TrainResult {
   samplesPerSecond: number;
   /** Median, from asking for a batch to the end of the update. */
   stepMs: number;
+  /** Training texts longer than maxLength or the model's positions; they were cut. */
+  truncated: number;
   /** Median real step over the same step on a batch that is already there; undefined for runs too short to tell. */
   feedRatio?: number;
   peakRssBytes: number;

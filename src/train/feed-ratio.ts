@@ -17,19 +17,26 @@ export async function feedRatio(
   feeder: TextFeeder,
   data: LabelledText,
   times: StepTimes,
+  signal?: AbortSignal,
 ): Promise<number | undefined> {
   const length = times.commonLength();
   const real = times.warm(length);
   if (real.length < leastSteps) return undefined;
-  const staged = await stagedMs(engine, feeder, data, length);
+  const staged = await stagedMs(engine, feeder, data, length, signal);
   if (staged === undefined) return undefined;
   return median(real.map(totalMs)) / (staged + median(real.map((t) => t.updateMs)));
 }
 
-async function stagedMs(engine: Engine, feeder: TextFeeder, data: LabelledText, length: number) {
+async function stagedMs(
+  engine: Engine,
+  feeder: TextFeeder,
+  data: LabelledText,
+  length: number,
+  signal: AbortSignal | undefined,
+): Promise<number | undefined> {
   const batchSize = feeder.layout.batchSize;
   const plan = planEpoch({ lengths: textLengths(data.records), batchSize, seed: 0, epoch: 0 });
-  for await (const batch of feeder.batches(data, plan)) {
+  for await (const batch of feeder.batches(data, plan, { signal })) {
     if (batch.length === length) {
       const ms: number[] = [];
       for (let i = 0; i < repeats; i++) {

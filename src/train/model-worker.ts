@@ -9,7 +9,7 @@ import { openModel, toGraph } from '../onnx/load.js';
 import type { Model } from '../onnx/model.js';
 import { Tensor } from '../onnx/tensor.js';
 import { Arena } from '../runtime/arena.js';
-import { type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
+import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
 import { writeModelDirectory } from '../transfer/directory.js';
 import { fitHead } from '../transfer/head.js';
 import { chooseParameters, logitsOf, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
@@ -39,7 +39,8 @@ export const save = (request: SaveRequest): Promise<Outcome<string>> => outcomeO
 function openNow(request: OpenRequest): OpenedModel {
   const file = openModel(request.model);
   const config = readModelConfig(file.directory);
-  const labels = request.labels ?? labelsOfConfig(config)?.names ?? [];
+  const own = labelsOfConfig(config)?.names ?? [];
+  const labels = request.labels && !sameNames(own, request.labels) ? request.labels : own;
   const notes: string[] = [];
   let model = file;
   if (request.labels) {
@@ -55,10 +56,15 @@ function openNow(request: OpenRequest): OpenedModel {
   const { parameters, arena } = loadParameters(graph, choice);
   const positions = maxPositions(config, parameters);
   const inputs = graph.inputs.map(({ name, dtype }) => ({ name, dtype }));
-  const info = { inputs, parameters, arena, labels, directory: file.directory, maxPositions: positions, notes };
+  const dropout = { ...dropoutOf(config), ...request.dropout };
+  const { directory } = file;
+  const info = { inputs, parameters, arena, labels, dropout, directory, maxPositions: positions, notes };
   opened = { request, model, config, graph, choice, info };
   return info;
 }
+
+const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && b.every((name) => a.includes(name));
 
 /** The arena with every parameter's value as float32, trained and frozen ones alike. */
 function loadParameters(graph: Graph, choice: ParameterChoice): Pick<OpenedModel, 'parameters' | 'arena'> {
@@ -77,11 +83,11 @@ function loadParameters(graph: Graph, choice: ParameterChoice): Pick<OpenedModel
 }
 
 function buildNow(request: CompileRequest): Compiled {
-  const { graph, choice, config, request: opening } = current();
+  const { graph, choice, config, info, request: opening } = current();
   return compile(graph, request, {
     trained: new Set(choice.trainable.map((p) => p.name)),
     frozen: new Set(choice.frozen.map((p) => p.name)),
-    dropout: opening.dropout,
+    dropout: info.dropout,
     family: config.model_type ?? '',
     kernels: new Set(opening.kernels),
   });

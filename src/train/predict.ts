@@ -20,8 +20,9 @@ export async function predict(
 ): Promise<Prediction[]> {
   const config = parseOptions(predictSchema, options);
   const model = await openSavedModel(config);
-  const feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs });
+  let feeder: TextFeeder | undefined;
   try {
+    feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs });
     const records = texts.map((text, i) => ({ text, line: i + 1 }));
     const lengths = textLengths(records);
     const plan = planEpoch({ lengths, batchSize: config.batchSize, seed: 0, epoch: 0, shuffle: false });
@@ -35,7 +36,7 @@ export async function predict(
     }
     return predictions;
   } finally {
-    await feeder.close();
+    await feeder?.close();
     await model.close();
   }
 }

@@ -8,11 +8,15 @@ import type { DropoutRates } from '../transfer/config.js';
 export interface OpenRequest {
   /** Model directory or .onnx file. */
   model: string;
-  /** Names of the labels; a head of another size is replaced, a missing one added. Undefined: keep the model's own. */
+  /**
+   * Names of the labels; a head of another size is replaced, a missing one added. A model that has just these labels
+   * keeps its own order of them. Undefined: keep the model's own.
+   */
   labels?: readonly string[];
   /** Globs over parameter names and aliases, or 'trunk'. */
   freeze: readonly string[];
-  dropout: DropoutRates;
+  /** What is left out is as the model's configuration says. */
+  dropout: Partial<DropoutRates>;
   seed: number;
   /** Ops the device has kernels for. */
   kernels: readonly string[];
@@ -38,6 +42,8 @@ export interface OpenedModel {
   arena: SharedArrayBuffer;
   /** Label names, from the request or from the model's configuration. */
   labels: readonly string[];
+  /** As trained with. */
+  dropout: DropoutRates;
   /** The model directory: where tokenizer and configuration lie. */
   directory: string;
   /** Positions the model has; Infinity when it has no position table. */

@@ -1,7 +1,7 @@
 // A model directory as any other program opens it: the stock onnxruntime-node session over the file itself, nothing of
 // ortune's graphs in between. What `eval` and `predict` measure is what users will run.
 
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Tensor } from 'onnxruntime-node';
 import { labelsOfConfig } from '../data/labels.js';
 import { ModelError } from '../errors.js';
 import { openModel, toGraph } from '../onnx/load.js';
@@ -33,7 +33,9 @@ export async function openSavedModel(options: {
   const logits = logitsOf(graph);
   const config = readModelConfig(model.directory);
   const parameters = [...graph.initializers].map(([alias, { shape }]) => ({ alias, shape }));
-  const session = await InferenceSession.create(
+  // Loading the binding takes a third of a second, which a process that only trains must not wait for.
+  const ort = await import('onnxruntime-node');
+  const session = await ort.InferenceSession.create(
     model.path,
     options.threads === undefined ? {} : { intraOpNumThreads: options.threads },
   ).catch((error: Error) => {
@@ -44,7 +46,7 @@ export async function openSavedModel(options: {
     labels: labelsOfConfig(config)?.names ?? [],
     shape: textShape(model.directory, maxPositions(config, parameters), options),
     async predict(batch) {
-      const feeds = Object.fromEntries(graph.inputs.map(({ name }) => [name, copyOf(batch, name)]));
+      const feeds = Object.fromEntries(graph.inputs.map(({ name }) => [name, copyOf(ort, batch, name)]));
       const outputs = await session.run(feeds, [logits]);
       return { data: outputs[logits]!.data as Float32Array };
     },
@@ -53,8 +55,8 @@ export async function openSavedModel(options: {
 }
 
 // The stock binding takes no shared memory.
-function copyOf(batch: EngineBatch, name: string): Tensor {
+function copyOf(ort: typeof import('onnxruntime-node'), batch: EngineBatch, name: string): Tensor {
   const view = batch.inputs.get(name);
   if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
-  return new Tensor(view.dtype as 'int64', view.data.slice() as BigInt64Array, [...view.shape]);
+  return new ort.Tensor(view.dtype as 'int64', view.data.slice() as BigInt64Array, [...view.shape]);
 }

@@ -9,10 +9,10 @@ import { planEpoch } from '../data/sampler.js';
 import { OrtuneError } from '../errors.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleFactor } from '../optim/schedule.js';
-import { openData, type TrainData } from './data.js';
+import { inOrder, openData, type TrainData } from './data.js';
 import { Engine } from './engine.js';
 import { measureEvaluation } from './evaluate.js';
-import type { StepEvent, TrainerEvents, TrainResult } from './events.js';
+import type { EvaluationEvent, StepEvent, TrainerEvents, TrainResult } from './events.js';
 import { feedRatio } from './feed-ratio.js';
 import { createOptimizer } from './groups.js';
 import { RunDirectory } from './run-directory.js';
@@ -35,7 +35,20 @@ interface Run {
   step: number;
   epoch: number;
   epochLosses: number[];
+  /** Training texts that were cut, counted in the first epoch. */
   truncated: number;
+  /** The latest. */
+  evaluation?: EvaluationEvent;
+}
+
+/** The work's result, or undefined where the signal aborted it. */
+async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return signal?.aborted ? undefined : await work();
+  } catch (error) {
+    if (signal?.aborted) return undefined;
+    throw error;
+  }
 }
 
 /** Trains one model on one data set; `run` may be called once. */
@@ -64,11 +77,11 @@ export class Trainer {
 
   /**
    * Runs to the end and writes the trained model to `output`/model. An abort finishes the step under way and writes
-   * the model as it then is.
+   * the model as it then is; before the first step it rejects with the signal's reason and writes nothing.
    * @throws UsageError, DataError, ModelError for input that cannot be used; OrtuneError when the loss is not finite
    */
   async run({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<TrainResult> {
-    const run = await this.#open();
+    const run = await this.#open(signal);
     try {
       return await this.#train(run, signal);
     } finally {
@@ -93,9 +106,9 @@ export class Trainer {
         asked = performance.now();
       }
       this.#emit('epoch', { epoch: run.epoch, step: run.step });
-      if (data.eval && !signal?.aborted) await this.#evaluate(run, 'eval');
+      if (data.eval) await this.#evaluate(run, 'eval', signal);
     }
-    return this.#finish(run, signal?.aborted ?? false);
+    return this.#finish(run, signal);
   }
 
   async #step(run: Run, batch: Batch, waitMs: number): Promise<void> {
@@ -106,13 +119,14 @@ export class Trainer {
     batch.slot.to('running');
     const loss = await engine.forwardBackward(batch, batch.samples.length, { seed, step: run.step, microStep: 0 });
     const middle = performance.now();
+    if (!Number.isFinite(loss)) throw await this.#notFinite(run, batch, `the loss (${loss})`);
     const gradNorm = await optimizer.step(factor, maxGradNorm);
     const ended = performance.now();
-    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw await this.#notFinite(run, batch, loss);
+    if (!Number.isFinite(gradNorm)) throw await this.#notFinite(run, batch, `the gradient norm (${gradNorm})`);
     batch.slot.to('bound');
 
     run.step++;
-    run.truncated += batch.truncated;
+    if (run.epoch === 0) run.truncated += batch.truncated;
     run.epochLosses.push(loss);
     if (run.step === 1) run.firstStepMs = ended;
     times.add({
@@ -136,47 +150,55 @@ export class Trainer {
     this.#emit('step', event);
   }
 
-  async #evaluate(run: Run, name: 'eval' | 'test') {
-    const metrics = await measureEvaluation(run.engine, run.feeder, run.data[name]!, run.data.labels.names);
-    const event = { name, step: run.step, metrics };
+  async #evaluate(run: Run, name: 'eval' | 'test', signal: AbortSignal | undefined): Promise<void> {
+    const { engine, feeder, data, step } = run;
+    const measured = await unlessAborted(signal, () =>
+      measureEvaluation(engine, feeder, data[name]!, data.labels.names, { signal }),
+    );
+    if (!measured) return;
+    const { truncated: _, ...metrics } = measured;
+    const event = { name, step, metrics };
+    run.evaluation = event;
     run.directory.record('evaluation', event);
     this.#emit('evaluation', event);
-    return metrics;
   }
 
-  async #finish(run: Run, interrupted: boolean): Promise<TrainResult> {
+  async #finish(run: Run, signal: AbortSignal | undefined): Promise<TrainResult> {
     const { engine, times, directory, data } = run;
     if (run.truncated > 0)
       this.#warn(run, `${run.truncated} texts were longer than ${run.feeder.layout.maxLength} tokens and were cut`);
     await engine.save(directory.model);
     this.#emit('saved', { path: directory.model });
-    const measured = !interrupted && (data.test ?? data.eval);
-    const metrics = measured ? await this.#evaluate(run, data.test ? 'test' : 'eval') : undefined;
-    const ratio = interrupted ? undefined : await feedRatio(engine, run.feeder, data.train, times);
+    if (data.test) await this.#evaluate(run, 'test', signal);
+    const evaluated = run.evaluation?.name === (data.test ? 'test' : 'eval') && run.evaluation.step === run.step;
+    const ratio = await unlessAborted(signal, () => feedRatio(engine, run.feeder, data.train, times, signal));
+    if (directory.failure) this.#warn(run, `metrics.jsonl is incomplete: ${directory.failure.message}`);
     return {
-      ...(metrics && { metrics }),
+      ...(evaluated && { metrics: run.evaluation!.metrics }),
       steps: run.step,
       epochs: run.epoch,
       trainLoss: run.epochLosses.reduce((a, b) => a + b, 0) / Math.max(1, run.epochLosses.length),
       samplesPerSecond: times.rate(times.all.length),
       stepMs: times.medianMs(),
+      truncated: run.truncated,
       ...(ratio !== undefined && { feedRatio: ratio }),
       peakRssBytes: peakRssBytes(),
       seconds: (performance.now() - run.startedMs) / 1000,
       firstStepSeconds: (run.firstStepMs - run.startedMs) / 1000,
       output: directory.model,
-      interrupted,
+      interrupted: signal?.aborted ?? false,
     };
   }
 
-  async #open(): Promise<Run> {
+  async #open(signal: AbortSignal | undefined): Promise<Run> {
     const { config } = this;
     const startedMs = performance.now();
-    const directory = RunDirectory.create(config);
-    const data = await openData(config);
-    const engine = await Engine.open({ ...config, labels: data.labels.names }, config.batchSize);
+    RunDirectory.check(config);
+    const read = await openData(config, signal);
+    const engine = await Engine.open({ ...config, labels: read.labels.names }, config.batchSize);
     let feeder: TextFeeder | undefined;
     try {
+      const data = inOrder(read, engine.model.labels);
       feeder = new TextFeeder({
         ...config,
         ...textShape(engine.model.directory, engine.model.maxPositions, config),
@@ -187,6 +209,8 @@ export class Trainer {
       const totalSteps = config.maxSteps ?? config.epochs * stepsPerEpoch;
       const warmupSteps = config.warmupSteps ?? Math.round(config.warmupRatio * totalSteps);
       const schedule: Schedule = { name: config.schedule, warmupSteps, totalSteps };
+      signal?.throwIfAborted();
+      const directory = RunDirectory.create({ ...config, dropout: engine.model.dropout });
       const run: Run = {
         data,
         engine,
@@ -207,7 +231,6 @@ export class Trainer {
     } catch (error) {
       await feeder?.close();
       await engine.close();
-      await directory.close();
       throw error;
     }
   }
@@ -230,12 +253,12 @@ export class Trainer {
     this.#emit('warning', { message });
   }
 
-  async #notFinite(run: Run, batch: Batch, loss: number): Promise<OrtuneError> {
+  async #notFinite(run: Run, batch: Batch, what: string): Promise<OrtuneError> {
     const tensor = await run.engine.firstBadTensor(batch);
     const lines = Array.from(batch.samples, (i) => run.data.train.records[i]!.line);
     batch.release();
     return new OrtuneError(
-      `step ${run.step + 1}, epoch ${run.epoch + 1}: ${Number.isFinite(loss) ? 'the gradient norm' : `the loss (${loss})`} is not finite. ` +
+      `step ${run.step + 1}, epoch ${run.epoch + 1}: ${what} is not finite. ` +
         `The batch is ${this.config.train} lines ${lines.join(', ')}; first bad tensor: ${tensor ?? 'none in the forward pass, so a gradient overflowed'}. ` +
         `The weights are those before this step. Lower learningRate (${this.config.learningRate}), lengthen the warm-up, or set maxGradNorm.`,
     );

@@ -17,7 +17,7 @@ describe('parseOptions', () => {
   it('fills in every default', () => {
     const config = parseOptions(trainSchema, required);
     expect(config).toMatchObject({ ...required, epochs: 3, optimizer: 'adamw', freeze: [], textColumn: 'text' });
-    expect(config.dropout).toEqual({ hidden: 0.1, attention: 0.1, head: 0.1 });
+    expect(config.dropout).toEqual({});
   });
 
   it('takes one number for all dropout rates and one pattern for the list', () => {
