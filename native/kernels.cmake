@@ -22,6 +22,7 @@ endfunction()
 macro(ortune_instruction_set isa bytes)
   ortune_kernel_library(ortune_kernels_${isa}
     ${ORTUNE_NATIVE_DIR}/ops/table.cc
+    ${ORTUNE_NATIVE_DIR}/ops/attention.cc
     ${ORTUNE_NATIVE_DIR}/ops/bias.cc
     ${ORTUNE_NATIVE_DIR}/ops/cross_entropy.cc
     ${ORTUNE_NATIVE_DIR}/ops/dropout.cc

@@ -5,12 +5,9 @@
 // (dropout_test.cc), whereas rounds of z * M + C and z + z / 65536 alone are nearly linear in the element:
 // correlations of 0.3. The mask multiplies, so a NaN stays; selecting would also become a masked load, three
 // times slower with AVX-512.
-#include "ops/kernels.h"
-#include "simd/vec.h"
+#include "ops/dropout_mask.h"
 
 namespace ortune::ORTUNE_ISA {
-
-static inline U32 swap_halves(U32 z) { return (z << 16) + (z >> 16); }
 
 void dropout(const Dropout& a, int64_t chunk) {
   const int64_t begin = chunk * kChunkElements;
@@ -19,11 +16,8 @@ void dropout(const Dropout& a, int64_t chunk) {
   float* y = a.y + begin;
   const U32 first = iota() + (a.state + static_cast<uint32_t>(begin));
   each(n, [&](int64_t i, auto part) {
-    U32 z = (first + static_cast<uint32_t>(i)) * 0x9e3779b1u;
-    z = swap_halves(z * (z + z + 1u));
-    z = swap_halves(z * (z + z + 1u) + 0x7feb352du);
-    z = z * (z + z + 1u) + 0x846ca68bu;
-    store(y + i, load(x + i, part) * (z >= set(a.threshold) ? set(a.factor) : F32{}), part);
+    const F32 mask = dropout_mask(first + static_cast<uint32_t>(i), a.threshold, a.factor);
+    store(y + i, load(x + i, part) * mask, part);
   });
 }
 

@@ -136,6 +136,10 @@ struct CrossEntropyGrad {
 };
 static inline int64_t chunks(const CrossEntropyGrad& a) { return chunks(a.of); }
 
+/// Fused attention and its gradients, see ops/attention.h.
+struct Attention;
+struct AttentionGrad;
+
 /// A parameter update over ranges of flat arenas, see optim/update.h.
 struct Update;
 
@@ -149,6 +153,8 @@ struct Kernels {
   void (*add_partials)(const AddPartials&, int64_t chunk);
   void (*embedding_zero)(const EmbeddingGrad&, int64_t chunk);
   void (*embedding_add)(const EmbeddingGrad&, int64_t chunk);
+  void (*attention)(const Attention&, int64_t chunk);
+  void (*attention_grad)(const AttentionGrad&, int64_t chunk);
   void (*cross_entropy)(const CrossEntropy&, int64_t chunk);
   void (*cross_entropy_total)(const CrossEntropy&, int64_t chunk);
   void (*cross_entropy_grad)(const CrossEntropyGrad&, int64_t chunk);

@@ -12,6 +12,8 @@ void bias_grad(const BiasGrad&, int64_t);
 void add_partials(const AddPartials&, int64_t);
 void embedding_zero(const EmbeddingGrad&, int64_t);
 void embedding_add(const EmbeddingGrad&, int64_t);
+void attention(const Attention&, int64_t);
+void attention_grad(const AttentionGrad&, int64_t);
 void cross_entropy(const CrossEntropy&, int64_t);
 void cross_entropy_total(const CrossEntropy&, int64_t);
 void cross_entropy_grad(const CrossEntropyGrad&, int64_t);
@@ -30,6 +32,8 @@ const Kernels kKernels = {gelu_grad,
                           add_partials,
                           embedding_zero,
                           embedding_add,
+                          attention,
+                          attention_grad,
                           cross_entropy,
                           cross_entropy_total,
                           cross_entropy_grad,

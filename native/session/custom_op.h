@@ -3,7 +3,9 @@
 // Exceptions of compute become the runtime's status, with the node's name put before by the runtime.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -69,25 +71,42 @@ class Context {
   /// Runs `count` chunks on the runtime's own threads.
   template <class Args>
   void run(void (*kernel)(const Args&, int64_t), const Args& args, int64_t count) const {
-    if (count == 1) return kernel(args, 0);
-    struct Job {
-      void (*kernel)(const Args&, int64_t);
-      const Args& args;
-    } job{kernel, args};
-    constexpr auto body = [](void* data, size_t chunk) {
-      const Job& job = *static_cast<Job*>(data);
-      job.kernel(job.args, static_cast<int64_t>(chunk));
-    };
-    if (count > 1)
-      ort::check(api_->KernelContext_ParallelFor(context_, +body, static_cast<size_t>(count), size_t{0},
-                                                 static_cast<void*>(&job)));
+    for_chunks(count, [&](int64_t chunk) { kernel(args, chunk); });
   }
   template <class Args>
   void run(void (*kernel)(const Args&, int64_t), const Args& args) const {
     run(kernel, args, chunks(args));
   }
+  /// The same for a kernel that needs scratch_floats(args) of memory of the thread that runs it.
+  template <class Args>
+  void run_with_scratch(void (*kernel)(const Args&, int64_t), const Args& args) const {
+    const int64_t bytes = scratch_floats(args) * static_cast<int64_t>(sizeof(float));
+    std::atomic<bool> full{false};
+    for_chunks(chunks(args), [&](int64_t chunk) {
+      Args own = args;
+      try {
+        set_scratch(own, static_cast<float*>(scratch(bytes)));
+      } catch (const std::bad_alloc&) {  // must not cross the runtime
+        full = true;
+        return;
+      }
+      kernel(own, chunk);
+    });
+    if (full) throw std::bad_alloc();
+  }
 
  private:
+  template <class Body>
+  void for_chunks(int64_t count, const Body& body) const {
+    if (count == 1) return body(0);
+    constexpr auto call = [](void* data, size_t chunk) {
+      (*static_cast<const Body*>(data))(static_cast<int64_t>(chunk));
+    };
+    if (count > 1)
+      ort::check(api_->KernelContext_ParallelFor(context_, +call, static_cast<size_t>(count), size_t{0},
+                                                 const_cast<Body*>(&body)));
+  }
+
   const OrtApi* api_;
   OrtKernelContext* context_;
 };
@@ -161,6 +180,7 @@ const OrtCustomOp* instance() {
 }
 
 // One per source of ops: what custom_ops.cc registers.
+std::vector<const OrtCustomOp*> attention_ops();
 std::vector<const OrtCustomOp*> gradient_ops();
 std::vector<const OrtCustomOp*> loss_ops();
 std::vector<const OrtCustomOp*> update_ops();

@@ -1,8 +1,7 @@
 // GeluGrad, Dropout, SoftmaxGrad, LogSoftmaxGrad, LayerNormalizationGrad, BiasGrad and EmbeddingGrad.
-#include <cmath>
-
 #include "ops/kernels.h"
 #include "session/custom_op.h"
+#include "session/dropout_options.h"
 
 namespace custom_op {
 namespace {
@@ -35,21 +34,16 @@ struct Dropout {
   static constexpr Port kInputs[] = {{kFloat}, {kUint32}};  // x, key[4]
   static constexpr Port kOutputs[] = {{kFloat}};
   static constexpr int kInPlaceInput = 0;
-  const double ratio;
-  const uint32_t id;
-  explicit Dropout(const Attributes& a)
-      : ratio(static_cast<double>(a.number("ratio", 0))), id(static_cast<uint32_t>(a.integer("id", 0))) {
-    require(ratio >= 0 && ratio < 1, "attribute 'ratio' must be at least 0 and below 1");
-  }
+  const DropoutOptions options;
+  explicit Dropout(const Attributes& a) : options(a) {}
 
   void compute(Context& c) const {
-    const Input x = c.input(0), key = c.input(1);
-    require(key.count() == 4, "the key must have 4 elements, not " + std::to_string(key.count()));
-    float* y = c.output(0, x.shape);
-    const uint32_t state = ortune::dropout_state(static_cast<const uint32_t*>(key.data), id);
-    const uint32_t threshold = static_cast<uint32_t>(std::floor(ratio * 4294967296.0));
-    const float factor = static_cast<float>(1 / (1 - ratio));
-    c.run(kernels().dropout, ortune::Dropout{x.floats(), y, x.count(), state, threshold, factor});
+    const Input x = c.input(0);
+    ortune::Dropout args = options.mask(c.input(1));
+    args.x = x.floats();
+    args.y = c.output(0, x.shape);
+    args.n = x.count();
+    c.run(kernels().dropout, args);
   }
 };
 

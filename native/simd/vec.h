@@ -73,23 +73,23 @@ static inline F32 abs(F32 x) { return (F32)((U32)x & 0x7fffffffu); }
 // What the extensions lack, and two comparisons that compilers turn into slow masked loads. A NaN in x stays.
 #if defined(__AVX512F__)
 static inline F32 sqrt(F32 x) { return (F32)_mm512_maskz_sqrt_ps(0xffff, (__m512)x); }
-static inline F32 at_least(F32 x, float low) {
-  return (F32)_mm512_maskz_max_ps(0xffff, (__m512)set(low), (__m512)x);
+static inline F32 at_least(F32 x, F32 low) {
+  return (F32)_mm512_maskz_max_ps(0xffff, (__m512)low, (__m512)x);
 }
 static inline F32 at_most(F32 x, float high) {
   return (F32)_mm512_maskz_min_ps(0xffff, (__m512)set(high), (__m512)x);
 }
 #elif defined(__AVX__)
 static inline F32 sqrt(F32 x) { return (F32)_mm256_sqrt_ps((__m256)x); }
-static inline F32 at_least(F32 x, float low) { return (F32)_mm256_max_ps((__m256)set(low), (__m256)x); }
+static inline F32 at_least(F32 x, F32 low) { return (F32)_mm256_max_ps((__m256)low, (__m256)x); }
 static inline F32 at_most(F32 x, float high) { return (F32)_mm256_min_ps((__m256)set(high), (__m256)x); }
 #elif defined(__SSE2__)
 static inline F32 sqrt(F32 x) { return (F32)_mm_sqrt_ps((__m128)x); }
-static inline F32 at_least(F32 x, float low) { return (F32)_mm_max_ps((__m128)set(low), (__m128)x); }
+static inline F32 at_least(F32 x, F32 low) { return (F32)_mm_max_ps((__m128)low, (__m128)x); }
 static inline F32 at_most(F32 x, float high) { return (F32)_mm_min_ps((__m128)set(high), (__m128)x); }
 #elif defined(__aarch64__)
 static inline F32 sqrt(F32 x) { return (F32)vsqrtq_f32((float32x4_t)x); }
-static inline F32 at_least(F32 x, float low) { return (F32)vmaxq_f32((float32x4_t)set(low), (float32x4_t)x); }
+static inline F32 at_least(F32 x, F32 low) { return (F32)vmaxq_f32((float32x4_t)low, (float32x4_t)x); }
 static inline F32 at_most(F32 x, float high) {
   return (F32)vminq_f32((float32x4_t)set(high), (float32x4_t)x);
 }
@@ -98,9 +98,10 @@ static inline F32 sqrt(F32 x) {
   for (int i = 0; i < kLanes; ++i) x[i] = __builtin_sqrtf(x[i]);
   return x;
 }
-static inline F32 at_least(F32 x, float low) { return x < low ? set(low) : x; }
+static inline F32 at_least(F32 x, F32 low) { return x < low ? low : x; }
 static inline F32 at_most(F32 x, float high) { return x > high ? set(high) : x; }
 #endif
+static inline F32 at_least(F32 x, float low) { return at_least(x, set(low)); }
 
 /// The lanes of an F32 in double precision.
 struct WideF64 {
@@ -124,6 +125,13 @@ static inline float add_lanes(F32 v) {
   store(lanes, v, Full{});
   for (int width = kLanes / 2; width > 0; width /= 2)
     for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  return lanes[0];
+}
+static inline float largest_lane(F32 v) {
+  float lanes[kLanes];
+  store(lanes, v, Full{});
+  for (int width = kLanes / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) lanes[i] = lanes[i] < lanes[i + width] ? lanes[i + width] : lanes[i];
   return lanes[0];
 }
 static inline double add_lanes(F64 v) {

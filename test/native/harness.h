@@ -74,6 +74,7 @@ void test_math();
 void test_elementwise(const Target& target);
 void test_rows(const Target& target);
 void test_embedding(const Target& target);
+void test_attention(const Target& target);
 void test_cross_entropy(const Target& target);
 void test_optimizers(const Target& target);
 

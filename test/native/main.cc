@@ -80,6 +80,7 @@ int main() {
     test::test_elementwise(target);
     test::test_rows(target);
     test::test_embedding(target);
+    test::test_attention(target);
     test::test_cross_entropy(target);
     test::test_optimizers(target);
     printf("%s: done\n", ortune::isa_name(isa));

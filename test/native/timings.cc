@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "ops/attention.h"
 #include "optim/update.h"
 
 namespace {
@@ -54,14 +55,15 @@ struct Phase {
   Body body;
 };
 
-void report(const char* name, double bytes, const std::vector<Phase>& phases) {
-  printf("%-28s %7.1f MB", name, bytes / 1e6);
+/// `amount` is in bytes, or in floating-point operations.
+void report(const char* name, double amount, const std::vector<Phase>& phases, const char* unit = "B") {
+  printf("%-28s %7.1f M%-4s", name, amount / 1e6, unit);
   for (int threads : {1, static_cast<int>(std::thread::hardware_concurrency())}) {
     const Seconds seconds = measure([&] {
       for (const Phase& phase : phases) for_chunks(threads, phase.chunks, phase.body);
     });
-    printf("   %7.3f %7.3f ms %6.1f GB/s", seconds.median * 1e3, seconds.best * 1e3,
-           bytes / seconds.best / 1e9);
+    printf("   %7.3f %7.3f ms %6.1f G%s/s", seconds.median * 1e3, seconds.best * 1e3,
+           amount / seconds.best / 1e9, unit);
   }
   printf("\n");
 }
@@ -75,6 +77,17 @@ Phase phase(void (*kernel)(const Args&, int64_t), const Args& args) {
   return phase(kernel, args, chunks(args));
 }
 
+template <class Args>
+Phase scratch_phase(void (*kernel)(const Args&, int64_t), const Args& args) {
+  return {chunks(args), [=](int64_t chunk) {
+            thread_local std::vector<float> memory;
+            memory.resize(std::max(memory.size(), static_cast<size_t>(scratch_floats(args))));
+            Args own = args;
+            set_scratch(own, memory.data());
+            kernel(own, chunk);
+          }};
+}
+
 std::vector<float> numbers(int64_t n) {
   std::vector<float> v(static_cast<size_t>(n));
   uint32_t z = 1;
@@ -82,7 +95,32 @@ std::vector<float> numbers(int64_t n) {
   return v;
 }
 
+/// A head of 32 at two lengths and a head of 64, without and with dropout. The products alone are counted:
+/// two forward, five backward.
+void time_attention(const Kernels& k) {
+  const struct { int64_t batch, heads, length, d; } sizes[] = {{16, 12, 128, 32}, {4, 12, 512, 64}};
+  for (auto s : sizes) {
+    const int64_t n = s.batch * s.heads * s.length * s.d;
+    const std::vector<float> q = numbers(n), mask(static_cast<size_t>(s.batch * s.length));
+    std::vector<float> y(q), dq(q), dk(q), dv(q),
+        stats(static_cast<size_t>(2 * s.batch * s.heads * s.length));
+    const double product = 2.0 * static_cast<double>(n * s.length);
+    for (uint32_t threshold : {0u, 429496736u}) {
+      const std::string of =
+          std::to_string(s.length) + "x" + std::to_string(s.d) + (threshold ? " dropout" : "");
+      const Attention a{q.data(), q.data(),     q.data(), mask.data(), {s.length, 0, 0, 1},
+                        y.data(), stats.data(), s.batch,  s.heads,     s.length,
+                        s.length, s.d,          0.2f,     1,           threshold,
+                        1.1f,     nullptr};
+      const AttentionGrad grad{a, q.data(), dq.data(), dk.data(), dv.data()};
+      report(("Attention " + of).c_str(), 2 * product, {scratch_phase(k.attention, a)}, "FLOP");
+      report(("AttentionGrad " + of).c_str(), 5 * product, {scratch_phase(k.attention_grad, grad)}, "FLOP");
+    }
+  }
+}
+
 void time_set(const Kernels& k) {
+  time_attention(k);
   const int64_t tokens = 2048, C = 384, F = 1536, n = tokens * F, vocabulary = 30522, parameters = 22 << 20;
   std::vector<float> a = numbers(parameters), b = numbers(parameters), c = numbers(parameters),
                      d = numbers(parameters), out(static_cast<size_t>(2 * kMaxPartials * F));

@@ -1,0 +1,192 @@
+// Fused attention, forward and backward: the scores of a block of queries are made, turned into probabilities
+// and used while they are in the cache, and no head is ever transposed or copied in memory. k and v are
+// packed per head, so that the products read whole vectors. The backward pass makes the probabilities again
+// from the maximum and sum the forward pass kept (FlashAttention, Dao et al. 2022, without its blocks of
+// keys: a row of scores always fits). Scores are padded to whole vectors with -inf, which exp turns into
+// exact zeros.
+#include "ops/attention.h"
+
+#include "ops/dropout_mask.h"
+#include "ops/gemm_tile.h"
+#include "simd/math.h"
+#include "simd/transpose.h"
+
+namespace ortune::ORTUNE_ISA {
+
+static inline int64_t padded(int64_t n) { return ceil_div(n, kLanes) * kLanes; }
+static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/// One head's part of [batch, length, heads * d]; a row of another token is `row` floats away.
+struct Slice {
+  float* data;  // null when the tensor is
+  int64_t row;
+};
+
+/// What is known of a chunk's head.
+struct Head {
+  const Attention& a;
+  int64_t sample, head;
+
+  Slice slice(const float* x, int64_t length) const {
+    const int64_t row = a.heads * a.d;
+    return {x ? const_cast<float*>(x) + sample * length * row + head * a.d : nullptr, row};
+  }
+  float* stats(int64_t t) const { return a.stats + (((sample * a.heads) + head) * a.T + t) * 2; }
+  /// The number of the first probability of query t, plus the state.
+  uint32_t first_element(int64_t t) const {
+    return a.state + static_cast<uint32_t>(((sample * a.heads + head) * a.T + t) * a.S);
+  }
+  /// The bias of query t, padded: copied to `row` unless it is there already.
+  void bias(int64_t t, float* row) const {
+    if (t > 0 && (!a.bias || a.bias_stride[2] == 0)) return;
+    const int64_t* stride = a.bias_stride;
+    const float* from = a.bias ? a.bias + sample * stride[0] + head * stride[1] + t * stride[2] : nullptr;
+    if (from && stride[3] == 1)
+      memcpy(row, from, static_cast<size_t>(a.S) * sizeof(float));
+    else
+      for (int64_t s = 0; s < a.S; ++s) row[s] = from ? from[s * stride[3]] : 0.0f;
+    for (int64_t s = a.S; s < padded(a.S); ++s) row[s] = -__builtin_inff();
+  }
+};
+
+/// Hands out parts of the scratch.
+struct Scratch {
+  float* next;
+  explicit Scratch(float* start)
+      : next(reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(start) + 63) & ~uintptr_t{63})) {}
+  float* take(int64_t rows, int64_t columns) {
+    float* taken = next;
+    next += rows * scratch_row(columns);
+    return taken;
+  }
+};
+
+/// to[rows, padded columns] = from.
+static void pack(Slice from, int64_t rows, int64_t columns, float* to) {
+  for (int64_t r = 0; r < rows; ++r)
+    each(columns, [&](int64_t c, auto part) {
+      store(to + r * scratch_row(columns) + c, load(from.data + r * from.row + c, part), Full{});
+    });
+}
+
+/// to[columns, padded rows] = from transposed.
+static void pack_transposed(Slice from, int64_t rows, int64_t columns, float* to) {
+  const int64_t to_row = scratch_row(rows);
+  for (int64_t r = 0; r < rows; r += kLanes)
+    each(columns, [&](int64_t c, auto part) {
+      F32 square[kLanes];
+      for (int k = 0; k < kLanes; ++k)
+        square[k] = r + k < rows ? load(from.data + (r + k) * from.row + c, part) : F32{};
+      transpose_tile(square);
+      for (int64_t k = 0; k < smaller(kLanes, columns - c); ++k)
+        store(to + (c + k) * to_row + r, square[k], Full{});
+    });
+}
+
+/// e^x for x <= 88, and exactly 0 for x < -88: there the power of two that exp_in_range multiplies by is 0.
+static inline F32 exp_or_zero(F32 x) { return exp_in_range(at_least(x, -88.2f)); }
+
+/// Turns a row of q k' into exp(s - m), dropped; leaves m and r in stats.
+static inline void softmax_row(const Head& h, float* x, const float* bias, uint32_t element, float* stats) {
+  const Attention& a = h.a;
+  const int64_t n = padded(a.S);
+  F32 top = set(-__builtin_inff());
+  for (int64_t s = 0; s < n; s += kLanes) {
+    const F32 score = load(x + s, Full{}) * a.scale + load(bias + s, Full{});
+    store(x + s, score, Full{});
+    top = at_least(score, top);
+  }
+  const float m = largest_lane(top);
+  F32 total = {};
+  for (int64_t s = 0; s < n; s += kLanes) {
+    const F32 e = exp_or_zero(load(x + s, Full{}) - m);
+    total += e;
+    const U32 elements = iota() + (element + static_cast<uint32_t>(s));
+    store(x + s, a.threshold ? e * dropout_mask(elements, a.threshold, a.factor) : e, Full{});
+  }
+  stats[0] = m;
+  stats[1] = 1.0f / add_lanes(total);
+}
+
+void attention(const Attention& a, int64_t chunk) {
+  const Head h{a, chunk / a.heads, chunk % a.heads};
+  const Slice q = h.slice(a.q, a.T), k = h.slice(a.k, a.S), v = h.slice(a.v, a.S), y = h.slice(a.y, a.T);
+  const int64_t block = query_block(a, kForwardScores), row = scratch_row(a.S);
+  Scratch scratch(a.scratch);
+  float *kt = scratch.take(a.d, a.S), *vp = scratch.take(a.S, a.d), *bias = scratch.take(1, a.S),
+        *p = scratch.take(block, a.S), *r = scratch.take(1, block);
+  pack_transposed(k, a.S, a.d, kt);
+  pack(v, a.S, a.d, vp);
+  for (int64_t t = 0; t < a.T; t += block) {
+    const int64_t rows = smaller(block, a.T - t);
+    multiply({q.data + t * q.row, q.row, 1, kt, row, p, row, rows, a.d, padded(a.S), false, nullptr});
+    for (int64_t i = 0; i < rows; ++i) {
+      float stats[2];
+      h.bias(t + i, bias);
+      softmax_row(h, p + i * row, bias, h.first_element(t + i), stats);
+      r[i] = stats[1];
+      if (a.stats) memcpy(h.stats(t + i), stats, sizeof stats);
+    }
+    multiply({p, row, 1, vp, scratch_row(a.d), y.data + t * y.row, y.row, rows, a.S, a.d, false, r});
+  }
+}
+
+/// Turns a row of q k' into dropped probabilities, and a row of dy v' into scale * p * (dp * dropout - D).
+static inline void softmax_grad_row(const Head& h, float* x, float* g, const float* bias, uint32_t element,
+                                    const float* stats, float dy_y) {
+  const Attention& a = h.a;
+  for (int64_t s = 0; s < padded(a.S); s += kLanes) {
+    const F32 score = load(x + s, Full{}) * a.scale + load(bias + s, Full{});
+    const F32 p = exp_or_zero(score - stats[0]) * stats[1];
+    F32 dp = load(g + s, Full{}), dropped = p;
+    if (a.threshold) {
+      const U32 elements = iota() + (element + static_cast<uint32_t>(s));
+      const F32 mask = dropout_mask(elements, a.threshold, a.factor);
+      dp *= mask;
+      dropped *= mask;
+    }
+    store(x + s, dropped, Full{});
+    store(g + s, p * a.scale * (dp - dy_y), Full{});
+  }
+}
+
+void attention_grad(const AttentionGrad& grad, int64_t chunk) {
+  const Attention& a = grad.of;
+  const Head h{a, chunk / a.heads, chunk % a.heads};
+  const Slice q = h.slice(a.q, a.T), k = h.slice(a.k, a.S), v = h.slice(a.v, a.S), y = h.slice(a.y, a.T),
+              dy = h.slice(grad.dy, a.T), dq = h.slice(grad.dq, a.T), dk = h.slice(grad.dk, a.S),
+              dv = h.slice(grad.dv, a.S);
+  const int64_t block = query_block(a, kBackwardScores), row = scratch_row(a.S), width = scratch_row(a.d);
+  Scratch scratch(a.scratch);
+  float *kt = scratch.take(a.d, a.S), *vt = scratch.take(a.d, a.S), *kp = scratch.take(a.S, a.d),
+        *qp = scratch.take(block, a.d), *dyp = scratch.take(block, a.d), *bias = scratch.take(1, a.S),
+        *p = scratch.take(block, a.S), *ds = scratch.take(block, a.S);
+  pack_transposed(k, a.S, a.d, kt);
+  pack_transposed(v, a.S, a.d, vt);
+  if (dq.data) pack(k, a.S, a.d, kp);
+  for (int64_t t = 0; t < a.T; t += block) {
+    const int64_t rows = smaller(block, a.T - t);
+    const Slice q_rows = {q.data + t * q.row, q.row}, dy_rows = {dy.data + t * dy.row, dy.row};
+    multiply({q_rows.data, q.row, 1, kt, row, p, row, rows, a.d, padded(a.S), false, nullptr});
+    multiply({dy_rows.data, dy.row, 1, vt, row, ds, row, rows, a.d, padded(a.S), false, nullptr});
+    for (int64_t i = 0; i < rows; ++i) {
+      const float *dy_row = dy_rows.data + i * dy.row, *y_row = y.data + (t + i) * y.row;
+      h.bias(t + i, bias);
+      softmax_grad_row(
+          h, p + i * row, ds + i * row, bias, h.first_element(t + i), h.stats(t + i),
+          sum(a.d, [&](int64_t c, auto part) { return load(dy_row + c, part) * load(y_row + c, part); }));
+    }
+    if (dv.data) {
+      pack(dy_rows, rows, a.d, dyp);
+      multiply({p, 1, row, dyp, width, dv.data, dv.row, a.S, rows, a.d, t > 0, nullptr});
+    }
+    if (dk.data) {
+      pack(q_rows, rows, a.d, qp);
+      multiply({ds, 1, row, qp, width, dk.data, dk.row, a.S, rows, a.d, t > 0, nullptr});
+    }
+    if (dq.data)
+      multiply({ds, row, 1, kp, width, dq.data + t * dq.row, dq.row, rows, a.S, a.d, false, nullptr});
+  }
+}
+
+}  // namespace ortune::ORTUNE_ISA

@@ -1,0 +1,58 @@
+// Arguments of the fused attention kernels. A chunk is one head of one sample, done whole by one thread:
+// nothing is added up between chunks, so the bits do not depend on threads. Scores exist for a block of
+// queries at a time, in the caller's scratch, one per thread. No gradient of the bias.
+#pragma once
+
+#include "ops/kernels.h"
+
+namespace ortune {
+
+/// Per head: s = scale q k' + bias, p = exp(s - m) r with m the row's maximum and r = 1 / sum exp(s - m),
+/// y = (p * dropout) v. q and y are [batch, T, heads * d], k and v [batch, S, heads * d]; head h has the
+/// columns from h * d. stats [batch, heads, T, 2] holds m and r, and may be null. Elements of p are dropped
+/// by their number in [batch, heads, T, S], as by Dropout; threshold 0 drops none. S is at least 1.
+struct Attention {
+  const float *q, *k, *v;
+  const float* bias;       // null: none
+  int64_t bias_stride[4];  // in elements, of its axes batch, heads, T, S; 0 where it is broadcast
+  float *y, *stats;
+  int64_t batch, heads, T, S, d;
+  float scale;
+  uint32_t state, threshold;
+  float factor;
+  float* scratch;  // scratch_floats(args), of this thread: see set_scratch
+};
+static inline int64_t chunks(const Attention& a) { return a.batch * a.heads; }
+static inline void set_scratch(Attention& a, float* scratch) { a.scratch = scratch; }
+
+/// Gradients of q, k and v; each may be null. `of` holds the inputs and results of the forward call.
+struct AttentionGrad {
+  Attention of;
+  const float* dy;
+  float *dq, *dk, *dv;
+};
+static inline int64_t chunks(const AttentionGrad& a) { return chunks(a.of); }
+static inline void set_scratch(AttentionGrad& a, float* scratch) { a.of.scratch = scratch; }
+
+/// Rows of scratch start at whole cache lines, an odd number of them apart, so that a column of a matrix does
+/// not fall into few sets of the cache.
+static inline int64_t scratch_row(int64_t columns) { return (ceil_div(columns, 16) | 1) * 16; }
+
+/// Queries of a block: one buffer of scores is at most about `floats`.
+static inline int64_t query_block(const Attention& a, int64_t floats) {
+  const int64_t fitting = floats / scratch_row(a.S) / 8 * 8, rows = fitting < 8 ? 8 : fitting;
+  return rows < a.T ? rows : a.T;
+}
+constexpr int64_t kForwardScores = 6144, kBackwardScores = 20480;
+
+static inline int64_t scratch_floats(const Attention& a) {
+  const int64_t rows = query_block(a, kForwardScores);
+  return 16 + (a.d + 1 + rows) * scratch_row(a.S) + a.S * scratch_row(a.d) + scratch_row(rows);
+}
+static inline int64_t scratch_floats(const AttentionGrad& g) {
+  const Attention& a = g.of;
+  const int64_t rows = query_block(a, kBackwardScores);
+  return 16 + (2 * a.d + 1 + 2 * rows) * scratch_row(a.S) + (a.S + 2 * rows) * scratch_row(a.d);
+}
+
+}  // namespace ortune
