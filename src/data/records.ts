@@ -131,7 +131,8 @@ async function* pieces(file: string, signal?: AbortSignal): AsyncGenerator<strin
       yield text;
     }
   } catch (error) {
-    if (error instanceof DataError || signal?.aborted) throw error;
+    signal?.throwIfAborted();
+    if (error instanceof DataError) throw error;
     throw new DataError(`data file ${file} cannot be read: ${(error as Error).message}`);
   }
   yield decode();

@@ -116,9 +116,12 @@ export class Engine {
     const finite = (data: TensorView['data']) => (data as Float32Array).every(Number.isFinite);
     const bad = this.model.parameters.find((p) => !finite(this.parameters.view(p.name).data));
     if (bad) return `parameter '${bad.alias}'`;
-    const { outputs } = await this.#run('diagnose', batch, 1);
-    for (const [name, view] of outputs) if (!finite(view.data)) return `value '${name}'`;
-    return undefined;
+    const { outputs, compiled } = await this.#run('diagnose', batch, 1);
+    // In the order of the graph, whose last values are the logits and the loss.
+    const last = [compiled.logits!, compiled.loss!];
+    const names = [...[...outputs.keys()].filter((name) => !last.includes(name)), ...last];
+    const name = names.find((value) => !finite(outputs.get(value)!.data));
+    return name === undefined ? undefined : `value '${name}'`;
   }
 
   /** Writes the model directory with the weights as they are now; returns the path of the ONNX file. */

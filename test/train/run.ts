@@ -1,0 +1,53 @@
+// Runs the trainer on a small problem through the library, and looks at what it wrote.
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TrainOptions } from '#ortune/config/schema.js';
+import { openModel, toGraph } from '#ortune/onnx/load.js';
+import { fileTensors } from '#ortune/onnx/save.js';
+import type { TrainResult } from '#ortune/train/events.js';
+import { Trainer } from '#ortune/train/trainer.js';
+
+export interface Ran {
+  result: TrainResult;
+  losses: number[];
+  warnings: string[];
+  /** Hash of the trained .onnx file. */
+  bits: string;
+}
+
+export async function train(
+  options: TrainOptions,
+  { signal, onStep }: { signal?: AbortSignal; onStep?: (step: number) => void } = {},
+): Promise<Ran> {
+  const trainer = new Trainer(options);
+  const losses: number[] = [];
+  const warnings: string[] = [];
+  trainer.on('step', ({ step, loss }) => {
+    losses.push(loss);
+    onStep?.(step);
+  });
+  trainer.on('warning', ({ message }) => warnings.push(message));
+  const result = await trainer.run({ signal });
+  return { result, losses, warnings, bits: hashOf(readFileSync(modelFile(result.output))) };
+}
+
+export const modelFile = (directory: string): string => join(directory, 'onnx', 'model.onnx');
+
+export const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** Hash of every float tensor of a model file that is more than one number, by name. */
+export function weightHashes(path: string): Map<string, string> {
+  const model = openModel(path);
+  const graph = toGraph(model);
+  const names = [...fileTensors(model)]
+    .filter(([, { dtype, shape }]) => dtype === 'float32' && shape.some((d) => d > 1))
+    .map(([name]) => name);
+  return new Map(
+    names.flatMap((name) => {
+      const tensor = graph.initializers.get(name);
+      return tensor ? [[name, hashOf(tensor.bytes())] as const] : [];
+    }),
+  );
+}
