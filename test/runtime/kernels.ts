@@ -1,5 +1,7 @@
-// Graphs of one kernel, and their runs on a device.
+// Graphs of one kernel, their runs on a device, and what the definition of the operator says of them.
 
+import { expect } from 'vitest';
+import { lower } from '#ortune/lower/lower.js';
 import { type AttrInput, toAttr } from '#ortune/onnx/builder.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import { Graph, type Value } from '#ortune/onnx/graph.js';
@@ -7,6 +9,8 @@ import { elementCount, Tensor } from '#ortune/onnx/tensor.js';
 import { normals } from '#ortune/random.js';
 import { sharedTensor } from '#ortune/runtime/arena.js';
 import type { Device, TensorView } from '#ortune/runtime/session.js';
+import { type OperatorCase, operatorGraph } from '../autodiff/graphs.js';
+import { runStock } from '../support/onnxruntime.js';
 
 const shared = (tensor: Tensor): TensorView => {
   const view = sharedTensor(tensor.dtype, tensor.shape);
@@ -39,3 +43,30 @@ export function unchecked(op: string, inputs: readonly Tensor[], attrs: Record<s
   graph.outputs = [{ name: 'y', dtype: 'float32', shape: output }];
   return { graph, feeds };
 }
+
+/** The same operator over float64. */
+export const inFloat64 = (operator: OperatorCase): OperatorCase => ({
+  ...operator,
+  inputs: operator.inputs.map((x) => (x?.dtype === 'float32' ? Tensor.of('float64', x.numbers(), x.shape) : x)),
+});
+
+/** The definition's outputs on a stock session. */
+export async function define(operator: OperatorCase): Promise<number[][]> {
+  const { graph, feeds } = operatorGraph({ ...operator, domain: 'ortune' });
+  const names = graph.outputs.map((o) => o.name);
+  lower(graph, new Set());
+  const results = await runStock(graph, feeds);
+  return names.map((name) => results.get(name)!.numbers());
+}
+
+/** @param tolerance relative to the largest number expected */
+export function expectClose(found: ArrayLike<number>, expected: readonly number[], tolerance: number): void {
+  expect(found).toHaveLength(expected.length);
+  const scale = Math.max(...expected.map(Math.abs));
+  const error = Math.max(...expected.map((v, i) => Math.abs(found[i]! - v)));
+  expect(error).toBeLessThanOrEqual(tolerance * scale);
+}
+
+/** Text that is the same where every bit is. */
+export const bits = (outputs: readonly Float32Array[]) =>
+  outputs.map((o) => Buffer.from(o.buffer, o.byteOffset, o.byteLength).toString('base64'));
