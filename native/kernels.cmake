@@ -30,6 +30,7 @@ macro(ortune_instruction_set isa bytes)
     ${ORTUNE_NATIVE_DIR}/ops/gelu.cc
     ${ORTUNE_NATIVE_DIR}/ops/layer_norm.cc
     ${ORTUNE_NATIVE_DIR}/ops/softmax.cc
+    ${ORTUNE_NATIVE_DIR}/ops/transpose.cc
     ${ORTUNE_NATIVE_DIR}/optim/adamw.cc
     ${ORTUNE_NATIVE_DIR}/optim/norm.cc
     ${ORTUNE_NATIVE_DIR}/optim/sgd.cc)

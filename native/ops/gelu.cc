@@ -1,8 +1,24 @@
-// Gradient of GELU. Memory-bound by design: one exp and one division an element.
+// GELU after a bias, and gradients of GELU with and without one. Memory-bound by design: one exp and one or
+// two divisions an element.
 #include "ops/kernels.h"
 #include "simd/math.h"
 
 namespace ortune::ORTUNE_ISA {
+
+/// gelu(x) = x Phi(x), with Phi(-a) = e q(a) as below.
+static inline F32 gelu_erf(F32 x) {
+  const F32 a = at_most(abs(x), 13.2f);
+  const F32 tail = exp_in_range(a * a * -0.5f) * scaled_gaussian_tail(a);
+  return x * (x < 0.0f ? tail : 1.0f - tail);
+}
+
+/// gelu(x) = x s(2u), see slope_tanh.
+static inline F32 gelu_tanh(F32 x) {
+  const F32 u = (x * x * 0.044715f + 1.0f) * x * 0.7978845608f;
+  const F32 e = exp_in_range(at_least(abs(u) * -2.0f, -87.3f));
+  const F32 large = 1.0f / (e + 1.0f);
+  return x * (x < 0.0f ? e * large : large);
+}
 
 /// gelu'(x) = Phi(x) + x phi(x). With a = |x| and e = exp(-a^2 / 2), Phi(-a) = e q(a) (scaled_gaussian_tail)
 /// and phi(a) = e / sqrt(2 pi), so gelu'(-a) = e (q(a) - a / sqrt(2 pi)); and gelu'(a) = 1 - gelu'(-a).
@@ -39,6 +55,58 @@ void gelu_grad(const GeluGrad& a, int64_t chunk) {
     each(n, [&](int64_t i, auto part) {
       store(dx + i, load(dy + i, part) * slope_erf(load(x + i, part)), part);
     });
+}
+
+void bias_gelu(const BiasGelu& a, int64_t chunk) {
+  const int64_t height = chunk_rows(a.columns), begin = chunk * height;
+  const int64_t end = begin + height < a.rows ? begin + height : a.rows;
+  for (int64_t row = begin; row < end; ++row) {
+    const float* x = a.x + row * a.columns;
+    float* y = a.y + row * a.columns;
+    if (a.tanh)
+      each(a.columns, [&](int64_t i, auto part) {
+        store(y + i, gelu_tanh(load(x + i, part) + load(a.bias + i, part)), part);
+      });
+    else
+      each(a.columns, [&](int64_t i, auto part) {
+        store(y + i, gelu_erf(load(x + i, part) + load(a.bias + i, part)), part);
+      });
+  }
+}
+
+/// R rows at a time share each reading and writing of the partial sum.
+template <int R, class Slope>
+static inline void bias_gelu_rows(const BiasGeluGrad& a, int64_t row, float* partial, Slope slope) {
+  const int64_t at = row * a.columns;
+  each(a.columns, [&](int64_t i, auto part) {
+    const F32 bias = load(a.bias + i, part);
+    F32 total = {};
+    for (int k = 0; k < R; ++k) {
+      const int64_t here = at + k * a.columns + i;
+      const F32 dx = load(a.dy + here, part) * slope(load(a.x + here, part) + bias);
+      store(a.dx + here, dx, part);
+      total += dx;
+    }
+    store(partial + i, load(partial + i, part) + total, part);
+  });
+}
+
+template <class Slope>
+static inline void bias_gelu_grad_by(const BiasGeluGrad& a, int64_t chunk, Slope slope) {
+  const int64_t height = partial_rows(a.rows), begin = chunk * height;
+  const int64_t end = begin + height < a.rows ? begin + height : a.rows;
+  float* partial = a.partials + chunk * a.columns;
+  memset(partial, 0, static_cast<size_t>(a.columns) * sizeof(float));
+  int64_t row = begin;
+  for (; row + 4 <= end; row += 4) bias_gelu_rows<4>(a, row, partial, slope);
+  for (; row < end; ++row) bias_gelu_rows<1>(a, row, partial, slope);
+}
+
+void bias_gelu_grad(const BiasGeluGrad& a, int64_t chunk) {
+  if (a.tanh)
+    bias_gelu_grad_by(a, chunk, [](F32 x) { return slope_tanh(x); });
+  else
+    bias_gelu_grad_by(a, chunk, [](F32 x) { return slope_erf(x); });
 }
 
 }  // namespace ortune::ORTUNE_ISA

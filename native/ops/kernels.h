@@ -39,6 +39,34 @@ struct GeluGrad {
 };
 static inline int64_t chunks(const GeluGrad& a) { return ceil_div(a.n, kChunkElements); }
 
+/// y = gelu(x + bias), bias along rows of `columns`. y may be x.
+struct BiasGelu {
+  const float *x, *bias;
+  float* y;
+  int64_t rows, columns;
+  bool tanh;
+};
+static inline int64_t chunks(const BiasGelu& a) { return ceil_div(a.rows, chunk_rows(a.columns)); }
+
+/// dx = dy * gelu'(x + bias), and the chunk's sum of dx over its rows, written to partials[chunk][columns].
+/// dx may be dy.
+struct BiasGeluGrad {
+  const float *dy, *x, *bias;
+  float *dx, *partials;
+  int64_t rows, columns;
+  bool tanh;
+};
+static inline int64_t chunks(const BiasGeluGrad& a) { return ceil_div(a.rows, partial_rows(a.rows)); }
+
+/// y[columns, rows] = x[rows, columns] transposed.
+struct Transpose {
+  const float* x;
+  float* y;
+  int64_t rows, columns;
+};
+constexpr int64_t kTransposeColumns = 32;  // columns of x, so rows of y, of a chunk
+static inline int64_t chunks(const Transpose& a) { return ceil_div(a.columns, kTransposeColumns); }
+
 /// y = x * factor where the generator keeps the element, else 0. `state` is the hash of key and node id
 /// (dropout_state). y may be x.
 struct Dropout {
@@ -145,6 +173,9 @@ struct Update;
 
 struct Kernels {
   void (*gelu_grad)(const GeluGrad&, int64_t chunk);
+  void (*bias_gelu)(const BiasGelu&, int64_t chunk);
+  void (*bias_gelu_grad)(const BiasGeluGrad&, int64_t chunk);
+  void (*transpose)(const Transpose&, int64_t chunk);
   void (*dropout)(const Dropout&, int64_t chunk);
   void (*softmax_grad)(const SoftmaxGrad&, int64_t chunk);
   void (*log_softmax_grad)(const LogSoftmaxGrad&, int64_t chunk);

@@ -4,6 +4,9 @@
 namespace ortune::ORTUNE_ISA {
 
 void gelu_grad(const GeluGrad&, int64_t);
+void bias_gelu(const BiasGelu&, int64_t);
+void bias_gelu_grad(const BiasGeluGrad&, int64_t);
+void transpose(const Transpose&, int64_t);
 void dropout(const Dropout&, int64_t);
 void softmax_grad(const SoftmaxGrad&, int64_t);
 void log_softmax_grad(const LogSoftmaxGrad&, int64_t);
@@ -24,6 +27,9 @@ void sgd(const Update&, int64_t);
 
 extern const Kernels kKernels;
 const Kernels kKernels = {gelu_grad,
+                          bias_gelu,
+                          bias_gelu_grad,
+                          transpose,
                           dropout,
                           softmax_grad,
                           log_softmax_grad,

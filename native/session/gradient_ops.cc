@@ -1,4 +1,5 @@
-// GeluGrad, Dropout, SoftmaxGrad, LogSoftmaxGrad, LayerNormalizationGrad, BiasGrad and EmbeddingGrad.
+// BiasGelu, BiasGeluGrad, Transpose, GeluGrad, Dropout, SoftmaxGrad, LogSoftmaxGrad, LayerNormalizationGrad,
+// BiasGrad and EmbeddingGrad.
 #include "ops/kernels.h"
 #include "session/custom_op.h"
 #include "session/dropout_options.h"
@@ -26,6 +27,66 @@ struct GeluGrad {
     require_same_size(dy, x);
     float* dx = c.output(0, x.shape);
     c.run(kernels().gelu_grad, ortune::GeluGrad{dy.floats(), x.floats(), dx, x.count(), tanh});
+  }
+};
+
+/// x [..., C] and bias [C].
+void require_bias(const Input& x, const Input& bias) {
+  require(bias.count() == x.columns(),
+          "the bias has " + std::to_string(bias.count()) + " elements, not " + std::to_string(x.columns()));
+}
+
+struct BiasGelu {
+  static constexpr const char* kName = "BiasGelu";
+  static constexpr Port kInputs[] = {{kFloat}, {kFloat}};  // x, bias
+  static constexpr Port kOutputs[] = {{kFloat}};
+  static constexpr int kInPlaceInput = 0;
+  const bool tanh;
+  explicit BiasGelu(const Attributes& a) : tanh(a.text("approximate", "none") == "tanh") {}
+
+  void compute(Context& c) const {
+    const Input x = c.input(0), bias = c.input(1);
+    require_bias(x, bias);
+    float* y = c.output(0, x.shape);
+    c.run(kernels().bias_gelu, ortune::BiasGelu{x.floats(), bias.floats(), y, x.rows(), x.columns(), tanh});
+  }
+};
+
+struct BiasGeluGrad {
+  static constexpr const char* kName = "BiasGeluGrad";
+  static constexpr Port kInputs[] = {{kFloat}, {kFloat}, {kFloat}};  // dy, x, bias
+  static constexpr Port kOutputs[] = {{kFloat}, {kFloat, true}};     // dx, dbias
+  static constexpr int kInPlaceInput = 0;
+  const bool tanh;
+  explicit BiasGeluGrad(const Attributes& a) : tanh(a.text("approximate", "none") == "tanh") {}
+
+  void compute(Context& c) const {
+    const Input dy = c.input(0), x = c.input(1), bias = c.input(2);
+    require_same_size(dy, x);
+    require_bias(x, bias);
+    ortune::BiasGeluGrad args{dy.floats(), x.floats(), bias.floats(), c.output(0, x.shape),
+                              nullptr,     x.rows(),   x.columns(),   tanh};
+    float* dbias = c.output(1, bias.shape);
+    const int64_t count = chunks(args), columns = x.columns();
+    args.partials = static_cast<float*>(c.scratch(count * columns * static_cast<int64_t>(sizeof(float))));
+    c.run(kernels().bias_gelu_grad, args);
+    if (dbias)
+      c.run(kernels().add_partials, ortune::AddPartials{args.partials, dbias, count, columns, columns});
+  }
+};
+
+struct Transpose {
+  static constexpr const char* kName = "Transpose";
+  static constexpr Port kInputs[] = {{kFloat}};  // x [rows, columns]
+  static constexpr Port kOutputs[] = {{kFloat}};
+  static constexpr int kInPlaceInput = -1;
+  explicit Transpose(const Attributes&) {}
+
+  void compute(Context& c) const {
+    const Input x = c.input(0);
+    require(x.shape.size() == 2, "the input must have two axes, not " + std::to_string(x.shape.size()));
+    float* y = c.output(0, {x.shape[1], x.shape[0]});
+    c.run(kernels().transpose, ortune::Transpose{x.floats(), y, x.shape[0], x.shape[1]});
   }
 };
 
@@ -176,8 +237,9 @@ struct EmbeddingGrad {
 }  // namespace
 
 std::vector<const OrtCustomOp*> gradient_ops() {
-  return {instance<GeluGrad>(),       instance<Dropout>(),  instance<SoftmaxGrad>(),
-          instance<LogSoftmaxGrad>(), instance<BiasGrad>(), instance<LayerNormalizationGrad>(),
+  return {instance<BiasGelu>(),       instance<BiasGeluGrad>(), instance<Transpose>(),
+          instance<GeluGrad>(),       instance<Dropout>(),      instance<SoftmaxGrad>(),
+          instance<LogSoftmaxGrad>(), instance<BiasGrad>(),     instance<LayerNormalizationGrad>(),
           instance<EmbeddingGrad>()};
 }
 

@@ -4,8 +4,10 @@
 import { backward } from '../autodiff/backward.js';
 import { ModelError } from '../errors.js';
 import { fuseAttention } from '../lower/attention.js';
+import { fuseBiasGelu } from '../lower/bias-gelu.js';
 import { lowerLinear } from '../lower/linear.js';
 import { lower } from '../lower/lower.js';
+import { transposeOnce } from '../lower/transposed-products.js';
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
@@ -44,6 +46,7 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   if (graph.types.has(keyInput)) fed.push({ name: keyInput, ...b.type(keyInput) });
   if (options.kernels.has('ortune.Attention')) fuseAttention(b, options.trained);
   lowerLinear(b);
+  if (options.kernels.has('ortune.BiasGelu')) fuseBiasGelu(b);
 
   const outputs: Value[] = [];
   let loss: Value | undefined;
@@ -62,6 +65,7 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   if (request.mode === 'diagnose') outputs.push(...floatValues(graph));
   setOutputs(b, outputs);
   prune(graph);
+  if (options.kernels.has('ortune.Transpose')) transposeOnce(b);
   lower(graph, options.kernels);
   return { ...encode(graph, fed, gradients, options), loss, logits: training ? undefined : logits };
 }

@@ -199,6 +199,9 @@ const ortune = (op: string, inputs: Row['inputs'], attrs: Record<string, AttrInp
   row(op, inputs, attrs, { domain: 'ortune', ...more });
 
 const own = [
+  ortune('BiasGelu', [f32.any(2, 3, 4), f32.any(4)]),
+  ortune('BiasGelu', [any(2, 3, 4), any(4)], { approximate: 'tanh' }, { what: 'tanh' }),
+  ortune('Transpose', [any(3, 5)]),
   ortune('CrossEntropy', [any(4, 3), labels]),
   ortune(
     'CrossEntropy',

@@ -1,4 +1,4 @@
-// GELU gradient and dropout.
+// GELU and its gradients, transpose, dropout.
 #include "harness.h"
 
 namespace test {
@@ -53,6 +53,94 @@ static void test_gelu_extremes(const Target& target) {
       GeluGrad{dy.data() + 2, x.data() + 2, dx.data() + 2, static_cast<int64_t>(x.size()) - 2, true});
   check_close(target.name + " gelu_grad tanh extremes", dx.data() + 2, {want.begin() + 2, want.end()}, 0,
               1e-7);
+}
+
+static double gelu(double x, bool tanh_form) {
+  if (!tanh_form) return 0.5 * x * erfc(-x / sqrt(2.0));
+  return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+}
+
+static void test_bias_gelu(const Target& target, int64_t rows, int64_t columns, bool tanh_form) {
+  const std::string what = target.name + " bias_gelu " + (tanh_form ? "tanh " : "erf ") +
+                           std::to_string(rows) + "x" + std::to_string(columns);
+  const int64_t n = rows * columns;
+  const auto fill = [](Floats& x, Floats& bias) {
+    x.fill(4, 3.0);
+    bias.fill(5);
+  };
+  const auto produce = [&](Order order, int offset) {
+    Floats x(n, offset), bias(columns, offset), y(n, offset);
+    fill(x, bias);
+    run(order, target.kernels.bias_gelu, BiasGelu{x.data(), bias.data(), y.data(), rows, columns, tanh_form});
+    check(y.guarded(), what + ": writes its range only");
+    run(order, target.kernels.bias_gelu, BiasGelu{x.data(), bias.data(), x.data(), rows, columns, tanh_form});
+    check(same_bits(x.copy(), y.copy()), what + ": in place");
+    return y.copy();
+  };
+  const std::vector<float> y = stable(what, produce);
+  Floats x(n, 0), bias(columns, 0);
+  fill(x, bias);
+  std::vector<double> want;
+  for (int64_t i = 0; i < n; ++i)
+    want.push_back(gelu(static_cast<double>(x[i] + bias[i % columns]), tanh_form));
+  check_close(what, y.data(), want, 2e-6, 1e-6);
+}
+
+static void test_bias_gelu_grad(const Target& target, int64_t rows, int64_t columns, bool tanh_form) {
+  const std::string what = target.name + " bias_gelu_grad " + (tanh_form ? "tanh " : "erf ") +
+                           std::to_string(rows) + "x" + std::to_string(columns);
+  const int64_t n = rows * columns;
+  const auto fill = [](Floats& dy, Floats& x, Floats& bias) {
+    dy.fill(6);
+    x.fill(7, 3.0);
+    bias.fill(8);
+  };
+  const auto produce = [&](Order order, int offset) {
+    Floats dy(n, offset), x(n, offset), bias(columns, offset), dx(n, offset), dbias(columns, offset);
+    fill(dy, x, bias);
+    BiasGeluGrad args{dy.data(), x.data(), bias.data(), dx.data(), nullptr, rows, columns, tanh_form};
+    Floats partials(chunks(args) * columns, offset);
+    args.partials = partials.data();
+    run(order, target.kernels.bias_gelu_grad, args);
+    run(order, target.kernels.add_partials,
+        AddPartials{args.partials, dbias.data(), chunks(args), columns, columns});
+    check(dx.guarded() && dbias.guarded() && partials.guarded(), what + ": writes its range only");
+    std::vector<float> out = dx.copy();
+    args.dx = dy.data();
+    run(order, target.kernels.bias_gelu_grad, args);
+    check(same_bits(out, dy.copy()), what + ": in place");
+    for (int64_t c = 0; c < columns; ++c) out.push_back(dbias[c]);
+    return out;
+  };
+  const std::vector<float> got = stable(what, produce);
+  Floats dy(n, 0), x(n, 0), bias(columns, 0);
+  fill(dy, x, bias);
+  std::vector<double> want(static_cast<size_t>(n + columns));
+  for (int64_t i = 0; i < n; ++i) {
+    const double dx = dy[i] * slope(static_cast<double>(x[i] + bias[i % columns]), tanh_form);
+    want[static_cast<size_t>(i)] = dx;
+    want[static_cast<size_t>(n + i % columns)] += dx;
+  }
+  check_close(what, got.data(), want, 2e-6, 1e-6 * sqrt(static_cast<double>(rows)));
+}
+
+static void test_transpose(const Target& target, int64_t rows, int64_t columns) {
+  const std::string what = target.name + " transpose " + std::to_string(rows) + "x" + std::to_string(columns);
+  const auto produce = [&](Order order, int offset) {
+    Floats x(rows * columns, offset), y(rows * columns, offset);
+    x.fill(9);
+    run(order, target.kernels.transpose, Transpose{x.data(), y.data(), rows, columns});
+    check(y.guarded(), what + ": writes its range only");
+    return y.copy();
+  };
+  const std::vector<float> y = stable(what, produce);
+  Floats x(rows * columns, 0);
+  x.fill(9);
+  bool same = true;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c)
+      same = same && y[static_cast<size_t>(c * rows + r)] == x[r * columns + c];
+  check(same, what);
 }
 
 static bool kept(uint32_t i, uint32_t state, uint32_t threshold) {
@@ -131,6 +219,14 @@ static void test_dropout_statistics(const Target& target) {
 void test_elementwise(const Target& target) {
   test_gelu(target);
   test_gelu_extremes(target);
+  for (bool tanh_form : {false, true})
+    for (int64_t columns : {1, 7, 33, 1000})
+      for (int64_t rows : {1, 5, 70}) {
+        test_bias_gelu(target, rows, columns, tanh_form);
+        test_bias_gelu_grad(target, rows, columns, tanh_form);
+      }
+  for (int64_t columns : {1, 7, 16, 33, 64, 100})
+    for (int64_t rows : {1, 3, 16, 31, 48, 129}) test_transpose(target, rows, columns);
   test_dropout(target);
   test_dropout_statistics(target);
 }

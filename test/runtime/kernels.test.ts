@@ -61,6 +61,23 @@ const cases: KernelCase[] = [
     inputs: [random(1, wide), random(2, wide)],
     attrs: { approximate: 'tanh' },
   },
+  { name: 'BiasGelu', op: 'BiasGelu', inputs: [random(1, wide), random(2, [33])], single: true },
+  { name: 'BiasGelu tanh', op: 'BiasGelu', inputs: [random(1, wide), random(2, [33])], attrs: { approximate: 'tanh' } },
+  {
+    name: 'BiasGeluGrad',
+    op: 'BiasGeluGrad',
+    inputs: [random(1, wide), random(2, wide), random(3, [33])],
+    outputs: 2,
+    single: true,
+  },
+  {
+    name: 'BiasGeluGrad tanh',
+    op: 'BiasGeluGrad',
+    inputs: [random(1, wide), random(2, wide), random(3, [33])],
+    attrs: { approximate: 'tanh' },
+    outputs: 2,
+  },
+  { name: 'Transpose', op: 'Transpose', inputs: [random(4, [70, 133])] },
   {
     name: 'LayerNormalizationGrad',
     op: 'LayerNormalizationGrad',

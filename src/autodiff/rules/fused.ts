@@ -2,18 +2,29 @@
 // that tasks and transfer put into the graph. Each recomputes what its forward pass did not keep.
 
 import { add, zeros } from '../../onnx/formulas.js';
-import { attrString, type Value } from '../../onnx/graph.js';
+import { attrString, type Node, type Value } from '../../onnx/graph.js';
 import type { InputRule, RuleContext, RuleTable } from '../rules.js';
 import { layerNormalizationGrad } from './normalise.js';
 
 const geluGrad = ({ b }: RuleContext, dy: Value, x: Value, approximate: string): Value =>
   b.op('GeluGrad', [dy, x], { approximate }, { domain: 'ortune' });
 
-/** y = gelu(x + bias): both inputs take the gradient of the sum. */
+/** y = gelu(x + bias), bias along the last axis or left out: input 0 or 1. */
 const biasGelu =
-  (approximate: string): InputRule =>
-  (c, dy) =>
-    c.once('dx', () => geluGrad(c, dy, c.x[1] ? add(c.b, c.x[0]!, c.x[1]) : c.x[0]!, approximate));
+  (input: number, approximate: (node: Node) => string): InputRule =>
+  (c, dy) => {
+    const [x, bias] = c.x as [Value, Value?];
+    const form = approximate(c.node);
+    if (!bias) return geluGrad(c, dy, x, form);
+    const attrs = { approximate: form };
+    return c.once('both', () => c.b.ops('BiasGeluGrad', [dy, x, bias], attrs, { domain: 'ortune', outputs: 2 }))[
+      input
+    ]!;
+  };
+
+const exact = (): string => 'none';
+const byTanh = (): string => 'tanh';
+const asNamed = (node: Node): string => attrString(node, 'approximate', 'none');
 
 /** What a SkipLayerNormalization normalises: input + skip + bias, its fourth output. */
 const skipSum = (c: RuleContext): Value =>
@@ -66,14 +77,16 @@ const attention =
     })[output]!;
 
 export const fused: RuleTable = {
-  Gelu: [(c, dy) => geluGrad(c, dy, c.x[0]!, attrString(c.node, 'approximate', 'none'))],
+  Gelu: [(c, dy) => geluGrad(c, dy, c.x[0]!, asNamed(c.node))],
   'com.microsoft.Gelu': [(c, dy) => geluGrad(c, dy, c.x[0]!, 'none')],
-  'com.microsoft.BiasGelu': [biasGelu('none'), biasGelu('none')],
-  'com.microsoft.FastGelu': [biasGelu('tanh'), biasGelu('tanh')],
+  'com.microsoft.BiasGelu': [biasGelu(0, exact), biasGelu(1, exact)],
+  'com.microsoft.FastGelu': [biasGelu(0, byTanh), biasGelu(1, byTanh)],
+  'ortune.BiasGelu': [biasGelu(0, asNamed), biasGelu(1, asNamed)],
   'com.microsoft.SkipLayerNormalization': {
     anyOutput: [skipTerm, skipTerm, skipNormalised(1), skipNormalised(2), skipTerm],
   },
   'ortune.CrossEntropy': [crossEntropy, null, null, null],
   'ortune.Dropout': [dropout, null],
+  'ortune.Transpose': [({ b }, dy) => b.op('Transpose', [dy], {}, { domain: 'ortune' })],
   'ortune.Attention': [attention(0), attention(1), attention(2), null, null],
 };

@@ -3,7 +3,7 @@
 
 import { type AttrInput, type Builder, float } from '../../onnx/builder.js';
 import { add, cast, div, greaterOrEqual, mul, transposeMatrix, view, where } from '../../onnx/formulas.js';
-import { attrFloat, attrInt, type Node, type StaticType, type Value } from '../../onnx/graph.js';
+import { attrFloat, attrInt, attrString, type Node, type StaticType, type Value } from '../../onnx/graph.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
 import type { Definition } from '../lower.js';
 
@@ -74,6 +74,8 @@ const skipLayerNormalization: Definition = (b, node) => {
 
 export const fusedForward: Readonly<Record<string, Definition>> = {
   'ortune.Dropout': dropout,
+  'ortune.BiasGelu': (b, node) => gelu(attrString(node, 'approximate', 'none'))(b, node),
+  'ortune.Transpose': (b, node) => [transposeMatrix(b, node.inputs[0]!)],
   'com.microsoft.FusedMatMul': fusedMatMul,
   'com.microsoft.Gelu': gelu('none'),
   'com.microsoft.BiasGelu': gelu('none'),

@@ -48,6 +48,15 @@ const geluGrad: Definition = (b, node) => {
   return [attrString(node, 'approximate', 'none') === 'tanh' ? tanhGeluGrad(b, dy, x) : exactGeluGrad(b, dy, x)];
 };
 
+/** The gradient of gelu(x + bias) for x, and its sum over the rows for the bias. */
+const biasGeluGrad: Definition = (b, node) => {
+  const [dy, x, bias] = node.inputs as [Value, Value, Value];
+  const total = add(b, x, bias);
+  const tanhForm = attrString(node, 'approximate', 'none') === 'tanh';
+  const dx = tanhForm ? tanhGeluGrad(b, dy, total) : exactGeluGrad(b, dy, total);
+  return [dx, node.outputs[1] ? sum(b, rows(b, dx), [0], false) : ''];
+};
+
 /**
  * y = x̂·scale + bias with x̂ = (x − mean)·r, r = 1/√(variance + ε), over the normalised axes. With g = dy·scale:
  * dx = r·(g − mean(g) − x̂·mean(g·x̂)), dscale = Σ dy·x̂ and dbias = Σ dy over the other axes.
@@ -109,6 +118,7 @@ const embeddingGrad: Definition = (b, node) => {
 
 export const fusedGradients: Readonly<Record<string, Definition>> = {
   'ortune.GeluGrad': geluGrad,
+  'ortune.BiasGeluGrad': biasGeluGrad,
   'ortune.LayerNormalizationGrad': layerNormalizationGrad,
   'ortune.SoftmaxGrad': softmaxGrad,
   'ortune.LogSoftmaxGrad': logSoftmaxGrad,

@@ -45,6 +45,12 @@ const embeddingGrad: TypeRule = (c) => {
   return [{ dtype, shape: [rows, ...shape.slice(c.shape(1).length)] }];
 };
 
+const transpose: TypeRule = (c) => {
+  const { dtype, shape } = c.type(0);
+  if (shape.length !== 2) c.fail(`the input must have two axes, found [${shape}]`);
+  return [{ dtype, shape: [shape[1]!, shape[0]!] }];
+};
+
 /** y like q [B, T, C], and per head and query the row maximum and 1 / Σ exp: [B, H, T, 2]. */
 const attention: TypeRule = (c) => {
   const [q, k, v] = [c.shape(0), c.shape(1), c.shape(2)];
@@ -74,6 +80,9 @@ export const microsoft: TypeTable = {
 };
 
 export const ortune: TypeTable = {
+  BiasGelu: same,
+  BiasGeluGrad: (c) => [c.type(1), c.type(2)],
+  Transpose: transpose,
   GeluGrad: same,
   LayerNormalizationGrad: (c) => [c.type(1), c.type(2), c.type(2)],
   SoftmaxGrad: same,

@@ -1,0 +1,91 @@
+// The rewrites for the CPU's kernels: the same numbers before and after, and only where they pay.
+
+import { describe, expect, it } from 'vitest';
+import { fuseBiasGelu } from '#ortune/lower/bias-gelu.js';
+import { lower } from '#ortune/lower/lower.js';
+import { transposeOnce } from '#ortune/lower/transposed-products.js';
+import { Builder } from '#ortune/onnx/builder.js';
+import { view } from '#ortune/onnx/formulas.js';
+import { Graph, prune, type Value } from '#ortune/onnx/graph.js';
+import { elementCount, Tensor } from '#ortune/onnx/tensor.js';
+import { normals } from '#ortune/random.js';
+import { runStock } from '../support/onnxruntime.js';
+
+function start(inputs: Record<string, readonly number[]>): Builder {
+  const graph = new Graph();
+  for (const [name, shape] of Object.entries(inputs)) {
+    graph.inputs.push({ name, dtype: 'float32', shape: [...shape] });
+    graph.types.set(name, { dtype: 'float32', shape });
+  }
+  return new Builder(graph);
+}
+
+const finish = (b: Builder, ...outputs: Value[]): void => {
+  b.graph.outputs = outputs.map((name) => ({ name, ...b.type(name), shape: [...b.shape(name)] }));
+};
+
+async function evaluate(graph: Graph): Promise<number[][]> {
+  const lowered = graph.clone();
+  lower(lowered, new Set());
+  const feeds = graph.inputs.map(({ name, shape }, i) => {
+    const dims = shape as number[];
+    return [name, Tensor.of('float32', normals(3, i, elementCount(dims)), dims)] as const;
+  });
+  const results = await runStock(lowered, new Map(feeds));
+  return graph.outputs.map(({ name }) => results.get(name)!.numbers());
+}
+
+/** Rewrites, checks that every output keeps its name and value, and returns the operators. */
+async function rewrite(b: Builder, pass: (b: Builder) => void): Promise<string[]> {
+  const before = await evaluate(b.graph);
+  pass(b);
+  prune(b.graph);
+  const after = await evaluate(b.graph);
+  for (const [i, values] of before.entries()) {
+    const scale = Math.max(...values.map(Math.abs));
+    for (const [j, v] of values.entries()) expect(Math.abs(after[i]![j]! - v)).toBeLessThan(1e-5 * scale);
+  }
+  return b.graph.nodes.map((n) => (n.domain ? `${n.domain}.${n.op}` : n.op));
+}
+
+describe('fuseBiasGelu', () => {
+  it.each(['none', 'tanh'])('moves the bias of a layer into the GELU behind its view (%s)', async (approximate) => {
+    const b = start({ x: [6, 4], w: [4, 8], bias: [8] });
+    const rows = b.op('Gemm', ['x', 'w', 'bias']);
+    finish(b, b.op('Gelu', [view(b, rows, [2, 3, 8])], { approximate }));
+    expect(await rewrite(b, fuseBiasGelu)).toEqual(['Gemm', 'Reshape', 'ortune.BiasGelu']);
+  });
+
+  it('leaves a layer whose sum is read elsewhere', async () => {
+    const b = start({ x: [6, 4], w: [4, 8], bias: [8] });
+    const rows = b.op('Gemm', ['x', 'w', 'bias']);
+    finish(b, b.op('Gelu', [rows]), b.op('Neg', [rows]));
+    expect(await rewrite(b, fuseBiasGelu)).toEqual(['Gemm', 'Gelu', 'Neg']);
+  });
+
+  it('leaves a bias that is no row of the output', async () => {
+    const b = start({ x: [6, 4], w: [4, 8], bias: [6, 1] });
+    finish(b, b.op('Gelu', [b.op('Gemm', ['x', 'w', 'bias'])]));
+    expect(await rewrite(b, fuseBiasGelu)).toEqual(['Gemm', 'Gelu']);
+  });
+});
+
+describe('transposeOnce', () => {
+  it('transposes an input once for all weights that read it', async () => {
+    const b = start({ x: [512, 192], y: [512, 192], z: [512, 192] });
+    finish(b, b.op('Gemm', ['x', 'y'], { transA: 1 }), b.op('Gemm', ['x', 'z'], { transA: 1 }));
+    expect(await rewrite(b, transposeOnce)).toEqual(['ortune.Transpose', 'Gemm', 'Gemm']);
+  });
+
+  it('transposes the narrow operand and the product where the input is wide', async () => {
+    const b = start({ x: [512, 768], y: [512, 64] });
+    finish(b, b.op('Gemm', ['x', 'y'], { transA: 1 }));
+    expect(await rewrite(b, transposeOnce)).toEqual(['ortune.Transpose', 'Gemm', 'ortune.Transpose']);
+  });
+
+  it('leaves small products and products with a bias', async () => {
+    const b = start({ x: [64, 32], y: [64, 32], wide: [512, 256], c: [256, 256] });
+    finish(b, b.op('Gemm', ['x', 'y'], { transA: 1 }), b.op('Gemm', ['wide', 'wide', 'c'], { transA: 1 }));
+    expect(await rewrite(b, transposeOnce)).toEqual(['Gemm', 'Gemm']);
+  });
+});
