@@ -98,7 +98,9 @@ std::vector<float> numbers(int64_t n) {
 /// A head of 32 at two lengths and a head of 64, without and with dropout. The products alone are counted:
 /// two forward, five backward.
 void time_attention(const Kernels& k) {
-  const struct { int64_t batch, heads, length, d; } sizes[] = {{16, 12, 128, 32}, {4, 12, 512, 64}};
+  const struct {
+    int64_t batch, heads, length, d;
+  } sizes[] = {{16, 12, 128, 32}, {4, 12, 512, 64}};
   for (auto s : sizes) {
     const int64_t n = s.batch * s.heads * s.length * s.d;
     const std::vector<float> q = numbers(n), mask(static_cast<size_t>(s.batch * s.length));
