@@ -26,7 +26,7 @@ export interface EngineBatch {
 /** A session with what it was made from and the tensors its outputs go to. */
 interface Prepared {
   session: Session;
-  compiled: Compiled;
+  compiled: Omit<Compiled, 'model'>;
   outputs: Map<string, TensorView>;
 }
 
@@ -161,13 +161,14 @@ export class Engine {
 
   async #prepare(mode: Mode, length: number): Promise<Prepared> {
     const request: CompileRequest = { mode, batch: this.batchSize, length };
-    const compiled = unwrap((await this.#worker.run(request, { name: 'build' })) as Outcome<Compiled>);
+    const built = unwrap((await this.#worker.run(request, { name: 'build' })) as Outcome<Compiled>);
+    const { model, ...compiled } = built;
     const views = (names: Iterable<string>) => new Map([...names].map((name) => [name, this.parameters.view(name)]));
     const gradients = [...compiled.gradients].map(
       ([parameter, value]) => [value, this.gradients.view(parameter)] as const,
     );
     const session = await this.device.createSession({
-      model: compiled.model,
+      model,
       constants: views(compiled.constants),
       bound: { inputs: views(compiled.trained), outputs: new Map(gradients) },
     });

@@ -1,0 +1,42 @@
+// memory.mjs MODEL FREEZE LENGTHS: resident memory in MB that the training sessions for rows of these lengths add to
+// an engine that has opened the model. Every session has run twice.
+
+import { sharedTensor } from '#ortune/runtime/arena.js';
+import { Engine } from '#ortune/train/engine.js';
+import { residentMB } from '../../runtime/children/graphs.mjs';
+
+const [model, freeze, ...lengths] = process.argv.slice(2);
+const batchSize = 8;
+const patterns = freeze === 'nothing' ? [] : [freeze];
+const rate = { hidden: 0.1, attention: 0.1, head: 0.1 };
+const engine = await Engine.open({ model, freeze: patterns, dropout: rate, seed: 0, threads: 2 }, batchSize);
+
+function batchOf(length) {
+  const tokens = (value) => {
+    const tensor = sharedTensor('int64', [batchSize, length]);
+    tensor.data.fill(value);
+    return tensor;
+  };
+  const weights = sharedTensor('float32', [batchSize]);
+  weights.data.fill(1);
+  return {
+    length,
+    inputs: new Map([
+      ['input_ids', tokens(5n)],
+      ['attention_mask', tokens(1n)],
+      ['token_type_ids', tokens(0n)],
+      ['labels', sharedTensor('int64', [batchSize])],
+      ['sample_weights', weights],
+    ]),
+  };
+}
+
+// Reading every page of the arena, so that it is resident before the sessions.
+const parametersMB = engine.parameters.data.byteLength / 2 ** 20;
+engine.gradients.data.fill(0);
+const before = residentMB();
+for (let step = 0; step < 2; step++)
+  for (const length of lengths)
+    await engine.forwardBackward(batchOf(Number(length)), batchSize, { seed: 0, step, microStep: 0 });
+console.log(JSON.stringify({ added: residentMB() - before, parametersMB }));
+await engine.close();

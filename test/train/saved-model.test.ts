@@ -1,0 +1,100 @@
+// What is written is what was trained: the saved directory, opened by the stock onnxruntime-node session, against the
+// training graph in evaluation mode, on batches of a real tokenizer, after some steps with dropout.
+
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Batch, TextFeeder, textLengths } from '#ortune/data/feeder.js';
+import { planEpoch } from '#ortune/data/sampler.js';
+import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { parameterRanges } from '#ortune/optim/optimizer.js';
+import { Engine } from '#ortune/train/engine.js';
+import { openSavedModel } from '#ortune/train/saved-model.js';
+import { type Exporter, exporters, type Family, families, fixture } from '../transfer/fixtures.js';
+
+const root = mkdtempSync(join(tmpdir(), 'ortune-saved-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
+const words = ['free', 'cash', 'meeting', 'patch', 'lunch', 'offer'];
+const texts = Array.from({ length: 14 }, (_, i) =>
+  Array.from({ length: 2 + ((5 * i) % 17) }, (_, k) => words[(i + k * k) % words.length]).join(' '),
+);
+const labels = ['a', 'b', 'c'];
+const batchSize = 4;
+
+/** A fixture as a model directory with a tokenizer whose ids the fixture has embeddings for. */
+function modelDirectory(kind: 'encoders' | 'headless', family: Family, exporter: Exporter): string {
+  const directory = join(root, `${kind}-${family}-${exporter}`);
+  const { tokenizer, config } = buildWordPiece(texts, { vocabulary: 60, minFrequency: 1, maxLength: 32 });
+  mkdirSync(join(directory, 'onnx'), { recursive: true });
+  copyFileSync(fixture(kind, family, exporter), join(directory, 'onnx', 'model.onnx'));
+  const write = (name: string, value: unknown) => writeFileSync(join(directory, name), JSON.stringify(value));
+  write('tokenizer.json', tokenizer);
+  write('tokenizer_config.json', config);
+  write('config.json', { model_type: family, hidden_size: 32, hidden_dropout_prob: 0.2, max_position_embeddings: 40 });
+  return directory;
+}
+
+/** Trains three steps, saves, and hands every batch to `look` with the logits of both. */
+async function compare(model: string, look: (batch: Batch, ours: Float32Array, stock: Float32Array) => void) {
+  const engine = await Engine.open({ model, labels, freeze: [], dropout: {}, seed: 1, threads: 2 }, batchSize);
+  const feeder = new TextFeeder({
+    directory: model,
+    inputs: engine.model.inputs,
+    batchSize,
+    maxLength: 16,
+    buckets: [8],
+  });
+  const records = texts.map((text, i) => ({ text, line: i + 1 }));
+  const source = { file: 'texts', records, labels: Int32Array.from(texts, (_, i) => i % 3) };
+  const plan = planEpoch({ lengths: textLengths(records), batchSize, seed: 0, epoch: 0 });
+  try {
+    const ranges = parameterRanges(engine.model.parameters, () => ({ learningRate: 1e-2, weightDecay: 0.01 }));
+    const optimizer = await engine.createOptimizer(ranges, { name: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
+    let step = 0;
+    for await (const batch of feeder.batches(source, plan)) {
+      const loss = await engine.forwardBackward(batch, batch.samples.length, { seed: 1, step: step++, microStep: 0 });
+      expect(loss).toBeGreaterThan(0);
+      expect(await optimizer.step(1, 1)).toBeGreaterThan(0);
+      batch.release();
+    }
+    const saved = join(model, '..', `${model}-saved`);
+    await engine.save(saved);
+    const stock = await openSavedModel({ model: saved, maxLength: 16, threads: 2 });
+    expect(stock.labels).toEqual(labels);
+    for await (const batch of feeder.batches(source, plan)) {
+      const { logits } = await engine.evaluate(batch, batch.samples.length);
+      look(batch, Float32Array.from(logits.data as Float32Array), (await stock.predict(batch)).data);
+      batch.release();
+    }
+    await stock.close();
+  } finally {
+    await feeder.close();
+    await engine.close();
+  }
+}
+
+const allFixtures = (['encoders', 'headless'] as const).flatMap((kind) =>
+  families.flatMap((family) => exporters.map((exporter) => [kind, family, exporter] as const)),
+);
+
+describe('a saved model', () => {
+  it.each(allFixtures)('has the logits it was trained to: %s, %s, %s', async (kind, family, exporter) => {
+    const lengths = new Set<number>();
+    let [batches, spread] = [0, 0];
+    await compare(modelDirectory(kind, family, exporter), (batch, ours, stock) => {
+      batches++;
+      lengths.add(batch.length);
+      expect(ours).toHaveLength(batchSize * labels.length);
+      expect(stock).toHaveLength(ours.length);
+      for (const [i, logit] of ours.entries()) {
+        expect(Math.abs(logit - stock[i]!)).toBeLessThan(1e-5);
+        spread = Math.max(spread, Math.abs(logit - ours[0]!));
+      }
+    });
+    expect(batches).toBe(4);
+    expect([...lengths].sort((a, b) => a - b)).toEqual([8, 16]);
+    expect(spread).toBeGreaterThan(1e-3);
+  });
+});
