@@ -3,6 +3,7 @@
 
 import { type Command, Option as Flag } from 'commander';
 import type { z } from 'zod';
+import { nearest } from '../config/nearest.js';
 import { listOptions, type Option, parseOptions } from '../config/options.js';
 import { OrtuneError } from '../errors.js';
 
@@ -37,6 +38,15 @@ export function addOptions(command: Command, schema: z.ZodObject, except: readon
     command.addOption(flag);
     if (option.kind === 'boolean') command.addOption(new Flag(option.flag.replace('--', '--no-')).hideHelp());
   }
+  // Commander knows our flags only; the schema also knows what they are called elsewhere.
+  command.configureOutput({
+    outputError: (text, print) => {
+      const [, name] = text.includes('Did you mean') ? [] : (text.match(/unknown option '--([^'=]+)/) ?? []);
+      const close = name && nearest(name, listOptions(schema));
+      const flag = listOptions(schema).find(({ key }) => key === close)?.flag;
+      print(flag ? `${text.trimEnd()}\n(Did you mean ${flag}?)\n` : text);
+    },
+  });
   return addOutputFlags(command);
 }
 

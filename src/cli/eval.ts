@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { evalSchema } from '../config/schema.js';
 import { metricsLine } from '../report/metrics.js';
-import { addOptions, configOf, execute } from './command.js';
+import { addOptions, configOf, execute, say } from './command.js';
 
 export function addEval(program: Command): void {
   const command = program
@@ -16,6 +16,9 @@ export function addEval(program: Command): void {
       const config = configOf(evalSchema, { ...(model && { model }), ...(data && { data }) }, flags);
       const { evaluate } = await import('../train/evaluate.js');
       const result = await evaluate(config, { signal });
+      const { samples } = result.metrics;
+      if (result.truncated > 0)
+        say(`note: ${result.truncated} of ${samples} texts were longer than the model reads and were cut`);
       return { json: result, text: metricsLine(result.metrics) };
     }),
   );

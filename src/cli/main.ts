@@ -2,7 +2,7 @@
 // The command line: which commands there are. Each has a file of its own that loads its work when it runs, so that
 // help and wrong usage answer at once.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addBench } from './bench.js';
 import { write } from './command.js';
@@ -26,6 +26,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.on('uncaughtException', (error) => {
   process.stderr.write(`ortune: unexpected ${error.name}: ${error.message}\n`);
   if (process.argv.includes('--debug')) process.stderr.write(`${error.stack}\n`);
+  const { name, message } = error;
+  if (process.argv.includes('--json')) writeSync(1, `${JSON.stringify({ error: { name, message } })}\n`);
   process.exit(1);
 });
 

@@ -3,8 +3,8 @@
 // Values of tensors are not computed here, only looked up where a constant decides a shape: that is fold.ts's work.
 
 import { ModelError } from '../errors.js';
-import type { Graph, Node, StaticType } from './graph.js';
-import { TypeContext, type TypeTable } from './shapes/context.js';
+import { type Graph, type Node, operatorKey, type StaticType } from './graph.js';
+import { TypeContext, type TypeRule, type TypeTable } from './shapes/context.js';
 import { elementwise } from './shapes/elementwise.js';
 import { microsoft, ortune } from './shapes/fused.js';
 import { layout } from './shapes/layout.js';
@@ -19,6 +19,22 @@ const domains: Readonly<Record<string, TypeTable>> = {
 /** The operators of a domain whose output types are known. */
 export const typedOperators = (domain: string): string[] => Object.keys(domains[domain] ?? {});
 
+function rowOf({ domain, op }: Node): TypeRule | undefined {
+  const table = domains[domain];
+  return table && Object.hasOwn(table, op) ? table[op] : undefined;
+}
+
+/** @throws ModelError that names every node whose operator has no row */
+export function refuseUnknownOperators(graph: Graph): void {
+  const unknown = graph.nodes.filter((node) => !rowOf(node));
+  if (unknown.length === 0) return;
+  const lines = unknown.map((node) => `  ${operatorKey(node)} (node '${node.name}')`);
+  throw new ModelError(
+    `${unknown.length === 1 ? 'an operator is' : `${unknown.length} operators are`} not supported:\n${lines.join('\n')}\n` +
+      'Export the model with other operators in their place.',
+  );
+}
+
 /**
  * Static types of the node's outputs, one per entry of `node.outputs` ('' entries too). Integer inputs that decide
  * shapes are read from `graph.initializers`.
@@ -26,8 +42,7 @@ export const typedOperators = (domain: string): string[] => Object.keys(domains[
  * depends on data; it names the operator and the node.
  */
 export function inferTypes(graph: Graph, node: Node): StaticType[] {
-  const table = domains[node.domain];
-  const rule = table && Object.hasOwn(table, node.op) ? table[node.op] : undefined;
+  const rule = rowOf(node);
   if (!rule)
     throw new ModelError(
       `operator ${node.op} of domain '${node.domain || 'ai.onnx'}' (node '${node.name}') is not supported; ` +

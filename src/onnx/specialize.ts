@@ -5,7 +5,7 @@
 import { Builder } from './builder.js';
 import { fold } from './fold.js';
 import { type Graph, type Node, prune, type StaticType, type Value } from './graph.js';
-import { inferTypes } from './shapes.js';
+import { inferTypes, refuseUnknownOperators } from './shapes.js';
 import { bindInputs } from './specialize/bind.js';
 import { Shared } from './specialize/share.js';
 import { mergeRun, unchanged } from './specialize/simplify.js';
@@ -27,6 +27,7 @@ export function specialize(
   inputShapes: Record<Value, readonly number[]>,
   options: SpecializeOptions = {},
 ): Graph {
+  refuseUnknownOperators(graph);
   const out = graph.clone();
   out.types.clear();
   bindInputs(out, inputShapes);

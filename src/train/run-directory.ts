@@ -1,4 +1,6 @@
 // A run's directory: config.json (everything resolved), metrics.jsonl (a line per step and evaluation) and model/.
+// Nothing is written before the first step has gone well, so that a run that cannot start neither replaces what an
+// earlier one left nor leaves a directory that counts as a run.
 
 import { createWriteStream, existsSync, mkdirSync, openSync, type WriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,38 +11,41 @@ export class RunDirectory {
   readonly path: string;
   /** Where the trained model goes. */
   readonly model: string;
-  readonly #metrics: WriteStream;
+  readonly #config: object;
+  readonly #early: string[] = [];
+  #metrics: WriteStream | undefined;
   #failed: Error | undefined;
 
-  private constructor(path: string, metrics: number) {
-    this.path = path;
-    this.model = join(path, 'model');
-    this.#metrics = createWriteStream('', { fd: metrics });
+  /** `config` as config.json will have it. @throws UsageError when output holds a run and `overwrite` is not set */
+  constructor(config: TrainConfig) {
+    this.path = config.output;
+    this.model = join(this.path, 'model');
+    this.#config = config;
+    if (!config.overwrite && existsSync(join(this.path, 'metrics.jsonl')))
+      throw new UsageError(`output ${this.path} holds a run already; choose another directory or set overwrite`);
+  }
+
+  /** Makes the directory, or replaces what an earlier run left there, its model excepted. @throws UsageError */
+  open(): void {
+    try {
+      mkdirSync(this.path, { recursive: true });
+      writeFileSync(join(this.path, 'config.json'), `${JSON.stringify(this.#config, undefined, 2)}\n`);
+      const metrics = openSync(join(this.path, 'metrics.jsonl'), 'w');
+      this.#metrics = createWriteStream('', { fd: metrics });
+    } catch (error) {
+      throw new UsageError(`output ${this.path} cannot be written: ${(error as Error).message}`);
+    }
     this.#metrics.on('error', (error) => {
       this.#failed = error;
     });
+    for (const line of this.#early) this.#metrics.write(line);
   }
 
-  /** @throws UsageError when the directory holds a run and `overwrite` is not set */
-  static check({ output, overwrite }: Pick<TrainConfig, 'output' | 'overwrite'>): void {
-    if (!overwrite && existsSync(join(output, 'metrics.jsonl')))
-      throw new UsageError(`output ${output} holds a run already; choose another directory or set overwrite`);
-  }
-
-  /**
-   * Replaces what an earlier run left, its model excepted; so it is called when everything else is open.
-   * @throws UsageError when the directory cannot be written, or `check` does
-   */
-  static create(config: TrainConfig): RunDirectory {
-    const { output } = config;
-    RunDirectory.check(config);
-    try {
-      mkdirSync(output, { recursive: true });
-      writeFileSync(join(output, 'config.json'), `${JSON.stringify(config, undefined, 2)}\n`);
-      return new RunDirectory(output, openSync(join(output, 'metrics.jsonl'), 'w'));
-    } catch (error) {
-      throw new UsageError(`output ${output} cannot be written: ${(error as Error).message}`);
-    }
+  /** Adds a line to metrics.jsonl. */
+  record(event: string, values: object): void {
+    const line = `${JSON.stringify({ event, ...values })}\n`;
+    if (!this.#metrics) this.#early.push(line);
+    else if (!this.#failed) this.#metrics.write(line);
   }
 
   /** Why metrics.jsonl is incomplete, such as a full disk; undefined while all is well. */
@@ -48,13 +53,8 @@ export class RunDirectory {
     return this.#failed;
   }
 
-  /** Adds a line to metrics.jsonl. */
-  record(event: string, values: object): void {
-    if (!this.#failed) this.#metrics.write(`${JSON.stringify({ event, ...values })}\n`);
-  }
-
   async close(): Promise<void> {
-    if (this.#failed) return;
-    await new Promise<void>((done) => this.#metrics.end(done));
+    const stream = this.#metrics;
+    if (stream && !this.#failed) await new Promise<void>((done) => stream.end(() => done()));
   }
 }

@@ -120,6 +120,7 @@ export class Trainer {
     const loss = await engine.forwardBackward(batch, batch.samples.length, { seed, step: run.step, microStep: 0 });
     const middle = performance.now();
     if (!Number.isFinite(loss)) throw await this.#notFinite(run, batch, `the loss (${loss})`);
+    if (run.step === 0) run.directory.open();
     const gradNorm = await optimizer.step(factor, maxGradNorm);
     const ended = performance.now();
     if (!Number.isFinite(gradNorm)) throw await this.#notFinite(run, batch, `the gradient norm (${gradNorm})`);
@@ -193,7 +194,7 @@ export class Trainer {
   async #open(signal: AbortSignal | undefined): Promise<Run> {
     const { config } = this;
     const startedMs = performance.now();
-    RunDirectory.check(config);
+    new RunDirectory(config);
     const read = await openData(config, signal);
     const engine = await Engine.open({ ...config, labels: read.labels.names }, config.batchSize);
     let feeder: TextFeeder | undefined;
@@ -210,7 +211,7 @@ export class Trainer {
       const warmupSteps = config.warmupSteps ?? Math.round(config.warmupRatio * totalSteps);
       const schedule: Schedule = { name: config.schedule, warmupSteps, totalSteps };
       signal?.throwIfAborted();
-      const directory = RunDirectory.create({ ...config, dropout: engine.model.dropout });
+      const directory = new RunDirectory({ ...config, dropout: engine.model.dropout });
       const run: Run = {
         data,
         engine,

@@ -40,6 +40,8 @@ describe('the command line', () => {
 
   it.each([
     [['train', '--lerning-rate', '1'], "unknown option '--lerning-rate'\n(Did you mean --learning-rate?)"],
+    [['train', '--lr', '1'], "unknown option '--lr'\n(Did you mean --learning-rate?)"],
+    [['eval', '--per_device_eval_batch_size', '4'], '(Did you mean --batch-size?)'],
     [['trian'], "unknown command 'trian'\n(Did you mean train?)"],
     [['inspect'], "missing required argument 'model'"],
     [['train', '--epochs', 'many'], 'option \'epochs\' must be a whole number of at least 1, found "many"'],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Builder } from '#ortune/onnx/builder.js';
 import type { DataType } from '#ortune/onnx/dtype.js';
-import type { Graph } from '#ortune/onnx/graph.js';
+import { Graph } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
@@ -226,4 +226,18 @@ describe('input shapes', () => {
     expect(() => specialize(source(), shapes)).toThrow(message);
     expect(() => specialize(source(), shapes)).toThrow(expect.objectContaining({ name: 'UsageError', exitCode: 2 }));
   });
+});
+
+it('operators that are not known are named all at once, before anything else is looked at', () => {
+  const graph = new Graph();
+  graph.inputs = [{ name: 'x', dtype: 'float32', shape: ['n'] }];
+  const node = (name: string, op: string, domain: string, x: string, y: string) =>
+    graph.nodes.push({ name, op, domain, inputs: [x], outputs: [y], attrs: new Map() });
+  node('first', 'Det', '', 'x', 'a');
+  node('second', 'Relu', '', 'a', 'b');
+  node('third', 'Magic', 'acme', 'b', 'c');
+  graph.outputs = [{ name: 'c', dtype: 'float32', shape: undefined }];
+  expect(() => specialize(graph, {})).toThrow(
+    "2 operators are not supported:\n  Det (node 'first')\n  acme.Magic (node 'third')\nExport the model",
+  );
 });
