@@ -61,6 +61,14 @@ struct Scratch {
   }
 };
 
+/// Asks for a head's rows all at once: they lie too far apart for the processor to foresee, and packing waits
+/// for a few at a time. Not more than the L2 cache takes.
+static void prefetch(Slice x, int64_t rows, int64_t columns) {
+  const int64_t last = smaller(rows, 32768 / columns + 1);
+  for (int64_t r = 0; r < last; ++r)
+    for (int64_t c = 0; c < columns; c += 16) __builtin_prefetch(x.data + r * x.row + c, 0, 2);
+}
+
 /// to[rows, padded columns] = from.
 static void pack(Slice from, int64_t rows, int64_t columns, float* to) {
   for (int64_t r = 0; r < rows; ++r)
@@ -86,26 +94,48 @@ static void pack_transposed(Slice from, int64_t rows, int64_t columns, float* to
 /// e^x for x <= 88, and exactly 0 for x < -88: there the power of two that exp_in_range multiplies by is 0.
 static inline F32 exp_or_zero(F32 x) { return exp_in_range(at_least(x, -88.2f)); }
 
-/// Turns a row of q k' into exp(s - m), dropped; leaves m and r in stats.
-static inline void softmax_row(const Head& h, float* x, const float* bias, uint32_t element, float* stats) {
+/// Combines the lanes of each of kLanes vectors: lane r of the result is of rows[r], which are destroyed.
+template <class Combine>
+static inline F32 across_lanes(F32* rows, Combine combine) {
+  transpose_tile(rows);
+  for (int width = kLanes / 2; width > 0; width /= 2)
+    for (int k = 0; k < width; ++k) rows[k] = combine(rows[k], rows[k + width]);
+  return rows[0];
+}
+
+/// Turns rows of q k' into exp(s - m), dropped; leaves m and r of each row. At most kLanes rows.
+static void softmax_rows(const Head& h, int64_t t, int64_t rows, float* x, float* bias, float* m, float* r) {
   const Attention& a = h.a;
-  const int64_t n = padded(a.S);
-  F32 top = set(-__builtin_inff());
-  for (int64_t s = 0; s < n; s += kLanes) {
-    const F32 score = load(x + s, Full{}) * a.scale + load(bias + s, Full{});
-    store(x + s, score, Full{});
-    top = at_least(score, top);
+  const int64_t n = padded(a.S), row = scratch_row(a.S);
+  const F32 scale = set(a.scale);
+  const uint32_t threshold = a.threshold;
+  const float factor = a.factor;
+  F32 lanes[kLanes] = {};
+  for (int64_t i = 0; i < rows; ++i) {
+    h.bias(t + i, bias);
+    F32 top = set(-__builtin_inff());
+    for (int64_t s = 0; s < n; s += kLanes) {
+      const F32 score = load(x + i * row + s, Full{}) * scale + load(bias + s, Full{});
+      store(x + i * row + s, score, Full{});
+      top = at_least(score, top);
+    }
+    lanes[i] = top;
   }
-  const float m = largest_lane(top);
-  F32 total = {};
-  for (int64_t s = 0; s < n; s += kLanes) {
-    const F32 e = exp_or_zero(load(x + s, Full{}) - m);
-    total += e;
-    const U32 elements = iota() + (element + static_cast<uint32_t>(s));
-    store(x + s, a.threshold ? e * dropout_mask(elements, a.threshold, a.factor) : e, Full{});
+  const F32 tops = across_lanes(lanes, [](F32 u, F32 v) { return at_least(u, v); });
+  store(m, tops, Full{});
+  for (int64_t i = 0; i < rows; ++i) {
+    const U32 first = iota() + h.first_element(t + i);
+    const F32 top = set(m[i]);
+    F32 total = {};
+    for (int64_t s = 0; s < n; s += kLanes) {
+      F32 e = exp_or_zero(load(x + i * row + s, Full{}) - top);
+      total += e;
+      if (threshold) e *= dropout_mask(first + static_cast<uint32_t>(s), threshold, factor);
+      store(x + i * row + s, e, Full{});
+    }
+    lanes[i] = total;
   }
-  stats[0] = m;
-  stats[1] = 1.0f / add_lanes(total);
+  store(r, 1.0f / across_lanes(lanes, [](F32 u, F32 v) { return u + v; }), Full{});
 }
 
 void attention(const Attention& a, int64_t chunk) {
@@ -114,39 +144,63 @@ void attention(const Attention& a, int64_t chunk) {
   const int64_t block = query_block(a, kForwardScores), row = scratch_row(a.S);
   Scratch scratch(a.scratch);
   float *kt = scratch.take(a.d, a.S), *vp = scratch.take(a.S, a.d), *bias = scratch.take(1, a.S),
-        *p = scratch.take(block, a.S), *r = scratch.take(1, block);
+        *p = scratch.take(block, a.S), *m = scratch.take(1, block), *r = scratch.take(1, block);
+  prefetch(k, a.S, a.d);
+  prefetch(v, a.S, a.d);
+  prefetch(q, a.T, a.d);
   pack_transposed(k, a.S, a.d, kt);
   pack(v, a.S, a.d, vp);
   for (int64_t t = 0; t < a.T; t += block) {
     const int64_t rows = smaller(block, a.T - t);
     multiply({q.data + t * q.row, q.row, 1, kt, row, p, row, rows, a.d, padded(a.S), false, nullptr});
-    for (int64_t i = 0; i < rows; ++i) {
-      float stats[2];
-      h.bias(t + i, bias);
-      softmax_row(h, p + i * row, bias, h.first_element(t + i), stats);
-      r[i] = stats[1];
-      if (a.stats) memcpy(h.stats(t + i), stats, sizeof stats);
-    }
+    for (int64_t i = 0; i < rows; i += kLanes)
+      softmax_rows(h, t + i, smaller(kLanes, rows - i), p + i * row, bias, m + i, r + i);
+    if (a.stats)
+      for (int64_t i = 0; i < rows; ++i) {
+        h.stats(t + i)[0] = m[i];
+        h.stats(t + i)[1] = r[i];
+      }
     multiply({p, row, 1, vp, scratch_row(a.d), y.data + t * y.row, y.row, rows, a.S, a.d, false, r});
   }
 }
 
-/// Turns a row of q k' into dropped probabilities, and a row of dy v' into scale * p * (dp * dropout - D).
-static inline void softmax_grad_row(const Head& h, float* x, float* g, const float* bias, uint32_t element,
-                                    const float* stats, float dy_y) {
+/// Turns rows of q k' into dropped probabilities, and rows of dy v' into scale * p * (dp * dropout - D),
+/// where D is the row's sum of dy * y. At most kLanes rows.
+static void softmax_grad_rows(const Head& h, int64_t t, int64_t rows, float* x, float* g, float* bias,
+                              Slice dy, Slice y) {
   const Attention& a = h.a;
-  for (int64_t s = 0; s < padded(a.S); s += kLanes) {
-    const F32 score = load(x + s, Full{}) * a.scale + load(bias + s, Full{});
-    const F32 p = exp_or_zero(score - stats[0]) * stats[1];
-    F32 dp = load(g + s, Full{}), dropped = p;
-    if (a.threshold) {
-      const U32 elements = iota() + (element + static_cast<uint32_t>(s));
-      const F32 mask = dropout_mask(elements, a.threshold, a.factor);
-      dp *= mask;
-      dropped *= mask;
+  const int64_t n = padded(a.S), row = scratch_row(a.S);
+  const F32 scale = set(a.scale);
+  const uint32_t threshold = a.threshold;
+  const float factor = a.factor;
+  F32 lanes[kLanes] = {};
+  for (int64_t i = 0; i < rows; ++i) {
+    F32 total = {};
+    each(a.d, [&](int64_t c, auto part) {
+      total += load(dy.data + (t + i) * dy.row + c, part) * load(y.data + (t + i) * y.row + c, part);
+    });
+    lanes[i] = total;
+  }
+  const F32 sums = across_lanes(lanes, [](F32 u, F32 v) { return u + v; });
+  float dy_y[kLanes];
+  store(dy_y, sums, Full{});
+  for (int64_t i = 0; i < rows; ++i) {
+    h.bias(t + i, bias);
+    const float* stats = h.stats(t + i);
+    const F32 top = set(stats[0]), r = set(stats[1]), along = set(dy_y[i]);
+    const U32 first = iota() + h.first_element(t + i);
+    for (int64_t s = i * row; s < i * row + n; s += kLanes) {
+      const F32 score = load(x + s, Full{}) * scale + load(bias + s - i * row, Full{});
+      const F32 p = exp_or_zero(score - top) * r;
+      F32 dp = load(g + s, Full{}), dropped = p;
+      if (threshold) {
+        const F32 mask = dropout_mask(first + static_cast<uint32_t>(s - i * row), threshold, factor);
+        dp *= mask;
+        dropped *= mask;
+      }
+      store(x + s, dropped, Full{});
+      store(g + s, p * scale * (dp - along), Full{});
     }
-    store(x + s, dropped, Full{});
-    store(g + s, p * a.scale * (dp - dy_y), Full{});
   }
 }
 
@@ -161,6 +215,11 @@ void attention_grad(const AttentionGrad& grad, int64_t chunk) {
   float *kt = scratch.take(a.d, a.S), *vt = scratch.take(a.d, a.S), *kp = scratch.take(a.S, a.d),
         *qp = scratch.take(block, a.d), *dyp = scratch.take(block, a.d), *bias = scratch.take(1, a.S),
         *p = scratch.take(block, a.S), *ds = scratch.take(block, a.S);
+  prefetch(k, a.S, a.d);
+  prefetch(v, a.S, a.d);
+  prefetch(q, a.T, a.d);
+  prefetch(dy, a.T, a.d);
+  prefetch(y, a.T, a.d);
   pack_transposed(k, a.S, a.d, kt);
   pack_transposed(v, a.S, a.d, vt);
   if (dq.data) pack(k, a.S, a.d, kp);
@@ -169,13 +228,8 @@ void attention_grad(const AttentionGrad& grad, int64_t chunk) {
     const Slice q_rows = {q.data + t * q.row, q.row}, dy_rows = {dy.data + t * dy.row, dy.row};
     multiply({q_rows.data, q.row, 1, kt, row, p, row, rows, a.d, padded(a.S), false, nullptr});
     multiply({dy_rows.data, dy.row, 1, vt, row, ds, row, rows, a.d, padded(a.S), false, nullptr});
-    for (int64_t i = 0; i < rows; ++i) {
-      const float *dy_row = dy_rows.data + i * dy.row, *y_row = y.data + (t + i) * y.row;
-      h.bias(t + i, bias);
-      softmax_grad_row(
-          h, p + i * row, ds + i * row, bias, h.first_element(t + i), h.stats(t + i),
-          sum(a.d, [&](int64_t c, auto part) { return load(dy_row + c, part) * load(y_row + c, part); }));
-    }
+    for (int64_t i = 0; i < rows; i += kLanes)
+      softmax_grad_rows(h, t + i, smaller(kLanes, rows - i), p + i * row, ds + i * row, bias, dy, y);
     if (dv.data) {
       pack(dy_rows, rows, a.d, dyp);
       multiply({p, 1, row, dyp, width, dv.data, dv.row, a.S, rows, a.d, t > 0, nullptr});

@@ -40,14 +40,14 @@ static inline int64_t scratch_row(int64_t columns) { return (ceil_div(columns, 1
 
 /// Queries of a block: one buffer of scores is at most about `floats`.
 static inline int64_t query_block(const Attention& a, int64_t floats) {
-  const int64_t fitting = floats / scratch_row(a.S) / 8 * 8, rows = fitting < 8 ? 8 : fitting;
+  const int64_t fitting = floats / scratch_row(a.S) / 16 * 16, rows = fitting < 16 ? 16 : fitting;
   return rows < a.T ? rows : a.T;
 }
 constexpr int64_t kForwardScores = 6144, kBackwardScores = 20480;
 
 static inline int64_t scratch_floats(const Attention& a) {
   const int64_t rows = query_block(a, kForwardScores);
-  return 16 + (a.d + 1 + rows) * scratch_row(a.S) + a.S * scratch_row(a.d) + scratch_row(rows);
+  return 16 + (a.d + 1 + rows) * scratch_row(a.S) + a.S * scratch_row(a.d) + 2 * scratch_row(rows);
 }
 static inline int64_t scratch_floats(const AttentionGrad& g) {
   const Attention& a = g.of;
