@@ -2,14 +2,12 @@
 // float64 reference (the definition again, in float64); the same bits for any number of threads.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lower } from '#ortune/lower/lower.js';
 import { float } from '#ortune/onnx/builder.js';
 import { elementCount, Tensor } from '#ortune/onnx/tensor.js';
 import { normals } from '#ortune/random.js';
 import { type Device, openDevice } from '#ortune/runtime/session.js';
 import { type OperatorCase, operatorGraph } from '../autodiff/graphs.js';
-import { runStock } from '../support/onnxruntime.js';
-import { longs, random, runOn, unchecked } from './kernels.js';
+import { bits, define, expectClose, inFloat64, longs, random, runOn, unchecked } from './kernels.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -154,36 +152,12 @@ const cases: KernelCase[] = [
   },
 ];
 
-const inFloat64 = (tensor: Tensor | undefined) =>
-  tensor?.dtype === 'float32' ? Tensor.of('float64', tensor.numbers(), tensor.shape) : tensor;
-
-/** The definition's outputs on a stock session. */
-async function define(kernelCase: OperatorCase): Promise<number[][]> {
-  const { graph, feeds } = operatorGraph({ ...kernelCase, domain: 'ortune' });
-  const names = graph.outputs.map((o) => o.name);
-  lower(graph, new Set());
-  const results = await runStock(graph, feeds);
-  return names.map((name) => results.get(name)!.numbers());
-}
-
-function expectClose(found: ArrayLike<number>, expected: readonly number[], tolerance: number): void {
-  expect(found).toHaveLength(expected.length);
-  const scale = Math.max(...expected.map(Math.abs));
-  const error = Math.max(...expected.map((v, i) => Math.abs(found[i]! - v)));
-  expect(error).toBeLessThanOrEqual(tolerance * scale);
-}
-
-const bits = (outputs: readonly Float32Array[]) =>
-  outputs.map((o) => Buffer.from(o.buffer, o.byteOffset, o.byteLength).toString('base64'));
-
 describe.each(cases)('the kernel of $name', (kernelCase) => {
   it('computes what the definition says', async () => {
     const { graph, feeds } = operatorGraph({ ...kernelCase, domain: 'ortune' });
     expect(device.kernels.has(`ortune.${kernelCase.op}`)).toBe(true);
     const { outputs } = await runOn(device, graph, feeds);
-    const exact = kernelCase.single
-      ? []
-      : await define({ ...kernelCase, inputs: kernelCase.inputs.map((x) => inFloat64(x)) });
+    const exact = kernelCase.single ? [] : await define(inFloat64(kernelCase));
     const defined = await define(kernelCase);
     for (const [i, found] of outputs.entries()) {
       expectClose(found, defined[i]!, 3e-6);
