@@ -2,7 +2,7 @@
 // the SpamAssassin mails (spam-mails.mjs, in a worker thread), trains through the public API as any program would, and
 // prints the held-out metrics. With --json the last line of stdout is one object. The event loop is watched throughout.
 
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, relative } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -26,6 +26,7 @@ const config = {
   train: join(recipe.directory, 'train.jsonl'),
   test: join(recipe.directory, 'test.jsonl'),
   output: join(root, 'run'),
+  overwrite: true,
   maxLength: 192,
   epochs: 3,
   batchSize: 32,
@@ -41,7 +42,6 @@ const prepare = () =>
   });
 
 async function train(line) {
-  rmSync(config.output, { recursive: true, force: true });
   const trainer = new Trainer(config);
   trainer.on('step', (event) => line.update(event));
   trainer.on('warning', ({ message }) => line.message(`note: ${message}`));

@@ -1,102 +1,29 @@
-// Runs in a Piscina worker: tokenises the texts of one batch, pads them to the smallest bucket that holds them and
-// writes everything into the batch's slot. Its thread gives way to the trainer's (nice 19, see `lowerPriority`).
-// Bad samples come back as a value with their index; an exception here means that the worker itself is broken.
+// Runs in a Piscina worker: hands each batch to a thread of its own and passes the answer on. The two are apart because
+// who posts a message holds the receiving port's lock while it wakes the receiver, and a thread of low priority is put
+// aside at just that moment: the receiver then waits for the lock until the thread is scheduled again, 0.1 to 0.3 s when
+// both cores compute. Here it is this worker that waits, at normal priority and with nothing to do, not the trainer.
 
-import { readFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
-import { workerData } from 'node:worker_threads';
-import { isInt64 } from '../onnx/dtype.js';
-import { Slot, type SlotLayout } from './slots.js';
-import { type Encoded, TextTokenizer } from './tokenize.js';
+import { Worker, workerData } from 'node:worker_threads';
+import type { TextResult, TextTask } from './text-thread.js';
 
-export interface TextWorkerData {
-  tokenizerFile: string;
-  tokenizerConfigFile?: string | undefined;
-  maxLength: number;
-  /** Row lengths to pad to, ascending; the last is at least maxLength. */
-  buckets: readonly number[];
-}
+export type { TextResult, TextTask, TextWorkerData } from './text-thread.js';
 
-export interface TextTask {
-  layout: SlotLayout;
-  buffer: SharedArrayBuffer;
-  texts: { text: string; pair?: string | undefined; label: number }[];
-}
+const thread = new Worker(new URL('./text-thread.js', import.meta.url), { workerData });
+let answer: ((result: TextResult) => void) | undefined;
 
-export type TextResult =
-  | { length: number; truncated: number; tokens: number }
-  | { failed: 'tokenizer' | number; message: string };
+thread.on('message', (result: TextResult) => answer?.(result));
+// Either ends this worker, and Piscina makes another.
+thread.on('error', (error) => {
+  throw error;
+});
+thread.on('exit', (code) => {
+  throw new Error(`the thread that tokenises ended with code ${code}`);
+});
 
-const data = workerData as TextWorkerData;
-let tokenizer: TextTokenizer | undefined;
-lowerPriority();
-
-/** Linux keeps a priority per thread and takes 0 as the calling one; elsewhere it would slow the whole process. */
-function lowerPriority(): void {
-  if (process.platform !== 'linux') return;
-  try {
-    setPriority(0, 19);
-  } catch {
-    // Not allowed to: the work gets done all the same.
-  }
-}
-
-function openTokenizer(): TextTokenizer {
-  const json = (file: string): Record<string, unknown> => JSON.parse(readFileSync(file, 'utf8'));
-  const config = data.tokenizerConfigFile === undefined ? {} : json(data.tokenizerConfigFile);
-  return new TextTokenizer(json(data.tokenizerFile), config, data.maxLength);
-}
-
-/** Fills the slot of `task`. The rows behind the last sample repeat it with weight 0. */
-export default function fill(task: TextTask): TextResult {
-  try {
-    tokenizer ??= openTokenizer();
-  } catch (error) {
-    return { failed: 'tokenizer', message: (error as Error).message };
-  }
-  const rows: Encoded[] = [];
-  for (const [i, { text, pair }] of task.texts.entries()) {
-    try {
-      rows.push(tokenizer.encode(text, pair));
-    } catch (error) {
-      return { failed: i, message: (error as Error).message };
-    }
-  }
-  const longest = Math.max(...rows.map(({ ids }) => ids.length));
-  const length = data.buckets.find((bucket) => bucket >= longest)!;
-  const slot = new Slot(task.layout, task.buffer);
-  write(slot, length, rows, task.texts, tokenizer);
-  slot.to('filled');
-  return {
-    length,
-    truncated: rows.filter((row) => row.truncated).length,
-    tokens: rows.reduce((sum, { ids }) => sum + ids.length, 0),
-  };
-}
-
-type Elements = { [i: number]: number | bigint; fill(value: number | bigint, from: number, to: number): unknown };
-
-function write(
-  slot: Slot,
-  length: number,
-  rows: Encoded[],
-  texts: TextTask['texts'],
-  { padId, padLeft }: TextTokenizer,
-) {
-  const last = rows.length - 1;
-  for (const field of slot.layout.fields) {
-    const out = slot.data(field, length) as unknown as Elements;
-    const element = isInt64(field.dtype) ? BigInt : Number;
-    for (let b = 0; b < slot.layout.batchSize; b++) {
-      const { ids, types } = rows[Math.min(b, last)]!;
-      if (field.name === 'labels') out[b] = element(texts[Math.min(b, last)]!.label);
-      else if (field.name === 'sample_weights') out[b] = element(b <= last ? 1 : 0);
-      else {
-        const start = b * length + (padLeft ? length - ids.length : 0);
-        out.fill(element(field.name === 'input_ids' ? padId : 0), b * length, (b + 1) * length);
-        if (field.name === 'attention_mask') out.fill(element(1), start, start + ids.length);
-        else for (const [i, id] of (field.name === 'input_ids' ? ids : types).entries()) out[start + i] = element(id);
-      }
-    }
-  }
+/** Fills the slot of `task`; one task at a time. */
+export default function fill(task: TextTask): Promise<TextResult> {
+  return new Promise((resolve) => {
+    answer = resolve;
+    thread.postMessage(task);
+  });
 }

@@ -3,6 +3,7 @@
 // This is not the loop: it knows nothing of epochs, data files or schedules.
 
 import { Piscina } from 'piscina';
+import { Pace } from '../data/pace.js';
 import { ModelError, type Outcome, unwrap } from '../errors.js';
 import { Optimizer, type OptimizerOptions, type ParameterRange } from '../optim/optimizer.js';
 import { Arena, sharedTensor } from '../runtime/arena.js';
@@ -113,15 +114,19 @@ export class Engine {
 
   /** The first value of the forward graph that is not finite on this batch, parameters first. */
   async firstBadTensor(batch: EngineBatch): Promise<string | undefined> {
-    const finite = (data: TensorView['data']) => (data as Float32Array).every(Number.isFinite);
-    const bad = this.model.parameters.find((p) => !finite(this.parameters.view(p.name).data));
-    if (bad) return `parameter '${bad.alias}'`;
+    const pace = new Pace();
+    const finite = async ({ data }: TensorView): Promise<boolean> => {
+      if (pace.due) await pace.rest();
+      return (data as Float32Array).every(Number.isFinite);
+    };
+    for (const { name, alias } of this.model.parameters)
+      if (!(await finite(this.parameters.view(name)))) return `parameter '${alias}'`;
     const { outputs, compiled } = await this.#run('diagnose', batch, 1);
     // In the order of the graph, whose last values are the logits and the loss.
     const last = [compiled.logits!, compiled.loss!];
     const names = [...[...outputs.keys()].filter((name) => !last.includes(name)), ...last];
-    const name = names.find((value) => !finite(outputs.get(value)!.data));
-    return name === undefined ? undefined : `value '${name}'`;
+    for (const name of names) if (!(await finite(outputs.get(name)!))) return `value '${name}'`;
+    return undefined;
   }
 
   /** Writes the model directory with the weights as they are now; returns the path of the ONNX file. */
