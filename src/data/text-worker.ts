@@ -12,12 +12,9 @@ const thread = new Worker(new URL('./text-thread.js', import.meta.url), { worker
 let answer: ((result: TextResult) => void) | undefined;
 
 thread.on('message', (result: TextResult) => answer?.(result));
-// Either ends this worker, and Piscina makes another.
+// Ends this worker, and Piscina makes another.
 thread.on('error', (error) => {
   throw error;
-});
-thread.on('exit', (code) => {
-  throw new Error(`the thread that tokenises ended with code ${code}`);
 });
 
 /** Fills the slot of `task`; one task at a time. */

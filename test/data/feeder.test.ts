@@ -203,10 +203,28 @@ describe('a worker', () => {
     expect(seen).toEqual(expected);
   });
 
+  test('that breaks three times on one batch is reported with its lines', async () => {
+    const made = feeder({ workers: 1 });
+    const labels = Array.from(records, (_, i) => (i === 12 ? Number.NaN : 0)) as unknown as Int32Array;
+    const which = planEpoch({
+      lengths: textLengths(records.slice(0, 16)),
+      batchSize: 8,
+      seed: 0,
+      epoch: 0,
+      shuffle: false,
+    });
+    const reading = (async () => {
+      for await (const batch of made.batches({ ...source, labels }, which)) batch.release();
+    })();
+    await expect(reading).rejects.toThrow(/mails\.jsonl: the worker died 3 times on the batch of lines .*13.*NaN/);
+    await expect(reading).rejects.toBeInstanceOf(DataError);
+    expect(await drain(made)).toHaveLength(26);
+  });
+
   test.runIf(process.platform === 'linux')('gives way to the trainer', async () => {
     await drain(feeder({ workers: 2 }));
     const nice = readdirSync('/proc/self/task').map((id) => niceOf(id));
-    expect(nice.filter((value) => value === 19)).toHaveLength(2);
+    expect(nice.filter((value) => value === 10)).toHaveLength(2);
     expect(niceOf(String(process.pid))).toBe(0);
   });
 });
