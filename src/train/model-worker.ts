@@ -2,7 +2,7 @@
 // building, hashing and writing never hold up the host's event loop. One model per worker.
 
 import { labelsOfConfig } from '../data/labels.js';
-import { type Outcome, outcomeOf } from '../errors.js';
+import { ModelError, OrtuneError, type Outcome, outcomeOf } from '../errors.js';
 import { convertFloat } from '../onnx/convert.js';
 import { type Graph, prune } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
@@ -52,6 +52,12 @@ function openNow(request: OpenRequest): OpenedModel {
   graph.outputs = graph.outputs.filter((o) => o.name === logitsOf(graph));
   prune(graph);
   const choice = chooseParameters(model, graph, { freeze: request.freeze });
+  const other = choice.trainable.find(({ dtype }) => dtype !== 'float32');
+  if (other)
+    throw new ModelError(
+      `${file.path}: parameter '${other.name}' is ${other.dtype}; ortune trains float32 models. ` +
+        'Export the model in float32, or freeze the parameter.',
+    );
   for (const { name, reason } of choice.leftOut) notes.push(`not trained: '${name}' (${reason})`);
   const { parameters, arena } = loadParameters(graph, choice);
   const positions = maxPositions(config, parameters);
@@ -99,5 +105,10 @@ function saveNow({ directory, arena: buffer }: SaveRequest): string {
   const weights = new Map(
     choice.trainable.map(({ name, shape }) => [name, Tensor.view('float32', shape, arena.array(name).slice())]),
   );
-  return writeModelDirectory(model, directory, weights, { labels: info.labels, copies: choice.trainable });
+  try {
+    return writeModelDirectory(model, directory, weights, { labels: info.labels, copies: choice.trainable });
+  } catch (error) {
+    if (error instanceof OrtuneError || !(error as NodeJS.ErrnoException).code) throw error;
+    throw new OrtuneError(`the trained model cannot be written to ${directory}: ${(error as Error).message}`);
+  }
 }

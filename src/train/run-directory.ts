@@ -2,7 +2,7 @@
 // Nothing is written before the first step has gone well, so that a run that cannot start neither replaces what an
 // earlier one left nor leaves a directory that counts as a run.
 
-import { createWriteStream, existsSync, mkdirSync, openSync, type WriteStream, writeFileSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, openSync, statSync, type WriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainConfig } from '../config/schema.js';
 import { UsageError } from '../errors.js';
@@ -29,6 +29,9 @@ export class RunDirectory {
   open(): void {
     try {
       mkdirSync(this.path, { recursive: true });
+      // Found now and not after the last step.
+      if (statSync(this.model, { throwIfNoEntry: false })?.isFile())
+        throw new Error(`${this.model} is a file, not a directory`);
       writeFileSync(join(this.path, 'config.json'), `${JSON.stringify(this.#config, undefined, 2)}\n`);
       const metrics = openSync(join(this.path, 'metrics.jsonl'), 'w');
       this.#metrics = createWriteStream('', { fd: metrics });

@@ -1,10 +1,13 @@
 // A model directory as any other program opens it: the stock onnxruntime-node session over the file itself, nothing of
 // ortune's graphs in between. What `eval` and `predict` measure is what users will run.
 
-import type { Tensor } from 'onnxruntime-node';
+import type { Tensor as OrtTensor } from 'onnxruntime-node';
 import { labelsOfConfig } from '../data/labels.js';
 import { ModelError } from '../errors.js';
+import { convertFloat } from '../onnx/convert.js';
+import type { DataType, TypedArray } from '../onnx/dtype.js';
 import { openModel, toGraph } from '../onnx/load.js';
+import { Tensor } from '../onnx/tensor.js';
 import { maxPositions, readModelConfig } from '../transfer/config.js';
 import { logitsOf } from '../transfer/parameters.js';
 import type { EngineBatch } from './engine.js';
@@ -47,15 +50,17 @@ export async function openSavedModel(options: {
     shape: textShape(model.directory, maxPositions(config, parameters), options),
     async predict(batch) {
       const feeds = Object.fromEntries(graph.inputs.map(({ name }) => [name, copyOf(ort, batch, name)]));
-      const outputs = await session.run(feeds, [logits]);
-      return { data: outputs[logits]!.data as Float32Array };
+      const { type, data, dims } = (await session.run(feeds, [logits]))[logits]!;
+      if (type === 'float32') return { data: data as Float32Array };
+      const tensor = Tensor.view(type as DataType, [...dims], data as TypedArray);
+      return { data: convertFloat(tensor, 'float32').data() as Float32Array };
     },
     close: () => session.release(),
   };
 }
 
 // The stock binding takes no shared memory.
-function copyOf(ort: typeof import('onnxruntime-node'), batch: EngineBatch, name: string): Tensor {
+function copyOf(ort: typeof import('onnxruntime-node'), batch: EngineBatch, name: string): OrtTensor {
   const view = batch.inputs.get(name);
   if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
   return new ort.Tensor(view.dtype as 'int64', view.data.slice() as BigInt64Array, [...view.shape]);

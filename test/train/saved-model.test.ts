@@ -8,6 +8,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { type Batch, TextFeeder, textLengths } from '#ortune/data/feeder.js';
 import { planEpoch } from '#ortune/data/sampler.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { encodeGraph } from '#ortune/onnx/encode.js';
+import type { ValueInfo } from '#ortune/onnx/graph.js';
+import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { parameterRanges } from '#ortune/optim/optimizer.js';
 import { Engine } from '#ortune/train/engine.js';
 import { openSavedModel } from '#ortune/train/saved-model.js';
@@ -78,6 +81,37 @@ async function compare(model: string, look: (batch: Batch, ours: Float32Array, s
 const allFixtures = (['encoders', 'headless'] as const).flatMap((kind) =>
   families.flatMap((family) => exporters.map((exporter) => [kind, family, exporter] as const)),
 );
+
+describe('a model of another type', () => {
+  it('gives its logits as float32', async () => {
+    const directory = modelDirectory('encoders', 'distilbert', 'torchscript');
+    const graph = toGraph(openModel(directory));
+    const [{ name: logits }] = graph.outputs as [ValueInfo];
+    const cast = {
+      name: 'half',
+      op: 'Cast',
+      domain: '',
+      attrs: new Map([['to', { kind: 'int', value: 10 } as const]]),
+    };
+    graph.nodes.push({ ...cast, inputs: [logits], outputs: ['half_logits'] });
+    graph.outputs = [{ name: 'half_logits', dtype: 'float16', shape: ['batch', 3] }];
+    writeFileSync(join(root, 'half.onnx'), encodeGraph(graph));
+    const records = texts.slice(0, batchSize).map((text, i) => ({ text, line: i + 1 }));
+    const inputs = graph.inputs.map(({ name, dtype }) => ({ name, dtype }));
+    const feeder = new TextFeeder({ directory, inputs, batchSize, maxLength: 16 });
+    const plan = planEpoch({ lengths: textLengths(records), batchSize, seed: 0, epoch: 0 });
+    const [whole, half] = await Promise.all(
+      [directory, join(root, 'half.onnx')].map((model) => openSavedModel({ model, maxLength: 16, threads: 1 })),
+    );
+    for await (const batch of feeder.batches({ file: 'texts', records }, plan)) {
+      const [expected, found] = [(await whole!.predict(batch)).data, (await half!.predict(batch)).data];
+      expect(found).toBeInstanceOf(Float32Array);
+      for (const [i, logit] of expected.entries()) expect(found[i]).toBeCloseTo(logit, 2);
+      batch.release();
+    }
+    await Promise.all([feeder.close(), whole!.close(), half!.close()]);
+  });
+});
 
 describe('a saved model', () => {
   it.each(allFixtures)('has the logits it was trained to: %s, %s, %s', async (kind, family, exporter) => {

@@ -1,10 +1,13 @@
-import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { openModel } from '#ortune/onnx/load.js';
+import { convertFloat } from '#ortune/onnx/convert.js';
+import { encodeGraph } from '#ortune/onnx/encode.js';
+import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { fileTensors, saveModel } from '#ortune/onnx/save.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../cli/run.js';
+import { fixture } from '../transfer/fixtures.js';
 import { modelFile, train, weightHashes } from './run.js';
 
 const problem = smallProblem();
@@ -204,6 +207,41 @@ describe('what an earlier run wrote', () => {
     const output = write('file', 'mine');
     await expect(train(config({ output, maxSteps: 1 }))).rejects.toThrow(/output .*file cannot be written/);
     expect(readFileSync(output, 'utf8')).toBe('mine');
+  });
+});
+
+describe('a model that cannot be written', () => {
+  it('is noticed before the second step where a file is in its place', async () => {
+    const options = config({ maxSteps: 2 });
+    mkdirSync(options.output);
+    writeFileSync(`${options.output}/model`, 'mine');
+    const steps: number[] = [];
+    await expect(train(options, { onStep: (step) => steps.push(step) })).rejects.toThrow(/model is a file, not a dir/);
+    expect(steps).toEqual([]);
+    expect(readFileSync(`${options.output}/model`, 'utf8')).toBe('mine');
+  });
+
+  it('is reported by its directory', async () => {
+    const options = config({ maxSteps: 1 });
+    const block = () => {
+      mkdirSync(`${options.output}/model`);
+      writeFileSync(`${options.output}/model/onnx`, '');
+    };
+    await expect(train(options, { onStep: block })).rejects.toThrow(
+      /the trained model cannot be written to .*run\d+\/model: E/,
+    );
+  });
+});
+
+describe('a model of another type than float32', () => {
+  it('is refused by the first such parameter', async () => {
+    const model = openModel(fixture('encoders', 'bert', 'torchscript'));
+    const graph = toGraph(model);
+    for (const [name, tensor] of graph.initializers)
+      if (/query\.weight|MatMul/.test(name)) graph.initializers.set(name, convertFloat(tensor, 'float64'));
+    cpSync(path('encoder'), path('double'), { recursive: true });
+    writeFileSync(modelFile(path('double')), encodeGraph(graph));
+    await expect(train(config({ model: path('double') }))).rejects.toThrow(/is float64; ortune trains float32 models/);
   });
 });
 
