@@ -10,5 +10,5 @@ export { type EvalResult, evaluate } from './train/evaluate.js';
 export type { EvaluationEvent, StartEvent, StepEvent, TrainerEvents, TrainResult } from './train/events.js';
 export { gradcheckModel } from './train/gradcheck.js';
 export { inspectModel } from './train/inspect.js';
-export { type Prediction, predict } from './train/predict.js';
+export { type LoadedModel, loadModel, type Prediction, predict } from './train/predict.js';
 export { Trainer } from './train/trainer.js';

@@ -1,10 +1,11 @@
-// Labels for texts, from a saved model directory through the stock onnxruntime-node session.
+// Labels for texts, from a saved model directory through the stock onnxruntime-node session: a model that stays open
+// for many requests, and the one-call form over it.
 
 import { parseOptions } from '../config/options.js';
-import { type PredictOptions, predictSchema } from '../config/schema.js';
+import { type PredictConfig, type PredictOptions, predictSchema } from '../config/schema.js';
 import { TextFeeder, textLengths } from '../data/feeder.js';
 import { planEpoch } from '../data/sampler.js';
-import { openSavedModel } from './saved-model.js';
+import { openSavedModel, type SavedModel } from './saved-model.js';
 
 export interface Prediction {
   label: string;
@@ -12,32 +13,77 @@ export interface Prediction {
   score: number;
 }
 
-/** The most probable label of each text, in their order. */
-export async function predict(
-  options: PredictOptions,
-  texts: readonly string[],
-  { signal }: { signal?: AbortSignal | undefined } = {},
-): Promise<Prediction[]> {
-  const config = parseOptions(predictSchema, options);
-  const model = await openSavedModel(config);
-  let feeder: TextFeeder | undefined;
-  try {
-    feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs });
+/** A model directory that is open for predictions; `close` ends its threads. */
+export class LoadedModel {
+  readonly #config: PredictConfig;
+  readonly #model: SavedModel;
+  readonly #feeder: TextFeeder;
+
+  /** Use `loadModel`. */
+  constructor(config: PredictConfig, model: SavedModel) {
+    this.#config = config;
+    this.#model = model;
+    this.#feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs });
+  }
+
+  /** Names of the classes in the order of the logits; empty when config.json names none. */
+  get labels(): readonly string[] {
+    return this.#model.labels;
+  }
+
+  /** The most probable label of each text, in their order. Calls may overlap. */
+  async predict(
+    texts: readonly string[],
+    { signal }: { signal?: AbortSignal | undefined } = {},
+  ): Promise<Prediction[]> {
+    const { batchSize } = this.#config;
     const records = texts.map((text, i) => ({ text, line: i + 1 }));
-    const lengths = textLengths(records);
-    const plan = planEpoch({ lengths, batchSize: config.batchSize, seed: 0, epoch: 0, shuffle: false });
+    const plan = planEpoch({ lengths: textLengths(records), batchSize, seed: 0, epoch: 0, shuffle: false });
     const predictions: Prediction[] = new Array(texts.length);
-    for await (const batch of feeder.batches({ file: 'text', records }, plan, { signal })) {
-      const { data } = await model.predict(batch);
-      const classes = data.length / config.batchSize;
+    for await (const batch of this.#feeder.batches({ file: 'text', records }, plan, { signal })) {
+      const { data } = await this.#model.predict(batch);
+      const classes = data.length / batchSize;
       for (const [row, sample] of batch.samples.entries())
-        predictions[sample] = best(data.subarray(row * classes, (row + 1) * classes) as Float32Array, model.labels);
+        predictions[sample] = best(data.subarray(row * classes, (row + 1) * classes), this.labels);
       batch.release();
     }
     return predictions;
+  }
+
+  async close(): Promise<void> {
+    await this.#feeder.close();
+    await this.#model.close();
+  }
+}
+
+/**
+ * Opens a model directory (or .onnx file) for predictions.
+ * @param model its path
+ * @param options those of `ortune predict`
+ * @throws UsageError for a wrong option; ModelError for a model that cannot be opened or has no tokenizer
+ */
+export async function loadModel(model: string, options: Omit<PredictOptions, 'model'> = {}): Promise<LoadedModel> {
+  const config = parseOptions(predictSchema, { ...options, model });
+  const opened = await openSavedModel(config);
+  try {
+    return new LoadedModel(config, opened);
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+/** The most probable label of each text, in their order, from a model opened for this call. */
+export async function predict(
+  { model, ...options }: PredictOptions,
+  texts: readonly string[],
+  { signal }: { signal?: AbortSignal | undefined } = {},
+): Promise<Prediction[]> {
+  const loaded = await loadModel(model, options);
+  try {
+    return await loaded.predict(texts, { signal });
   } finally {
-    await feeder?.close();
-    await model.close();
+    await loaded.close();
   }
 }
 
