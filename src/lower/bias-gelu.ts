@@ -5,8 +5,7 @@
 import type { Builder } from '../onnx/builder.js';
 import { view } from '../onnx/formulas.js';
 import { attrFloat, attrString, type Graph, type Node, type Value } from '../onnx/graph.js';
-
-const views = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze']);
+import { reshapes } from '../onnx/specialize/simplify.js';
 
 /** Rewrites the builder's static float32 graph in place; nodes that nobody reads any more are left to `prune`. */
 export function fuseBiasGelu(b: Builder): void {
@@ -33,7 +32,7 @@ function gemmsBefore(graph: Graph): Map<Node, Node> {
     if (gelu.op !== 'Gelu' || gelu.domain) continue;
     let value = gelu.inputs[0]!;
     let node = producers.get(value);
-    while (node && views.has(node.op) && alone(value)) {
+    while (node && reshapes.has(node.op) && alone(value)) {
       value = node.inputs[0]!;
       node = producers.get(value);
     }

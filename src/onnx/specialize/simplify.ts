@@ -9,7 +9,8 @@ import { elementCount } from '../tensor.js';
 const equal = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((d, i) => d === b[i]);
 
-const reshapes = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze']);
+/** Operators that only give the elements of their input another shape. */
+export const reshapes: ReadonlySet<string> = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze']);
 const sameWhenTypeIs = new Set([
   'Cast',
   'CastLike',
