@@ -3,7 +3,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { optionTable } from '../dist/config/options.js';
-import { trainSchema } from '../dist/config/schema.js';
+import { trainSchema } from '../dist/config/train-schema.js';
 
 const table = optionTable(trainSchema);
 if (process.argv.includes('--write')) {

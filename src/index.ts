@@ -1,6 +1,7 @@
 // The public API. Everything else may change without notice.
 
-export type { EvalOptions, GradcheckOptions, PredictOptions, TrainConfig, TrainOptions } from './config/schema.js';
+export type { EvalOptions, GradcheckOptions, PredictOptions } from './config/schema.js';
+export type { TrainConfig, TrainOptions } from './config/train-schema.js';
 export { DataError, ModelError, OrtuneError, UsageError } from './errors.js';
 export type { ClassificationResult, ClassMetrics } from './metrics/classification.js';
 export { type EncoderDirectoryOptions, writeEncoder } from './models/directory.js';

@@ -34,7 +34,7 @@ const oneLine = (text: string): string => {
 async function readTexts(config: PredictConfig, signal: AbortSignal): Promise<string[]> {
   if (config.data !== undefined) {
     const { records } = await readRecords(
-      config.data,
+      config.data[0]!,
       { text: config.textColumn, pair: config.pairColumn },
       { signal },
     );

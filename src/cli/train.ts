@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { readConfigFile } from '../config/load.js';
-import { trainSchema } from '../config/schema.js';
+import { trainSchema } from '../config/train-schema.js';
 import { formatBytes, formatCount, formatDuration, formatNumber } from '../report/format.js';
 import { metricsLine } from '../report/metrics.js';
 import { ProgressLine } from '../report/progress.js';

@@ -1,11 +1,11 @@
 // The thread behind a text worker: tokenises the texts of one batch, pads them to the smallest bucket that holds them
-// and writes everything into the batch's slot. It gives way to the trainer's threads (see `lowerPriority`).
+// and writes everything into the batch's slot. It gives way to the trainer's threads.
 // Bad samples come back as a value with their index; an exception here means that the worker itself is broken.
 
 import { readFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { isInt64 } from '../onnx/dtype.js';
+import { serveQuietly } from '../threads/quiet.js';
 import { Slot, type SlotLayout } from './slots.js';
 import { type Encoded, TextTokenizer } from './tokenize.js';
 
@@ -29,24 +29,7 @@ export type TextResult =
 
 const data = workerData as TextWorkerData;
 let tokenizer: TextTokenizer | undefined;
-lowerPriority();
-parentPort!.on('message', (task: TextTask) => parentPort!.postMessage(fill(task)));
-
-/**
- * About a tenth of a core's time where the trainer wants all of it. At 19 it would get a hundredth: too little to be
- * ahead of short steps, and whoever waits for a lock that it holds (V8's queue of tasks is one for the process) would
- * wait for 0.2 s instead of 0.02. Two cores, 55 ms a step: feedRatio 1.05 and longest event loop delay 14 ms at 10,
- * 1.24 and 15 to 66 ms at 19.
- * Linux keeps a priority per thread and takes 0 as the calling one; elsewhere it would slow the whole process.
- */
-function lowerPriority(): void {
-  if (process.platform !== 'linux') return;
-  try {
-    setPriority(0, 10);
-  } catch {
-    // Not allowed to: the work gets done all the same.
-  }
-}
+serveQuietly(fill);
 
 function openTokenizer(): TextTokenizer {
   const json = (file: string): Record<string, unknown> => JSON.parse(readFileSync(file, 'utf8'));

@@ -1,6 +1,7 @@
 // The data of a run: records and labels of the training, evaluation and test files, read as streams.
 
-import type { EvalConfig, TrainConfig } from '../config/schema.js';
+import type { EvalConfig } from '../config/schema.js';
+import type { TrainConfig } from '../config/train-schema.js';
 import type { TextSource } from '../data/feeder.js';
 import { LabelSet, labelsOfData } from '../data/labels.js';
 import { type Columns, readRecords } from '../data/records.js';
@@ -29,14 +30,14 @@ const columnsOf = (config: TrainConfig | EvalConfig): Columns => ({
  */
 export async function openData(config: TrainConfig, signal?: AbortSignal): Promise<TrainData> {
   const columns = columnsOf(config);
-  const train = await readRecords(config.train, columns, { signal });
+  const train = await readRecords(config.train[0]!, columns, { signal });
   const labels = labelsOfData(train);
   if (config.numLabels !== undefined && config.numLabels !== labels.size)
     throw new DataError(
-      `data file ${config.train} has ${labels.size} classes (${labels.names.join(', ')}), numLabels says ${config.numLabels}; ` +
+      `data file ${config.train[0]} has ${labels.size} classes (${labels.names.join(', ')}), numLabels says ${config.numLabels}; ` +
         'correct the labels or leave numLabels out',
     );
-  const read = async (file: string | undefined): Promise<LabelledText | undefined> => {
+  const read = async ([file]: readonly string[] = []): Promise<LabelledText | undefined> => {
     if (file === undefined) return undefined;
     const data = await readRecords(file, columns, { signal });
     return { ...data, labels: labels.ids(data) };
@@ -70,6 +71,6 @@ export async function openEvaluation(
   labels: readonly string[],
   signal?: AbortSignal,
 ): Promise<LabelledText> {
-  const data = await readRecords(config.data, columnsOf(config), { signal });
+  const data = await readRecords(config.data[0]!, columnsOf(config), { signal });
   return { ...data, labels: new LabelSet(labels).ids(data) };
 }

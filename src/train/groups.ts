@@ -1,7 +1,7 @@
 // Which parameters get which learning rate and decay. Biases and the parameters of normalisations (rank 0 and 1) are
 // not decayed, as in the Hugging Face Trainer.
 
-import type { TrainConfig } from '../config/schema.js';
+import type { TrainConfig } from '../config/train-schema.js';
 import { type Optimizer, type OptimizerOptions, parameterRanges } from '../optim/optimizer.js';
 import type { Engine } from './engine.js';
 import type { ParameterInfo } from './protocol.js';

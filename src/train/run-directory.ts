@@ -4,7 +4,7 @@
 
 import { createWriteStream, existsSync, mkdirSync, openSync, statSync, type WriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TrainConfig } from '../config/schema.js';
+import type { TrainConfig } from '../config/train-schema.js';
 import { UsageError } from '../errors.js';
 
 export class RunDirectory {

@@ -3,7 +3,7 @@
 
 import { EventEmitter } from 'node:events';
 import { parseOptions } from '../config/options.js';
-import { type TrainConfig, type TrainOptions, trainSchema } from '../config/schema.js';
+import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
 import { type Batch, TextFeeder, textLengths } from '../data/feeder.js';
 import { planEpoch } from '../data/sampler.js';
 import { OrtuneError } from '../errors.js';
@@ -209,7 +209,7 @@ export class Trainer {
       const stepsPerEpoch = Math.ceil(data.train.records.length / config.batchSize);
       const totalSteps = config.maxSteps ?? config.epochs * stepsPerEpoch;
       const warmupSteps = config.warmupSteps ?? Math.round(config.warmupRatio * totalSteps);
-      const schedule: Schedule = { name: config.schedule, warmupSteps, totalSteps };
+      const schedule: Schedule = { name: config.schedule as Schedule['name'], warmupSteps, totalSteps };
       signal?.throwIfAborted();
       const directory = new RunDirectory({ ...config, dropout: engine.model.dropout });
       const run: Run = {

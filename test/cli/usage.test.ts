@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { configOf, withFlags } from '#ortune/cli/command.js';
-import { benchStepSchema, trainSchema } from '#ortune/config/schema.js';
+import { benchStepSchema } from '#ortune/config/schema.js';
+import { trainSchema } from '#ortune/config/train-schema.js';
 import { ortune } from './run.js';
 
 describe('flags', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { listOptions, optionTable, parseOptions } from '#ortune/config/options.js';
-import { benchStepSchema, evalSchema, gradcheckSchema, predictSchema, trainSchema } from '#ortune/config/schema.js';
+import { benchStepSchema, evalSchema, gradcheckSchema, predictSchema } from '#ortune/config/schema.js';
+import { trainSchema } from '#ortune/config/train-schema.js';
 
 const required = { model: 'm', train: 't.jsonl', output: 'o' };
 const messageOf = (input: unknown, where?: string): string => {

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TrainOptions } from '#ortune/config/schema.js';
+import type { TrainOptions } from '#ortune/config/train-schema.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { fileTensors } from '#ortune/onnx/save.js';
 import type { TrainResult } from '#ortune/train/events.js';

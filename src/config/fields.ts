@@ -1,0 +1,93 @@
+// What the options of several commands are made of: the description each carries, and the options of a model and its
+// texts. Names are the conventional ones of the field (the Hugging Face Trainer's, in camel case); `also` lists other
+// names people type, so that a wrong key is answered with the right one.
+
+import { z } from 'zod';
+
+// A type alias, not an interface: zod's metadata wants an index signature.
+type Extra = {
+  description: string;
+  /** What stands for the value in help, such as FILE. */
+  value?: string;
+  /** Other names of the same thing elsewhere. */
+  also?: string[];
+  /** Another value gives the same weights step by step, so a run may be resumed with it. */
+  neutral?: boolean;
+};
+export const about = (description: string, extra: Omit<Extra, 'description'> = {}): Extra => ({
+  description,
+  ...extra,
+});
+
+export const path = z.string().min(1);
+export const rate = z.number().min(0).lt(1);
+export const count = z.int().min(1);
+/** One file or several, each a path or a glob. */
+export const files = z
+  .union([path, z.array(path).min(1)])
+  .transform((value) => (typeof value === 'string' ? [value] : value));
+export const batchSize = z.int().min(1).max(65536);
+
+export const modelAndText = {
+  model: path.meta(
+    about('Model directory in transformers.js layout, or a bare .onnx file.', {
+      value: 'PATH',
+      also: ['model_name_or_path'],
+      neutral: true,
+    }),
+  ),
+  task: z.enum(['text-classification']).default('text-classification').meta(about('What to train the model for.')),
+  textColumn: path
+    .default('text')
+    .meta(about('Column (CSV) or key (JSONL) that holds the text.', { value: 'NAME', also: ['text_column_name'] })),
+  pairColumn: path
+    .optional()
+    .meta(about('Column that holds a second text, for pairs such as question and answer.', { value: 'NAME' })),
+  labelColumn: path
+    .default('label')
+    .meta(about('Column that holds the label.', { value: 'NAME', also: ['label_column_name'] })),
+  maxLength: count.default(512).meta(
+    about('Longest text in tokens; longer ones are cut and counted. The positions of the model bound it too.', {
+      also: ['max_seq_length'],
+    }),
+  ),
+  buckets: z
+    .array(count)
+    .min(1)
+    .optional()
+    .meta(
+      about('Lengths in tokens that batches are padded to, ascending up to maxLength; default 32, 64, 128 and so on.'),
+    ),
+  device: z
+    .enum(['cpu'])
+    .default('cpu')
+    .meta(about('Where to compute.', { neutral: true })),
+  threads: z
+    .int()
+    .min(1)
+    .max(1024)
+    .optional()
+    .meta(about('Threads that compute; default one per core.', { also: ['num_threads'], neutral: true })),
+  workers: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .meta(
+      about('Threads that read and tokenise; results do not depend on it.', {
+        also: ['dataloader_num_workers'],
+        neutral: true,
+      }),
+    ),
+  batchesAhead: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(4)
+    .meta(
+      about('Batches that are prepared ahead of the step that needs them.', {
+        also: ['prefetch_factor'],
+        neutral: true,
+      }),
+    ),
+};

@@ -1,0 +1,274 @@
+// The options of a training run: see fields.ts for the conventions.
+
+import { z } from 'zod';
+import { about, batchSize, count, files, modelAndText, path, rate } from './fields.js';
+
+const share = z.number().gt(0).lt(1);
+
+const dropout = z
+  .union([
+    rate.transform((all) => ({ hidden: all, attention: all, head: all })),
+    z.strictObject({
+      hidden: rate.optional().meta(about('Dropout after the embeddings and on the output of every sub-layer.')),
+      attention: rate.optional().meta(about('Dropout on attention probabilities.')),
+      head: rate.optional().meta(about('Dropout before the classifier.', { also: ['classifier_dropout'] })),
+    }),
+  ])
+  .prefault({})
+  .meta(about('Dropout put back into the graph, as config.json of the model says; one number sets all three.'));
+
+const patterns = z.union([path, z.array(path)]).transform((value) => (typeof value === 'string' ? [value] : value));
+
+const group = z.strictObject({
+  parameters: patterns,
+  learningRate: z.number().min(0).optional(),
+  weightDecay: z.number().min(0).optional(),
+});
+
+const data = {
+  train: files.meta(
+    about('Training data: JSONL, CSV, TSV or Parquet, also gzipped; several files and globs.', {
+      value: 'FILE',
+      also: ['train_file'],
+    }),
+  ),
+  eval: files.optional().meta(
+    about('Data to evaluate on during the run.', {
+      value: 'FILE',
+      also: ['validation_file', 'valid', 'dev'],
+      neutral: true,
+    }),
+  ),
+  evalSplit: share.optional().meta(
+    about('Share of the training data that is held out to evaluate on, the same of every class; instead of eval.', {
+      also: ['validation_split', 'test_size'],
+    }),
+  ),
+  test: files
+    .optional()
+    .meta(about('Data to evaluate on once, after training.', { value: 'FILE', also: ['test_file'], neutral: true })),
+  weightColumn: path.optional().meta(
+    about('Column that holds a weight of each training sample, for its loss or, with sampling weighted, its odds.', {
+      value: 'NAME',
+    }),
+  ),
+  streaming: z
+    .boolean()
+    .default(false)
+    .meta(about('Read the training data in pieces while training, for files larger than memory.')),
+  shuffleBuffer: count
+    .default(16384)
+    .meta(about('With streaming: samples that are in memory and shuffled at a time.', { also: ['buffer_size'] })),
+  sampling: z
+    .enum(['shuffle', 'sequential', 'balanced', 'weighted'])
+    .default('shuffle')
+    .meta(
+      about(
+        'Order of the samples of an epoch: every one once, shuffled or as in the file; or drawn with replacement, all classes equally often or by weightColumn.',
+        { also: ['sampler'] },
+      ),
+    ),
+  groupByLength: z
+    .boolean()
+    .default(true)
+    .meta(about('Texts of similar length share a batch, which saves padding.', { also: ['group_by_length'] })),
+  numLabels: z
+    .int()
+    .min(2)
+    .optional()
+    .meta(
+      about('Number of classes the training data must have; without it the data decides.', { also: ['num_classes'] }),
+    ),
+  classWeights: z
+    .union([z.literal('balanced'), z.record(z.string(), z.number().min(0))])
+    .optional()
+    .meta(
+      about('Weights of the classes in the loss, by name; or balanced, in inverse proportion to their samples.', {
+        also: ['class_weight'],
+      }),
+    ),
+};
+
+const optimisation = {
+  epochs: count.default(3).meta(about('Passes over the training data.', { also: ['num_train_epochs'] })),
+  maxSteps: count.optional().meta(about('Stop after this many optimizer steps, however many epochs that is.')),
+  batchSize: batchSize
+    .default(16)
+    .meta(about('Texts per batch.', { also: ['per_device_train_batch_size', 'train_batch_size'] })),
+  gradientAccumulationSteps: count
+    .default(1)
+    .meta(about('Batches per optimizer step; their gradients are added up.', { also: ['accumulate_grad_batches'] })),
+  learningRate: z
+    .number()
+    .gt(0)
+    .default(5e-5)
+    .meta(about('Highest learning rate.', { also: ['lr'] })),
+  schedule: z
+    .enum(['linear', 'cosine', 'cosine_with_restarts', 'polynomial', 'constant'])
+    .default('linear')
+    .meta(about('Course of the learning rate after warm-up.', { also: ['lr_scheduler_type', 'scheduler'] })),
+  warmupRatio: z.number().min(0).max(1).default(0.1).meta(about('Part of all steps in which the learning rate rises.')),
+  warmupSteps: z.int().min(0).optional().meta(about('Steps of warm-up; overrides warmupRatio.')),
+  scheduleCycles: z
+    .number()
+    .gt(0)
+    .optional()
+    .meta(
+      about('Waves of the cosine schedules: default 0.5 for cosine (down once), 1 for cosine_with_restarts.', {
+        also: ['num_cycles'],
+      }),
+    ),
+  schedulePower: z
+    .number()
+    .gt(0)
+    .default(1)
+    .meta(about('Exponent of the polynomial schedule.', { also: ['power'] })),
+  learningRateEnd: z
+    .number()
+    .min(0)
+    .default(1e-7)
+    .meta(about('Learning rate that the polynomial schedule ends at.', { also: ['lr_end'] })),
+  optimizer: z
+    .enum(['adamw', 'sgd'])
+    .default('adamw')
+    .meta(about('Update rule.', { also: ['optim'] })),
+  weightDecay: z
+    .number()
+    .min(0)
+    .default(0.01)
+    .meta(about('Decoupled weight decay; biases and normalisation parameters are left out.')),
+  adamBeta1: rate.default(0.9).meta(about('AdamW: decay of the first moment.')),
+  adamBeta2: rate.default(0.999).meta(about('AdamW: decay of the second moment.')),
+  adamEpsilon: z.number().gt(0).default(1e-8).meta(about('AdamW: added to the denominator.')),
+  momentum: rate.default(0.9).meta(about('SGD: momentum.')),
+  nesterov: z.boolean().default(false).meta(about('SGD: momentum in the form of Nesterov.')),
+  groups: z
+    .array(group)
+    .default([])
+    .meta(
+      about(
+        'Parameters with a learning rate or weight decay of their own: a list of {parameters: PATTERN, learningRate, weightDecay}; the first that matches counts.',
+        { value: '{parameters: PATTERN, learningRate: N}', also: ['param_groups', 'parameter_groups'] },
+      ),
+    ),
+  maxGradNorm: z
+    .number()
+    .min(0)
+    .default(1)
+    .meta(about('Gradients are scaled down to this norm over all parameters; 0 turns it off.', { also: ['clip'] })),
+  labelSmoothing: rate
+    .default(0)
+    .meta(about('Share of each target that is spread over all classes.', { also: ['label_smoothing_factor'] })),
+  dropout,
+  freeze: patterns.prefault([]).meta(
+    about('Parameters that keep their values: globs over names, or trunk for all but the head.', {
+      value: 'PATTERN',
+      also: ['freeze_to'],
+    }),
+  ),
+  seed: z
+    .int()
+    .min(0)
+    .max(0xffffffff)
+    .default(0)
+    .meta(about('Decides order, dropout and the new head; equal seeds give equal weights.', { also: ['random_seed'] })),
+};
+
+const when = z.enum(['no', 'steps', 'epoch']).optional();
+
+const run = {
+  evalStrategy: when.meta(
+    about('When to evaluate; default at the end of each epoch, or every evalSteps where that is given.', {
+      also: ['evaluation_strategy'],
+      neutral: true,
+    }),
+  ),
+  evalSteps: count
+    .optional()
+    .meta(about('Optimizer steps between evaluations.', { also: ['eval_every', 'eval_interval'], neutral: true })),
+  saveStrategy: when.meta(
+    about('When to write a checkpoint; default at the end of each epoch, or every saveSteps where that is given.', {
+      also: ['checkpoint_strategy'],
+      neutral: true,
+    }),
+  ),
+  saveSteps: count
+    .optional()
+    .meta(about('Optimizer steps between checkpoints.', { also: ['save_every', 'checkpoint_every'], neutral: true })),
+  saveTotalLimit: count
+    .default(2)
+    .meta(about('Checkpoints to keep: the latest ones, and the best besides.', { neutral: true })),
+  metricForBestModel: path.default('loss').meta(
+    about('Metric that decides which evaluation is the best, such as loss, accuracy, f1, mcc or macro.f1.', {
+      value: 'NAME',
+      also: ['monitor'],
+    }),
+  ),
+  loadBestModelAtEnd: z
+    .boolean()
+    .optional()
+    .meta(
+      about('Write the weights of the best evaluation at the end, not the last; default yes with early stopping.', {
+        also: ['restore_best_weights', 'save_best'],
+      }),
+    ),
+  earlyStoppingPatience: count
+    .optional()
+    .meta(about('Stop after this many evaluations in a row without a better one.', { also: ['patience'] })),
+  earlyStoppingThreshold: z
+    .number()
+    .min(0)
+    .default(0)
+    .meta(about('What an evaluation must be better by to count as better.', { also: ['min_delta'] })),
+  nonFinite: z
+    .enum(['stop', 'skip'])
+    .default('stop')
+    .meta(about('What to do with a step whose loss or gradient is not finite: stop the run, or leave the step out.')),
+  maxBadSteps: count
+    .default(10)
+    .meta(about('With nonFinite skip: so many steps may be left out before the run stops all the same.')),
+  tensorboard: z
+    .boolean()
+    .default(true)
+    .meta(about('Write event files for TensorBoard beside metrics.jsonl.', { also: ['report_to'], neutral: true })),
+  resume: path.optional().meta(
+    about('Go on from a checkpoint: its directory, or latest for the last one in output.', {
+      value: 'CHECKPOINT',
+      also: ['resume_from_checkpoint', 'continue'],
+      neutral: true,
+    }),
+  ),
+  allowChanges: z
+    .boolean()
+    .default(false)
+    .meta(
+      about('Resume although model, data or options differ from those the checkpoint was made with.', {
+        also: ['force'],
+        neutral: true,
+      }),
+    ),
+};
+
+/** Everything `ortune train` and `Trainer` take. */
+export const trainSchema = z.strictObject({
+  ...modelAndText,
+  output: path.meta(
+    about('Directory for the run; the trained model goes to its sub-directory model/.', {
+      value: 'DIR',
+      also: ['output_dir'],
+      neutral: true,
+    }),
+  ),
+  overwrite: z
+    .boolean()
+    .default(false)
+    .meta(about('Replace a run that output already holds.', { also: ['overwrite_output_dir'], neutral: true })),
+  ...data,
+  ...optimisation,
+  ...run,
+});
+
+/** Resolved configuration of a training run: every default filled in. */
+export type TrainConfig = z.output<typeof trainSchema>;
+/** What a user writes: only what has no default is required. */
+export type TrainOptions = z.input<typeof trainSchema>;
