@@ -3,8 +3,11 @@
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { type PredictConfig, predictSchema } from '../config/schema.js';
-import { readRecords } from '../data/records.js';
-import { UsageError } from '../errors.js';
+import { openFiles } from '../data/read/files.js';
+import { readRaw } from '../data/read/raw.js';
+import { columnNames, toRecord } from '../data/read/record.js';
+import type { TextInput } from '../data/rows.js';
+import { DataError, UsageError } from '../errors.js';
 import { addOptions, configOf, execute } from './command.js';
 
 export function addPredict(program: Command): void {
@@ -16,11 +19,14 @@ export function addPredict(program: Command): void {
   addOptions(command, predictSchema).action((model: string | undefined, given: string[], flags) =>
     execute(flags, async (signal) => {
       const config = configOf(predictSchema, model ? { model } : {}, flags);
-      const texts = given.length > 0 ? given : await readTexts(config, signal);
+      const inputs: readonly TextInput[] = given.length > 0 ? given : await readTexts(config, signal);
       const { predict } = await import('../train/predict.js');
-      const predictions = await predict(config, texts, { signal });
-      const rows = predictions.map(({ label, score }, i) => ({ text: texts[i]!, label, score }));
-      const lines = rows.map(({ text, label, score }) => `${label}\t${score.toFixed(4)}\t${oneLine(text)}`);
+      const predictions = await predict(config, inputs, { signal });
+      const rows = predictions.map(({ label, score }, i) => ({ ...textOf(inputs[i]!), label, score }));
+      const lines = rows.map(
+        ({ text, pair, label, score }) =>
+          `${label}\t${score.toFixed(4)}\t${oneLine(text + (pair ? ` | ${pair}` : ''))}`,
+      );
       return { json: { predictions: rows }, text: lines.join('\n') };
     }),
   );
@@ -31,19 +37,32 @@ const oneLine = (text: string): string => {
   return flat.length > 100 ? `${flat.slice(0, 99)}…` : flat;
 };
 
-async function readTexts(config: PredictConfig, signal: AbortSignal): Promise<string[]> {
-  if (config.data !== undefined) {
-    const { records } = await readRecords(
-      config.data[0]!,
-      { text: config.textColumn, pair: config.pairColumn },
-      { signal },
-    );
-    return records.map((record) => record.text);
-  }
+const textOf = (input: TextInput): { text: string; pair?: string } =>
+  typeof input === 'string' ? { text: input } : input;
+
+async function readTexts(config: PredictConfig, signal: AbortSignal): Promise<TextInput[]> {
+  if (config.data !== undefined) return readFiles(config.data, config, signal);
   if (process.stdin.isTTY)
     throw new UsageError('nothing to label: give texts as arguments, a file with --data, or lines on standard input');
   const texts: string[] = [];
   for await (const line of createInterface({ input: process.stdin })) if (line.trim()) texts.push(line);
   if (texts.length === 0) throw new UsageError('nothing to label: standard input holds no text');
   return texts;
+}
+
+async function readFiles(
+  patterns: readonly string[],
+  config: PredictConfig,
+  signal: AbortSignal,
+): Promise<TextInput[]> {
+  const columns = { text: config.textColumn, pair: config.pairColumn };
+  const inputs: TextInput[] = [];
+  for (const file of await openFiles(patterns)) {
+    for await (const raw of readRaw(file, { signal, columns: columnNames(columns) })) {
+      const { text, pair } = toRecord(raw, file, columns);
+      inputs.push(pair === undefined ? text : { text, pair });
+    }
+  }
+  if (inputs.length === 0) throw new DataError(`data file ${patterns.join(', ')} holds no records`);
+  return inputs;
 }

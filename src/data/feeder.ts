@@ -1,5 +1,5 @@
-// Turns records into batches ahead of the trainer: Piscina workers tokenise into shared slots, and an async iterator
-// hands the batches out in order. What a batch holds depends on the plan alone, not on the workers. A worker that dies
+// Turns rows into batches ahead of the trainer: Piscina workers tokenise into shared slots, and an async iterator
+// hands the batches out in order. What a batch holds depends on its rows alone, not on the workers. A worker that dies
 // is replaced and its batch done again. A feeder serves training and evaluation at once; each iteration holds at most
 // `batchesAhead` filled slots.
 
@@ -10,8 +10,7 @@ import { Piscina } from 'piscina';
 import { DataError, ModelError, UsageError } from '../errors.js';
 import type { DataType } from '../onnx/dtype.js';
 import type { TensorView } from '../runtime/session.js';
-import type { TextRecord } from './records.js';
-import type { EpochPlan } from './sampler.js';
+import { describeRows, type Rows } from './rows.js';
 import { type Field, Slot, type SlotLayout, slotLayout } from './slots.js';
 import type { TextResult, TextTask, TextWorkerData } from './text-worker.js';
 
@@ -31,21 +30,17 @@ export interface FeederOptions {
   batchesAhead?: number | undefined;
 }
 
-export interface TextSource {
-  /** For messages. */
-  file: string;
-  records: readonly TextRecord[];
-  /** Class of every record; left out for prediction, all 0 then. */
-  labels?: Int32Array | undefined;
-}
-
 export interface Batch {
   /** Number within the epoch, from 0. */
   index: number;
   /** The model's inputs, `labels` int64 [B] and `sample_weights` float32 [B] (0 for rows that only fill up). */
   inputs: Map<string, TensorView>;
-  /** Which records these are; shorter than the batch size in the last batch. */
+  /** Which samples these are; fewer than the batch size in the last batch. */
   samples: Uint32Array;
+  /** Class of each sample. */
+  labels: Int32Array;
+  /** Σ sample_weights: what a sum of losses over the batch is to be divided by for their mean. 0 if all weigh 0. */
+  weight: number;
   /** Tokens per row with padding. */
   length: number;
   /** Tokens without padding. */
@@ -54,6 +49,8 @@ export interface Batch {
   truncated: number;
   /** In state 'bound'; the loop marks runs with to('running') and to('bound'). */
   slot: Slot;
+  /** 'file:line' of a row, for messages. */
+  where(row: number): string;
   /** Gives the slot back; the tensors of `inputs` must not be used any more. */
   release(): void;
 }
@@ -68,10 +65,6 @@ export function bucketsUpTo(maxLength: number, multiple?: number): number[] {
   for (let length = first; length < maxLength; length = multiple ? length + multiple : length * 2) buckets.push(length);
   return [...buckets, maxLength];
 }
-
-/** Sort keys for `planEpoch`: the lengths of the texts in characters. */
-export const textLengths = (records: readonly TextRecord[]): Uint32Array =>
-  Uint32Array.from(records, ({ text, pair }) => text.length + (pair?.length ?? 0));
 
 export class TextFeeder {
   readonly layout: SlotLayout;
@@ -108,34 +101,35 @@ export class TextFeeder {
   }
 
   /**
-   * The batches of a plan from number `from` on, in order. Every batch must be released. Leaving the loop early, an
+   * The batches of `rows`, in order; it is closed at the end. Every batch must be released. Leaving the loop early, an
    * abort or an error frees what was prepared.
-   * @throws DataError with file and line for a text that cannot be tokenised; the signal's reason.
+   * @throws DataError with file and line for a text that cannot be tokenised; the signal's reason; what `rows` throws.
    */
   async *batches(
-    source: TextSource,
-    plan: EpochPlan,
-    { from = 0, signal }: { from?: number | undefined; signal?: AbortSignal | undefined } = {},
+    rows: AsyncGenerator<Rows, void, void>,
+    { signal }: { signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<Batch, void, void> {
-    const ahead: Promise<Batch>[] = [];
-    let next = from;
+    const ahead: Promise<Batch | undefined>[] = [];
     try {
-      while (next < plan.batches || ahead.length > 0) {
+      for (;;) {
         signal?.throwIfAborted();
-        while (ahead.length <= this.#batchesAhead && next < plan.batches) {
-          const batch = this.#prepare(source, plan, next++);
+        while (ahead.length <= this.#batchesAhead) {
+          // A generator answers its calls one after the other, so the batches stay in order.
+          const batch = rows.next().then(({ value }) => (value ? this.#prepare(value) : undefined));
           batch.catch(() => {}); // reported when its turn comes
           ahead.push(batch);
         }
         const batch = await ahead[0]!;
         signal?.throwIfAborted();
         this.#throwIfClosed();
+        if (!batch) return;
         ahead.shift();
         batch.slot.to('bound');
         yield batch;
       }
     } finally {
-      for (const result of await Promise.allSettled(ahead)) if (result.status === 'fulfilled') result.value.release();
+      for (const result of await Promise.allSettled(ahead)) if (result.status === 'fulfilled') result.value?.release();
+      await rows.return();
     }
   }
 
@@ -154,12 +148,8 @@ export class TextFeeder {
     if (this.#closed) throw new UsageError('the feeder is closed: its batches can no longer be read');
   }
 
-  async #prepare(source: TextSource, plan: EpochPlan, index: number): Promise<Batch> {
-    const samples = plan.batch(index);
-    const texts = Array.from(samples, (i) => {
-      const { text, pair } = source.records[i]!;
-      return { text, pair, label: source.labels?.[i] ?? 0 };
-    });
+  async #prepare(rows: Rows): Promise<Batch> {
+    const { index, samples, labels, chunks, places, weights } = rows;
     const slot = this.#free.pop() ?? new Slot(this.layout);
     slot.to('filling');
     const release = (): void => {
@@ -167,9 +157,12 @@ export class TextFeeder {
       this.#free.push(slot);
     };
     try {
-      const result = await this.#run({ layout: this.layout, buffer: slot.buffer, texts }, slot, source, samples);
-      if ('failed' in result) throw this.#failure(result, source, samples);
-      return { index, inputs: slot.views(result.length), samples, slot, release, ...result };
+      const task = { layout: this.layout, buffer: slot.buffer, chunks, places, labels, weights };
+      const result = await this.#run(task, slot, rows);
+      if ('failed' in result) throw this.#failure(result, rows);
+      const weight = weights.reduce((sum, value) => sum + value, 0);
+      const where = rows.where.bind(rows);
+      return { index, inputs: slot.views(result.length), samples, labels, weight, where, slot, release, ...result };
     } catch (error) {
       release();
       throw error;
@@ -177,17 +170,16 @@ export class TextFeeder {
   }
 
   /** One batch on a worker; again on another when the worker dies with it. */
-  async #run(task: TextTask, slot: Slot, source: TextSource, samples: Uint32Array): Promise<TextResult> {
+  async #run(task: TextTask, slot: Slot, rows: Rows): Promise<TextResult> {
     for (let attempt = 1; ; attempt++) {
       this.#throwIfClosed();
       try {
         return await this.#pool.run(task);
       } catch (error) {
         this.#throwIfClosed();
-        const lines = Array.from(samples, (i) => source.records[i]!.line);
         if (attempt === attempts)
           throw new DataError(
-            `${source.file}: the worker died ${attempts} times on the batch of lines ${lines.join(', ')}: ` +
+            `a worker died ${attempts} times on the batch of ${describeRows(rows)}: ` +
               `${(error as Error).message}. Look for a text of unusual size among them`,
           );
         slot.to('free');
@@ -196,11 +188,10 @@ export class TextFeeder {
     }
   }
 
-  #failure(result: Extract<TextResult, { failed: unknown }>, source: TextSource, samples: Uint32Array): Error {
+  #failure(result: Extract<TextResult, { failed: unknown }>, rows: Rows): Error {
     if (result.failed === 'tokenizer')
       return new ModelError(`${this.#tokenizerFile} cannot be used: ${result.message}`);
-    const { line } = source.records[samples[result.failed]!]!;
-    return new DataError(`${source.file}:${line}: the text cannot be tokenised: ${result.message}`);
+    return new DataError(`${rows.where(result.failed)}: the text cannot be tokenised: ${result.message}`);
   }
 }
 

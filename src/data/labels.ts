@@ -2,7 +2,7 @@
 // the model's own config.json, and every later file is read against them.
 
 import { DataError, UsageError } from '../errors.js';
-import type { TextDataset, TextRecord } from './records.js';
+import { placeOf, type TextTable } from './table.js';
 
 export class LabelSet {
   readonly names: readonly string[];
@@ -27,32 +27,33 @@ export class LabelSet {
   }
 
   /**
-   * The ids of all labels of a file.
-   * @throws DataError with the line of the first label that is not among the classes.
+   * Turns the labels of a table from indices into `names`, as it was read, into classes.
+   * @throws DataError with file and line of the first label that is not among the classes.
    */
-  ids(data: { file: string; records: readonly TextRecord[] }): Int32Array {
-    return Int32Array.from(data.records, ({ label, line }) => {
-      const id = label === undefined ? undefined : this.id(label);
-      if (id !== undefined) return id;
-      throw new DataError(
-        `${data.file}:${line}: unknown label '${label ?? ''}'; the model's ${this.size} classes are ${list(this.names)}`,
-      );
-    });
+  apply(table: TextTable, names: readonly string[]): void {
+    const classes = Int32Array.from(names, (name) => this.id(name) ?? -1);
+    for (let i = 0; i < table.count; i++) {
+      const name = table.label[i]!;
+      if (classes[name] === -1)
+        throw new DataError(
+          `${placeOf(table, i)}: unknown label '${names[name]}'; the model's ${this.size} classes are ${list(this.names)}`,
+        );
+      table.label[i] = classes[name]!;
+    }
   }
 }
 
 /**
- * The classes of training data: numbers in their order, anything else sorted by code unit.
+ * The classes of training data from the labels in it: numbers in their order, anything else sorted by code unit.
  * @throws DataError when there are not at least two.
  */
-export function labelsOfData(data: TextDataset): LabelSet {
-  const names = [...new Set(data.records.map(({ label }) => label ?? ''))];
-  if (names.length < 2)
+export function labelsOfData(labels: readonly string[], files: readonly string[]): LabelSet {
+  if (labels.length < 2)
     throw new DataError(
-      `data file ${data.file} has one class only ('${names[0] ?? ''}'); training a classifier takes two or more`,
+      `data file ${files.join(', ')} has one class only ('${labels[0] ?? ''}'); training a classifier takes two or more`,
     );
-  const numeric = names.every((name) => /^\d+$/.test(name));
-  return new LabelSet(numeric ? names.sort((a, b) => Number(a) - Number(b)) : names.sort());
+  const numeric = labels.every((name) => /^\d+$/.test(name));
+  return new LabelSet(numeric ? [...labels].sort((a, b) => Number(a) - Number(b)) : [...labels].sort());
 }
 
 /** The classes that config.json names in `id2label`, or undefined where it has none. */

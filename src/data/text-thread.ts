@@ -20,7 +20,11 @@ export interface TextWorkerData {
 export interface TextTask {
   layout: SlotLayout;
   buffer: SharedArrayBuffer;
-  texts: { text: string; pair?: string | undefined; label: number }[];
+  /** Of the rows of the batch: see Rows. */
+  chunks: readonly SharedArrayBuffer[];
+  places: Uint32Array;
+  labels: Int32Array;
+  weights: Float32Array;
 }
 
 export type TextResult =
@@ -45,17 +49,18 @@ function fill(task: TextTask): TextResult {
     return { failed: 'tokenizer', message: (error as Error).message };
   }
   const rows: Encoded[] = [];
-  for (const [i, { text, pair }] of task.texts.entries()) {
+  for (let row = 0; row < task.labels.length; row++) {
     try {
+      const [text, pair] = textsOf(task, row);
       rows.push(tokenizer.encode(text, pair));
     } catch (error) {
-      return { failed: i, message: (error as Error).message };
+      return { failed: row, message: (error as Error).message };
     }
   }
   const longest = Math.max(...rows.map(({ ids }) => ids.length));
   const length = data.buckets.find((bucket) => bucket >= longest)!;
   const slot = new Slot(task.layout, task.buffer);
-  write(slot, length, rows, task.texts, tokenizer);
+  write(slot, length, rows, task, tokenizer);
   slot.to('filled');
   return {
     length,
@@ -64,23 +69,24 @@ function fill(task: TextTask): TextResult {
   };
 }
 
+/** A row's text and its pair, '' where it has none, out of the shared bytes. */
+function textsOf({ chunks, places }: TextTask, row: number): [text: string, pair: string] {
+  const [chunk, start, textBytes, pairBytes] = Array.from(places.subarray(4 * row, 4 * row + 4));
+  const bytes = Buffer.from(chunks[chunk!]!, start, textBytes! + pairBytes!);
+  return [bytes.toString('utf8', 0, textBytes), bytes.toString('utf8', textBytes)];
+}
+
 type Elements = { [i: number]: number | bigint; fill(value: number | bigint, from: number, to: number): unknown };
 
-function write(
-  slot: Slot,
-  length: number,
-  rows: Encoded[],
-  texts: TextTask['texts'],
-  { padId, padLeft }: TextTokenizer,
-) {
+function write(slot: Slot, length: number, rows: Encoded[], task: TextTask, { padId, padLeft }: TextTokenizer) {
   const last = rows.length - 1;
   for (const field of slot.layout.fields) {
     const out = slot.data(field, length) as unknown as Elements;
     const element = isInt64(field.dtype) ? BigInt : Number;
     for (let b = 0; b < slot.layout.batchSize; b++) {
       const { ids, types } = rows[Math.min(b, last)]!;
-      if (field.name === 'labels') out[b] = element(texts[Math.min(b, last)]!.label);
-      else if (field.name === 'sample_weights') out[b] = element(b <= last ? 1 : 0);
+      if (field.name === 'labels') out[b] = element(task.labels[Math.min(b, last)]!);
+      else if (field.name === 'sample_weights') out[b] = element(b <= last ? task.weights[b]! : 0);
       else {
         const start = b * length + (padLeft ? length - ids.length : 0);
         out.fill(element(field.name === 'input_ids' ? padId : 0), b * length, (b + 1) * length);

@@ -3,12 +3,13 @@
 
 import { parseOptions } from '../config/options.js';
 import { type EvalOptions, evalSchema } from '../config/schema.js';
-import { TextFeeder, textLengths } from '../data/feeder.js';
-import { planEpoch } from '../data/sampler.js';
+import type { Dataset } from '../data/dataset.js';
+import { TextFeeder } from '../data/feeder.js';
+import type { OpenedDataset } from '../data/text-data.js';
 import { UsageError } from '../errors.js';
 import { ClassificationMetrics, type ClassificationResult } from '../metrics/classification.js';
 import type { TensorView } from '../runtime/session.js';
-import { type LabelledText, openEvaluation } from './data.js';
+import { openEvaluation } from './data.js';
 import type { EngineBatch } from './engine.js';
 import { openSavedModel } from './saved-model.js';
 import { peakRssBytes, StepTimes } from './statistics.js';
@@ -29,28 +30,25 @@ export interface EvalResult {
   truncated: number;
 }
 
-/** Metrics of all samples, in the order of the file. */
+/** Metrics of all samples. */
 export async function measureEvaluation(
   predictor: Predictor,
   feeder: TextFeeder,
-  data: LabelledText,
+  data: Dataset,
   labels: readonly string[],
   options: { signal?: AbortSignal | undefined; times?: StepTimes } = {},
 ): Promise<ClassificationResult & { truncated: number }> {
   const metrics = new ClassificationMetrics(labels);
-  const { batchSize } = feeder.layout;
-  const plan = planEpoch({ lengths: textLengths(data.records), batchSize, seed: 0, epoch: 0, shuffle: false });
+  const { signal } = options;
+  const rows = data.rows({ batchSize: feeder.layout.batchSize, seed: 0, epoch: 0, signal });
   let truncated = 0;
   let asked = performance.now();
-  for await (const batch of feeder.batches(data, plan, { signal: options.signal })) {
+  for await (const batch of feeder.batches(rows, { signal })) {
     const started = performance.now();
     batch.slot.to('running');
     const logits = await predictor.predict(batch);
     const samples = batch.samples.length;
-    metrics.add(
-      logits.data as Float32Array,
-      Array.from(batch.samples, (i) => data.labels[i]!),
-    );
+    metrics.add(logits.data as Float32Array, batch.labels);
     batch.slot.to('bound');
     truncated += batch.truncated;
     const forwardBackwardMs = performance.now() - started;
@@ -73,16 +71,17 @@ export async function evaluate(
   const started = performance.now();
   const model = await openSavedModel(config);
   let feeder: TextFeeder | undefined;
+  let opened: OpenedDataset | undefined;
   try {
     const { labels } = model;
     if (labels.length === 0)
       throw new UsageError(
         `${config.model}: config.json names no labels (id2label), so there is nothing to compare with`,
       );
-    const data = await openEvaluation(config, labels, signal);
+    opened = await openEvaluation(config, labels, signal);
     feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs });
     const times = new StepTimes();
-    const { truncated, ...metrics } = await measureEvaluation(model, feeder, data, labels, { signal, times });
+    const { truncated, ...metrics } = await measureEvaluation(model, feeder, opened.data, labels, { signal, times });
     return {
       metrics,
       samplesPerSecond: times.rate(times.all.length),
@@ -93,6 +92,7 @@ export async function evaluate(
     };
   } finally {
     await feeder?.close();
+    await opened?.close();
     await model.close();
   }
 }

@@ -1,10 +1,8 @@
 // How well the device was fed: the time of a real step over the same step on a batch that is already there, with the
 // workers idle. Measured after the run on the length most steps had, on gradients only, so no weight changes.
 
+import type { Dataset } from '../data/dataset.js';
 import type { TextFeeder } from '../data/feeder.js';
-import { textLengths } from '../data/feeder.js';
-import { planEpoch } from '../data/sampler.js';
-import type { LabelledText } from './data.js';
 import type { Engine } from './engine.js';
 import { median, type StepTimes, totalMs } from './statistics.js';
 
@@ -15,7 +13,7 @@ const repeats = 5;
 export async function feedRatio(
   engine: Engine,
   feeder: TextFeeder,
-  data: LabelledText,
+  data: Dataset,
   times: StepTimes,
   signal?: AbortSignal,
 ): Promise<number | undefined> {
@@ -30,18 +28,18 @@ export async function feedRatio(
 async function stagedMs(
   engine: Engine,
   feeder: TextFeeder,
-  data: LabelledText,
+  data: Dataset,
   length: number,
   signal: AbortSignal | undefined,
 ): Promise<number | undefined> {
   const batchSize = feeder.layout.batchSize;
-  const plan = planEpoch({ lengths: textLengths(data.records), batchSize, seed: 0, epoch: 0 });
-  for await (const batch of feeder.batches(data, plan, { signal })) {
+  const rows = data.rows({ batchSize, seed: 0, epoch: 0, signal });
+  for await (const batch of feeder.batches(rows, { signal })) {
     if (batch.length === length) {
       const ms: number[] = [];
       for (let i = 0; i < repeats; i++) {
         const started = performance.now();
-        await engine.forwardBackward(batch, batch.samples.length, { seed: 0, step: 0, microStep: i });
+        await engine.forwardBackward(batch, batch.weight, { seed: 0, step: 0, microStep: i });
         ms.push(performance.now() - started);
       }
       batch.release();

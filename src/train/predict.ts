@@ -3,8 +3,8 @@
 
 import { parseOptions } from '../config/options.js';
 import { type PredictConfig, type PredictOptions, predictSchema } from '../config/schema.js';
-import { TextFeeder, textLengths } from '../data/feeder.js';
-import { planEpoch } from '../data/sampler.js';
+import { TextFeeder } from '../data/feeder.js';
+import { type TextInput, textRows } from '../data/rows.js';
 import { openSavedModel, type SavedModel } from './saved-model.js';
 
 export interface Prediction {
@@ -31,16 +31,14 @@ export class LoadedModel {
     return this.#model.labels;
   }
 
-  /** The most probable label of each text, in their order. Calls may overlap. */
+  /** The most probable label of each text or pair of texts, in their order. Calls may overlap. */
   async predict(
-    texts: readonly string[],
+    texts: readonly TextInput[],
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<Prediction[]> {
     const { batchSize } = this.#config;
-    const records = texts.map((text, i) => ({ text, line: i + 1 }));
-    const plan = planEpoch({ lengths: textLengths(records), batchSize, seed: 0, epoch: 0, shuffle: false });
     const predictions: Prediction[] = new Array(texts.length);
-    for await (const batch of this.#feeder.batches({ file: 'text', records }, plan, { signal })) {
+    for await (const batch of this.#feeder.batches(textRows(texts, batchSize), { signal })) {
       const { data } = await this.#model.predict(batch);
       const classes = data.length / batchSize;
       for (const [row, sample] of batch.samples.entries())
@@ -73,10 +71,10 @@ export async function loadModel(model: string, options: Omit<PredictOptions, 'mo
   }
 }
 
-/** The most probable label of each text, in their order, from a model opened for this call. */
+/** The most probable label of each text or pair of texts, in their order, from a model opened for this call. */
 export async function predict(
   { model, ...options }: PredictOptions,
-  texts: readonly string[],
+  texts: readonly TextInput[],
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<Prediction[]> {
   const loaded = await loadModel(model, options);

@@ -4,12 +4,13 @@
 import { EventEmitter } from 'node:events';
 import { parseOptions } from '../config/options.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
-import { type Batch, TextFeeder, textLengths } from '../data/feeder.js';
-import { planEpoch } from '../data/sampler.js';
+import { type Batch, TextFeeder } from '../data/feeder.js';
+import { describeRows } from '../data/rows.js';
+import type { TextData } from '../data/text-data.js';
 import { OrtuneError } from '../errors.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleFactor } from '../optim/schedule.js';
-import { inOrder, openData, type TrainData } from './data.js';
+import { openData } from './data.js';
 import { Engine } from './engine.js';
 import { measureEvaluation } from './evaluate.js';
 import type { EvaluationEvent, StepEvent, TrainerEvents, TrainResult } from './events.js';
@@ -23,7 +24,7 @@ type Listener<E extends keyof TrainerEvents> = (event: TrainerEvents[E]) => void
 
 /** Everything a run holds open. */
 interface Run {
-  data: TrainData;
+  data: TextData;
   engine: Engine;
   feeder: TextFeeder;
   optimizer: Optimizer;
@@ -86,6 +87,7 @@ export class Trainer {
       return await this.#train(run, signal);
     } finally {
       await run.feeder.close();
+      await run.data.close();
       await run.engine.close();
       await run.directory.close();
     }
@@ -94,12 +96,11 @@ export class Trainer {
   async #train(run: Run, signal: AbortSignal | undefined): Promise<TrainResult> {
     const { config } = this;
     const { data, feeder, schedule } = run;
-    const lengths = textLengths(data.train.records);
     for (; run.step < schedule.totalSteps && !signal?.aborted; run.epoch++) {
-      const plan = planEpoch({ lengths, batchSize: config.batchSize, seed: config.seed, epoch: run.epoch });
+      const rows = data.train.rows({ batchSize: config.batchSize, seed: config.seed, epoch: run.epoch });
       run.epochLosses = [];
       let asked = performance.now();
-      for await (const batch of feeder.batches(data.train, plan)) {
+      for await (const batch of feeder.batches(rows)) {
         await this.#step(run, batch, performance.now() - asked);
         batch.release();
         if (run.step === schedule.totalSteps || signal?.aborted) break;
@@ -117,7 +118,7 @@ export class Trainer {
     const factor = scheduleFactor(schedule, run.step);
     const started = performance.now();
     batch.slot.to('running');
-    const loss = await engine.forwardBackward(batch, batch.samples.length, { seed, step: run.step, microStep: 0 });
+    const loss = await engine.forwardBackward(batch, batch.weight, { seed, step: run.step, microStep: 0 });
     const middle = performance.now();
     if (!Number.isFinite(loss)) throw await this.#notFinite(run, batch, `the loss (${loss})`);
     if (run.step === 0) run.directory.open();
@@ -195,18 +196,19 @@ export class Trainer {
     const { config } = this;
     const startedMs = performance.now();
     new RunDirectory(config);
-    const read = await openData(config, signal);
-    const engine = await Engine.open({ ...config, labels: read.labels.names }, config.batchSize);
+    const data = await openData(config, signal);
+    let engine: Engine | undefined;
     let feeder: TextFeeder | undefined;
     try {
-      const data = inOrder(read, engine.model.labels);
+      engine = await Engine.open({ ...config, labels: data.labels.names }, config.batchSize);
+      await data.relabel(engine.model.labels);
       feeder = new TextFeeder({
         ...config,
         ...textShape(engine.model.directory, engine.model.maxPositions, config),
         inputs: engine.model.inputs,
       });
       const optimizer = await createOptimizer(engine, config);
-      const stepsPerEpoch = Math.ceil(data.train.records.length / config.batchSize);
+      const stepsPerEpoch = data.train.batches(config.batchSize);
       const totalSteps = config.maxSteps ?? config.epochs * stepsPerEpoch;
       const warmupSteps = config.warmupSteps ?? Math.round(config.warmupRatio * totalSteps);
       const schedule: Schedule = { name: config.schedule as Schedule['name'], warmupSteps, totalSteps };
@@ -231,7 +233,8 @@ export class Trainer {
       return run;
     } catch (error) {
       await feeder?.close();
-      await engine.close();
+      await engine?.close();
+      await data.close();
       throw error;
     }
   }
@@ -243,10 +246,10 @@ export class Trainer {
       labels: data.labels.names,
       trainable: elements(engine.model.parameters.filter((p) => p.trainable)),
       parameters: elements(engine.model.parameters),
-      trainSamples: data.train.records.length,
+      trainSamples: data.train.samples,
       totalSteps: schedule.totalSteps,
     });
-    for (const message of engine.model.notes) this.#warn({ directory }, message);
+    for (const message of [...data.notes, ...engine.model.notes]) this.#warn({ directory }, message);
   }
 
   #warn({ directory }: Pick<Run, 'directory'>, message: string): void {
@@ -256,11 +259,11 @@ export class Trainer {
 
   async #notFinite(run: Run, batch: Batch, what: string): Promise<OrtuneError> {
     const tensor = await run.engine.firstBadTensor(batch);
-    const lines = Array.from(batch.samples, (i) => run.data.train.records[i]!.line);
+    const place = describeRows(batch);
     batch.release();
     return new OrtuneError(
       `step ${run.step + 1}, epoch ${run.epoch + 1}: ${what} is not finite. ` +
-        `The batch is ${this.config.train} lines ${lines.join(', ')}; first bad tensor: ${tensor ?? 'none in the forward pass, so a gradient overflowed'}. ` +
+        `The batch is ${place}; first bad tensor: ${tensor ?? 'none in the forward pass, so a gradient overflowed'}. ` +
         `The weights are those before this step. Lower learningRate (${this.config.learningRate}), lengthen the warm-up, or set maxGradNorm.`,
     );
   }

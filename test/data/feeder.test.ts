@@ -3,9 +3,11 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Batch, bucketsUpTo, type FeederOptions, TextFeeder, textLengths } from '#ortune/data/feeder.js';
-import { planEpoch } from '#ortune/data/sampler.js';
+import { type Batch, bucketsUpTo, type FeederOptions, TextFeeder } from '#ortune/data/feeder.js';
+import type { Rows } from '#ortune/data/rows.js';
+import { epochOrder } from '#ortune/data/sampler.js';
 import { DataError, ModelError, UsageError } from '#ortune/errors.js';
+import { rowsFor, tableFor } from './tables.js';
 import { sampleWords, wordPiece, writeTokenizer } from './tokenizers.js';
 
 const { tokenizer, config } = wordPiece(sampleWords);
@@ -20,7 +22,11 @@ const records = Array.from({ length: 203 }, (_, i) => ({
   text: Array.from({ length: 1 + ((i * 31) % 90) }, (_, j) => words[(i + j * j) % 8]).join(' '),
   line: i + 1,
 }));
-const source = { file: 'mails.jsonl', records, labels: Int32Array.from(records, (_, i) => i % 3) };
+const source = tableFor(
+  'mails.jsonl',
+  records.map((record, i) => ({ ...record, label: String(i % 3) })),
+);
+const lengths = source.length.subarray(0, source.count);
 
 const open: TextFeeder[] = [];
 function feeder(options: Partial<FeederOptions> = {}): TextFeeder {
@@ -32,8 +38,8 @@ afterEach(async () => {
   for (const made of open.splice(0)) await made.close();
 });
 
-const plan = (options = {}, count = records.length) =>
-  planEpoch({ lengths: textLengths(records.slice(0, count)), batchSize: 8, seed: 5, epoch: 0, ...options });
+const plan = (options = {}) => epochOrder({ lengths, batchSize: 8, seed: 5, epoch: 0, ...options });
+const rows = (order = plan(), from = 0) => rowsFor(source, 8, order, from);
 
 interface Seen {
   samples: number[];
@@ -46,9 +52,9 @@ const copyOf = ({ samples, length, tokens, truncated, inputs: views }: Batch): S
   const values = [...views].map(([name, view]) => [name, Array.from(view.data as ArrayLike<number | bigint>, Number)]);
   return { samples: [...samples], length, tokens, truncated, inputs: Object.fromEntries(values) };
 };
-async function drain(made: TextFeeder, which = plan(), options = {}): Promise<Seen[]> {
+async function drain(made: TextFeeder, which = rows(), options = {}): Promise<Seen[]> {
   const seen: Seen[] = [];
-  for await (const batch of made.batches(source, which, options)) {
+  for await (const batch of made.batches(which, options)) {
     seen.push(copyOf(batch));
     batch.release();
   }
@@ -63,24 +69,21 @@ const threads = (): number => readdirSync('/proc/self/task').length;
 
 describe('batches', () => {
   test('hold ids, mask and types padded to a bucket, labels and weights', async () => {
-    const short = {
-      file: 'x',
-      records: [
-        { text: 'the free', line: 1 },
-        { text: 'lunch', line: 2 },
-      ],
-      labels: Int32Array.of(1, 0),
-    };
+    const short = tableFor('x', [
+      { text: 'lunch', line: 1, label: 'a', weight: 0.5 },
+      { text: 'the free', line: 2, label: 'b', weight: 3 },
+    ]);
     const made = feeder({ batchSize: 3, buckets: [5, 8] });
-    const one = planEpoch({ lengths: textLengths(short.records), batchSize: 3, seed: 0, epoch: 0, shuffle: false });
-    const { value: batch } = await made.batches(short, one).next();
-    expect(batch).toMatchObject({ index: 0, length: 5, tokens: 7, truncated: 0 });
+    const { value: batch } = await made.batches(rowsFor(short, 3, Uint32Array.of(1, 0))).next();
+    expect(batch).toMatchObject({ index: 0, length: 5, tokens: 7, truncated: 0, weight: 3.5 });
+    expect([batch!.samples, batch!.labels]).toEqual([Uint32Array.of(1, 0), Int32Array.of(1, 0)]);
+    expect(batch!.where(0)).toBe('x:2');
     const numbers = (name: string) => Array.from(batch!.inputs.get(name)!.data as BigInt64Array, Number);
     expect(numbers('input_ids')).toEqual([2, 5, 6, 3, 0, 2, 13, 3, 0, 0, 2, 13, 3, 0, 0]);
     expect(numbers('attention_mask')).toEqual([1, 1, 1, 1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 0]);
     expect(numbers('token_type_ids')).toEqual(new Array(15).fill(0));
     expect(numbers('labels')).toEqual([1, 0, 0]);
-    expect(numbers('sample_weights')).toEqual([1, 1, 0]);
+    expect(numbers('sample_weights')).toEqual([3, 0.5, 0]);
     expect(batch!.inputs.get('input_ids')!.shape).toEqual([3, 5]);
     expect(batch!.slot.state).toBe('bound');
     batch!.release();
@@ -91,7 +94,9 @@ describe('batches', () => {
     const one = await drain(feeder({ workers: 1 }));
     const four = await drain(feeder({ workers: 4, batchesAhead: 7 }));
     expect(four).toEqual(one);
-    expect(one.map(({ samples }) => samples)).toEqual(Array.from({ length: 26 }, (_, i) => [...plan().batch(i)]));
+    expect(one.map(({ samples }) => samples)).toEqual(
+      Array.from({ length: 26 }, (_, i) => [...plan().subarray(8 * i, 8 * i + 8)]),
+    );
   });
 
   test('count the texts that were cut', async () => {
@@ -105,7 +110,7 @@ describe('batches', () => {
 
   test('start anywhere in an epoch', async () => {
     const all = await drain(feeder());
-    expect(await drain(feeder(), plan(), { from: 20 })).toEqual(all.slice(20));
+    expect(await drain(feeder(), rows(plan(), 20))).toEqual(all.slice(20));
   });
 
   test('may be 32-bit and padded on the left', async () => {
@@ -116,8 +121,8 @@ describe('batches', () => {
       batchSize: 1,
       buckets: [6],
     });
-    const one = { file: 'x', records: [{ text: 'the', line: 1 }] };
-    const { value } = await made.batches(one, planEpoch({ lengths: [1], batchSize: 1, seed: 0, epoch: 0 })).next();
+    const one = tableFor('x', [{ text: 'the', line: 1 }]);
+    const { value } = await made.batches(rowsFor(one, 1, Uint32Array.of(0))).next();
     expect(value!.inputs.get('input_ids')!.data).toEqual(Int32Array.of(0, 0, 0, 2, 5, 3));
     expect([...value!.inputs.keys()]).toEqual(['input_ids', 'labels', 'sample_weights']);
     value!.release();
@@ -125,10 +130,10 @@ describe('batches', () => {
 
   test('of two iterations at once do not disturb each other', async () => {
     const made = feeder({ workers: 2 });
-    const training = made.batches(source, plan());
+    const training = made.batches(rows());
     const { value: first } = await training.next();
     const before = Array.from(first!.inputs.get('input_ids')!.data as BigInt64Array);
-    expect(await drain(made, plan({ shuffle: false }))).toHaveLength(26);
+    expect(await drain(made, rows(plan({ sampling: 'sequential' })))).toHaveLength(26);
     expect(Array.from(first!.inputs.get('input_ids')!.data as BigInt64Array)).toEqual(before);
     first!.release();
     await training.return();
@@ -140,7 +145,7 @@ describe('the end', () => {
     const made = feeder();
     const slots = new Set();
     for (let turn = 0; turn < 5; turn++)
-      for await (const batch of made.batches(source, plan())) {
+      for await (const batch of made.batches(rows())) {
         slots.add(batch.slot);
         batch.release();
         break;
@@ -155,7 +160,7 @@ describe('the end', () => {
     const reason = new Error('stop now');
     let count = 0;
     const running = (async () => {
-      for await (const batch of made.batches(source, plan(), { signal: controller.signal })) {
+      for await (const batch of made.batches(rows(), { signal: controller.signal })) {
         batch.release();
         if (++count === 3) controller.abort(reason);
       }
@@ -171,8 +176,8 @@ describe('the end', () => {
     for (const made of open.splice(0)) await made.close();
     const before = threads();
     const broken = feeder({ workers: 3 });
-    await expect(drain(broken, plan(), { signal: AbortSignal.abort() })).rejects.toThrow();
-    const iteration = broken.batches(source, plan());
+    await expect(drain(broken, rows(), { signal: AbortSignal.abort() })).rejects.toThrow();
+    const iteration = broken.batches(rows());
     await iteration.next();
     expect(threads()).toBeGreaterThan(before);
     await broken.close();
@@ -190,7 +195,7 @@ describe('a worker', () => {
     const expected = await drain(made);
     const seen: Seen[] = [];
     let kills = 0;
-    for await (const batch of made.batches(source, plan())) {
+    for await (const batch of made.batches(rows())) {
       seen.push(copyOf(batch));
       batch.release();
       if (seen.length % 8 === 4) {
@@ -205,18 +210,14 @@ describe('a worker', () => {
 
   test('that breaks three times on one batch is reported with its lines', async () => {
     const made = feeder({ workers: 1 });
-    const labels = Array.from(records, (_, i) => (i === 12 ? Number.NaN : 0)) as unknown as Int32Array;
-    const which = planEpoch({
-      lengths: textLengths(records.slice(0, 16)),
-      batchSize: 8,
-      seed: 0,
-      epoch: 0,
-      shuffle: false,
-    });
+    async function* broken(): AsyncGenerator<Rows, void, void> {
+      for await (const each of rows(plan({ sampling: 'sequential', groupByLength: false })))
+        yield each.index === 1 ? { ...each, weights: undefined as never } : each;
+    }
     const reading = (async () => {
-      for await (const batch of made.batches({ ...source, labels }, which)) batch.release();
+      for await (const batch of made.batches(broken())) batch.release();
     })();
-    await expect(reading).rejects.toThrow(/mails\.jsonl: the worker died 3 times on the batch of lines .*13.*NaN/);
+    await expect(reading).rejects.toThrow(/a worker died 3 times on the batch of mails\.jsonl lines 9, .*, 16: /);
     await expect(reading).rejects.toBeInstanceOf(DataError);
     expect(await drain(made)).toHaveLength(26);
   });
@@ -244,16 +245,12 @@ describe('refused', () => {
   test('a text without a token, by its file and line', async () => {
     const model = { ...(tokenizer.model as object), unk_token: undefined };
     const made = feeder({ directory: writeTokenizer({ ...tokenizer, model }, config) });
-    const odd = {
-      file: 'odd.csv',
-      records: [
-        { text: 'the', line: 2 },
-        { text: '北京', line: 7 },
-      ],
-    };
-    const which = planEpoch({ lengths: [1, 2], batchSize: 8, seed: 0, epoch: 0 });
+    const odd = tableFor('odd.csv', [
+      { text: 'the', line: 2 },
+      { text: '北京', line: 7 },
+    ]);
     const reading = (async () => {
-      for await (const batch of made.batches(odd, which)) batch.release();
+      for await (const batch of made.batches(rowsFor(odd, 8, Uint32Array.of(0, 1)))) batch.release();
     })();
     await expect(reading).rejects.toThrow(/odd\.csv:7: the text cannot be tokenised/);
     await expect(reading).rejects.toBeInstanceOf(DataError);

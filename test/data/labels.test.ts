@@ -1,21 +1,30 @@
 import { describe, expect, test } from 'vitest';
 import { LabelSet, labelsOfConfig, labelsOfData } from '#ortune/data/labels.js';
+import { TableBuilder } from '#ortune/data/table.js';
 import { DataError, UsageError } from '#ortune/errors.js';
 
-const data = (...labels: string[]) => ({
-  file: 'x.csv',
-  records: labels.map((label, i) => ({ text: '', label, line: i + 2 })),
-});
+/** The classes of a table with these labels, on lines 2, 3, … of x.csv. */
+function applied(classes: LabelSet, ...labels: string[]): number[] {
+  const { table, names } = labels.reduce(
+    (builder, label, i) => {
+      builder.add({ text: '', label, line: i + 2 }, 0);
+      return builder;
+    },
+    new TableBuilder(['x.csv'], { pair: false, weight: false }),
+  );
+  classes.apply(table, names);
+  return [...table.label.subarray(0, table.count)];
+}
 
 describe('classes of training data', () => {
   test('are sorted, numbers by value', () => {
-    expect(labelsOfData(data('spam', 'ham', 'spam')).names).toEqual(['ham', 'spam']);
-    expect(labelsOfData(data('10', '9', '10')).names).toEqual(['9', '10']);
+    expect(labelsOfData(['spam', 'ham'], ['x.csv']).names).toEqual(['ham', 'spam']);
+    expect(labelsOfData(['10', '9'], ['x.csv']).names).toEqual(['9', '10']);
   });
 
   test('must be two or more', () => {
-    expect(() => labelsOfData(data('ham', 'ham'))).toThrow(DataError);
-    expect(() => labelsOfData(data('ham', 'ham'))).toThrow(/one class only \('ham'\)/);
+    expect(() => labelsOfData(['ham'], ['x.csv', 'y.csv'])).toThrow(DataError);
+    expect(() => labelsOfData(['ham'], ['x.csv', 'y.csv'])).toThrow(/x\.csv, y\.csv has one class only \('ham'\)/);
   });
 });
 
@@ -38,17 +47,17 @@ describe('ids of labels', () => {
   const labels = new LabelSet(['ham', 'spam']);
 
   test('go by name; numbers that are no name are ids', () => {
-    expect(Array.from(labels.ids(data('spam', 'ham', '1', '0')))).toEqual([1, 0, 1, 0]);
+    expect(applied(labels, 'spam', 'ham', '1', '0')).toEqual([1, 0, 1, 0]);
     expect(new LabelSet(['1', '2']).id('1')).toBe(0);
   });
 
   test('an unknown label is refused with its line and the classes known', () => {
-    expect(() => labels.ids(data('spam', 'junk'))).toThrow(DataError);
-    expect(() => labels.ids(data('spam', 'junk'))).toThrow(
+    expect(() => applied(labels, 'spam', 'junk')).toThrow(DataError);
+    expect(() => applied(labels, 'spam', 'junk')).toThrow(
       "x.csv:3: unknown label 'junk'; the model's 2 classes are 'ham', 'spam'",
     );
-    expect(() => labels.ids(data('2'))).toThrow(/unknown label '2'/);
+    expect(() => applied(labels, '2')).toThrow(/unknown label '2'/);
     const many = new LabelSet(Array.from({ length: 30 }, (_, i) => `c${i}`));
-    expect(() => many.ids(data('x'))).toThrow(/and 10 more/);
+    expect(() => applied(many, 'x')).toThrow(/and 10 more/);
   });
 });

@@ -5,8 +5,9 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Batch, TextFeeder, textLengths } from '#ortune/data/feeder.js';
-import { planEpoch } from '#ortune/data/sampler.js';
+import { type Batch, TextFeeder } from '#ortune/data/feeder.js';
+import { textRows } from '#ortune/data/rows.js';
+import { epochOrder } from '#ortune/data/sampler.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import type { ValueInfo } from '#ortune/onnx/graph.js';
@@ -14,6 +15,7 @@ import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { parameterRanges } from '#ortune/optim/optimizer.js';
 import { Engine } from '#ortune/train/engine.js';
 import { openSavedModel } from '#ortune/train/saved-model.js';
+import { rowsFor, tableFor } from '../data/tables.js';
 import { type Exporter, exporters, type Family, families, fixture } from '../transfer/fixtures.js';
 
 const root = mkdtempSync(join(tmpdir(), 'ortune-saved-'));
@@ -49,15 +51,18 @@ async function compare(model: string, look: (batch: Batch, ours: Float32Array, s
     maxLength: 16,
     buckets: [8],
   });
-  const records = texts.map((text, i) => ({ text, line: i + 1 }));
-  const source = { file: 'texts', records, labels: Int32Array.from(texts, (_, i) => i % 3) };
-  const plan = planEpoch({ lengths: textLengths(records), batchSize, seed: 0, epoch: 0 });
+  const table = tableFor(
+    'texts',
+    texts.map((text, i) => ({ text, label: labels[i % 3]!, line: i + 1 })),
+  );
+  const lengths = table.length.subarray(0, table.count);
+  const rows = () => rowsFor(table, batchSize, epochOrder({ lengths, batchSize, seed: 0, epoch: 0 }));
   try {
     const ranges = parameterRanges(engine.model.parameters, () => ({ learningRate: 1e-2, weightDecay: 0.01 }));
     const optimizer = await engine.createOptimizer(ranges, { name: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
     let step = 0;
-    for await (const batch of feeder.batches(source, plan)) {
-      const loss = await engine.forwardBackward(batch, batch.samples.length, { seed: 1, step: step++, microStep: 0 });
+    for await (const batch of feeder.batches(rows())) {
+      const loss = await engine.forwardBackward(batch, batch.weight, { seed: 1, step: step++, microStep: 0 });
       expect(loss).toBeGreaterThan(0);
       expect(await optimizer.step(1, 1)).toBeGreaterThan(0);
       batch.release();
@@ -66,8 +71,8 @@ async function compare(model: string, look: (batch: Batch, ours: Float32Array, s
     await engine.save(saved);
     const stock = await openSavedModel({ model: saved, maxLength: 16, threads: 2 });
     expect(stock.labels).toEqual(labels);
-    for await (const batch of feeder.batches(source, plan)) {
-      const { logits } = await engine.evaluate(batch, batch.samples.length);
+    for await (const batch of feeder.batches(rows())) {
+      const { logits } = await engine.evaluate(batch, batch.weight);
       look(batch, Float32Array.from(logits.data as Float32Array), (await stock.predict(batch)).data);
       batch.release();
     }
@@ -96,14 +101,12 @@ describe('a model of another type', () => {
     graph.nodes.push({ ...cast, inputs: [logits], outputs: ['half_logits'] });
     graph.outputs = [{ name: 'half_logits', dtype: 'float16', shape: ['batch', 3] }];
     writeFileSync(join(root, 'half.onnx'), encodeGraph(graph));
-    const records = texts.slice(0, batchSize).map((text, i) => ({ text, line: i + 1 }));
     const inputs = graph.inputs.map(({ name, dtype }) => ({ name, dtype }));
     const feeder = new TextFeeder({ directory, inputs, batchSize, maxLength: 16 });
-    const plan = planEpoch({ lengths: textLengths(records), batchSize, seed: 0, epoch: 0 });
     const [whole, half] = await Promise.all(
       [directory, join(root, 'half.onnx')].map((model) => openSavedModel({ model, maxLength: 16, threads: 1 })),
     );
-    for await (const batch of feeder.batches({ file: 'texts', records }, plan)) {
+    for await (const batch of feeder.batches(textRows(texts.slice(0, batchSize), batchSize))) {
       const [expected, found] = [(await whole!.predict(batch)).data, (await half!.predict(batch)).data];
       expect(found).toBeInstanceOf(Float32Array);
       for (const [i, logit] of expected.entries()) expect(found[i]).toBeCloseTo(logit, 2);

@@ -89,7 +89,10 @@ describe('a run', () => {
     const data = [long, { text: 'the patch', label: 'ham' }, long].map((row) => JSON.stringify(row)).join('\n');
     const { result, warnings } = await train(config({ train: write('long.jsonl', data), epochs: 3 }));
     expect(result.truncated).toBe(2);
-    expect(warnings).toEqual(['2 texts were longer than 32 tokens and were cut']);
+    expect(warnings).toEqual([
+      '1 of 3 training texts repeat an earlier one',
+      '2 texts were longer than 32 tokens and were cut',
+    ]);
   });
 
   it('takes dropout from the configuration of the model where none is given', async () => {
@@ -160,7 +163,7 @@ describe('an abort', () => {
     expect(result).toMatchObject({ interrupted: true, steps: 3 });
     expect(result.metrics).toBeUndefined();
     expect(losses).toHaveLength(3);
-    expect(records(options.output)).toHaveLength(3);
+    expect(records(options.output).filter(({ event }) => event === 'step')).toHaveLength(3);
     expect(existsSync(modelFile(result.output))).toBe(true);
     expect(compare(path('encoder'), result.output).changed.length).toBeGreaterThan(10);
   });

@@ -1,0 +1,72 @@
+// The main thread's door to the data thread. Tasks are answered in the order they are asked.
+
+import { Piscina } from 'piscina';
+import { OrtuneError, type Outcome, UsageError, unwrap } from '../errors.js';
+import type { DataAnswers, DataTask } from './protocol.js';
+
+export class DataClient {
+  readonly #pool: Piscina<DataTask, Outcome<DataAnswers[keyof DataAnswers]>>;
+  #closed = false;
+
+  /** Starts the thread. */
+  constructor() {
+    this.#pool = new Piscina({
+      filename: new URL('./data-worker.js', import.meta.url).href,
+      minThreads: 1,
+      maxThreads: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+    });
+    // A thread that breaks between two tasks is replaced, and the tasks rely on nothing it held.
+    this.#pool.on('error', () => {});
+  }
+
+  /**
+   * Has one task done. An abort only ends the waiting for it.
+   * @throws the signal's reason; what the task throws; OrtuneError when the thread dies with it
+   */
+  async ask<K extends keyof DataAnswers>(
+    task: Extract<DataTask, { kind: K }>,
+    signal?: AbortSignal,
+  ): Promise<DataAnswers[K]> {
+    if (this.#closed) throw closed();
+    const outcome = await orAborted(this.#pool.run(task), signal).catch((error: Error) => {
+      signal?.throwIfAborted();
+      if (this.#closed) throw closed();
+      throw new OrtuneError(
+        `the thread that reads the data died (${error.message}); if it ran out of memory, ` +
+          'set streaming for large files or raise the memory limit of the process',
+      );
+    });
+    return unwrap(outcome) as DataAnswers[K];
+  }
+
+  /** Ends the thread; tasks under way fail. May be called again. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#pool.destroy();
+  }
+
+  /** The worker threads at this moment, for diagnosis. */
+  get threads(): Piscina['threads'] {
+    return this.#pool.threads;
+  }
+}
+
+const closed = (): UsageError => new UsageError('the data is closed and can no longer be read');
+
+/** Rejects with the signal's reason as soon as there is one; what `work` comes to is then nobody's concern. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+  work.catch(() => {});
+  try {
+    return await Promise.race([aborted, work]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,213 @@
+// What trainer and evaluation see of their data: counts, hashes, places for messages, and the rows of an epoch batch by
+// batch, which hides whether the texts are in memory or streamed. The main thread holds shared arrays only; reading
+// and planning happen in the data thread.
+
+import { hash } from '../random.js';
+import { type DataClient, orAborted } from './data-client.js';
+import type { Block, BlockRequest, OpenedPart, StreamFile } from './protocol.js';
+import type { Columns } from './read/record.js';
+import { detached, type Rows, rowsOf } from './rows.js';
+import { type Sampling, shuffleInPlace } from './sampler.js';
+import { placeOf, type TextTable } from './table.js';
+
+export interface DataPart {
+  readonly files: readonly string[];
+  readonly samples: number;
+  /** SHA-256 over texts, pairs, labels and weights in order. */
+  readonly hash: string;
+  /** Samples of each class, in the order of the classes. */
+  readonly classCounts: readonly number[];
+  /** 'file:line' of a sample; of a streamed one the file and the number of the record in it. */
+  where(sample: number): string;
+}
+
+export interface RowsRequest {
+  batchSize: number;
+  seed: number;
+  epoch: number;
+  /** Number of the first batch wanted; default 0. */
+  from?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** How the samples of a data set make up an epoch. */
+export interface DatasetOptions {
+  sampling: Sampling;
+  groupByLength: boolean;
+  /** Samples in memory at a time where the data is streamed. */
+  shuffleBuffer: number;
+  columns: Columns;
+}
+
+// A stream of the generator: the order of streamed files.
+const fileStream = 0x66_69_6c_65;
+
+export class Dataset implements DataPart {
+  readonly files: readonly string[];
+  readonly samples: number;
+  readonly hash: string;
+  /** Weights of the classes in the loss; all 1 where undefined. */
+  classWeights: readonly number[] | undefined;
+  #client: DataClient;
+  #part: OpenedPart;
+  #labels: readonly string[];
+  #options: DatasetOptions;
+  #orders = new Map<string, Promise<Uint32Array>>();
+  /** Numbers of the data thread's buffers that no iteration uses. */
+  #buffers: number[] = [];
+  #buffersMade = 0;
+
+  /** Use `TextData.open`. */
+  constructor(client: DataClient, part: OpenedPart, labels: readonly string[], options: DatasetOptions) {
+    this.#client = client;
+    this.#part = part;
+    this.#labels = labels;
+    this.#options = options;
+    this.files = part.files;
+    this.samples = part.samples;
+    this.hash = part.hash;
+  }
+
+  get classCounts(): readonly number[] {
+    return this.#part.classCounts;
+  }
+
+  /** The texts in shared memory, unless they are streamed. */
+  get table(): TextTable | undefined {
+    return 'table' in this.#part.source ? this.#part.source.table : undefined;
+  }
+
+  where(sample: number): string {
+    const { source } = this.#part;
+    if ('table' in source) return placeOf(source.table, sample);
+    let left = sample;
+    for (const { path, records } of source.stream) {
+      if (left < records) return `${path}, record ${left + 1}`;
+      left -= records;
+    }
+    throw new Error(`there is no sample ${sample}`);
+  }
+
+  /** Batches in an epoch; the last may be short. */
+  batches(batchSize: number): number {
+    return Math.ceil(this.samples / batchSize);
+  }
+
+  /**
+   * The rows of an epoch's batches, in order, from batch `from` on: a function of (seed, epoch), batchSize and how the
+   * data was opened.
+   * @throws DataError for streamed files that changed; OrtuneError when the data thread dies; the signal's reason
+   */
+  rows(request: RowsRequest): AsyncGenerator<Rows, void, void> {
+    const { source } = this.#part;
+    return 'table' in source ? this.#inMemory(source.table, request) : this.#streamed(source.stream, request);
+  }
+
+  /** The classes are now called `labels`: class i has become `classes[i]`. The table has been told already. */
+  relabelled(labels: readonly string[], classes: readonly number[]): void {
+    const permuted = <T>(values: readonly T[]): T[] => {
+      const out = [...values];
+      for (const [i, value] of values.entries()) out[classes[i]!] = value;
+      return out;
+    };
+    this.#labels = labels;
+    this.#part = { ...this.#part, classCounts: permuted(this.#part.classCounts) };
+    this.classWeights = this.classWeights && permuted(this.classWeights);
+    this.#orders.clear();
+  }
+
+  async *#inMemory(table: TextTable, request: RowsRequest): AsyncGenerator<Rows, void, void> {
+    const { batchSize, from = 0, signal, epoch } = request;
+    const order = await orAborted(this.#orderOf(table, request), signal);
+    const half = order.length / 2;
+    const options = { classWeights: this.classWeights, unweighted: this.#options.sampling === 'weighted' };
+    for (let index = from; index * batchSize < order.length; index++) {
+      signal?.throwIfAborted();
+      const at = index * batchSize;
+      if (at >= half && at - batchSize < half) this.#orderOf(table, { ...request, epoch: epoch + 1 }).catch(() => {});
+      yield rowsOf(table, order.subarray(at, at + batchSize), { index, ...options });
+    }
+  }
+
+  /** Computed in the data thread; this epoch's order and the next one's are kept. */
+  #orderOf(table: TextTable, { batchSize, seed, epoch }: RowsRequest): Promise<Uint32Array> {
+    const { sampling, groupByLength } = this.#options;
+    const fixed = sampling === 'sequential';
+    const key = fixed ? `${batchSize}` : `${batchSize} ${seed} ${epoch}`;
+    const known = this.#orders.get(key);
+    if (known) return known;
+    const { count } = table;
+    const lengths = table.length.subarray(0, count);
+    const labels = sampling === 'balanced' ? table.label : undefined;
+    const weights = sampling === 'weighted' ? table.weight : undefined;
+    const plan = { lengths, labels, weights, batchSize, seed, epoch, sampling, groupByLength };
+    const order = this.#client.ask({ kind: 'order', ...plan });
+    order.catch(() => this.#orders.delete(key));
+    this.#orders.set(key, order);
+    if (this.#orders.size > 2) this.#orders.delete(this.#orders.keys().next().value!);
+    return order;
+  }
+
+  /** Block after block, the next being read while one is used: two buffers of the data thread in turn. */
+  async *#streamed(files: readonly StreamFile[], request: RowsRequest): AsyncGenerator<Rows, void, void> {
+    const { batchSize, from = 0, signal } = request;
+    const size = Math.ceil(this.#options.shuffleBuffer / batchSize) * batchSize;
+    const buffers = [this.#takeBuffer(), this.#takeBuffer()];
+    const sequence = this.#sequence(files, request);
+    const read = (block: number): Promise<Block> | undefined => {
+      const first = block * size;
+      if (first >= this.samples) return undefined;
+      const count = Math.min(size, this.samples - first);
+      const place = { from: first, count, buffer: buffers[block % 2]! };
+      const reading = this.#client.ask({ kind: 'block', ...this.#blockOf(files, sequence, request), ...place });
+      reading.catch(() => {}); // reported when its turn comes
+      return reading;
+    };
+    let block = Math.floor((from * batchSize) / size);
+    let at = from * batchSize - block * size;
+    let reading = read(block);
+    try {
+      while (reading) {
+        const { table, order, sample } = await orAborted(reading, signal);
+        reading = read(++block);
+        for (; at < order.length; at += batchSize) {
+          signal?.throwIfAborted();
+          const members = order.subarray(at, at + batchSize);
+          const samples = members.slice().map((member) => sample[member]!);
+          const index = ((block - 1) * size + at) / batchSize;
+          yield detached(rowsOf(table, members, { index, samples, classWeights: this.classWeights }));
+        }
+        at = 0;
+      }
+    } finally {
+      await reading?.catch(() => {});
+      this.#buffers.push(...buffers);
+    }
+  }
+
+  #blockOf(
+    files: readonly StreamFile[],
+    sequence: readonly number[],
+    { batchSize, seed, epoch }: RowsRequest,
+  ): Omit<BlockRequest, 'from' | 'count' | 'buffer'> {
+    const { sampling, groupByLength, columns } = this.#options;
+    return {
+      files,
+      sequence,
+      columns,
+      labels: this.#labels,
+      order: { batchSize, seed, epoch, sampling, groupByLength },
+    };
+  }
+
+  /** The order in which the files are read. */
+  #sequence(files: readonly StreamFile[], { seed, epoch }: RowsRequest): number[] {
+    const sequence = Uint32Array.from(files, (_, i) => i);
+    if (this.#options.sampling === 'shuffle') shuffleInPlace(sequence, hash(seed, fileStream, epoch), fileStream);
+    return [...sequence];
+  }
+
+  #takeBuffer(): number {
+    return this.#buffers.pop() ?? this.#buffersMade++;
+  }
+}
