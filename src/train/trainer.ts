@@ -8,7 +8,7 @@ import { type Batch, TextFeeder, textLengths } from '../data/feeder.js';
 import { planEpoch } from '../data/sampler.js';
 import { OrtuneError } from '../errors.js';
 import type { Optimizer } from '../optim/optimizer.js';
-import { type Schedule, scheduleFactor } from '../optim/schedule.js';
+import { type Schedule, scheduleFactor, scheduleOf } from '../optim/schedule.js';
 import { inOrder, openData, type TrainData } from './data.js';
 import { Engine } from './engine.js';
 import { measureEvaluation } from './evaluate.js';
@@ -158,7 +158,7 @@ export class Trainer {
     );
     if (!measured) return;
     const { truncated: _, ...metrics } = measured;
-    const event = { name, step, metrics };
+    const event = { name, step, metrics, best: false };
     run.evaluation = event;
     run.directory.record('evaluation', event);
     this.#emit('evaluation', event);
@@ -182,6 +182,8 @@ export class Trainer {
       samplesPerSecond: times.rate(times.all.length),
       stepMs: times.medianMs(),
       truncated: run.truncated,
+      skipped: 0,
+      stoppedEarly: false,
       ...(ratio !== undefined && { feedRatio: ratio }),
       peakRssBytes: peakRssBytes(),
       seconds: (performance.now() - run.startedMs) / 1000,
@@ -208,8 +210,7 @@ export class Trainer {
       const optimizer = await createOptimizer(engine, config);
       const stepsPerEpoch = Math.ceil(data.train.records.length / config.batchSize);
       const totalSteps = config.maxSteps ?? config.epochs * stepsPerEpoch;
-      const warmupSteps = config.warmupSteps ?? Math.round(config.warmupRatio * totalSteps);
-      const schedule: Schedule = { name: config.schedule as Schedule['name'], warmupSteps, totalSteps };
+      const schedule = scheduleOf(config, totalSteps);
       signal?.throwIfAborted();
       const directory = new RunDirectory({ ...config, dropout: engine.model.dropout });
       const run: Run = {
