@@ -37,7 +37,7 @@ export interface ScheduleOptions {
 export function scheduleFactor(schedule: Schedule, step: number): number {
   const { name, warmupSteps, totalSteps } = schedule;
   if (step < warmupSteps) return step / warmupSteps;
-  const progress = (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps);
+  const progress = Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
   switch (name) {
     case 'constant':
       return 1;
