@@ -5,6 +5,7 @@
 
 import { DataError, UsageError } from '../../errors.js';
 import { jsonLines } from './lines.js';
+import { parquet } from './parquet.js';
 import { separated } from './separated.js';
 
 export type Row = Record<string, unknown>;
@@ -38,11 +39,12 @@ const textFormats: Readonly<Record<string, Format>> = {
 const formats: Readonly<Record<string, Format>> = {
   ...textFormats,
   ...Object.fromEntries(Object.entries(textFormats).map(([ending, format]) => [`${ending}.gz`, format])),
+  '.parquet': parquet,
 };
 
 /**
- * Records of a .jsonl, .ndjson, .csv or .tsv file (UTF-8, CSV with a header line), each optionally behind .gz, in
- * blocks: the fast way for many records.
+ * Records of a .jsonl, .ndjson, .csv or .tsv file (UTF-8, CSV with a header line), each optionally behind .gz, or of a
+ * .parquet file, in blocks: the fast way for many records.
  * @throws UsageError for another file name; DataError, with file and line, for a file that cannot be read, is damaged
  *   or breaks its format. The records before the place are delivered first.
  */
