@@ -98,7 +98,7 @@ export function compileGolden(
   const trained = new Set(chooseParameters(model, graph).trainable.map((p) => p.name));
   const none = { hidden: 0, attention: 0, head: 0 };
   const { batch, length, family } = golden;
-  const options = { trained, frozen: new Set<string>(), dropout: none, family, kernels };
+  const options = { trained, frozen: new Set<string>(), dropout: none, labelSmoothing: 0, family, kernels };
   return { graph, compiled: compile(graph, { mode, batch, length }, options) };
 }
 

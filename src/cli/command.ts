@@ -1,10 +1,11 @@
 // What every command shares: flags made from a schema, a configuration from file and flags, one JSON object on stdout with
 // --json, and the exit codes 0 done, 1 the work failed, 2 wrong usage, 130 interrupted. Text for people goes to stderr.
 
-import { type Command, Option as Flag } from 'commander';
+import { type Command, Option as Flag, InvalidArgumentError } from 'commander';
 import type { z } from 'zod';
 import { nearest } from '../config/nearest.js';
 import { listOptions, type Option, parseOptions } from '../config/options.js';
+import { readYaml, YamlProblem } from '../config/yaml.js';
 import { OrtuneError } from '../errors.js';
 
 export const say = (text: string): void => {
@@ -24,19 +25,39 @@ const attributeOf = (option: Option): string => new Flag(option.flag).attributeN
 const toNumber = (text: string): number | string =>
   text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text);
 
-/** Adds a flag for every option of the schema, but for those given as arguments. */
-export function addOptions(command: Command, schema: z.ZodObject, except: readonly string[] = []): Command {
+/** The value a flag's text stands for; what kind says, so that the schema can judge it. */
+function read(option: Option, text: string): unknown {
+  if (option.kind === 'number') return toNumber(text);
+  if (option.kind !== 'structure') return text;
+  try {
+    return readYaml(text);
+  } catch (error) {
+    if (!(error instanceof YamlProblem)) throw error;
+    throw new InvalidArgumentError(`It is read as YAML: ${error.message}.`);
+  }
+}
+
+function flagOf(option: Option): Flag {
+  const off = option.kind === 'boolean' && option.default === true ? `; ${noFlag(option)} turns it off` : '';
+  const fallback = option.default === undefined || option.many ? '' : ` (default: ${option.default}${off})`;
+  const value = option.value === undefined ? '' : option.bare ? ` [${option.value}]` : ` <${option.value}>`;
+  const unseen = option.choices.length > 0 && option.value === 'NAME' ? ` One of ${option.choices.join(', ')}.` : '';
+  const bare = option.bare === undefined ? '' : ` Without a value: ${option.bare}.`;
+  const again = option.many ? ' May be given several times.' : '';
+  const flag = new Flag(option.flag + value, option.description + unseen + bare + again + fallback);
+  // A structure may be the whole list at once.
+  if (option.many)
+    return flag.argParser<unknown[]>((text, before) => [...(before ?? []), ...[read(option, text)].flat()]);
+  return option.kind === 'number' || option.kind === 'structure' ? flag.argParser((text) => read(option, text)) : flag;
+}
+
+const noFlag = (option: Option): string => option.flag.replace('--', '--no-');
+
+/** Adds a flag for every option of the schema. */
+export function addOptions(command: Command, schema: z.ZodObject): Command {
   for (const option of listOptions(schema)) {
-    if (except.includes(option.key)) continue;
-    const fallback = option.default === undefined || option.many ? '' : ` (default: ${option.default})`;
-    const value = option.value === undefined ? '' : ` <${option.value}>`;
-    const again = option.many ? ' May be given several times.' : '';
-    const flag = new Flag(option.flag + value, option.description + again + fallback);
-    const read = (text: string) => (option.kind === 'number' ? toNumber(text) : text);
-    if (option.many) flag.argParser<unknown[]>((text, before) => [...(before ?? []), read(text)]);
-    else if (option.kind === 'number') flag.argParser(read);
-    command.addOption(flag);
-    if (option.kind === 'boolean') command.addOption(new Flag(option.flag.replace('--', '--no-')).hideHelp());
+    command.addOption(flagOf(option));
+    if (option.kind === 'boolean') command.addOption(new Flag(noFlag(option)).hideHelp());
   }
   // Commander knows our flags only; the schema also knows what they are called elsewhere.
   command.configureOutput({
@@ -64,8 +85,9 @@ export function withFlags(
 ): Record<string, unknown> {
   const config: Record<string, unknown> = { ...base };
   for (const option of listOptions(schema)) {
-    const value = flags[attributeOf(option)];
-    if (value === undefined) continue;
+    const given = flags[attributeOf(option)];
+    if (given === undefined) continue;
+    const value = given === true && option.bare !== undefined ? option.bare : given;
     const [parent, child] = option.key.split('.') as [string, string?];
     if (child === undefined) {
       config[parent] = value;

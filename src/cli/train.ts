@@ -1,48 +1,59 @@
 // ortune train: a run from a configuration file, flags, or both.
 
-import type { Command } from 'commander';
+import { type Command, Option as Flag } from 'commander';
+import { stringify } from 'yaml';
 import { readConfigFile } from '../config/load.js';
-import { trainSchema } from '../config/train-schema.js';
-import { formatBytes, formatCount, formatDuration, formatNumber } from '../report/format.js';
-import { metricsLine } from '../report/metrics.js';
+import { type TrainConfig, trainSchema } from '../config/train-schema.js';
+import { UsageError } from '../errors.js';
 import { ProgressLine } from '../report/progress.js';
+import { describeEvent, summary } from '../report/run.js';
+import type { TrainerEvents } from '../train/events.js';
 import { addOptions, configOf, execute, type Result } from './command.js';
+import { resumeCommand } from './resume-command.js';
+
+type Flags = Readonly<Record<string, unknown>>;
 
 export function addTrain(program: Command): void {
   const command = program
     .command('train')
     .description('train a model on labelled data and write it as a model directory')
-    .argument('[config]', 'YAML or JSON file of options; flags override it');
-  addOptions(command, trainSchema).action((file: string | undefined, flags) =>
-    execute(flags, (signal) => train(file, flags, signal)),
+    .argument('[config]', 'YAML or JSON file of options; flags override it')
+    .addOption(new Flag('--print-config', 'print every option as it would be used, as YAML, and start nothing'));
+  addOptions(command, trainSchema).action((file: string | undefined, flags: Flags) =>
+    execute(flags, async (signal) => {
+      const base = file === undefined ? {} : readConfigFile(file);
+      if (file === undefined) refuseFileAsCheckpoint(flags.resume);
+      const config = configOf(trainSchema, base, flags, file);
+      if (flags.printConfig) return { json: config, text: stringify(config, { lineWidth: 0 }).trimEnd() };
+      return train(config, signal, () => resumeCommand(process.argv.slice(2), base.overwrite === true));
+    }),
   );
 }
 
-async function train(
-  file: string | undefined,
-  flags: Readonly<Record<string, unknown>>,
-  signal: AbortSignal,
-): Promise<Result> {
-  const config = configOf(trainSchema, file === undefined ? {} : readConfigFile(file), flags, file);
+/** `train --resume run.yaml`: the value of --resume may be left out, so the file after it is taken for one. */
+function refuseFileAsCheckpoint(resume: unknown): void {
+  if (typeof resume === 'string' && /\.(ya?ml|json)$/i.test(resume))
+    throw new UsageError(
+      `--resume takes '${resume}' for the checkpoint; write the configuration file first: ortune train ${resume} --resume`,
+    );
+}
+
+async function train(config: TrainConfig, signal: AbortSignal, resume: () => string): Promise<Result> {
   const { Trainer } = await import('../train/trainer.js');
   const trainer = new Trainer(config);
   const line = new ProgressLine(process.stderr);
-  trainer.on('start', (event) =>
-    line.message(
-      `${event.trainSamples} samples, labels ${event.labels.join(', ')}; ` +
-        `training ${formatCount(event.trainable)} of ${formatCount(event.parameters)} parameters in ${event.totalSteps} steps`,
-    ),
-  );
+  const tell = <E extends keyof typeof describeEvent>(name: E): void => {
+    trainer.on(name, (event: TrainerEvents[E]) => {
+      const text = describeEvent[name](event, config);
+      if (text !== undefined) line.message(text);
+    });
+  };
+  for (const name of Object.keys(describeEvent) as (keyof typeof describeEvent)[]) tell(name);
   trainer.on('step', (event) => line.update(event));
-  trainer.on('evaluation', (event) => line.message(`${event.name}: ${metricsLine(event.metrics)}`));
-  trainer.on('warning', (event) => line.message(`note: ${event.message}`));
-  trainer.on('saved', (event) => line.message(`saved ${event.path}`));
   try {
     const result = await trainer.run({ signal });
-    line.message(
-      `${formatDuration(result.seconds)} in all, ${formatNumber(result.samplesPerSecond)} samples/s, ` +
-        `${formatNumber(result.stepMs)} ms a step, at most ${formatBytes(result.peakRssBytes)} of memory`,
-    );
+    line.message(summary(result));
+    if (result.interrupted && result.checkpoint !== undefined) line.message(`go on with: ${resume()}`);
     return { json: result };
   } finally {
     line.stop();

@@ -9,6 +9,8 @@ type Extra = {
   description: string;
   /** What stands for the value in help, such as FILE. */
   value?: string;
+  /** What the flag stands for when it is given without a value. */
+  bare?: string;
   /** Other names of the same thing elsewhere. */
   also?: string[];
   /** Another value gives the same weights step by step, so a run may be resumed with it. */

@@ -1,11 +1,11 @@
 // Reads a configuration file, YAML or JSON. What the keys mean is for schema.ts.
 
 import { readFileSync } from 'node:fs';
-import { parse, YAMLParseError } from 'yaml';
 import { UsageError } from '../errors.js';
+import { readYaml, YamlProblem } from './yaml.js';
 
 /**
- * The object a configuration file holds; JSON is read as the subset of YAML that it is.
+ * The object a configuration file holds.
  * @throws UsageError for an unreadable file, broken syntax (with its line) or something other than an object
  */
 export function readConfigFile(file: string): Record<string, unknown> {
@@ -17,11 +17,10 @@ export function readConfigFile(file: string): Record<string, unknown> {
   }
   let value: unknown;
   try {
-    value = parse(text);
+    value = readYaml(text);
   } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    const line = error.linePos?.[0].line ?? '?';
-    throw new UsageError(`${file}:${line}: neither YAML nor JSON: ${error.message.split('\n')[0]}`);
+    if (!(error instanceof YamlProblem)) throw error;
+    throw new UsageError(`${file}:${error.line ?? '?'}: neither YAML nor JSON: ${error.message}`);
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   const found = Array.isArray(value) ? 'a list' : (JSON.stringify(value) ?? 'nothing');

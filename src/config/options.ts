@@ -1,29 +1,12 @@
 // Reads a schema as a list of options: what each is called, takes and means. From it come the checks with their
 // messages, the command line's flags and the table in README. Nested keys are written with a dot ('dropout.hidden').
 
-import { z } from 'zod';
+import type { z } from 'zod';
 import { UsageError } from '../errors.js';
-import { nearest } from './nearest.js';
+import { explain, show } from './explain.js';
+import { expectation, type Shape, shapeOf } from './shape.js';
 
 type Schema = z.ZodObject;
-
-/** The part of JSON Schema that the schemas of this package come out as. */
-interface Shape {
-  type?: 'string' | 'number' | 'integer' | 'boolean' | 'array' | 'object';
-  enum?: string[];
-  minimum?: number;
-  maximum?: number;
-  exclusiveMinimum?: number;
-  exclusiveMaximum?: number;
-  default?: unknown;
-  description?: string;
-  value?: string;
-  also?: string[];
-  properties?: Record<string, Shape>;
-  required?: string[];
-  items?: Shape;
-  anyOf?: Shape[];
-}
 
 export interface Option {
   /** Path in the configuration: 'learningRate', 'dropout.hidden'. */
@@ -32,8 +15,12 @@ export interface Option {
   flag: string;
   /** Placeholder of the value in help; undefined for a switch. */
   value: string | undefined;
-  /** What the text after the flag is read as. */
-  kind: 'number' | 'boolean' | 'text';
+  /** What the flag stands for when it is given without a value; undefined where it needs one. */
+  bare: string | undefined;
+  /** The values there are, where they can be listed. */
+  choices: readonly string[];
+  /** What the text after the flag is read as; a structure is written in YAML. */
+  kind: 'number' | 'boolean' | 'text' | 'structure';
   /** May be given several times. */
   many: boolean;
   required: boolean;
@@ -42,37 +29,8 @@ export interface Option {
   expects: string;
   description: string;
   also: readonly string[];
-}
-
-const plain = (n: number): string => (Math.abs(n) === Number.MAX_SAFE_INTEGER ? '' : String(n));
-
-function bounds(shape: Shape): string {
-  const low = shape.exclusiveMinimum !== undefined ? `above ${shape.exclusiveMinimum}` : '';
-  const high = shape.exclusiveMaximum !== undefined ? `below ${shape.exclusiveMaximum}` : '';
-  const least = shape.minimum === undefined ? '' : plain(shape.minimum);
-  const most = shape.maximum === undefined ? '' : plain(shape.maximum);
-  if (least && most) return ` from ${least} to ${most}`;
-  const parts = [low || (least && `of at least ${least}`), high || (most && `of at most ${most}`)].filter(Boolean);
-  return parts.length > 0 ? ` ${parts.join(' and ')}` : '';
-}
-
-function expectation(shape: Shape): string {
-  if (shape.enum) return shape.enum.length === 1 ? `'${shape.enum[0]}'` : `one of ${shape.enum.join(', ')}`;
-  if (shape.anyOf) return shape.anyOf.map(expectation).join(' or ');
-  switch (shape.type) {
-    case 'integer':
-      return `a whole number${bounds(shape)}`;
-    case 'number':
-      return `a number${bounds(shape)}`;
-    case 'boolean':
-      return 'true or false';
-    case 'array':
-      return `a list, each ${expectation(shape.items ?? {})}`;
-    case 'object':
-      return `an object of ${Object.keys(shape.properties ?? {}).join(', ')}`;
-    default:
-      return 'a non-empty text';
-  }
+  /** Another value gives the same weights step by step. */
+  neutral: boolean;
 }
 
 const kebab = (key: string): string => key.replaceAll('.', '-').replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
@@ -80,7 +38,13 @@ const kebab = (key: string): string => key.replaceAll('.', '-').replace(/[A-Z]/g
 /** The scalar that a flag gives: of a list its elements, of alternatives the first. */
 const scalarOf = (shape: Shape): Shape => (shape.type === 'array' ? (shape.items ?? {}) : (shape.anyOf?.[0] ?? shape));
 
+const isObject = (shape: Shape): boolean =>
+  shape.type === 'object' || (shape.anyOf?.some(isObject) ?? false) || (!!shape.items && isObject(shape.items));
+
+const isList = (shape: Shape): boolean => shape.type === 'array' || (shape.anyOf?.some(isList) ?? false);
+
 function kindOf(shape: Shape): Option['kind'] {
+  if (isObject(shape)) return 'structure';
   const { type } = scalarOf(shape);
   return type === 'boolean' ? 'boolean' : type === 'integer' || type === 'number' ? 'number' : 'text';
 }
@@ -89,10 +53,11 @@ function kindOf(shape: Shape): Option['kind'] {
 function placeholder(shape: Shape): string | undefined {
   const kind = kindOf(shape);
   if (kind === 'boolean') return undefined;
-  return shape.value ?? shape.enum?.join('|') ?? (kind === 'number' ? 'N' : 'TEXT');
+  const choices = shape.enum?.join('|');
+  // A long one would leave help no room for what the options mean.
+  const short = choices && choices.length > 24 ? 'NAME' : choices;
+  return shape.value ?? short ?? { number: 'N', text: 'TEXT', structure: 'YAML' }[kind];
 }
-
-const isList = (shape: Shape): boolean => shape.type === 'array' || (shape.anyOf?.some(isList) ?? false);
 
 function* optionsOf(shape: Shape, prefix: string): Generator<Option> {
   for (const [name, property] of Object.entries(shape.properties ?? {})) {
@@ -101,6 +66,8 @@ function* optionsOf(shape: Shape, prefix: string): Generator<Option> {
       key,
       flag: `--${kebab(key)}`,
       value: placeholder(property),
+      bare: property.bare,
+      choices: property.enum ?? [],
       kind: kindOf(property),
       many: isList(property),
       required: prefix === '' && (shape.required?.includes(name) ?? false),
@@ -108,6 +75,7 @@ function* optionsOf(shape: Shape, prefix: string): Generator<Option> {
       expects: expectation(property),
       description: property.description ?? '',
       also: property.also ?? [],
+      neutral: property.neutral ?? false,
     };
     for (const nested of property.anyOf ?? []) yield* optionsOf(nested, `${key}.`);
   }
@@ -119,47 +87,33 @@ const known = new WeakMap<Schema, Option[]>();
 export function listOptions(schema: Schema): readonly Option[] {
   let options = known.get(schema);
   if (!options) {
-    options = [...optionsOf(z.toJSONSchema(schema, { io: 'input' }) as Shape, '')];
+    options = [...optionsOf(shapeOf(schema), '')];
     known.set(schema, options);
   }
   return options;
 }
 
-const show = (value: unknown): string =>
-  value === undefined ? 'nothing' : typeof value === 'number' ? String(value) : JSON.stringify(value);
-
-const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
-  path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);
-
-function explain(issue: z.core.$ZodIssue, input: unknown, options: readonly Option[]): string {
-  const path = issue.path.map(String);
-  if (issue.code === 'unrecognized_keys') {
-    const prefix = path.map((p) => `${p}.`).join('');
-    return issue.keys
-      .map((name) => {
-        const close = nearest(prefix + name, options);
-        return `unknown option '${prefix}${name}'${close ? `; did you mean '${close}'?` : ''}`;
-      })
-      .join('\n');
-  }
-  if (path.length === 0) return `the configuration must be an object of options, found ${show(input)}`;
-  const option = options.find((o) => o.key === path.slice(0, 2).join('.')) ?? options.find((o) => o.key === path[0]);
-  const found = valueAt(input, option ? option.key.split('.') : issue.path);
-  if (found === undefined && option?.required)
-    return `option '${option.key}' is missing: ${option.description} It takes ${option.expects}`;
-  return `option '${option?.key ?? path.join('.')}' must be ${option?.expects ?? 'something else'}, found ${show(found)}`;
-}
+/** The keys whose value does not change what a run computes, so that a run may be resumed with another. */
+export const neutralOptions = (schema: Schema): ReadonlySet<string> =>
+  new Set(
+    listOptions(schema)
+      .filter((option) => option.neutral)
+      .map((option) => option.key),
+  );
 
 /**
  * Checks a configuration against a schema and fills in the defaults.
  * @param where what to call its source in messages, such as a file name
- * @throws UsageError that lists every wrong, missing and unknown option
+ * @throws UsageError that lists every wrong, missing and unknown option; where there are none of these, every
+ *   contradiction between options
  */
 export function parseOptions<S extends Schema>(schema: S, input: unknown, where?: string): z.output<S> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  const options = listOptions(schema);
-  const problems = result.error.issues.map((issue) => explain(issue, input, options));
+  // A contradiction may come of an option that is wrong anyway.
+  const wrong = result.error.issues.filter(({ code }) => code !== 'custom');
+  const issues = wrong.length > 0 ? wrong : result.error.issues;
+  const problems = issues.flatMap((issue) => explain(issue, input, shapeOf(schema), listOptions(schema)));
   throw new UsageError((where ? `${where}: ` : '') + [...new Set(problems)].join('\n'));
 }
 

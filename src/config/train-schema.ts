@@ -1,6 +1,7 @@
 // The options of a training run: see fields.ts for the conventions.
 
 import { z } from 'zod';
+import { contradictions } from './contradictions.js';
 import { about, batchSize, count, files, modelAndText, path, rate } from './fields.js';
 
 const share = z.number().gt(0).lt(1);
@@ -15,13 +16,21 @@ const dropout = z
     }),
   ])
   .prefault({})
-  .meta(about('Dropout put back into the graph, as config.json of the model says; one number sets all three.'));
+  .meta(
+    about('Dropout put back into the graph, as config.json of the model says; one number sets all three.', {
+      value: 'N',
+    }),
+  );
 
 const patterns = z.union([path, z.array(path)]).transform((value) => (typeof value === 'string' ? [value] : value));
 
 const group = z.strictObject({
-  parameters: patterns,
-  learningRate: z.number().min(0).optional(),
+  parameters: patterns.meta({ also: ['params', 'pattern', 'name'] }),
+  learningRate: z
+    .number()
+    .min(0)
+    .optional()
+    .meta({ also: ['lr'] }),
   weightDecay: z.number().min(0).optional(),
 });
 
@@ -84,6 +93,7 @@ const data = {
     .optional()
     .meta(
       about('Weights of the classes in the loss, by name; or balanced, in inverse proportion to their samples.', {
+        value: 'balanced|YAML',
         also: ['class_weight'],
       }),
     ),
@@ -144,11 +154,11 @@ const optimisation = {
   nesterov: z.boolean().default(false).meta(about('SGD: momentum in the form of Nesterov.')),
   groups: z
     .array(group)
-    .default([])
+    .prefault([])
     .meta(
       about(
         'Parameters with a learning rate or weight decay of their own: a list of {parameters: PATTERN, learningRate, weightDecay}; the first that matches counts.',
-        { value: '{parameters: PATTERN, learningRate: N}', also: ['param_groups', 'parameter_groups'] },
+        { also: ['param_groups', 'parameter_groups'] },
       ),
     ),
   maxGradNorm: z
@@ -234,6 +244,7 @@ const run = {
   resume: path.optional().meta(
     about('Go on from a checkpoint: its directory, or latest for the last one in output.', {
       value: 'CHECKPOINT',
+      bare: 'latest',
       also: ['resume_from_checkpoint', 'continue'],
       neutral: true,
     }),
@@ -249,8 +260,7 @@ const run = {
     ),
 };
 
-/** Everything `ortune train` and `Trainer` take. */
-export const trainSchema = z.strictObject({
+const options = z.strictObject({
   ...modelAndText,
   output: path.meta(
     about('Directory for the run; the trained model goes to its sub-directory model/.', {
@@ -269,6 +279,11 @@ export const trainSchema = z.strictObject({
 });
 
 /** Resolved configuration of a training run: every default filled in. */
-export type TrainConfig = z.output<typeof trainSchema>;
+export type TrainConfig = z.output<typeof options>;
 /** What a user writes: only what has no default is required. */
-export type TrainOptions = z.input<typeof trainSchema>;
+export type TrainOptions = z.input<typeof options>;
+
+/** Everything `ortune train` and `Trainer` take; options that contradict each other are refused. */
+export const trainSchema = options.superRefine((config, context) => {
+  for (const message of contradictions(config)) context.addIssue({ code: 'custom', message });
+});

@@ -59,11 +59,12 @@ export class TextData {
 
   /**
    * Reads the files, or passes over them once where they are streamed. Close what you opened.
-   * @throws UsageError for options that exclude each other, patterns without a file and unknown names in classWeights;
-   *   DataError, with file and line, for what cannot be trained on; the signal's reason
+   * Which options exclude each other is for the configuration to say: eval and evalSplit; a stream and evalSplit or
+   * drawing with replacement; sampling weighted without a column of weights.
+   * @throws UsageError for a pattern without a file and an unknown name in classWeights; DataError, with file and line,
+   *   for what cannot be trained on; the signal's reason
    */
   static async open(options: TextDataOptions, signal?: AbortSignal): Promise<TextData> {
-    refuseContradictions(options);
     signal?.throwIfAborted();
     const { columns, seed = 0, streaming = false, sampling = 'shuffle', groupByLength = true } = options;
     const { shuffleBuffer = 16384 } = options;
@@ -146,22 +147,6 @@ export async function openLabelled(
     await client.close();
     throw error;
   }
-}
-
-function refuseContradictions(options: TextDataOptions): void {
-  const { evalSplit, sampling, streaming, columns } = options;
-  if (options.eval && evalSplit !== undefined)
-    throw new UsageError('eval and evalSplit are both given; evaluate on files of their own or on a share, not both');
-  if (sampling === 'weighted' && columns.weight === undefined)
-    throw new UsageError('sampling weighted needs weightColumn, the column that holds the odds of each sample');
-  if (!streaming) return;
-  if (evalSplit !== undefined)
-    throw new UsageError('evalSplit needs the training data in memory; leave streaming out, or give eval files');
-  if (sampling === 'balanced' || sampling === 'weighted')
-    throw new UsageError(
-      `sampling ${sampling} needs the training data in memory; leave streaming out, or use classWeights or weightColumn ` +
-        'with sampling shuffle, which weigh the loss instead',
-    );
 }
 
 function weightsOf(

@@ -26,6 +26,8 @@ export interface CompileOptions {
   /** Names of the frozen parameters: they become initializers whose data the session host supplies. */
   frozen: ReadonlySet<string>;
   dropout: DropoutRates;
+  /** Of the training loss. */
+  labelSmoothing: number;
   /** `model_type` of config.json. */
   family: string;
   kernels: ReadonlySet<string>;
@@ -52,7 +54,7 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   let loss: Value | undefined;
   let gradients = new Map<string, string>();
   if (request.mode !== 'predict') {
-    const task = attachLoss(b, logits);
+    const task = attachLoss(b, logits, training ? { labelSmoothing: options.labelSmoothing } : {});
     fed.push(...task.inputs.map((name) => ({ name, ...b.type(name) })));
     loss = task.loss;
     outputs.push(loss);

@@ -71,10 +71,19 @@ export class Engine {
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
-    const { model: path, labels, freeze, dropout, seed, threads } = options;
+    const { threads } = options;
     try {
       const device = await openDevice('cpu', threads === undefined ? {} : { threads });
-      const request: OpenRequest = { model: path, labels, freeze, dropout, seed, kernels: [...device.kernels] };
+      const { model: path, labels, freeze, dropout, labelSmoothing, seed } = options;
+      const request: OpenRequest = {
+        model: path,
+        labels,
+        freeze,
+        dropout,
+        labelSmoothing,
+        seed,
+        kernels: [...device.kernels],
+      };
       const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
       return new Engine(device, model, worker, batchSize);
     } catch (error) {
@@ -83,8 +92,13 @@ export class Engine {
     }
   }
 
-  createOptimizer(ranges: readonly ParameterRange[], options: OptimizerOptions): Promise<Optimizer> {
-    return Optimizer.create(this.device, this.parameters, this.gradients, ranges, options);
+  /** `gradients`: what the updates read, where it is not this engine's own arena (gradient accumulation). */
+  createOptimizer(
+    ranges: readonly ParameterRange[],
+    options: OptimizerOptions,
+    gradients = this.gradients,
+  ): Promise<Optimizer> {
+    return Optimizer.create(this.device, this.parameters, gradients, ranges, options);
   }
 
   /**

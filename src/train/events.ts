@@ -18,7 +18,7 @@ export interface StepEvent {
   totalSteps: number;
   /** From 0. */
   epoch: number;
-  /** Mean over the samples of the step. */
+  /** Mean over the samples of the step, by their weights. */
   loss: number;
   learningRate: number;
   /** Global norm before clipping. */
@@ -28,25 +28,52 @@ export interface StepEvent {
   secondsLeft: number;
 }
 
+/** A step that was left out because its loss or gradient was not finite. */
+export interface SkippedEvent {
+  step: number;
+  epoch: number;
+  reason: string;
+  /** Where its samples are: 'file:line'. */
+  samples: readonly string[];
+}
+
 export interface EvaluationEvent {
   /** Which data: 'eval' or 'test'. */
-  name: string;
+  name: 'eval' | 'test';
   step: number;
   metrics: ClassificationResult;
+  /** Better than every earlier evaluation by metricForBestModel; never for test data. */
+  best: boolean;
+}
+
+export interface CheckpointEvent {
+  step: number;
+  /** Its directory, whole and on disk. */
+  path: string;
+  /** How long the loop waited for its weights to be copied. */
+  snapshotMs: number;
 }
 
 export interface TrainerEvents {
   start: StartEvent;
+  /** After `start`, when the run goes on from a checkpoint. */
+  resumed: { path: string; step: number };
   step: StepEvent;
+  skipped: SkippedEvent;
   epoch: { epoch: number; step: number };
   evaluation: EvaluationEvent;
+  checkpoint: CheckpointEvent;
+  /** The run ends before its last step. */
+  stopped: { reason: 'early stopping' | 'aborted'; step: number };
   warning: { message: string };
   saved: { path: string };
 }
 
 export interface TrainResult {
-  /** Of the test data where given, else of the evaluation data after the last epoch; none without either. */
+  /** Of the test data where given, else of the evaluation data for the weights written; none without either. */
   metrics?: ClassificationResult;
+  /** The best evaluation, where there were any. */
+  best?: { step: number; metric: string; value: number };
   steps: number;
   epochs: number;
   /** Mean loss of the last epoch's steps. */
@@ -56,6 +83,8 @@ export interface TrainResult {
   stepMs: number;
   /** Training texts longer than maxLength or the model's positions; they were cut. */
   truncated: number;
+  /** Steps left out because they were not finite. */
+  skipped: number;
   /** Median real step over the same step on a batch that is already there; undefined for runs too short to tell. */
   feedRatio?: number;
   peakRssBytes: number;
@@ -64,5 +93,9 @@ export interface TrainResult {
   firstStepSeconds: number;
   /** The model directory. */
   output: string;
+  /** The latest checkpoint, where one was written: what the run can be resumed from. */
+  checkpoint?: string;
+  /** Aborted by the signal. */
   interrupted: boolean;
+  stoppedEarly: boolean;
 }

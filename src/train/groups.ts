@@ -1,8 +1,11 @@
-// Which parameters get which learning rate and decay. Biases and the parameters of normalisations (rank 0 and 1) are
-// not decayed, as in the Hugging Face Trainer.
+// Which parameters get which learning rate and decay: the first group of the configuration that matches, and where it
+// says nothing the options of the run. Biases and the parameters of normalisations (rank 0 and 1) are not decayed, as in
+// the Hugging Face Trainer, unless a group says so.
 
 import type { TrainConfig } from '../config/train-schema.js';
-import { type Optimizer, type OptimizerOptions, parameterRanges } from '../optim/optimizer.js';
+import { UsageError } from '../errors.js';
+import { type GroupOptions, type Optimizer, type OptimizerOptions, parameterRanges } from '../optim/optimizer.js';
+import { anyPattern } from '../transfer/patterns.js';
 import type { Engine } from './engine.js';
 import type { ParameterInfo } from './protocol.js';
 
@@ -11,11 +14,40 @@ const optimizerOptions = (config: TrainConfig): OptimizerOptions =>
     ? { name: 'adamw', beta1: config.adamBeta1, beta2: config.adamBeta2, epsilon: config.adamEpsilon }
     : { name: 'sgd', momentum: config.momentum, nesterov: config.nesterov };
 
+/**
+ * The options of every trained parameter, by its name.
+ * @throws UsageError for a pattern that matches no parameter, and for a group that is left with none to train
+ */
+export function groupOptions(
+  parameters: readonly ParameterInfo[],
+  config: Pick<TrainConfig, 'groups' | 'learningRate' | 'weightDecay'>,
+): Map<string, GroupOptions> {
+  const groups = config.groups.map((group, i) => ({
+    ...group,
+    has: anyPattern(`groups[${i}].parameters`, group.parameters, parameters),
+    used: false,
+  }));
+  const options = new Map<string, GroupOptions>();
+  for (const parameter of parameters.filter((p) => p.trainable)) {
+    const group = groups.find(({ has }) => has(parameter));
+    if (group) group.used = true;
+    options.set(parameter.name, {
+      learningRate: group?.learningRate ?? config.learningRate,
+      weightDecay: group?.weightDecay ?? (parameter.shape.length < 2 ? 0 : config.weightDecay),
+    });
+  }
+  const idle = groups.findIndex(({ used }) => !used);
+  if (idle >= 0)
+    throw new UsageError(
+      `groups[${idle}]: all parameters that '${groups[idle]!.parameters.join(', ')}' matches are frozen or belong to ` +
+        'groups before it. Remove it, or put it before those: the first group that matches counts.',
+    );
+  return options;
+}
+
+/** @throws UsageError as `groupOptions` */
 export function createOptimizer(engine: Engine, config: TrainConfig): Promise<Optimizer> {
-  const ranges = parameterRanges(engine.model.parameters as readonly ParameterInfo[], (entry) =>
-    (entry as ParameterInfo).trainable
-      ? { learningRate: config.learningRate, weightDecay: entry.shape.length < 2 ? 0 : config.weightDecay }
-      : undefined,
-  );
+  const options = groupOptions(engine.model.parameters, config);
+  const ranges = parameterRanges(engine.model.parameters, ({ name }) => options.get(name));
   return engine.createOptimizer(ranges, optimizerOptions(config));
 }

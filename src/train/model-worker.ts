@@ -4,6 +4,7 @@
 import { labelsOfConfig } from '../data/labels.js';
 import { ModelError, OrtuneError, type Outcome, outcomeOf } from '../errors.js';
 import { convertFloat } from '../onnx/convert.js';
+import { fingerprint } from '../onnx/fingerprint.js';
 import { type Graph, prune } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
 import type { Model } from '../onnx/model.js';
@@ -64,7 +65,8 @@ function openNow(request: OpenRequest): OpenedModel {
   const inputs = graph.inputs.map(({ name, dtype }) => ({ name, dtype }));
   const dropout = { ...dropoutOf(config), ...request.dropout };
   const { directory } = file;
-  const info = { inputs, parameters, arena, labels, dropout, directory, maxPositions: positions, notes };
+  const hash = fingerprint(file);
+  const info = { inputs, parameters, arena, labels, dropout, hash, directory, maxPositions: positions, notes };
   opened = { request, model, config, graph, choice, info };
   return info;
 }
@@ -94,6 +96,7 @@ function buildNow(request: CompileRequest): Compiled {
     trained: new Set(choice.trainable.map((p) => p.name)),
     frozen: new Set(choice.frozen.map((p) => p.name)),
     dropout: info.dropout,
+    labelSmoothing: opening.labelSmoothing ?? 0,
     family: config.model_type ?? '',
     kernels: new Set(opening.kernels),
   });

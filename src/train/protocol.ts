@@ -17,6 +17,8 @@ export interface OpenRequest {
   freeze: readonly string[];
   /** What is left out is as the model's configuration says. */
   dropout: Partial<DropoutRates>;
+  /** Share of each target that is spread over all classes while training; default 0. */
+  labelSmoothing?: number | undefined;
   seed: number;
   /** Ops the device has kernels for. */
   kernels: readonly string[];
@@ -44,6 +46,8 @@ export interface OpenedModel {
   labels: readonly string[];
   /** As trained with. */
   dropout: DropoutRates;
+  /** SHA-256 of the files the model consists of. */
+  hash: string;
   /** The model directory: where tokenizer and configuration lie. */
   directory: string;
   /** Positions the model has; Infinity when it has no position table. */

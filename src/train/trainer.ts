@@ -9,7 +9,7 @@ import { describeRows } from '../data/rows.js';
 import type { TextData } from '../data/text-data.js';
 import { OrtuneError } from '../errors.js';
 import type { Optimizer } from '../optim/optimizer.js';
-import { type Schedule, scheduleFactor } from '../optim/schedule.js';
+import { type Schedule, scheduleFactor, scheduleOf } from '../optim/schedule.js';
 import { openData } from './data.js';
 import { Engine } from './engine.js';
 import { measureEvaluation } from './evaluate.js';
@@ -159,7 +159,7 @@ export class Trainer {
     );
     if (!measured) return;
     const { truncated: _, ...metrics } = measured;
-    const event = { name, step, metrics };
+    const event = { name, step, metrics, best: false };
     run.evaluation = event;
     run.directory.record('evaluation', event);
     this.#emit('evaluation', event);
@@ -183,6 +183,8 @@ export class Trainer {
       samplesPerSecond: times.rate(times.all.length),
       stepMs: times.medianMs(),
       truncated: run.truncated,
+      skipped: 0,
+      stoppedEarly: false,
       ...(ratio !== undefined && { feedRatio: ratio }),
       peakRssBytes: peakRssBytes(),
       seconds: (performance.now() - run.startedMs) / 1000,
@@ -210,8 +212,7 @@ export class Trainer {
       const optimizer = await createOptimizer(engine, config);
       const stepsPerEpoch = data.train.batches(config.batchSize);
       const totalSteps = config.maxSteps ?? config.epochs * stepsPerEpoch;
-      const warmupSteps = config.warmupSteps ?? Math.round(config.warmupRatio * totalSteps);
-      const schedule: Schedule = { name: config.schedule as Schedule['name'], warmupSteps, totalSteps };
+      const schedule = scheduleOf(config, totalSteps);
       signal?.throwIfAborted();
       const directory = new RunDirectory({ ...config, dropout: engine.model.dropout });
       const run: Run = {

@@ -2,25 +2,20 @@
 // logits; freezing takes some out again. Every other float tensor is listed with the reason, since a weight that is
 // silently not trained is hard to notice.
 
-import picomatch from 'picomatch';
 import { ModelError, UsageError } from '../errors.js';
 import { type DataType, isFloat } from '../onnx/dtype.js';
 import type { Graph, Value } from '../onnx/graph.js';
 import type { Model } from '../onnx/model.js';
 import { fileTensors } from '../onnx/save.js';
 import { readableNames } from './names.js';
+import { anyPattern, type Named } from './patterns.js';
 import { headWeights } from './trunk.js';
 import { type Use, weightUses } from './weights.js';
 
-export interface Parameter {
-  /** The tensor in the file. */
-  name: string;
-  /** PyTorch's name where the exporter changed it, as far as the graph tells; else the name. */
-  alias: string;
+/** `name` is the tensor's in the file, `alias` PyTorch's where the exporter changed it, as far as the graph tells. */
+export interface Parameter extends Named {
   shape: readonly number[];
   dtype: DataType;
-  /** Belongs to the task's head: comes after the pooling. */
-  head: boolean;
   /** Further tensors of the file that hold this same weight (shared layers written out once per use). */
   copies: readonly string[];
 }
@@ -33,7 +28,7 @@ export interface ParameterChoice {
 }
 
 export interface ChooseOptions {
-  /** Globs over names and aliases ('*' spans dots and slashes), and 'trunk' for all but the head. */
+  /** Patterns as patterns.ts has them. */
   freeze?: readonly string[] | undefined;
 }
 
@@ -70,14 +65,12 @@ export function chooseParameters(model: Model, graph: Graph, { freeze = [] }: Ch
     const { dtype, shape } = graph.initializers.get(name)!;
     return { name, alias, shape, dtype, head: head.has(name), copies: copies.get(name) ?? [] };
   });
-  const isFrozen = frozenBy(freeze, parameters);
+  if (parameters.length === 0)
+    throw new UsageError(`${model.path} has no float weight that reaches its output: there is nothing to train`);
+  const isFrozen = anyPattern('freeze', freeze, parameters);
   const trainable = parameters.filter((p) => !isFrozen(p));
   if (trainable.length === 0)
-    throw new UsageError(
-      parameters.length === 0
-        ? `${model.path} has no float weight that reaches its output: there is nothing to train`
-        : `freeze ${freeze.join(', ')} leaves none of ${parameters.length} parameters to train`,
-    );
+    throw new UsageError(`freeze ${freeze.join(', ')} leaves none of ${parameters.length} parameters to train`);
   return { trainable, frozen: parameters.filter(isFrozen), leftOut };
 }
 
@@ -115,22 +108,4 @@ function mergeCopies(graph: Graph, aliases: Map<string, string>): Map<string, st
 function equal(graph: Graph, a: Value, b: Value): boolean {
   const [x, y] = [graph.initializers.get(a)!, graph.initializers.get(b)!];
   return x.dtype === y.dtype && x.shape.join() === y.shape.join() && Buffer.compare(x.bytes(), y.bytes()) === 0;
-}
-
-function frozenBy(patterns: readonly string[], parameters: readonly Parameter[]): (p: Parameter) => boolean {
-  const flat = (name: string): string => name.replaceAll('/', '.');
-  const tests = patterns.map((pattern) => {
-    if (pattern === 'trunk') return (p: Parameter) => !p.head;
-    const matches = picomatch(flat(pattern), { dot: true });
-    const test = (p: Parameter) => matches(flat(p.name)) || matches(flat(p.alias));
-    if (!parameters.some(test)) {
-      const some = parameters.slice(0, 5).map(({ alias }) => alias);
-      throw new UsageError(
-        `freeze: '${pattern}' matches none of the ${parameters.length} parameters. Their names are like ${some.join(', ')}; ` +
-          "patterns take * and [0-9], 'trunk' means all but the head",
-      );
-    }
-    return test;
-  });
-  return (p) => tests.some((test) => test(p));
 }

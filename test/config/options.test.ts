@@ -17,8 +17,13 @@ const messageOf = (input: unknown, where?: string): string => {
 describe('parseOptions', () => {
   it('fills in every default', () => {
     const config = parseOptions(trainSchema, required);
-    expect(config).toMatchObject({ ...required, epochs: 3, optimizer: 'adamw', freeze: [], textColumn: 'text' });
+    expect(config).toMatchObject({ model: 'm', output: 'o', epochs: 3, optimizer: 'adamw', freeze: [], groups: [] });
     expect(config.dropout).toEqual({});
+  });
+
+  it('takes one file, or several', () => {
+    expect(parseOptions(trainSchema, required).train).toEqual(['t.jsonl']);
+    expect(parseOptions(trainSchema, { ...required, train: ['a.csv', 'b/*.csv'] }).train).toEqual(['a.csv', 'b/*.csv']);
   });
 
   it('takes one number for all dropout rates and one pattern for the list', () => {
@@ -29,7 +34,8 @@ describe('parseOptions', () => {
 
   it('says what is missing, and from where', () => {
     expect(messageOf({ model: 'm', output: 'o' }, 'run.yaml')).toBe(
-      "run.yaml: option 'train' is missing: Training data, JSONL or CSV. It takes a non-empty text",
+      "run.yaml: option 'train' is missing: Training data: JSONL, CSV, TSV or Parquet, also gzipped; " +
+        'several files and globs. It takes a non-empty text or a list, each a non-empty text',
     );
   });
 
@@ -96,7 +102,8 @@ describe('listOptions', () => {
 
   it('makes a table with a row per option', () => {
     const table = optionTable(trainSchema);
-    expect(table).toContain('| `train` | required | Training data, JSONL or CSV. Takes a non-empty text. |');
+    expect(table).toContain('| `train` | required | Training data: JSONL, CSV, TSV or Parquet, also gzipped;');
+    expect(table).toContain('| `schedulePower` | `1` | Exponent of the polynomial schedule. Takes a number above 0. |');
     expect(table.split('\n')).toHaveLength(listOptions(trainSchema).length + 2);
   });
 });

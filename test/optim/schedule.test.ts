@@ -1,30 +1,76 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { scheduleFactor } from '#ortune/optim/schedule.js';
+import { UsageError } from '#ortune/errors.js';
+import { type ScheduleName, type ScheduleOptions, scheduleFactor, scheduleOf } from '#ortune/optim/schedule.js';
 
-/** transformers' `get_linear_schedule_with_warmup`, as its source has it. */
-const linear = (step: number, warmup: number, total: number): number =>
-  step < warmup ? step / Math.max(1, warmup) : Math.max(0, (total - step) / Math.max(1, total - warmup));
-/** transformers' `get_constant_schedule_with_warmup`. */
-const constant = (step: number, warmup: number): number => (step < warmup ? step / Math.max(1, warmup) : 1);
+interface Golden {
+  learningRate: number;
+  cases: {
+    schedule: ScheduleName;
+    arguments: { num_cycles?: number; power?: number; lr_end?: number };
+    warmup: number;
+    total: number;
+    /** The rate before each step, and after the last. */
+    rates: number[];
+  }[];
+}
 
-describe('scheduleFactor', () => {
-  it.each([
-    [0, 10],
-    [1, 1],
-    [3, 10],
-    [10, 10],
-    [20, 10],
-    [42, 426],
-  ])('is that of get_scheduler with %i steps of warm-up in %i', (warmupSteps, totalSteps) => {
-    for (let step = 0; step <= totalSteps; step++) {
-      expect(scheduleFactor({ name: 'linear', warmupSteps, totalSteps }, step)).toBe(
-        linear(step, warmupSteps, totalSteps),
+const golden: Golden = JSON.parse(
+  readFileSync(new URL('../fixtures/schedules/schedules.json', import.meta.url), 'utf8'),
+);
+
+const options: ScheduleOptions = {
+  schedule: 'linear',
+  learningRate: golden.learningRate,
+  warmupRatio: 0.1,
+  schedulePower: 1,
+  learningRateEnd: 1e-7,
+};
+
+describe('the rates are those of transformers', () => {
+  it.each(golden.cases.map((c) => [c.schedule, JSON.stringify(c.arguments), c.warmup, c.total, c] as const))(
+    '%s %s with %i steps of warm-up in %i',
+    (schedule, _text, warmupSteps, total, { arguments: given, rates }) => {
+      const found = scheduleOf(
+        {
+          ...options,
+          schedule,
+          warmupSteps,
+          ...(given.num_cycles && { scheduleCycles: given.num_cycles }),
+          ...(given.power && { schedulePower: given.power }),
+          ...(given.lr_end && { learningRateEnd: given.lr_end }),
+        },
+        total,
       );
-      expect(scheduleFactor({ name: 'constant', warmupSteps, totalSteps }, step)).toBe(constant(step, warmupSteps));
-    }
-  });
+      expect(rates).toHaveLength(total + 1);
+      rates.forEach((rate, step) => {
+        const factor = scheduleFactor(found, step);
+        expect(Math.abs(factor - rate / golden.learningRate), `step ${step}`).toBeLessThan(1e-10);
+      });
+    },
+  );
+});
 
-  it('stays at 0 behind the last step', () => {
-    expect(scheduleFactor({ name: 'linear', warmupSteps: 0, totalSteps: 5 }, 9)).toBe(0);
-  });
+it.each<[ScheduleName, number]>([
+  ['linear', 0],
+  ['cosine', 0],
+  ['cosine_with_restarts', 0],
+  ['polynomial', 1e-7 / options.learningRate],
+  ['constant', 1],
+])('%s stays at its end behind the last step', (schedule, end) => {
+  const found = scheduleOf({ ...options, schedule }, 5);
+  for (const step of [5, 6, 50]) expect(scheduleFactor(found, step)).toBeCloseTo(end, 12);
+});
+
+it('has a warm-up of the given steps, else of the given share', () => {
+  expect(scheduleOf(options, 426).warmupSteps).toBe(43);
+  expect(scheduleOf({ ...options, warmupSteps: 7 }, 426).warmupSteps).toBe(7);
+  expect(scheduleOf({ ...options, warmupSteps: 0 }, 426).warmupSteps).toBe(0);
+});
+
+it('refuses a polynomial schedule that would not go down', () => {
+  const rising = { ...options, schedule: 'polynomial', learningRateEnd: options.learningRate } as const;
+  expect(() => scheduleOf(rising, 10)).toThrow(UsageError);
+  expect(() => scheduleOf(rising, 10)).toThrow(/learningRateEnd \(0\.002\) must be less than learningRate \(0\.002\)/);
+  expect(scheduleOf({ ...rising, schedule: 'linear' }, 10).name).toBe('linear');
 });

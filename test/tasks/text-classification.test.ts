@@ -1,9 +1,27 @@
-import { expect, test } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { backward } from '#ortune/autodiff/backward.js';
 import { ModelError, UsageError } from '#ortune/errors.js';
+import { lower } from '#ortune/lower/lower.js';
 import { Builder } from '#ortune/onnx/builder.js';
 import type { DataType } from '#ortune/onnx/dtype.js';
 import { attrFloat, attrInt, Graph } from '#ortune/onnx/graph.js';
+import { Tensor } from '#ortune/onnx/tensor.js';
 import { attachLoss } from '#ortune/tasks/text-classification.js';
+import { runStock } from '../support/onnxruntime.js';
+
+interface Golden {
+  attrs: { label_smoothing: { float: number } };
+  /** logits, labels, sample weights, class weights */
+  inputs: [{ shape: number[]; data: number[] }, { data: number[] }, ...({ data: number[] } | null)[]];
+  outputs: [{ data: [number] }];
+  dy: [{ data: [number] }];
+  gradients: { 0: { data: number[] } };
+}
+
+const goldens: Golden[] = JSON.parse(
+  readFileSync(new URL('../fixtures/ops/losses.json', import.meta.url), 'utf8'),
+).cases;
 
 function logits(shape: number[], dtype: DataType = 'float32'): Builder {
   const graph = new Graph();
@@ -29,6 +47,47 @@ test('the loss is the weighted sum of cross-entropies over the normaliser that i
   expect(attrInt(entropy!, 'ignore_index', 0)).toBe(-100);
   expect(attrFloat(entropy!, 'label_smoothing', 0)).toBe(0.1);
   expect(division).toMatchObject({ op: 'Div', inputs: [entropy!.outputs[0], 'normaliser'], outputs: [loss] });
+});
+
+describe.each(goldens)('the mean loss and its gradient equal those of PyTorch', (golden) => {
+  const [x, y, samples, classes] = golden.inputs;
+  const labelSmoothing = golden.attrs.label_smoothing.float;
+  const weights = samples?.data ?? y.data.map(() => 1);
+  const evaluate = async (sampleWeights: number[], classWeights: number[] | undefined) => {
+    const b = logits(x.shape);
+    const { loss } = attachLoss(b, 'logits', { labelSmoothing, classWeights });
+    const gradient = backward(b, loss, ['logits']).get('logits')!;
+    b.graph.outputs = [loss, gradient].map((name) => ({ name, ...b.type(name), shape: [...b.shape(name)] }));
+    lower(b.graph, new Set());
+    const normaliser = weights.reduce((sum, weight, i) => sum + (y.data[i]! < 0 ? 0 : weight), 0);
+    const feeds = new Map([
+      ['logits', Tensor.of('float32', x.data, x.shape)],
+      ['labels', Tensor.of('int64', y.data, [y.data.length])],
+      ['sample_weights', Tensor.of('float32', sampleWeights, [y.data.length])],
+      ['normaliser', Tensor.of('float32', [normaliser], [])],
+    ]);
+    const outputs = await runStock(b.graph, feeds);
+    // The goldens are of the sum, their gradients those of dy times it.
+    const toSum = (name: string) =>
+      outputs
+        .get(name)!
+        .numbers()
+        .map((v) => v * normaliser);
+    expect(toSum(loss)[0]).toBeCloseTo(golden.outputs[0].data[0], 5);
+    toSum(gradient).forEach((g, i) => {
+      expect(g).toBeCloseTo(golden.gradients[0].data[i]! / golden.dy[0].data[0], 5);
+    });
+  };
+
+  test(`smoothing ${labelSmoothing}${samples ? ', sample weights' : ''}${classes ? ', class weights' : ''}`, () =>
+    evaluate(weights, classes?.data));
+
+  if (classes && labelSmoothing === 0)
+    test(`class weights as weights of the samples${samples ? ', times their own' : ''}`, () =>
+      evaluate(
+        weights.map((weight, i) => weight * (classes.data[y.data[i]!] ?? 0)),
+        undefined,
+      ));
 });
 
 test('logits of another float type are cast', () => {

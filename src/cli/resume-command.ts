@@ -1,0 +1,17 @@
+// The command that goes on with an interrupted run: the same one, with --resume, and without --overwrite, which would
+// replace what is to be resumed. Printed for people to paste into a POSIX shell.
+
+/**
+ * @param args what followed the name of the program
+ * @param overwrite the configuration file sets overwrite, so a flag must take it back
+ */
+export function resumeCommand(args: readonly string[], overwrite: boolean): string {
+  const kept = args.filter((arg, i) => {
+    const valueOfResume = args[i - 1] === '--resume' && !arg.startsWith('-');
+    return !valueOfResume && arg !== '--resume' && !arg.startsWith('--resume=') && arg !== '--overwrite';
+  });
+  const back = overwrite && !kept.includes('--no-overwrite') ? ['--no-overwrite'] : [];
+  return ['ortune', ...kept, ...back, '--resume'].map(quote).join(' ');
+}
+
+const quote = (arg: string): string => (/^[\w./:@%+=,-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`);

@@ -1,0 +1,85 @@
+// Options of a training run that are each right and cannot be meant together. Said before anything is opened, to the
+// library and the command line alike: a run must not end after an hour over what its first line could have told.
+
+import { nearest } from './nearest.js';
+import type { TrainConfig } from './train-schema.js';
+
+/** The figures of an evaluation that can decide which one is the best. */
+export const metricNames: readonly string[] = [
+  'loss',
+  'accuracy',
+  'precision',
+  'recall',
+  'f1',
+  'mcc',
+  ...['macro', 'weighted'].flatMap((mean) => ['precision', 'recall', 'f1'].map((name) => `${mean}.${name}`)),
+];
+
+/** A sentence for each contradiction: the options by name, why they exclude each other, and what to do. */
+export function contradictions(config: TrainConfig): string[] {
+  return [
+    ...evaluation(config),
+    ...strategy(config, 'eval'),
+    ...strategy(config, 'save'),
+    ...data(config),
+    ...groups(config),
+    ...resuming(config),
+  ];
+}
+
+function* evaluation(config: TrainConfig): Generator<string> {
+  const { eval: files, evalSplit, evalStrategy, metricForBestModel: metric } = config;
+  if (files && evalSplit !== undefined)
+    yield "options 'eval' and 'evalSplit' both say what to evaluate on: give the files, or the share of the training data";
+  if (!metricNames.includes(metric)) {
+    const close = nearest(
+      metric,
+      metricNames.map((key) => ({ key, also: [] })),
+    );
+    yield `option 'metricForBestModel' must be one of ${metricNames.join(', ')}, found "${metric}"${close ? `; did you mean '${close}'?` : ''}`;
+  }
+  const wants = {
+    evalSteps: config.evalSteps !== undefined,
+    evalStrategy: evalStrategy !== undefined && evalStrategy !== 'no',
+    loadBestModelAtEnd: config.loadBestModelAtEnd === true,
+    earlyStoppingPatience: config.earlyStoppingPatience !== undefined,
+    metricForBestModel: metric !== 'loss',
+  };
+  for (const [name, wanted] of Object.entries(wants)) {
+    if (!wanted) continue;
+    if (!files && evalSplit === undefined)
+      yield `option '${name}' needs data to evaluate on: give 'eval' or 'evalSplit', or leave ${name} out`;
+    else if (evalStrategy === 'no' && name !== 'evalSteps')
+      yield `options '${name}' and 'evalStrategy' contradict each other: evalStrategy no means that nothing is evaluated during the run; leave one of them out`;
+  }
+}
+
+function* strategy(config: TrainConfig, kind: 'eval' | 'save'): Generator<string> {
+  const when = config[`${kind}Strategy`];
+  const steps = config[`${kind}Steps`];
+  if (steps !== undefined && (when === 'no' || when === 'epoch'))
+    yield `options '${kind}Steps' and '${kind}Strategy' contradict each other: ${kind}Strategy ${when} takes no number of steps; leave ${kind}Steps out or set ${kind}Strategy to steps`;
+  if (steps === undefined && when === 'steps')
+    yield `option '${kind}Strategy' steps needs '${kind}Steps': set how many steps lie between, or set ${kind}Strategy to epoch`;
+}
+
+function* data({ streaming, evalSplit, sampling, weightColumn }: TrainConfig): Generator<string> {
+  if (sampling === 'weighted' && weightColumn === undefined)
+    yield "option 'sampling' weighted needs 'weightColumn', the column with the weights: set it, or choose another sampling";
+  if (!streaming) return;
+  if (evalSplit !== undefined)
+    yield "options 'streaming' and 'evalSplit' contradict each other: a stream is not split; write the evaluation data to a file of its own and give it as eval";
+  if (sampling === 'balanced' || sampling === 'weighted')
+    yield `options 'streaming' and 'sampling' contradict each other: ${sampling} sampling draws from all samples at once; set sampling to shuffle (classWeights and weightColumn weigh the loss instead), or leave streaming out`;
+}
+
+function* groups({ groups: all }: TrainConfig): Generator<string> {
+  for (const [i, { parameters, learningRate, weightDecay }] of all.entries())
+    if (learningRate === undefined && weightDecay === undefined)
+      yield `option 'groups[${i}]' (${parameters.join(', ')}) sets neither 'learningRate' nor 'weightDecay': set one, or leave the group out`;
+}
+
+function* resuming({ overwrite, resume }: TrainConfig): Generator<string> {
+  if (overwrite && resume !== undefined)
+    yield "options 'overwrite' and 'resume' contradict each other: one replaces the run in output, the other goes on with it; leave one out (the flag --no-overwrite does so for a file)";
+}

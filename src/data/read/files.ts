@@ -1,0 +1,38 @@
+// The data files an option names: paths and glob patterns, in an order that does not depend on the machine.
+
+import { stat } from 'node:fs/promises';
+import { isAbsolute, join, resolve } from 'node:path';
+import { glob, isDynamicPattern } from 'tinyglobby';
+import { DataError, UsageError } from '../../errors.js';
+
+/**
+ * The files that `patterns` name, relative to the working directory: for each in turn the path itself, or a pattern's
+ * matches in the order of their code units. A file named twice is read once.
+ * @throws UsageError for a pattern that matches no file; DataError for a path that does not exist or is no file.
+ */
+export async function openFiles(patterns: readonly string[]): Promise<string[]> {
+  const files = new Map<string, string>();
+  for (const pattern of patterns) {
+    for (const file of await matches(pattern)) {
+      const place = resolve(file);
+      if (!files.has(place)) files.set(place, file);
+    }
+  }
+  return [...files.values()];
+}
+
+async function matches(pattern: string): Promise<string[]> {
+  // A file whose name looks like a pattern, such as 'mails[1].csv', is that file.
+  const found = await stat(pattern).catch((error: Error) => error);
+  if (!(found instanceof Error)) {
+    if (found.isDirectory())
+      throw new DataError(
+        `data file ${pattern} is a folder; name its files with a pattern, such as ${join(pattern, '*.jsonl')}`,
+      );
+    return [pattern];
+  }
+  if (!isDynamicPattern(pattern)) throw new DataError(`data file ${pattern} cannot be read: ${found.message}`);
+  const files = await glob(pattern, { onlyFiles: true, expandDirectories: false, absolute: isAbsolute(pattern) });
+  if (files.length === 0) throw new UsageError(`no data file matches the pattern '${pattern}'; expected at least one`);
+  return files.sort();
+}

@@ -1,0 +1,133 @@
+// One column of one Parquet row group, page by page: writers make row groups of a million rows, so a whole column chunk
+// is too much to hold, while a page is about one MiB. This file finds the pages and passes over unwanted ones without
+// reading them; parquet-page.ts decodes them. Flat columns only: one value per row.
+// Source: the Parquet format, https://parquet.apache.org/docs/file-format/data-pages/
+
+import type { FileHandle } from 'node:fs/promises';
+import type { DecodedArray, PageHeader } from 'hyparquet';
+import { parquetHeader } from 'hyparquet/src/column.js';
+import { DataError } from '../../errors.js';
+import { checkPage, decodeDictionary, decodePage, type PageColumn } from './parquet-page.js';
+
+/** Bytes read at a time; a larger page is read at once. */
+const pieceBytes = 256 * 1024;
+/** A page header holds two statistics values at most. */
+const longestHeaderBytes = 16 * 1024 * 1024;
+
+export interface ColumnPlace extends PageColumn {
+  /** For messages. */
+  file: string;
+  handle: FileHandle;
+  size: number;
+  /** Number of the row group's first row in the file, from 0, and its rows. */
+  firstRow: number;
+  rows: number;
+}
+
+export class ParquetColumn {
+  readonly #place: ColumnPlace;
+  readonly #name: string;
+  /** Where the next page begins. */
+  #offset: number;
+  #window = new Uint8Array(0);
+  #windowOffset = 0;
+  #dictionary: DecodedArray | undefined;
+  /** Rows in pages decoded or passed over. */
+  #rows = 0;
+  /** The page at hand and its first value not taken yet. */
+  values: DecodedArray = [];
+  at = 0;
+
+  constructor(place: ColumnPlace) {
+    this.#place = place;
+    this.#name = place.chunk.path_in_schema.join('.');
+    // Writers without a dictionary leave its place out or write 0.
+    this.#offset = Number(place.chunk.dictionary_page_offset || place.chunk.data_page_offset);
+  }
+
+  /** Values of the page at hand that were not taken. */
+  get left(): number {
+    return this.values.length - this.at;
+  }
+
+  /** Makes the page of row `row` (counted in the row group) the page at hand, with `at` at that row. */
+  async seek(row: number): Promise<void> {
+    while (this.#rows <= row) await this.#nextPage(row);
+    this.at = this.values.length - (this.#rows - row);
+  }
+
+  async #nextPage(row: number): Promise<void> {
+    const { file, firstRow, rows } = this.#place;
+    try {
+      const header = await this.#header();
+      const offset = this.#offset;
+      this.#offset += header.compressed_page_size;
+      const count = header.data_page_header?.num_values ?? header.data_page_header_v2?.num_values ?? 0;
+      if (!(count >= 0 && count <= rows - this.#rows))
+        throw new Error(`the page holds ${count} values, the row group has ${rows} rows`);
+      this.values = [];
+      if (count === 0 || this.#rows + count > row)
+        this.#decode(header, await this.#bytes(offset, header.compressed_page_size));
+      this.#rows += count;
+    } catch (error) {
+      if (error instanceof DataError) throw error;
+      throw new DataError(
+        `${file}:${firstRow + this.#rows + 1}: column '${this.#name}' cannot be decoded from this row on ` +
+          `(${(error as Error).message}); the file is damaged or written in a way ortune cannot read; write it again`,
+      );
+    }
+  }
+
+  #decode(header: PageHeader, bytes: Uint8Array): void {
+    checkPage(header, bytes);
+    if (header.type === 'DICTIONARY_PAGE') this.#dictionary = decodeDictionary(header, bytes, this.#place);
+    else if (header.type !== 'INDEX_PAGE') this.values = decodePage(header, bytes, this.#place, this.#dictionary);
+  }
+
+  /** The header of the page at `#offset`, which is moved behind it. */
+  async #header(): Promise<PageHeader> {
+    for (let length = 4096; ; length *= 8) {
+      const left = this.#place.size - this.#offset;
+      const bytes = await this.#bytes(this.#offset, Math.min(length, left));
+      const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 };
+      try {
+        const header = parquetHeader(reader);
+        if (!(header.compressed_page_size >= 0 && header.uncompressed_page_size >= 0))
+          throw new Error('no page header');
+        this.#offset += reader.offset;
+        return header;
+      } catch (error) {
+        if (length >= left || length >= longestHeaderBytes) throw error;
+      }
+    }
+  }
+
+  /** `length` bytes of the file from `offset`; pages refer to them, so a window is never overwritten. */
+  async #bytes(offset: number, length: number): Promise<Uint8Array> {
+    const start = offset - this.#windowOffset;
+    if (start < 0 || start + length > this.#window.length) {
+      const { handle, size } = this.#place;
+      if (offset + length > size) throw new Error(`${offset + length} bytes expected, the file has ${size}`);
+      this.#window = await readExactly(handle, offset, Math.min(Math.max(length, pieceBytes), size - offset));
+      this.#windowOffset = offset;
+      return this.#window.subarray(0, length);
+    }
+    return this.#window.subarray(start, start + length);
+  }
+}
+
+/** `length` bytes of the file from `offset`. */
+export async function readExactly(
+  handle: FileHandle,
+  offset: number,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
+    if (bytesRead === 0) throw new Error(`the file ends at byte ${offset + done}`);
+    done += bytesRead;
+  }
+  return bytes;
+}

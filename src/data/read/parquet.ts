@@ -1,0 +1,160 @@
+// Parquet files of flat columns: texts, integers, floats and booleans. The columns asked for are walked side by side,
+// one page of each in memory, however large the row groups are. Nested and binary columns are refused by name, since
+// they are no text, label or weight; other columns may hold anything.
+// Source: the Parquet format, https://parquet.apache.org/docs/file-format/
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { type FileMetaData, parquetMetadataAsync, parquetSchema, type SchemaElement, type SchemaTree } from 'hyparquet';
+import { DataError } from '../../errors.js';
+import { ParquetColumn, readExactly } from './parquet-column.js';
+import { missingColumn, type RawRecord, type ReadOptions, type Row } from './raw.js';
+
+/** Rows of a block at most. */
+const blockRows = 2048;
+
+interface OpenFile {
+  file: string;
+  handle: FileHandle;
+  size: number;
+  metadata: FileMetaData;
+  root: SchemaTree;
+}
+
+/** Rows of a .parquet file, a block at a time; `line` is the number of the row, from 1. */
+export async function* parquet(file: string, { signal, skip = 0, columns }: ReadOptions): AsyncGenerator<RawRecord[]> {
+  const opened = await openParquet(file);
+  try {
+    const wanted = wantedColumns(opened, columns);
+    let firstRow = 0;
+    for (const [group, { num_rows }] of opened.metadata.row_groups.entries()) {
+      const rows = Number(num_rows);
+      if (skip < firstRow + rows) {
+        const readers = wanted.map((column) => readerOf(opened, column, group, firstRow, rows));
+        for (let row = Math.max(skip - firstRow, 0); row < rows; ) {
+          signal?.throwIfAborted();
+          const block = await nextBlock(readers, wanted, row, firstRow, rows);
+          yield block;
+          row += block.length;
+        }
+      }
+      firstRow += rows;
+    }
+  } finally {
+    await opened.handle.close();
+  }
+}
+
+async function openParquet(file: string): Promise<OpenFile> {
+  const handle = await open(file).catch((error: Error) => {
+    throw new DataError(`data file ${file} cannot be read: ${error.message}`);
+  });
+  try {
+    const { size } = await handle.stat();
+    const slice = async (start: number, end = size): Promise<ArrayBuffer> =>
+      (await readExactly(handle, start, end - start)).buffer;
+    const metadata = await parquetMetadataAsync({ byteLength: size, slice }, { geoparquet: false });
+    const rows = metadata.row_groups.reduce((sum, group) => sum + group.num_rows, 0n);
+    if (rows !== metadata.num_rows) throw new Error(`${metadata.num_rows} rows expected, its row groups hold ${rows}`);
+    return { file, handle, size, metadata, root: parquetSchema(metadata) };
+  } catch (error) {
+    await handle.close();
+    // A footer of other bytes makes the parser trip over a field that is not there.
+    const cause = error instanceof TypeError ? 'its footer is not well formed' : (error as Error).message;
+    throw new DataError(
+      `data file ${file} cannot be read as Parquet (${cause}): it is cut, damaged or of another format; write it again`,
+    );
+  }
+}
+
+interface WantedColumn {
+  name: string;
+  /** From the root to the column. */
+  schemaPath: SchemaTree[];
+}
+
+function wantedColumns({ file, root }: OpenFile, columns: readonly string[] | undefined): WantedColumn[] {
+  const found = root.children.map(({ element }) => element.name);
+  return (columns ?? found).map((name) => {
+    const child = root.children.find(({ element }) => element.name === name);
+    if (!child) throw missingColumn(`data file ${file}`, name, found);
+    const kind = unreadable(child);
+    if (kind)
+      throw new DataError(
+        `data file ${file}: column '${name}' is ${kind}; ortune reads texts, integers, floats and booleans: ` +
+          'write it as one of these',
+      );
+    return { name, schemaPath: [root, child] };
+  });
+}
+
+/** What kind of column it is when its values are no texts, numbers or booleans. */
+function unreadable({ children, element }: SchemaTree): string | undefined {
+  if (children.length > 0 || element.repetition_type === 'REPEATED') return 'nested (a list, struct or map)';
+  const kind = element.logical_type?.type ?? element.converted_type;
+  switch (element.type) {
+    case 'BYTE_ARRAY':
+      if (kind === undefined) return 'binary';
+      return ['STRING', 'UTF8', 'ENUM'].includes(kind) ? undefined : `of type ${kind}`;
+    case 'INT32':
+    case 'INT64':
+      return kind === undefined || isInteger(kind) ? undefined : `of type ${kind}`;
+    case 'FLOAT':
+    case 'DOUBLE':
+    case 'BOOLEAN':
+      return undefined;
+    default:
+      return kind === 'FLOAT16' ? undefined : binary(element);
+  }
+}
+
+const isInteger = (kind: string): boolean => kind === 'INTEGER' || /^U?INT_\d+$/.test(kind);
+const binary = ({ logical_type, converted_type, type }: SchemaElement): string =>
+  `binary (${logical_type?.type ?? converted_type ?? type})`;
+
+function readerOf(
+  { file, handle, size, metadata }: OpenFile,
+  { name, schemaPath }: WantedColumn,
+  group: number,
+  firstRow: number,
+  rows: number,
+): ParquetColumn {
+  const chunk = metadata.row_groups[group]!.columns.find(({ meta_data }) => meta_data?.path_in_schema[0] === name);
+  if (!chunk?.meta_data || chunk.file_path)
+    throw new DataError(
+      `data file ${file}: row group ${group + 1} does not hold column '${name}' in a readable form ` +
+        '(encrypted, or kept in another file); write the file again without that',
+    );
+  return new ParquetColumn({ file, handle, size, schemaPath, chunk: chunk.meta_data, firstRow, rows });
+}
+
+/** The rows from `row` on that the pages at hand hold, up to a block. */
+async function nextBlock(
+  readers: ParquetColumn[],
+  wanted: WantedColumn[],
+  row: number,
+  firstRow: number,
+  rows: number,
+): Promise<RawRecord[]> {
+  let count = Math.min(blockRows, rows - row);
+  for (const reader of readers) {
+    await reader.seek(row);
+    count = Math.min(count, reader.left);
+  }
+  const block: RawRecord[] = new Array(count);
+  for (let i = 0; i < count; i++) {
+    const record: Row = {};
+    for (let c = 0; c < readers.length; c++) {
+      const { values, at } = readers[c]!;
+      record[wanted[c]!.name] = plain(values[at + i]);
+    }
+    block[i] = { row: record, line: firstRow + row + i + 1 };
+  }
+  return block;
+}
+
+/** 64-bit integers as numbers where that is exact. */
+function plain(value: unknown): unknown {
+  if (typeof value !== 'bigint') return value;
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}

@@ -1,0 +1,81 @@
+// Data files as rows: the one door to every format. A format is a row of the table below: an async generator that yields
+// records in blocks, since a turn of the event loop per record would cost more than parsing it. Everything streams; a
+// file is never held as a whole. What the columns mean is for record.ts. Meant for a worker thread: blocks are parsed
+// in one go.
+
+import { DataError, UsageError } from '../../errors.js';
+import { jsonLines } from './lines.js';
+import { parquet } from './parquet.js';
+import { separated } from './separated.js';
+
+export type Row = Record<string, unknown>;
+
+export interface RawRecord {
+  row: Row;
+  /** Line where the record begins, from 1; Parquet: number of the row, from 1. */
+  line: number;
+}
+
+export interface ReadOptions {
+  signal?: AbortSignal | undefined;
+  /** Leaves out this many records at the beginning, without parsing them where the format allows it; default 0. */
+  skip?: number | undefined;
+  /**
+   * The columns wanted; others may be missing in the rows. CSV and Parquet files without one of them are refused
+   * before the first record. Default: all.
+   */
+  columns?: readonly string[] | undefined;
+}
+
+type Format = (file: string, options: ReadOptions) => AsyncGenerator<RawRecord[]>;
+
+const textFormats: Readonly<Record<string, Format>> = {
+  '.jsonl': jsonLines,
+  '.ndjson': jsonLines,
+  '.csv': (file, options) => separated(file, ',', options),
+  '.tsv': (file, options) => separated(file, '\t', options),
+};
+
+const formats: Readonly<Record<string, Format>> = {
+  ...textFormats,
+  ...Object.fromEntries(Object.entries(textFormats).map(([ending, format]) => [`${ending}.gz`, format])),
+  '.parquet': parquet,
+};
+
+/**
+ * Records of a .jsonl, .ndjson, .csv or .tsv file (UTF-8, CSV with a header line), each optionally behind .gz, or of a
+ * .parquet file, in blocks: the fast way for many records.
+ * @throws UsageError for another file name; DataError, with file and line, for a file that cannot be read, is damaged
+ *   or breaks its format. The records before the place are delivered first.
+ */
+export function readBlocks(file: string, options: ReadOptions = {}): AsyncGenerator<RawRecord[]> {
+  const name = file.toLowerCase();
+  const ending = Object.keys(formats).find((ending) => name.endsWith(ending));
+  if (ending) return formats[ending]!(file, options);
+  throw new UsageError(`data file ${file}: unknown format; ortune reads ${Object.keys(formats).join(', ')}`);
+}
+
+/** As `readBlocks`, record by record. */
+export async function* readRaw(file: string, options: ReadOptions = {}): AsyncGenerator<RawRecord> {
+  for await (const block of readBlocks(file, options)) {
+    for (const record of block) {
+      options.signal?.throwIfAborted();
+      yield record;
+    }
+  }
+}
+
+/** The error for a column that `place` (file, or file:line) does not have. */
+export function missingColumn(place: string, column: string, found: readonly string[]): DataError {
+  const names = found.map((name) => `'${name}'`).join(', ') || 'none';
+  return new DataError(`${place}: no column '${column}'; found ${names}`);
+}
+
+/** What a value is, for messages. */
+export function describe(value: unknown): string {
+  if (value === '') return 'nothing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'number') return `the number ${value}`;
+  return `a value of type ${typeof value}`;
+}

@@ -1,0 +1,48 @@
+// What a training run says to people as it goes, a line for each event, and at its end. progress.ts shows the steps.
+
+import type { TrainConfig } from '../config/train-schema.js';
+import type { TrainerEvents, TrainResult } from '../train/events.js';
+import { formatBytes, formatCount, formatDuration, formatNumber } from './format.js';
+import { metricsLine } from './metrics.js';
+
+type Described = Exclude<keyof TrainerEvents, 'step' | 'epoch'>;
+type Description<E extends Described> = (event: TrainerEvents[E], config: TrainConfig) => string | undefined;
+
+/** The first of many, and how many more there are. */
+function some(names: readonly string[], most: number): string {
+  const more = names.length - most;
+  return more > 0 ? `${names.slice(0, most).join(', ')} and ${more} more` : names.join(', ');
+}
+
+/** The line for each event that has one; undefined for an event that needs no word. */
+export const describeEvent: { [E in Described]: Description<E> } = {
+  start: ({ trainSamples, labels, trainable, parameters, totalSteps }) =>
+    `${trainSamples} samples, labels ${some(labels, 10)}; ` +
+    `training ${formatCount(trainable)} of ${formatCount(parameters)} parameters in ${totalSteps} steps`,
+  resumed: ({ path, step }) => `resumed after step ${step} from ${path}`,
+  skipped: ({ step, reason, samples }) => `note: step ${step} left out: ${reason}. Its samples: ${some(samples, 4)}`,
+  evaluation: ({ name, step, metrics, best }) =>
+    `${name} after step ${step}: ${metricsLine(metrics)}${best ? ' (best so far)' : ''}`,
+  checkpoint: ({ path }) => `checkpoint ${path}`,
+  stopped: ({ reason, step }, { metricForBestModel, earlyStoppingPatience: patience = 1 }) =>
+    reason === 'aborted'
+      ? undefined
+      : `stopped early after step ${step}: no better ${metricForBestModel} in ${patience} evaluation${patience === 1 ? '' : 's'}`,
+  warning: ({ message }) => `note: ${message}`,
+  saved: ({ path }) => `saved ${path}`,
+};
+
+/** The figures of a run that has ended. */
+export function summary(result: TrainResult): string {
+  const { best, feedRatio, skipped, steps } = result;
+  const feed = feedRatio === undefined ? '' : ` (${feedRatio.toFixed(2)} times one whose batch lies ready)`;
+  const figures =
+    `${formatDuration(result.seconds)} in all, ${formatNumber(result.samplesPerSecond)} samples/s, ` +
+    `${formatNumber(result.stepMs)} ms a step${feed}, at most ${formatBytes(result.peakRssBytes)} of memory`;
+  return [
+    ...(best ? [`best ${best.metric} ${formatNumber(best.value)} after step ${best.step}`] : []),
+    ...(skipped > 0 ? [`${skipped} of ${steps + skipped} steps were not finite and left out`] : []),
+    figures,
+    ...(result.interrupted ? [`interrupted after step ${steps}`] : []),
+  ].join('\n');
+}

@@ -1,0 +1,63 @@
+// Which evaluation was the best so far, and whether it is time to stop. Pure bookkeeping: the trainer evaluates, marks
+// the checkpoint and stops; what is kept here is small and part of every checkpoint, so a resumed run decides alike.
+
+export interface BestOptions {
+  /** The name of what is compared: of 'loss' less is better, of every other metric more. */
+  metric: string;
+  /** So many evaluations in a row that are not better end the run; undefined: none do. */
+  patience?: number | undefined;
+  /** An evaluation is better when it is better by more than this; default 0. */
+  threshold?: number | undefined;
+}
+
+/** JSON of a tracker. */
+export interface BestState {
+  metric: string;
+  /** The best evaluation, once there is one. */
+  best?: { step: number; value: number };
+  /** Evaluations since then. */
+  sinceBest: number;
+}
+
+export class BestTracker {
+  readonly metric: string;
+  readonly #patience: number;
+  readonly #threshold: number;
+  readonly #sign: 1 | -1;
+  #best: { step: number; value: number } | undefined;
+  #sinceBest = 0;
+
+  constructor({ metric, patience, threshold = 0 }: BestOptions) {
+    this.metric = metric;
+    this.#patience = patience ?? Number.POSITIVE_INFINITY;
+    this.#threshold = threshold;
+    this.#sign = metric === 'loss' ? -1 : 1;
+  }
+
+  /** Step and value of the best evaluation so far. */
+  get best(): Readonly<{ step: number; value: number }> | undefined {
+    return this.#best;
+  }
+
+  /** Counts the evaluation after `step`; a value that is not finite is never better. */
+  add(step: number, value: number): { better: boolean; stop: boolean } {
+    const gain = this.#best ? this.#sign * (value - this.#best.value) : Number.POSITIVE_INFINITY;
+    const better = Number.isFinite(value) && gain > this.#threshold;
+    if (better) {
+      this.#best = { step, value };
+      this.#sinceBest = 0;
+    } else this.#sinceBest++;
+    return { better, stop: this.#sinceBest >= this.#patience };
+  }
+
+  state(): BestState {
+    return { metric: this.metric, ...(this.#best && { best: { ...this.#best } }), sinceBest: this.#sinceBest };
+  }
+
+  /** Goes on from a state; one of another metric cannot be compared with and leaves the tracker new. */
+  restore(state: BestState): void {
+    const same = state.metric === this.metric;
+    this.#best = same && state.best ? { ...state.best } : undefined;
+    this.#sinceBest = same ? state.sinceBest : 0;
+  }
+}
