@@ -36,7 +36,7 @@ function oneOperator(op: string, dtype: 'float32' | 'uint8' = 'float32'): Uint8A
 describe('training data', () => {
   it.each([
     ['a missing file', () => path('none.jsonl'), 1, 'none.jsonl cannot be read'],
-    ['a directory', () => problem.directory, 2, 'unknown format'],
+    ['a directory', () => problem.directory, 1, 'is a folder; name its files with a pattern'],
     ['a broken line', () => write('broken.jsonl', `${lines[0]}\n{"text": \n`), 1, 'broken.jsonl:2: not a JSON value'],
     [
       'a missing column',
