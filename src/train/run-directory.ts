@@ -1,63 +1,135 @@
-// A run's directory: config.json (everything resolved), metrics.jsonl (a line per step and evaluation) and model/.
-// Nothing is written before the first step has gone well, so that a run that cannot start neither replaces what an
-// earlier one left nor leaves a directory that counts as a run.
+// A run's directory: config.json (everything resolved), metrics.jsonl (a line per step and evaluation), event files for
+// TensorBoard, checkpoints/ and model/. Nothing is written before the first step has gone well, so that a run that
+// cannot start neither replaces what an earlier one left nor leaves a directory that counts as a run. Checkpoints and
+// model are written elsewhere; here is only where they lie and what becomes of an earlier run's.
 
-import { createWriteStream, existsSync, mkdirSync, openSync, statSync, type WriteStream, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join, resolve, sep } from 'node:path';
 import type { TrainConfig } from '../config/train-schema.js';
 import { UsageError } from '../errors.js';
+import { AppendFile } from '../report/append-file.js';
+import { EVENT_FILE, EventFile } from '../report/tensorboard/event-file.js';
+import { scalarsOf } from '../report/tensorboard/scalars.js';
+import { linesUpTo } from './metrics-lines.js';
+
+/** Checkpoints of a run that was replaced, on their way out. */
+const REMOVED = /^\.checkpoints\.\d+\.removed$/;
 
 export class RunDirectory {
   readonly path: string;
   /** Where the trained model goes. */
   readonly model: string;
-  readonly #config: object;
-  readonly #early: string[] = [];
-  #metrics: WriteStream | undefined;
-  #failed: Error | undefined;
+  /** Where checkpoints go. */
+  readonly checkpoints: string;
+  readonly #config: TrainConfig;
+  readonly #resumeStep: number | undefined;
+  readonly #early: [event: string, values: object][] = [];
+  #metrics: AppendFile | undefined;
+  #events: EventFile | undefined;
+  #removal: Promise<unknown> | undefined;
 
-  /** `config` as config.json will have it. @throws UsageError when output holds a run and `overwrite` is not set */
-  constructor(config: TrainConfig) {
+  /**
+   * `config` as config.json will have it. `resumeStep`: the step of the checkpoint that the run goes on from; what
+   * metrics.jsonl and event files hold of later steps will go.
+   * @throws UsageError when output holds a run that is neither to be replaced (`overwrite`) nor the one resumed
+   */
+  constructor(config: TrainConfig, { resumeStep }: { resumeStep?: number | undefined } = {}) {
     this.path = config.output;
     this.model = join(this.path, 'model');
+    this.checkpoints = join(this.path, 'checkpoints');
     this.#config = config;
-    if (!config.overwrite && existsSync(join(this.path, 'metrics.jsonl')))
-      throw new UsageError(`output ${this.path} holds a run already; choose another directory or set overwrite`);
+    this.#resumeStep = resumeStep;
+    if (config.overwrite || this.#goesOn || !this.#holdsRun) return;
+    throw new UsageError(
+      config.resume === undefined
+        ? `output ${this.path} holds a run already; choose another directory or set overwrite`
+        : `output ${this.path} holds another run than that of the checkpoint ${config.resume}; choose another directory`,
+    );
   }
 
-  /** Makes the directory, or replaces what an earlier run left there, its model excepted. @throws UsageError */
+  /**
+   * Makes the directory, or replaces what an earlier run left there, its model excepted; a resumed run keeps it all up
+   * to its checkpoint. Call it once. @throws UsageError
+   */
   open(): void {
     try {
       mkdirSync(this.path, { recursive: true });
       // Found now and not after the last step.
       if (statSync(this.model, { throwIfNoEntry: false })?.isFile())
         throw new Error(`${this.model} is a file, not a directory`);
-      writeFileSync(join(this.path, 'config.json'), `${JSON.stringify(this.#config, undefined, 2)}\n`);
-      const metrics = openSync(join(this.path, 'metrics.jsonl'), 'w');
-      this.#metrics = createWriteStream('', { fd: metrics });
+      if (this.#config.overwrite && !this.#goesOn) this.#removeRun();
+      this.#writeConfig();
+      const file = join(this.path, 'metrics.jsonl');
+      this.#metrics = new AppendFile(file, this.#goesOn ? { beginning: linesUpTo(file, this.#resumeStep ?? 0) } : {});
+      if (this.#config.tensorboard)
+        this.#events = EventFile.create(this.path, { startStep: (this.#resumeStep ?? -1) + 1 });
     } catch (error) {
       throw new UsageError(`output ${this.path} cannot be written: ${(error as Error).message}`);
     }
-    this.#metrics.on('error', (error) => {
-      this.#failed = error;
-    });
-    for (const line of this.#early) this.#metrics.write(line);
+    for (const [event, values] of this.#early) this.record(event, values);
   }
 
-  /** Adds a line to metrics.jsonl. */
+  /** Adds a line to metrics.jsonl, and the numbers in it to TensorBoard's; on the disk within seconds. */
   record(event: string, values: object): void {
-    const line = `${JSON.stringify({ event, ...values })}\n`;
-    if (!this.#metrics) this.#early.push(line);
-    else if (!this.#failed) this.#metrics.write(line);
+    if (!this.#metrics) {
+      this.#early.push([event, values]);
+      return;
+    }
+    this.#metrics.append(`${JSON.stringify({ event, ...values })}\n`);
+    if (!this.#events) return;
+    const { step = 0 } = values as { step?: number };
+    this.#events.scalars(step, scalarsOf(event, values, process.memoryUsage.rss));
   }
 
-  /** Why metrics.jsonl is incomplete, such as a full disk; undefined while all is well. */
+  /** Why a file of the run is incomplete, such as a full disk; undefined while all is well. */
   get failure(): Error | undefined {
-    return this.#failed;
+    return this.#metrics?.failure ?? this.#events?.failure;
   }
 
-  async close(): Promise<void> {
-    const stream = this.#metrics;
-    if (stream && !this.#failed) await new Promise<void>((done) => stream.end(() => done()));
+  /**
+   * Resolves when everything recorded is on the disk, or has failed: before a checkpoint, so that a run resumed from it
+   * has the lines of all its steps.
+   */
+  async flush(): Promise<void> {
+    await Promise.all([this.#metrics?.flush(), this.#events?.flush()]);
   }
+
+  /** Writes what is left; never rejects. */
+  async close(): Promise<void> {
+    await Promise.all([this.#metrics?.close(), this.#events?.close(), this.#removal]);
+  }
+
+  get #holdsRun(): boolean {
+    return existsSync(join(this.path, 'metrics.jsonl')) || existsSync(this.checkpoints);
+  }
+
+  /** Whether the run in the directory is the one that goes on: a checkpoint elsewhere begins a new run here. */
+  get #goesOn(): boolean {
+    const { resume } = this.#config;
+    if (resume === undefined) return this.#resumeStep !== undefined;
+    return resume === 'latest' || realPath(resume).startsWith(realPath(this.checkpoints) + sep);
+  }
+
+  /** Checkpoints may be large, so they are put out of the way at once and removed in the background. */
+  #removeRun(): void {
+    if (existsSync(this.checkpoints))
+      renameSync(this.checkpoints, join(this.path, `.checkpoints.${Date.now()}.removed`));
+    const names = readdirSync(this.path);
+    for (const name of names) if (EVENT_FILE.test(name)) rmSync(join(this.path, name));
+    const old = names.filter((name) => REMOVED.test(name)).map((name) => join(this.path, name));
+    // What cannot be removed is no harm to this run, and the next to replace one tries again.
+    const removals = old.map((path) => rm(path, { recursive: true, force: true }));
+    this.#removal = Promise.allSettled(removals);
+  }
+
+  #writeConfig(): void {
+    const file = join(this.path, 'config.json');
+    writeFileSync(`${file}.partial`, `${JSON.stringify(this.#config, undefined, 2)}\n`);
+    renameSync(`${file}.partial`, file);
+  }
+}
+
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : resolve(path);
 }

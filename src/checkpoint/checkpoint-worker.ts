@@ -1,0 +1,57 @@
+// Runs in a Piscina worker: copies the tensors into a snapshot, has its quiet thread write it, and reads checkpoints
+// back. The copy is made here, at normal priority, because the run stands still until it is done.
+
+import { workerData } from 'node:worker_threads';
+import { type Outcome, outcomeOf } from '../errors.js';
+import { quietThread } from '../threads/quiet.js';
+import { type CheckpointSource, sourcesOf, type TensorFile, tensorFiles } from './files.js';
+import { fillFrom } from './load.js';
+import { encodeHeader } from './safetensors.js';
+import type { WriteTask } from './write.js';
+
+export type WriteRequest = Omit<WriteTask, 'tensors'>;
+
+const sources = workerData as readonly CheckpointSource[];
+
+let snapshot: Record<TensorFile, Uint8Array> | undefined;
+let write: ((task: WriteTask) => Promise<Outcome<void>>) | undefined;
+
+/** Copies every source, file by file without gaps, as the files will have them. */
+export function take(): void {
+  snapshot ??= allocate();
+  for (const file of tensorFiles) {
+    const copy = new Float32Array(snapshot[file].buffer);
+    let offset = 0;
+    for (const { data } of sourcesOf(sources, file)) {
+      copy.set(data, offset);
+      offset += data.length;
+    }
+  }
+}
+
+/** Writes the snapshot taken last. */
+export function writeSnapshot(request: WriteRequest): Promise<Outcome<void>> {
+  if (!snapshot) throw new Error('no snapshot has been taken in this worker');
+  const { step } = request;
+  const part = (file: TensorFile): Uint8Array[] => [
+    encodeHeader(sourcesOf(sources, file), { writer: 'ortune', step: `${step}` }),
+    snapshot![file],
+  ];
+  const tensors = {
+    'model.safetensors': part('model.safetensors'),
+    'optimizer.safetensors': part('optimizer.safetensors'),
+  };
+  write ??= quietThread<WriteTask, Outcome<void>>(new URL('./checkpoint-thread.js', import.meta.url));
+  return write({ ...request, tensors });
+}
+
+/** Fills the sources from the checkpoint at `path`; its state. */
+export const load = (path: string): Promise<Outcome<object>> => outcomeOf(() => fillFrom(path, sources));
+
+function allocate(): Record<TensorFile, Uint8Array> {
+  const sized = (file: TensorFile): Uint8Array => {
+    const bytes = sourcesOf(sources, file).reduce((sum, { data }) => sum + data.byteLength, 0);
+    return new Uint8Array(new SharedArrayBuffer(bytes));
+  };
+  return { 'model.safetensors': sized('model.safetensors'), 'optimizer.safetensors': sized('optimizer.safetensors') };
+}
