@@ -1,23 +1,42 @@
 // The main thread's door to the data thread. Tasks are answered in the order they are asked.
 
+import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { OrtuneError, type Outcome, UsageError, unwrap } from '../errors.js';
 import type { DataAnswers, DataTask } from './protocol.js';
 
+type Pool = Piscina<DataTask, Outcome<DataAnswers[keyof DataAnswers]>>;
+
 export class DataClient {
-  readonly #pool: Piscina<DataTask, Outcome<DataAnswers[keyof DataAnswers]>>;
+  #pool: Pool | undefined;
+  /** Pools that are going away. */
+  #ending: Promise<void> = Promise.resolve();
   #closed = false;
 
   /** Starts the thread. */
   constructor() {
-    this.#pool = new Piscina({
+    this.#pool = this.#start();
+  }
+
+  #start(): Pool {
+    const pool: Pool = new Piscina({
       filename: new URL('./data-worker.js', import.meta.url).href,
       minThreads: 1,
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
-    // A thread that breaks between two tasks is replaced, and the tasks rely on nothing it held.
-    this.#pool.on('error', () => {});
+    // A thread that dies takes its pool with it, since Piscina leaves tasks waiting for ever where a replacement dies
+    // before it is ready. The next task starts another: none relies on what the thread held.
+    pool.on('workerDestroy', () => this.#discard(pool));
+    pool.on('error', () => this.#discard(pool));
+    return pool;
+  }
+
+  #discard(pool: Pool): void {
+    if (this.#pool !== pool) return;
+    this.#pool = undefined;
+    // Not before the pool has struck the dead thread off its list: it would wait for its end a second time.
+    this.#ending = Promise.resolve().then(() => pool.destroy());
   }
 
   /**
@@ -29,6 +48,7 @@ export class DataClient {
     signal?: AbortSignal,
   ): Promise<DataAnswers[K]> {
     if (this.#closed) throw closed();
+    this.#pool ??= this.#start();
     const outcome = await orAborted(this.#pool.run(task), signal).catch((error: Error) => {
       signal?.throwIfAborted();
       if (this.#closed) throw closed();
@@ -43,12 +63,14 @@ export class DataClient {
   /** Ends the thread; tasks under way fail. May be called again. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#pool.destroy();
+    const pool = this.#pool;
+    this.#pool = undefined;
+    await Promise.all([this.#ending, pool?.destroy()]);
   }
 
   /** The worker threads at this moment, for diagnosis. */
-  get threads(): Piscina['threads'] {
-    return this.#pool.threads;
+  get threads(): readonly Worker[] {
+    return this.#pool?.threads ?? [];
   }
 }
 

@@ -39,6 +39,13 @@ describe('loadModel', () => {
     }
   });
 
+  it('takes pairs of texts among single ones', async () => {
+    const pair = { text: 'meeting at lunch', pair: 'free cash offer' };
+    const [alone, first, both, empty] = await predict({ model }, [pair, 'patch', pair, { text: 'patch', pair: '' }]);
+    expect(both).toEqual(alone);
+    expect(empty).toEqual(first);
+  });
+
   it('refuses what is not there and options out of bounds', async () => {
     await expect(loadModel(join(root, 'nothing'))).rejects.toThrow(ModelError);
     await expect(loadModel(model, { batchSize: 0 })).rejects.toThrow(UsageError);
