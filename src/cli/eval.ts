@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { evalSchema } from '../config/schema.js';
-import { metricsLine } from '../report/metrics.js';
+import { evaluationText } from '../report/evaluation.js';
 import { addOptions, configOf, execute, say } from './command.js';
 
 export function addEval(program: Command): void {
@@ -10,7 +10,7 @@ export function addEval(program: Command): void {
     .command('eval')
     .description('measure a model on labelled data')
     .argument('[model]', 'model directory or .onnx file')
-    .argument('[data]', 'JSONL or CSV file with texts and labels');
+    .argument('[data]', 'file with texts and labels, or a glob');
   addOptions(command, evalSchema).action((model: string | undefined, data: string | undefined, flags) =>
     execute(flags, async (signal) => {
       const config = configOf(evalSchema, { ...(model && { model }), ...(data && { data }) }, flags);
@@ -19,7 +19,7 @@ export function addEval(program: Command): void {
       const { samples } = result.metrics;
       if (result.truncated > 0)
         say(`note: ${result.truncated} of ${samples} texts were longer than the model reads and were cut`);
-      return { json: result, text: metricsLine(result.metrics) };
+      return { json: result, text: evaluationText(result.metrics) };
     }),
   );
 }

@@ -1,19 +1,9 @@
 // Options of a training run that are each right and cannot be meant together. Said before anything is opened, to the
 // library and the command line alike: a run must not end after an hour over what its first line could have told.
 
+import { metricNames } from '../metrics/names.js';
 import { nearest } from './nearest.js';
 import type { TrainConfig } from './train-schema.js';
-
-/** The figures of an evaluation that can decide which one is the best. */
-export const metricNames: readonly string[] = [
-  'loss',
-  'accuracy',
-  'precision',
-  'recall',
-  'f1',
-  'mcc',
-  ...['macro', 'weighted'].flatMap((mean) => ['precision', 'recall', 'f1'].map((name) => `${mean}.${name}`)),
-];
 
 /** A sentence for each contradiction: the options by name, why they exclude each other, and what to do. */
 export function contradictions(config: TrainConfig): string[] {
@@ -31,7 +21,7 @@ function* evaluation(config: TrainConfig): Generator<string> {
   const { eval: files, evalSplit, evalStrategy, metricForBestModel: metric } = config;
   if (files && evalSplit !== undefined)
     yield "options 'eval' and 'evalSplit' both say what to evaluate on: give the files, or the share of the training data";
-  if (!metricNames.includes(metric)) {
+  if (!metricNames.some((name) => name === metric)) {
     const close = nearest(
       metric,
       metricNames.map((key) => ({ key, also: [] })),

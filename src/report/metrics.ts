@@ -2,10 +2,10 @@
 
 import { formatNumber } from './format.js';
 
-/** 'loss 0.0512, accuracy 0.9841, f1 0.9750': the scalar metrics in their own order. */
+/** 'loss 0.0512, accuracy 0.9841, f1 0.9750': the figures that stand for the whole, in their own order. */
 export function metricsLine(metrics: object): string {
   return Object.entries(metrics)
-    .filter((entry): entry is [string, number] => typeof entry[1] === 'number')
+    .filter((entry): entry is [string, number] => typeof entry[1] === 'number' && entry[0] !== 'samples')
     .map(([name, value]) => `${name} ${formatNumber(value)}`)
     .join(', ');
 }

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { configOf, withFlags } from '#ortune/cli/command.js';
+import { parseOptions } from '#ortune/config/options.js';
 import { benchStepSchema } from '#ortune/config/schema.js';
 import { trainSchema } from '#ortune/config/train-schema.js';
 import { ortune } from './run.js';
+
+const required = ['--model', 'm', '--train', 't.jsonl', '--output', 'o'];
 
 describe('flags', () => {
   it('override a configuration and leave the rest', () => {
@@ -17,6 +21,12 @@ describe('flags', () => {
     expect(withFlags(trainSchema, { dropout: 0.2 }, { dropoutHidden: 0 })).toEqual({
       dropout: { hidden: 0, attention: 0.2, head: 0.2 },
     });
+  });
+
+  it('stand for a value of their own where they are given without one', () => {
+    expect(withFlags(trainSchema, {}, { resume: true })).toEqual({ resume: 'latest' });
+    expect(withFlags(trainSchema, {}, { resume: 'step-3' })).toEqual({ resume: 'step-3' });
+    expect(withFlags(trainSchema, {}, { overwrite: true })).toEqual({ overwrite: true });
   });
 
   it('are checked together with the file, under its name', () => {
@@ -37,6 +47,53 @@ describe('the command line', () => {
     const { stdout } = await ortune(['train', '--help']);
     expect(stdout).toMatch(/--learning-rate <N>\s+Highest learning rate\. \(default: 0\.00005\)/);
     expect(stdout).toMatch(/--freeze <PATTERN>\s/);
+    expect(stdout).toMatch(/--resume \[CHECKPOINT\]\s[\s\S]*Without\s+a value: latest\./);
+    expect(stdout).toMatch(/--schedule <NAME>\s[\s\S]*One of linear, cosine,\s/);
+    expect(stdout).toContain('--no-tensorboard turns it off');
+    for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(110);
+  });
+
+  it('prints the configuration as YAML that it would read again, and starts nothing', async () => {
+    const flags = [
+      '--groups',
+      '{parameters: "*bias*", learningRate: 1e-3}',
+      '--groups',
+      '[{parameters: a, weightDecay: 0}]',
+    ];
+    const more = [
+      '--class-weights',
+      '{ham: 1, spam: 3}',
+      '--dropout',
+      '0.3',
+      '--dropout-head',
+      '0.2',
+      '--no-tensorboard',
+    ];
+    const printed = await ortune(['train', ...required, ...flags, ...more, '--print-config']);
+    expect(printed).toMatchObject({ code: 0, stderr: '' });
+    const config = parse(printed.stdout);
+    expect(config).toEqual(
+      parseOptions(trainSchema, {
+        model: 'm',
+        train: 't.jsonl',
+        output: 'o',
+        groups: [
+          { parameters: '*bias*', learningRate: 1e-3 },
+          { parameters: 'a', weightDecay: 0 },
+        ],
+        classWeights: { ham: 1, spam: 3 },
+        dropout: { hidden: 0.3, attention: 0.3, head: 0.2 },
+        tensorboard: false,
+      }),
+    );
+    const json = await ortune(['train', ...required, ...flags, ...more, '--print-config', '--json']);
+    expect(json).toMatchObject({ code: 0, json: config });
+    expect(json.stdout.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it('takes one word for a structure that has one', async () => {
+    const { stdout } = await ortune(['train', ...required, '--class-weights', 'balanced', '--print-config']);
+    expect(parse(stdout).classWeights).toBe('balanced');
   });
 
   it.each([
@@ -49,6 +106,12 @@ describe('the command line', () => {
     [['train', 'none.yaml'], 'configuration file none.yaml cannot be read'],
     [['predict', 'm'], 'standard input holds no text'],
     [['predict'], "option 'model' is missing"],
+    [['train', '--groups', '{parameters: *bias}'], "It is read as YAML: put quotes around '*bias'"],
+    [['train', '--class-weights', '{ham: 1'], 'It is read as YAML: Flow map must end with a }'],
+    [['train', '--groups', '{parameters: a, lr: 1}'], "unknown option 'groups[0].lr'; did you mean 'groups[0].learn"],
+    [['train', '--resume', 'run.yaml'], 'write the configuration file first: ortune train run.yaml --resume'],
+    [['train', 'none.yaml', '--print-config'], 'configuration file none.yaml cannot be read'],
+    [['train', ...required, '--overwrite', '--resume'], "options 'overwrite' and 'resume' contradict each other"],
   ])('answers %j with exit code 2 and a message', async (args, message) => {
     const { code, stderr, stdout } = await ortune(args);
     expect(stderr).toContain(message);

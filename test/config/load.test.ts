@@ -33,6 +33,20 @@ describe('readConfigFile', () => {
     );
   });
 
+  it('says what a pattern without quotes is in YAML, and where', () => {
+    expect(() => readConfigFile(fileOf('f.yaml', 'epochs: 2\nfreeze: *embeddings*\n'))).toThrow(
+      /f\.yaml:2: neither YAML nor JSON: put quotes around '\*embeddings\*'/,
+    );
+  });
+
+  it('refuses references that grow without bound', () => {
+    const lines = Array.from({ length: 9 }, (_, i) => {
+      const before = i === 0 ? 'lol' : `*a${i - 1}`;
+      return `a${i}: &a${i} [${Array(9).fill(before).join(', ')}]`;
+    });
+    expect(() => readConfigFile(fileOf('g.yaml', lines.join('\n')))).toThrow(/g\.yaml:\?: .*alias count/);
+  });
+
   it('refuses a list, a bare value and an empty file', () => {
     expect(() => readConfigFile(fileOf('c.yaml', '- epochs\n'))).toThrow(
       /holds options as 'name: value', found a list/,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { listOptions, optionTable, parseOptions } from '#ortune/config/options.js';
+import { listOptions, neutralOptions, optionTable, parseOptions } from '#ortune/config/options.js';
 import { benchStepSchema, evalSchema, gradcheckSchema, predictSchema } from '#ortune/config/schema.js';
 import { trainSchema } from '#ortune/config/train-schema.js';
 
@@ -49,8 +49,51 @@ describe('parseOptions', () => {
     [{ nesterov: 'yes' }, 'option \'nesterov\' must be true or false, found "yes"'],
     [{ buckets: [] }, "option 'buckets' must be a list, each a whole number of at least 1, found []"],
     [{ threads: 5000 }, "option 'threads' must be a whole number from 1 to 1024, found 5000"],
+    [{ evalSteps: null }, "option 'evalSteps' must be a whole number of at least 1, found null"],
+    [{ seed: 3n }, "option 'seed' must be a whole number from 0 to 4294967295, found 3n"],
+    [{ seed: () => 3 }, "option 'seed' must be a whole number from 0 to 4294967295, found function"],
+    [{ buckets: [32, 0] }, "option 'buckets[1]' must be a whole number of at least 1, found 0"],
+    [{ train: ['a.csv', 3] }, "option 'train[1]' must be a non-empty text, found 3"],
+    [{ groups: 'head' }, /^option 'groups' must be a list, each an object of parameters, .*, found "head"$/],
+    [{ groups: [{ learningRate: 1 }] }, /^option 'groups\[0\]\.parameters' is missing\. It takes a non-empty text or/],
+    [
+      {
+        groups: [
+          { parameters: 'a', learningRate: 1 },
+          { parameters: 'b', learningRate: -1 },
+        ],
+      },
+      "option 'groups[1].learningRate' must be a number of at least 0, found -1",
+    ],
+    [
+      { groups: [{ parameters: ['a', true], learningRate: 1 }] },
+      "option 'groups[0].parameters[1]' must be a non-empty text, found true",
+    ],
+    [
+      { classWeights: { 'not spam': -1 } },
+      'option \'classWeights["not spam"]\' must be a number of at least 0, found -1',
+    ],
+    [
+      { classWeights: 'even' },
+      "option 'classWeights' must be 'balanced' or an object of names, each with a number of at least 0, found \"even\"",
+    ],
   ])('states the option, what it takes and what it found: %o', (wrong, message) => {
-    expect(messageOf({ ...required, ...wrong })).toBe(message);
+    if (typeof message === 'string') expect(messageOf({ ...required, ...wrong })).toBe(message);
+    else expect(messageOf({ ...required, ...wrong })).toMatch(message);
+  });
+
+  it('cuts what it found where that is long', () => {
+    expect(messageOf({ ...required, optimizer: 'x'.repeat(1000) })).toMatch(/found "x{198}…$/);
+  });
+
+  it('takes what it gave', () => {
+    const config = parseOptions(trainSchema, {
+      ...required,
+      dropout: 0.1,
+      classWeights: { ham: 2 },
+      groups: [{ parameters: 'head', learningRate: 1e-3 }],
+    });
+    expect(parseOptions(trainSchema, config)).toEqual(config);
   });
 
   it.each([
@@ -68,6 +111,12 @@ describe('parseOptions', () => {
     expect(messageOf({ ...required, zebra: 1 })).toBe("unknown option 'zebra'");
     expect(messageOf({ ...required, dropout: { hiden: 0.1 } })).toBe(
       "unknown option 'dropout.hiden'; did you mean 'dropout.hidden'?",
+    );
+    expect(messageOf({ ...required, groups: [{ parameters: 'a', lr: 1 }] })).toBe(
+      "unknown option 'groups[0].lr'; did you mean 'groups[0].learningRate'?",
+    );
+    expect(messageOf({ ...required, 'dropout.hidden': 0.1 })).toBe(
+      "unknown option 'dropout.hidden': write it as 'hidden' inside 'dropout'",
     );
   });
 
@@ -91,6 +140,26 @@ describe('listOptions', () => {
     expect(byKey.get('freeze')).toMatchObject({ flag: '--freeze', value: 'PATTERN', many: true });
     expect(byKey.get('nesterov')).toMatchObject({ flag: '--nesterov', value: undefined, kind: 'boolean' });
     expect(byKey.get('train')).toMatchObject({ value: 'FILE', required: true });
+    expect(byKey.get('resume')).toMatchObject({ value: 'CHECKPOINT', bare: 'latest' });
+    expect(byKey.get('optimizer')).toMatchObject({ value: 'adamw|sgd', choices: ['adamw', 'sgd'] });
+    expect(byKey.get('sampling')).toMatchObject({ value: 'NAME', choices: expect.arrayContaining(['balanced']) });
+  });
+
+  it('calls structure what a flag writes in YAML', () => {
+    const structures = listOptions(trainSchema).filter((o) => o.kind === 'structure');
+    expect(structures.map(({ key, many }) => [key, many])).toEqual([
+      ['classWeights', false],
+      ['groups', true],
+      ['dropout', false],
+    ]);
+  });
+
+  it('knows which options do not change what a run computes', () => {
+    const neutral = neutralOptions(trainSchema);
+    for (const key of ['output', 'threads', 'workers', 'saveSteps', 'resume', 'tensorboard'])
+      expect(neutral, key).toContain(key);
+    for (const key of ['seed', 'batchSize', 'learningRate', 'groups', 'dropout', 'freeze', 'evalSplit', 'maxSteps'])
+      expect(neutral, key).not.toContain(key);
   });
 
   it.each(Object.entries({ trainSchema, evalSchema, predictSchema, benchStepSchema, gradcheckSchema }))(

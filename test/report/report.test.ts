@@ -20,8 +20,8 @@ describe('formats', () => {
 });
 
 describe('metricsLine', () => {
-  it('names the scalars and leaves out lists', () => {
-    expect(metricsLine({ loss: 0.5, accuracy: 0.9841, classes: [1], positive: 'spam' })).toBe(
+  it('names the scalars and leaves out lists and counts', () => {
+    expect(metricsLine({ samples: 9, loss: 0.5, accuracy: 0.9841, macro: {}, classes: [1], positive: 'spam' })).toBe(
       'loss 0.5000, accuracy 0.9841',
     );
   });
