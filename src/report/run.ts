@@ -41,7 +41,7 @@ export function summary(result: TrainResult): string {
     `${formatNumber(result.stepMs)} ms a step${feed}, at most ${formatBytes(result.peakRssBytes)} of memory`;
   return [
     ...(best ? [`best ${best.metric} ${formatNumber(best.value)} after step ${best.step}`] : []),
-    ...(skipped > 0 ? [`${skipped} of ${steps + skipped} steps were not finite and left out`] : []),
+    ...(skipped > 0 ? [`${skipped} of ${steps} steps were not finite and left out`] : []),
     figures,
     ...(result.interrupted ? [`interrupted after step ${steps}`] : []),
   ].join('\n');

@@ -83,7 +83,7 @@ describe('summary', () => {
     const best = { step: 4, metric: 'f1', value: 0.975 };
     expect(summary({ ...result, best, feedRatio: 1.052, skipped: 2, interrupted: true }).split('\n')).toEqual([
       'best f1 0.9750 after step 4',
-      '2 of 12 steps were not finite and left out',
+      '2 of 10 steps were not finite and left out',
       '1:15 in all, 123 samples/s, 45.2 ms a step (1.05 times one whose batch lies ready), at most 900 MB of memory',
       'interrupted after step 10',
     ]);
