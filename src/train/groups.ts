@@ -5,6 +5,7 @@
 import type { TrainConfig } from '../config/train-schema.js';
 import { UsageError } from '../errors.js';
 import { type GroupOptions, type Optimizer, type OptimizerOptions, parameterRanges } from '../optim/optimizer.js';
+import type { Arena } from '../runtime/arena.js';
 import { anyPattern } from '../transfer/patterns.js';
 import type { Engine } from './engine.js';
 import type { ParameterInfo } from './protocol.js';
@@ -45,9 +46,9 @@ export function groupOptions(
   return options;
 }
 
-/** @throws UsageError as `groupOptions` */
-export function createOptimizer(engine: Engine, config: TrainConfig): Promise<Optimizer> {
+/** `gradients`: what the updates read, where it is not the engine's own. @throws UsageError as `groupOptions` */
+export function createOptimizer(engine: Engine, config: TrainConfig, gradients?: Arena): Promise<Optimizer> {
   const options = groupOptions(engine.model.parameters, config);
   const ranges = parameterRanges(engine.model.parameters, ({ name }) => options.get(name));
-  return engine.createOptimizer(ranges, optimizerOptions(config));
+  return engine.createOptimizer(ranges, optimizerOptions(config), gradients);
 }

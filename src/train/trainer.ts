@@ -1,46 +1,22 @@
-// The training run: data, engine and optimizer are opened, the loop below steps through the epochs, and the trained
-// model directory is written. The loop reads top-down; what a step is lies in engine.ts and optimizer.ts.
+// The training run as its host sees it, and the loop. The loop reads top-down; what a step is lies in step.ts, where its
+// batches come from in step-batches.ts, what a run holds open in run.ts.
 
 import { EventEmitter } from 'node:events';
 import { parseOptions } from '../config/options.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
-import { type Batch, TextFeeder } from '../data/feeder.js';
 import { describeRows } from '../data/rows.js';
-import type { TextData } from '../data/text-data.js';
 import { OrtuneError } from '../errors.js';
-import type { Optimizer } from '../optim/optimizer.js';
-import { type Schedule, scheduleFactor, scheduleOf } from '../optim/schedule.js';
-import { openData } from './data.js';
-import { Engine } from './engine.js';
+import type { ClassificationResult } from '../metrics/classification.js';
+import { metricOf } from '../metrics/names.js';
 import { measureEvaluation } from './evaluate.js';
-import type { EvaluationEvent, StepEvent, TrainerEvents, TrainResult } from './events.js';
+import type { EvaluationEvent, SkippedEvent, StepEvent, TrainerEvents, TrainResult } from './events.js';
 import { feedRatio } from './feed-ratio.js';
-import { createOptimizer } from './groups.js';
-import { RunDirectory } from './run-directory.js';
-import { peakRssBytes, StepTimes } from './statistics.js';
-import { textShape } from './text-shape.js';
+import { resultOf } from './result.js';
+import { closeRun, loadWeights, openRun, type Run, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
+import { takeStep } from './step.js';
+import { type StepBatches, stepBatches } from './step-batches.js';
 
 type Listener<E extends keyof TrainerEvents> = (event: TrainerEvents[E]) => void;
-
-/** Everything a run holds open. */
-interface Run {
-  data: TextData;
-  engine: Engine;
-  feeder: TextFeeder;
-  optimizer: Optimizer;
-  schedule: Schedule;
-  directory: RunDirectory;
-  times: StepTimes;
-  startedMs: number;
-  firstStepMs: number;
-  step: number;
-  epoch: number;
-  epochLosses: number[];
-  /** Training texts that were cut, counted in the first epoch. */
-  truncated: number;
-  /** The latest. */
-  evaluation?: EvaluationEvent;
-}
 
 /** The work's result, or undefined where the signal aborted it. */
 async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T | undefined> {
@@ -77,195 +53,203 @@ export class Trainer {
   }
 
   /**
-   * Runs to the end and writes the trained model to `output`/model. An abort finishes the step under way and writes
-   * the model as it then is; before the first step it rejects with the signal's reason and writes nothing.
-   * @throws UsageError, DataError, ModelError for input that cannot be used; OrtuneError when the loss is not finite
+   * Runs to the end and writes the trained model to `output`/model. An abort finishes the step under way, writes a
+   * checkpoint to resume from, and the model as it then is; before the first step it rejects with the signal's reason
+   * and writes nothing.
+   * @throws UsageError, DataError, ModelError for input that cannot be used; OrtuneError when the loss is not finite, a
+   *   worker thread is lost for good or nothing can be written. What it says of the last checkpoint can be relied on.
    */
   async run({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<TrainResult> {
-    const run = await this.#open(signal);
+    const run = await openRun(this.config, signal);
     try {
-      return await this.#train(run, signal);
+      this.#announce(run);
+      await this.#train(run, signal);
+      return await this.#finish(run, signal);
+    } catch (error) {
+      throw await withLastCheckpoint(error, run);
     } finally {
-      await run.feeder.close();
-      await run.data.close();
-      await run.engine.close();
-      await run.directory.close();
+      await closeRun(run);
     }
   }
 
-  async #train(run: Run, signal: AbortSignal | undefined): Promise<TrainResult> {
-    const { config } = this;
-    const { data, feeder, schedule } = run;
-    for (; run.step < schedule.totalSteps && !signal?.aborted; run.epoch++) {
-      const rows = data.train.rows({ batchSize: config.batchSize, seed: config.seed, epoch: run.epoch });
-      run.epochLosses = [];
-      let asked = performance.now();
-      for await (const batch of feeder.batches(rows)) {
-        await this.#step(run, batch, performance.now() - asked);
-        batch.release();
-        if (run.step === schedule.totalSteps || signal?.aborted) break;
-        asked = performance.now();
+  async #train(run: Run, signal: AbortSignal | undefined): Promise<void> {
+    const { progress } = run;
+    if (progress.evaluationDue) await this.#evaluate(run, signal);
+    if (progress.stoppedEarly) return;
+    for await (const batches of stepBatches(run, progress.step)) {
+      await this.#step(run, batches);
+      if (progress.step % run.length.stepsPerEpoch === 0)
+        this.#emit('epoch', { epoch: batches.epoch, step: progress.step });
+      const better = run.evaluationDue(progress.step) && (await this.#evaluate(run, signal));
+      if (run.checkpointDue(progress.step) || (better && run.keepsBest) || signal?.aborted) await this.#checkpoint(run);
+      if (signal?.aborted || progress.stoppedEarly) {
+        this.#emit('stopped', { reason: signal?.aborted ? 'aborted' : 'early stopping', step: progress.step });
+        return;
       }
-      this.#emit('epoch', { epoch: run.epoch, step: run.step });
-      if (data.eval) await this.#evaluate(run, 'eval', signal);
     }
-    return this.#finish(run, signal);
   }
 
-  async #step(run: Run, batch: Batch, waitMs: number): Promise<void> {
-    const { engine, optimizer, schedule, times } = run;
-    const { seed, maxGradNorm, learningRate } = this.config;
-    const factor = scheduleFactor(schedule, run.step);
-    const started = performance.now();
-    batch.slot.to('running');
-    const loss = await engine.forwardBackward(batch, batch.weight, { seed, step: run.step, microStep: 0 });
-    const middle = performance.now();
-    if (!Number.isFinite(loss)) throw await this.#notFinite(run, batch, `the loss (${loss})`);
-    if (run.step === 0) run.directory.open();
-    const gradNorm = await optimizer.step(factor, maxGradNorm);
-    const ended = performance.now();
-    if (!Number.isFinite(gradNorm)) throw await this.#notFinite(run, batch, `the gradient norm (${gradNorm})`);
-    batch.slot.to('bound');
-
-    run.step++;
-    if (run.epoch === 0) run.truncated += batch.truncated;
-    run.epochLosses.push(loss);
-    if (run.step === 1) run.firstStepMs = ended;
+  async #step(run: Run, batches: StepBatches): Promise<void> {
+    const { progress, times, directory, length } = run;
+    const { epoch, step } = batches;
+    const { bad, forwardBackwardMs, updateMs, ...outcome } = await takeStep(run, batches);
+    if (bad !== undefined) await this.#leaveOut(run, batches, bad);
+    else if (run.firstStepMs === undefined) directory.open();
+    throwIfUnwritten(run);
+    progress.step++;
+    if (step % length.stepsPerEpoch === 0) progress.epochLoss = { sum: 0, steps: 0 };
+    if (bad !== undefined) return;
+    run.firstStepMs ??= performance.now();
+    progress.epochLoss.sum += outcome.loss;
+    progress.epochLoss.steps++;
+    if (epoch === 0) progress.truncated += batches.batches.reduce((n, batch) => n + batch.truncated, 0);
     times.add({
-      length: batch.length,
-      samples: batch.samples.length,
-      waitMs,
-      forwardBackwardMs: middle - started,
-      updateMs: ended - middle,
+      length: Math.max(...batches.batches.map((batch) => batch.length)),
+      samples: batches.batches.reduce((n, batch) => n + batch.samples.length, 0),
+      waitMs: batches.waitMs,
+      forwardBackwardMs,
+      updateMs,
     });
     const event: StepEvent = {
-      step: run.step,
-      totalSteps: schedule.totalSteps,
-      epoch: run.epoch,
-      loss,
-      learningRate: learningRate * factor,
-      gradNorm,
+      step: progress.step,
+      totalSteps: length.totalSteps,
+      epoch,
+      ...outcome,
       samplesPerSecond: times.rate(),
-      secondsLeft: times.secondsFor(schedule.totalSteps - run.step),
+      secondsLeft: times.secondsFor(length.totalSteps - progress.step),
     };
-    run.directory.record('step', event);
+    directory.record('step', event);
     this.#emit('step', event);
   }
 
-  async #evaluate(run: Run, name: 'eval' | 'test', signal: AbortSignal | undefined): Promise<void> {
-    const { engine, feeder, data, step } = run;
+  /** A step that is not finite: ends the run, or is reported and forgotten while there are few. */
+  async #leaveOut(run: Run, { step, epoch, batches }: StepBatches, what: string): Promise<void> {
+    const { nonFinite, maxBadSteps, learningRate } = this.config;
+    const samples = batches.flatMap((batch) => Array.from(batch.samples, (_, row) => batch.where(row)));
+    run.progress.skipped++;
+    if (nonFinite === 'skip' && run.progress.skipped <= maxBadSteps) {
+      const event: SkippedEvent = { step: step + 1, epoch, reason: `${what} is not finite`, samples };
+      run.directory.record('skipped', event);
+      this.#emit('skipped', event);
+      return;
+    }
+    let tensor: string | undefined;
+    for (const batch of batches) tensor ??= await run.engine.firstBadTensor(batch);
+    throw new OrtuneError(
+      `step ${step + 1}, epoch ${epoch + 1}: ${what} is not finite` +
+        `${nonFinite === 'skip' ? `, and ${maxBadSteps} such steps have been left out already (maxBadSteps)` : ''}. ` +
+        `The batch is ${batches.map(describeRows).join('; ')}; first bad tensor: ${tensor ?? 'none in the forward pass, so a gradient overflowed'}. ` +
+        `The weights are those before this step. Lower learningRate (${learningRate}), lengthen the warm-up, or set maxGradNorm.`,
+    );
+  }
+
+  /** Evaluates, remembers the best; whether this one is it. An aborted evaluation stays due. */
+  async #evaluate(run: Run, signal: AbortSignal | undefined): Promise<boolean> {
+    const { metricForBestModel } = this.config;
+    const metrics = await this.#measure(run, 'eval', signal);
+    run.progress.evaluationDue = metrics === undefined;
+    if (!metrics) return false;
+    const { better, stop } = run.best.add(run.progress.step, metricOf(metrics, metricForBestModel));
+    run.progress.stoppedEarly = stop;
+    this.#report(run, { name: 'eval', step: run.progress.step, metrics, best: better });
+    return better;
+  }
+
+  async #measure(run: Run, name: 'eval' | 'test', signal: AbortSignal | undefined) {
+    const { engine, feeder, data } = run;
     const measured = await unlessAborted(signal, () =>
       measureEvaluation(engine, feeder, data[name]!, data.labels.names, { signal }),
     );
-    if (!measured) return;
+    if (!measured) return undefined;
     const { truncated: _, ...metrics } = measured;
-    const event = { name, step, metrics, best: false };
-    run.evaluation = event;
+    return metrics;
+  }
+
+  #report(run: Run, event: EvaluationEvent): void {
+    if (event.name === 'eval') run.evaluation = event;
+    if (event.best) run.bestEvaluation = event;
     run.directory.record('evaluation', event);
     this.#emit('evaluation', event);
   }
 
+  /** Waits for the weights to be copied only; the checkpoint is announced when it is on disk. */
+  async #checkpoint(run: Run): Promise<void> {
+    const { checkpoints, best, config, progress } = run;
+    const { step } = progress;
+    if (run.checkpoint?.step === step) return;
+    await run.checkpointWritten;
+    throwIfUnwritten(run);
+    // A run that is resumed from here finds the lines of all its steps.
+    await run.directory.flush();
+    const started = performance.now();
+    const keep = { limit: config.saveTotalLimit, ...(run.keepsBest && best.best && { best: best.best.step }) };
+    const { path, written } = await checkpoints.snapshot(step, stateOf(run), keep);
+    const snapshotMs = performance.now() - started;
+    run.checkpointWritten = written.then(
+      () => {
+        run.checkpoint = { path, step };
+        this.#emit('checkpoint', { step, path, snapshotMs });
+      },
+      (error: Error) => {
+        run.checkpointFailure = error;
+      },
+    );
+  }
+
   async #finish(run: Run, signal: AbortSignal | undefined): Promise<TrainResult> {
-    const { engine, times, directory, data } = run;
-    if (run.truncated > 0)
-      this.#warn(run, `${run.truncated} texts were longer than ${run.feeder.layout.maxLength} tokens and were cut`);
+    const { engine, data, directory, progress } = run;
+    if (progress.truncated > 0)
+      this.#warn(
+        run,
+        `${progress.truncated} texts were longer than ${run.feeder.layout.maxLength} tokens and were cut`,
+      );
+    await run.checkpointWritten;
+    throwIfUnwritten(run);
+    const { step, metrics } = await this.#chooseWeights(run, signal);
     await engine.save(directory.model);
     this.#emit('saved', { path: directory.model });
-    if (data.test) await this.#evaluate(run, 'test', signal);
-    const evaluated = run.evaluation?.name === (data.test ? 'test' : 'eval') && run.evaluation.step === run.step;
-    const ratio = await unlessAborted(signal, () => feedRatio(engine, run.feeder, data.train, times, signal));
-    if (directory.failure) this.#warn(run, `metrics.jsonl is incomplete: ${directory.failure.message}`);
-    return {
-      ...(evaluated && { metrics: run.evaluation!.metrics }),
-      steps: run.step,
-      epochs: run.epoch,
-      trainLoss: run.epochLosses.reduce((a, b) => a + b, 0) / Math.max(1, run.epochLosses.length),
-      samplesPerSecond: times.rate(times.all.length),
-      stepMs: times.medianMs(),
-      truncated: run.truncated,
-      skipped: 0,
-      stoppedEarly: false,
-      ...(ratio !== undefined && { feedRatio: ratio }),
-      peakRssBytes: peakRssBytes(),
-      seconds: (performance.now() - run.startedMs) / 1000,
-      firstStepSeconds: (run.firstStepMs - run.startedMs) / 1000,
-      output: directory.model,
+    const test = data.test && (await this.#measure(run, 'test', signal));
+    if (test) this.#report(run, { name: 'test', step, metrics: test, best: false });
+    throwIfUnwritten(run);
+    const ratio = await unlessAborted(signal, () => feedRatio(engine, run.feeder, data.train, run.times, signal));
+    return resultOf(run, {
+      metrics: data.test ? test : metrics,
+      feedRatio: ratio,
       interrupted: signal?.aborted ?? false,
-    };
+    });
   }
 
-  async #open(signal: AbortSignal | undefined): Promise<Run> {
-    const { config } = this;
-    const startedMs = performance.now();
-    new RunDirectory(config);
-    const data = await openData(config, signal);
-    let engine: Engine | undefined;
-    let feeder: TextFeeder | undefined;
-    try {
-      engine = await Engine.open({ ...config, labels: data.labels.names }, config.batchSize);
-      await data.relabel(engine.model.labels);
-      feeder = new TextFeeder({
-        ...config,
-        ...textShape(engine.model.directory, engine.model.maxPositions, config),
-        inputs: engine.model.inputs,
-      });
-      const optimizer = await createOptimizer(engine, config);
-      const stepsPerEpoch = data.train.batches(config.batchSize);
-      const totalSteps = config.maxSteps ?? config.epochs * stepsPerEpoch;
-      const schedule = scheduleOf(config, totalSteps);
-      signal?.throwIfAborted();
-      const directory = new RunDirectory({ ...config, dropout: engine.model.dropout });
-      const run: Run = {
-        data,
-        engine,
-        feeder,
-        optimizer,
-        schedule,
-        directory,
-        times: new StepTimes(),
-        startedMs,
-        firstStepMs: startedMs,
-        step: 0,
-        epoch: 0,
-        epochLosses: [],
-        truncated: 0,
-      };
-      this.#announce(run);
-      return run;
-    } catch (error) {
-      await feeder?.close();
-      await engine?.close();
-      await data.close();
-      throw error;
-    }
+  /** Which weights are written, those of the last step or of the best evaluation; and how they did on `eval`. */
+  async #chooseWeights(
+    run: Run,
+    signal: AbortSignal | undefined,
+  ): Promise<{ step: number; metrics?: ClassificationResult | undefined }> {
+    const { step } = run.progress;
+    const best = run.best.best?.step;
+    if (!run.keepsBest || signal?.aborted || best === undefined || best === step)
+      return { step, metrics: run.evaluation?.step === step ? run.evaluation.metrics : undefined };
+    await loadWeights(run, best);
+    const known = run.bestEvaluation;
+    return { step: best, metrics: known?.step === best ? known.metrics : await this.#measure(run, 'eval', signal) };
   }
 
-  #announce({ engine, data, schedule, directory }: Run): void {
+  #announce(run: Run): void {
+    const { engine, data, length, config, resumed } = run;
     const elements = (entries: readonly { length: number }[]) => entries.reduce((n, e) => n + e.length, 0);
     this.#emit('start', {
-      model: this.config.model,
+      model: config.model,
       labels: data.labels.names,
       trainable: elements(engine.model.parameters.filter((p) => p.trainable)),
       parameters: elements(engine.model.parameters),
       trainSamples: data.train.samples,
-      totalSteps: schedule.totalSteps,
+      totalSteps: length.totalSteps,
     });
-    for (const message of [...data.notes, ...engine.model.notes]) this.#warn({ directory }, message);
+    for (const message of [...engine.model.notes, ...data.notes]) this.#warn(run, message);
+    if (resumed) this.#emit('resumed', resumed);
   }
 
-  #warn({ directory }: Pick<Run, 'directory'>, message: string): void {
+  #warn({ directory }: Run, message: string): void {
     directory.record('warning', { message });
     this.#emit('warning', { message });
-  }
-
-  async #notFinite(run: Run, batch: Batch, what: string): Promise<OrtuneError> {
-    const tensor = await run.engine.firstBadTensor(batch);
-    const place = describeRows(batch);
-    batch.release();
-    return new OrtuneError(
-      `step ${run.step + 1}, epoch ${run.epoch + 1}: ${what} is not finite. ` +
-        `The batch is ${place}; first bad tensor: ${tensor ?? 'none in the forward pass, so a gradient overflowed'}. ` +
-        `The weights are those before this step. Lower learningRate (${this.config.learningRate}), lengthen the warm-up, or set maxGradNorm.`,
-    );
   }
 }

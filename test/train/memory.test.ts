@@ -1,10 +1,11 @@
 // What cached shapes cost, measured through the engine in processes of their own.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { writeEncoder } from '#ortune/models/directory.js';
+import { buildWordPiece } from '#ortune/models/wordpiece.js';
 import { childResult } from '../runtime/children.js';
 
 const root = mkdtempSync(join(tmpdir(), 'ortune-memory-'));
@@ -35,5 +36,30 @@ describe('an engine', () => {
     const five = await measure(model, 'trunk', [4, 8, 12, 16, 20]);
     expect(five.parametersMB).toBeGreaterThan(100);
     expect(five.added).toBeLessThan(1.3 * five.parametersMB);
+  });
+});
+
+describe('a run', () => {
+  it('of 3,000 steps over changing shapes keeps its memory flat', async () => {
+    const words = ['win', 'prize', 'cash', 'meeting', 'patch', 'kernel', 'list', 'report'];
+    const samples = Array.from({ length: 1200 }, (_, i) => {
+      const text = Array.from({ length: 1 + ((i * 13) % 22) }, (_, k) => words[(i * 5 + k * k) % 8]).join(' ');
+      return { text, label: i % 3 === 0 ? 'spam' : 'ham' };
+    });
+    const jsonl = (rows: object[]) => rows.map((row) => JSON.stringify(row)).join('\n');
+    writeFileSync(join(root, 'train.jsonl'), jsonl(samples));
+    writeFileSync(join(root, 'eval.jsonl'), jsonl(samples.slice(0, 40)));
+    const tokenizer = buildWordPiece(
+      samples.map(({ text }) => text),
+      { minFrequency: 1, maxLength: 24 },
+    );
+    const sizes = { layers: 1, hidden: 32, heads: 2, positions: 24 };
+    writeEncoder(join(root, 'encoder'), { ...sizes, labels: ['ham', 'spam'], tokenizer });
+    const { steps, early, late } = await childResult<{ steps: number; early: number; late: number }>(
+      '../../train/children/flat.mjs',
+      [root, '3000'],
+    );
+    expect(steps).toBe(3000);
+    expect(late).toBeLessThan(1.03 * early);
   });
 });

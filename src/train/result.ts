@@ -1,0 +1,36 @@
+// What a finished run hands back.
+
+import type { ClassificationResult } from '../metrics/classification.js';
+import type { TrainResult } from './events.js';
+import type { Run } from './run.js';
+import { peakRssBytes } from './statistics.js';
+
+export interface Outcome {
+  metrics: ClassificationResult | undefined;
+  feedRatio: number | undefined;
+  interrupted: boolean;
+}
+
+/** The result of a run whose model has been written. */
+export function resultOf(run: Run, { metrics, feedRatio, interrupted }: Outcome): TrainResult {
+  const { times, directory, progress, best, length, startedMs, checkpoint } = run;
+  return {
+    ...(metrics && { metrics }),
+    ...(best.best && { best: { ...best.best, metric: best.metric } }),
+    steps: progress.step,
+    epochs: Math.ceil(progress.step / length.stepsPerEpoch),
+    trainLoss: progress.epochLoss.sum / Math.max(1, progress.epochLoss.steps),
+    samplesPerSecond: times.rate(times.all.length),
+    stepMs: times.medianMs(),
+    truncated: progress.truncated,
+    skipped: progress.skipped,
+    ...(feedRatio !== undefined && { feedRatio }),
+    peakRssBytes: peakRssBytes(),
+    seconds: (performance.now() - startedMs) / 1000,
+    firstStepSeconds: ((run.firstStepMs ?? startedMs) - startedMs) / 1000,
+    output: directory.model,
+    ...(checkpoint && { checkpoint: checkpoint.path }),
+    interrupted,
+    stoppedEarly: progress.stoppedEarly && !interrupted,
+  };
+}

@@ -1,0 +1,103 @@
+// What a checkpoint says beside the weights: the counters from which everything else of a run follows (order, dropout
+// and schedule are functions of seed and step), and what the run was made of, so that a checkpoint is not taken up by
+// another run unnoticed.
+
+import type { CheckpointSource } from '../checkpoint/store.js';
+import { neutralOptions } from '../config/options.js';
+import { type TrainConfig, trainSchema } from '../config/train-schema.js';
+import { UsageError } from '../errors.js';
+import type { Optimizer } from '../optim/optimizer.js';
+import type { BestState } from './best.js';
+import type { Engine } from './engine.js';
+
+/** Whether evaluations decide which weights are written. */
+export const keepsBest = (config: TrainConfig): boolean =>
+  config.loadBestModelAtEnd ?? config.earlyStoppingPatience !== undefined;
+
+/** What a run counts as it goes. */
+export interface Progress {
+  /** Optimizer steps done, skipped ones included. */
+  step: number;
+  /** Losses of the epoch under way. */
+  epochLoss: { sum: number; steps: number };
+  /** Training texts that were cut, counted in the first epoch. */
+  truncated: number;
+  /** Steps left out because they were not finite. */
+  skipped: number;
+  /** The evaluation that was due after the latest step was interrupted. */
+  evaluationDue: boolean;
+  /** earlyStoppingPatience has run out. */
+  stoppedEarly: boolean;
+}
+
+export const newProgress = (): Progress => ({
+  step: 0,
+  epochLoss: { sum: 0, steps: 0 },
+  truncated: 0,
+  skipped: 0,
+  evaluationDue: false,
+  stoppedEarly: false,
+});
+
+/** What a run is made of. */
+export interface Origin {
+  config: TrainConfig;
+  /** SHA-256 of the model's files and of the samples. */
+  hashes: { model: string; train: string; eval?: string };
+}
+
+/** state.json of a checkpoint. */
+export interface RunState extends Origin {
+  progress: Progress;
+  /** Where the order of the samples stands: the next batch of this epoch, both from 0. */
+  sampler: { seed: number; epoch: number; batch: number };
+  /** Updates made, which AdamW's bias correction counts. */
+  optimizerSteps: number;
+  best: BestState;
+}
+
+/** The tensors of a checkpoint: trained parameters by name, and each part of the optimizer's state of them. */
+export function checkpointSources(engine: Engine, optimizer: Optimizer): CheckpointSource[] {
+  const trained = engine.model.parameters.filter((p) => p.trainable);
+  const model = trained.map(({ name, shape }) => ({
+    file: 'model' as const,
+    name,
+    shape,
+    data: engine.parameters.array(name),
+  }));
+  const state = [...optimizer.state].flatMap(([part, arena]) =>
+    trained.map(({ name, shape }) => ({
+      file: 'optimizer' as const,
+      name: `${name}.${part}`,
+      shape,
+      data: arena.array(name),
+    })),
+  );
+  return [...model, ...state];
+}
+
+/**
+ * Refuses a checkpoint of another run.
+ * @throws UsageError that lists what differs
+ */
+export function refuseAnotherRun(path: string, saved: RunState, now: Origin): void {
+  const { hashes, config } = now;
+  const differences: string[] = [];
+  if (saved.hashes.model !== hashes.model)
+    differences.push(`model: the files of ${config.model} are not those of ${saved.config.model} then`);
+  if (saved.hashes.train !== hashes.train)
+    differences.push(`train: the samples of ${config.train.join(', ')} are not the same`);
+  if (keepsBest(config) && saved.hashes.eval !== hashes.eval)
+    differences.push(`eval: the samples of ${(config.eval ?? ['nothing']).join(', ')} are not the same`);
+  const neutral = new Set(neutralOptions(trainSchema));
+  for (const key of Object.keys(config) as (keyof TrainConfig)[]) {
+    const [then, today] = [JSON.stringify(saved.config[key]), JSON.stringify(config[key])];
+    if (!neutral.has(key) && then !== today)
+      differences.push(`${key}: ${then ?? 'not set'} then, ${today ?? 'not set'} now`);
+  }
+  if (differences.length === 0) return;
+  throw new UsageError(
+    `checkpoint ${path} is of another run:\n  ${differences.join('\n  ')}\n` +
+      'Resume with what it was made with, start anew in another output, or set allowChanges to go on all the same.',
+  );
+}

@@ -1,0 +1,206 @@
+// Everything a run holds open: data, engine, optimizer, where it writes, and what it counts. Opened in the order in which
+// a user's mistakes are found quickest; closed in the reverse.
+
+import { dirname, join } from 'node:path';
+import { CheckpointWriter, checkpointsOf, loadCheckpoint, resolveCheckpoint } from '../checkpoint/store.js';
+import type { TrainConfig } from '../config/train-schema.js';
+import { TextFeeder } from '../data/feeder.js';
+import type { TextData } from '../data/text-data.js';
+import { OrtuneError, UsageError } from '../errors.js';
+import { Accumulator } from '../optim/accumulator.js';
+import type { Optimizer } from '../optim/optimizer.js';
+import { type Schedule, scheduleOf } from '../optim/schedule.js';
+import { BestTracker } from './best.js';
+import { openData } from './data.js';
+import { Engine } from './engine.js';
+import type { EvaluationEvent } from './events.js';
+import { createOptimizer } from './groups.js';
+import { type Due, dueAt, type RunLength } from './intervals.js';
+import { RunDirectory } from './run-directory.js';
+import {
+  checkpointSources,
+  keepsBest,
+  newProgress,
+  type Origin,
+  type Progress,
+  type RunState,
+  refuseAnotherRun,
+} from './run-state.js';
+import { StepTimes } from './statistics.js';
+import { textShape } from './text-shape.js';
+
+/** A checkpoint. */
+interface Place {
+  path: string;
+  step: number;
+}
+
+export interface Run {
+  config: TrainConfig;
+  data: TextData;
+  engine: Engine;
+  feeder: TextFeeder;
+  optimizer: Optimizer;
+  /** Where a step has more than one batch. */
+  accumulator: Accumulator | undefined;
+  schedule: Schedule;
+  length: RunLength;
+  evaluationDue: Due;
+  checkpointDue: Due;
+  best: BestTracker;
+  /** Whether the weights of the best evaluation are the ones to write. */
+  keepsBest: boolean;
+  directory: RunDirectory;
+  checkpoints: CheckpointWriter;
+  origin: Origin;
+  progress: Progress;
+  times: StepTimes;
+  startedMs: number;
+  firstStepMs: number | undefined;
+  /** Of the evaluation data: the latest, and the best of this process. */
+  evaluation?: EvaluationEvent;
+  bestEvaluation?: EvaluationEvent;
+  /** The latest that is whole and on disk. */
+  checkpoint?: Place | undefined;
+  /** Why the latest could not be written. */
+  checkpointFailure?: Error;
+  /** Settles, never fails, when the one being written has become one of these. */
+  checkpointWritten: Promise<void>;
+  /** Where the run goes on from. */
+  resumed: Place | undefined;
+}
+
+/**
+ * Opens a run, resumed from a checkpoint where the configuration says so.
+ * @throws UsageError, DataError, ModelError for input that cannot be used; the signal's reason
+ */
+export async function openRun(config: TrainConfig, signal: AbortSignal | undefined): Promise<Run> {
+  const startedMs = performance.now();
+  new RunDirectory(config);
+  const from = config.resume === undefined ? undefined : await resolveCheckpoint(config.output, config.resume);
+  const opened: { close(): Promise<unknown> }[] = [];
+  const keep = <T extends { close(): Promise<unknown> }>(item: T): T => {
+    opened.push(item);
+    return item;
+  };
+  try {
+    const data = keep(await openData(config, signal));
+    const engine = keep(await Engine.open({ ...config, labels: data.labels.names }, config.batchSize));
+    await data.relabel(engine.model.labels);
+    const shape = textShape(engine.model.directory, engine.model.maxPositions, config);
+    const feeder = keep(new TextFeeder({ ...config, ...shape, inputs: engine.model.inputs }));
+    const accumulator =
+      config.gradientAccumulationSteps > 1 ? await Accumulator.create(engine.device, engine.gradients) : undefined;
+    const optimizer = await createOptimizer(engine, config, accumulator?.total);
+    const stepsPerEpoch = Math.ceil(data.train.batches(config.batchSize) / config.gradientAccumulationSteps);
+    const length = { stepsPerEpoch, totalSteps: config.maxSteps ?? config.epochs * stepsPerEpoch };
+    const resolved = { ...config, dropout: engine.model.dropout };
+    const hashes = { model: engine.model.hash, train: data.train.hash, ...(data.eval && { eval: data.eval.hash }) };
+    const saved =
+      from === undefined
+        ? undefined
+        : await stateToResume(from, config, engine, optimizer, { config: resolved, hashes }, length);
+    const resumed = saved && { path: from!, step: saved.progress.step };
+    const best = new BestTracker({
+      metric: config.metricForBestModel,
+      patience: config.earlyStoppingPatience,
+      threshold: config.earlyStoppingThreshold,
+    });
+    if (saved) best.restore(saved.best);
+    if (saved) optimizer.steps = saved.optimizerSteps;
+    const run: Run = {
+      config,
+      data,
+      engine,
+      feeder,
+      optimizer,
+      accumulator,
+      schedule: scheduleOf(config, length.totalSteps),
+      length,
+      evaluationDue: data.eval ? dueAt(config.evalStrategy, config.evalSteps, length) : () => false,
+      checkpointDue: dueAt(config.saveStrategy, config.saveSteps, length),
+      best,
+      keepsBest: keepsBest(config),
+      directory: new RunDirectory(resolved, { resumeStep: resumed?.step }),
+      checkpoints: keep(new CheckpointWriter(checkpointsOf(config.output), checkpointSources(engine, optimizer))),
+      origin: { config: resolved, hashes },
+      progress: saved?.progress ?? newProgress(),
+      times: new StepTimes(),
+      startedMs,
+      firstStepMs: undefined,
+      checkpoint: resumed,
+      checkpointWritten: Promise.resolve(),
+      resumed,
+    };
+    signal?.throwIfAborted();
+    return run;
+  } catch (error) {
+    for (const item of opened.reverse()) await item.close();
+    throw error;
+  }
+}
+
+/** Loads the weights and the optimizer's state of a checkpoint and gives the rest, if it is of this very run. */
+async function stateToResume(
+  path: string,
+  config: TrainConfig,
+  engine: Engine,
+  optimizer: Optimizer,
+  origin: Origin,
+  { totalSteps }: RunLength,
+): Promise<RunState> {
+  const state = (await loadCheckpoint(path, checkpointSources(engine, optimizer))) as RunState;
+  if (!config.allowChanges) refuseAnotherRun(path, state, origin);
+  if (state.progress.step <= totalSteps) return state;
+  throw new UsageError(
+    `checkpoint ${path} is of step ${state.progress.step}, this run ends at ${totalSteps}; raise epochs or maxSteps`,
+  );
+}
+
+/** state.json of a checkpoint written now. */
+export function stateOf(run: Run): RunState {
+  const { progress, origin, optimizer, best, length, config } = run;
+  const inEpoch = progress.step % length.stepsPerEpoch;
+  return structuredClone({
+    ...origin,
+    progress,
+    sampler: {
+      seed: config.seed,
+      epoch: Math.floor(progress.step / length.stepsPerEpoch),
+      batch: inEpoch * config.gradientAccumulationSteps,
+    },
+    optimizerSteps: optimizer.steps,
+    best: best.state(),
+  });
+}
+
+/** Puts the weights of the checkpoint of step `best` into the engine. */
+export async function loadWeights({ config, engine, optimizer, resumed }: Run, best: number): Promise<void> {
+  const before = resumed !== undefined && best <= resumed.step;
+  const path = join(before ? dirname(resumed.path) : checkpointsOf(config.output), `step-${best}`);
+  await loadCheckpoint(path, checkpointSources(engine, optimizer));
+}
+
+/** @throws OrtuneError when something that the run has to write could not be written: better now than at the end */
+export function throwIfUnwritten({ directory, checkpointFailure }: Run): void {
+  if (checkpointFailure) throw checkpointFailure;
+  if (directory.failure) throw new OrtuneError(`${directory.path} cannot be written: ${directory.failure.message}.`);
+}
+
+/** An error that ended a run, with what there is to go on from. */
+export async function withLastCheckpoint(error: unknown, run: Run): Promise<unknown> {
+  await run.checkpointWritten;
+  if (!(error instanceof OrtuneError) || error === run.checkpointFailure || run.progress.step === 0) return error;
+  error.message += run.checkpoint
+    ? `\nThe last good checkpoint is ${run.checkpoint.path}; --resume goes on from it.`
+    : '\nNo checkpoint has been written yet.';
+  return error;
+}
+
+export async function closeRun(run: Run): Promise<void> {
+  await run.checkpoints.close();
+  await run.feeder.close();
+  await run.data.close();
+  await run.engine.close();
+  await run.directory.close();
+}

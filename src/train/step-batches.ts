@@ -1,0 +1,44 @@
+// The batches of each optimizer step, epoch after epoch, from any step on. What a step sees is a function of its number
+// alone, so a resumed run goes on with exactly the batches that were due.
+
+import type { Batch } from '../data/feeder.js';
+import type { Run } from './run.js';
+
+export interface StepBatches {
+  /** Number of the step, from 0, and of its epoch. */
+  step: number;
+  epoch: number;
+  /** gradientAccumulationSteps of them; fewer at the end of an epoch. Freed when the next step is asked for. */
+  batches: Batch[];
+  /** How long the device had nothing to do before they were there. */
+  waitMs: number;
+}
+
+/** From step `first` to the end of the run. */
+export async function* stepBatches(run: Run, first: number): AsyncGenerator<StepBatches, void, void> {
+  const { config, data, feeder, length } = run;
+  const { batchSize, seed, gradientAccumulationSteps: perStep } = config;
+  let step = first;
+  while (step < length.totalSteps) {
+    const epoch = Math.floor(step / length.stepsPerEpoch);
+    const from = (step % length.stepsPerEpoch) * perStep;
+    let left = data.train.batches(batchSize) - from;
+    let batches: Batch[] = [];
+    let asked = performance.now();
+    try {
+      for await (const batch of feeder.batches(data.train.rows({ batchSize, seed, epoch, from }))) {
+        batches.push(batch);
+        left--;
+        if (batches.length < perStep && left > 0) continue;
+        yield { step, epoch, batches, waitMs: performance.now() - asked };
+        step++;
+        for (const used of batches) used.release();
+        batches = [];
+        if (step === length.totalSteps) return;
+        asked = performance.now();
+      }
+    } finally {
+      for (const unused of batches) unused.release();
+    }
+  }
+}

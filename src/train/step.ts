@@ -1,0 +1,50 @@
+// One optimizer step: gradients of the step's batches, added up and divided by the weights of them all, then the update.
+// A step whose loss or gradient is not finite changes no weight; what becomes of the run is for the trainer.
+
+import { scheduleFactor } from '../optim/schedule.js';
+import type { Run } from './run.js';
+import type { StepBatches } from './step-batches.js';
+
+export interface StepOutcome {
+  /** Σ weight·loss over the samples of the step / Σ weight. */
+  loss: number;
+  learningRate: number;
+  /** Global norm before clipping; NaN where the loss was not finite already. */
+  gradNorm: number;
+  forwardBackwardMs: number;
+  updateMs: number;
+  /** What is not finite, where something is: then nothing was updated. */
+  bad?: string;
+}
+
+/** Takes the step that `batches` are for. */
+export async function takeStep(run: Run, { step, batches }: StepBatches): Promise<StepOutcome> {
+  const { config, engine, accumulator, optimizer } = run;
+  const factor = scheduleFactor(run.schedule, step);
+  // Samples of weight 0 alone give a loss of 0, not 0 / 0.
+  const normaliser = batches.reduce((sum, batch) => sum + batch.weight, 0) || 1;
+  const started = performance.now();
+  let loss = 0;
+  for (const [microStep, batch] of batches.entries()) {
+    batch.slot.to('running');
+    loss += await engine.forwardBackward(batch, normaliser, { seed: config.seed, step, microStep });
+    await accumulator?.add(microStep === 0);
+    batch.slot.to('bound');
+  }
+  const updating = performance.now();
+  const finite = Number.isFinite(loss);
+  const gradNorm = finite ? await optimizer.step(factor, config.maxGradNorm) : Number.NaN;
+  const bad = finite
+    ? Number.isFinite(gradNorm)
+      ? undefined
+      : `the gradient norm (${gradNorm})`
+    : `the loss (${loss})`;
+  return {
+    loss,
+    learningRate: config.learningRate * factor,
+    gradNorm,
+    forwardBackwardMs: updating - started,
+    updateMs: performance.now() - updating,
+    ...(bad !== undefined && { bad }),
+  };
+}

@@ -1,0 +1,26 @@
+// flat.mjs DIRECTORY STEPS: resident memory in MB after each step of a run over changing shapes, with evaluations and
+// checkpoints on the way, as medians over windows of steps.
+
+import { join } from 'node:path';
+import { median } from '#ortune/train/statistics.js';
+import { Trainer } from '#ortune/train/trainer.js';
+
+const [directory, steps] = process.argv.slice(2);
+const resident = [];
+const trainer = new Trainer({
+  model: join(directory, 'encoder'),
+  train: join(directory, 'train.jsonl'),
+  eval: join(directory, 'eval.jsonl'),
+  output: join(directory, 'run'),
+  maxSteps: Number(steps),
+  batchSize: 4,
+  buckets: [4, 8, 12, 16, 24],
+  evalSteps: 250,
+  saveSteps: 200,
+  threads: 2,
+});
+trainer.on('step', () => resident.push(process.memoryUsage.rss() / 2 ** 20));
+await trainer.run();
+const early = median(resident.slice(500, 1000));
+const late = median(resident.slice(-500));
+console.log(JSON.stringify({ steps: resident.length, early, late, largest: Math.max(...resident) }));
