@@ -4,6 +4,7 @@
 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UsageError } from '../errors.js';
 
 /** The files that hold tensors. */
 export const tensorFiles = ['model.safetensors', 'optimizer.safetensors'] as const;
@@ -62,11 +63,14 @@ export function sortNames(names: readonly string[]): {
   return { checkpoints, remains };
 }
 
-/** The checkpoints in a directory, ascending by step, unverified; none where there is no such directory. */
+/**
+ * The checkpoints in a directory, ascending by step, unverified; none where there is no such directory.
+ * @throws UsageError when it cannot be read
+ */
 export async function listCheckpoints(directory: string): Promise<Checkpoint[]> {
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw error;
+    throw new UsageError(`${directory} cannot be read: ${error.message}`);
   });
   return sortNames(names).checkpoints.map(({ name, step }) => ({ path: join(directory, name), step }));
 }

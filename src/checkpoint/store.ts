@@ -105,10 +105,10 @@ export async function resolveCheckpoint(run: string, resume: string): Promise<st
   throw new UsageError(`resume: there is no checkpoint at ${resume}; checkpoints of ${run}: ${known}`);
 }
 
-/** A function of the worker. An error that is not part of its outcome is the worker's end, such as want of memory. */
+/** A function of the worker. What is not part of its outcome is want of memory, or the end of the thread. */
 function runIn<T>(pool: Piscina, name: string, task: unknown, failed: string): Promise<T> {
   return pool.run(task, { name }).catch((error: Error) => {
-    throw new OrtuneError(`${failed}: its worker thread ended: ${error.message}`);
+    throw new OrtuneError(`${failed}: its thread says: ${error.message}`);
   });
 }
 

@@ -133,15 +133,9 @@ function moveIntoPlace(directory: string, step: number): void {
   const place = join(directory, stepName(step));
   const partial = join(directory, remainsName(step, 'partial'));
   const replaced = join(directory, remainsName(step, 'replaced'));
-  const replaces = existsSync(place);
   // A directory cannot be renamed onto another. Between the two calls the old one counts under its other name.
-  if (replaces) renameSync(place, replaced);
-  try {
-    renameSync(partial, place);
-  } catch (error) {
-    if (replaces) renameSync(replaced, place);
-    throw error;
-  }
+  if (existsSync(place)) renameSync(place, replaced);
+  renameSync(partial, place);
   syncDirectory(directory);
 }
 

@@ -1,0 +1,18 @@
+// A run that is killed five times, at each kind of moment, and resumed ends with the bits of an undisturbed one.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { killAndResume } from '../../bench/kill.mjs';
+
+const directory = mkdtempSync(join(tmpdir(), 'ortune-kill-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+it('killed in the middle and at the end of an epoch, in later ones and while a checkpoint is written', async () => {
+  const plan = [
+    ['in the middle of epoch 1', 'in epoch 2', 'in epoch 3'],
+    ['at the end of epoch 1', 'while a checkpoint is written'],
+  ];
+  expect(await killAndResume(directory, plan)).toEqual({ kills: 5, runs: 2, different: [] });
+});
