@@ -25,11 +25,14 @@ export interface StepTime {
 export const totalMs = (t: StepTime): number => t.waitMs + t.forwardBackwardMs + t.updateMs;
 
 const recent = 20;
+/** Steps whose times are kept, at least; a run may have millions. */
+const kept = 10_000;
 
 export class StepTimes {
   readonly all: StepTime[] = [];
 
   add(time: StepTime): void {
+    if (this.all.length === 2 * kept) this.all.splice(0, kept);
     this.all.push(time);
   }
 

@@ -95,7 +95,8 @@ describe('a checkpoint', () => {
     const directory = temporary();
     const made = writer(directory);
     const { path } = await made.snapshot(1, {}, { limit: 9 });
-    await Promise.all([made.close(), made.close()]);
+    await made.close();
+    await made.close();
     expect(isWhole(path)).toBe(true);
     expect(made.threads.every(({ threadId }) => threadId === -1)).toBe(true);
     expect(() => made.snapshot(2, {}, { limit: 9 })).toThrow('the checkpoint writer is closed');
