@@ -1,5 +1,6 @@
 // Tensors of the children: all elements equal, so that a mixture of two snapshots shows.
 
+/** @returns {import("#ortune/checkpoint/store.js").CheckpointSource[]} */
 export function tensors(length) {
   const data = () => new Float32Array(new SharedArrayBuffer(4 * length));
   return [
