@@ -4,23 +4,23 @@
 import { workerData } from 'node:worker_threads';
 import { type Outcome, outcomeOf } from '../errors.js';
 import { quietThread } from '../threads/quiet.js';
-import { type CheckpointSource, sourcesOf, type TensorFile, tensorFiles } from './files.js';
+import { type PostedSource, received, sourcesOf, type TensorFile, tensorFiles } from './files.js';
 import { fillFrom } from './load.js';
 import { encodeHeader } from './safetensors.js';
 import type { WriteTask } from './write.js';
 
 export type WriteRequest = Omit<WriteTask, 'tensors'>;
 
-const sources = workerData as readonly CheckpointSource[];
+const sources = (workerData as readonly PostedSource[]).map(received);
 
-let snapshot: Record<TensorFile, Uint8Array> | undefined;
+let snapshot: Record<TensorFile, SharedArrayBuffer> | undefined;
 let write: ((task: WriteTask) => Promise<Outcome<void>>) | undefined;
 
 /** Copies every source, file by file without gaps, as the files will have them. */
 export function take(): void {
   snapshot ??= allocate();
   for (const file of tensorFiles) {
-    const copy = new Float32Array(snapshot[file].buffer);
+    const copy = new Float32Array(snapshot[file]);
     let offset = 0;
     for (const { data } of sourcesOf(sources, file)) {
       copy.set(data, offset);
@@ -33,7 +33,7 @@ export function take(): void {
 export function writeSnapshot(request: WriteRequest): Promise<Outcome<void>> {
   if (!snapshot) throw new Error('no snapshot has been taken in this worker');
   const { step } = request;
-  const part = (file: TensorFile): Uint8Array[] => [
+  const part = (file: TensorFile): WriteTask['tensors'][TensorFile] => [
     encodeHeader(sourcesOf(sources, file), { writer: 'ortune', step: `${step}` }),
     snapshot![file],
   ];
@@ -48,10 +48,10 @@ export function writeSnapshot(request: WriteRequest): Promise<Outcome<void>> {
 /** Fills the sources from the checkpoint at `path`; its state. */
 export const load = (path: string): Promise<Outcome<object>> => outcomeOf(() => fillFrom(path, sources));
 
-function allocate(): Record<TensorFile, Uint8Array> {
-  const sized = (file: TensorFile): Uint8Array => {
+function allocate(): Record<TensorFile, SharedArrayBuffer> {
+  const sized = (file: TensorFile): SharedArrayBuffer => {
     const bytes = sourcesOf(sources, file).reduce((sum, { data }) => sum + data.byteLength, 0);
-    return new Uint8Array(new SharedArrayBuffer(bytes));
+    return new SharedArrayBuffer(bytes);
   };
   return { 'model.safetensors': sized('model.safetensors'), 'optimizer.safetensors': sized('optimizer.safetensors') };
 }

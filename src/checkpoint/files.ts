@@ -27,6 +27,27 @@ export interface CheckpointSource {
   readonly shape: readonly number[];
 }
 
+/** A source as a thread is told of it: a view posted to it loses what lies beyond 4 GiB (V8 sends 32 bits of each). */
+export type PostedSource = Omit<CheckpointSource, 'data'> & {
+  readonly buffer: SharedArrayBuffer;
+  /** In bytes. */
+  readonly offset: number;
+  /** In elements. */
+  readonly length: number;
+};
+
+export const posted = ({ data, ...source }: CheckpointSource): PostedSource => ({
+  ...source,
+  buffer: data.buffer as SharedArrayBuffer,
+  offset: data.byteOffset,
+  length: data.length,
+});
+
+export const received = ({ buffer, offset, length, ...source }: PostedSource): CheckpointSource => ({
+  ...source,
+  data: new Float32Array(buffer, offset, length),
+});
+
 export const sourcesOf = (sources: readonly CheckpointSource[], file: TensorFile): CheckpointSource[] =>
   sources.filter((source) => `${source.file}.safetensors` === file);
 

@@ -8,7 +8,7 @@ import { Piscina } from 'piscina';
 import { OrtuneError, type Outcome, UsageError, unwrap } from '../errors.js';
 import { elementCount } from '../onnx/tensor.js';
 import type { WriteRequest } from './checkpoint-worker.js';
-import { type CheckpointSource, checkpointsOf, listCheckpoints, stateFormat, stepName } from './files.js';
+import { type CheckpointSource, checkpointsOf, listCheckpoints, posted, stateFormat, stepName } from './files.js';
 import type { Keep } from './write.js';
 
 export { type Checkpoint, type CheckpointSource, checkpointsOf, listCheckpoints } from './files.js';
@@ -26,7 +26,7 @@ export class CheckpointWriter {
   readonly #pool: Piscina;
   /** Settles, never fails, when the snapshot asked for last has been written or has failed. */
   #last: Promise<void> = Promise.resolve();
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
   /** Starts a worker. `directory` is made at the first write; the sources' memory is read at every snapshot. */
   constructor(directory: string, sources: readonly CheckpointSource[]) {
@@ -40,7 +40,7 @@ export class CheckpointWriter {
    * @throws OrtuneError when the copy cannot be made, such as for want of memory
    */
   snapshot(step: number, state: object, keep: Keep): Promise<Snapshot> {
-    if (this.#closed) throw new Error('the checkpoint writer is closed');
+    if (this.#closing) throw new Error('the checkpoint writer is closed');
     const json = `${JSON.stringify({ format: stateFormat, step, state }, undefined, 2)}\n`;
     const taken = this.#last.then(() => this.#take({ directory: this.#directory, step, state: json, keep }));
     this.#last = taken.then(({ written }) => written).catch(() => {}); // reported to whom the promises belong
@@ -58,10 +58,9 @@ export class CheckpointWriter {
   }
 
   /** Waits for the write under way and ends the worker. May be called again. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#last;
-    await this.#pool.destroy();
+  close(): Promise<void> {
+    this.#closing ??= this.#last.then(() => this.#pool.destroy());
+    return this.#closing;
   }
 
   async #take(request: WriteRequest): Promise<Snapshot> {
@@ -126,7 +125,7 @@ function openWorker(sources: readonly CheckpointSource[]): Piscina {
     minThreads: 1,
     maxThreads: 1,
     idleTimeout: Number.POSITIVE_INFINITY,
-    workerData: sources,
+    workerData: sources.map(posted),
   });
   // A worker that breaks between two tasks is replaced; there is nothing to report to anyone.
   pool.on('error', () => {});

@@ -60,7 +60,7 @@ export function wholeBeside(path: string): string | undefined {
 }
 
 /** Same as `listCheckpoints`, for threads that may block; none where the directory cannot be read. */
-export function checkpointsIn(directory: string): Checkpoint[] {
+function checkpointsIn(directory: string): Checkpoint[] {
   try {
     const { checkpoints } = sortNames(readdirSync(directory));
     return checkpoints.map(({ name, step }) => ({ path: join(directory, name), step }));

@@ -34,8 +34,8 @@ export interface WriteTask {
   readonly keep: Keep;
   /** Content of state.json. */
   readonly state: string;
-  /** Header and tensors of each file, to be written one behind the other. */
-  readonly tensors: Readonly<Record<TensorFile, readonly Uint8Array[]>>;
+  /** Header and tensors of each file, to be written one behind the other; large ones as whole buffers (see `posted`). */
+  readonly tensors: Readonly<Record<TensorFile, readonly (Uint8Array | SharedArrayBuffer)[]>>;
 }
 
 /**
@@ -112,16 +112,18 @@ function writeFiles(directory: string, { tensors, state }: WriteTask): void {
 }
 
 /** Writes and syncs a new file; its SHA-256. */
-function writeFile(path: string, parts: readonly Uint8Array[]): string {
+function writeFile(path: string, parts: readonly (Uint8Array | SharedArrayBuffer)[]): string {
   const hash = createHash('sha256');
   const fd = openSync(path, 'wx');
   try {
-    for (const part of parts)
-      for (let begin = 0; begin < part.length; begin += pieceBytes) {
-        const piece = part.subarray(begin, begin + pieceBytes);
+    for (const part of parts) {
+      const bytes = part instanceof SharedArrayBuffer ? new Uint8Array(part) : part;
+      for (let begin = 0; begin < bytes.length; begin += pieceBytes) {
+        const piece = bytes.subarray(begin, begin + pieceBytes);
         hash.update(piece);
         for (let done = 0; done < piece.length; ) done += writeSync(fd, piece, done, piece.length - done);
       }
+    }
     fsyncSync(fd);
   } finally {
     closeSync(fd);

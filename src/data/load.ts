@@ -55,19 +55,19 @@ export async function openData(request: OpenRequest): Promise<OpenedData> {
 
 const tableOf = ({ source }: OpenedPart): TextTable => (source as { table: TextTable }).table;
 
-/** Adds the records of a file to `builder`, `full` being called after every few; stops where that returns true. */
+/** Adds the records of a file to `builder` and gives their number; `taken` is called after every few of them. */
 async function readInto(
   builder: TableBuilder,
   path: string,
   file: number,
   columns: Columns,
-  full?: () => void,
+  taken?: () => void,
 ): Promise<number> {
   let records = 0;
   for await (const block of readBlocks(path, { columns: columnNames(columns) })) {
     for (const raw of block) builder.add(toRecord(raw, path, columns), file);
     records += block.length;
-    full?.();
+    taken?.();
   }
   return records;
 }

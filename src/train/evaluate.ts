@@ -52,7 +52,14 @@ export async function measureEvaluation(
     batch.slot.to('bound');
     truncated += batch.truncated;
     const forwardBackwardMs = performance.now() - started;
-    options.times?.add({ length: batch.length, samples, waitMs: started - asked, forwardBackwardMs, updateMs: 0 });
+    options.times?.add({
+      length: batch.length,
+      batches: 1,
+      samples,
+      waitMs: started - asked,
+      forwardBackwardMs,
+      updateMs: 0,
+    });
     batch.release();
     asked = performance.now();
   }

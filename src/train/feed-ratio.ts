@@ -22,7 +22,9 @@ export async function feedRatio(
   if (real.length < leastSteps) return undefined;
   const staged = await stagedMs(engine, feeder, data, length, signal);
   if (staged === undefined) return undefined;
-  return median(real.map(totalMs)) / (staged + median(real.map((t) => t.updateMs)));
+  // Batch by batch, since a step may add up several.
+  const realMs = median(real.map((t) => totalMs(t) / t.batches));
+  return realMs / (staged + median(real.map((t) => t.updateMs / t.batches)));
 }
 
 async function stagedMs(
@@ -39,7 +41,7 @@ async function stagedMs(
       const ms: number[] = [];
       for (let i = 0; i < repeats; i++) {
         const started = performance.now();
-        await engine.forwardBackward(batch, batch.weight, { seed: 0, step: 0, microStep: i });
+        await engine.forwardBackward(batch, batch.weight || 1, { seed: 0, step: 0, microStep: i });
         ms.push(performance.now() - started);
       }
       batch.release();

@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
+import { checkpointsOf } from '../checkpoint/files.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import { UsageError } from '../errors.js';
 import { AppendFile } from '../report/append-file.js';
@@ -37,7 +38,7 @@ export class RunDirectory {
   constructor(config: TrainConfig, { resumeStep }: { resumeStep?: number | undefined } = {}) {
     this.path = config.output;
     this.model = join(this.path, 'model');
-    this.checkpoints = join(this.path, 'checkpoints');
+    this.checkpoints = checkpointsOf(this.path);
     this.#config = config;
     this.#resumeStep = resumeStep;
     if (config.overwrite || this.#goesOn || !this.#holdsRun) return;

@@ -89,7 +89,7 @@ export function refuseAnotherRun(path: string, saved: RunState, now: Origin): vo
     differences.push(`train: the samples of ${config.train.join(', ')} are not the same`);
   if (keepsBest(config) && saved.hashes.eval !== hashes.eval)
     differences.push(`eval: the samples of ${(config.eval ?? ['nothing']).join(', ')} are not the same`);
-  const neutral = new Set(neutralOptions(trainSchema));
+  const neutral = neutralOptions(trainSchema);
   for (const key of Object.keys(config) as (keyof TrainConfig)[]) {
     const [then, today] = [JSON.stringify(saved.config[key]), JSON.stringify(config[key])];
     if (!neutral.has(key) && then !== today)

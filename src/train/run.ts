@@ -2,7 +2,7 @@
 // a user's mistakes are found quickest; closed in the reverse.
 
 import { dirname, join } from 'node:path';
-import { CheckpointWriter, checkpointsOf, loadCheckpoint, resolveCheckpoint } from '../checkpoint/store.js';
+import { CheckpointWriter, loadCheckpoint, resolveCheckpoint } from '../checkpoint/store.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import { TextFeeder } from '../data/feeder.js';
 import type { TextData } from '../data/text-data.js';
@@ -68,6 +68,8 @@ export interface Run {
   checkpointWritten: Promise<void>;
   /** Where the run goes on from. */
   resumed: Place | undefined;
+  /** Ends every thread and writes what is left to write. */
+  close(): Promise<void>;
 }
 
 /**
@@ -79,6 +81,9 @@ export async function openRun(config: TrainConfig, signal: AbortSignal | undefin
   new RunDirectory(config);
   const from = config.resume === undefined ? undefined : await resolveCheckpoint(config.output, config.resume);
   const opened: { close(): Promise<unknown> }[] = [];
+  const close = async (): Promise<void> => {
+    for (const item of opened.reverse()) await item.close();
+  };
   const keep = <T extends { close(): Promise<unknown> }>(item: T): T => {
     opened.push(item);
     return item;
@@ -108,6 +113,7 @@ export async function openRun(config: TrainConfig, signal: AbortSignal | undefin
     });
     if (saved) best.restore(saved.best);
     if (saved) optimizer.steps = saved.optimizerSteps;
+    const directory = keep(new RunDirectory(resolved, { resumeStep: resumed?.step }));
     const run: Run = {
       config,
       data,
@@ -121,8 +127,8 @@ export async function openRun(config: TrainConfig, signal: AbortSignal | undefin
       checkpointDue: dueAt(config.saveStrategy, config.saveSteps, length),
       best,
       keepsBest: keepsBest(config),
-      directory: new RunDirectory(resolved, { resumeStep: resumed?.step }),
-      checkpoints: keep(new CheckpointWriter(checkpointsOf(config.output), checkpointSources(engine, optimizer))),
+      directory,
+      checkpoints: keep(new CheckpointWriter(directory.checkpoints, checkpointSources(engine, optimizer))),
       origin: { config: resolved, hashes },
       progress: saved?.progress ?? newProgress(),
       times: new StepTimes(),
@@ -131,11 +137,12 @@ export async function openRun(config: TrainConfig, signal: AbortSignal | undefin
       checkpoint: resumed,
       checkpointWritten: Promise.resolve(),
       resumed,
+      close,
     };
     signal?.throwIfAborted();
     return run;
   } catch (error) {
-    for (const item of opened.reverse()) await item.close();
+    await close();
     throw error;
   }
 }
@@ -175,16 +182,16 @@ export function stateOf(run: Run): RunState {
 }
 
 /** Puts the weights of the checkpoint of step `best` into the engine. */
-export async function loadWeights({ config, engine, optimizer, resumed }: Run, best: number): Promise<void> {
+export async function loadWeights({ directory, engine, optimizer, resumed }: Run, best: number): Promise<void> {
   const before = resumed !== undefined && best <= resumed.step;
-  const path = join(before ? dirname(resumed.path) : checkpointsOf(config.output), `step-${best}`);
+  const path = join(before ? dirname(resumed.path) : directory.checkpoints, `step-${best}`);
   await loadCheckpoint(path, checkpointSources(engine, optimizer));
 }
 
 /** @throws OrtuneError when something that the run has to write could not be written: better now than at the end */
 export function throwIfUnwritten({ directory, checkpointFailure }: Run): void {
   if (checkpointFailure) throw checkpointFailure;
-  if (directory.failure) throw new OrtuneError(`${directory.path} cannot be written: ${directory.failure.message}.`);
+  if (directory.failure) throw directory.failure;
 }
 
 /** An error that ended a run, with what there is to go on from. */
@@ -195,12 +202,4 @@ export async function withLastCheckpoint(error: unknown, run: Run): Promise<unkn
     ? `\nThe last good checkpoint is ${run.checkpoint.path}; --resume goes on from it.`
     : '\nNo checkpoint has been written yet.';
   return error;
-}
-
-export async function closeRun(run: Run): Promise<void> {
-  await run.checkpoints.close();
-  await run.feeder.close();
-  await run.data.close();
-  await run.engine.close();
-  await run.directory.close();
 }

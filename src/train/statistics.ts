@@ -13,8 +13,10 @@ export const peakRssBytes = (): number => process.resourceUsage().maxRSS * 1024;
 
 /** One optimizer step, in milliseconds. */
 export interface StepTime {
-  /** Tokens per row: steps of one length are comparable. */
+  /** Tokens per row: steps of one length are comparable; 0 where a step's batches differ. */
   length: number;
+  /** Batches of the step. */
+  batches: number;
   samples: number;
   /** Until the batch was there. */
   waitMs: number;
@@ -54,10 +56,10 @@ export class StepTimes {
     return window.length === 0 ? 0 : (steps * window.reduce((sum, t) => sum + totalMs(t), 0)) / window.length / 1000;
   }
 
-  /** The length most steps had. */
+  /** The length most steps had; 0 when none had one. */
   commonLength(): number {
     const counts = new Map<number, number>();
-    for (const { length } of this.all) counts.set(length, (counts.get(length) ?? 0) + 1);
+    for (const { length } of this.all) if (length > 0) counts.set(length, (counts.get(length) ?? 0) + 1);
     return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 0;
   }
 

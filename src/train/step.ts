@@ -12,6 +12,7 @@ export interface StepOutcome {
   /** Global norm before clipping; NaN where the loss was not finite already. */
   gradNorm: number;
   forwardBackwardMs: number;
+  /** Adding gradients up included. */
   updateMs: number;
   /** What is not finite, where something is: then nothing was updated. */
   bad?: string;
@@ -25,10 +26,13 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
   const normaliser = batches.reduce((sum, batch) => sum + batch.weight, 0) || 1;
   const started = performance.now();
   let loss = 0;
+  let addingMs = 0;
   for (const [microStep, batch] of batches.entries()) {
     batch.slot.to('running');
     loss += await engine.forwardBackward(batch, normaliser, { seed: config.seed, step, microStep });
+    const adding = performance.now();
     await accumulator?.add(microStep === 0);
+    addingMs += performance.now() - adding;
     batch.slot.to('bound');
   }
   const updating = performance.now();
@@ -43,8 +47,8 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
     loss,
     learningRate: config.learningRate * factor,
     gradNorm,
-    forwardBackwardMs: updating - started,
-    updateMs: performance.now() - updating,
+    forwardBackwardMs: updating - started - addingMs,
+    updateMs: performance.now() - updating + addingMs,
     ...(bad !== undefined && { bad }),
   };
 }

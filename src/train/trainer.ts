@@ -12,7 +12,7 @@ import { measureEvaluation } from './evaluate.js';
 import type { EvaluationEvent, SkippedEvent, StepEvent, TrainerEvents, TrainResult } from './events.js';
 import { feedRatio } from './feed-ratio.js';
 import { resultOf } from './result.js';
-import { closeRun, loadWeights, openRun, type Run, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
+import { loadWeights, openRun, type Run, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
 import { takeStep } from './step.js';
 import { type StepBatches, stepBatches } from './step-batches.js';
 
@@ -68,7 +68,7 @@ export class Trainer {
     } catch (error) {
       throw await withLastCheckpoint(error, run);
     } finally {
-      await closeRun(run);
+      await run.close();
     }
   }
 
@@ -103,8 +103,10 @@ export class Trainer {
     progress.epochLoss.sum += outcome.loss;
     progress.epochLoss.steps++;
     if (epoch === 0) progress.truncated += batches.batches.reduce((n, batch) => n + batch.truncated, 0);
+    const lengths = new Set(batches.batches.map((batch) => batch.length));
     times.add({
-      length: Math.max(...batches.batches.map((batch) => batch.length)),
+      length: lengths.size === 1 ? batches.batches[0]!.length : 0,
+      batches: batches.batches.length,
       samples: batches.batches.reduce((n, batch) => n + batch.samples.length, 0),
       waitMs: batches.waitMs,
       forwardBackwardMs,
@@ -210,6 +212,7 @@ export class Trainer {
     this.#emit('saved', { path: directory.model });
     const test = data.test && (await this.#measure(run, 'test', signal));
     if (test) this.#report(run, { name: 'test', step, metrics: test, best: false });
+    await directory.flush();
     throwIfUnwritten(run);
     const ratio = await unlessAborted(signal, () => feedRatio(engine, run.feeder, data.train, run.times, signal));
     return resultOf(run, {

@@ -95,8 +95,7 @@ describe('a checkpoint', () => {
     const directory = temporary();
     const made = writer(directory);
     const { path } = await made.snapshot(1, {}, { limit: 9 });
-    await made.close();
-    await made.close();
+    await Promise.all([made.close(), made.close()]);
     expect(isWhole(path)).toBe(true);
     expect(made.threads.every(({ threadId }) => threadId === -1)).toBe(true);
     expect(() => made.snapshot(2, {}, { limit: 9 })).toThrow('the checkpoint writer is closed');
@@ -208,6 +207,21 @@ describe('a checkpoint that cannot be written', () => {
     await expect(written).rejects.toThrow(`checkpoint ${path} cannot be written: its thread says: `);
     expect(isWhole(await write(made, 2))).toBe(true);
     expect(readdirSync(directory)).toEqual(['step-2']);
+  });
+
+  test('because memory does not suffice for the snapshot is an error of the snapshot', async () => {
+    // 32 TiB of them, all the same gigabytes, which nobody touches.
+    const data = new Float32Array(new SharedArrayBuffer(2 ** 32));
+    const many = Array.from({ length: 2 ** 13 }, (_, i) => ({
+      file: 'model' as const,
+      name: `${i}`,
+      data,
+      shape: [2 ** 30],
+    }));
+    const made = writer(temporary(), many);
+    await expect(made.snapshot(1, {}, { limit: 1 })).rejects.toThrow(
+      /^checkpoint .*step-1 cannot be taken: its thread says: Array buffer allocation failed$/,
+    );
   });
 });
 

@@ -4,24 +4,13 @@ import { existsSync } from 'node:fs';
 import { afterAll, expect, it } from 'vitest';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../cli/run.js';
-import { train } from './run.js';
+import { newRuns, train } from './run.js';
 
 const problem = smallProblem();
 const { path, write, lines } = problem;
 afterAll(problem.remove);
 
-let runs = 0;
-const config = (more: object = {}) => ({
-  model: path('encoder'),
-  train: path('train.jsonl'),
-  output: path(`run${runs++}`),
-  batchSize: 8,
-  epochs: 1,
-  learningRate: 1e-3,
-  dropout: 0,
-  threads: 2,
-  ...more,
-});
+const config = newRuns(path, { batchSize: 8, epochs: 1, dropout: 0 });
 const weighted = (name: string, weightOf: (i: number) => number) =>
   write(name, lines.map((line, i) => JSON.stringify({ ...JSON.parse(line), weight: weightOf(i) })).join('\n'));
 
@@ -51,7 +40,7 @@ it('weighs the loss: equal weights change nothing but rounding, and samples of w
   const twice = await train(config({ train: weighted('twice.jsonl', () => 2), weightColumn }));
   expect(twice.losses).toHaveLength(8);
   for (const [i, loss] of twice.losses.entries()) expect(loss).toBeCloseTo(plain.losses[i]!, 5);
-  const sequential = { sampling: 'sequential', weightColumn, maxSteps: 1 };
+  const sequential = { sampling: 'sequential', weightColumn, maxSteps: 1 } as const;
   const some = weighted('some.jsonl', (i) => (i < 4 ? 1 : 0));
   const other = write('other.jsonl', lines.slice(0, 4).join('\n'));
   const zeros = await train(config({ ...sequential, train: some }));

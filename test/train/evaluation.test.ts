@@ -6,23 +6,12 @@ import type { TrainOptions } from '#ortune/config/train-schema.js';
 import type { EvaluationEvent } from '#ortune/train/events.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../cli/run.js';
-import { hashOf, modelFile } from './run.js';
+import { hashOf, modelFile, newRuns } from './run.js';
 
 const { path, remove } = smallProblem();
 afterAll(remove);
 
-let runs = 0;
-const config = (more: Partial<TrainOptions> = {}): TrainOptions => ({
-  model: path('encoder'),
-  train: path('train.jsonl'),
-  eval: path('test.csv'),
-  output: path(`run${runs++}`),
-  epochs: 3,
-  batchSize: 8,
-  learningRate: 1e-3,
-  threads: 2,
-  ...more,
-});
+const config = newRuns(path, { eval: path('test.csv'), epochs: 3, batchSize: 8 });
 
 async function run(options: TrainOptions) {
   const evaluations: EvaluationEvent[] = [];

@@ -5,25 +5,13 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../cli/run.js';
-import { train } from './run.js';
+import { newRuns, train } from './run.js';
 
 const { path, write, lines, remove } = smallProblem();
 afterAll(remove);
 
-let runs = 0;
 // 64 samples: 6 steps an epoch, the last one of a single short micro-batch.
-const config = (more: Partial<TrainOptions> = {}): TrainOptions => ({
-  model: path('encoder'),
-  train: path('train.jsonl'),
-  output: path(`run${runs++}`),
-  epochs: 3,
-  batchSize: 6,
-  gradientAccumulationSteps: 2,
-  learningRate: 1e-3,
-  dropout: 0.1,
-  threads: 2,
-  ...more,
-});
+const config = newRuns(path, { epochs: 3, batchSize: 6, gradientAccumulationSteps: 2, dropout: 0.1 });
 
 /** Trains until a step, as an abort in the middle of it leaves a run. */
 async function stopAt(options: TrainOptions, step: number) {

@@ -9,6 +9,20 @@ import { fileTensors } from '#ortune/onnx/save.js';
 import type { TrainResult } from '#ortune/train/events.js';
 import { Trainer } from '#ortune/train/trainer.js';
 
+/** Options of run after run over the small problem, each with an output of its own: `usual`, then what a test changes. */
+export function newRuns(path: (name: string) => string, usual: Partial<TrainOptions>) {
+  let runs = 0;
+  return (more: Partial<TrainOptions> = {}): TrainOptions => ({
+    model: path('encoder'),
+    train: path('train.jsonl'),
+    output: path(`run${runs++}`),
+    learningRate: 1e-3,
+    threads: 2,
+    ...usual,
+    ...more,
+  });
+}
+
 export interface Ran {
   result: TrainResult;
   losses: number[];

@@ -3,6 +3,7 @@ import { median, peakRssBytes, StepTimes } from '#ortune/train/statistics.js';
 
 const time = (length: number, ms: number, samples = 4) => ({
   length,
+  batches: 1,
   samples,
   waitMs: ms / 4,
   forwardBackwardMs: ms / 2,

@@ -8,23 +8,13 @@ import { Tensor } from '#ortune/onnx/tensor.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../cli/run.js';
 import { fixture } from '../transfer/fixtures.js';
-import { modelFile, train, weightHashes } from './run.js';
+import { modelFile, newRuns, train, weightHashes } from './run.js';
 
 const problem = smallProblem();
 const { path, write } = problem;
 afterAll(problem.remove);
 
-let runs = 0;
-const config = (more: object = {}) => ({
-  model: path('encoder'),
-  train: path('train.jsonl'),
-  output: path(`run${runs++}`),
-  batchSize: 8,
-  learningRate: 1e-3,
-  warmupRatio: 0,
-  threads: 2,
-  ...more,
-});
+const config = newRuns(path, { batchSize: 8, warmupRatio: 0 });
 
 const json = (file: string) => JSON.parse(readFileSync(file, 'utf8'));
 const records = (output: string) =>
