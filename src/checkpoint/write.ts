@@ -117,9 +117,10 @@ function writeFile(path: string, parts: readonly (Uint8Array | SharedArrayBuffer
   const fd = openSync(path, 'wx');
   try {
     for (const part of parts) {
-      const bytes = part instanceof SharedArrayBuffer ? new Uint8Array(part) : part;
-      for (let begin = 0; begin < bytes.length; begin += pieceBytes) {
-        const piece = bytes.subarray(begin, begin + pieceBytes);
+      for (let begin = 0; begin < part.byteLength; begin += pieceBytes) {
+        const end = Math.min(begin + pieceBytes, part.byteLength);
+        const piece =
+          part instanceof SharedArrayBuffer ? new Uint8Array(part, begin, end - begin) : part.subarray(begin, end);
         hash.update(piece);
         for (let done = 0; done < piece.length; ) done += writeSync(fd, piece, done, piece.length - done);
       }
