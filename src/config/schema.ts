@@ -39,7 +39,9 @@ export const benchStepSchema = z.strictObject({
   model: path
     .optional()
     .meta(
-      about('Model directory or .onnx file; without it an encoder of the sizes below is built.', { value: 'PATH' }),
+      about('Model directory, .onnx file or hub name; without it an encoder of the sizes below is built.', {
+        value: 'MODEL',
+      }),
     ),
   layers: count.default(6).meta(about('Transformer layers.')),
   hidden: count.default(384).meta(about('Width of the residual stream.')),

@@ -7,6 +7,7 @@ import type { TrainConfig } from '../config/train-schema.js';
 import { TextFeeder } from '../data/feeder.js';
 import type { TextData } from '../data/text-data.js';
 import { OrtuneError, UsageError } from '../errors.js';
+import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Accumulator } from '../optim/accumulator.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleOf } from '../optim/schedule.js';
@@ -76,7 +77,11 @@ export interface Run {
  * Opens a run, resumed from a checkpoint where the configuration says so.
  * @throws UsageError, DataError, ModelError for input that cannot be used; the signal's reason
  */
-export async function openRun(config: TrainConfig, signal: AbortSignal | undefined): Promise<Run> {
+export async function openRun(
+  config: TrainConfig,
+  signal: AbortSignal | undefined,
+  onDownload?: ResolveOptions['onDownload'],
+): Promise<Run> {
   const startedMs = performance.now();
   new RunDirectory(config);
   const from = config.resume === undefined ? undefined : await resolveCheckpoint(config.output, config.resume);
@@ -90,7 +95,8 @@ export async function openRun(config: TrainConfig, signal: AbortSignal | undefin
   };
   try {
     const data = keep(await openData(config, signal));
-    const engine = keep(await Engine.open({ ...config, labels: data.labels.names }, config.batchSize));
+    const model = await resolveModel(config.model, { signal, onDownload });
+    const engine = keep(await Engine.open({ ...config, model, labels: data.labels.names }, config.batchSize));
     await data.relabel(engine.model.labels);
     const shape = textShape(engine.model.directory, engine.model.maxPositions, config);
     const feeder = keep(new TextFeeder({ ...config, ...shape, inputs: engine.model.inputs }));
