@@ -3,8 +3,8 @@
 // can be. What is loaded is the library's hub module alone, which its package ships but does not export: the entry point
 // would load the runtime and sharp (0.4 s, and a second user of the runtime in a process that is about to train).
 
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { OrtuneError, outcomeOf } from '../errors.js';
 import type { HubMessage, HubModel } from './hub.js';
@@ -27,7 +27,13 @@ interface Library {
     options: { revision: string; progress_callback: (progress: Progress) => void },
     returnPath: boolean,
   ): Promise<unknown>;
-  FileCache: new (path: string) => { path: string; match(key: string): Promise<unknown> };
+  FileCache: new (
+    path: string,
+  ) => {
+    path: string;
+    match(key: string): Promise<unknown>;
+    put(key: string, response: Response, progress?: (progress: object) => void): Promise<void>;
+  };
 }
 
 const progressIntervalMs = 100;
@@ -52,18 +58,27 @@ async function openLibrary(): Promise<Library> {
 }
 
 function configure({ env, LogLevel, FileCache }: Library): void {
-  // The library's own lookup opens every file it finds and reads it into memory; of a path it asks no more.
-  class PathCache extends FileCache {
+  const partial = new FileCache(model.partial);
+  class WholeFiles extends FileCache {
+    // The library's own lookup opens every file it finds and reads it into memory; of a path it asks no more.
     override async match(key: string): Promise<string | undefined> {
       const file = join(this.path, key);
       return existsSync(file) ? file : undefined;
+    }
+
+    // The library may leave a file under way behind when the connection breaks, so it writes where all of it is removed.
+    override async put(key: string, response: Response, progress?: (progress: object) => void): Promise<void> {
+      await partial.put(key, response, progress);
+      const file = join(this.path, key);
+      mkdirSync(dirname(file), { recursive: true });
+      renameSync(join(partial.path, key), file);
     }
   }
   Object.assign(env, {
     remoteHost: model.endpoint,
     allowLocalModels: false,
     useCustomCache: true,
-    customCache: new PathCache(model.cache),
+    customCache: new WholeFiles(model.cache),
     logLevel: LogLevel.NONE,
     fetch: (url: string, init: RequestInit) => fetch(url, { ...init, signal: stop.signal }),
   });

@@ -2,7 +2,9 @@
 // owner/name@revision, is a directory of the cache, which the transformers library's own code fills (hub-worker.ts);
 // once it is whole there, nothing is asked of the network. This is the only place from which ortune downloads anything.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { hubEndpoint, modelCache } from '../environment.js';
@@ -37,6 +39,8 @@ export interface HubModel {
   cache: string;
   /** The model's own, in the cache. */
   directory: string;
+  /** Directory for files under way, of this download alone. */
+  partial: string;
 }
 
 /** What the download thread says: how far a file is, and in the end how it went. */
@@ -44,6 +48,9 @@ export type HubMessage = { progress: Omit<DownloadEvent, 'model'> } | { outcome:
 
 /** Written into the model's directory when the model is whole: the files it consists of. */
 export const RECORD = '.downloaded.json';
+
+/** How the directories begin that files under way lie in. */
+const PARTIAL = '.partial-';
 
 const HUB_NAME = /^(?<id>\w[\w.-]*\/\w[\w.-]{0,95})(?:@(?<revision>\w[\w./-]*))?$/;
 
@@ -66,7 +73,8 @@ export async function resolveModel(name: string, options: ResolveOptions = {}): 
   const cache = modelCache();
   const directory = join(cache, id, revision === 'main' ? '' : revision);
   if (isWhole(directory)) return directory;
-  await download({ name, id, revision, endpoint: hubEndpoint(), cache, directory }, options);
+  const partial = join(cache, `${PARTIAL}${randomUUID()}`);
+  await download({ name, id, revision, endpoint: hubEndpoint(), cache, directory, partial }, options);
   return directory;
 }
 
@@ -80,7 +88,7 @@ function isWhole(directory: string): boolean {
   }
 }
 
-/** Has a thread download what is missing. An abort waits until the thread has removed the file under way. */
+/** Has a thread download what is missing. Files under way are removed when the thread, which may write them, is gone. */
 async function download(model: HubModel, { signal, onDownload }: ResolveOptions): Promise<void> {
   signal?.throwIfAborted();
   const thread = new Worker(new URL('./hub-worker.js', import.meta.url), { workerData: model });
@@ -103,5 +111,15 @@ async function download(model: HubModel, { signal, onDownload }: ResolveOptions)
   } finally {
     signal?.removeEventListener('abort', abort);
     await thread.terminate();
+    const left = [model.partial, ...(await leftBehind(model.cache))];
+    await Promise.allSettled(left.map((path) => rm(path, { recursive: true, force: true })));
   }
+}
+
+/** What downloads left that were killed: older than any download lasts. */
+async function leftBehind(cache: string): Promise<string[]> {
+  const before = Date.now() - 24 * 3600 * 1000;
+  const names = await readdir(cache).catch(() => []);
+  const paths = names.filter((name) => name.startsWith(PARTIAL)).map((name) => join(cache, name));
+  return paths.filter((path) => (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? before) < before);
 }
