@@ -74,13 +74,14 @@ export class Engine {
     const { threads } = options;
     try {
       const device = await openDevice('cpu', threads === undefined ? {} : { threads });
-      const { model: path, labels, freeze, dropout, labelSmoothing, seed } = options;
+      const { model: path, labels, freeze, dropout, labelSmoothing, init, seed } = options;
       const request: OpenRequest = {
         model: path,
         labels,
         freeze,
         dropout,
         labelSmoothing,
+        init,
         seed,
         kernels: [...device.kernels],
       };

@@ -13,6 +13,7 @@ import { Arena } from '../runtime/arena.js';
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
 import { writeModelDirectory } from '../transfer/directory.js';
 import { fitHead } from '../transfer/head.js';
+import { type DrawOptions, drawParameters } from '../transfer/init.js';
 import { chooseParameters, logitsOf, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
 import { compile } from './compile.js';
 import type { Compiled, CompileRequest, OpenedModel, OpenRequest, ParameterInfo, SaveRequest } from './protocol.js';
@@ -60,7 +61,8 @@ function openNow(request: OpenRequest): OpenedModel {
         'Export the model in float32, or freeze the parameter.',
     );
   for (const { name, reason } of choice.leftOut) notes.push(`not trained: '${name}' (${reason})`);
-  const { parameters, arena } = loadParameters(graph, choice);
+  const drawn = request.init === 'random' ? { seed: request.seed, deviation: config.initializer_range } : undefined;
+  const { parameters, arena } = loadParameters(graph, choice, drawn);
   const positions = maxPositions(config, parameters);
   const inputs = graph.inputs.map(({ name, dtype }) => ({ name, dtype }));
   const dropout = { ...dropoutOf(config), ...request.dropout };
@@ -74,15 +76,21 @@ function openNow(request: OpenRequest): OpenedModel {
 const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && b.every((name) => a.includes(name));
 
-/** The arena with every parameter's value as float32, trained and frozen ones alike. */
-function loadParameters(graph: Graph, choice: ParameterChoice): Pick<OpenedModel, 'parameters' | 'arena'> {
+/** The arena with every parameter's value as float32, trained and frozen ones alike; the graph's, or drawn ones. */
+function loadParameters(
+  graph: Graph,
+  choice: ParameterChoice,
+  drawn: DrawOptions | undefined,
+): Pick<OpenedModel, 'parameters' | 'arena'> {
   const trainable = new Set<Parameter>(choice.trainable);
   const chosen = [...choice.trainable, ...choice.frozen];
   const arena = Arena.create(Arena.layout(chosen));
-  for (const { name } of chosen) {
-    const value = convertFloat(graph.initializers.get(name)!, 'float32');
-    arena.array(name).set(value.data() as Float32Array);
-  }
+  if (drawn) drawParameters(chosen, drawn, (name) => arena.array(name));
+  else
+    for (const { name } of chosen) {
+      const value = convertFloat(graph.initializers.get(name)!, 'float32');
+      arena.array(name).set(value.data() as Float32Array);
+    }
   const parameters = chosen.map((parameter, i): ParameterInfo => {
     const { alias, head } = parameter;
     return { ...arena.entries[i]!, alias, head, trainable: trainable.has(parameter) };
@@ -103,13 +111,14 @@ function buildNow(request: CompileRequest): Compiled {
 }
 
 function saveNow({ directory, arena: buffer }: SaveRequest): string {
-  const { model, choice, info } = current();
+  const { model, choice, info, request } = current();
+  const changed = request.init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable;
   const arena = Arena.over(info.parameters, buffer);
   const weights = new Map(
-    choice.trainable.map(({ name, shape }) => [name, Tensor.view('float32', shape, arena.array(name).slice())]),
+    changed.map(({ name, shape }) => [name, Tensor.view('float32', shape, arena.array(name).slice())]),
   );
   try {
-    return writeModelDirectory(model, directory, weights, { labels: info.labels, copies: choice.trainable });
+    return writeModelDirectory(model, directory, weights, { labels: info.labels, copies: changed });
   } catch (error) {
     if (error instanceof OrtuneError || !(error as NodeJS.ErrnoException).code) throw error;
     throw new OrtuneError(`the trained model cannot be written to ${directory}: ${(error as Error).message}`);

@@ -19,6 +19,8 @@ export interface OpenRequest {
   dropout: Partial<DropoutRates>;
   /** Share of each target that is spread over all classes while training; default 0. */
   labelSmoothing?: number | undefined;
+  /** Where the weights start: at the file's values (the default) or drawn anew from the seed. */
+  init?: 'pretrained' | 'random' | undefined;
   seed: number;
   /** Ops the device has kernels for. */
   kernels: readonly string[];

@@ -10,12 +10,13 @@ import { fileTensors } from '../onnx/save.js';
 import { readableNames } from './names.js';
 import { anyPattern, type Named } from './patterns.js';
 import { headWeights } from './trunk.js';
-import { type Use, weightUses } from './weights.js';
+import { kindOf, type Use, type WeightKind, weightUses } from './weights.js';
 
 /** `name` is the tensor's in the file, `alias` PyTorch's where the exporter changed it, as far as the graph tells. */
 export interface Parameter extends Named {
   shape: readonly number[];
   dtype: DataType;
+  kind: WeightKind;
   /** Further tensors of the file that hold this same weight (shared layers written out once per use). */
   copies: readonly string[];
 }
@@ -63,7 +64,8 @@ export function chooseParameters(model: Model, graph: Graph, { freeze = [] }: Ch
   const head = headWeights(graph, logitsOf(graph), found, aliases);
   const parameters = [...aliases].map(([name, alias]): Parameter => {
     const { dtype, shape } = graph.initializers.get(name)!;
-    return { name, alias, shape, dtype, head: head.has(name), copies: copies.get(name) ?? [] };
+    const kind = kindOf(found.get(name)!, shape);
+    return { name, alias, shape, dtype, kind, head: head.has(name), copies: copies.get(name) ?? [] };
   });
   if (parameters.length === 0)
     throw new UsageError(`${model.path} has no float weight that reaches its output: there is nothing to train`);
