@@ -11,6 +11,7 @@ import { readableNames } from './names.js';
 import { anyPattern, type Named } from './patterns.js';
 import { headWeights } from './trunk.js';
 import { kindOf, type Use, type WeightKind, weightUses } from './weights.js';
+import { widenStoredWeights } from './widen.js';
 
 /** `name` is the tensor's in the file, `alias` PyTorch's where the exporter changed it, as far as the graph tells. */
 export interface Parameter extends Named {
@@ -42,10 +43,12 @@ export function logitsOf(graph: Graph): Value {
 
 /**
  * The parameters of a normalised graph. Copies of a shared weight are replaced in `graph` by the first of them, so that
- * they stay equal; saving writes the trained weight to each (`copies`).
+ * they stay equal; saving writes the trained weight to each (`copies`). Weights that are only stored in 16 bits become
+ * float32 ones in `graph`; saving rounds them.
  * @throws UsageError for a pattern that matches nothing and when nothing is left to train.
  */
 export function chooseParameters(model: Model, graph: Graph, { freeze = [] }: ChooseOptions = {}): ParameterChoice {
+  widenStoredWeights(graph);
   const consumers = graph.consumers();
   const reached = reaching(graph, logitsOf(graph));
   const leftOut: ParameterChoice['leftOut'] = [];
