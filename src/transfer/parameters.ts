@@ -9,6 +9,7 @@ import type { Model } from '../onnx/model.js';
 import { fileTensors } from '../onnx/save.js';
 import { readableNames } from './names.js';
 import { anyPattern, type Named } from './patterns.js';
+import { tieTransposed } from './tied.js';
 import { headWeights } from './trunk.js';
 import { kindOf, type Use, type WeightKind, weightUses } from './weights.js';
 import { widenStoredWeights } from './widen.js';
@@ -20,6 +21,8 @@ export interface Parameter extends Named {
   kind: WeightKind;
   /** Further tensors of the file that hold this same weight (shared layers written out once per use). */
   copies: readonly string[];
+  /** Those that hold it transposed (the output projection tied to an embedding). */
+  transposedCopies: readonly string[];
 }
 
 export interface ParameterChoice {
@@ -64,11 +67,14 @@ export function chooseParameters(model: Model, graph: Graph, { freeze = [] }: Ch
   }
   const aliases = readableNames(graph, found);
   const copies = mergeCopies(graph, aliases);
+  const tied = tieTransposed(graph, aliases.keys());
+  for (const name of [...tied.values()].flat()) aliases.delete(name);
   const head = headWeights(graph, logitsOf(graph), found, aliases);
   const parameters = [...aliases].map(([name, alias]): Parameter => {
     const { dtype, shape } = graph.initializers.get(name)!;
     const kind = kindOf(found.get(name)!, shape);
-    return { name, alias, shape, dtype, kind, head: head.has(name), copies: copies.get(name) ?? [] };
+    const [same, transposedCopies] = [copies.get(name) ?? [], tied.get(name) ?? []];
+    return { name, alias, shape, dtype, kind, head: head.has(name), copies: same, transposedCopies };
   });
   if (parameters.length === 0)
     throw new UsageError(`${model.path} has no float weight that reaches its output: there is nothing to train`);
