@@ -38,7 +38,10 @@ export const modelAndText = {
       neutral: true,
     }),
   ),
-  task: z.enum(['text-classification']).default('text-classification').meta(about('What to train the model for.')),
+  task: z
+    .enum(['text-classification', 'masked-lm'])
+    .default('text-classification')
+    .meta(about('What the model is for: labels of texts, or finding masked tokens, which needs no labels.')),
   textColumn: path
     .default('text')
     .meta(about('Column (CSV) or key (JSONL) that holds the text.', { value: 'NAME', also: ['text_column_name'] })),
@@ -90,6 +93,28 @@ export const modelAndText = {
       about('Batches that are prepared ahead of the step that needs them.', {
         also: ['prefetch_factor'],
         neutral: true,
+      }),
+    ),
+};
+
+/** Masked-LM, in training and evaluation. */
+export const masking = {
+  mlmProbability: z
+    .number()
+    .gt(0)
+    .lte(0.5)
+    .default(0.15)
+    .meta(about('masked-lm: share of the tokens of a text that are to be found.', { also: ['masked_lm_prob'] })),
+  wholeWordMask: z
+    .boolean()
+    .default(false)
+    .meta(about('masked-lm: all tokens of a word are masked together.', { also: ['whole_word_masking', 'wwm'] })),
+  nextSentence: z
+    .boolean()
+    .default(false)
+    .meta(
+      about('masked-lm: also learn whether the text of pairColumn follows, or is that of another sample.', {
+        also: ['next_sentence_prediction', 'nsp'],
       }),
     ),
 };

@@ -2,7 +2,7 @@
 // flags, messages and the documentation table from it. fields.ts has the conventions, train-schema.ts the training run.
 
 import { z } from 'zod';
-import { about, batchSize, count, files, modelAndText, path, rate } from './fields.js';
+import { about, batchSize, count, files, masking, modelAndText, path, rate } from './fields.js';
 import { trainSchema } from './train-schema.js';
 
 const evalBatchSize = batchSize
@@ -19,6 +19,7 @@ export const evalSchema = z.strictObject({
     }),
   ),
   batchSize: evalBatchSize,
+  ...masking,
 });
 
 const { labelColumn: _, ...modelAndPlainText } = modelAndText;

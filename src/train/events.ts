@@ -1,6 +1,6 @@
 // What a trainer tells its host while it runs, by event name. Payloads are plain data.
 
-import type { ClassificationResult } from '../metrics/classification.js';
+import type { Metrics } from '../metrics/names.js';
 
 export interface StartEvent {
   model: string;
@@ -41,7 +41,7 @@ export interface EvaluationEvent {
   /** Which data: 'eval' or 'test'. */
   name: 'eval' | 'test';
   step: number;
-  metrics: ClassificationResult;
+  metrics: Metrics;
   /** Better than every earlier evaluation by metricForBestModel; never for test data. */
   best: boolean;
 }
@@ -71,7 +71,7 @@ export interface TrainerEvents {
 
 export interface TrainResult {
   /** Of the test data where given, else of the evaluation data for the weights written; none without either. */
-  metrics?: ClassificationResult;
+  metrics?: Metrics;
   /** The best evaluation, where there were any. */
   best?: { step: number; metric: string; value: number };
   steps: number;

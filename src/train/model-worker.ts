@@ -11,10 +11,11 @@ import type { Model } from '../onnx/model.js';
 import { Tensor } from '../onnx/tensor.js';
 import { Arena } from '../runtime/arena.js';
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
-import { writeModelDirectory } from '../transfer/directory.js';
+import { classifierConfig, languageModelConfig, writeModelDirectory } from '../transfer/directory.js';
 import { fitHead } from '../transfer/head.js';
-import { chooseParameters, logitsOf, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
-import { compile } from './compile.js';
+import { fitMaskedHead } from '../transfer/masked-lm-head.js';
+import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
+import { compile, taskOutputs } from './compile.js';
 import type { Compiled, CompileRequest, OpenedModel, OpenRequest, ParameterInfo, SaveRequest } from './protocol.js';
 
 interface Opened {
@@ -43,14 +44,11 @@ function openNow(request: OpenRequest): OpenedModel {
   const own = labelsOfConfig(config)?.names ?? [];
   const labels = request.labels && !sameNames(own, request.labels) ? request.labels : own;
   const notes: string[] = [];
-  let model = file;
-  if (request.labels) {
-    const fitted = fitHead(file, { labels: labels.length, seed: request.seed, config });
-    model = fitted.model;
-    if (fitted.note) notes.push(fitted.note);
-  }
+  const { model, note } = fitted(file, config, request, labels);
+  if (note) notes.push(note);
   const graph = toGraph(model);
-  graph.outputs = graph.outputs.filter((o) => o.name === logitsOf(graph));
+  const wanted = taskOutputs(graph, request.masking);
+  graph.outputs = graph.outputs.filter((o) => wanted.includes(o.name));
   prune(graph);
   const choice = chooseParameters(model, graph, { freeze: request.freeze });
   const other = choice.trainable.find(({ dtype }) => dtype !== 'float32');
@@ -69,6 +67,17 @@ function openNow(request: OpenRequest): OpenedModel {
   const info = { inputs, parameters, arena, labels, dropout, hash, directory, maxPositions: positions, notes };
   opened = { request, model, config, graph, choice, info };
   return info;
+}
+
+/** The model with the head that the task asks for. */
+function fitted(
+  file: Model,
+  config: ModelConfig,
+  { masking, seed, labels: given }: OpenRequest,
+  labels: readonly string[],
+): { model: Model; note?: string | undefined } {
+  if (masking) return fitMaskedHead(file, { seed, config, nextSentence: masking.nextSentence });
+  return given ? fitHead(file, { labels: labels.length, seed, config }) : { model: file };
 }
 
 const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
@@ -97,19 +106,22 @@ function buildNow(request: CompileRequest): Compiled {
     frozen: new Set(choice.frozen.map((p) => p.name)),
     dropout: info.dropout,
     labelSmoothing: opening.labelSmoothing ?? 0,
+    masking: opening.masking,
     family: config.model_type ?? '',
     kernels: new Set(opening.kernels),
   });
 }
 
 function saveNow({ directory, arena: buffer }: SaveRequest): string {
-  const { model, choice, info } = current();
+  const { model, choice, config, info, request } = current();
+  const { masking } = request;
+  const saved = masking ? languageModelConfig(config, masking.nextSentence) : classifierConfig(config, info.labels);
   const arena = Arena.over(info.parameters, buffer);
   const weights = new Map(
     choice.trainable.map(({ name, shape }) => [name, Tensor.view('float32', shape, arena.array(name).slice())]),
   );
   try {
-    return writeModelDirectory(model, directory, weights, { labels: info.labels, copies: choice.trainable });
+    return writeModelDirectory(model, directory, weights, { config: saved, copies: choice.trainable });
   } catch (error) {
     if (error instanceof OrtuneError || !(error as NodeJS.ErrnoException).code) throw error;
     throw new OrtuneError(`the trained model cannot be written to ${directory}: ${(error as Error).message}`);

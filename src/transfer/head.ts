@@ -33,17 +33,7 @@ export interface FittedHead {
  */
 export function fitHead(model: Model, { labels, seed, config = {} }: HeadOptions): FittedHead {
   const { logits, hidden, pooled } = outputsOf(model);
-  const copy: Model = {
-    ...model,
-    proto: Object.assign(create(ModelProtoSchema), model.proto, {
-      graph: Object.assign(create(GraphProtoSchema), graphOf(model), {
-        node: [...graphOf(model).node],
-        initializer: [...graphOf(model).initializer],
-        output: [...graphOf(model).output],
-        valueInfo: [...graphOf(model).valueInfo],
-      }),
-    }),
-  };
+  const copy = copyOfGraph(model);
   if (!logits) {
     const graph = graphOf(copy);
     graph.output = [hidden, pooled].filter((output) => output !== undefined);
@@ -58,6 +48,22 @@ export function fitHead(model: Model, { labels, seed, config = {} }: HeadOptions
   relabel(copy, logits, labels, linear);
   const note = `replaced the last layer '${linear.weight}': ${linear.size} classes became ${labels}`;
   return { model: copy, change: 'replaced', note };
+}
+
+/** The same model with a graph of its own to change. */
+export function copyOfGraph(model: Model): Model {
+  const graph = graphOf(model);
+  return {
+    ...model,
+    proto: Object.assign(create(ModelProtoSchema), model.proto, {
+      graph: Object.assign(create(GraphProtoSchema), graph, {
+        node: [...graph.node],
+        initializer: [...graph.initializer],
+        output: [...graph.output],
+        valueInfo: [...graph.valueInfo],
+      }),
+    }),
+  };
 }
 
 /** The output's last dimension, and no stated shapes for what leads to it. */

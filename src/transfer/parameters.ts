@@ -9,6 +9,7 @@ import type { Model } from '../onnx/model.js';
 import { fileTensors } from '../onnx/save.js';
 import { readableNames } from './names.js';
 import { anyPattern, type Named } from './patterns.js';
+import { tieTransposed } from './tied.js';
 import { headWeights } from './trunk.js';
 import { type Use, weightUses } from './weights.js';
 
@@ -18,6 +19,8 @@ export interface Parameter extends Named {
   dtype: DataType;
   /** Further tensors of the file that hold this same weight (shared layers written out once per use). */
   copies: readonly string[];
+  /** Those that hold it transposed (the output projection tied to an embedding). */
+  transposedCopies: readonly string[];
 }
 
 export interface ParameterChoice {
@@ -60,10 +63,13 @@ export function chooseParameters(model: Model, graph: Graph, { freeze = [] }: Ch
   }
   const aliases = readableNames(graph, found);
   const copies = mergeCopies(graph, aliases);
+  const tied = tieTransposed(graph, aliases.keys());
+  for (const name of [...tied.values()].flat()) aliases.delete(name);
   const head = headWeights(graph, logitsOf(graph), found, aliases);
   const parameters = [...aliases].map(([name, alias]): Parameter => {
     const { dtype, shape } = graph.initializers.get(name)!;
-    return { name, alias, shape, dtype, head: head.has(name), copies: copies.get(name) ?? [] };
+    const [same, transposedCopies] = [copies.get(name) ?? [], tied.get(name) ?? []];
+    return { name, alias, shape, dtype, head: head.has(name), copies: same, transposedCopies };
   });
   if (parameters.length === 0)
     throw new UsageError(`${model.path} has no float weight that reaches its output: there is nothing to train`);

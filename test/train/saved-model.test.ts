@@ -62,7 +62,7 @@ async function compare(model: string, look: (batch: Batch, ours: Float32Array, s
     const optimizer = await engine.createOptimizer(ranges, { name: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
     let step = 0;
     for await (const batch of feeder.batches(rows())) {
-      const loss = await engine.forwardBackward(batch, batch.weight, { seed: 1, step: step++, microStep: 0 });
+      const loss = await engine.forwardBackward(batch, batch.weights, { seed: 1, step: step++, microStep: 0 });
       expect(loss).toBeGreaterThan(0);
       expect(await optimizer.step(1, 1)).toBeGreaterThan(0);
       batch.release();
@@ -72,7 +72,7 @@ async function compare(model: string, look: (batch: Batch, ours: Float32Array, s
     const stock = await openSavedModel({ model: saved, maxLength: 16, threads: 2 });
     expect(stock.labels).toEqual(labels);
     for await (const batch of feeder.batches(rows())) {
-      const { logits } = await engine.evaluate(batch, batch.weight);
+      const { logits } = await engine.evaluate(batch, batch.weights);
       look(batch, Float32Array.from(logits.data as Float32Array), (await stock.predict(batch)).data);
       batch.release();
     }
