@@ -32,11 +32,14 @@ export const batchSize = z.int().min(1).max(65536);
 
 export const modelAndText = {
   model: path.meta(
-    about('Model directory in transformers.js layout, or a bare .onnx file.', {
-      value: 'PATH',
-      also: ['model_name_or_path'],
-      neutral: true,
-    }),
+    about(
+      'Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision).',
+      {
+        value: 'MODEL',
+        also: ['model_name_or_path'],
+        neutral: true,
+      },
+    ),
   ),
   task: z
     .enum(['text-classification', 'masked-lm'])

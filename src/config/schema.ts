@@ -37,11 +37,11 @@ export const predictSchema = z.strictObject({
 
 /** What `ortune bench step` takes. */
 export const benchStepSchema = z.strictObject({
-  model: path
-    .optional()
-    .meta(
-      about('Model directory or .onnx file; without it an encoder of the sizes below is built.', { value: 'PATH' }),
-    ),
+  model: path.optional().meta(
+    about('Model directory, .onnx file or hub name; without it an encoder of the sizes below is built.', {
+      value: 'MODEL',
+    }),
+  ),
   layers: count.default(6).meta(about('Transformer layers.')),
   hidden: count.default(384).meta(about('Width of the residual stream.')),
   heads: count.default(12).meta(about('Attention heads.')),

@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { parseOptions } from '../config/options.js';
 import { type BenchStepConfig, type BenchStepOptions, benchStepSchema } from '../config/schema.js';
 import { type Outcome, unwrap } from '../errors.js';
+import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Builder } from '../onnx/builder.js';
 import type { DataType } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
@@ -45,8 +46,12 @@ export interface BenchStepResult {
 }
 
 /** @throws UsageError for options out of bounds; ModelError for a model that does not train */
-export async function benchStep(options: BenchStepOptions = {}): Promise<BenchStepResult> {
+export async function benchStep(
+  options: BenchStepOptions = {},
+  resolving: ResolveOptions = {},
+): Promise<BenchStepResult> {
   const config = parseOptions(benchStepSchema, options);
+  if (config.model !== undefined) config.model = await resolveModel(config.model, resolving);
   const directory = mkdtempSync(join(tmpdir(), 'ortune-bench-'));
   try {
     const flops = unwrap(await prepareModel({ ...config, directory }));

@@ -8,6 +8,7 @@ import { TextFeeder } from '../data/feeder.js';
 import type { OpenedDataset } from '../data/text-data.js';
 import { UsageError } from '../errors.js';
 import type { Metrics } from '../metrics/names.js';
+import type { ResolveOptions } from '../models/hub.js';
 import { maskingOf, openEvaluation } from './data.js';
 import { type Measured, meterOf, type Source } from './meters.js';
 import { openSavedModel } from './saved-model.js';
@@ -63,13 +64,10 @@ export async function measureEvaluation(
  * Measures a model directory on labelled data.
  * @throws UsageError, DataError (an unknown label with its line), ModelError
  */
-export async function evaluate(
-  options: EvalOptions,
-  { signal }: { signal?: AbortSignal | undefined } = {},
-): Promise<EvalResult> {
+export async function evaluate(options: EvalOptions, { signal, onDownload }: ResolveOptions = {}): Promise<EvalResult> {
   const config = parseOptions(evalSchema, options);
   const started = performance.now();
-  const model = await openSavedModel(config);
+  const model = await openSavedModel(config, { signal, onDownload });
   let feeder: TextFeeder | undefined;
   let opened: OpenedDataset | undefined;
   try {

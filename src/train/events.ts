@@ -1,6 +1,7 @@
 // What a trainer tells its host while it runs, by event name. Payloads are plain data.
 
 import type { Metrics } from '../metrics/names.js';
+import type { DownloadEvent } from '../models/hub.js';
 
 export interface StartEvent {
   model: string;
@@ -55,6 +56,8 @@ export interface CheckpointEvent {
 }
 
 export interface TrainerEvents {
+  /** Before `start`, while a model of the hub is downloaded. */
+  download: DownloadEvent;
   start: StartEvent;
   /** After `start`, when the run goes on from a checkpoint. */
   resumed: { path: string; step: number };

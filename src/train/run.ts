@@ -8,6 +8,7 @@ import { TextFeeder } from '../data/feeder.js';
 import type { Masking } from '../data/masking.js';
 import type { TextData } from '../data/text-data.js';
 import { OrtuneError, UsageError } from '../errors.js';
+import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Accumulator } from '../optim/accumulator.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleOf } from '../optim/schedule.js';
@@ -79,7 +80,11 @@ export interface Run {
  * Opens a run, resumed from a checkpoint where the configuration says so.
  * @throws UsageError, DataError, ModelError for input that cannot be used; the signal's reason
  */
-export async function openRun(config: TrainConfig, signal: AbortSignal | undefined): Promise<Run> {
+export async function openRun(
+  config: TrainConfig,
+  signal: AbortSignal | undefined,
+  onDownload?: ResolveOptions['onDownload'],
+): Promise<Run> {
   const startedMs = performance.now();
   new RunDirectory(config);
   const from = config.resume === undefined ? undefined : await resolveCheckpoint(config.output, config.resume);
@@ -95,7 +100,8 @@ export async function openRun(config: TrainConfig, signal: AbortSignal | undefin
     const data = keep(await openData(config, signal));
     const masking = maskingOf(config);
     const labels = masking ? undefined : data.labels.names;
-    const engine = keep(await Engine.open({ ...config, labels, masking }, config.batchSize));
+    const model = await resolveModel(config.model, { signal, onDownload });
+    const engine = keep(await Engine.open({ ...config, model, labels, masking }, config.batchSize));
     if (labels) await data.relabel(engine.model.labels);
     const shape = textShape(engine.model.directory, engine.model.maxPositions, config);
     const feeder = keep(new TextFeeder({ ...config, ...shape, inputs: engine.model.inputs, masking }));

@@ -5,6 +5,7 @@ import type { Tensor as OrtTensor } from 'onnxruntime-node';
 import { labelsOfConfig } from '../data/labels.js';
 import { ModelError } from '../errors.js';
 import type { MaskedScores } from '../metrics/masked-lm.js';
+import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { convertFloat } from '../onnx/convert.js';
 import type { DataType, TypedArray } from '../onnx/dtype.js';
 import { openModel, toGraph } from '../onnx/load.js';
@@ -30,13 +31,16 @@ export interface SavedModel {
 }
 
 /** @throws ModelError for a file that cannot be read or that the runtime refuses */
-export async function openSavedModel(options: {
-  model: string;
-  maxLength: number;
-  buckets?: readonly number[] | undefined;
-  threads?: number | undefined;
-}): Promise<SavedModel> {
-  const model = openModel(options.model);
+export async function openSavedModel(
+  options: {
+    model: string;
+    maxLength: number;
+    buckets?: readonly number[] | undefined;
+    threads?: number | undefined;
+  },
+  resolving: ResolveOptions = {},
+): Promise<SavedModel> {
+  const model = openModel(await resolveModel(options.model, resolving));
   const graph = toGraph(model);
   const logits = logitsOf(graph);
   const config = readModelConfig(model.directory);

@@ -59,7 +59,7 @@ export class Trainer {
    *   worker thread is lost for good or nothing can be written. What it says of the last checkpoint can be relied on.
    */
   async run({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<TrainResult> {
-    const run = await openRun(this.config, signal);
+    const run = await openRun(this.config, signal, (event) => this.#emit('download', event));
     try {
       this.#announce(run);
       await this.#train(run, signal);
