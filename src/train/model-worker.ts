@@ -50,7 +50,7 @@ function openNow(request: OpenRequest): OpenedModel {
   const wanted = taskOutputs(graph, request.masking);
   graph.outputs = graph.outputs.filter((o) => wanted.includes(o.name));
   prune(graph);
-  const choice = chooseParameters(model, graph, { freeze: request.freeze });
+  const choice = chooseParameters(model, graph, { freeze: request.freeze, outputs: wanted });
   const other = choice.trainable.find(({ dtype }) => dtype !== 'float32');
   if (other)
     throw new ModelError(
