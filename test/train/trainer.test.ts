@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ClassificationResult } from '#ortune/metrics/classification.js';
+import { writeEncoder } from '#ortune/models/directory.js';
 import { convertFloat } from '#ortune/onnx/convert.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
@@ -161,6 +162,19 @@ describe('a head of another size', () => {
     expect(written).toMatchObject({ num_labels: 3, id2label: { 0: 'eggs', 1: 'ham', 2: 'spam' } });
     const { changed } = compare(path('encoder'), result.output);
     expect(changed).toContain('bert.pooler.dense.weight');
+  });
+});
+
+describe('a language model', () => {
+  it('is trained as a classifier with a new head in place of its own', async () => {
+    const model = path('language-model');
+    cpSync(path('encoder'), model, { recursive: true });
+    writeEncoder(model, { layers: 1, hidden: 32, heads: 2, positions: 32, vocabulary: 200, head: 'masked-lm' });
+    const { result, warnings } = await train(config({ model, maxSteps: 2, eval: path('test.csv') }));
+    expect(warnings[0]).toMatch(/^replaced the language-model head 'bert\.embeddings\.word_embeddings\.weight'/);
+    const written = json(`${result.output}/config.json`);
+    expect(written).toMatchObject({ architectures: ['BertForSequenceClassification'], num_labels: 2 });
+    expect(result.metrics!.samples).toBe(20);
   });
 });
 
