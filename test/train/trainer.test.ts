@@ -7,6 +7,7 @@ import { encodeGraph } from '#ortune/onnx/encode.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { fileTensors, saveModel } from '#ortune/onnx/save.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
+import { evaluate } from '#ortune/train/evaluate.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../cli/run.js';
 import { fixture } from '../transfer/fixtures.js';
@@ -162,6 +163,33 @@ describe('a head of another size', () => {
     expect(written).toMatchObject({ num_labels: 3, id2label: { 0: 'eggs', 1: 'ham', 2: 'spam' } });
     const { changed } = compare(path('encoder'), result.output);
     expect(changed).toContain('bert.pooler.dense.weight');
+  });
+});
+
+describe('keeping the first layers', () => {
+  const two = path('two-layers');
+  cpSync(path('encoder'), two, { recursive: true });
+  writeEncoder(two, { layers: 2, hidden: 32, heads: 2, positions: 32, vocabulary: 200, labels: ['ham', 'spam'] });
+
+  it('trains and writes the smaller model', async () => {
+    const { result, warnings } = await train(
+      config({ model: two, keepLayers: 1, maxSteps: 2, eval: path('test.csv') }),
+    );
+    expect(warnings).toContain('kept the first 1 of 2 layers');
+    expect(json(`${result.output}/config.json`).num_hidden_layers).toBe(1);
+    const names = [...weightHashes(result.output).keys()];
+    expect(names.some((name) => name.includes('layer.0'))).toBe(true);
+    expect(names.some((name) => name.includes('layer.1'))).toBe(false);
+    expect((await evaluate({ model: result.output, data: path('test.csv') })).metrics.loss).toBeCloseTo(
+      result.metrics!.loss,
+      5,
+    );
+  });
+
+  it('refuses more than there are', async () => {
+    await expect(train(config({ model: two, keepLayers: 3 }))).rejects.toThrow(
+      /keepLayers 3: .* has 2 layers; choose a number from 1 to 2/,
+    );
   });
 });
 
