@@ -74,6 +74,10 @@ export class Trainer {
 
   async #train(run: Run, signal: AbortSignal | undefined): Promise<void> {
     const { progress } = run;
+    if (run.length.totalSteps === 0) {
+      run.directory.open();
+      progress.evaluationDue = run.evaluationDue(0);
+    }
     if (progress.evaluationDue) await this.#evaluate(run, signal);
     if (progress.stoppedEarly) return;
     for await (const batches of stepBatches(run, progress.step)) {

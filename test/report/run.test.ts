@@ -79,6 +79,11 @@ describe('summary', () => {
     expect(summary(result)).toBe('1:15 in all, 123 samples/s, 45.2 ms a step, at most 900 MB of memory');
   });
 
+  it('has no pace where no step was taken', () => {
+    const untrained = { ...result, steps: 0, stepMs: Number.NaN, samplesPerSecond: 0, seconds: 2 };
+    expect(summary(untrained)).toBe('0:02 in all, at most 900 MB of memory');
+  });
+
   it('names the best evaluation, what feeding costs, what was left out, and an interrupt', () => {
     const best = { step: 4, metric: 'f1', value: 0.975 };
     expect(summary({ ...result, best, feedRatio: 1.052, skipped: 2, interrupted: true }).split('\n')).toEqual([
