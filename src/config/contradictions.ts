@@ -21,13 +21,7 @@ function* evaluation(config: TrainConfig): Generator<string> {
   const { eval: files, evalSplit, evalStrategy, metricForBestModel: metric } = config;
   if (files && evalSplit !== undefined)
     yield "options 'eval' and 'evalSplit' both say what to evaluate on: give the files, or the share of the training data";
-  if (!metricNames.some((name) => name === metric)) {
-    const close = nearest(
-      metric,
-      metricNames.map((key) => ({ key, also: [] })),
-    );
-    yield `option 'metricForBestModel' must be one of ${metricNames.join(', ')}, found "${metric}"${close ? `; did you mean '${close}'?` : ''}`;
-  }
+  yield* unknownMetric('metricForBestModel', metric);
   const wants = {
     evalSteps: config.evalSteps !== undefined,
     evalStrategy: evalStrategy !== undefined && evalStrategy !== 'no',
@@ -42,6 +36,14 @@ function* evaluation(config: TrainConfig): Generator<string> {
     else if (evalStrategy === 'no' && name !== 'evalSteps')
       yield `options '${name}' and 'evalStrategy' contradict each other: evalStrategy no means that nothing is evaluated during the run; leave one of them out`;
   }
+}
+
+/** Of an option that names a metric there is none of. */
+export function* unknownMetric(option: string, metric: string): Generator<string> {
+  if (metricNames.some((name) => name === metric)) return;
+  const known = metricNames.map((key) => ({ key, also: [] }));
+  const close = nearest(metric, known);
+  yield `option '${option}' must be one of ${metricNames.join(', ')}, found "${metric}"${close ? `; did you mean '${close}'?` : ''}`;
 }
 
 function* strategy(config: TrainConfig, kind: 'eval' | 'save'): Generator<string> {

@@ -10,7 +10,8 @@ export function median(values: readonly number[]): number {
 }
 
 /** Arithmetic mean of a list; NaN when it is empty. */
-export const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Sample standard deviation (divided by n - 1) of a list; NaN for fewer than two values, which have no spread. */
 export function sampleDeviation(values: readonly number[]): number {

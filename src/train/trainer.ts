@@ -242,6 +242,7 @@ export class Trainer {
 
   #announce(run: Run): void {
     const { engine, data, length, config, resumed } = run;
+    const { model: _, ...samples } = run.origin.hashes;
     const elements = (entries: readonly { length: number }[]) => entries.reduce((n, e) => n + e.length, 0);
     this.#emit('start', {
       model: config.model,
@@ -249,6 +250,7 @@ export class Trainer {
       trainable: elements(engine.model.parameters.filter((p) => p.trainable)),
       parameters: elements(engine.model.parameters),
       trainSamples: data.train.samples,
+      samples,
       totalSteps: length.totalSteps,
     });
     for (const message of [...engine.model.notes, ...data.notes]) this.#warn(run, message);
