@@ -9,7 +9,7 @@ import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { Trainer } from 'ortune';
 
-const events = ['start', 'resumed', 'step', 'evaluation', 'checkpoint', 'stopped', 'warning', 'saved'];
+const events = ['download', 'start', 'resumed', 'step', 'evaluation', 'checkpoint', 'stopped', 'warning', 'saved'];
 
 /** The server, not listening yet. */
 export function trainingServer() {

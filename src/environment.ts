@@ -1,6 +1,7 @@
 // The one place that reads process.env. Everything else takes options; a variable only supplies the default of one.
 
-import { availableParallelism } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { UsageError } from './errors.js';
 
 function readThreads(text: string | undefined): number | undefined {
@@ -17,4 +18,17 @@ export const defaultThreads = (): number => readThreads(process.env.ORTUNE_THREA
 /** Keeps the runtime from starting its telemetry in this process; set to 0 by whoever wants it. */
 export function disableRuntimeTelemetry(): void {
   process.env.ORT_DISABLE_TELEMETRY ??= '1';
+}
+
+/** Where models of the hub are kept: ORTUNE_CACHE, else ortune/models in the user's cache directory. */
+export function modelCache(): string {
+  const { ORTUNE_CACHE, XDG_CACHE_HOME } = process.env;
+  return resolve(ORTUNE_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'ortune', 'models'));
+}
+
+/** Where models of the hub come from: HF_ENDPOINT, else the Hugging Face hub. It ends with a slash. */
+export function hubEndpoint(): string {
+  const endpoint = process.env.HF_ENDPOINT || 'https://huggingface.co';
+  if (/^https?:/.test(endpoint) && URL.canParse(endpoint)) return endpoint.replace(/\/*$/, '/');
+  throw new UsageError(`HF_ENDPOINT must be a URL that begins with http:// or https://, found '${endpoint}'`);
 }

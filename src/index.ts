@@ -12,8 +12,11 @@ export type { EvalOptions, GradcheckOptions, PredictOptions } from './config/sch
 export type { TrainConfig, TrainOptions } from './config/train-schema.js';
 export { DataError, ModelError, OrtuneError, UsageError } from './errors.js';
 export type { ClassificationResult, ClassMetrics } from './metrics/classification.js';
+export type { MaskedLmResult } from './metrics/masked-lm.js';
+export type { Metrics } from './metrics/names.js';
 export { type EncoderDirectoryOptions, writeEncoder } from './models/directory.js';
 export { buildEncoder, type EncoderOptions } from './models/encoder.js';
+export type { DownloadEvent, ResolveOptions } from './models/hub.js';
 export { buildWordPiece } from './models/wordpiece.js';
 export { type EvalResult, evaluate } from './train/evaluate.js';
 export type { EvaluationEvent, StartEvent, StepEvent, TrainerEvents, TrainResult } from './train/events.js';

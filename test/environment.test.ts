@@ -1,11 +1,12 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { defaultThreads, disableRuntimeTelemetry } from '#ortune/environment.js';
+import { defaultThreads, disableRuntimeTelemetry, hubEndpoint, modelCache } from '#ortune/environment.js';
 import { UsageError } from '#ortune/errors.js';
 
 const before = { ...process.env };
 afterEach(() => {
-  for (const name of ['ORTUNE_THREADS', 'ORT_DISABLE_TELEMETRY']) {
+  for (const name of ['ORTUNE_THREADS', 'ORT_DISABLE_TELEMETRY', 'ORTUNE_CACHE', 'XDG_CACHE_HOME', 'HF_ENDPOINT']) {
     if (before[name] === undefined) delete process.env[name];
     else process.env[name] = before[name];
   }
@@ -31,4 +32,23 @@ test("the runtime's telemetry is off unless somebody turned it on", () => {
   process.env.ORT_DISABLE_TELEMETRY = '0';
   disableRuntimeTelemetry();
   expect(process.env.ORT_DISABLE_TELEMETRY).toBe('0');
+});
+
+test("hub models are kept in ORTUNE_CACHE, else in the user's cache", () => {
+  process.env.ORTUNE_CACHE = 'models';
+  expect(modelCache()).toBe(resolve('models'));
+  process.env.ORTUNE_CACHE = '';
+  process.env.XDG_CACHE_HOME = '/var/cache/me';
+  expect(modelCache()).toBe('/var/cache/me/ortune/models');
+  delete process.env.XDG_CACHE_HOME;
+  expect(modelCache()).toBe(join(homedir(), '.cache/ortune/models'));
+});
+
+test('they come from HF_ENDPOINT, else from the hub', () => {
+  delete process.env.HF_ENDPOINT;
+  expect(hubEndpoint()).toBe('https://huggingface.co/');
+  process.env.HF_ENDPOINT = 'http://mirror.example/hub//';
+  expect(hubEndpoint()).toBe('http://mirror.example/hub/');
+  process.env.HF_ENDPOINT = 'http://';
+  expect(hubEndpoint).toThrow("HF_ENDPOINT must be a URL that begins with http:// or https://, found 'http://'");
 });

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { benchStepSchema } from '../config/schema.js';
 import { formatBytes } from '../report/format.js';
 import { addOptions, configOf, execute } from './command.js';
+import { showDownload } from './download.js';
 
 export function addBench(program: Command): void {
   const bench = program.command('bench').description('measure ortune on this machine');
@@ -11,10 +12,10 @@ export function addBench(program: Command): void {
     .command('step', { isDefault: true })
     .description('time one optimizer step: forward, loss, backward, clipping and AdamW over all parameters');
   addOptions(step, benchStepSchema).action((flags) =>
-    execute(flags, async () => {
+    execute(flags, async (signal) => {
       const config = configOf(benchStepSchema, {}, flags);
       const { benchStep } = await import('../train/bench.js');
-      const r = await benchStep(config);
+      const r = await showDownload((onDownload) => benchStep(config, { signal, onDownload }));
       const percent = (part: number) => `${(100 * part).toFixed(0)} %`;
       const lines = [
         `${r.cpu}, ${r.threads} threads`,

@@ -4,18 +4,19 @@ import type { Command } from 'commander';
 import { evalSchema } from '../config/schema.js';
 import { evaluationText } from '../report/evaluation.js';
 import { addOptions, configOf, execute, say } from './command.js';
+import { showDownload } from './download.js';
 
 export function addEval(program: Command): void {
   const command = program
     .command('eval')
     .description('measure a model on labelled data')
-    .argument('[model]', 'model directory or .onnx file')
+    .argument('[model]', 'model directory, .onnx file or hub name')
     .argument('[data]', 'file with texts and labels, or a glob');
   addOptions(command, evalSchema).action((model: string | undefined, data: string | undefined, flags) =>
     execute(flags, async (signal) => {
       const config = configOf(evalSchema, { ...(model && { model }), ...(data && { data }) }, flags);
       const { evaluate } = await import('../train/evaluate.js');
-      const result = await evaluate(config, { signal });
+      const result = await showDownload((onDownload) => evaluate(config, { signal, onDownload }));
       const { samples } = result.metrics;
       if (result.truncated > 0)
         say(`note: ${result.truncated} of ${samples} texts were longer than the model reads and were cut`);

@@ -3,16 +3,17 @@
 import type { Command } from 'commander';
 import { formatCount } from '../report/format.js';
 import { addOutputFlags, execute } from './command.js';
+import { showDownload } from './download.js';
 
 export function addInspect(program: Command): void {
   const command = program
     .command('inspect')
     .description('show inputs, parameters and operators of a model, and operators without a gradient')
-    .argument('<model>', 'model directory or .onnx file');
+    .argument('<model>', 'model directory, .onnx file or hub name');
   addOutputFlags(command).action((model: string, flags) =>
-    execute(flags, async () => {
+    execute(flags, async (signal) => {
       const { inspectModel } = await import('../train/inspect.js');
-      const found = inspectModel(model);
+      const found = await showDownload((onDownload) => inspectModel(model, { signal, onDownload }));
       const shape = (v: { name: string; dtype: string; shape: readonly unknown[] | null }) =>
         `${v.name} ${v.dtype}[${v.shape === null ? '…' : v.shape.map((d) => d ?? '?').join(', ')}]`;
       const { tensors, elements, trainable } = found.parameters;

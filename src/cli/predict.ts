@@ -9,19 +9,20 @@ import { columnNames, toRecord } from '../data/read/record.js';
 import type { TextInput } from '../data/rows.js';
 import { DataError, UsageError } from '../errors.js';
 import { addOptions, configOf, execute } from './command.js';
+import { showDownload } from './download.js';
 
 export function addPredict(program: Command): void {
   const command = program
     .command('predict')
     .description('label texts')
-    .argument('[model]', 'model directory or .onnx file')
+    .argument('[model]', 'model directory, .onnx file or hub name')
     .argument('[text...]', 'texts; without any, and without --data, lines of standard input');
   addOptions(command, predictSchema).action((model: string | undefined, given: string[], flags) =>
     execute(flags, async (signal) => {
       const config = configOf(predictSchema, model ? { model } : {}, flags);
       const inputs: readonly TextInput[] = given.length > 0 ? given : await readTexts(config, signal);
       const { predict } = await import('../train/predict.js');
-      const predictions = await predict(config, inputs, { signal });
+      const predictions = await showDownload((onDownload) => predict(config, inputs, { signal, onDownload }));
       const rows = predictions.map(({ label, score }, i) => ({ ...textOf(inputs[i]!), label, score }));
       const lines = rows.map(
         ({ text, pair, label, score }) =>

@@ -4,7 +4,6 @@
 import { join } from 'node:path';
 import { type CompareConfig, type CompareOptions, compareSchema } from '../config/compare-schema.js';
 import { parseOptions } from '../config/options.js';
-import { type MetricName, metricName } from '../metrics/names.js';
 import { comparisonMarkdown } from '../report/comparison.js';
 import type { Trainer } from '../train/trainer.js';
 import { plannedRuns } from './plan.js';
@@ -31,7 +30,7 @@ export interface CompareHooks {
 }
 
 export interface CompareResult {
-  metric: MetricName;
+  metric: string;
   /** Of the runs that have ended; all of them, unless `interrupted`. */
   strategies: StrategyResult[];
   /** The strategy with the best mean; left out while nothing has ended. */
@@ -47,8 +46,7 @@ export interface CompareResult {
  */
 export async function compare(options: CompareOptions, hooks: CompareHooks = {}): Promise<CompareResult> {
   const config = parseOptions(compareSchema, options);
-  const { overwrite, output } = config;
-  const metric = metricName(config.metric);
+  const { overwrite, output, metric } = config;
   const runs = plannedRuns(config);
   const records = new Map<string, RunRecord>();
   for (const run of overwrite ? [] : runs) {
@@ -67,17 +65,12 @@ export async function compare(options: CompareOptions, hooks: CompareHooks = {})
     if (!record?.finished) break;
     const { finished, seconds } = record;
     measured.push({ ...run, output: join(run.options.output, 'model'), record: { ...record, finished } });
-    hooks.onResult?.(told, { value: finished.metrics[metric], seconds, known });
+    hooks.onResult?.(told, { value: finished.metrics[metric]!, seconds, known });
   }
-  return sumUp(config, metric, measured, runs.length);
+  return sumUp(config, measured, runs.length);
 }
 
-function sumUp(
-  { output }: CompareConfig,
-  metric: MetricName,
-  measured: readonly Measured[],
-  runs: number,
-): CompareResult {
+function sumUp({ output, metric }: CompareConfig, measured: readonly Measured[], runs: number): CompareResult {
   const strategies = tabulate(measured, metric);
   const best = bestOf(strategies, metric);
   const interrupted = measured.length < runs;

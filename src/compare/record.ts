@@ -8,21 +8,27 @@ import { checkpointsOf, listCheckpoints } from '../checkpoint/files.js';
 import { neutralOptions } from '../config/options.js';
 import { type TrainConfig, trainSchema } from '../config/train-schema.js';
 import { UsageError } from '../errors.js';
-import { type MetricName, scalarMetrics } from '../metrics/names.js';
+import { type Metrics, metricNames, metricOf } from '../metrics/names.js';
 import { PendingFile } from '../onnx/pending-file.js';
 import type { PlannedRun } from './plan.js';
+
+/** Metrics by name, without what belongs to single classes. */
+export type Figures = Readonly<Record<string, number>>;
+
+export const figuresOf = ({ options }: PlannedRun, metrics: Metrics): Figures =>
+  Object.fromEntries(metricNames[options.task].map((name) => [name, metricOf(metrics, name)]));
 
 /** One evaluation of the run's `eval` data. */
 export interface CurvePoint {
   step: number;
-  metrics: Record<MetricName, number>;
+  metrics: Figures;
 }
 
 export interface FinishedRun {
   steps: number;
   /** Median; left out for a run without steps. */
   stepMs?: number;
-  metrics: Record<MetricName, number>;
+  metrics: Figures;
   curve: CurvePoint[];
 }
 
@@ -106,7 +112,7 @@ export async function readCurve(run: PlannedRun): Promise<CurvePoint[]> {
   for await (const line of lines) {
     if (!line.startsWith('{"event":"evaluation"')) continue;
     const { name, step, metrics } = JSON.parse(line);
-    if (name === 'eval') curve.push({ step, metrics: scalarMetrics(metrics) });
+    if (name === 'eval') curve.push({ step, metrics: figuresOf(run, metrics) });
   }
   return curve;
 }

@@ -1,12 +1,11 @@
 // One run of a comparison: opened anew or where it was interrupted, and recorded as it begins and when it has ended.
 
 import { OrtuneError, UsageError } from '../errors.js';
-import { scalarMetrics } from '../metrics/names.js';
 import type { StartEvent, TrainResult } from '../train/events.js';
 import { Trainer } from '../train/trainer.js';
 import { clearAway } from './clear-away.js';
 import type { PlannedRun } from './plan.js';
-import { type FinishedRun, goingOn, type RunRecord, readCurve, writeRecord } from './record.js';
+import { type FinishedRun, figuresOf, goingOn, type RunRecord, readCurve, writeRecord } from './record.js';
 
 export interface Comparison {
   runs: readonly PlannedRun[];
@@ -85,6 +84,6 @@ function refuseOtherData({ options, seed }: PlannedRun, { samples }: StartEvent,
 async function finishedOf(run: PlannedRun, { steps, stepMs, metrics }: TrainResult): Promise<FinishedRun> {
   const curve = await readCurve(run);
   // A run that was resumed after its last evaluation does not evaluate again.
-  const last = metrics ? scalarMetrics(metrics) : curve.find((point) => point.step === steps)!.metrics;
+  const last = metrics ? figuresOf(run, metrics) : curve.find((point) => point.step === steps)!.metrics;
   return { steps, ...(Number.isFinite(stepMs) && { stepMs }), metrics: last, curve };
 }

@@ -1,7 +1,7 @@
 // Runs to figures: means and spreads over the seeds of each strategy, and how soon it is where training from scratch ends.
 
 import { scratch } from '../config/strategies.js';
-import type { MetricName } from '../metrics/names.js';
+import { isLoss } from '../metrics/names.js';
 import { mean, median, sampleDeviation } from '../train/statistics.js';
 import type { FinishedRun, RunRecord } from './record.js';
 
@@ -48,10 +48,8 @@ export interface StrategyResult {
   stepsToScratch?: number;
 }
 
-const lessIsBetter = (metric: MetricName): boolean => metric === 'loss';
-
 /** `runs` in any order; strategies come in the order they first appear in. */
-export function tabulate(runs: readonly Measured[], metric: MetricName): StrategyResult[] {
+export function tabulate(runs: readonly Measured[], metric: string): StrategyResult[] {
   const names = [...new Set(runs.map(({ strategy }) => strategy))];
   const target = meanCurve(runsOf(runs, scratch), metric).at(-1)?.value;
   return names.map((name) => {
@@ -64,9 +62,9 @@ export function tabulate(runs: readonly Measured[], metric: MetricName): Strateg
 const runsOf = (runs: readonly Measured[], name: string): Measured[] =>
   runs.filter(({ strategy }) => strategy === name);
 
-function resultOf(name: string, runs: readonly Measured[], metric: MetricName): StrategyResult {
+function resultOf(name: string, runs: readonly Measured[], metric: string): StrategyResult {
   const seeds = runs.map(({ seed, output, record: { finished, seconds } }): SeedResult => {
-    return { seed, value: finished.metrics[metric], steps: finished.steps, seconds, output };
+    return { seed, value: finished.metrics[metric]!, steps: finished.steps, seconds, output };
   });
   const values = seeds.map(({ value }) => value);
   const deviation = sampleDeviation(values);
@@ -88,8 +86,8 @@ function resultOf(name: string, runs: readonly Measured[], metric: MetricName): 
 }
 
 /** Mean over the runs at every step at which all of them were evaluated. */
-function meanCurve(runs: readonly Measured[], metric: MetricName): { step: number; value: number }[] {
-  const curves = runs.map(({ record }) => new Map(record.finished.curve.map((p) => [p.step, p.metrics[metric]])));
+function meanCurve(runs: readonly Measured[], metric: string): { step: number; value: number }[] {
+  const curves = runs.map(({ record }) => new Map(record.finished.curve.map((p) => [p.step, p.metrics[metric]!])));
   const [first, ...others] = curves;
   const shared = [...(first?.keys() ?? [])].filter((step) => others.every((curve) => curve.has(step)));
   return shared.map((step) => ({ step, value: mean(curves.map((curve) => curve.get(step)!)) }));
@@ -98,13 +96,13 @@ function meanCurve(runs: readonly Measured[], metric: MetricName): { step: numbe
 function firstStep(
   curve: readonly { step: number; value: number }[],
   target: number,
-  metric: MetricName,
+  metric: string,
 ): number | undefined {
-  return curve.find(({ value }) => (lessIsBetter(metric) ? value <= target : value >= target))?.step;
+  return curve.find(({ value }) => (isLoss(metric) ? value <= target : value >= target))?.step;
 }
 
 /** The strategy with the best mean, the first of equal ones; undefined of none. */
-export function bestOf(strategies: readonly StrategyResult[], metric: MetricName): string | undefined {
-  const sign = lessIsBetter(metric) ? -1 : 1;
+export function bestOf(strategies: readonly StrategyResult[], metric: string): string | undefined {
+  const sign = isLoss(metric) ? -1 : 1;
   return strategies.toSorted((a, b) => sign * (b.mean - a.mean))[0]?.name;
 }

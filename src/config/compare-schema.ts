@@ -114,7 +114,7 @@ export function trainPart({ strategies, seeds, metric, overrides, ...rest }: Com
 
 function* problems(config: CompareConfig): Generator<string> {
   yield* contradictions(trainPart(config));
-  yield* unknownMetric('metric', config.metric);
+  yield* unknownMetric('metric', config.metric, config.task);
   yield* measured(config);
   for (const name of config.strategies) yield* unknownStrategy('strategies', name);
   for (const name of Object.keys(config.overrides ?? {})) yield* unknownStrategy('overrides', name);

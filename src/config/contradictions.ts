@@ -13,6 +13,7 @@ export function contradictions(config: TrainConfig): string[] {
     ...strategy(config, 'save'),
     ...data(config),
     ...groups(config),
+    ...masking(config),
     ...resuming(config),
   ];
 }
@@ -21,7 +22,7 @@ function* evaluation(config: TrainConfig): Generator<string> {
   const { eval: files, evalSplit, evalStrategy, metricForBestModel: metric } = config;
   if (files && evalSplit !== undefined)
     yield "options 'eval' and 'evalSplit' both say what to evaluate on: give the files, or the share of the training data";
-  yield* unknownMetric('metricForBestModel', metric);
+  yield* unknownMetric('metricForBestModel', metric, config.task);
   const wants = {
     evalSteps: config.evalSteps !== undefined,
     evalStrategy: evalStrategy !== undefined && evalStrategy !== 'no',
@@ -38,12 +39,15 @@ function* evaluation(config: TrainConfig): Generator<string> {
   }
 }
 
-/** Of an option that names a metric there is none of. */
-export function* unknownMetric(option: string, metric: string): Generator<string> {
-  if (metricNames.some((name) => name === metric)) return;
-  const known = metricNames.map((key) => ({ key, also: [] }));
-  const close = nearest(metric, known);
-  yield `option '${option}' must be one of ${metricNames.join(', ')}, found "${metric}"${close ? `; did you mean '${close}'?` : ''}`;
+/** Of an option that names a metric the task has none of. */
+export function* unknownMetric(option: string, metric: string, task: TrainConfig['task']): Generator<string> {
+  const known: readonly string[] = metricNames[task];
+  if (known.includes(metric)) return;
+  const close = nearest(
+    metric,
+    known.map((key) => ({ key, also: [] })),
+  );
+  yield `option '${option}' must be one of ${known.join(', ')}, found "${metric}"${close ? `; did you mean '${close}'?` : ''}`;
 }
 
 function* strategy(config: TrainConfig, kind: 'eval' | 'save'): Generator<string> {
@@ -69,6 +73,25 @@ function* groups({ groups: all }: TrainConfig): Generator<string> {
   for (const [i, { parameters, learningRate, weightDecay }] of all.entries())
     if (learningRate === undefined && weightDecay === undefined)
       yield `option 'groups[${i}]' (${parameters.join(', ')}) sets neither 'learningRate' nor 'weightDecay': set one, or leave the group out`;
+}
+
+function* masking(config: TrainConfig): Generator<string> {
+  const { task, nextSentence, pairColumn, wholeWordMask, sampling, classWeights, numLabels, labelSmoothing } = config;
+  if (task === 'masked-lm') {
+    if (nextSentence && pairColumn === undefined)
+      yield "option 'nextSentence' needs 'pairColumn', the column with the text that follows: set it, or leave nextSentence out";
+    const ofClasses = {
+      "'sampling' balanced": sampling === 'balanced',
+      "'classWeights'": classWeights !== undefined,
+      "'numLabels'": numLabels !== undefined,
+      "'labelSmoothing'": labelSmoothing > 0,
+    };
+    for (const [option, given] of Object.entries(ofClasses))
+      if (given) yield `option ${option} is for classes, and task masked-lm has none; leave it out`;
+    return;
+  }
+  for (const [name, given] of Object.entries({ nextSentence, wholeWordMask }))
+    if (given) yield `option '${name}' is for task masked-lm, and the task is ${task}; leave it out, or set task`;
 }
 
 function* resuming({ overwrite, resume }: TrainConfig): Generator<string> {

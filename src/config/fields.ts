@@ -39,13 +39,19 @@ export const batchSize = z.int().min(1).max(65536);
 
 export const modelAndText = {
   model: path.meta(
-    about('Model directory in transformers.js layout, or a bare .onnx file.', {
-      value: 'PATH',
-      also: ['model_name_or_path'],
-      neutral: true,
-    }),
+    about(
+      'Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision).',
+      {
+        value: 'MODEL',
+        also: ['model_name_or_path'],
+        neutral: true,
+      },
+    ),
   ),
-  task: z.enum(['text-classification']).default('text-classification').meta(about('What to train the model for.')),
+  task: z
+    .enum(['text-classification', 'masked-lm'])
+    .default('text-classification')
+    .meta(about('What the model is for: labels of texts, or finding masked tokens, which needs no labels.')),
   textColumn: path
     .default('text')
     .meta(about('Column (CSV) or key (JSONL) that holds the text.', { value: 'NAME', also: ['text_column_name'] })),
@@ -97,6 +103,28 @@ export const modelAndText = {
       about('Batches that are prepared ahead of the step that needs them.', {
         also: ['prefetch_factor'],
         neutral: true,
+      }),
+    ),
+};
+
+/** Masked-LM, in training and evaluation. */
+export const masking = {
+  mlmProbability: z
+    .number()
+    .gt(0)
+    .lte(0.5)
+    .default(0.15)
+    .meta(about('masked-lm: share of the tokens of a text that are to be found.', { also: ['masked_lm_prob'] })),
+  wholeWordMask: z
+    .boolean()
+    .default(false)
+    .meta(about('masked-lm: all tokens of a word are masked together.', { also: ['whole_word_masking', 'wwm'] })),
+  nextSentence: z
+    .boolean()
+    .default(false)
+    .meta(
+      about('masked-lm: also learn whether the text of pairColumn follows, or is that of another sample.', {
+        also: ['next_sentence_prediction', 'nsp'],
       }),
     ),
 };

@@ -2,7 +2,7 @@
 // flags, messages and the documentation table from it. fields.ts has the conventions, train-schema.ts the training run.
 
 import { z } from 'zod';
-import { about, batchSize, count, files, modelAndText, path, rate } from './fields.js';
+import { about, batchSize, count, files, masking, modelAndText, path, rate } from './fields.js';
 import { trainSchema } from './train-schema.js';
 
 const evalBatchSize = batchSize
@@ -19,6 +19,7 @@ export const evalSchema = z.strictObject({
     }),
   ),
   batchSize: evalBatchSize,
+  ...masking,
 });
 
 const { labelColumn: _, ...modelAndPlainText } = modelAndText;
@@ -36,11 +37,11 @@ export const predictSchema = z.strictObject({
 
 /** What `ortune bench step` takes. */
 export const benchStepSchema = z.strictObject({
-  model: path
-    .optional()
-    .meta(
-      about('Model directory or .onnx file; without it an encoder of the sizes below is built.', { value: 'PATH' }),
-    ),
+  model: path.optional().meta(
+    about('Model directory, .onnx file or hub name; without it an encoder of the sizes below is built.', {
+      value: 'MODEL',
+    }),
+  ),
   layers: count.default(6).meta(about('Transformer layers.')),
   hidden: count.default(384).meta(about('Width of the residual stream.')),
   heads: count.default(12).meta(about('Attention heads.')),

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { contradictions } from './contradictions.js';
-import { about, batchSize, count, files, modelAndText, path, rate } from './fields.js';
+import { about, batchSize, count, files, masking, modelAndText, path, rate } from './fields.js';
 
 const share = z.number().gt(0).lt(1);
 
@@ -186,6 +186,7 @@ const optimisation = {
         also: ['from_scratch', 'initialization'],
       }),
     ),
+  keepLayers: count.optional().meta(about('STUB.')),
   freeze: patterns.prefault([]).meta(
     about('Parameters that keep their values: globs over names, or trunk for all but the head.', {
       value: 'PATTERN',
@@ -292,6 +293,7 @@ const options = z.strictObject({
     .default(false)
     .meta(about('Replace a run that output already holds.', { also: ['overwrite_output_dir'], neutral: true })),
   ...data,
+  ...masking,
   ...optimisation,
   ...run,
 });

@@ -10,6 +10,7 @@ import { Piscina } from 'piscina';
 import { DataError, ModelError, UsageError } from '../errors.js';
 import type { DataType } from '../onnx/dtype.js';
 import type { TensorView } from '../runtime/session.js';
+import type { Masking } from './masking.js';
 import { describeRows, type Rows } from './rows.js';
 import { type Field, Slot, type SlotLayout, slotLayout } from './slots.js';
 import type { TextResult, TextTask, TextWorkerData } from './text-worker.js';
@@ -28,19 +29,31 @@ export interface FeederOptions {
   workers?: number | undefined;
   /** Batches prepared while one is in use; default 4. */
   batchesAhead?: number | undefined;
+  /** Masked-LM; undefined: classification. */
+  masking?: Masking | undefined;
+}
+
+/** Which masks the rows get; only masked-LM asks. */
+export interface Draw {
+  seed: number;
+  epoch: number;
 }
 
 export interface Batch {
   /** Number within the epoch, from 0. */
   index: number;
-  /** The model's inputs, `labels` int64 [B] and `sample_weights` float32 [B] (0 for rows that only fill up). */
+  /**
+   * The model's inputs, `labels` int64 and `sample_weights` float32: [B] for classification (weight 0 for rows that only
+   * fill up). For masked-LM [M], one for each of the `masked_positions` int64 [M] (weight 0 for places not needed); with
+   * next sentences also `pair_labels` and `pair_weights` [B].
+   */
   inputs: Map<string, TensorView>;
   /** Which samples these are; fewer than the batch size in the last batch. */
   samples: Uint32Array;
   /** Class of each sample. */
   labels: Int32Array;
-  /** Σ sample_weights: what a sum of losses over the batch is to be divided by for their mean. 0 if all weigh 0. */
-  weight: number;
+  /** What the sums of losses over the batch are to be divided by for their means: Σ of weights, by the graph's input. */
+  weights: Readonly<Record<string, number>>;
   /** Tokens per row with padding. */
   length: number;
   /** Tokens without padding. */
@@ -56,6 +69,10 @@ export interface Batch {
 }
 
 const textInputs = ['input_ids', 'attention_mask', 'token_type_ids'];
+const pairFields: readonly Field[] = [
+  { name: 'pair_labels', dtype: 'int64', per: 'sample' },
+  { name: 'pair_weights', dtype: 'float32', per: 'sample' },
+];
 const attempts = 3;
 
 /** 32, 64, 128, … and `maxLength` itself, or the multiples of `multiple` where that is given. */
@@ -76,19 +93,20 @@ export class TextFeeder {
 
   /** Starts the workers. @throws ModelError without a tokenizer; UsageError for an input that text cannot feed. */
   constructor(options: FeederOptions) {
-    const { directory, inputs, batchSize, maxLength, workers = 1, batchesAhead = 4 } = options;
+    const { directory, inputs, batchSize, maxLength, workers = 1, batchesAhead = 4, masking } = options;
     this.#batchesAhead = Math.max(1, batchesAhead);
     this.#tokenizerFile = join(directory, 'tokenizer.json');
     if (!existsSync(this.#tokenizerFile))
       throw new ModelError(`no ${this.#tokenizerFile}: texts need the model's tokenizer.json beside config.json`);
     const config = join(directory, 'tokenizer_config.json');
-    this.layout = slotLayout(fieldsOf(inputs), batchSize, maxLength);
+    this.layout = slotLayout(fieldsOf(inputs, masking), batchSize, maxLength, masking?.probability);
     const buckets = [...(options.buckets ?? bucketsUpTo(maxLength))].sort((a, b) => a - b).filter((b) => b < maxLength);
     const data: TextWorkerData = {
       tokenizerFile: this.#tokenizerFile,
       tokenizerConfigFile: existsSync(config) ? config : undefined,
       maxLength,
       buckets: [...buckets, maxLength],
+      masking,
     };
     this.#pool = new Piscina<TextTask, TextResult>({
       filename: new URL('./text-worker.js', import.meta.url).href,
@@ -107,7 +125,7 @@ export class TextFeeder {
    */
   async *batches(
     rows: AsyncGenerator<Rows, void, void>,
-    { signal }: { signal?: AbortSignal | undefined } = {},
+    { signal, seed = 0, epoch = 0 }: { signal?: AbortSignal | undefined } & Partial<Draw> = {},
   ): AsyncGenerator<Batch, void, void> {
     const ahead: Promise<Batch | undefined>[] = [];
     try {
@@ -115,7 +133,7 @@ export class TextFeeder {
         signal?.throwIfAborted();
         while (ahead.length <= this.#batchesAhead) {
           // A generator answers its calls one after the other, so the batches stay in order.
-          const batch = rows.next().then(({ value }) => (value ? this.#prepare(value) : undefined));
+          const batch = rows.next().then(({ value }) => (value ? this.#prepare(value, { seed, epoch }) : undefined));
           batch.catch(() => {}); // reported when its turn comes
           ahead.push(batch);
         }
@@ -148,7 +166,7 @@ export class TextFeeder {
     if (this.#closed) throw new UsageError('the feeder is closed: its batches can no longer be read');
   }
 
-  async #prepare(rows: Rows): Promise<Batch> {
+  async #prepare(rows: Rows, draw: Draw): Promise<Batch> {
     const { index, samples, labels, chunks, places, weights } = rows;
     const slot = this.#free.pop() ?? new Slot(this.layout);
     slot.to('filling');
@@ -157,12 +175,11 @@ export class TextFeeder {
       this.#free.push(slot);
     };
     try {
-      const task = { layout: this.layout, buffer: slot.buffer, chunks, places, labels, weights };
+      const task = { layout: this.layout, buffer: slot.buffer, chunks, places, labels, weights, samples, ...draw };
       const result = await this.#run(task, slot, rows);
       if ('failed' in result) throw this.#failure(result, rows);
-      const weight = weights.reduce((sum, value) => sum + value, 0);
       const where = rows.where.bind(rows);
-      return { index, inputs: slot.views(result.length), samples, labels, weight, where, slot, release, ...result };
+      return { index, inputs: slot.views(result.length), samples, labels, where, slot, release, ...result };
     } catch (error) {
       release();
       throw error;
@@ -195,16 +212,19 @@ export class TextFeeder {
   }
 }
 
-function fieldsOf(inputs: FeederOptions['inputs']): Field[] {
+function fieldsOf(inputs: FeederOptions['inputs'], masking: Masking | undefined): Field[] {
   for (const { name, dtype } of inputs) {
     if (!textInputs.includes(name))
       throw new UsageError(`model input '${name}' cannot be fed from text; known inputs are ${textInputs.join(', ')}`);
     if (dtype !== 'int64' && dtype !== 'int32')
       throw new UsageError(`model input '${name}' must be int64 or int32 to be fed from text, found ${dtype}`);
   }
+  const per = masking ? 'target' : 'sample';
   return [
     ...inputs.map(({ name, dtype }): Field => ({ name, dtype, per: 'token' })),
-    { name: 'labels', dtype: 'int64', per: 'sample' },
-    { name: 'sample_weights', dtype: 'float32', per: 'sample' },
+    ...(masking ? [{ name: 'masked_positions', dtype: 'int64', per } as const] : []),
+    { name: 'labels', dtype: 'int64', per },
+    { name: 'sample_weights', dtype: 'float32', per },
+    ...(masking?.nextSentence ? pairFields : []),
   ];
 }

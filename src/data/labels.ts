@@ -31,6 +31,7 @@ export class LabelSet {
    * @throws DataError with file and line of the first label that is not among the classes.
    */
   apply(table: TextTable, names: readonly string[]): void {
+    if (names.length === 0) return; // no labels were read: all are class 0
     const classes = Int32Array.from(names, (name) => this.id(name) ?? -1);
     for (let i = 0; i < table.count; i++) {
       const name = table.label[i]!;

@@ -18,7 +18,7 @@ export async function openData(request: OpenRequest): Promise<OpenedData> {
   const files = await openFiles(request.train);
   const keys = new TextKeys();
   const read = request.streaming ? await scan(files, columns, keys) : await readTable(files, columns);
-  const labels = request.labels ? new LabelSet(request.labels) : labelsOfData(read.names, files);
+  const labels = classesOf(request, read.names, files);
   const notes: string[] = [];
 
   let train: OpenedPart;
@@ -51,6 +51,12 @@ export async function openData(request: OpenRequest): Promise<OpenedData> {
   shared(evaluation, 'evaluation');
   shared(test, 'test');
   return { labels: labels.names, train, ...(evaluation && { eval: evaluation }), ...(test && { test }), notes };
+}
+
+/** As asked, else of the data; one without a name where no column holds labels. */
+function classesOf({ labels, columns }: OpenRequest, names: readonly string[], files: readonly string[]): LabelSet {
+  if (columns.label === undefined) return new LabelSet(['']);
+  return labels ? new LabelSet(labels) : labelsOfData(names, files);
 }
 
 const tableOf = ({ source }: OpenedPart): TextTable => (source as { table: TextTable }).table;

@@ -11,7 +11,7 @@ export interface OpenRequest {
   train: readonly string[];
   eval?: readonly string[] | undefined;
   test?: readonly string[] | undefined;
-  /** The classes in their order; left out, the training data decides. */
+  /** The classes in their order; left out, the training data decides. Without a column of labels there is one class. */
   labels?: readonly string[] | undefined;
   /** Share of the training data to hold out as `eval`. */
   evalSplit?: number | undefined;

@@ -4,18 +4,21 @@
 
 import { bytesPerElement, type DataType, type TypedArray, typedArrayOf } from '../onnx/dtype.js';
 import type { TensorView } from '../runtime/session.js';
+import { targetCount } from './masking.js';
 
-/** One input of the graph: `tokens` is [batchSize, length], `samples` is [batchSize]. */
+/** One input of the graph: per token [batchSize, length], per sample [batchSize], per target [batchSize * targets a row]. */
 export interface Field {
   name: string;
   dtype: DataType;
-  per: 'token' | 'sample';
+  per: 'token' | 'sample' | 'target';
 }
 
 export interface SlotLayout {
   batchSize: number;
   /** Longest row, in tokens. */
   maxLength: number;
+  /** Share of a row's tokens that are targets (masked-LM); 0 where there are none. */
+  targetShare: number;
   fields: (Field & { offset: number })[];
   byteLength: number;
 }
@@ -34,15 +37,25 @@ const next: Record<SlotState, readonly SlotState[]> = {
 const alignment = 64;
 
 /** Places the fields one after the other, each 64-byte aligned, behind the state word. */
-export function slotLayout(fields: readonly Field[], batchSize: number, maxLength: number): SlotLayout {
+export function slotLayout(
+  fields: readonly Field[],
+  batchSize: number,
+  maxLength: number,
+  targetShare = 0,
+): SlotLayout {
   let byteLength = alignment;
   const placed = fields.map((field) => {
     const offset = byteLength;
-    const elements = batchSize * (field.per === 'token' ? maxLength : 1);
+    const elements = batchSize * perRow(field, maxLength, targetShare);
     byteLength = offset + Math.ceil((elements * bytesPerElement(field.dtype)) / alignment) * alignment;
     return { ...field, offset };
   });
-  return { batchSize, maxLength, fields: placed, byteLength };
+  return { batchSize, maxLength, targetShare, fields: placed, byteLength };
+}
+
+/** Elements of a field for each row of `length` tokens. */
+function perRow({ per }: Field, length: number, targetShare: number): number {
+  return per === 'token' ? length : per === 'sample' ? 1 : targetCount(length, targetShare);
 }
 
 export class Slot {
@@ -73,7 +86,8 @@ export class Slot {
 
   /** All elements that a field needs for rows of `length` tokens. */
   data(field: SlotLayout['fields'][number], length: number): TypedArray {
-    const elements = this.layout.batchSize * (field.per === 'token' ? length : 1);
+    const { batchSize, targetShare } = this.layout;
+    const elements = batchSize * perRow(field, length, targetShare);
     return new (typedArrayOf(field.dtype))(this.buffer, field.offset, elements);
   }
 
@@ -82,8 +96,9 @@ export class Slot {
     const { batchSize, fields } = this.layout;
     return new Map(
       fields.map((field) => {
-        const shape = field.per === 'token' ? [batchSize, length] : [batchSize];
-        return [field.name, { dtype: field.dtype, shape, data: this.data(field, length) }];
+        const data = this.data(field, length);
+        const shape = field.per === 'token' ? [batchSize, length] : [data.length];
+        return [field.name, { dtype: field.dtype, shape, data }];
       }),
     );
   }

@@ -129,19 +129,19 @@ export interface OpenedDataset {
 }
 
 /**
- * Opens data to evaluate on, against classes that are given. Close it after use.
+ * Opens data to evaluate on, against classes that are given; none where no column holds labels. Close it after use.
  * @throws UsageError for a pattern without a file; DataError, with file and line, for an unknown label and anything
  *   else that cannot be used; the signal's reason
  */
 export async function openLabelled(
-  { files, columns, labels }: { files: readonly string[]; columns: Columns; labels: readonly string[] },
+  { files, columns, labels }: { files: readonly string[]; columns: Columns; labels: readonly string[] | undefined },
   signal?: AbortSignal,
 ): Promise<OpenedDataset> {
   signal?.throwIfAborted();
   const client = new DataClient();
   try {
     const opened = await client.ask({ kind: 'open', columns, train: files, labels, seed: 0, streaming: false }, signal);
-    const data = new Dataset(client, opened.train, labels, { ...inFileOrder, shuffleBuffer: 1, columns });
+    const data = new Dataset(client, opened.train, opened.labels, { ...inFileOrder, shuffleBuffer: 1, columns });
     return { data, close: () => client.close() };
   } catch (error) {
     await client.close();

@@ -3,6 +3,8 @@
 // cut only the front is tokenised, where the tokenizer works word by word and the result is the same.
 
 import { Tokenizer } from '@huggingface/tokenizers';
+import type { MaskVocabulary } from './masking.js';
+import { continuesWord } from './words.js';
 
 export interface Encoded {
   ids: number[];
@@ -25,6 +27,7 @@ export class TextTokenizer {
   #single: Template;
   #pair: Template;
   #wordwise: boolean;
+  readonly #files: { tokenizer: Json; config: Json };
 
   /** `maxLength`: most tokens of a row, special tokens included. */
   constructor(tokenizer: Json, config: Json, maxLength: number) {
@@ -33,11 +36,28 @@ export class TextTokenizer {
     this.#single = this.#template(false);
     this.#pair = this.#template(true);
     const pad = config.pad_token ?? config.eos_token;
-    const content = typeof pad === 'object' && pad !== null ? (pad as Json).content : pad;
-    const candidates = [content, '[PAD]', '<pad>'].filter((token) => typeof token === 'string');
+    const candidates = [contentOf(pad), '[PAD]', '<pad>'].filter((token) => token !== undefined);
     this.padId = candidates.map((token) => this.#tokenizer.token_to_id(token)).find((id) => id !== undefined) ?? 0;
     this.padLeft = config.padding_side === 'left';
     this.#wordwise = isWordwise(tokenizer);
+    this.#files = { tokenizer, config };
+  }
+
+  /**
+   * What masking has to know of the vocabulary.
+   * @throws Error where the tokenizer names no mask token or, for whole words, does not tell where words begin
+   */
+  maskVocabulary(wholeWords: boolean): MaskVocabulary {
+    const { tokenizer, config } = this.#files;
+    const maskId = ['[MASK]', '<mask>', contentOf(config.mask_token)]
+      .map((token) => (token === undefined ? undefined : this.#tokenizer.token_to_id(token)))
+      .findLast((id) => id !== undefined);
+    if (maskId === undefined) throw new Error('it names no mask token, which masked-lm needs');
+    const special = new Set<number>(
+      [...this.#tokenizer.get_added_tokens_decoder()].filter(([, token]) => token.special).map(([id]) => id),
+    );
+    const ordinary = [...this.#tokenizer.get_vocab().values()].filter((id) => !special.has(id)).sort((a, b) => a - b);
+    return { maskId, special, ordinary, continues: wholeWords ? continuesWord(tokenizer) : () => false };
   }
 
   /** The ids of one text or one pair; throws when the vocabulary has no token for a part of it. */
@@ -111,6 +131,12 @@ export class TextTokenizer {
     if (second < 0) return { before: first, between: 0, after: tokens.length - first - 1 };
     return { before: first, between: pair ? second - first - 1 : 0, after: tokens.length - second - 1 };
   }
+}
+
+/** A token of tokenizer_config.json: a text, or an object with one. */
+function contentOf(token: unknown): string | undefined {
+  const content = typeof token === 'object' && token !== null ? (token as Json).content : token;
+  return typeof content === 'string' ? content : undefined;
 }
 
 const remove = (ids: number[], types: number[], from: number, to: number): { ids: number[]; types: number[] } => ({

@@ -3,44 +3,35 @@
 
 import { UsageError } from '../errors.js';
 import type { ClassificationResult, Scores } from './classification.js';
+import type { MaskedLmResult } from './masked-lm.js';
+
+/** What an evaluation comes to, by task. */
+export type Metrics = ClassificationResult | MaskedLmResult;
 
 const scores = ['precision', 'recall', 'f1'] as const satisfies readonly (keyof Scores)[];
 
-export type MetricName =
-  | 'loss'
-  | 'accuracy'
-  | 'mcc'
-  | keyof Scores
-  | `macro.${keyof Scores}`
-  | `weighted.${keyof Scores}`;
+/** The names that each task has. */
+export const metricNames = {
+  'text-classification': [
+    'loss',
+    'accuracy',
+    ...scores,
+    'mcc',
+    ...scores.map((score) => `macro.${score}` as const),
+    ...scores.map((score) => `weighted.${score}` as const),
+  ],
+  'masked-lm': ['loss', 'perplexity', 'accuracy'],
+} as const satisfies Record<string, readonly string[]>;
 
-/** Every name, in the order of `scalarMetrics`. */
-export const metricNames: readonly MetricName[] = [
-  'loss',
-  'accuracy',
-  ...scores,
-  'mcc',
-  ...scores.map((score) => `macro.${score}` as const),
-  ...scores.map((score) => `weighted.${score}` as const),
-];
-
-/** @throws UsageError listing the names there are */
-export function metricName(name: string): MetricName {
-  const found = metricNames.find((known) => known === name);
-  if (!found) throw new UsageError(`there is no metric '${name}'. Choose one of ${metricNames.join(', ')}.`);
-  return found;
-}
+/** Of these less is better, of all others more. */
+export const isLoss = (name: string): boolean => name === 'loss' || name === 'perplexity';
 
 /**
  * The metric of that name; with two classes precision, recall and f1 are those of the positive one.
- * @throws UsageError for an unknown name
+ * @throws UsageError for an unknown name, listing those there are
  */
-export function metricOf(result: ClassificationResult, name: string): number {
-  const known = metricName(name);
-  const [mean, score] = known.split('.') as ['macro' | 'weighted', keyof Scores];
-  return score ? result[mean][score] : result[known as 'loss' | 'accuracy' | 'mcc' | keyof Scores];
+export function metricOf(result: Metrics, name: string): number {
+  const known: readonly string[] = metricNames['perplexity' in result ? 'masked-lm' : 'text-classification'];
+  if (!known.includes(name)) throw new UsageError(`there is no metric '${name}'. Choose one of ${known.join(', ')}.`);
+  return name.split('.').reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], result) as number;
 }
-
-/** Every metric by its name, ready for a log of scalars. */
-export const scalarMetrics = (result: ClassificationResult): Record<MetricName, number> =>
-  Object.fromEntries(metricNames.map((name) => [name, metricOf(result, name)])) as Record<MetricName, number>;

@@ -5,7 +5,7 @@ import { accessSync, closeSync, constants, openSync, readSync, realpathSync, sta
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { ModelError } from '../errors.js';
 import type { Model } from './model.js';
-import type { TensorProto } from './onnx_pb.js';
+import type { GraphProto, TensorProto } from './onnx_pb.js';
 
 /** A part of an external file. */
 export interface ExternalRange {
@@ -15,6 +15,16 @@ export interface ExternalRange {
 }
 
 const outside = (path: string): boolean => path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path);
+
+/** Whether a location leads out of the folder that it is relative to. */
+export const leadsOut = (folder: string, location: string): boolean =>
+  isAbsolute(location) || outside(relative(folder, join(folder, location)));
+
+/** Where a graph says that its external data lies, each location once. */
+export const externalLocations = (graph: GraphProto): string[] => {
+  const entries = graph.initializer.flatMap((t) => t.externalData.filter(({ key }) => key === 'location'));
+  return [...new Set(entries.map(({ value }) => value))];
+};
 
 /**
  * Where an external tensor's bytes lie; `expected` is the length its shape asks for.
@@ -34,7 +44,7 @@ export function externalRange(tensor: TensorProto, what: string, expected: numbe
   const file = join(base, location);
   let real: string;
   try {
-    if (outside(relative(base, file)) || isAbsolute(location)) throw new ModelError(escapes(location, what, model));
+    if (leadsOut(base, location)) throw new ModelError(escapes(location, what, model));
     real = realpathSync(file);
     accessSync(real, constants.R_OK);
   } catch (error) {

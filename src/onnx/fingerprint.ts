@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readPieces } from './external.js';
+import { externalLocations, readPieces } from './external.js';
 import { graphOf, type Model } from './model.js';
 
 /** What beside the graph decides what a model makes of a text. */
@@ -12,8 +12,8 @@ const besides = ['config.json', 'tokenizer.json', 'tokenizer_config.json'];
 
 /** SHA-256 in hex over the model file, its external data, and the configuration and tokenizer beside it. */
 export function fingerprint(model: Model): string {
-  const external = graphOf(model).initializer.flatMap((t) => t.externalData.filter((e) => e.key === 'location'));
-  const data = [...new Set(external.map(({ value }) => join(dirname(model.path), value)))].sort();
+  const locations = externalLocations(graphOf(model));
+  const data = locations.map((location) => join(dirname(model.path), location)).sort();
   const hash = createHash('sha256');
   for (const file of [model.path, ...data, ...besides.map((name) => join(model.directory, name))]) {
     if (!existsSync(file)) continue;

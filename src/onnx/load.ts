@@ -47,7 +47,8 @@ function findModelFile(path: string): string {
   const full = resolve(path);
   if (!existsSync(full))
     throw new ModelError(
-      `There is no model at ${path}. Expected a model directory (with onnx/model.onnx) or an .onnx file.`,
+      `There is no model at ${path}. Expected a model directory (with onnx/model.onnx), an .onnx file, ` +
+        'or a model of the hub by its name, owner/name.',
     );
   if (!statSync(full).isDirectory()) return full;
   const candidates = [join(full, 'onnx', 'model.onnx'), join(full, 'model.onnx')];

@@ -2,6 +2,8 @@
 // only the most frequent ones and the most frequent mistakes; `ortune eval --json` has everything.
 
 import type { ClassificationResult } from '../metrics/classification.js';
+import type { MaskedLmResult } from '../metrics/masked-lm.js';
+import type { Metrics } from '../metrics/names.js';
 import { alignRows, metricsLine } from './metrics.js';
 
 /** Classes that the table lists, and that the confusion matrix has at most. */
@@ -15,8 +17,15 @@ function short(label: string, most = labelShown): string {
   return flat.length > most ? `${flat.slice(0, most - 1)}…` : flat;
 }
 
-export function evaluationText(result: ClassificationResult): string {
+export function evaluationText(result: Metrics): string {
+  if ('perplexity' in result) return maskedText(result);
   return [`${result.samples} samples: ${metricsLine(result)}`, classTable(result), confusions(result)].join('\n\n');
+}
+
+function maskedText(result: MaskedLmResult): string {
+  const { samples, masked, nextSentence } = result;
+  const pairs = nextSentence ? [`next sentences: ${metricsLine(nextSentence)}`] : [];
+  return [`${samples} texts, ${masked} masked tokens: ${metricsLine(result)}`, ...pairs].join('\n');
 }
 
 function classTable({ classes, macro, weighted, samples, positive }: ClassificationResult): string {

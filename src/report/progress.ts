@@ -3,7 +3,8 @@
 // results for programs go elsewhere.
 
 import cliProgress from 'cli-progress';
-import { formatDuration, formatNumber } from './format.js';
+import type { DownloadEvent } from '../models/hub.js';
+import { formatBytes, formatDuration, formatNumber } from './format.js';
 
 export interface Progress {
   /** Optimizer steps done. */
@@ -21,6 +22,14 @@ const describe = (p: Progress): string =>
   `loss ${formatNumber(p.loss)} | lr ${formatNumber(p.learningRate)} | ` +
   `${formatNumber(p.samplesPerSecond)} samples/s | ${formatDuration(p.secondsLeft)} left`;
 
+/** What the line says: how much is done of how much, that in words, and anything else. */
+interface Shown {
+  done: number;
+  total: number;
+  count: string;
+  text: string;
+}
+
 export class ProgressLine {
   readonly #stream: NodeJS.WriteStream;
   readonly #now: () => number;
@@ -34,19 +43,34 @@ export class ProgressLine {
   }
 
   update(progress: Progress): void {
-    if (this.#stream.isTTY) this.#updateBar(progress);
-    else this.#updatePlain(progress);
+    const { step, totalSteps } = progress;
+    const shown = { done: step, total: totalSteps, count: `${step}/${totalSteps}`, text: describe(progress) };
+    if (this.#stream.isTTY) this.#updateBar(shown);
+    else if (step === totalSteps || this.#plainIsDue()) this.#stream.write(`step ${shown.count} | ${shown.text}\n`);
   }
 
-  #updateBar(progress: Progress): void {
-    const payload = { text: describe(progress) };
+  /** The line of a file that is being downloaded; a message that stays when it is there. */
+  download({ model, file, loadedBytes, totalBytes }: DownloadEvent): void {
+    if (loadedBytes === totalBytes) {
+      this.#lastPlain = Number.NEGATIVE_INFINITY;
+      this.message(`downloaded ${file} of ${model} (${formatBytes(loadedBytes)})`);
+      return;
+    }
+    const count = formatBytes(loadedBytes) + (totalBytes === undefined ? '' : ` of ${formatBytes(totalBytes)}`);
+    const text = `${file} of ${model}`;
+    if (this.#stream.isTTY) this.#updateBar({ done: loadedBytes, total: totalBytes ?? loadedBytes, count, text });
+    else if (this.#plainIsDue()) this.#stream.write(`downloading ${text} | ${count}\n`);
+  }
+
+  #updateBar({ done, total, count, text }: Shown): void {
     if (this.#bar) {
-      this.#bar.update(progress.step, payload);
+      this.#bar.setTotal(total);
+      this.#bar.update(done, { count, text });
       return;
     }
     this.#bar = new cliProgress.SingleBar({
       stream: this.#stream,
-      format: '{bar} {value}/{total} | {text}',
+      format: '{bar} {count} | {text}',
       barsize: 20,
       barCompleteChar: '=',
       barIncompleteChar: '-',
@@ -55,14 +79,14 @@ export class ProgressLine {
       gracefulExit: false,
       clearOnComplete: true,
     });
-    this.#bar.start(progress.totalSteps, progress.step, payload);
+    this.#bar.start(total, done, { count, text });
   }
 
-  #updatePlain(progress: Progress): void {
+  #plainIsDue(): boolean {
     const now = this.#now();
-    if (now - this.#lastPlain < plainIntervalMs && progress.step < progress.totalSteps) return;
+    if (now - this.#lastPlain < plainIntervalMs) return false;
     this.#lastPlain = now;
-    this.#stream.write(`step ${progress.step}/${progress.totalSteps} | ${describe(progress)}\n`);
+    return true;
   }
 
   /** A line that stays; the progress line moves below it. */

@@ -5,7 +5,7 @@ import type { TrainerEvents, TrainResult } from '../train/events.js';
 import { formatBytes, formatCount, formatDuration, formatNumber } from './format.js';
 import { metricsLine } from './metrics.js';
 
-type Described = Exclude<keyof TrainerEvents, 'step' | 'epoch'>;
+type Described = Exclude<keyof TrainerEvents, 'download' | 'step' | 'epoch'>;
 type Description<E extends Described> = (event: TrainerEvents[E], config: TrainConfig) => string | undefined;
 
 /** The first of many, and how many more there are. */

@@ -4,9 +4,9 @@
 
 import { ModelError, UsageError } from '../errors.js';
 import { type Builder, float } from '../onnx/builder.js';
-import type { DataType } from '../onnx/dtype.js';
 import type { Value } from '../onnx/graph.js';
 import { Tensor } from '../onnx/tensor.js';
+import { taskInput } from './inputs.js';
 
 export interface LossOptions {
   /** Share of each target that is spread over all classes; default 0. */
@@ -37,9 +37,9 @@ export function attachLoss(b: Builder, logits: Value, options: LossOptions = {})
   const [batch, classes] = shape as [number, number];
   if (classWeights && classWeights.length !== classes)
     throw new UsageError(`class weights: expected one for each of ${classes} classes, found ${classWeights.length}`);
-  const labels = input(b, 'labels', 'int64', [batch]);
-  const weights = input(b, 'sample_weights', 'float32', [batch]);
-  const normaliser = input(b, 'normaliser', 'float32', []);
+  const labels = taskInput(b, 'labels', 'int64', [batch]);
+  const weights = taskInput(b, 'sample_weights', 'float32', [batch]);
+  const normaliser = taskInput(b, 'normaliser', 'float32', []);
   const float32 = b.type(logits).dtype === 'float32' ? logits : b.op('Cast', [logits], { to: 1 });
   const perClass = classWeights ? b.constant(Tensor.of('float32', classWeights), 'class_weights') : '';
   const [sum] = b.ops(
@@ -49,14 +49,4 @@ export function attachLoss(b: Builder, logits: Value, options: LossOptions = {})
     { domain: 'ortune', outputs: 2, name: 'loss' },
   );
   return { loss: b.op('Div', [sum!, normaliser], {}, { name: 'mean_loss' }), inputs: [labels, weights, normaliser] };
-}
-
-function input(b: Builder, name: string, dtype: DataType, shape: number[]): Value {
-  if (b.graph.types.has(name))
-    throw new ModelError(
-      `The model has a value named '${name}', which ortune needs for the task. Rename it in the export.`,
-    );
-  b.graph.inputs.push({ name, dtype, shape });
-  b.graph.types.set(name, { dtype, shape });
-  return name;
 }

@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { parseOptions } from '../config/options.js';
 import { type BenchStepConfig, type BenchStepOptions, benchStepSchema } from '../config/schema.js';
 import { type Outcome, unwrap } from '../errors.js';
+import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Builder } from '../onnx/builder.js';
 import type { DataType } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
@@ -45,8 +46,12 @@ export interface BenchStepResult {
 }
 
 /** @throws UsageError for options out of bounds; ModelError for a model that does not train */
-export async function benchStep(options: BenchStepOptions = {}): Promise<BenchStepResult> {
+export async function benchStep(
+  options: BenchStepOptions = {},
+  resolving: ResolveOptions = {},
+): Promise<BenchStepResult> {
   const config = parseOptions(benchStepSchema, options);
+  if (config.model !== undefined) config.model = await resolveModel(config.model, resolving);
   const directory = mkdtempSync(join(tmpdir(), 'ortune-bench-'));
   try {
     const flops = unwrap(await prepareModel({ ...config, directory }));
@@ -115,7 +120,7 @@ async function timeSteps(engine: Engine, batch: EngineBatch, config: BenchStepCo
   let firstLoss = Number.NaN;
   for (let step = 0; step < config.warmup + config.steps; step++) {
     const started = performance.now();
-    const loss = await engine.forwardBackward(batch, config.batch, { seed: 0, step, microStep: 0 });
+    const loss = await engine.forwardBackward(batch, { normaliser: config.batch }, { seed: 0, step, microStep: 0 });
     const middle = performance.now();
     await optimizer.step(1, 1);
     const ended = performance.now();
@@ -132,7 +137,7 @@ async function timePasses(engine: Engine, batch: EngineBatch, config: BenchStepC
   const ms: number[] = [];
   for (let step = 0; step < config.warmup + config.steps; step++) {
     const started = performance.now();
-    await engine.forwardBackward(batch, config.batch, { seed: 0, step, microStep: 0 });
+    await engine.forwardBackward(batch, { normaliser: config.batch }, { seed: 0, step, microStep: 0 });
     if (step >= config.warmup) ms.push(performance.now() - started);
   }
   return ms;

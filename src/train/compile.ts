@@ -2,6 +2,7 @@
 // Pure and synchronous; it runs in the model worker, because building a large graph would hold up the host's event loop.
 
 import { backward } from '../autodiff/backward.js';
+import { type Masking, targetCount } from '../data/masking.js';
 import { ModelError } from '../errors.js';
 import { fuseAttention } from '../lower/attention.js';
 import { fuseBiasGelu } from '../lower/bias-gelu.js';
@@ -14,6 +15,7 @@ import { encodeGraph } from '../onnx/encode.js';
 import { type Graph, prune, type Value } from '../onnx/graph.js';
 import { restoreForms } from '../onnx/restore/restore.js';
 import { specialize } from '../onnx/specialize.js';
+import { attachMaskedLoss, type MaskedResults, pairOutput } from '../tasks/masked-lm.js';
 import { attachLoss } from '../tasks/text-classification.js';
 import type { DropoutRates } from '../transfer/config.js';
 import { insertDropout, keyInput } from '../transfer/dropout.js';
@@ -28,6 +30,8 @@ export interface CompileOptions {
   dropout: DropoutRates;
   /** Of the training loss. */
   labelSmoothing: number;
+  /** Masked-LM; undefined: text classification. */
+  masking?: Masking | undefined;
   /** `model_type` of config.json. */
   family: string;
   kernels: ReadonlySet<string>;
@@ -41,35 +45,57 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   const logits = logitsOf(graph);
   const b = new Builder(graph);
   const fed: GraphValue[] = graph.inputs.map((i) => ({ name: i.name, ...b.type(i.name) }));
-  graph.outputs = [{ name: logits, ...b.type(logits), shape: [...b.shape(logits)] }];
+  setOutputs(b, taskOutputs(graph, options.masking));
 
   const training = request.mode === 'train';
-  if (training) insertDropout(b, logits, options.dropout, options.family);
+  // A language-model head has no dropout in training either.
+  const dropout = options.masking ? { ...options.dropout, head: 0 } : options.dropout;
+  if (training) insertDropout(b, logits, dropout, options.family);
   if (graph.types.has(keyInput)) fed.push({ name: keyInput, ...b.type(keyInput) });
+  const task = request.mode === 'predict' ? undefined : attachTask(b, logits, request, options);
+  // What is an output keeps its name below.
+  if (task) setOutputs(b, [...(task.masked ? Object.values(task.masked) : [logits]), task.loss]);
   if (options.kernels.has('ortune.Attention')) fuseAttention(b, options.trained);
   lowerLinear(b);
   if (options.kernels.has('ortune.BiasGelu')) fuseBiasGelu(b);
 
   const outputs: Value[] = [];
-  let loss: Value | undefined;
   let gradients = new Map<string, string>();
-  if (request.mode !== 'predict') {
-    const task = attachLoss(b, logits, training ? { labelSmoothing: options.labelSmoothing } : {});
+  if (task) {
     fed.push(...task.inputs.map((name) => ({ name, ...b.type(name) })));
-    loss = task.loss;
-    outputs.push(loss);
+    outputs.push(task.loss);
     if (training) {
       gradients = backward(b, task.loss, [...options.trained]);
       outputs.push(...gradients.values());
     }
   }
-  if (!training) outputs.push(logits);
+  const masked = training ? undefined : task?.masked;
+  const fetched = training || masked ? undefined : logits;
+  outputs.push(...Object.values(masked ?? {}), ...(fetched === undefined ? [] : [fetched]));
   if (request.mode === 'diagnose') outputs.push(...floatValues(graph));
   setOutputs(b, outputs);
   prune(graph);
   if (options.kernels.has('ortune.Transpose')) transposeOnce(b);
   lower(graph, options.kernels);
-  return { ...encode(graph, fed, gradients, options), loss, logits: training ? undefined : logits };
+  return { ...encode(graph, fed, gradients, options), loss: task?.loss, logits: fetched, masked };
+}
+
+/** The outputs of a graph that its task reads. */
+export const taskOutputs = (graph: Graph, masking: Masking | undefined): Value[] =>
+  masking?.nextSentence ? [logitsOf(graph), pairOutput] : [logitsOf(graph)];
+
+/** The task's loss, before the linear layers are lowered: masked-LM narrows the head to what it needs of it. */
+function attachTask(
+  b: Builder,
+  logits: Value,
+  { mode, batch, length }: CompileRequest,
+  { masking, labelSmoothing }: CompileOptions,
+): { loss: Value; inputs: Value[]; masked?: MaskedResults } {
+  if (!masking) return attachLoss(b, logits, mode === 'train' ? { labelSmoothing } : {});
+  const targets = batch * targetCount(length, masking.probability);
+  const pairs = masking.nextSentence ? pairOutput : undefined;
+  const { results, ...task } = attachMaskedLoss(b, logits, { targets, pairs });
+  return { ...task, masked: results };
 }
 
 const inputShape = (shape: readonly unknown[] | undefined, { batch, length }: CompileRequest): number[] => {

@@ -2,13 +2,20 @@
 
 import type { EvalConfig } from '../config/schema.js';
 import type { TrainConfig } from '../config/train-schema.js';
+import type { Masking } from '../data/masking.js';
 import { type OpenedDataset, openLabelled, TextData } from '../data/text-data.js';
 import { DataError } from '../errors.js';
 
-const columnsOf = (config: TrainConfig | EvalConfig) => ({
+type Config = TrainConfig | EvalConfig;
+
+/** How masked-LM masks; undefined for other tasks. */
+export const maskingOf = ({ task, mlmProbability, wholeWordMask, nextSentence }: Config): Masking | undefined =>
+  task === 'masked-lm' ? { probability: mlmProbability, wholeWords: wholeWordMask, nextSentence } : undefined;
+
+const columnsOf = (config: Config) => ({
   text: config.textColumn,
   pair: config.pairColumn,
-  label: config.labelColumn,
+  label: maskingOf(config) ? undefined : config.labelColumn,
 });
 
 /**
@@ -19,7 +26,7 @@ export async function openData(config: TrainConfig, signal?: AbortSignal): Promi
   const columns = { ...columnsOf(config), weight: config.weightColumn };
   const data = await TextData.open({ ...config, columns }, signal);
   const { size, names } = data.labels;
-  if (config.numLabels === undefined || config.numLabels === size) return data;
+  if (maskingOf(config) || config.numLabels === undefined || config.numLabels === size) return data;
   await data.close();
   throw new DataError(
     `data file ${data.train.files.join(', ')} has ${size} classes (${names.join(', ')}), numLabels says ${config.numLabels}; ` +
@@ -27,9 +34,9 @@ export async function openData(config: TrainConfig, signal?: AbortSignal): Promi
   );
 }
 
-/** Opens the data to evaluate on, against the classes of the model. Close it after use. */
+/** Opens the data to evaluate on, against the classes of the model where there are any. Close it after use. */
 export const openEvaluation = (
   config: EvalConfig,
-  labels: readonly string[],
+  labels: readonly string[] | undefined,
   signal?: AbortSignal,
 ): Promise<OpenedDataset> => openLabelled({ files: config.data, columns: columnsOf(config), labels }, signal);

@@ -5,6 +5,7 @@
 import { Piscina } from 'piscina';
 import { Pace } from '../data/pace.js';
 import { ModelError, type Outcome, unwrap } from '../errors.js';
+import type { MaskedScores } from '../metrics/masked-lm.js';
 import { Optimizer, type OptimizerOptions, type ParameterRange } from '../optim/optimizer.js';
 import { Arena, sharedTensor } from '../runtime/arena.js';
 import { SessionCache, sessionsToKeep } from '../runtime/cache.js';
@@ -17,7 +18,7 @@ export interface EngineOptions extends Omit<OpenRequest, 'kernels'> {
   threads?: number | undefined;
 }
 
-/** A batch as the engine takes it: the model's inputs, `labels` [B] and `sample_weights` [B], by name. */
+/** A batch as the engine takes it: the model's inputs and the task's (labels, weights), by name. */
 export interface EngineBatch {
   inputs: ReadonlyMap<string, TensorView>;
   /** Tokens per row. */
@@ -31,8 +32,12 @@ interface Prepared {
   outputs: Map<string, TensorView>;
 }
 
-const lossOf = ({ compiled, outputs }: Prepared): number => Number(outputs.get(compiled.loss!)!.data[0]);
+const numberOf = ({ outputs }: Prepared, name: string): number => Number(outputs.get(name)!.data[0]);
+const lossOf = (prepared: Prepared): number => numberOf(prepared, prepared.compiled.loss!);
 const logitsOf = ({ compiled, outputs }: Prepared): TensorView => outputs.get(compiled.logits!)!;
+
+/** What sums of losses are divided by, by the graph's input; `normaliser` is the task's own. */
+export type Normalisers = Readonly<Record<string, number>>;
 
 /** What makes the masks of one run differ from any other's. */
 export interface StepKey {
@@ -50,7 +55,7 @@ export class Engine {
   readonly batchSize: number;
   readonly #worker: Piscina;
   readonly #sessions: SessionCache<Prepared>;
-  readonly #normaliser = sharedTensor('float32', []);
+  readonly #normalisers = new Map<string, TensorView>();
   readonly #key = sharedTensor('uint32', [4]);
 
   private constructor(device: Device, model: OpenedModel, worker: Piscina, batchSize: number) {
@@ -74,17 +79,9 @@ export class Engine {
     const { threads } = options;
     try {
       const device = await openDevice('cpu', threads === undefined ? {} : { threads });
-      const { model: path, labels, freeze, dropout, labelSmoothing, init, seed } = options;
-      const request: OpenRequest = {
-        model: path,
-        labels,
-        freeze,
-        dropout,
-        labelSmoothing,
-        init,
-        seed,
-        kernels: [...device.kernels],
-      };
+      const { model: path, labels, freeze, dropout, labelSmoothing, init, seed, masking } = options;
+      const asked = { model: path, labels, freeze, dropout, labelSmoothing, init, seed, masking };
+      const request: OpenRequest = { ...asked, kernels: [...device.kernels] };
       const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
       return new Engine(device, model, worker, batchSize);
     } catch (error) {
@@ -103,23 +100,36 @@ export class Engine {
   }
 
   /**
-   * Forward and backward: writes the gradients of Σ weight·loss / `normaliser` into `gradients`, returns that loss.
-   * `normaliser` is the sum of the sample weights over everything that one optimizer step covers.
+   * Forward and backward: writes the gradients of Σ weight·loss / normaliser into `gradients`, returns that loss.
+   * A normaliser is the sum of the weights over everything that one optimizer step covers; by the graph's input.
    */
-  async forwardBackward(batch: EngineBatch, normaliser: number, key: StepKey): Promise<number> {
+  async forwardBackward(batch: EngineBatch, normalisers: Normalisers, key: StepKey): Promise<number> {
     this.#key.data.set([key.seed >>> 0, key.step >>> 0, key.microStep >>> 0, 0] as never);
-    return lossOf(await this.#run('train', batch, normaliser));
+    return lossOf(await this.#run('train', batch, normalisers));
   }
 
   /** Loss (Σ weight·loss / normaliser) and logits [batch, labels]; the logits are overwritten by the next call. */
-  async evaluate(batch: EngineBatch, normaliser: number): Promise<{ loss: number; logits: TensorView }> {
-    const ran = await this.#run('evaluate', batch, normaliser);
+  async evaluate(batch: EngineBatch, normalisers: Normalisers): Promise<{ loss: number; logits: TensorView }> {
+    const ran = await this.#run('evaluate', batch, normalisers);
     return { loss: lossOf(ran), logits: logitsOf(ran) };
+  }
+
+  /** How masked-LM does on the batch; the predictions are overwritten by the next call. */
+  async maskedScores(batch: EngineBatch): Promise<MaskedScores> {
+    const ran = await this.#run('evaluate', batch, { normaliser: 1, pair_normaliser: 1 });
+    const { maskedLoss, predictions, pairLoss, pairPredictions } = ran.compiled.masked!;
+    const data = (name: string) => ran.outputs.get(name)!.data as BigInt64Array;
+    return {
+      loss: numberOf(ran, maskedLoss),
+      predictions: data(predictions),
+      ...(pairLoss &&
+        pairPredictions && { pairs: { loss: numberOf(ran, pairLoss), predictions: data(pairPredictions) } }),
+    };
   }
 
   /** Logits [batch, labels]; overwritten by the next call. */
   async predict(batch: EngineBatch): Promise<TensorView> {
-    return logitsOf(await this.#run('predict', batch, 1));
+    return logitsOf(await this.#run('predict', batch, {}));
   }
 
   /** Prepares the session for rows of `length` tokens before the first batch needs it. */
@@ -130,15 +140,15 @@ export class Engine {
   /** The first value of the forward graph that is not finite on this batch, parameters first. */
   async firstBadTensor(batch: EngineBatch): Promise<string | undefined> {
     const pace = new Pace();
-    const finite = async ({ data }: TensorView): Promise<boolean> => {
+    const finite = async ({ data, dtype }: TensorView): Promise<boolean> => {
       if (pace.due) await pace.rest();
-      return (data as Float32Array).every(Number.isFinite);
+      return dtype !== 'float32' || (data as Float32Array).every(Number.isFinite);
     };
     for (const { name, alias } of this.model.parameters)
       if (!(await finite(this.parameters.view(name)))) return `parameter '${alias}'`;
-    const { outputs, compiled } = await this.#run('diagnose', batch, 1);
+    const { outputs, compiled } = await this.#run('diagnose', batch, { normaliser: 1, pair_normaliser: 1 });
     // In the order of the graph, whose last values are the logits and the loss.
-    const last = [compiled.logits!, compiled.loss!];
+    const last = [...(compiled.logits === undefined ? [] : [compiled.logits]), compiled.loss!];
     const names = [...[...outputs.keys()].filter((name) => !last.includes(name)), ...last];
     for (const name of names) if (!(await finite(outputs.get(name)!))) return `value '${name}'`;
     return undefined;
@@ -156,14 +166,11 @@ export class Engine {
     await this.#worker.destroy();
   }
 
-  async #run(mode: Mode, batch: EngineBatch, normaliser: number): Promise<Prepared> {
+  async #run(mode: Mode, batch: EngineBatch, normalisers: Normalisers): Promise<Prepared> {
     const prepared = await this.#prepared(mode, batch.length);
     const { session, compiled, outputs } = prepared;
-    this.#normaliser.data[0] = normaliser;
-    const own = new Map([
-      ['normaliser', this.#normaliser],
-      [keyInput, this.#key],
-    ]);
+    const own = new Map([[keyInput, this.#key]]);
+    for (const [name, value] of Object.entries(normalisers)) own.set(name, this.#normaliser(name, value));
     const inputs = new Map(
       compiled.inputs.map(({ name }) => {
         const view = batch.inputs.get(name) ?? own.get(name);
@@ -173,6 +180,13 @@ export class Engine {
     );
     await session.run(inputs, outputs);
     return prepared;
+  }
+
+  #normaliser(name: string, value: number): TensorView {
+    const view = this.#normalisers.get(name) ?? sharedTensor('float32', []);
+    this.#normalisers.set(name, view);
+    view.data[0] = value;
+    return view;
   }
 
   #prepared(mode: Mode, length: number): Promise<Prepared> {

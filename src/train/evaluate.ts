@@ -1,4 +1,4 @@
-// Evaluation: logits batch by batch, counted and forgotten. During training it runs on ortune's own sessions; the
+// Evaluation: batch by batch, counted and forgotten (meters.ts). During training it runs on ortune's own sessions; the
 // command measures the saved file, as any other program would open it, with the stock onnxruntime-node session.
 
 import { parseOptions } from '../config/options.js';
@@ -7,20 +7,15 @@ import type { Dataset } from '../data/dataset.js';
 import { TextFeeder } from '../data/feeder.js';
 import type { OpenedDataset } from '../data/text-data.js';
 import { UsageError } from '../errors.js';
-import { ClassificationMetrics, type ClassificationResult } from '../metrics/classification.js';
-import type { TensorView } from '../runtime/session.js';
-import { openEvaluation } from './data.js';
-import type { EngineBatch } from './engine.js';
+import type { Metrics } from '../metrics/names.js';
+import type { ResolveOptions } from '../models/hub.js';
+import { maskingOf, openEvaluation } from './data.js';
+import { type Measured, meterOf, type Source } from './meters.js';
 import { openSavedModel } from './saved-model.js';
 import { peakRssBytes, StepTimes } from './statistics.js';
 
-/** Whatever gives logits [batch, labels] for a batch: an engine, or a saved model. */
-export interface Predictor {
-  predict(batch: EngineBatch): Promise<Pick<TensorView, 'data'>>;
-}
-
 export interface EvalResult {
-  metrics: ClassificationResult;
+  metrics: Metrics;
   samplesPerSecond: number;
   /** Median time of a batch. */
   stepMs: number;
@@ -32,13 +27,13 @@ export interface EvalResult {
 
 /** Metrics of all samples. */
 export async function measureEvaluation(
-  predictor: Predictor,
+  source: Source,
   feeder: TextFeeder,
   data: Dataset,
-  labels: readonly string[],
+  measured: Measured,
   options: { signal?: AbortSignal | undefined; times?: StepTimes } = {},
-): Promise<ClassificationResult & { truncated: number }> {
-  const metrics = new ClassificationMetrics(labels);
+): Promise<Metrics & { truncated: number }> {
+  const meter = meterOf(source, measured);
   const { signal } = options;
   const rows = data.rows({ batchSize: feeder.layout.batchSize, seed: 0, epoch: 0, signal });
   let truncated = 0;
@@ -46,9 +41,8 @@ export async function measureEvaluation(
   for await (const batch of feeder.batches(rows, { signal })) {
     const started = performance.now();
     batch.slot.to('running');
-    const logits = await predictor.predict(batch);
     const samples = batch.samples.length;
-    metrics.add(logits.data as Float32Array, batch.labels);
+    await meter.add(batch);
     batch.slot.to('bound');
     truncated += batch.truncated;
     const forwardBackwardMs = performance.now() - started;
@@ -63,32 +57,31 @@ export async function measureEvaluation(
     batch.release();
     asked = performance.now();
   }
-  return { ...metrics.result(), truncated };
+  return { ...meter.result(), truncated };
 }
 
 /**
  * Measures a model directory on labelled data.
  * @throws UsageError, DataError (an unknown label with its line), ModelError
  */
-export async function evaluate(
-  options: EvalOptions,
-  { signal }: { signal?: AbortSignal | undefined } = {},
-): Promise<EvalResult> {
+export async function evaluate(options: EvalOptions, { signal, onDownload }: ResolveOptions = {}): Promise<EvalResult> {
   const config = parseOptions(evalSchema, options);
   const started = performance.now();
-  const model = await openSavedModel(config);
+  const model = await openSavedModel(config, { signal, onDownload });
   let feeder: TextFeeder | undefined;
   let opened: OpenedDataset | undefined;
   try {
-    const { labels } = model;
-    if (labels.length === 0)
+    const masking = maskingOf(config);
+    const labels = masking ? undefined : model.labels;
+    if (labels?.length === 0)
       throw new UsageError(
         `${config.model}: config.json names no labels (id2label), so there is nothing to compare with`,
       );
     opened = await openEvaluation(config, labels, signal);
-    feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs });
+    feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs, masking });
     const times = new StepTimes();
-    const { truncated, ...metrics } = await measureEvaluation(model, feeder, opened.data, labels, { signal, times });
+    const measured = { labels: labels ?? [], masking };
+    const { truncated, ...metrics } = await measureEvaluation(model, feeder, opened.data, measured, { signal, times });
     return {
       metrics,
       samplesPerSecond: times.rate(times.all.length),

@@ -1,6 +1,7 @@
 // What a trainer tells its host while it runs, by event name. Payloads are plain data.
 
-import type { ClassificationResult } from '../metrics/classification.js';
+import type { Metrics } from '../metrics/names.js';
+import type { DownloadEvent } from '../models/hub.js';
 
 export interface StartEvent {
   model: string;
@@ -43,7 +44,7 @@ export interface EvaluationEvent {
   /** Which data: 'eval' or 'test'. */
   name: 'eval' | 'test';
   step: number;
-  metrics: ClassificationResult;
+  metrics: Metrics;
   /** Better than every earlier evaluation by metricForBestModel; never for test data. */
   best: boolean;
 }
@@ -57,6 +58,8 @@ export interface CheckpointEvent {
 }
 
 export interface TrainerEvents {
+  /** Before `start`, while a model of the hub is downloaded. */
+  download: DownloadEvent;
   start: StartEvent;
   /** After `start`, when the run goes on from a checkpoint. */
   resumed: { path: string; step: number };
@@ -73,7 +76,7 @@ export interface TrainerEvents {
 
 export interface TrainResult {
   /** Of the test data where given, else of the evaluation data for the weights written; none without either. */
-  metrics?: ClassificationResult;
+  metrics?: Metrics;
   /** The best evaluation, where there were any. */
   best?: { step: number; metric: string; value: number };
   steps: number;

@@ -5,6 +5,7 @@ import type { Dataset } from '../data/dataset.js';
 import type { TextFeeder } from '../data/feeder.js';
 import type { Engine } from './engine.js';
 import { median, type StepTimes, totalMs } from './statistics.js';
+import { normalisersOf } from './step.js';
 
 const leastSteps = 20;
 const repeats = 5;
@@ -41,7 +42,7 @@ async function stagedMs(
       const ms: number[] = [];
       for (let i = 0; i < repeats; i++) {
         const started = performance.now();
-        await engine.forwardBackward(batch, batch.weight || 1, { seed: 0, step: 0, microStep: i });
+        await engine.forwardBackward(batch, normalisersOf([batch]), { seed: 0, step: 0, microStep: i });
         ms.push(performance.now() - started);
       }
       batch.release();

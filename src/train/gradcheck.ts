@@ -7,6 +7,7 @@ import { type GradcheckOptions, gradcheckSchema } from '../config/schema.js';
 import { ModelError, UsageError } from '../errors.js';
 import { fuseAttention } from '../lower/attention.js';
 import { lowerLinear } from '../lower/linear.js';
+import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Builder } from '../onnx/builder.js';
 import { type DataType, isFloat } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
@@ -56,9 +57,13 @@ export function parseInput(text: string): InputSpec {
  * look-ups in a weight, 0 or 1 for other integers, and -1 to 1 for floats.
  * @throws UsageError for an input the model does not have; ModelError for operators without a rule
  */
-export async function gradcheckModel(path: string, options: GradcheckOptions = {}): Promise<GradcheckResult> {
+export async function gradcheckModel(
+  path: string,
+  options: GradcheckOptions = {},
+  resolving: ResolveOptions = {},
+): Promise<GradcheckResult> {
   const { input, seed, tolerance, threads } = parseOptions(gradcheckSchema, options);
-  const model = openModel(path);
+  const model = openModel(await resolveModel(path, resolving));
   const source = toGraph(model);
   const inputs = drawInputs(source, input.map(parseInput), seed);
   const shapes = Object.fromEntries([...inputs].map(([name, tensor]) => [name, tensor.shape]));

@@ -2,6 +2,7 @@
 
 import { findPaths } from '../autodiff/paths.js';
 import { OrtuneError } from '../errors.js';
+import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { type DataType, dataTypeFromOnnx, isFloat } from '../onnx/dtype.js';
 import { attrInt, type Dim, type Graph, operatorKey, type ValueInfo } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
@@ -32,11 +33,11 @@ export interface Inspection {
 }
 
 /**
- * Inspects a model directory or .onnx file.
+ * Inspects a model directory, an .onnx file or a model of the hub.
  * @throws ModelError for a file that cannot be read or that ortune refuses (quantised, damaged, …)
  */
-export function inspectModel(path: string): Inspection {
-  const model = openModel(path);
+export async function inspectModel(path: string, resolving: ResolveOptions = {}): Promise<Inspection> {
+  const model = openModel(await resolveModel(path, resolving));
   const graph = toGraph(model);
   const sizes = [...fileTensors(model).values()]
     .filter(({ dtype }) => isFloat(dtype))

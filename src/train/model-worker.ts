@@ -3,7 +3,6 @@
 
 import { labelsOfConfig } from '../data/labels.js';
 import { ModelError, OrtuneError, type Outcome, outcomeOf } from '../errors.js';
-import { convertFloat } from '../onnx/convert.js';
 import { fingerprint } from '../onnx/fingerprint.js';
 import { type Graph, prune } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
@@ -11,11 +10,12 @@ import type { Model } from '../onnx/model.js';
 import { Tensor } from '../onnx/tensor.js';
 import { Arena } from '../runtime/arena.js';
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
-import { writeModelDirectory } from '../transfer/directory.js';
+import { classifierConfig, languageModelConfig, writeModelDirectory } from '../transfer/directory.js';
 import { fitHead } from '../transfer/head.js';
 import { type DrawOptions, drawParameters } from '../transfer/init.js';
-import { chooseParameters, logitsOf, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
-import { compile } from './compile.js';
+import { fitMaskedHead } from '../transfer/masked-lm-head.js';
+import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
+import { compile, taskOutputs } from './compile.js';
 import type { Compiled, CompileRequest, OpenedModel, OpenRequest, ParameterInfo, SaveRequest } from './protocol.js';
 
 interface Opened {
@@ -44,22 +44,14 @@ function openNow(request: OpenRequest): OpenedModel {
   const own = labelsOfConfig(config)?.names ?? [];
   const labels = request.labels && !sameNames(own, request.labels) ? request.labels : own;
   const notes: string[] = [];
-  let model = file;
-  if (request.labels) {
-    const fitted = fitHead(file, { labels: labels.length, seed: request.seed, config });
-    model = fitted.model;
-    if (fitted.note) notes.push(fitted.note);
-  }
+  const { model, note } = fitted(file, config, request, labels);
+  if (note) notes.push(note);
   const graph = toGraph(model);
-  graph.outputs = graph.outputs.filter((o) => o.name === logitsOf(graph));
+  const wanted = taskOutputs(graph, request.masking);
+  graph.outputs = graph.outputs.filter((o) => wanted.includes(o.name));
   prune(graph);
   const choice = chooseParameters(model, graph, { freeze: request.freeze });
-  const other = choice.trainable.find(({ dtype }) => dtype !== 'float32');
-  if (other)
-    throw new ModelError(
-      `${file.path}: parameter '${other.name}' is ${other.dtype}; ortune trains float32 models. ` +
-        'Export the model in float32, or freeze the parameter.',
-    );
+  refuseOtherTypes(file, choice, request);
   for (const { name, reason } of choice.leftOut) notes.push(`not trained: '${name}' (${reason})`);
   const drawn = request.init === 'random' ? { seed: request.seed, deviation: config.initializer_range } : undefined;
   const { parameters, arena } = loadParameters(graph, choice, drawn);
@@ -73,24 +65,45 @@ function openNow(request: OpenRequest): OpenedModel {
   return info;
 }
 
+/** Frozen weights of another type stay as they are, in the graph; one to train or to draw anew has to be float32. */
+function refuseOtherTypes(file: Model, { trainable, frozen }: ParameterChoice, { init }: OpenRequest): void {
+  const other = [...trainable, ...(init === 'random' ? frozen : [])].find((p) => !inArena(p));
+  if (!other) return;
+  const half = other.dtype === 'float16' || other.dtype === 'bfloat16';
+  throw new ModelError(
+    `${file.path}: parameter '${other.name}' is ${other.dtype}; ortune trains float32 models` +
+      `${half ? ', and ones that store 16-bit weights but cast each to float32 before they compute with it' : ''}. ` +
+      `Export the model in float32${init === 'random' ? '' : ', or freeze the parameter'}.`,
+  );
+}
+
+const inArena = ({ dtype }: Parameter): boolean => dtype === 'float32';
+
+/** The model with the head that the task asks for. */
+function fitted(
+  file: Model,
+  config: ModelConfig,
+  { masking, seed, labels: given }: OpenRequest,
+  labels: readonly string[],
+): { model: Model; note?: string | undefined } {
+  if (masking) return fitMaskedHead(file, { seed, config, nextSentence: masking.nextSentence });
+  return given ? fitHead(file, { labels: labels.length, seed, config }) : { model: file };
+}
+
 const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && b.every((name) => a.includes(name));
 
-/** The arena with every parameter's value as float32, trained and frozen ones alike; the graph's, or drawn ones. */
+/** The arena with the value of every float32 parameter, trained and frozen ones alike; the graph's, or drawn ones. */
 function loadParameters(
   graph: Graph,
   choice: ParameterChoice,
   drawn: DrawOptions | undefined,
 ): Pick<OpenedModel, 'parameters' | 'arena'> {
   const trainable = new Set<Parameter>(choice.trainable);
-  const chosen = [...choice.trainable, ...choice.frozen];
+  const chosen = [...choice.trainable, ...choice.frozen].filter(inArena);
   const arena = Arena.create(Arena.layout(chosen));
   if (drawn) drawParameters(chosen, drawn, (name) => arena.array(name));
-  else
-    for (const { name } of chosen) {
-      const value = convertFloat(graph.initializers.get(name)!, 'float32');
-      arena.array(name).set(value.data() as Float32Array);
-    }
+  else for (const { name } of chosen) arena.array(name).set(graph.initializers.get(name)!.data() as Float32Array);
   const parameters = chosen.map((parameter, i): ParameterInfo => {
     const { alias, head } = parameter;
     return { ...arena.entries[i]!, alias, head, trainable: trainable.has(parameter) };
@@ -102,23 +115,26 @@ function buildNow(request: CompileRequest): Compiled {
   const { graph, choice, config, info, request: opening } = current();
   return compile(graph, request, {
     trained: new Set(choice.trainable.map((p) => p.name)),
-    frozen: new Set(choice.frozen.map((p) => p.name)),
+    frozen: new Set(choice.frozen.filter(inArena).map((p) => p.name)),
     dropout: info.dropout,
     labelSmoothing: opening.labelSmoothing ?? 0,
+    masking: opening.masking,
     family: config.model_type ?? '',
     kernels: new Set(opening.kernels),
   });
 }
 
 function saveNow({ directory, arena: buffer }: SaveRequest): string {
-  const { model, choice, info, request } = current();
-  const changed = request.init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable;
+  const { model, choice, config, info, request } = current();
+  const { masking, init } = request;
+  const saved = masking ? languageModelConfig(config, masking.nextSentence) : classifierConfig(config, info.labels);
+  const changed = init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable;
   const arena = Arena.over(info.parameters, buffer);
   const weights = new Map(
     changed.map(({ name, shape }) => [name, Tensor.view('float32', shape, arena.array(name).slice())]),
   );
   try {
-    return writeModelDirectory(model, directory, weights, { labels: info.labels, copies: changed });
+    return writeModelDirectory(model, directory, weights, { config: saved, copies: changed });
   } catch (error) {
     if (error instanceof OrtuneError || !(error as NodeJS.ErrnoException).code) throw error;
     throw new OrtuneError(`the trained model cannot be written to ${directory}: ${(error as Error).message}`);

@@ -5,6 +5,7 @@ import { parseOptions } from '../config/options.js';
 import { type PredictConfig, type PredictOptions, predictSchema } from '../config/schema.js';
 import { TextFeeder } from '../data/feeder.js';
 import { type TextInput, textRows } from '../data/rows.js';
+import type { ResolveOptions } from '../models/hub.js';
 import { openSavedModel, type SavedModel } from './saved-model.js';
 
 export interface Prediction {
@@ -56,13 +57,17 @@ export class LoadedModel {
 
 /**
  * Opens a model directory (or .onnx file) for predictions.
- * @param model its path
+ * @param model its path or hub name
  * @param options those of `ortune predict`
  * @throws UsageError for a wrong option; ModelError for a model that cannot be opened or has no tokenizer
  */
-export async function loadModel(model: string, options: Omit<PredictOptions, 'model'> = {}): Promise<LoadedModel> {
+export async function loadModel(
+  model: string,
+  options: Omit<PredictOptions, 'model'> = {},
+  resolving: ResolveOptions = {},
+): Promise<LoadedModel> {
   const config = parseOptions(predictSchema, { ...options, model });
-  const opened = await openSavedModel(config);
+  const opened = await openSavedModel(config, resolving);
   try {
     return new LoadedModel(config, opened);
   } catch (error) {
@@ -75,9 +80,9 @@ export async function loadModel(model: string, options: Omit<PredictOptions, 'mo
 export async function predict(
   { model, ...options }: PredictOptions,
   texts: readonly TextInput[],
-  { signal }: { signal?: AbortSignal | undefined } = {},
+  { signal, onDownload }: ResolveOptions = {},
 ): Promise<Prediction[]> {
-  const loaded = await loadModel(model, options);
+  const loaded = await loadModel(model, options, { signal, onDownload });
   try {
     return await loaded.predict(texts, { signal });
   } finally {

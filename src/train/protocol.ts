@@ -1,8 +1,10 @@
 // What the training process and its model worker tell each other. Everything here survives structured clone; bulk
 // data lies in SharedArrayBuffers, so parameters are never copied between the two threads.
 
+import type { Masking } from '../data/masking.js';
 import type { DataType } from '../onnx/dtype.js';
 import type { ArenaEntry } from '../runtime/arena.js';
+import type { MaskedResults } from '../tasks/masked-lm.js';
 import type { DropoutRates } from '../transfer/config.js';
 
 export interface OpenRequest {
@@ -22,6 +24,8 @@ export interface OpenRequest {
   /** Where the weights start: at the file's values (the default) or drawn anew from the seed. */
   init?: 'pretrained' | 'random' | undefined;
   seed: number;
+  /** Masked-LM; undefined: text classification. */
+  masking?: Masking | undefined;
   /** Ops the device has kernels for. */
   kernels: readonly string[];
 }
@@ -58,7 +62,10 @@ export interface OpenedModel {
   notes: readonly string[];
 }
 
-/** train: loss and gradients with dropout; evaluate: loss and logits; predict: logits; diagnose: every float value. */
+/**
+ * train: loss and gradients with dropout; evaluate: loss and results; predict: logits (classification only); diagnose:
+ * every float value.
+ */
 export type Mode = 'train' | 'evaluate' | 'predict' | 'diagnose';
 
 export interface CompileRequest {
@@ -83,6 +90,8 @@ export interface Compiled {
   /** Names among the outputs, where the mode has them. */
   loss: string | undefined;
   logits: string | undefined;
+  /** What an evaluation of masked-LM reads. */
+  masked?: MaskedResults | undefined;
   /** Parameters that are inputs of the graph (trained). */
   trained: readonly string[];
   /** Parameters that are initializers of the graph (frozen, or evaluation). */

@@ -1,12 +1,12 @@
 // What a finished run hands back.
 
-import type { ClassificationResult } from '../metrics/classification.js';
+import type { Metrics } from '../metrics/names.js';
 import type { TrainResult } from './events.js';
 import type { Run } from './run.js';
 import { peakRssBytes } from './statistics.js';
 
 export interface Outcome {
-  metrics: ClassificationResult | undefined;
+  metrics: Metrics | undefined;
   feedRatio: number | undefined;
   interrupted: boolean;
 }

@@ -5,13 +5,15 @@ import { dirname, join } from 'node:path';
 import { CheckpointWriter, loadCheckpoint, resolveCheckpoint } from '../checkpoint/store.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import { TextFeeder } from '../data/feeder.js';
+import type { Masking } from '../data/masking.js';
 import type { TextData } from '../data/text-data.js';
 import { OrtuneError, UsageError } from '../errors.js';
+import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Accumulator } from '../optim/accumulator.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleOf } from '../optim/schedule.js';
 import { BestTracker } from './best.js';
-import { openData } from './data.js';
+import { maskingOf, openData } from './data.js';
 import { Engine } from './engine.js';
 import type { EvaluationEvent } from './events.js';
 import { createOptimizer } from './groups.js';
@@ -38,6 +40,8 @@ interface Place {
 export interface Run {
   config: TrainConfig;
   data: TextData;
+  /** Masked-LM; undefined: text classification. */
+  masking: Masking | undefined;
   engine: Engine;
   feeder: TextFeeder;
   optimizer: Optimizer;
@@ -76,7 +80,11 @@ export interface Run {
  * Opens a run, resumed from a checkpoint where the configuration says so.
  * @throws UsageError, DataError, ModelError for input that cannot be used; the signal's reason
  */
-export async function openRun(config: TrainConfig, signal: AbortSignal | undefined): Promise<Run> {
+export async function openRun(
+  config: TrainConfig,
+  signal: AbortSignal | undefined,
+  onDownload?: ResolveOptions['onDownload'],
+): Promise<Run> {
   const startedMs = performance.now();
   new RunDirectory(config);
   const from = config.resume === undefined ? undefined : await resolveCheckpoint(config.output, config.resume);
@@ -90,10 +98,13 @@ export async function openRun(config: TrainConfig, signal: AbortSignal | undefin
   };
   try {
     const data = keep(await openData(config, signal));
-    const engine = keep(await Engine.open({ ...config, labels: data.labels.names }, config.batchSize));
-    await data.relabel(engine.model.labels);
+    const masking = maskingOf(config);
+    const labels = masking ? undefined : data.labels.names;
+    const model = await resolveModel(config.model, { signal, onDownload });
+    const engine = keep(await Engine.open({ ...config, model, labels, masking }, config.batchSize));
+    if (labels) await data.relabel(engine.model.labels);
     const shape = textShape(engine.model.directory, engine.model.maxPositions, config);
-    const feeder = keep(new TextFeeder({ ...config, ...shape, inputs: engine.model.inputs }));
+    const feeder = keep(new TextFeeder({ ...config, ...shape, inputs: engine.model.inputs, masking }));
     const accumulator =
       config.gradientAccumulationSteps > 1 ? await Accumulator.create(engine.device, engine.gradients) : undefined;
     const optimizer = await createOptimizer(engine, config, accumulator?.total);
@@ -117,6 +128,7 @@ export async function openRun(config: TrainConfig, signal: AbortSignal | undefin
     const run: Run = {
       config,
       data,
+      masking,
       engine,
       feeder,
       optimizer,

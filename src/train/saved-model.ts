@@ -4,13 +4,17 @@
 import type { Tensor as OrtTensor } from 'onnxruntime-node';
 import { labelsOfConfig } from '../data/labels.js';
 import { ModelError } from '../errors.js';
+import type { MaskedScores } from '../metrics/masked-lm.js';
+import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { convertFloat } from '../onnx/convert.js';
 import type { DataType, TypedArray } from '../onnx/dtype.js';
 import { openModel, toGraph } from '../onnx/load.js';
 import { Tensor } from '../onnx/tensor.js';
+import { pairOutput } from '../tasks/masked-lm.js';
 import { maxPositions, readModelConfig } from '../transfer/config.js';
 import { logitsOf } from '../transfer/parameters.js';
 import type { EngineBatch } from './engine.js';
+import { type Forward, maskedScores } from './masked-scores.js';
 import type { ModelInput } from './protocol.js';
 import { type TextShape, textShape } from './text-shape.js';
 
@@ -21,17 +25,22 @@ export interface SavedModel {
   shape: TextShape;
   /** Logits [batch, labels]. */
   predict(batch: EngineBatch): Promise<{ data: Float32Array }>;
+  /** Of a masked language model. */
+  maskedScores(batch: EngineBatch): Promise<MaskedScores>;
   close(): Promise<void>;
 }
 
 /** @throws ModelError for a file that cannot be read or that the runtime refuses */
-export async function openSavedModel(options: {
-  model: string;
-  maxLength: number;
-  buckets?: readonly number[] | undefined;
-  threads?: number | undefined;
-}): Promise<SavedModel> {
-  const model = openModel(options.model);
+export async function openSavedModel(
+  options: {
+    model: string;
+    maxLength: number;
+    buckets?: readonly number[] | undefined;
+    threads?: number | undefined;
+  },
+  resolving: ResolveOptions = {},
+): Promise<SavedModel> {
+  const model = openModel(await resolveModel(options.model, resolving));
   const graph = toGraph(model);
   const logits = logitsOf(graph);
   const config = readModelConfig(model.directory);
@@ -44,24 +53,52 @@ export async function openSavedModel(options: {
   ).catch((error: Error) => {
     throw new ModelError(`${model.path}: onnxruntime refuses the model: ${error.message}`);
   });
+  const names = graph.inputs.map(({ name }) => name);
+  const run = async (inputs: Inputs, outputs: string[]): Promise<Float32Array[]> => {
+    const feeds = Object.fromEntries(names.map((name) => [name, copyOf(ort, inputs, name)]));
+    const fetched = await session.run(feeds, outputs);
+    return outputs.map((name) => floats(fetched[name]!));
+  };
   return {
     inputs: graph.inputs.map(({ name, dtype }) => ({ name, dtype })),
     labels: labelsOfConfig(config)?.names ?? [],
     shape: textShape(model.directory, maxPositions(config, parameters), options),
     async predict(batch) {
-      const feeds = Object.fromEntries(graph.inputs.map(({ name }) => [name, copyOf(ort, batch, name)]));
-      const { type, data, dims } = (await session.run(feeds, [logits]))[logits]!;
-      if (type === 'float32') return { data: data as Float32Array };
-      const tensor = Tensor.view(type as DataType, [...dims], data as TypedArray);
-      return { data: convertFloat(tensor, 'float32').data() as Float32Array };
+      const [data] = await run(batch.inputs, [logits]);
+      return { data: data! };
+    },
+    async maskedScores(batch) {
+      const info = graph.outputs.find(({ name }) => name === logits);
+      const vocabulary = info?.shape?.length === 3 ? info.shape[2] : undefined;
+      if (typeof vocabulary !== 'number')
+        throw new ModelError(
+          `${model.path}: output '${logits}' is not of shape [batch, sequence, vocabulary]; is this a masked language model?`,
+        );
+      const wanted = batch.inputs.has('pair_labels') ? [logits, pairOutput] : [logits];
+      const forward: Forward = {
+        vocabulary,
+        async run(inputs) {
+          const [all, pairs] = await run(inputs, wanted);
+          return { logits: all!, pairs };
+        },
+      };
+      return maskedScores(forward, batch, names);
     },
     close: () => session.release(),
   };
 }
 
+type Inputs = EngineBatch['inputs'];
+
+function floats({ type, data, dims }: OrtTensor): Float32Array {
+  if (type === 'float32') return data as Float32Array;
+  const tensor = Tensor.view(type as DataType, [...dims], data as TypedArray);
+  return convertFloat(tensor, 'float32').data() as Float32Array;
+}
+
 // The stock binding takes no shared memory.
-function copyOf(ort: typeof import('onnxruntime-node'), batch: EngineBatch, name: string): OrtTensor {
-  const view = batch.inputs.get(name);
+function copyOf(ort: typeof import('onnxruntime-node'), inputs: Inputs, name: string): OrtTensor {
+  const view = inputs.get(name);
   if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
   return new ort.Tensor(view.dtype as 'int64', view.data.slice() as BigInt64Array, [...view.shape]);
 }

@@ -1,7 +1,9 @@
 // One optimizer step: gradients of the step's batches, added up and divided by the weights of them all, then the update.
 // A step whose loss or gradient is not finite changes no weight; what becomes of the run is for the trainer.
 
+import type { Batch } from '../data/feeder.js';
 import { scheduleFactor } from '../optim/schedule.js';
+import type { Normalisers } from './engine.js';
 import type { Run } from './run.js';
 import type { StepBatches } from './step-batches.js';
 
@@ -22,14 +24,13 @@ export interface StepOutcome {
 export async function takeStep(run: Run, { step, batches }: StepBatches): Promise<StepOutcome> {
   const { config, engine, accumulator, optimizer } = run;
   const factor = scheduleFactor(run.schedule, step);
-  // Samples of weight 0 alone give a loss of 0, not 0 / 0.
-  const normaliser = batches.reduce((sum, batch) => sum + batch.weight, 0) || 1;
+  const normalisers = normalisersOf(batches);
   const started = performance.now();
   let loss = 0;
   let addingMs = 0;
   for (const [microStep, batch] of batches.entries()) {
     batch.slot.to('running');
-    loss += await engine.forwardBackward(batch, normaliser, { seed: config.seed, step, microStep });
+    loss += await engine.forwardBackward(batch, normalisers, { seed: config.seed, step, microStep });
     const adding = performance.now();
     await accumulator?.add(microStep === 0);
     addingMs += performance.now() - adding;
@@ -51,4 +52,12 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
     updateMs: performance.now() - updating + addingMs,
     ...(bad !== undefined && { bad }),
   };
+}
+
+/** The sums of the batches' weights. Samples of weight 0 alone give a loss of 0, not 0 / 0. */
+export function normalisersOf(batches: readonly Pick<Batch, 'weights'>[]): Normalisers {
+  const names = Object.keys(batches[0]?.weights ?? {});
+  return Object.fromEntries(
+    names.map((name) => [name, batches.reduce((sum, { weights }) => sum + weights[name]!, 0) || 1]),
+  );
 }

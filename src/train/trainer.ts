@@ -6,8 +6,7 @@ import { parseOptions } from '../config/options.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
 import { describeRows } from '../data/rows.js';
 import { OrtuneError } from '../errors.js';
-import type { ClassificationResult } from '../metrics/classification.js';
-import { metricOf } from '../metrics/names.js';
+import { type Metrics, metricOf } from '../metrics/names.js';
 import { measureEvaluation } from './evaluate.js';
 import type { EvaluationEvent, SkippedEvent, StepEvent, TrainerEvents, TrainResult } from './events.js';
 import { feedRatio } from './feed-ratio.js';
@@ -60,7 +59,7 @@ export class Trainer {
    *   worker thread is lost for good or nothing can be written. What it says of the last checkpoint can be relied on.
    */
   async run({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<TrainResult> {
-    const run = await openRun(this.config, signal);
+    const run = await openRun(this.config, signal, (event) => this.#emit('download', event));
     try {
       this.#announce(run);
       await this.#train(run, signal);
@@ -162,9 +161,9 @@ export class Trainer {
   }
 
   async #measure(run: Run, name: 'eval' | 'test', signal: AbortSignal | undefined) {
-    const { engine, feeder, data } = run;
+    const { engine, feeder, data, masking } = run;
     const measured = await unlessAborted(signal, () =>
-      measureEvaluation(engine, feeder, data[name]!, data.labels.names, { signal }),
+      measureEvaluation(engine, feeder, data[name]!, { labels: data.labels.names, masking }, { signal }),
     );
     if (!measured) return undefined;
     const { truncated: _, ...metrics } = measured;
@@ -230,7 +229,7 @@ export class Trainer {
   async #chooseWeights(
     run: Run,
     signal: AbortSignal | undefined,
-  ): Promise<{ step: number; metrics?: ClassificationResult | undefined }> {
+  ): Promise<{ step: number; metrics?: Metrics | undefined }> {
     const { step } = run.progress;
     const best = run.best.best?.step;
     if (!run.keepsBest || signal?.aborted || best === undefined || best === step)

@@ -7,8 +7,9 @@ import type { Model } from '../onnx/model.js';
 import { PendingFile } from '../onnx/pending-file.js';
 import { saveModel } from '../onnx/save.js';
 import type { Tensor } from '../onnx/tensor.js';
-import { type ModelConfig, readModelConfig } from './config.js';
+import type { ModelConfig } from './config.js';
 import type { Parameter } from './parameters.js';
+import { transposed } from './tied.js';
 
 const copied = [
   'tokenizer.json',
@@ -33,6 +34,8 @@ const prefixes: Record<string, string> = {
   'deberta-v2': 'DebertaV2',
 };
 
+type Copied = Pick<Parameter, 'name' | 'copies' | 'transposedCopies'>;
+
 /**
  * Writes `directory`/onnx/model.onnx, config.json and the tokenizer's files. `model` is the one with the fitted head;
  * a weight goes to all its copies in the file. May be the directory the model came from.
@@ -42,30 +45,43 @@ export function writeModelDirectory(
   model: Model,
   directory: string,
   weights: ReadonlyMap<string, Tensor>,
-  { labels, copies = [] }: { labels: readonly string[]; copies?: readonly Pick<Parameter, 'name' | 'copies'>[] },
+  { config, copies = [] }: { config: ModelConfig; copies?: readonly Copied[] },
 ): string {
   const file = join(directory, 'onnx', 'model.onnx');
   mkdirSync(join(directory, 'onnx'), { recursive: true });
   const all = new Map(weights);
-  for (const { name, copies: others } of copies)
-    for (const other of others) if (weights.has(name)) all.set(other, weights.get(name)!);
+  for (const { name, copies: others, transposedCopies } of copies) {
+    const weight = weights.get(name);
+    if (!weight) continue;
+    for (const other of others) all.set(other, weight);
+    for (const other of transposedCopies) all.set(other, transposed(weight));
+  }
   saveModel(model, file, all);
-  const config = new PendingFile(join(directory, 'config.json'));
-  config.write(Buffer.from(`${JSON.stringify(classifierConfig(readModelConfig(model.directory), labels), null, 2)}\n`));
-  config.commit();
+  const configFile = new PendingFile(join(directory, 'config.json'));
+  configFile.write(Buffer.from(`${JSON.stringify(config, null, 2)}\n`));
+  configFile.commit();
   if (realpathSync(model.directory) === realpathSync(directory)) return file;
   for (const name of copied)
     if (existsSync(join(model.directory, name))) copyFileSync(join(model.directory, name), join(directory, name));
   return file;
 }
 
+/** `architectures` for a head of the transformers library, where the family is known. */
+function architecture({ model_type: type }: ModelConfig, head: string): Pick<ModelConfig, 'architectures'> {
+  return type ? { architectures: [`${prefixes[type] ?? type[0]!.toUpperCase() + type.slice(1)}${head}`] } : {};
+}
+
+/** The configuration as that of a masked language model; `pairs`: it tells next sentences too. */
+export const languageModelConfig = (config: ModelConfig, pairs: boolean): ModelConfig => ({
+  ...config,
+  ...architecture(config, pairs ? 'ForPreTraining' : 'ForMaskedLM'),
+});
+
 /** The configuration as that of a classifier with these classes. */
 export function classifierConfig(config: ModelConfig, labels: readonly string[]): ModelConfig {
-  const type = config.model_type;
-  const prefix = type && (prefixes[type] ?? type[0]!.toUpperCase() + type.slice(1));
   return {
     ...config,
-    ...(prefix && { architectures: [`${prefix}ForSequenceClassification`] }),
+    ...architecture(config, 'ForSequenceClassification'),
     num_labels: labels.length,
     id2label: Object.fromEntries(labels.map((label, id) => [id, label])),
     label2id: Object.fromEntries(labels.map((label, id) => [label, id])),

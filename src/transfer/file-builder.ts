@@ -1,7 +1,8 @@
 // Appends nodes and drawn weights to a model file's own graph, in the forms of its opset: what a new head is written with.
 
 import { create } from '@bufbuild/protobuf';
-import { toAttr } from '../onnx/builder.js';
+import { float, toAttr } from '../onnx/builder.js';
+import { convertFloat } from '../onnx/convert.js';
 import { type DataType, onnxDataType } from '../onnx/dtype.js';
 import { encodeAttribute, encodeTensor } from '../onnx/encode.js';
 import type { Attr } from '../onnx/graph.js';
@@ -51,6 +52,42 @@ export class FileBuilder {
     this.#graph.initializer.push(drawn(weight, this.#dtype, [outputs, inputs], this.#seed, stream, this.#deviation));
     this.#graph.initializer.push(zeros(bias, this.#dtype, outputs));
     return this.node('Gemm', [x, weight, bias], { transB: 1 }, output);
+  }
+
+  /** [B, T, inputs] → [B, T, outputs], as exporters write a linear layer over three axes. */
+  linearPerToken(name: string, x: string, inputs: number, outputs: number): string {
+    const weight = freeName(this.#graph, `${name}.weight`);
+    const stream = this.#drawn++;
+    this.#graph.initializer.push(drawn(weight, this.#dtype, [inputs, outputs], this.#seed, stream, this.#deviation));
+    return this.biased(`${name}.bias`, this.node('MatMul', [x, weight]), outputs);
+  }
+
+  /** x + bias over the last axis; the bias is 0. */
+  biased(name: string, x: string, size: number, output?: string): string {
+    const bias = freeName(this.#graph, name);
+    this.#graph.initializer.push(zeros(bias, this.#dtype, size));
+    return this.node('Add', [x, bias], {}, output);
+  }
+
+  /** Over the last axis; scale 1, bias 0. */
+  layerNorm(name: string, x: string, size: number, epsilon: number): string {
+    const scale = freeName(this.#graph, `${name}.weight`);
+    const ones = Tensor.of('float32', new Float32Array(size).fill(1));
+    this.#graph.initializer.push(encodeTensor(convertFloat(ones, this.#dtype), scale));
+    if (this.#opset < 17) {
+      const centred = this.node('Sub', [x, this.#meanOfLast(x)]);
+      const variance = this.#meanOfLast(this.node('Pow', [centred, this.#scalar(2)]));
+      const deviation = this.node('Sqrt', [this.node('Add', [variance, this.#scalar(epsilon)])]);
+      const scaled = this.node('Mul', [this.node('Div', [centred, deviation]), scale]);
+      return this.biased(`${name}.bias`, scaled, size);
+    }
+    const bias = freeName(this.#graph, `${name}.bias`);
+    this.#graph.initializer.push(zeros(bias, this.#dtype, size));
+    return this.node('LayerNormalization', [x, scale, bias], { axis: -1, epsilon: float(epsilon) });
+  }
+
+  #meanOfLast(x: string): string {
+    return this.node('ReduceMean', [x], { axes: { kind: 'ints', value: [-1] }, keepdims: 1 });
   }
 
   activate(activation: Activation, x: string): string {

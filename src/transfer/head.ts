@@ -33,17 +33,7 @@ export interface FittedHead {
  */
 export function fitHead(model: Model, { labels, seed, config = {} }: HeadOptions): FittedHead {
   const { logits, hidden, pooled } = outputsOf(model);
-  const copy: Model = {
-    ...model,
-    proto: Object.assign(create(ModelProtoSchema), model.proto, {
-      graph: Object.assign(create(GraphProtoSchema), graphOf(model), {
-        node: [...graphOf(model).node],
-        initializer: [...graphOf(model).initializer],
-        output: [...graphOf(model).output],
-        valueInfo: [...graphOf(model).valueInfo],
-      }),
-    }),
-  };
+  const copy = copyOfGraph(model);
   if (!logits) {
     const graph = graphOf(copy);
     graph.output = [hidden, pooled].filter((output) => output !== undefined);
@@ -53,11 +43,27 @@ export function fitHead(model: Model, { labels, seed, config = {} }: HeadOptions
     return { model: copy, change: 'added', note: `added a head for ${labels} classes: ${summary}` };
   }
   const linear = findLastLinear(model, logits.name);
-  if (linear.size === labels) return { model, change: 'kept', note: undefined };
+  if (linear.outputs === labels) return { model, change: 'kept', note: undefined };
   replaceLastLinear(copy, linear, { labels, seed, deviation: config.initializer_range ?? 0.02 });
   relabel(copy, logits, labels, linear);
-  const note = `replaced the last layer '${linear.weight}': ${linear.size} classes became ${labels}`;
+  const note = `replaced the last layer '${linear.weight.name}': ${linear.outputs} classes became ${labels}`;
   return { model: copy, change: 'replaced', note };
+}
+
+/** The same model with a graph of its own to change. */
+export function copyOfGraph(model: Model): Model {
+  const graph = graphOf(model);
+  return {
+    ...model,
+    proto: Object.assign(create(ModelProtoSchema), model.proto, {
+      graph: Object.assign(create(GraphProtoSchema), graph, {
+        node: [...graph.node],
+        initializer: [...graph.initializer],
+        output: [...graph.output],
+        valueInfo: [...graph.valueInfo],
+      }),
+    }),
+  };
 }
 
 /** The output's last dimension, and no stated shapes for what leads to it. */

@@ -75,7 +75,7 @@ describe('batches', () => {
     ]);
     const made = feeder({ batchSize: 3, buckets: [5, 8] });
     const { value: batch } = await made.batches(rowsFor(short, 3, Uint32Array.of(1, 0))).next();
-    expect(batch).toMatchObject({ index: 0, length: 5, tokens: 7, truncated: 0, weight: 3.5 });
+    expect(batch).toMatchObject({ index: 0, length: 5, tokens: 7, truncated: 0, weights: { normaliser: 3.5 } });
     expect([batch!.samples, batch!.labels]).toEqual([Uint32Array.of(1, 0), Int32Array.of(1, 0)]);
     expect(batch!.where(0)).toBe('x:2');
     const numbers = (name: string) => Array.from(batch!.inputs.get(name)!.data as BigInt64Array, Number);

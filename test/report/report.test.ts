@@ -70,15 +70,37 @@ describe('ProgressLine', () => {
     expect(lines[0]).toBe('step 1/100 | loss 0.5000 | lr 5.00e-5 | 123 samples/s | 1:15 left');
   });
 
+  it('shows a download, and the first step at once after it', () => {
+    const stream = fake(false);
+    const line = new ProgressLine(stream, () => 0);
+    const file = { model: 'acme/tiny', file: 'onnx/model.onnx' };
+    line.download({ ...file, loadedBytes: 12e6, totalBytes: 268e6 });
+    line.download({ ...file, loadedBytes: 24e6, totalBytes: 268e6 });
+    line.download({ ...file, loadedBytes: 268e6, totalBytes: 268e6 });
+    line.download({ ...file, file: 'config.json', loadedBytes: 400 });
+    line.download({ ...file, file: 'config.json', loadedBytes: 500, totalBytes: 500 });
+    line.update(at(1));
+    expect(stream.text.trim().split('\n')).toEqual([
+      'downloading onnx/model.onnx of acme/tiny | 12 MB of 268 MB',
+      'downloaded onnx/model.onnx of acme/tiny (268 MB)',
+      'downloading config.json of acme/tiny | 1 kB',
+      'downloaded config.json of acme/tiny (1 kB)',
+      'step 1/100 | loss 0.5000 | lr 5.00e-5 | 123 samples/s | 1:15 left',
+    ]);
+  });
+
   it('keeps one line on a terminal, with messages above it', () => {
     const stream = fake(true);
     const terminal = Object.assign(stream, { cursorTo: () => true, clearLine: () => true, moveCursor: () => true });
     const line = new ProgressLine(terminal);
+    line.download({ model: 'acme/tiny', file: 'onnx/model.onnx', loadedBytes: 67e6, totalBytes: 268e6 });
+    line.download({ model: 'acme/tiny', file: 'onnx/model.onnx', loadedBytes: 268e6, totalBytes: 268e6 });
     line.update(at(1));
     line.message('eval: accuracy 0.9');
     line.update(at(2));
     line.stop();
     expect(stream.text).toContain('loss 0.5000 | lr 5.00e-5 | 123 samples/s | 1:15 left');
     expect(stream.text).toContain('eval: accuracy 0.9\n');
+    expect(stream.text).toContain('67 MB of 268 MB | onnx/model.onnx of acme/tiny');
   });
 });

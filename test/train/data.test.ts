@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { afterAll, expect, it } from 'vitest';
+import type { ClassificationResult } from '#ortune/metrics/classification.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../cli/run.js';
 import { newRuns, train } from './run.js';
@@ -29,7 +30,9 @@ it('holds out a share to evaluate on', async () => {
   const samples: number[] = [];
   const trainer = new Trainer(config({ evalSplit: 0.25 }));
   trainer.on('start', ({ trainSamples }) => samples.push(trainSamples));
-  trainer.on('evaluation', ({ metrics }) => samples.push(metrics.samples, ...metrics.classes.map((c) => c.support)));
+  trainer.on('evaluation', ({ metrics }) =>
+    samples.push(metrics.samples, ...(metrics as ClassificationResult).classes.map((c) => c.support)),
+  );
   await trainer.run();
   expect(samples).toEqual([48, 16, 8, 8]);
 });

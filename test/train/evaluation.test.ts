@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
+import type { ClassificationResult } from '#ortune/metrics/classification.js';
 import type { EvaluationEvent } from '#ortune/train/events.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../cli/run.js';
@@ -89,7 +90,7 @@ describe('the best evaluation', () => {
     const { result, evaluations } = await run(
       config({ metricForBestModel: 'macro.f1', loadBestModelAtEnd: true, maxSteps: 8, evalSteps: 4 }),
     );
-    const values = evaluations.map((e) => e.metrics.macro.f1);
+    const values = evaluations.map((e) => (e.metrics as ClassificationResult).macro.f1);
     expect(result.best!.value).toBe(Math.max(...values));
     expect(() => new Trainer(config({ metricForBestModel: 'f2' }))).toThrow(/macro\.f1[\s\S]*f2/);
   });
@@ -103,5 +104,5 @@ it('a share of the training data can be held out instead', async () => {
   const { metrics } = await trainer.run();
   expect(started).toEqual([48]);
   expect(metrics!.samples).toBe(16);
-  expect(metrics!.classes.map(({ support }) => support)).toEqual([8, 8]);
+  expect((metrics as ClassificationResult).classes.map(({ support }) => support)).toEqual([8, 8]);
 });

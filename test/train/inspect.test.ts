@@ -16,9 +16,9 @@ const fileOf = (name: string, bytes: Uint8Array): string => {
 };
 
 describe('inspectModel', () => {
-  it('describes a whole encoder', () => {
+  it('describes a whole encoder', async () => {
     const size = { layers: 1, hidden: 8, heads: 2, feedForward: 16, vocabulary: 20, positions: 12, labels: 3 };
-    const found = inspectModel(fileOf('encoder.onnx', buildEncoder(size)));
+    const found = await inspectModel(fileOf('encoder.onnx', buildEncoder(size)));
     expect(found.opset).toBe(17);
     expect(found.inputs[0]).toEqual({ name: 'input_ids', dtype: 'int64', shape: ['batch_size', 'sequence_length'] });
     expect(found.outputs).toEqual([{ name: 'logits', dtype: 'float32', shape: ['batch_size', 3] }]);
@@ -31,7 +31,7 @@ describe('inspectModel', () => {
     expect(found.undifferentiable).toEqual([]);
   });
 
-  it('lists every node without a gradient between a parameter and an output, and no other', () => {
+  it('lists every node without a gradient between a parameter and an output, and no other', async () => {
     const graph = new Graph();
     const node = (name: string, op: string, inputs: string[], outputs: string[]): Node => ({
       name,
@@ -51,19 +51,19 @@ describe('inspectModel', () => {
       node('aside', 'Hardmax', ['b'], ['unused']),
     ];
     graph.outputs = [{ name: 'd', dtype: 'float32', shape: [2, 1] }];
-    const found = inspectModel(fileOf('hardmax.onnx', encodeGraph(graph)));
+    const found = await inspectModel(fileOf('hardmax.onnx', encodeGraph(graph)));
     expect(found.undifferentiable).toEqual([
       { op: 'Hardmax', node: 'behind' },
       { op: 'Hardmax', node: 'again' },
     ]);
   });
 
-  it('reports a model without parameters as it is', () => {
+  it('reports a model without parameters as it is', async () => {
     const graph = new Graph();
     graph.inputs = [{ name: 'x', dtype: 'float32', shape: undefined }];
     graph.nodes = [{ name: 'relu', op: 'Relu', domain: '', inputs: ['x'], outputs: ['y'], attrs: new Map() }];
     graph.outputs = [{ name: 'y', dtype: 'float32', shape: undefined }];
-    const found = inspectModel(fileOf('relu.onnx', encodeGraph(graph)));
+    const found = await inspectModel(fileOf('relu.onnx', encodeGraph(graph)));
     expect(found.parameters).toEqual({ tensors: 0, elements: 0, trainable: 0 });
     expect(found.inputs).toEqual([{ name: 'x', dtype: 'float32', shape: null }]);
   });

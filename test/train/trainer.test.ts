@@ -1,5 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { ClassificationResult } from '#ortune/metrics/classification.js';
 import { convertFloat } from '#ortune/onnx/convert.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
@@ -114,7 +115,7 @@ describe('a run', () => {
     const trainer = new Trainer(options).on('start', (event) => names.push([...event.labels]));
     const { metrics } = await trainer.run();
     expect(names).toEqual([['spam', 'ham']]);
-    expect(metrics!.classes.map((c) => c.label)).toEqual(['spam', 'ham']);
+    expect((metrics as ClassificationResult).classes.map((c) => c.label)).toEqual(['spam', 'ham']);
     expect(json(`${options.output}/model/config.json`).id2label).toEqual({ 0: 'spam', 1: 'ham' });
   });
 });

@@ -36,7 +36,9 @@ describe('a model directory', () => {
     const { model } = fitHead(openModel(source), { labels: 2, seed: 0 });
     const target = fresh();
     const bias = Tensor.of('float32', [0, 50]);
-    const file = writeModelDirectory(model, target, new Map([['classifier.bias', bias]]), { labels: ['ham', 'spam'] });
+    const file = writeModelDirectory(model, target, new Map([['classifier.bias', bias]]), {
+      config: classifierConfig(readModelConfig(source), ['ham', 'spam']),
+    });
     expect(file).toBe(join(target, 'onnx', 'model.onnx'));
     expect(json(target, 'config.json')).toMatchObject({
       architectures: ['BertForSequenceClassification'],
@@ -59,7 +61,7 @@ describe('a model directory', () => {
     const weight = Tensor.of('float32', new Float32Array(32 * 64).fill(0.25), shared.shape);
     const target = fresh();
     writeModelDirectory(model, target, new Map([[shared.name, weight]]), {
-      labels: ['a', 'b', 'c'],
+      config: {},
       copies: trainable,
     });
     const saved = toGraph(openModel(target)).initializers;
@@ -68,12 +70,14 @@ describe('a model directory', () => {
 
   test('may be written over the one that was read, and without a configuration or tokenizer', () => {
     const source = directoryOf('bert', { model_type: 'bert' });
-    writeModelDirectory(openModel(source), source, new Map(), { labels: ['a', 'b', 'c'] });
+    writeModelDirectory(openModel(source), source, new Map(), { config: { num_labels: 3 } });
     expect(json(source, 'config.json').num_labels).toBe(3);
     const bare = fresh();
     cpSync(fixture('encoders', 'bert', 'dynamo'), join(bare, 'some.onnx'));
     const target = fresh();
-    writeModelDirectory(openModel(join(bare, 'some.onnx')), target, new Map(), { labels: ['a', 'b', 'c'] });
+    writeModelDirectory(openModel(join(bare, 'some.onnx')), target, new Map(), {
+      config: classifierConfig({}, ['a', 'b', 'c']),
+    });
     expect(json(target, 'config.json').architectures).toBeUndefined();
     expect(existsSync(join(target, 'tokenizer.json'))).toBe(false);
   });

@@ -37,6 +37,6 @@ engine.gradients.data.fill(0);
 const before = residentMB();
 for (let step = 0; step < 2; step++)
   for (const length of lengths)
-    await engine.forwardBackward(batchOf(Number(length)), batchSize, { seed: 0, step, microStep: 0 });
+    await engine.forwardBackward(batchOf(Number(length)), { normaliser: batchSize }, { seed: 0, step, microStep: 0 });
 console.log(JSON.stringify({ added: residentMB() - before, parametersMB }));
 await engine.close();

@@ -1,0 +1,15 @@
+// The download of a hub model as a command shows it: a progress line that is gone when the download is, or has failed.
+// Like all text for people it goes to stderr.
+
+import type { DownloadEvent } from '../models/hub.js';
+import { ProgressLine } from '../report/progress.js';
+
+/** Does work that may download a model, and shows what it is told of that. */
+export async function showDownload<T>(work: (onDownload: (event: DownloadEvent) => void) => Promise<T>): Promise<T> {
+  const line = new ProgressLine(process.stderr);
+  try {
+    return await work((event) => line.download(event));
+  } finally {
+    line.stop();
+  }
+}

@@ -1,0 +1,162 @@
+// Which files make a model of the hub, in which order they are fetched, and what is said when one cannot be had. The
+// small ones come first, the record that the model is whole comes last. What is in the cache already is not asked for,
+// so a cache that another program filled serves too, without a network.
+
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
+import { ModelError } from '../errors.js';
+import { externalLocations, leadsOut } from '../onnx/external.js';
+import { ModelProtoSchema } from '../onnx/onnx_pb.js';
+import { type HubModel, RECORD } from './hub.js';
+
+/** Fetched where the model has them. */
+const optional = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'preprocessor_config.json',
+] as const;
+
+/**
+ * Completes the model's directory. `fetchFile` puts a file of the model into it or throws: an error with a `status` for
+ * an answer that says no, TypeError where the network fails, a system error where the cache cannot be written.
+ * @throws ModelError
+ */
+export async function downloadModel(model: HubModel, fetchFile: (file: string) => Promise<void>): Promise<void> {
+  let networkFailure: Error | undefined;
+  /** Whether the directory has the file now. */
+  const has = async (file: string): Promise<boolean> => {
+    if (existsSync(join(model.directory, file))) return true;
+    if (networkFailure) return false;
+    try {
+      await fetchFile(file);
+    } catch (error) {
+      if ((error as { status?: number }).status === 404) return false;
+      if (!isNetworkFailure(error)) throw refused(error as Error, file, model);
+      networkFailure = error;
+      return false;
+    }
+    checkContent(file, model);
+    return true;
+  };
+  const need = async (...files: readonly [string, ...string[]]): Promise<string> => {
+    for (const file of files) if (await has(file)) return file;
+    throw networkFailure ? unreachable(networkFailure, files, model) : missing(files, model);
+  };
+  const files = [await need('config.json')];
+  for (const file of optional) if (await has(file)) files.push(file);
+  const onnx = await need('onnx/model.onnx', 'model.onnx');
+  for (const data of [onnx, ...dataOf(onnx, model)]) files.push(await need(data));
+  // Without the network it is not known which optional files there are.
+  if (!networkFailure) record(files, model);
+}
+
+/** The external data of an .onnx file in the directory. Its locations are untrusted text. */
+function dataOf(onnx: string, model: HubModel): string[] {
+  const file = join(model.directory, onnx);
+  const locations = locationsIn(file) ?? [];
+  return locations.map((location) => {
+    if (leadsOut(dirname(file), location))
+      throw new ModelError(
+        `${file} names external data '${location}', which is outside of the model's directory: not downloaded. ` +
+          'Choose another model.',
+      );
+    return posix.join(posix.dirname(onnx), location);
+  });
+}
+
+/** Undefined for a file that is no ONNX model; whoever opens a cached one says so. */
+function locationsIn(file: string): string[] | undefined {
+  try {
+    const { graph } = fromBinary(ModelProtoSchema, readFileSync(file));
+    return graph && externalLocations(graph);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Refuses what only answered in place of the file, such as the page of a proxy, before it counts as the file. */
+function checkContent(file: string, model: HubModel): void {
+  const path = join(model.directory, file);
+  const kind = file.endsWith('.json') ? 'JSON' : file.endsWith('.onnx') ? 'ONNX model' : undefined;
+  if (!kind || (kind === 'JSON' ? isJson(path) : locationsIn(path))) return;
+  const start = readFileSync(path).subarray(0, 60).toString('latin1').replaceAll(/\s+/g, ' ');
+  rmSync(path);
+  throw new ModelError(
+    `${urlOf(model)}${file} is no ${kind}: it begins with '${start}', and was not kept. ` +
+      'Check that no proxy answers in place of the hub, or choose another model or revision.',
+  );
+}
+
+function isJson(path: string): boolean {
+  try {
+    JSON.parse(readFileSync(path, 'utf8'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The record spares the next start a look at each file, no more: a cache that is only read needs none. */
+function record(files: readonly string[], { directory }: HubModel): void {
+  try {
+    writeFileSync(join(directory, RECORD), `${JSON.stringify({ files })}\n`);
+  } catch {
+    // The model is whole all the same.
+  }
+}
+
+const isNetworkFailure = (error: unknown): error is Error =>
+  error instanceof TypeError || (error as Error).name === 'AbortError';
+
+const urlOf = ({ endpoint, id, revision }: HubModel): string =>
+  `${endpoint}${id}/resolve/${encodeURIComponent(revision)}/`;
+
+/** `why` and `advice` are sentences; `files` are those that could not be had. */
+function failure(model: HubModel, files: readonly string[], why: string, advice: string): ModelError {
+  const { name, directory } = model;
+  const wanted = [...new Set(['config.json', 'tokenizer.json', 'onnx/model.onnx', ...files])];
+  const there = wanted.filter((file) => existsSync(join(directory, file)));
+  return new ModelError(
+    `'${name}' is no path on this machine, and the hub model of that name cannot be had: ${why}\n` +
+      `Looked for ${wanted.join(', ')} in the cache ${directory} (there: ${there.join(', ') || 'none of them'}) and at ${urlOf(model)}.\n` +
+      `${advice} A model directory or .onnx file on this machine is named by its path, which wins over the hub.`,
+  );
+}
+
+function unreachable(error: Error, files: readonly string[], model: HubModel): ModelError {
+  const { cause } = error as { cause?: { code?: string; message?: string } };
+  const reason = cause?.code ?? cause?.message ?? error.message;
+  return failure(
+    model,
+    files,
+    `${new URL(model.endpoint).host} could not be reached, or the connection broke (${reason}).`,
+    'Try again with a connection; HF_ENDPOINT names another host, ORTUNE_CACHE a directory of models downloaded before.',
+  );
+}
+
+function missing(files: readonly string[], model: HubModel): ModelError {
+  const advice = files.includes('onnx/model.onnx')
+    ? 'Choose a model with an ONNX export in float32, such as those of Xenova or onnx-community, or export it.'
+    : 'Check the name and the revision.';
+  return failure(model, files, `it has no ${files.join(' and no ')} (404).`, advice);
+}
+
+function refused(error: Error & { status?: number; syscall?: string }, file: string, model: HubModel): ModelError {
+  if (error.syscall)
+    return failure(
+      model,
+      [file],
+      `the cache cannot be written (${error.message}).`,
+      'Make room, or set ORTUNE_CACHE to a directory that can be written.',
+    );
+  if (error.status === 401 || error.status === 403)
+    return failure(
+      model,
+      [file],
+      `${file} is refused (${error.status}), so there is no such model, or it is private or gated.`,
+      'Check the name; HF_TOKEN holds a token that may read it.',
+    );
+  return failure(model, [file], error.message, 'Try again later.');
+}

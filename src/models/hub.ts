@@ -1,0 +1,125 @@
+// A model argument as a path on this machine. What exists as a path is that path. A name of the hub, owner/name or
+// owner/name@revision, is a directory of the cache, which the transformers library's own code fills (hub-worker.ts);
+// once it is whole there, nothing is asked of the network. This is the only place from which ortune downloads anything.
+
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { hubEndpoint, modelCache } from '../environment.js';
+import { type Outcome, unwrap } from '../errors.js';
+
+export interface DownloadEvent {
+  /** The model as it was named. */
+  model: string;
+  /** Path in the model's directory. */
+  file: string;
+  loadedBytes: number;
+  /** Undefined where the server does not say; the last event of a file has it equal to loadedBytes. */
+  totalBytes?: number;
+}
+
+export interface ResolveOptions {
+  /** Stops a download; what is whole by then stays in the cache. */
+  signal?: AbortSignal | undefined;
+  /** Told of the download, about ten times a second. */
+  onDownload?: ((event: DownloadEvent) => void) | undefined;
+}
+
+/** A model of the hub, where it comes from and where it goes. */
+export interface HubModel {
+  /** As the user wrote it. */
+  name: string;
+  id: string;
+  revision: string;
+  /** With a slash at its end. */
+  endpoint: string;
+  /** Directory of all models, in the layout of the library's file cache. */
+  cache: string;
+  /** The model's own, in the cache. */
+  directory: string;
+  /** Directory for files under way, of this download alone. */
+  partial: string;
+}
+
+/** What the download thread says: how far a file is, and in the end how it went. */
+export type HubMessage = { progress: Omit<DownloadEvent, 'model'> } | { outcome: Outcome<void> };
+
+/** Written into the model's directory when the model is whole: the files it consists of. */
+export const RECORD = '.downloaded.json';
+
+/** How the directories begin that files under way lie in. */
+const PARTIAL = '.partial-';
+
+const HUB_NAME = /^(?<id>\w[\w.-]*\/\w[\w.-]{0,95})(?:@(?<revision>\w[\w./-]*))?$/;
+
+/** The parts of a name of the hub; undefined for what can only be a path. */
+export function parseHubName(name: string): { id: string; revision: string } | undefined {
+  const { id, revision = 'main' } = HUB_NAME.exec(name)?.groups ?? {};
+  if (!id || /\.\.|--|[.-]\/|[./-]$|\.(onnx|ort|git|ipynb)$/i.test(id) || revision.includes('..')) return undefined;
+  return { id, revision };
+}
+
+/**
+ * The path of a model: of a name of the hub its directory in the cache, downloaded where it is not there yet; anything
+ * else as it is, to be judged by whoever opens it.
+ * @throws ModelError for a model that cannot be had from the hub; UsageError for a wrong HF_ENDPOINT; the signal's reason
+ */
+export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<string> {
+  const parsed = parseHubName(name);
+  if (!parsed || existsSync(name)) return name;
+  const { id, revision } = parsed;
+  const cache = modelCache();
+  const directory = join(cache, id, revision === 'main' ? '' : revision);
+  if (isWhole(directory)) return directory;
+  const partial = join(cache, `${PARTIAL}${randomUUID()}`);
+  await download({ name, id, revision, endpoint: hubEndpoint(), cache, directory, partial }, options);
+  return directory;
+}
+
+function isWhole(directory: string): boolean {
+  try {
+    const { files } = JSON.parse(readFileSync(join(directory, RECORD), 'utf8')) as { files: string[] };
+    return files.every((file) => existsSync(join(directory, file)));
+  } catch {
+    // None, or cut: the download looks at each file itself.
+    return false;
+  }
+}
+
+/** Has a thread download what is missing. Files under way are removed when the thread, which may write them, is gone. */
+async function download(model: HubModel, { signal, onDownload }: ResolveOptions): Promise<void> {
+  signal?.throwIfAborted();
+  const thread = new Worker(new URL('./hub-worker.js', import.meta.url), { workerData: model });
+  const abort = (): void => thread.postMessage('abort');
+  signal?.addEventListener('abort', abort);
+  try {
+    const outcome = await new Promise<Outcome<void>>((resolve, reject) => {
+      thread.on('error', reject);
+      thread.on('message', (message: HubMessage) => {
+        if ('outcome' in message) return resolve(message.outcome);
+        try {
+          onDownload?.({ model: model.name, ...message.progress });
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    signal?.throwIfAborted();
+    unwrap(outcome);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    await thread.terminate();
+    const left = [model.partial, ...(await leftBehind(model.cache))];
+    await Promise.allSettled(left.map((path) => rm(path, { recursive: true, force: true })));
+  }
+}
+
+/** What downloads left that were killed: older than any download lasts. */
+async function leftBehind(cache: string): Promise<string[]> {
+  const before = Date.now() - 24 * 3600 * 1000;
+  const names = await readdir(cache).catch(() => []);
+  const paths = names.filter((name) => name.startsWith(PARTIAL)).map((name) => join(cache, name));
+  return paths.filter((path) => (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? before) < before);
+}

@@ -1,0 +1,17 @@
+// The inputs that a task adds to a graph beside the model's own.
+
+import { ModelError } from '../errors.js';
+import type { Builder } from '../onnx/builder.js';
+import type { DataType } from '../onnx/dtype.js';
+import type { Value } from '../onnx/graph.js';
+
+/** @throws ModelError where the model has a value of that name */
+export function taskInput(b: Builder, name: string, dtype: DataType, shape: number[]): Value {
+  if (b.graph.types.has(name))
+    throw new ModelError(
+      `The model has a value named '${name}', which ortune needs for the task. Rename it in the export.`,
+    );
+  b.graph.inputs.push({ name, dtype, shape });
+  b.graph.types.set(name, { dtype, shape });
+  return name;
+}

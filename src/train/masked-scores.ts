@@ -1,0 +1,65 @@
+// How a saved masked language model does on a batch, from the logits of all tokens that its file gives: a few rows at a
+// time, since a batch's would be hundreds of megabytes.
+
+import type { MaskedScores } from '../metrics/masked-lm.js';
+import type { TensorView } from '../runtime/session.js';
+import type { EngineBatch } from './engine.js';
+
+/** Most logits of one run. */
+const mostLogits = 2 ** 24;
+
+export interface Forward {
+  vocabulary: number;
+  /** Logits [rows, length, vocabulary] and, where the model has them, of the pairs [rows, 2]. */
+  run(inputs: ReadonlyMap<string, TensorView>): Promise<{ logits: Float32Array; pairs?: Float32Array | undefined }>;
+}
+
+/** −ln softmax(logits)[label] of one row of logits, and its likeliest class. */
+function crossEntropy(logits: Float32Array, from: number, classes: number, label: number) {
+  let best = from;
+  for (let i = from + 1; i < from + classes; i++) if (logits[i]! > logits[best]!) best = i;
+  let sum = 0;
+  for (let i = from; i < from + classes; i++) sum += Math.exp(logits[i]! - logits[best]!);
+  return { loss: Math.log(sum) + logits[best]! - logits[from + label]!, prediction: best - from };
+}
+
+/** A row range of a view whose first axis is the batch. */
+function rowsOf({ dtype, shape, data }: TensorView, first: number, count: number): TensorView {
+  const perRow = data.length / shape[0]!;
+  return { dtype, shape: [count, ...shape.slice(1)], data: data.subarray(first * perRow, (first + count) * perRow) };
+}
+
+export async function maskedScores(
+  { vocabulary, run }: Forward,
+  { inputs, length }: EngineBatch,
+  names: readonly string[],
+): Promise<MaskedScores> {
+  const numbers = (name: string) => inputs.get(name)?.data as ArrayLike<number | bigint> | undefined;
+  const [positions, labels, weights] = ['masked_positions', 'labels', 'sample_weights'].map((name) => numbers(name)!);
+  const [pairLabels, pairWeights] = [numbers('pair_labels'), numbers('pair_weights')];
+  const rows = inputs.get(names[0]!)!.shape[0]!;
+  const places = positions!.length / rows;
+  const step = Math.max(1, Math.floor(mostLogits / (length * vocabulary)));
+  const predictions = new Int32Array(positions!.length);
+  const pairs = pairLabels && { loss: 0, predictions: new Int32Array(rows) };
+  let loss = 0;
+  for (let first = 0; first < rows; first += step) {
+    const count = Math.min(step, rows - first);
+    const given = new Map(names.map((name) => [name, rowsOf(inputs.get(name)!, first, count)]));
+    const out = await run(given);
+    for (let i = first * places; i < (first + count) * places; i++) {
+      const weight = Number(weights![i]);
+      if (weight === 0) continue;
+      const from = (Number(positions![i]) - first * length) * vocabulary;
+      const found = crossEntropy(out.logits, from, vocabulary, Number(labels![i]));
+      loss += weight * found.loss;
+      predictions[i] = found.prediction;
+    }
+    for (let row = first; pairs && out.pairs && row < first + count; row++) {
+      const found = crossEntropy(out.pairs, 2 * (row - first), 2, Number(pairLabels![row]));
+      pairs.loss += Number(pairWeights![row]) * found.loss;
+      pairs.predictions[row] = found.prediction;
+    }
+  }
+  return { loss, predictions, ...(pairs && { pairs }) };
+}
