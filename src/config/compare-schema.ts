@@ -21,19 +21,26 @@ const ofResuming = {
 };
 
 /** Equal for every run, or the runs would not be comparable. */
+const data = [
+  'model',
+  'task',
+  'textColumn',
+  'pairColumn',
+  'labelColumn',
+  'train',
+  'eval',
+  'evalSplit',
+  'test',
+] as const;
+const samples = ['streaming', 'numLabels', 'weightColumn', 'mlmProbability', 'wholeWordMask', 'nextSentence'] as const;
+const budget = ['epochs', 'maxSteps', 'batchSize', 'gradientAccumulationSteps'] as const;
 const shared = [
-  ...['model', 'task', 'textColumn', 'pairColumn', 'labelColumn', 'train', 'eval', 'evalSplit', 'test', 'streaming'],
-  ...[
-    'numLabels',
-    'weightColumn',
-    'epochs',
-    'maxSteps',
-    'batchSize',
-    'gradientAccumulationSteps',
-    'seed',
-    'output',
-    'overwrite',
-  ],
+  ...data,
+  ...samples,
+  ...budget,
+  'seed',
+  'output',
+  'overwrite',
 ] as const satisfies readonly (keyof TrainOptions)[];
 type Fixed = (typeof shared)[number] | keyof typeof ofStrategy | keyof typeof ofResuming;
 export type Overrides = Readonly<Record<string, Partial<Omit<TrainOptions, Fixed>>>>;
