@@ -178,6 +178,11 @@ const optimisation = {
     .default(0)
     .meta(about('Share of each target that is spread over all classes.', { also: ['label_smoothing_factor'] })),
   dropout,
+  keepLayers: count.optional().meta(
+    about('Keep only the first so many layers of the trunk; the model that is written is the smaller one.', {
+      also: ['num_layers', 'num_hidden_layers', 'truncate_layers'],
+    }),
+  ),
   init: z
     .enum(['pretrained', 'random'])
     .default('pretrained')

@@ -13,6 +13,7 @@ import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../t
 import { classifierConfig, languageModelConfig, writeModelDirectory } from '../transfer/directory.js';
 import { fitHead } from '../transfer/head.js';
 import { type DrawOptions, drawParameters } from '../transfer/init.js';
+import { keepLayers } from '../transfer/keep-layers.js';
 import { fitMaskedHead } from '../transfer/masked-lm-head.js';
 import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
 import { compile, taskOutputs } from './compile.js';
@@ -40,12 +41,12 @@ export const save = (request: SaveRequest): Promise<Outcome<string>> => outcomeO
 
 function openNow(request: OpenRequest): OpenedModel {
   const file = openModel(request.model);
-  const config = readModelConfig(file.directory);
+  const trunk = keepLayers(file, readModelConfig(file.directory), request.keepLayers);
+  const { config } = trunk;
   const own = labelsOfConfig(config)?.names ?? [];
   const labels = request.labels && !sameNames(own, request.labels) ? request.labels : own;
-  const notes: string[] = [];
-  const { model, note } = fitted(file, config, request, labels);
-  if (note) notes.push(note);
+  const { model, note } = fitted(trunk.model, config, request, labels);
+  const notes = [trunk.note, note].filter((text) => text !== undefined);
   const graph = toGraph(model);
   const wanted = taskOutputs(graph, request.masking);
   graph.outputs = graph.outputs.filter((o) => wanted.includes(o.name));

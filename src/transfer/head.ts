@@ -1,6 +1,7 @@
 // Gives a model a classification head with the wanted number of classes, in the file's own graph and opset, so that the
 // trained model is the original file with another head. A head that fits stays. One of another size keeps all layers
-// but the last linear one, which is drawn anew. A model without a head gets its family's: see families.ts.
+// but the last linear one, which is drawn anew. A model without a head gets its family's (see families.ts), and one with a
+// head over every token, such as a language model's, gets it in place of that.
 
 import { create } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
@@ -8,6 +9,7 @@ import { graphOf, type Model } from '../onnx/model.js';
 import { GraphProtoSchema, ModelProtoSchema, type ValueInfoProto } from '../onnx/onnx_pb.js';
 import type { ModelConfig } from './config.js';
 import { addHead } from './families.js';
+import { findHidden, findPooled } from './hidden.js';
 import { findLastLinear, type LastLinear, replaceLastLinear } from './last-linear.js';
 import { dimensions, dropDeadNodes, withShape } from './surgery.js';
 
@@ -28,11 +30,11 @@ export interface FittedHead {
 
 /**
  * A model whose output `logits` is [batch, labels]. `model` itself stays as it is.
- * @throws ModelError when the outputs are neither logits of a classifier nor hidden states or a pooled vector, or when
- *   the layer that makes the logits is not linear.
+ * @throws ModelError when the outputs are neither logits of a classifier or a language model nor hidden states or a
+ *   pooled vector, or when the layer that makes the logits is not linear.
  */
 export function fitHead(model: Model, { labels, seed, config = {} }: HeadOptions): FittedHead {
-  const { logits, hidden, pooled } = outputsOf(model);
+  const { logits, hidden, pooled, stripped } = outputsOf(model);
   const copy = copyOfGraph(model);
   if (!logits) {
     const graph = graphOf(copy);
@@ -40,7 +42,9 @@ export function fitHead(model: Model, { labels, seed, config = {} }: HeadOptions
     dropDeadNodes(graph);
     const summary = addHead(copy, { hidden, pooled, labels, seed, config });
     dropDeadNodes(graph);
-    return { model: copy, change: 'added', note: `added a head for ${labels} classes: ${summary}` };
+    const added = `a head for ${labels} classes: ${summary}`;
+    if (!stripped) return { model: copy, change: 'added', note: `added ${added}` };
+    return { model: copy, change: 'replaced', note: `replaced the ${stripped} by ${added}` };
   }
   const linear = findLastLinear(model, logits.name);
   if (linear.outputs === labels) return { model, change: 'kept', note: undefined };
@@ -80,6 +84,8 @@ interface Outputs {
   logits?: ValueInfoProto;
   hidden?: ValueInfoProto;
   pooled?: ValueInfoProto;
+  /** The head that is not wanted, for people. */
+  stripped?: string;
 }
 
 /** Tells the outputs apart by their names, and by their ranks where an export left the names to chance. */
@@ -90,16 +96,17 @@ function outputsOf(model: Model): Outputs {
   );
   const rank = (info: ValueInfoProto): number | undefined => dimensions(info)?.length;
   const named = (pattern: RegExp): ValueInfoProto | undefined => floats.find(({ name }) => pattern.test(name));
-  const logits = named(/^logits$/);
+  const logits = named(/^logits$/) ?? named(/^prediction_logits$/);
+  const vectors = floats.filter((info) => rank(info) === 2);
   const found = output.map((info) => `'${info.name}' of rank ${rank(info) ?? 'unknown'}`).join(', ');
+  if (logits && rank(logits) === 3) return behindTokens(model, logits, vectors);
   if (logits && (rank(logits) ?? 2) !== 2)
     throw new ModelError(
-      `${model.path}: text classification needs logits of shape [batch, classes]; found ${found}. ` +
-        'Export the model for sequence classification, or without its head (feature extraction).',
+      `${model.path}: text classification needs logits of shape [batch, classes], or [batch, sequence, vocabulary] of a ` +
+        `language model; found ${found}. Export the model for sequence classification, or without its head (feature extraction).`,
     );
   if (logits) return { logits };
   const hidden = named(/hidden_state|token_embeddings/) ?? floats.find((info) => rank(info) === 3);
-  const vectors = floats.filter((info) => rank(info) === 2);
   const pooled = named(/pooler_output/) ?? vectors.find((info) => isPooler(info.name));
   if (hidden || pooled) return { ...(hidden && { hidden }), ...(pooled && { pooled }) };
   if (vectors.length === 1) return { logits: vectors[0]! };
@@ -111,4 +118,13 @@ function outputsOf(model: Model): Outputs {
   function isPooler(name: string): boolean {
     return node.find((n) => n.output.includes(name))?.opType === 'Tanh';
   }
+}
+
+/** The vectors behind a head that scores every token; the pooler's too where a head over whole texts reads it. */
+function behindTokens(model: Model, logits: ValueInfoProto, vectors: readonly ValueInfoProto[]): Outputs {
+  const { info, last, transformed } = findHidden(model, logits);
+  const pooled = vectors.map((vector) => findPooled(model, vector)).find((found) => found !== undefined);
+  const what = transformed ? 'language-model head' : 'head over every token';
+  const stripped = `${what} '${last.weight.name}' (${last.outputs} outputs)`;
+  return { hidden: info, stripped, ...(pooled && { pooled }) };
 }

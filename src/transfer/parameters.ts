@@ -52,19 +52,7 @@ export function logitsOf(graph: Graph): Value {
  */
 export function chooseParameters(model: Model, graph: Graph, { freeze = [] }: ChooseOptions = {}): ParameterChoice {
   widenStoredWeights(graph);
-  const consumers = graph.consumers();
-  const reached = reaching(graph, logitsOf(graph));
-  const leftOut: ParameterChoice['leftOut'] = [];
-  const found = new Map<string, Use[]>();
-  for (const [name, { dtype, shape }] of fileTensors(model)) {
-    if (!isFloat(dtype) || shape.reduce((n, d) => n * d, 1) < 2) continue;
-    const uses =
-      !graph.initializers.has(name) || !reached.has(name)
-        ? `does not reach the output '${logitsOf(graph)}'`
-        : weightUses(graph, consumers, name);
-    if (typeof uses === 'string') leftOut.push({ name, reason: uses });
-    else found.set(name, uses);
-  }
+  const { weights: found, leftOut } = weightsOf(model, graph);
   const aliases = readableNames(graph, found);
   const copies = mergeCopies(graph, aliases);
   const tied = tieTransposed(graph, aliases.keys());
@@ -83,6 +71,27 @@ export function chooseParameters(model: Model, graph: Graph, { freeze = [] }: Ch
   if (trainable.length === 0)
     throw new UsageError(`freeze ${freeze.join(', ')} leaves none of ${parameters.length} parameters to train`);
   return { trainable, frozen: parameters.filter(isFrozen), leftOut };
+}
+
+/** Where each weight of the file is used in its graph, and the float tensors that are none. */
+export function weightsOf(
+  model: Model,
+  graph: Graph,
+): { weights: Map<string, Use[]>; leftOut: ParameterChoice['leftOut'] } {
+  const consumers = graph.consumers();
+  const reached = reaching(graph, logitsOf(graph));
+  const leftOut: ParameterChoice['leftOut'] = [];
+  const weights = new Map<string, Use[]>();
+  for (const [name, { dtype, shape }] of fileTensors(model)) {
+    if (!isFloat(dtype) || shape.reduce((n, d) => n * d, 1) < 2) continue;
+    const uses =
+      !graph.initializers.has(name) || !reached.has(name)
+        ? `does not reach the output '${logitsOf(graph)}'`
+        : weightUses(graph, consumers, name);
+    if (typeof uses === 'string') leftOut.push({ name, reason: uses });
+    else weights.set(name, uses);
+  }
+  return { weights, leftOut };
 }
 
 /** All values that take part in computing `output`. */

@@ -149,13 +149,14 @@ describe('refused', () => {
     return () => fitHead(model, { labels: 4, seed: 0 });
   };
 
-  test('logits for every token', () => {
-    const tokens = open((graph) => {
+  test('logits of a rank that is neither a text nor its tokens', () => {
+    const many = open((graph) => {
       const value = graph.output[0]!.type!.value;
-      if (value.case === 'tensorType') value.value.shape!.dim.push(value.value.shape!.dim[0]!);
+      const dim = value.case === 'tensorType' ? value.value.shape!.dim : [];
+      dim.push(dim[0]!, dim[0]!);
     });
-    expect(tokens).toThrow(ModelError);
-    expect(tokens).toThrow(/logits of shape \[batch, classes\]; found 'logits' of rank 3/);
+    expect(many).toThrow(ModelError);
+    expect(many).toThrow(/logits of shape \[batch, classes\], or .* of a language model; found 'logits' of rank 4/);
   });
 
   test('logits that do not come from a linear layer', () => {
