@@ -191,7 +191,6 @@ const optimisation = {
         also: ['from_scratch', 'initialization'],
       }),
     ),
-  keepLayers: count.optional().meta(about('STUB.')),
   freeze: patterns.prefault([]).meta(
     about('Parameters that keep their values: globs over names, or trunk for all but the head.', {
       value: 'PATTERN',
