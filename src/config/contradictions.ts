@@ -76,7 +76,8 @@ function* groups({ groups: all }: TrainConfig): Generator<string> {
 }
 
 function* masking(config: TrainConfig): Generator<string> {
-  const { task, nextSentence, pairColumn, wholeWordMask, sampling, classWeights, numLabels, labelSmoothing } = config;
+  const { task, nextSentence, pairColumn, wholeWordMask, sampling } = config;
+  const { classWeights, numLabels, labelSmoothing, headLayers } = config;
   if (task === 'masked-lm') {
     if (nextSentence && pairColumn === undefined)
       yield "option 'nextSentence' needs 'pairColumn', the column with the text that follows: set it, or leave nextSentence out";
@@ -85,6 +86,7 @@ function* masking(config: TrainConfig): Generator<string> {
       "'classWeights'": classWeights !== undefined,
       "'numLabels'": numLabels !== undefined,
       "'labelSmoothing'": labelSmoothing > 0,
+      "'headLayers'": headLayers !== undefined,
     };
     for (const [option, given] of Object.entries(ofClasses))
       if (given) yield `option ${option} is for classes, and task masked-lm has none; leave it out`;

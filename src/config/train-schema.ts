@@ -178,6 +178,15 @@ const optimisation = {
     .default(0)
     .meta(about('Share of each target that is spread over all classes.', { also: ['label_smoothing_factor'] })),
   dropout,
+  headLayers: z
+    .array(count)
+    .min(1)
+    .optional()
+    .meta(
+      about("Widths of hidden layers between the text's vector and the classifier; the head is then a new one.", {
+        also: ['head_hidden_sizes', 'hidden_layer_sizes', 'mlp_layers'],
+      }),
+    ),
   keepLayers: count.optional().meta(
     about('Keep only the first so many layers of the trunk; the model that is written is the smaller one.', {
       also: ['num_layers', 'num_hidden_layers', 'truncate_layers'],

@@ -84,11 +84,11 @@ const inArena = ({ dtype }: Parameter): boolean => dtype === 'float32';
 function fitted(
   file: Model,
   config: ModelConfig,
-  { masking, seed, labels: given }: OpenRequest,
+  { masking, seed, labels: given, headLayers: layers }: OpenRequest,
   labels: readonly string[],
 ): { model: Model; note?: string | undefined } {
   if (masking) return fitMaskedHead(file, { seed, config, nextSentence: masking.nextSentence });
-  return given ? fitHead(file, { labels: labels.length, seed, config }) : { model: file };
+  return given ? fitHead(file, { labels: labels.length, layers, seed, config }) : { model: file };
 }
 
 const sameNames = (a: readonly string[], b: readonly string[]): boolean =>

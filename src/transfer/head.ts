@@ -8,8 +8,8 @@ import { ModelError } from '../errors.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import { GraphProtoSchema, ModelProtoSchema, type ValueInfoProto } from '../onnx/onnx_pb.js';
 import type { ModelConfig } from './config.js';
-import { addHead } from './families.js';
-import { findHidden, findPooled } from './hidden.js';
+import { type AddHeadOptions, addHead } from './families.js';
+import { findHidden, findPooled, findVector } from './hidden.js';
 import { findLastLinear, type LastLinear, replaceLastLinear } from './last-linear.js';
 import { dimensions, dropDeadNodes, withShape } from './surgery.js';
 
@@ -17,6 +17,8 @@ export interface HeadOptions {
   /** Number of classes. */
   labels: number;
   seed: number;
+  /** Widths of hidden layers before the classifier. Where there are some the head is new, also where the old one fits. */
+  layers?: readonly number[] | undefined;
   /** The model's config.json: family, initializer range. */
   config?: ModelConfig | undefined;
 }
@@ -33,25 +35,39 @@ export interface FittedHead {
  * @throws ModelError when the outputs are neither logits of a classifier or a language model nor hidden states or a
  *   pooled vector, or when the layer that makes the logits is not linear.
  */
-export function fitHead(model: Model, { labels, seed, config = {} }: HeadOptions): FittedHead {
-  const { logits, hidden, pooled, stripped } = outputsOf(model);
-  const copy = copyOfGraph(model);
-  if (!logits) {
-    const graph = graphOf(copy);
-    graph.output = [hidden, pooled].filter((output) => output !== undefined);
-    dropDeadNodes(graph);
-    const summary = addHead(copy, { hidden, pooled, labels, seed, config });
-    dropDeadNodes(graph);
-    const added = `a head for ${labels} classes: ${summary}`;
-    if (!stripped) return { model: copy, change: 'added', note: `added ${added}` };
-    return { model: copy, change: 'replaced', note: `replaced the ${stripped} by ${added}` };
+export function fitHead(model: Model, options: HeadOptions): FittedHead {
+  const { labels, seed, layers = [], config = {} } = options;
+  const { logits, stripped, ...found } = outputsOf(model);
+  if (!logits) return withNewHead(model, found, options, stripped);
+  if (layers.length > 0) {
+    const { info, last } = findVector(model, logits);
+    return withNewHead(model, { vector: info }, options, `last layer '${last.weight.name}'`);
   }
+  const copy = copyOfGraph(model);
   const linear = findLastLinear(model, logits.name);
   if (linear.outputs === labels) return { model, change: 'kept', note: undefined };
   replaceLastLinear(copy, linear, { labels, seed, deviation: config.initializer_range ?? 0.02 });
   relabel(copy, logits, labels, linear);
   const note = `replaced the last layer '${linear.weight.name}': ${linear.outputs} classes became ${labels}`;
   return { model: copy, change: 'replaced', note };
+}
+
+/** The vectors with a head of their own, and nothing else; `stripped`: what they had instead, for people. */
+function withNewHead(
+  model: Model,
+  vectors: Pick<AddHeadOptions, 'hidden' | 'pooled' | 'vector'>,
+  { config = {}, ...options }: HeadOptions,
+  stripped: string | undefined,
+): FittedHead {
+  const copy = copyOfGraph(model);
+  const graph = graphOf(copy);
+  graph.output = [vectors.hidden, vectors.pooled, vectors.vector].filter((output) => output !== undefined);
+  dropDeadNodes(graph);
+  const summary = addHead(copy, { ...vectors, ...options, config });
+  dropDeadNodes(graph);
+  const head = `a head for ${options.labels} classes: ${summary}`;
+  if (!stripped) return { model: copy, change: 'added', note: `added ${head}` };
+  return { model: copy, change: 'replaced', note: `replaced the ${stripped} by ${head}` };
 }
 
 /** The same model with a graph of its own to change. */

@@ -40,16 +40,22 @@ export function findHidden(model: Model, logits: ValueInfoProto): Hidden {
   return { last, info, transformed: transform !== undefined };
 }
 
+/** The vector of each text that a classifier's last layer computes `logits` [batch, classes] from. */
+export function findVector(model: Model, logits: ValueInfoProto): Omit<Hidden, 'transformed'> {
+  const last = findLastLinear(model, logits.name);
+  return { last, info: vector(logits, last.x, last) };
+}
+
 /** The output of the pooler that `logits` [batch, classes] come from; undefined where no Tanh makes it. */
 export function findPooled(model: Model, logits: ValueInfoProto): ValueInfoProto | undefined {
-  const last = findLastLinear(model, logits.name);
-  const isPooler = new FileGraph(graphOf(model)).producer(last.x)?.opType === 'Tanh';
-  return isPooler ? vector(logits, last.x, last) : undefined;
+  const { info } = findVector(model, logits);
+  return new FileGraph(graphOf(model)).producer(info.name)?.opType === 'Tanh' ? info : undefined;
 }
 
 /** What a linear layer reads, stated as the output is. */
 function vector(output: ValueInfoProto, name: string, { inputs, weight }: Linear): ValueInfoProto {
-  const info = withShape(output, [...(dimensions(output) as FileDim[]).slice(0, -1), inputs], name);
+  const shape: FileDim[] = dimensions(output) ?? ['batch_size', null];
+  const info = withShape(output, [...shape.slice(0, -1), inputs], name);
   if (info.type?.value.case === 'tensorType') info.type.value.value.elemType = onnxDataType(weight.computed);
   return info;
 }

@@ -179,6 +179,19 @@ describe('a head of another size', () => {
   });
 });
 
+describe('hidden layers of the head', () => {
+  it('are trained and written, also over a head that fits', async () => {
+    const { result, warnings } = await train(config({ headLayers: [16, 8], maxSteps: 3, eval: path('test.csv') }));
+    expect(warnings[0]).toMatch(/^replaced the last layer 'classifier\.weight' by a head for 2 classes/);
+    const tensors = fileTensors(openModel(result.output));
+    expect(tensors.get('classifier.hidden.1.weight')!.shape).toEqual([8, 16]);
+    expect(tensors.get('classifier.out_proj.weight')!.shape).toEqual([2, 8]);
+    expect(tensors.has('classifier.weight')).toBe(false);
+    const { metrics } = await evaluate({ model: result.output, data: path('test.csv') });
+    expect(metrics.loss).toBeCloseTo(result.metrics!.loss, 5);
+  });
+});
+
 describe('keeping the first layers', () => {
   const two = path('two-layers');
   cpSync(path('encoder'), two, { recursive: true });
