@@ -119,10 +119,12 @@ export function parseOptions<S extends Schema>(schema: S, input: unknown, where?
   throw new UsageError((where ? `${where}: ` : '') + [...new Set(problems)].join('\n'));
 }
 
-/** Markdown table of the options, for README. */
-export function optionTable(schema: Schema): string {
+/** Markdown table of the options, for README; without those that the schema `told` has, too. */
+export function optionTable(schema: Schema, told?: Schema): string {
   const cell = (text: string) => text.replaceAll('|', '\\|');
-  const rows = listOptions(schema).map((o) => {
+  const known = new Set(told && listOptions(told).map(({ key }) => key));
+  const options = listOptions(schema).filter(({ key }) => !known.has(key));
+  const rows = options.map((o) => {
     const fallback = o.required ? 'required' : o.default === undefined ? '' : `\`${show(o.default)}\``;
     return `| \`${o.key}\` | ${cell(fallback)} | ${cell(o.description)} Takes ${cell(o.expects)}. |`;
   });

@@ -106,6 +106,16 @@ describe('the options of a comparison', () => {
     expect(options.get('strategies')).toMatchObject({ kind: 'text', many: true });
     expect(options.get('overrides')).toMatchObject({ kind: 'structure', many: false });
     for (const { key, description } of options.values()) expect(description, key).toMatch(/\.$/);
-    expect(optionTable(compareSchema)).toContain('| `metric` | `"accuracy"` | Metric to compare:');
+  });
+
+  it('have a table of what a run has not', () => {
+    const rows = optionTable(compareSchema, trainSchema).split('\n').slice(2);
+    expect(rows.map((row) => row.split(' | ')[0])).toEqual([
+      '| `strategies`',
+      '| `seeds`',
+      '| `metric`',
+      '| `overrides`',
+    ]);
+    expect(rows[2]).toContain('| `metric` | `"accuracy"` | Metric to compare:');
   });
 });
