@@ -20,16 +20,9 @@ export function contradictions(config: TrainConfig): string[] {
 
 function* evaluation(config: TrainConfig): Generator<string> {
   const { eval: files, evalSplit, evalStrategy, metricForBestModel: metric } = config;
-  const known: readonly string[] = metricNames[config.task];
   if (files && evalSplit !== undefined)
     yield "options 'eval' and 'evalSplit' both say what to evaluate on: give the files, or the share of the training data";
-  if (!known.includes(metric)) {
-    const close = nearest(
-      metric,
-      known.map((key) => ({ key, also: [] })),
-    );
-    yield `option 'metricForBestModel' must be one of ${known.join(', ')}, found "${metric}"${close ? `; did you mean '${close}'?` : ''}`;
-  }
+  yield* unknownMetric('metricForBestModel', metric, config.task);
   const wants = {
     evalSteps: config.evalSteps !== undefined,
     evalStrategy: evalStrategy !== undefined && evalStrategy !== 'no',
@@ -44,6 +37,17 @@ function* evaluation(config: TrainConfig): Generator<string> {
     else if (evalStrategy === 'no' && name !== 'evalSteps')
       yield `options '${name}' and 'evalStrategy' contradict each other: evalStrategy no means that nothing is evaluated during the run; leave one of them out`;
   }
+}
+
+/** Of an option that names a metric the task has none of. */
+export function* unknownMetric(option: string, metric: string, task: TrainConfig['task']): Generator<string> {
+  const known: readonly string[] = metricNames[task];
+  if (known.includes(metric)) return;
+  const close = nearest(
+    metric,
+    known.map((key) => ({ key, also: [] })),
+  );
+  yield `option '${option}' must be one of ${known.join(', ')}, found "${metric}"${close ? `; did you mean '${close}'?` : ''}`;
 }
 
 function* strategy(config: TrainConfig, kind: 'eval' | 'save'): Generator<string> {

@@ -101,7 +101,15 @@ const data = {
 
 const optimisation = {
   epochs: count.default(3).meta(about('Passes over the training data.', { also: ['num_train_epochs'] })),
-  maxSteps: count.optional().meta(about('Stop after this many optimizer steps, however many epochs that is.')),
+  maxSteps: z
+    .int()
+    .min(0)
+    .optional()
+    .meta(
+      about(
+        'Stop after this many optimizer steps, however many epochs that is; 0 trains nothing, but evaluates and saves.',
+      ),
+    ),
   batchSize: batchSize
     .default(16)
     .meta(about('Texts per batch.', { also: ['per_device_train_batch_size', 'train_batch_size'] })),

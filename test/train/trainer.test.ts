@@ -70,6 +70,19 @@ describe('a run', () => {
     expect(plain.result.metrics).toBeUndefined();
   });
 
+  it('of no steps evaluates and saves the model as it was opened', async () => {
+    const named: string[] = [];
+    const options = config({ maxSteps: 0, eval: path('train.jsonl'), test: path('test.csv') });
+    const trainer = new Trainer(options).on('evaluation', ({ name, step }) => named.push(`${name} ${step}`));
+    const result = await trainer.run();
+    expect(named).toEqual(['eval 0', 'test 0']);
+    expect(result).toMatchObject({ steps: 0, interrupted: false, metrics: { samples: 20 } });
+    expect(compare(path('encoder'), result.output).changed).toEqual([]);
+    expect(records(options.output).filter(({ event }) => event === 'evaluation')).toHaveLength(2);
+    const quiet = await train(config({ maxSteps: 0, eval: path('train.jsonl'), evalStrategy: 'no' }));
+    expect(quiet.result.metrics).toBeUndefined();
+  });
+
   it('follows the schedule', async () => {
     const rates: number[] = [];
     const options = config({ maxSteps: 10, warmupSteps: 4, learningRate: 1e-3 });
