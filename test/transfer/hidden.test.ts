@@ -98,7 +98,8 @@ describe.each(exports)('an exported language model: %s by %s', (family, exporter
     const { trainable, leftOut } = chooseParameters(fitted, toGraph(fitted));
     expect(leftOut).toEqual([]);
     // A tied embedding may have the decoder's name; nothing else of the head is left.
-    const ofHead = /(predictions\.|vocab_)transform|lm_head\.(dense|layer_norm|bias)|vocab_layer_norm|decoder\.bias|seq_/;
+    const ofHead =
+      /(predictions\.|vocab_)transform|lm_head\.(dense|layer_norm|bias)|vocab_layer_norm|decoder\.bias|seq_/;
     expect(trainable.filter(({ alias }) => ofHead.test(alias))).toEqual([]);
     expect((await logitsOf(fitted)).dims).toEqual([2, 3]);
   });
