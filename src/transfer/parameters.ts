@@ -79,11 +79,11 @@ export function chooseParameters(
   return { trainable, frozen: parameters.filter(isFrozen), leftOut };
 }
 
-/** Where each weight of the file is used in its graph, and the float tensors that are none. */
+/** Where each weight of the file is used on the way to `outputs`, and the float tensors that are none. */
 export function weightsOf(
   model: Model,
   graph: Graph,
-  outputs: readonly Value[] = [logitsOf(graph)],
+  outputs: readonly Value[],
 ): { weights: Map<string, Use[]>; leftOut: ParameterChoice['leftOut'] } {
   const consumers = graph.consumers();
   const reached = reaching(graph, outputs);
