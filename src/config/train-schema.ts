@@ -170,6 +170,14 @@ const optimisation = {
     .default(0)
     .meta(about('Share of each target that is spread over all classes.', { also: ['label_smoothing_factor'] })),
   dropout,
+  init: z
+    .enum(['pretrained', 'random'])
+    .default('pretrained')
+    .meta(
+      about('Start from the weights of the model, or from weights drawn anew, as in training from scratch.', {
+        also: ['from_scratch', 'initialization'],
+      }),
+    ),
   freeze: patterns.prefault([]).meta(
     about('Parameters that keep their values: globs over names, or trunk for all but the head.', {
       value: 'PATTERN',
@@ -181,7 +189,9 @@ const optimisation = {
     .min(0)
     .max(0xffffffff)
     .default(0)
-    .meta(about('Decides order, dropout and the new head; equal seeds give equal weights.', { also: ['random_seed'] })),
+    .meta(
+      about('Decides order, dropout and drawn weights; equal seeds give equal weights.', { also: ['random_seed'] }),
+    ),
 };
 
 const when = z.enum(['no', 'steps', 'epoch']).optional();

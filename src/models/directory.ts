@@ -15,6 +15,12 @@ export interface EncoderDirectoryOptions extends Omit<EncoderOptions, 'labels'> 
   tokenizer?: TokenizerFiles;
 }
 
+const architectures = {
+  classification: 'BertForSequenceClassification',
+  'masked-lm': 'BertForMaskedLM',
+  none: 'BertModel',
+};
+
 /**
  * Writes `config.json`, `onnx/model.onnx` and, with a tokenizer, `tokenizer.json` and `tokenizer_config.json`.
  * @throws UsageError for sizes that make no encoder
@@ -24,7 +30,7 @@ export function writeEncoder(directory: string, options: EncoderDirectoryOptions
   const vocabulary = rest.vocabulary ?? (tokenizer && Object.keys(tokenizer.tokenizer.model.vocab).length);
   const size = encoderSize({ ...rest, ...(vocabulary && { vocabulary }), labels: labels.length });
   const config = {
-    architectures: ['BertForSequenceClassification'],
+    architectures: [architectures[size.head]],
     model_type: 'bert',
     hidden_act: 'gelu',
     hidden_size: size.hidden,
@@ -39,9 +45,11 @@ export function writeEncoder(directory: string, options: EncoderDirectoryOptions
     hidden_dropout_prob: dropout,
     attention_probs_dropout_prob: dropout,
     pad_token_id: 0,
-    num_labels: labels.length,
-    id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
-    label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
+    ...(size.head === 'classification' && {
+      num_labels: labels.length,
+      id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
+      label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
+    }),
   };
   mkdirSync(join(directory, 'onnx'), { recursive: true });
   const writeJson = (name: string, value: unknown) =>

@@ -3,6 +3,7 @@
 // symbols. So a built model meets the same paths through ortune as a real export. It knows nothing of encoders.
 
 import { type AttrInput, toAttr } from '../onnx/builder.js';
+import { convertFloat } from '../onnx/convert.js';
 import type { DataType } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { type Dim, Graph } from '../onnx/graph.js';
@@ -34,8 +35,9 @@ export class TorchScriptWriter {
     this.#graph.outputs.push({ name, dtype, shape });
   }
 
-  weight(name: string, shape: readonly number[], data: Float32Array): string {
-    this.#graph.initializers.set(name, Tensor.view('float32', shape, data));
+  /** `dtype`: what the data is rounded to. */
+  weight(name: string, shape: readonly number[], data: Float32Array, dtype: DataType = 'float32'): string {
+    this.#graph.initializers.set(name, convertFloat(Tensor.view('float32', shape, data), dtype));
     return name;
   }
 

@@ -38,14 +38,19 @@ function toBrain(bits: number): number {
   return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
 }
 
+/** The value of each float16, made on first use. */
+let halves: Float32Array | undefined;
+
 /** The elements as float32 or float64: the tensor's own array where it is one already. */
 function decoded(tensor: Tensor): Float32Array | Float64Array {
   const data = tensor.data();
   if (data instanceof Float32Array || data instanceof Float64Array) return data;
   const out = new Float32Array(data.length);
   const bits = new Uint32Array(out.buffer);
-  if (tensor.dtype === 'float16') for (let i = 0; i < out.length; i++) out[i] = fromHalf(data[i] as number);
-  else for (let i = 0; i < out.length; i++) bits[i] = (data[i] as number) << 16;
+  if (tensor.dtype === 'float16') {
+    halves ??= Float32Array.from({ length: 65_536 }, (_, half) => fromHalf(half));
+    for (let i = 0; i < out.length; i++) out[i] = halves[data[i] as number]!;
+  } else for (let i = 0; i < out.length; i++) bits[i] = (data[i] as number) << 16;
   return out;
 }
 

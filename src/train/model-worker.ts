@@ -3,7 +3,6 @@
 
 import { labelsOfConfig } from '../data/labels.js';
 import { ModelError, OrtuneError, type Outcome, outcomeOf } from '../errors.js';
-import { convertFloat } from '../onnx/convert.js';
 import { fingerprint } from '../onnx/fingerprint.js';
 import { type Graph, prune } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
@@ -13,6 +12,7 @@ import { Arena } from '../runtime/arena.js';
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
 import { classifierConfig, languageModelConfig, writeModelDirectory } from '../transfer/directory.js';
 import { fitHead } from '../transfer/head.js';
+import { type DrawOptions, drawParameters } from '../transfer/init.js';
 import { fitMaskedHead } from '../transfer/masked-lm-head.js';
 import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
 import { compile, taskOutputs } from './compile.js';
@@ -51,14 +51,10 @@ function openNow(request: OpenRequest): OpenedModel {
   graph.outputs = graph.outputs.filter((o) => wanted.includes(o.name));
   prune(graph);
   const choice = chooseParameters(model, graph, { freeze: request.freeze, outputs: wanted });
-  const other = choice.trainable.find(({ dtype }) => dtype !== 'float32');
-  if (other)
-    throw new ModelError(
-      `${file.path}: parameter '${other.name}' is ${other.dtype}; ortune trains float32 models. ` +
-        'Export the model in float32, or freeze the parameter.',
-    );
+  refuseOtherTypes(file, choice, request);
   for (const { name, reason } of choice.leftOut) notes.push(`not trained: '${name}' (${reason})`);
-  const { parameters, arena } = loadParameters(graph, choice);
+  const drawn = request.init === 'random' ? { seed: request.seed, deviation: config.initializer_range } : undefined;
+  const { parameters, arena } = loadParameters(graph, choice, drawn);
   const positions = maxPositions(config, parameters);
   const inputs = graph.inputs.map(({ name, dtype }) => ({ name, dtype }));
   const dropout = { ...dropoutOf(config), ...request.dropout };
@@ -68,6 +64,20 @@ function openNow(request: OpenRequest): OpenedModel {
   opened = { request, model, config, graph, choice, info };
   return info;
 }
+
+/** Frozen weights of another type stay as they are, in the graph; one to train or to draw anew has to be float32. */
+function refuseOtherTypes(file: Model, { trainable, frozen }: ParameterChoice, { init }: OpenRequest): void {
+  const other = [...trainable, ...(init === 'random' ? frozen : [])].find((p) => !inArena(p));
+  if (!other) return;
+  const half = other.dtype === 'float16' || other.dtype === 'bfloat16';
+  throw new ModelError(
+    `${file.path}: parameter '${other.name}' is ${other.dtype}; ortune trains float32 models` +
+      `${half ? ', and ones that store 16-bit weights but cast each to float32 before they compute with it' : ''}. ` +
+      `Export the model in float32${init === 'random' ? '' : ', or freeze the parameter'}.`,
+  );
+}
+
+const inArena = ({ dtype }: Parameter): boolean => dtype === 'float32';
 
 /** The model with the head that the task asks for. */
 function fitted(
@@ -83,15 +93,17 @@ function fitted(
 const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && b.every((name) => a.includes(name));
 
-/** The arena with every parameter's value as float32, trained and frozen ones alike. */
-function loadParameters(graph: Graph, choice: ParameterChoice): Pick<OpenedModel, 'parameters' | 'arena'> {
+/** The arena with the value of every float32 parameter, trained and frozen ones alike; the graph's, or drawn ones. */
+function loadParameters(
+  graph: Graph,
+  choice: ParameterChoice,
+  drawn: DrawOptions | undefined,
+): Pick<OpenedModel, 'parameters' | 'arena'> {
   const trainable = new Set<Parameter>(choice.trainable);
-  const chosen = [...choice.trainable, ...choice.frozen];
+  const chosen = [...choice.trainable, ...choice.frozen].filter(inArena);
   const arena = Arena.create(Arena.layout(chosen));
-  for (const { name } of chosen) {
-    const value = convertFloat(graph.initializers.get(name)!, 'float32');
-    arena.array(name).set(value.data() as Float32Array);
-  }
+  if (drawn) drawParameters(chosen, drawn, (name) => arena.array(name));
+  else for (const { name } of chosen) arena.array(name).set(graph.initializers.get(name)!.data() as Float32Array);
   const parameters = chosen.map((parameter, i): ParameterInfo => {
     const { alias, head } = parameter;
     return { ...arena.entries[i]!, alias, head, trainable: trainable.has(parameter) };
@@ -103,7 +115,7 @@ function buildNow(request: CompileRequest): Compiled {
   const { graph, choice, config, info, request: opening } = current();
   return compile(graph, request, {
     trained: new Set(choice.trainable.map((p) => p.name)),
-    frozen: new Set(choice.frozen.map((p) => p.name)),
+    frozen: new Set(choice.frozen.filter(inArena).map((p) => p.name)),
     dropout: info.dropout,
     labelSmoothing: opening.labelSmoothing ?? 0,
     masking: opening.masking,
@@ -114,14 +126,15 @@ function buildNow(request: CompileRequest): Compiled {
 
 function saveNow({ directory, arena: buffer }: SaveRequest): string {
   const { model, choice, config, info, request } = current();
-  const { masking } = request;
+  const { masking, init } = request;
   const saved = masking ? languageModelConfig(config, masking.nextSentence) : classifierConfig(config, info.labels);
+  const changed = init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable;
   const arena = Arena.over(info.parameters, buffer);
   const weights = new Map(
-    choice.trainable.map(({ name, shape }) => [name, Tensor.view('float32', shape, arena.array(name).slice())]),
+    changed.map(({ name, shape }) => [name, Tensor.view('float32', shape, arena.array(name).slice())]),
   );
   try {
-    return writeModelDirectory(model, directory, weights, { config: saved, copies: choice.trainable });
+    return writeModelDirectory(model, directory, weights, { config: saved, copies: changed });
   } catch (error) {
     if (error instanceof OrtuneError || !(error as NodeJS.ErrnoException).code) throw error;
     throw new OrtuneError(`the trained model cannot be written to ${directory}: ${(error as Error).message}`);

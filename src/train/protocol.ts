@@ -21,6 +21,8 @@ export interface OpenRequest {
   dropout: Partial<DropoutRates>;
   /** Share of each target that is spread over all classes while training; default 0. */
   labelSmoothing?: number | undefined;
+  /** Where the weights start: at the file's values (the default) or drawn anew from the seed. */
+  init?: 'pretrained' | 'random' | undefined;
   seed: number;
   /** Masked-LM; undefined: text classification. */
   masking?: Masking | undefined;

@@ -43,10 +43,10 @@ export function fitHead(model: Model, { labels, seed, config = {} }: HeadOptions
     return { model: copy, change: 'added', note: `added a head for ${labels} classes: ${summary}` };
   }
   const linear = findLastLinear(model, logits.name);
-  if (linear.size === labels) return { model, change: 'kept', note: undefined };
+  if (linear.outputs === labels) return { model, change: 'kept', note: undefined };
   replaceLastLinear(copy, linear, { labels, seed, deviation: config.initializer_range ?? 0.02 });
   relabel(copy, logits, labels, linear);
-  const note = `replaced the last layer '${linear.weight}': ${linear.size} classes became ${labels}`;
+  const note = `replaced the last layer '${linear.weight.name}': ${linear.outputs} classes became ${labels}`;
   return { model: copy, change: 'replaced', note };
 }
 

@@ -11,12 +11,14 @@ import { readableNames } from './names.js';
 import { anyPattern, type Named } from './patterns.js';
 import { tieTransposed } from './tied.js';
 import { headWeights } from './trunk.js';
-import { type Use, weightUses } from './weights.js';
+import { kindOf, type Use, type WeightKind, weightUses } from './weights.js';
+import { widenStoredWeights } from './widen.js';
 
 /** `name` is the tensor's in the file, `alias` PyTorch's where the exporter changed it, as far as the graph tells. */
 export interface Parameter extends Named {
   shape: readonly number[];
   dtype: DataType;
+  kind: WeightKind;
   /** Further tensors of the file that hold this same weight (shared layers written out once per use). */
   copies: readonly string[];
   /** Those that hold it transposed (the output projection tied to an embedding). */
@@ -46,7 +48,8 @@ export function logitsOf(graph: Graph): Value {
 
 /**
  * The parameters of a normalised graph. Copies of a shared weight are replaced in `graph` by the first of them, so that
- * they stay equal; saving writes the trained weight to each (`copies`).
+ * they stay equal; saving writes the trained weight to each (`copies`). Weights that are only stored in 16 bits become
+ * float32 ones in `graph`; saving rounds them.
  * @throws UsageError for a pattern that matches nothing and when nothing is left to train.
  */
 export function chooseParameters(
@@ -54,6 +57,7 @@ export function chooseParameters(
   graph: Graph,
   { freeze = [], outputs = [logitsOf(graph)] }: ChooseOptions = {},
 ): ParameterChoice {
+  widenStoredWeights(graph);
   const consumers = graph.consumers();
   const reached = reaching(graph, outputs);
   const leftOut: ParameterChoice['leftOut'] = [];
@@ -74,8 +78,9 @@ export function chooseParameters(
   const head = new Set(outputs.flatMap((output) => [...headWeights(graph, output, found, aliases)]));
   const parameters = [...aliases].map(([name, alias]): Parameter => {
     const { dtype, shape } = graph.initializers.get(name)!;
+    const kind = kindOf(found.get(name)!, shape);
     const [same, transposedCopies] = [copies.get(name) ?? [], tied.get(name) ?? []];
-    return { name, alias, shape, dtype, head: head.has(name), copies: same, transposedCopies };
+    return { name, alias, shape, dtype, kind, head: head.has(name), copies: same, transposedCopies };
   });
   if (parameters.length === 0)
     throw new UsageError(`${model.path} has no float weight that reaches its output: there is nothing to train`);

@@ -40,6 +40,16 @@ export interface Use {
   node: Node;
 }
 
+/** What a weight does to what it meets: mixes channels (or is looked up), scales them, or is added to them. */
+export type WeightKind = 'matrix' | 'scale' | 'bias';
+
+/** By how the weight is used, first use first; a table that is added (positions) is a matrix. */
+export function kindOf([use]: readonly Use[], shape: readonly number[]): WeightKind {
+  const { role, node } = use!;
+  if (role === 'bias') return shape.filter((d) => d > 1).length > 1 ? 'matrix' : 'bias';
+  return node.op === 'Mul' || node.op.endsWith('Normalization') ? 'scale' : 'matrix';
+}
+
 /** Where a tensor is used as a weight, or why it is none. */
 export function weightUses(graph: Graph, consumers: Map<Value, Node[]>, name: Value): Use[] | string {
   const tensor = graph.initializers.get(name)!;

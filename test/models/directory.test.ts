@@ -25,4 +25,14 @@ describe('writeEncoder', () => {
     expect(['ham', 'spam']).toContain(answer!.label);
     expect(answer!.score).toBeGreaterThan(0.4);
   });
+
+  it.each([
+    ['masked-lm', 'BertForMaskedLM'],
+    ['none', 'BertModel'],
+  ] as const)('names the architecture of head %s, and no classes', (head, name) => {
+    writeEncoder(join(directory, head), { layers: 1, hidden: 16, heads: 2, positions: 32, vocabulary: 20, head });
+    const config = JSON.parse(readFileSync(join(directory, head, 'config.json'), 'utf8'));
+    expect(config).toMatchObject({ architectures: [name], vocab_size: 20 });
+    expect(config).not.toHaveProperty('id2label');
+  });
 });

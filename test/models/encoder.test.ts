@@ -64,6 +64,48 @@ describe('buildEncoder', () => {
     expect(await run({ ...small, labels: 3 }, [[2, 3, 4, 9, 6, 7]], mask)).not.toEqual(logits);
   });
 
+  it('ends in the hidden states without a head, under the names of the bare model', async () => {
+    const session = await InferenceSession.create(buildEncoder({ ...small, head: 'none' }), { logSeverityLevel: 3 });
+    expect(session.outputNames).toEqual(['last_hidden_state']);
+    const ids = new Tensor('int64', new BigInt64Array(10).fill(3n), [2, 5]);
+    const mask = new Tensor('int64', new BigInt64Array(10).fill(1n), [2, 5]);
+    const feeds = {
+      input_ids: ids,
+      attention_mask: mask,
+      token_type_ids: new Tensor('int64', new BigInt64Array(10), [2, 5]),
+    };
+    expect((await session.run(feeds)).last_hidden_state!.dims).toEqual([2, 5, 32]);
+    await session.release();
+    const { initializer } = fromBinary(ModelProtoSchema, buildEncoder({ ...small, head: 'none' })).graph!;
+    expect(initializer.every(({ name }) => /^(embeddings|encoder)\./.test(name))).toBe(true);
+  });
+
+  it('scores every word of every token with a masked-language-model head, tied to the word embedding', async () => {
+    const model = fromBinary(ModelProtoSchema, buildEncoder({ ...small, head: 'masked-lm' })).graph!;
+    expect(model.initializer.map(({ name }) => name).filter((name) => name.startsWith('cls.'))).toEqual([
+      'cls.predictions.transform.dense.weight',
+      'cls.predictions.transform.dense.bias',
+      'cls.predictions.transform.LayerNorm.weight',
+      'cls.predictions.transform.LayerNorm.bias',
+      'cls.predictions.bias',
+    ]);
+    expect(model.node.slice(-3).map(({ opType, input }) => [opType, input[0]])).toEqual([
+      ['Transpose', 'bert.embeddings.word_embeddings.weight'],
+      ['MatMul', '/cls/predictions/transform/LayerNorm/LayerNormalization_output_0'],
+      ['Add', 'cls.predictions.bias'],
+    ]);
+    const logits = await run({ ...small, head: 'masked-lm' }, [[2, 3, 4]], [[1, 1, 1]]);
+    expect(logits).toHaveLength(3 * 100);
+  });
+
+  it('keeps matrices in half the bytes as float16, with nearly the same logits', async () => {
+    const half: EncoderOptions = { ...small, storage: 'float16' };
+    expect(buildEncoder(half).length / buildEncoder(small).length).toBeLessThan(0.7);
+    const [a, b] = [await run(small, [[2, 3, 4]], [[1, 1, 1]]), await run(half, [[2, 3, 4]], [[1, 1, 1]])];
+    for (const [i, logit] of a.entries()) expect(b[i]).toBeCloseTo(logit, 3);
+    expect(b).not.toEqual(a);
+  });
+
   it('takes any batch size and sequence length up to its positions', async () => {
     const row = Array.from({ length: 48 }, (_, i) => i);
     expect(await run(small, [row, row], [row.map(() => 1), row.map(() => 1)])).toHaveLength(4);
@@ -94,6 +136,8 @@ describe('buildEncoder', () => {
     [{ hidden: 30, heads: 4 }, /'heads' must divide 'hidden': 30/],
     [{ layers: 0 }, /'layers' must be a whole number of at least 1, found 0/],
     [{ vocabulary: 10.5 }, /'vocabulary' must be a whole number of at least 1, found 10.5/],
+    [{ head: 'lm' as 'none' }, /'head' must be one of classification, masked-lm, none, found 'lm'/],
+    [{ storage: 'int8' as 'float16' }, /'storage' must be one of float32, float16, found 'int8'/],
     [{ seed: -1 }, /'seed' must be a whole number of at least 0, found -1/],
   ])('refuses sizes that make no encoder: %o', (options, message) => {
     expect(() => buildEncoder(options)).toThrow(message);

@@ -1,13 +1,15 @@
 // What is written is what was trained: the saved directory, opened by the stock onnxruntime-node session, against the
 // training graph in evaluation mode, on batches of a real tokenizer, after some steps with dropout.
 
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Batch, TextFeeder } from '#ortune/data/feeder.js';
 import { textRows } from '#ortune/data/rows.js';
 import { epochOrder } from '#ortune/data/sampler.js';
+import { writeEncoder } from '#ortune/models/directory.js';
+import { TorchScriptWriter } from '#ortune/models/torchscript.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import type { ValueInfo } from '#ortune/onnx/graph.js';
@@ -28,10 +30,12 @@ const texts = Array.from({ length: 14 }, (_, i) =>
 const labels = ['a', 'b', 'c'];
 const batchSize = 4;
 
+const pieces = buildWordPiece(texts, { vocabulary: 60, minFrequency: 1, maxLength: 32 });
+
 /** A fixture as a model directory with a tokenizer whose ids the fixture has embeddings for. */
 function modelDirectory(kind: 'encoders' | 'headless', family: Family, exporter: Exporter): string {
   const directory = join(root, `${kind}-${family}-${exporter}`);
-  const { tokenizer, config } = buildWordPiece(texts, { vocabulary: 60, minFrequency: 1, maxLength: 32 });
+  const { tokenizer, config } = pieces;
   mkdirSync(join(directory, 'onnx'), { recursive: true });
   copyFileSync(fixture(kind, family, exporter), join(directory, 'onnx', 'model.onnx'));
   const write = (name: string, value: unknown) => writeFileSync(join(directory, name), JSON.stringify(value));
@@ -41,9 +45,13 @@ function modelDirectory(kind: 'encoders' | 'headless', family: Family, exporter:
   return directory;
 }
 
-/** Trains three steps, saves, and hands every batch to `look` with the logits of both. */
-async function compare(model: string, look: (batch: Batch, ours: Float32Array, stock: Float32Array) => void) {
-  const engine = await Engine.open({ model, labels, freeze: [], dropout: {}, seed: 1, threads: 2 }, batchSize);
+/** Trains some steps, saves, and hands every batch to `look` with the logits of both; returns where it was saved. */
+async function compare(
+  model: string,
+  look: (batch: Batch, ours: Float32Array, stock: Float32Array) => void,
+  { learningRate = 1e-2, freeze = [] as string[] } = {},
+) {
+  const engine = await Engine.open({ model, labels, freeze, dropout: {}, seed: 1, threads: 2 }, batchSize);
   const feeder = new TextFeeder({
     directory: model,
     inputs: engine.model.inputs,
@@ -58,7 +66,10 @@ async function compare(model: string, look: (batch: Batch, ours: Float32Array, s
   const lengths = table.length.subarray(0, table.count);
   const rows = () => rowsFor(table, batchSize, epochOrder({ lengths, batchSize, seed: 0, epoch: 0 }));
   try {
-    const ranges = parameterRanges(engine.model.parameters, () => ({ learningRate: 1e-2, weightDecay: 0.01 }));
+    const trained = new Set(engine.model.parameters.filter((p) => p.trainable).map(({ name }) => name));
+    const ranges = parameterRanges(engine.model.parameters, ({ name }) =>
+      trained.has(name) ? { learningRate, weightDecay: 0.01 } : undefined,
+    );
     const optimizer = await engine.createOptimizer(ranges, { name: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
     let step = 0;
     for await (const batch of feeder.batches(rows())) {
@@ -77,6 +88,7 @@ async function compare(model: string, look: (batch: Batch, ours: Float32Array, s
       batch.release();
     }
     await stock.close();
+    return saved;
   } finally {
     await feeder.close();
     await engine.close();
@@ -113,6 +125,90 @@ describe('a model of another type', () => {
       batch.release();
     }
     await Promise.all([feeder.close(), whole!.close(), half!.close()]);
+  });
+});
+
+/** Types and bytes of a file's float tensors by name. */
+const tensorsOf = (model: string) =>
+  new Map([...toGraph(openModel(model)).initializers].filter(([, { dtype }]) => dtype.startsWith('float')));
+
+describe('a model that stores float16 and computes in float32', () => {
+  const directory = join(root, 'stored');
+  const sizes = { layers: 2, hidden: 32, heads: 2, positions: 40, labels, dropout: 0.2, seed: 4 };
+  writeEncoder(directory, { ...sizes, tokenizer: pieces, storage: 'float16' });
+
+  it('is trained in float32 and saved as it was stored', async () => {
+    let far = 0;
+    const saved = await compare(directory, (_, ours, stock) => {
+      for (const [i, logit] of ours.entries()) far = Math.max(far, Math.abs(logit - stock[i]!));
+    });
+    expect(far).toBeGreaterThan(1e-6); // rounding to float16
+    expect(far).toBeLessThan(5e-3);
+    const [before, after] = [tensorsOf(directory), tensorsOf(saved)];
+    expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
+    const halves = [...before].filter(([, { dtype }]) => dtype === 'float16');
+    expect(halves.map(([name]) => name)).toContain('bert.embeddings.word_embeddings.weight');
+    expect(halves.length).toBe(3 + 2 * 6 + 2);
+    for (const [name, tensor] of before) {
+      const { dtype, shape } = after.get(name)!;
+      expect({ dtype, shape }, name).toEqual({ dtype: tensor.dtype, shape: tensor.shape });
+    }
+    for (const [name, tensor] of halves)
+      expect(Buffer.compare(after.get(name)!.bytes(), tensor.bytes()), name).not.toBe(0);
+    await compare(
+      saved,
+      (_, ours, stock) => {
+        for (const [i, logit] of ours.entries()) expect(Math.abs(logit - stock[i]!)).toBeLessThan(1e-5);
+      },
+      { learningRate: 0 },
+    );
+  });
+
+  it('keeps the bits of what is frozen', async () => {
+    const saved = await compare(directory, () => {}, { freeze: ['trunk'] });
+    const [before, after] = [tensorsOf(directory), tensorsOf(saved)];
+    const changed = [...before].filter(([name, t]) => Buffer.compare(t.bytes(), after.get(name)!.bytes()) !== 0);
+    expect(changed.map(([name]) => name).sort()).toEqual(['classifier.bias', 'classifier.weight']);
+  });
+});
+
+describe('a model that computes in float16', () => {
+  const directory = modelDirectory('headless', 'distilbert', 'dynamo');
+  // Token embeddings in float16, doubled there; their sum over the tokens goes through a float32 layer.
+  const w = new TorchScriptWriter(17);
+  const ids = w.input('input_ids', 'int64', ['batch', 'sequence']);
+  const table = w.weight('embeddings.weight', [60, 8], new Float32Array(480).map(Math.sin), 'float16');
+  const looked = w.op('/embeddings', 'Gather', [table, ids]);
+  const doubled = w.op('/embeddings', 'Cast', [w.op('/embeddings', 'Add', [looked, looked])], { to: 1 });
+  const pooled = w.op('/pool', 'ReduceSum', [doubled, w.ints('/pool', 1)], { keepdims: 0 });
+  const weight = w.weight('classifier.weight', [3, 8], new Float32Array(24).map(Math.cos));
+  const bias = w.weight('classifier.bias', [3], new Float32Array(3));
+  w.op('/classifier', 'Gemm', [pooled, weight, bias], { transB: 1 }, 'logits');
+  w.output('logits', 'float32', ['batch', 3]);
+  const model = join(root, 'computes');
+  cpSync(directory, model, { recursive: true });
+  writeFileSync(join(model, 'onnx', 'model.onnx'), w.finish());
+
+  it('is refused with what to do', async () => {
+    const ignore = () => {};
+    await expect(compare(model, ignore)).rejects.toThrow(
+      /'embeddings\.weight' is float16; ortune trains float32 models, and ones that store 16-bit weights but cast .*\. Export the model in float32, or freeze the parameter\./,
+    );
+    const random = Engine.open({ model, labels, freeze: ['embed*'], dropout: {}, seed: 1, init: 'random' }, 4);
+    await expect(random).rejects.toThrow(/is float16; .*\. Export the model in float32\./);
+  });
+
+  it('trains where that part is frozen', async () => {
+    const saved = await compare(
+      model,
+      (_, ours, stock) => {
+        for (const [i, logit] of ours.entries()) expect(Math.abs(logit - stock[i]!)).toBeLessThan(1e-5);
+      },
+      { freeze: ['embed*'] },
+    );
+    const [before, after] = [tensorsOf(model), tensorsOf(saved)];
+    expect(after.get('embeddings.weight')!.bytes()).toEqual(before.get('embeddings.weight')!.bytes());
+    expect(after.get('classifier.weight')!.numbers()).not.toEqual(before.get('classifier.weight')!.numbers());
   });
 });
 

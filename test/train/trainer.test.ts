@@ -127,6 +127,27 @@ describe('freezing', () => {
   });
 });
 
+describe('a random start', () => {
+  const start = async (more: object) => {
+    const { result } = await train(config({ init: 'random', maxSteps: 1, learningRate: 1e-12, seed: 5, ...more }));
+    return new Map([...toGraph(openModel(result.output)).initializers].map(([name, t]) => [name, t.numbers()]));
+  };
+
+  it('leaves nothing of the weights of the file, whatever is frozen, and is decided by the seed', async () => {
+    const weights = await start({});
+    const old = toGraph(openModel(path('encoder'))).initializers;
+    const matrices = [...weights].filter(([name]) => /(embeddings|dense|query|classifier)\.weight$/.test(name));
+    expect(matrices.length).toBeGreaterThan(6);
+    for (const [name, values] of matrices) expect(values, name).not.toEqual(old.get(name)!.numbers());
+    expect(Math.max(...weights.get('bert.embeddings.LayerNorm.bias')!.map(Math.abs))).toBeLessThan(1e-9);
+    const frozen = await start({ freeze: 'trunk' });
+    for (const [name, values] of matrices)
+      for (const [i, value] of frozen.get(name)!.entries()) expect(value, name).toBeCloseTo(values[i]!, 9);
+    const other = await start({ seed: 6 });
+    for (const [name, values] of matrices) expect(other.get(name), name).not.toEqual(values);
+  });
+});
+
 describe('a head of another size', () => {
   it('is replaced, trained and named after the classes of the data', async () => {
     const rows = ['ham', 'spam', 'eggs'].flatMap((label) =>

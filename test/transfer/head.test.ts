@@ -1,12 +1,14 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { ModelError } from '#ortune/errors.js';
+import { buildEncoder, type EncoderOptions } from '#ortune/models/encoder.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { graphOf } from '#ortune/onnx/model.js';
 import { saveModel } from '#ortune/onnx/save.js';
+import type { Tensor } from '#ortune/onnx/tensor.js';
 import { fitHead } from '#ortune/transfer/head.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { dimensions, withShape } from '#ortune/transfer/surgery.js';
@@ -203,6 +205,32 @@ test('a weight that something else reads stays with its other reader', async () 
     [2, 5],
     [2, 3],
   ]);
+});
+
+/** A model from the bytes of a built one. */
+function built(bytes: Uint8Array): Model {
+  const file = join(directory, `built${files++}.onnx`);
+  writeFileSync(file, bytes);
+  return openModel(file);
+}
+
+const small: EncoderOptions = { layers: 1, hidden: 16, heads: 2, vocabulary: 40, positions: 16 };
+
+test('a head that is stored in float16 is replaced by one that is', async () => {
+  const { model } = fitHead(built(buildEncoder({ ...small, storage: 'float16' })), { labels: 5, seed: 0 });
+  const { initializers } = toGraph(model);
+  const [weight, bias] = ['weight', 'bias'].map((name) => initializers.get(`classifier.${name}`)!) as [Tensor, Tensor];
+  expect([weight.dtype, weight.shape, bias.dtype, bias.shape]).toEqual(['float16', [5, 16], 'float32', [5]]);
+  expect((await run(model)).logits!.dims).toEqual([2, 5]);
+});
+
+test('a weight that something else reads behind the same cast is not replaced', () => {
+  const model = built(buildEncoder({ ...small, storage: 'float16' }));
+  const graph = graphOf(model);
+  graph.node.push({ ...graph.node.at(-1)!, name: 'twin', output: ['twin'] });
+  expect(() => fitHead(model, { labels: 5, seed: 0 })).toThrow(
+    /more than the last layer reads its weight 'classifier\.weight' \(as '\/classifier\/Cast_output_0'\)/,
+  );
 });
 
 test('one output of rank 2 is taken for logits, unless an activation of a pooler makes it', async () => {
