@@ -96,6 +96,7 @@ describe('specialising', () => {
       (b, x) => b.op('Slice', [x, b.ints([-1]), b.ints([-99]), b.ints([1]), b.ints([-1])]),
       'Slice',
     ],
+    ['a pad that shifts', (b, x) => b.op('Pad', [x, b.ints([1, 0, -1, 0])]), 'Pad'],
     [
       'a transpose of a square',
       (b, x) => b.op('Transpose', [b.op('MatMul', [x, b.op('Transpose', [x])])]),

@@ -45,16 +45,10 @@ export function unchanged(
   const [from, to] = [b.graph.types.get(x), b.type(y)];
   const sameType = (value: Value) => b.type(value).dtype === to.dtype && equal(b.shape(value), to.shape);
   if (sameWhenTypeIs.has(node.op)) {
-    // A reversing slice keeps the shape but not the order.
-    if (
-      node.op === 'Slice' &&
-      node.inputs[4] &&
-      b.graph.initializers
-        .get(node.inputs[4])
-        ?.numbers()
-        .some((s) => s < 0)
-    )
-      return undefined;
+    // A reversing slice keeps the shape but not the order, and so does a pad that crops one end as much as it adds.
+    const numbers = (input: number): number[] => b.graph.initializers.get(node.inputs[input] ?? '')?.numbers() ?? [];
+    if (node.op === 'Slice' && numbers(4).some((step) => step < 0)) return undefined;
+    if (node.op === 'Pad' && numbers(1).some((n) => n !== 0)) return undefined;
     return from && sameType(x) ? x : undefined;
   }
   if (node.op === 'Transpose') return permOf(node, to.shape.length).every((p, i) => p === i) ? x : undefined;
