@@ -116,6 +116,18 @@ describe('specialising', () => {
     expect(operators(specialized((b, x) => [b.op('Relu', [write(b, x)])]))).toContain(op);
   });
 
+  it.each([
+    ['the last axis', 2, ['Softmax']],
+    ['two axes', 1, ['Flatten', 'Softmax', 'Reshape']],
+  ])('joins a softmax of flattened rows over %s', (_, axis, expected) => {
+    const graph = specialized((b, x) => {
+      const scores = b.op('Exp', [b.op('Reshape', [x, b.ints([3, 2, 2])])]);
+      const rows = b.op('Softmax', [b.op('Flatten', [scores], { axis })]);
+      return [b.op('Relu', [b.op('Reshape', [rows, b.ints([3, 2, 2])])])];
+    });
+    expect(operators(graph).slice(2, -1)).toEqual(expected);
+  });
+
   it('removes And with a constant that is always true, on either side', () => {
     const graph = specialized(
       (b, x) => {
