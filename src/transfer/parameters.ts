@@ -7,6 +7,7 @@ import { type DataType, isFloat } from '../onnx/dtype.js';
 import type { Graph, Value } from '../onnx/graph.js';
 import type { Model } from '../onnx/model.js';
 import { fileTensors } from '../onnx/save.js';
+import { elementCount } from '../onnx/tensor.js';
 import { readableNames } from './names.js';
 import { anyPattern, type Named } from './patterns.js';
 import { headWeights } from './trunk.js';
@@ -50,13 +51,13 @@ export function chooseParameters(model: Model, graph: Graph, { freeze = [] }: Ch
   const leftOut: ParameterChoice['leftOut'] = [];
   const found = new Map<string, Use[]>();
   for (const [name, { dtype, shape }] of fileTensors(model)) {
-    if (!isFloat(dtype) || shape.reduce((n, d) => n * d, 1) < 2) continue;
+    if (!isFloat(dtype)) continue;
     const uses =
       !graph.initializers.has(name) || !reached.has(name)
         ? `does not reach the output '${logitsOf(graph)}'`
         : weightUses(graph, consumers, name);
-    if (typeof uses === 'string') leftOut.push({ name, reason: uses });
-    else found.set(name, uses);
+    if (typeof uses !== 'string') found.set(name, uses);
+    else if (elementCount(shape) > 1) leftOut.push({ name, reason: uses });
   }
   const aliases = readableNames(graph, found);
   const copies = mergeCopies(graph, aliases);
