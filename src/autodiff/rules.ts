@@ -4,14 +4,20 @@
 
 import type { Builder } from '../onnx/builder.js';
 import type { Node, Value } from '../onnx/graph.js';
+import { activations } from './rules/activations.js';
+import { convolution } from './rules/convolution.js';
+import { einsum } from './rules/einsum.js';
 import { elementwise } from './rules/elementwise.js';
 import { fused } from './rules/fused.js';
 import { indexing } from './rules/indexing.js';
 import { layout } from './rules/layout.js';
 import { matmul } from './rules/matmul.js';
 import { normalise } from './rules/normalise.js';
+import { normaliseChannels } from './rules/normalise-channels.js';
 import { notDifferentiable } from './rules/not-differentiable.js';
+import { pooling } from './rules/pooling.js';
 import { reduce } from './rules/reduce.js';
+import { resample } from './rules/resample.js';
 
 /** What a rule sees of its node. */
 export interface RuleContext {
@@ -50,9 +56,10 @@ export type RuleTable = Readonly<Record<string, Rule | null>>;
 
 /** The rule of each operator, by `Op`, or `domain.Op` outside the default domain; null: no gradient flows. */
 export const rules: ReadonlyMap<string, Rule | null> = new Map(
-  [elementwise, reduce, normalise, matmul, layout, indexing, fused, notDifferentiable].flatMap((t) =>
-    Object.entries(t),
-  ),
+  [
+    ...[elementwise, activations, reduce, normalise, normaliseChannels, matmul, einsum, convolution, pooling],
+    ...[layout, resample, indexing, fused, notDifferentiable],
+  ].flatMap((t) => Object.entries(t)),
 );
 
 /** The function for one input, or null where no gradient flows. */

@@ -119,10 +119,11 @@ export function prune(graph: Graph): void {
       node.outputs.forEach(forget);
       continue;
     }
-    // The parts of a Split are not optional.
+    // The parts of a Split are not optional, nor is the first output of any standard operator.
     if (node.op !== 'Split') {
-      for (const out of node.outputs) if (!live.has(out)) forget(out);
-      node.outputs = node.outputs.map((o) => (live.has(o) ? o : ''));
+      const keeps = (out: Value, i: number): boolean => live.has(out) || (i === 0 && node.domain === '');
+      for (const [i, out] of node.outputs.entries()) if (!keeps(out, i)) forget(out);
+      node.outputs = node.outputs.map((o, i) => (keeps(o, i) ? o : ''));
       while (node.outputs.at(-1) === '') node.outputs.pop();
     }
     for (const input of node.inputs) if (input) live.add(input);

@@ -23,7 +23,7 @@ export type { Model } from './model.js';
 /**
  * Opens a model directory (onnx/model.onnx or model.onnx in it) or an .onnx file.
  * ModelError: missing, unreadable, damaged or cut; quantised, with control flow, a training artifact, opset
- * outside 14 to 21.
+ * outside 9 to 21.
  */
 export function openModel(path: string): Model {
   const file = findModelFile(path);

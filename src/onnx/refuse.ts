@@ -5,7 +5,7 @@ import { ModelError } from '../errors.js';
 import { attributeOf, domainOf, graphOf, type Model, nodeLabel, operatorName, opsetOf } from './model.js';
 import type { FunctionProto, NodeProto } from './onnx_pb.js';
 
-export const OLDEST_OPSET = 14;
+export const OLDEST_OPSET = 9;
 export const NEWEST_OPSET = 21;
 
 const controlFlow = new Set(['If', 'Loop', 'Scan', 'SequenceMap']);

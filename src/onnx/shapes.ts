@@ -9,9 +9,10 @@ import { elementwise } from './shapes/elementwise.js';
 import { microsoft, ortune } from './shapes/fused.js';
 import { layout } from './shapes/layout.js';
 import { reduceAndMake } from './shapes/reduce.js';
+import { windows } from './shapes/windows.js';
 
 const domains: Readonly<Record<string, TypeTable>> = {
-  '': { ...elementwise, ...layout, ...reduceAndMake },
+  '': { ...elementwise, ...layout, ...reduceAndMake, ...windows },
   'com.microsoft': microsoft,
   ortune,
 };

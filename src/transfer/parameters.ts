@@ -7,6 +7,7 @@ import { type DataType, isFloat } from '../onnx/dtype.js';
 import type { Graph, Value } from '../onnx/graph.js';
 import type { Model } from '../onnx/model.js';
 import { fileTensors } from '../onnx/save.js';
+import { elementCount } from '../onnx/tensor.js';
 import { readableNames } from './names.js';
 import { anyPattern, type Named } from './patterns.js';
 import { tieTransposed } from './tied.js';
@@ -90,13 +91,13 @@ export function weightsOf(
   const leftOut: ParameterChoice['leftOut'] = [];
   const weights = new Map<string, Use[]>();
   for (const [name, { dtype, shape }] of fileTensors(model)) {
-    if (!isFloat(dtype) || shape.reduce((n, d) => n * d, 1) < 2) continue;
+    if (!isFloat(dtype)) continue;
     const uses =
       !graph.initializers.has(name) || !reached.has(name)
         ? `does not reach the output '${outputs.join("' or '")}'`
         : weightUses(graph, consumers, name);
-    if (typeof uses === 'string') leftOut.push({ name, reason: uses });
-    else weights.set(name, uses);
+    if (typeof uses !== 'string') weights.set(name, uses);
+    else if (elementCount(shape) > 1) leftOut.push({ name, reason: uses });
   }
   return { weights, leftOut };
 }

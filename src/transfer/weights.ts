@@ -1,17 +1,34 @@
 // Which operands of an operator are weights: tensors that were learned, as against numbers of the arithmetic (√d,
 // masks, epsilons). Exporters rename tensors, so position in the graph decides, not the name.
 
-import type { Graph, Node, Value } from '../onnx/graph.js';
+import { type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
 import type { Tensor } from '../onnx/tensor.js';
 
 type Role = 'weight' | 'bias';
 
-/** Role of each input by operator; inputs without one hold no weights. `matrix`: only with two axes or more. */
-const positions: Record<string, Record<number, { role: Role; matrix?: boolean }>> = {
+/** `matrix`: only with two axes or more. `plain`: this value all over says that the layer has no weights of its own. */
+interface Position {
+  role: Role;
+  matrix?: boolean;
+  plain?: number;
+}
+
+const convolution: Record<number, Position> = { 1: { role: 'weight' }, 2: { role: 'bias' } };
+const normalisation: Record<number, Position> = { 1: { role: 'weight' }, 2: { role: 'bias' } };
+
+/** Role of each input by operator; inputs without one hold no weights. */
+const positions: Record<string, Record<number, Position>> = {
   MatMul: { 0: { role: 'weight', matrix: true }, 1: { role: 'weight', matrix: true } },
   Gemm: { 0: { role: 'weight', matrix: true }, 1: { role: 'weight', matrix: true }, 2: { role: 'bias' } },
   Gather: { 0: { role: 'weight', matrix: true } },
-  LayerNormalization: { 1: { role: 'weight' }, 2: { role: 'bias' } },
+  Conv: convolution,
+  ConvTranspose: convolution,
+  LayerNormalization: normalisation,
+  BatchNormalization: normalisation,
+  GroupNormalization: normalisation,
+  // Group normalisation of older opsets is written with this operator, its own scale and bias left at 1 and 0.
+  InstanceNormalization: { 1: { role: 'weight', plain: 1 }, 2: { role: 'bias', plain: 0 } },
+  PRelu: { 1: { role: 'weight' } },
   Add: { 0: { role: 'bias' }, 1: { role: 'bias' } },
   Sub: { 1: { role: 'bias' } },
   Mul: { 0: { role: 'weight' }, 1: { role: 'weight' } },
@@ -20,6 +37,14 @@ const positions: Record<string, Record<number, { role: Role; matrix?: boolean }>
   'com.microsoft.FastGelu': { 1: { role: 'bias' } },
   'com.microsoft.SkipLayerNormalization': { 2: { role: 'weight' }, 3: { role: 'bias' }, 4: { role: 'bias' } },
 };
+
+/** Inputs that were measured, not learned, by operator: why they are never trained. */
+const statistics: Record<string, Record<number, string>> = {
+  BatchNormalization: { 3: 'the mean', 4: 'the variance' },
+};
+
+/** Operators whose operands of one element are numbers of the arithmetic. */
+const arithmetic = new Set(['Add', 'Mul', 'Sub', 'MatMul', 'Gather']);
 
 /** Operators that only arrange or cast what they read: a weight may go through them. */
 const arranging = new Set([
@@ -58,18 +83,24 @@ export function weightUses(graph: Graph, consumers: Map<Value, Node[]>, name: Va
     for (const node of consumers.get(value) ?? [])
       if (arranging.has(node.op) && node.domain === '' && node.inputs.indexOf(value) === 0)
         for (const out of node.outputs) visit(out);
-      else readers.push({ node, input: node.inputs.indexOf(value) });
+      else for (const [input, x] of node.inputs.entries()) if (x === value) readers.push({ node, input });
   };
   visit(name);
   if (readers.length === 0) return 'nothing reads it';
   const uses: Use[] = [];
   for (const { node, input } of readers) {
-    const op = node.domain ? `${node.domain}.${node.op}` : node.op;
+    const op = operatorKey(node);
+    const measured = statistics[op]?.[input];
+    if (measured) return `${op} '${node.name}' reads it as ${measured} of its channels: statistics are not trained`;
     const position = positions[op]?.[input];
     if (!position || (position.matrix && tensor.shape.length < 2))
       return `${op} '${node.name}' reads it as input ${input}, which holds no weight`;
+    if (position.plain !== undefined && tensor.numbers().every((v) => v === position.plain))
+      return `${op} '${node.name}' has it at ${position.plain} all over: a normalisation without weights`;
     uses.push({ role: position.role, node });
   }
+  if (tensor.size === 1 && (tensor.shape.length === 0 || uses.some(({ node }) => arithmetic.has(node.op))))
+    return 'a number';
   return uses.some(({ node }) => node.op === 'Add' || node.op === 'Mul' || node.op === 'Sub') && isTable(tensor)
     ? 'a table of constants (mask or positions) that is added or multiplied'
     : uses;

@@ -5,7 +5,7 @@ import { backward } from '#ortune/autodiff/backward.js';
 import { rules } from '#ortune/autodiff/rules.js';
 import { ModelError } from '#ortune/errors.js';
 import { lower } from '#ortune/lower/lower.js';
-import { Builder } from '#ortune/onnx/builder.js';
+import { type AttrInput, Builder } from '#ortune/onnx/builder.js';
 import type { DataType } from '#ortune/onnx/dtype.js';
 import { Graph, prune, type Value } from '#ortune/onnx/graph.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
@@ -180,6 +180,34 @@ it('refuses batch axes that a FusedMatMul transposes', () => {
   const b = start({ x: [3, 2, 4], y: [2, 4, 5] });
   const product = b.op('FusedMatMul', ['x', 'y'], { transBatchA: 1 }, { domain: 'com.microsoft', name: 'odd' });
   expect(() => backward(b, total(b, product), ['y'])).toThrow(/node 'odd' .* transposes batch axes/);
+});
+
+const image = { x: [1, 4, 6, 6], c: [4] };
+it.each<[string, string, Value[], Record<string, AttrInput>, RegExp]>([
+  [
+    'batch statistics',
+    'BatchNormalization',
+    ['x', 'c', 'c', 'c', 'c'],
+    { training_mode: 1 },
+    /statistics of the batch/,
+  ],
+  ['places counted by columns', 'MaxPool', ['x'], { kernel_shape: [2, 2], storage_order: 1 }, /storage_order 1/],
+  ['antialiasing', 'Resize', ['x', '', '', 'sizes'], { antialias: 1, mode: 'linear' }, /antialias/],
+  ['cropping', 'Resize', ['x', '', '', 'sizes'], { coordinate_transformation_mode: 'tf_crop_and_resize' }, /tf_crop/],
+  ['an unknown interpolation', 'Resize', ['x', '', '', 'sizes'], { mode: 'lanczos' }, /mode 'lanczos' is not known/],
+  ['an unknown rounding', 'Resize', ['x', '', '', 'sizes'], { nearest_mode: 'up' }, /nearest_mode 'up'/],
+  ['an unknown padding', 'Pad', ['x', 'pads'], { mode: 'mirror' }, /mode 'mirror' is not known/],
+])('refuses %s by the node', (_, op, inputs, attrs, message) => {
+  const b = start(image);
+  const constants: Record<string, Value> = { sizes: b.ints([1, 4, 9, 9]), pads: b.ints([0, 0, 1, 1, 0, 0, 1, 1]) };
+  const y = b.op(
+    op,
+    inputs.map((name) => constants[name] ?? name),
+    attrs,
+    { name: 'odd' },
+  );
+  expect(() => backward(b, total(b, y), ['x'])).toThrow(message);
+  expect(() => backward(b, total(b, y), ['x'])).toThrow(/node 'odd'/);
 });
 
 it('differentiates float values only', () => {

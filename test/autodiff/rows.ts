@@ -4,61 +4,15 @@
 import { type AttrInput, float } from '#ortune/onnx/builder.js';
 import { onnxDataType } from '#ortune/onnx/dtype.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import { normals, uniform } from '#ortune/random.js';
-import type { OperatorCase } from './graphs.js';
+import { imageRows } from './image-rows.js';
+import { bools, type Float, fillFor, index, ints, microsoft, type Row, row } from './row-values.js';
 
-export type Float = 'float32' | 'float64';
-export interface Row extends OperatorCase {
-  /** What the row checks beyond the operator's plain form. */
-  what?: string;
-  /** Inputs that the gradient is not checked for, though they are floats: rounding bounds, masks. */
-  unchecked?: readonly number[];
-}
+export type { Row } from './row-values.js';
 
-let stream = 0;
-const size = (shape: readonly number[]) => shape.reduce((n, d) => n * d, 1);
-const from = (dtype: Float, shape: readonly number[], f: (i: number) => number) =>
-  Tensor.of(
-    dtype,
-    Float64Array.from({ length: size(shape) }, (_, i) => f(i)),
-    shape,
-  );
+const fill = fillFor(1);
 
-/** Values of one float type, by domain. */
-const fill = (dtype: Float) => ({
-  any: (...shape: number[]) => Tensor.of(dtype, normals(1, ++stream, size(shape)), shape),
-  /** Between 0.5 and 2. */
-  positive: (...shape: number[]) => {
-    const s = ++stream;
-    return from(dtype, shape, (i) => 0.5 + 1.5 * uniform(1, s, i));
-  },
-  /** A shuffle of values 0.2 apart, none nearer to 0 than 0.1: no ties and no kinks within a small step. */
-  apart: (...shape: number[]) => {
-    const s = ++stream;
-    const order = Array.from({ length: size(shape) }, (_, i) => i).sort((i, j) => uniform(1, s, i) - uniform(1, s, j));
-    return from(dtype, shape, (i) => 0.2 * (order[i]! - Math.floor(size(shape) / 2)) + 0.1);
-  },
-  scalar: (value: number) => Tensor.scalar(dtype, value),
-});
 const { any, positive, apart, scalar } = fill('float64');
 const f32 = fill('float32');
-
-const ints = (...values: number[]) => Tensor.of('int64', values);
-const index = (shape: number[], values: number[]) => Tensor.of('int64', values, shape);
-const bools = (shape: number[], values: number[]) => Tensor.of('bool', values, shape);
-const row = (
-  op: string,
-  inputs: Row['inputs'],
-  attrs: Record<string, AttrInput> = {},
-  more: Partial<Row> = {},
-): Row => ({
-  op,
-  inputs,
-  attrs,
-  ...more,
-});
-const microsoft = (op: string, inputs: Row['inputs'], attrs: Record<string, AttrInput> = {}, more: Partial<Row> = {}) =>
-  row(op, inputs, attrs, { domain: 'com.microsoft', ...more });
 
 const binary = ['Add', 'Sub', 'Mul', 'Div'].flatMap((op) => [
   row(op, [any(2, 3), positive(2, 3)]),
@@ -225,10 +179,19 @@ const own = [
   ),
 ];
 
+const norms = [
+  ...['ReduceL1', 'ReduceL2', 'ReduceSumSquare', 'ReduceLogSumExp'].flatMap((op) => [
+    row(op, [apart(2, 3, 4), ints(1)], { keepdims: 0 }),
+    row(op, [apart(2, 3)], {}, { what: 'all axes' }),
+  ]),
+  row('ReduceLogSum', [positive(2, 3, 4), ints(0, 2)], { keepdims: 0 }),
+];
+
 /** Every row, in the order of the rule tables. */
 export const rows: readonly Row[] = [
   ...[...binary, ...unary, ...several, ...reductions, ...normalisations],
-  ...[...products, ...layouts, ...choices, ...fused, ...own],
+  ...[...products, ...layouts, ...choices, ...fused, ...own, ...norms],
+  ...imageRows,
 ];
 
 /** float64 where every float input is. */

@@ -1,18 +1,27 @@
 // One row per operator (more where an option changes the shape): inputs with values, attributes, number of outputs.
 // Type rules and the evaluation of constants are both held against the stock runtime on these rows.
 
-import { type AttrInput, float, toAttr } from '#ortune/onnx/builder.js';
+import { float, toAttr } from '#ortune/onnx/builder.js';
 import { Graph, type Node } from '#ortune/onnx/graph.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
+import {
+  bools,
+  each,
+  fill,
+  INT64_MAX,
+  int,
+  ints,
+  microsoft,
+  natural,
+  type OperatorCase,
+  positive,
+  row,
+  scalar,
+  x,
+} from './case-values.js';
+import { imageCases } from './image-cases.js';
 
-export interface OperatorCase {
-  op: string;
-  /** Omitted inputs are undefined. */
-  inputs: (Tensor | undefined)[];
-  attrs?: Record<string, AttrInput>;
-  outputs?: number;
-  domain?: string;
-}
+export { type OperatorCase, x } from './case-values.js';
 
 /** The case as one node of a graph; its inputs are constants, so that integers that decide shapes are known. */
 export function nodeOf({ op, domain = '', inputs, attrs = {}, outputs = 1 }: OperatorCase): {
@@ -36,38 +45,6 @@ export function nodeOf({ op, domain = '', inputs, attrs = {}, outputs = 1 }: Ope
   graph.nodes = [node];
   return { graph, node };
 }
-
-const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
-const fill = (dtype: 'float32' | 'int64' | 'int32' | 'uint32', shape: number[], f: (i: number) => number) =>
-  Tensor.of(
-    dtype,
-    Array.from({ length: count(shape) }, (_, i) => f(i)),
-    shape,
-  );
-
-/** Positive and negative floats, none of them 0. */
-export const x = (...shape: number[]) => fill('float32', shape, (i) => Math.fround(((i * 37) % 23) / 7 - 1.5 + 0.01));
-const positive = (...shape: number[]) => fill('float32', shape, (i) => Math.fround(((i * 37) % 23) / 7 + 0.1));
-const ints = (...values: number[]) => Tensor.of('int64', values);
-const scalar = (value: number) => Tensor.scalar('int64', value);
-const int = (...shape: number[]) => fill('int64', shape, (i) => ((i * 29) % 17) - 8);
-const natural = (...shape: number[]) => fill('int64', shape, (i) => ((i * 29) % 17) + 1);
-const bools = (...shape: number[]) =>
-  Tensor.of(
-    'bool',
-    Array.from({ length: count(shape) }, (_, i) => ((i * 5) % 3) & 1),
-    shape,
-  );
-const INT64_MAX = 9223372036854775807n;
-
-const row = (
-  op: string,
-  inputs: (Tensor | undefined)[],
-  attrs: Record<string, AttrInput> = {},
-  outputs = 1,
-): OperatorCase => ({ op, inputs, attrs, outputs });
-const each = (ops: string, make: (op: string) => OperatorCase[]) => ops.split(' ').flatMap(make);
-const microsoft = (c: OperatorCase): OperatorCase => ({ ...c, domain: 'com.microsoft' });
 
 const elementwise = [
   ...each('Abs Ceil Floor Neg Relu Round Sign', (op) => [row(op, [x(2, 3)]), row(op, [x()])]),
@@ -209,7 +186,10 @@ const fused = [
   row('SkipLayerNormalization', [x(1, 2, 4), x(1, 2, 4), x(4), x(4), x(4)], {}, 4),
 ].map(microsoft);
 
-export const operatorCases: readonly OperatorCase[] = [...elementwise, ...layout, ...reductions, ...made, ...fused];
+export const operatorCases: readonly OperatorCase[] = [
+  ...[...elementwise, ...layout, ...reductions, ...made, ...fused],
+  ...imageCases,
+];
 
 export const describeCase = ({ op, domain, inputs, attrs }: OperatorCase): string =>
   `${domain ? `${domain}.` : ''}${op}(${inputs.map((t) => (t ? `${t.dtype}[${t.shape}]` : '-')).join(', ')}) ${JSON.stringify(attrs, (k, v) => (v instanceof Tensor ? k : v))}`;

@@ -92,7 +92,36 @@ describe('output types of the domain ortune', () => {
 });
 
 const i64 = (...values: number[]) => Tensor.of('int64', values);
+const image = x(1, 4, 6, 6);
+const window = { kernel_shape: [2, 2] };
 const refusals: [string, OperatorCase, RegExp][] = [
+  [
+    'a convolution of other channels',
+    { op: 'Conv', inputs: [image, x(2, 3, 3, 3)] },
+    /weights \[2,3,3,3\] in 1 groups/,
+  ],
+  ['a convolution of other axes', { op: 'Conv', inputs: [image, x(2, 4, 3)] }, /window of 1 axes does not slide over/],
+  ['strides of other axes', { op: 'MaxPool', inputs: [image], attrs: { ...window, strides: [2] } }, /'strides' has 1/],
+  ['a window larger than its input', { op: 'Conv', inputs: [image, x(2, 4, 7, 1)] }, /7 is larger than .* axis of 6/],
+  ['a pool without its window', { op: 'AveragePool', inputs: [image] }, /'kernel_shape' is missing/],
+  ['a transposed convolution of other channels', { op: 'ConvTranspose', inputs: [image, x(3, 4, 2, 2)] }, /do not fit/],
+  [
+    'a transposed convolution to more than it gives',
+    { op: 'ConvTranspose', inputs: [image, x(4, 3, 2, 2)], attrs: { output_shape: [9, 7] } },
+    /an axis of 6 becomes at most 7, which is less than the wanted 9/,
+  ],
+  ['statistics of other channels', { op: 'InstanceNormalization', inputs: [image, x(4), x(3)] }, /input 2 \[3\] must/],
+  ['channels of a scalar', { op: 'GroupNormalization', inputs: [x(), x(1), x(1)] }, /has no channels/],
+  ['a block of nothing', { op: 'DepthToSpace', inputs: [image] }, /block of 0 does not fit/],
+  ['channels that make no block', { op: 'DepthToSpace', inputs: [image], attrs: { blocksize: 3 } }, /4 channels/],
+  ['an image that makes no block', { op: 'SpaceToDepth', inputs: [image], attrs: { blocksize: 4 } }, /image of 6x6/],
+  ['a resize to nothing', { op: 'Resize', inputs: [image] }, /neither scales nor sizes/],
+  ['scales of other axes', { op: 'Resize', inputs: [image, undefined, x(2)] }, /input 2 has 2 entries for 4 axes/],
+  ['an equation for other operands', { op: 'Einsum', inputs: [x(2)], attrs: { equation: 'i,j' } }, /does not fit 1 op/],
+  ['a term that is none', { op: 'Einsum', inputs: [x(2)], attrs: { equation: '1' } }, /'1' is no term/],
+  ['a term of other axes', { op: 'Einsum', inputs: [x(2)], attrs: { equation: 'ij' } }, /does not name the 1 axes/],
+  ['an output of nowhere', { op: 'Einsum', inputs: [x(2)], attrs: { equation: 'i->j' } }, /names 'j', no operand/],
+  ['a label of two sizes', { op: 'Einsum', inputs: [x(2), x(3)], attrs: { equation: 'i,i' } }, /'i' is both 2 and 3/],
   ['an unknown operator', { op: 'Mystery', inputs: [x(2)] }, /operator Mystery of domain 'ai.onnx' \(node 'it'\)/],
   ['an unknown domain', { op: 'Add', domain: 'acme', inputs: [x(2)] }, /operator Add of domain 'acme'/],
   ['shapes that do not broadcast', { op: 'Add', inputs: [x(2), x(3)] }, /'it' \(Add\): shapes \[2\] and \[3\]/],

@@ -96,6 +96,7 @@ describe('specialising', () => {
       (b, x) => b.op('Slice', [x, b.ints([-1]), b.ints([-99]), b.ints([1]), b.ints([-1])]),
       'Slice',
     ],
+    ['a pad that shifts', (b, x) => b.op('Pad', [x, b.ints([1, 0, -1, 0])]), 'Pad'],
     [
       'a transpose of a square',
       (b, x) => b.op('Transpose', [b.op('MatMul', [x, b.op('Transpose', [x])])]),
@@ -113,6 +114,18 @@ describe('specialising', () => {
     ],
   ])('keeps %s', (_, write, op) => {
     expect(operators(specialized((b, x) => [b.op('Relu', [write(b, x)])]))).toContain(op);
+  });
+
+  it.each([
+    ['the last axis', 2, ['Softmax']],
+    ['two axes', 1, ['Flatten', 'Softmax', 'Reshape']],
+  ])('joins a softmax of flattened rows over %s', (_, axis, expected) => {
+    const graph = specialized((b, x) => {
+      const scores = b.op('Exp', [b.op('Reshape', [x, b.ints([3, 2, 2])])]);
+      const rows = b.op('Softmax', [b.op('Flatten', [scores], { axis })]);
+      return [b.op('Relu', [b.op('Reshape', [rows, b.ints([3, 2, 2])])])];
+    });
+    expect(operators(graph).slice(2, -1)).toEqual(expected);
   });
 
   it('removes And with a constant that is always true, on either side', () => {

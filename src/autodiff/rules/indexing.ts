@@ -26,7 +26,7 @@ function padBack(b: Builder, dy: Value, parts: readonly { axis: number; start: n
  * The gradient of gathering along one axis of a tensor `shape`: the indexed axes of dy come first, each row is what
  * one index chose ([pre, post] flattened), and the rows are added up into a table of shape[axis] rows.
  */
-function gatherBack(b: Builder, dy: Value, index: Value, shape: readonly number[], axis: number): Value {
+export function gatherBack(b: Builder, dy: Value, index: Value, shape: readonly number[], axis: number): Value {
   const count = b.shape(index).length;
   const length = shape[axis]!;
   const [pre, post] = [shape.slice(0, axis), shape.slice(axis + 1)];

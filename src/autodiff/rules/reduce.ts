@@ -1,6 +1,20 @@
 // Gradients of reductions: what was summed is spread again.
 
-import { axisOf, cast, div, equal, expand, indices, mul, sum, view } from '../../onnx/formulas.js';
+import {
+  axisOf,
+  cast,
+  div,
+  equal,
+  exp,
+  expand,
+  indices,
+  mul,
+  neg,
+  sub,
+  sum,
+  view,
+  where,
+} from '../../onnx/formulas.js';
 import type { Value } from '../../onnx/graph.js';
 import { attrInt } from '../../onnx/graph.js';
 import { elementCount } from '../../onnx/tensor.js';
@@ -36,6 +50,30 @@ const spreadExtremum: InputRule = (c, dy) => {
   return mul(b, wins, div(b, restored(c, dy), sum(b, wins, reducedAxes(c))));
 };
 
+/** y = Σ |x| */
+const spreadSigns: InputRule = (c, dy) => mul(c.b, restored(c, dy), c.b.op('Sign', [c.x[0]!]));
+
+/** y = Σ x² */
+const spreadSquares: InputRule = (c, dy) => mul(c.b, mul(c.b, restored(c, dy), 2), c.x[0]!);
+
+/** y = √Σ x², so dx = dy · x / y, and 0 where y is 0. */
+const spreadNorm: InputRule = (c, dy) => {
+  const { b, x } = c;
+  const y = restored(c, c.y[0]!);
+  const none = equal(b, y, 0);
+  return mul(b, where(b, none, 0, div(b, restored(c, dy), where(b, none, 1, y))), x[0]!);
+};
+
+/** y = ln Σ x, so dx = dy / e^y. */
+const spreadLogSum: InputRule = (c, dy) => {
+  const share = mul(c.b, restored(c, dy), exp(c.b, neg(c.b, restored(c, c.y[0]!))));
+  return expand(c.b, share, c.b.shape(c.x[0]!));
+};
+
+/** y = ln Σ eˣ, so dx = dy · e^(x − y). */
+const spreadLogSumExp: InputRule = (c, dy) =>
+  mul(c.b, restored(c, dy), exp(c.b, sub(c.b, c.x[0]!, restored(c, c.y[0]!))));
+
 const over = (rule: InputRule): Rule => [rule, null];
 
 export const reduce: RuleTable = {
@@ -43,4 +81,9 @@ export const reduce: RuleTable = {
   ReduceMean: over(spreadMean),
   ReduceMax: over(spreadExtremum),
   ReduceMin: over(spreadExtremum),
+  ReduceL1: over(spreadSigns),
+  ReduceL2: over(spreadNorm),
+  ReduceSumSquare: over(spreadSquares),
+  ReduceLogSum: over(spreadLogSum),
+  ReduceLogSumExp: over(spreadLogSumExp),
 };

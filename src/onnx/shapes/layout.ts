@@ -2,6 +2,8 @@
 
 import { elementCount } from '../tensor.js';
 import type { TypeContext, TypeRule, TypeTable } from './context.js';
+import { einsum } from './einsum.js';
+import { resize } from './resize.js';
 
 /** ONNX Reshape: 0 copies the input's dimension (unless allowzero), one −1 is inferred. */
 const reshape: TypeRule = (c) => {
@@ -134,6 +136,29 @@ const pad: TypeRule = (c) => {
   return [{ dtype, shape: out }];
 };
 
+/** The block size that divides both spatial axes by itself (or multiplies them), and channels the other way. */
+const blockSize = (c: TypeContext): number => {
+  const size = c.int('blocksize', 0);
+  if (size < 1 || c.shape(0).length !== 4) c.fail(`a block of ${size} does not fit an input [${c.shape(0)}]`);
+  return size;
+};
+
+const depthToSpace: TypeRule = (c) => {
+  const { dtype, shape } = c.type(0);
+  const b = blockSize(c);
+  const [n, channels, h, w] = shape as [number, number, number, number];
+  if (channels % (b * b)) c.fail(`${channels} channels do not split into blocks of ${b}x${b}`);
+  return [{ dtype, shape: [n, channels / (b * b), h * b, w * b] }];
+};
+
+const spaceToDepth: TypeRule = (c) => {
+  const { dtype, shape } = c.type(0);
+  const b = blockSize(c);
+  const [n, channels, h, w] = shape as [number, number, number, number];
+  if (h % b || w % b) c.fail(`an image of ${h}x${w} does not split into blocks of ${b}x${b}`);
+  return [{ dtype, shape: [n, channels * b * b, h / b, w / b] }];
+};
+
 export const layout: TypeTable = {
   Reshape: reshape,
   Flatten: flatten,
@@ -151,4 +176,8 @@ export const layout: TypeTable = {
   Expand: (c) => [{ dtype: c.dtype(0), shape: c.broadcast(c.shape(0), c.values(1)) }],
   Tile: tile,
   Pad: pad,
+  DepthToSpace: depthToSpace,
+  SpaceToDepth: spaceToDepth,
+  Resize: resize,
+  Einsum: einsum,
 };

@@ -2,6 +2,7 @@
 // forward graph node by node, so every copy removed here is removed twice.
 
 import type { Builder } from '../builder.js';
+import { view } from '../formulas.js';
 import type { Node, Value } from '../graph.js';
 import { attrInts } from '../graph.js';
 import { elementCount } from '../tensor.js';
@@ -45,16 +46,10 @@ export function unchanged(
   const [from, to] = [b.graph.types.get(x), b.type(y)];
   const sameType = (value: Value) => b.type(value).dtype === to.dtype && equal(b.shape(value), to.shape);
   if (sameWhenTypeIs.has(node.op)) {
-    // A reversing slice keeps the shape but not the order.
-    if (
-      node.op === 'Slice' &&
-      node.inputs[4] &&
-      b.graph.initializers
-        .get(node.inputs[4])
-        ?.numbers()
-        .some((s) => s < 0)
-    )
-      return undefined;
+    // A reversing slice keeps the shape but not the order, and so does a pad that crops one end as much as it adds.
+    const numbers = (input: number): number[] => b.graph.initializers.get(node.inputs[input] ?? '')?.numbers() ?? [];
+    if (node.op === 'Slice' && numbers(4).some((step) => step < 0)) return undefined;
+    if (node.op === 'Pad' && numbers(1).some((n) => n !== 0)) return undefined;
     return from && sameType(x) ? x : undefined;
   }
   if (node.op === 'Transpose') return permOf(node, to.shape.length).every((p, i) => p === i) ? x : undefined;
@@ -85,7 +80,24 @@ export function mergeRun(b: Builder, node: Node, producer: (value: Value) => Nod
   } else if (isReshape(node) && isTranspose(before)) {
     splitTranspose(b, node, before, producer(before.inputs[0]!));
     if (isTranspose(node)) mergeRun(b, node, producer);
+  } else if (isReshape(node) && before && isOfRows(b, before)) {
+    joinRows(b, node, before, producer(before.inputs[0]!));
   }
+}
+
+/** Operators that treat every row of the last axis by itself. */
+const isOfRows = (b: Builder, { op, domain, inputs, attrs }: Node): boolean =>
+  domain === '' &&
+  ['Softmax', 'LogSoftmax', 'Hardmax'].includes(op) &&
+  [-1, b.shape(inputs[0]!).length - 1].includes(Number(attrs.get('axis')?.value ?? -1));
+
+/** [B, H, T, S] → [B·H·T, S] → softmax → [B, H, T, S], as opsets before 13 mean it, is one softmax of the rows. */
+function joinRows(b: Builder, node: Node, rows: Node, flatten: Node | undefined): void {
+  const shape = b.shape(node.outputs[0]!);
+  if (!isReshape(flatten) || shape.at(-1) !== b.shape(rows.inputs[0]!).at(-1)) return;
+  node.op = rows.op;
+  node.inputs = [view(b, flatten.inputs[0]!, shape)];
+  node.attrs = new Map([['axis', { kind: 'int', value: -1 }]]);
 }
 
 function setTranspose(node: Node, x: Value, perm: readonly number[]): void {
