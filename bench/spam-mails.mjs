@@ -136,17 +136,23 @@ export function spamMails({ seed = 0, testShare = 0.2, labels } = {}) {
   return { train: shuffled(split.train, seed + 1), test: split.test, read, kept: mails.length };
 }
 
-/** Writes train.jsonl, test.jsonl and the untrained encoder with a tokenizer learnt from the training mails. */
-function prepare({ directory, seed, encoder, vocabulary, labels }) {
-  const { train, test, ...counts } = spamMails({ seed, labels });
+/**
+ * Writes train.jsonl and test.jsonl; with `labels` few.jsonl, so many of the training mails; with `encoder` an untrained
+ * encoder of these sizes with a tokenizer learnt from the training mails.
+ */
+function prepare({ directory, seed, labels, encoder, vocabulary }) {
+  const { train, test, ...counts } = spamMails({ seed });
+  const files = { train, test, ...(labels && { few: spamMails({ seed, labels }).train }) };
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
-  for (const [name, records] of Object.entries({ train, test }))
+  for (const [name, records] of Object.entries(files))
     writeFileSync(join(directory, `${name}.jsonl`), records.map((r) => `${JSON.stringify(r)}\n`).join(''));
-  const texts = train.map((r) => r.text.slice(0, 2000));
-  const tokenizer = buildWordPiece(texts, { vocabulary, maxLength: encoder.positions });
-  writeEncoder(join(directory, 'encoder'), { ...encoder, seed, labels: ['ham', 'spam'], tokenizer });
+  if (encoder) {
+    const texts = train.map((r) => r.text.slice(0, 2000));
+    const tokenizer = buildWordPiece(texts, { vocabulary, maxLength: encoder.positions });
+    writeEncoder(join(directory, 'encoder'), { ...encoder, seed, labels: ['ham', 'spam'], tokenizer });
+  }
   return { ...counts, train: train.length, test: test.length };
 }
 
-if (!isMainThread) parentPort.postMessage(prepare(workerData));
+if (!isMainThread && workerData?.directory) parentPort.postMessage(prepare(workerData));

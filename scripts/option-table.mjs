@@ -1,18 +1,20 @@
-// Prints the options of `ortune train` as a Markdown table, or with --write puts it between the markers
-// <!-- options --> and <!-- /options --> of README.md. The schema is the one source.
+// Prints the options of `ortune train`, and those that `ortune compare` has besides, as Markdown tables, or with --write
+// puts them between the markers <!-- options --> and <!-- compare options --> of README.md and the ends of these. The
+// schemas are the one source.
 
 import { readFileSync, writeFileSync } from 'node:fs';
+import { compareSchema } from '../dist/config/compare-schema.js';
 import { optionTable } from '../dist/config/options.js';
 import { trainSchema } from '../dist/config/train-schema.js';
 
-const table = optionTable(trainSchema);
+const tables = { options: optionTable(trainSchema), 'compare options': optionTable(compareSchema, trainSchema) };
 if (process.argv.includes('--write')) {
   const file = new URL('../README.md', import.meta.url);
-  const readme = readFileSync(file, 'utf8');
-  const marked = /(<!-- options -->\n)[\s\S]*?(<!-- \/options -->)/;
-  if (!marked.test(readme)) throw new Error('README.md has no <!-- options --> … <!-- /options -->');
-  writeFileSync(
-    file,
-    readme.replace(marked, (_, start, end) => `${start}${table}\n${end}`),
-  );
-} else console.log(table);
+  let readme = readFileSync(file, 'utf8');
+  for (const [name, table] of Object.entries(tables)) {
+    const marked = new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- /${name} -->)`);
+    if (!marked.test(readme)) throw new Error(`README.md has no <!-- ${name} --> … <!-- /${name} -->`);
+    readme = readme.replace(marked, (_, start, end) => `${start}${table}\n${end}`);
+  }
+  writeFileSync(file, readme);
+} else console.log(Object.values(tables).join('\n\n'));

@@ -1,5 +1,13 @@
 // The public API. Everything else may change without notice.
 
+export {
+  type ComparedRun,
+  type CompareHooks,
+  type CompareResult,
+  compare,
+} from './compare/compare.js';
+export type { SeedResult, StrategyResult } from './compare/tabulate.js';
+export type { CompareConfig, CompareOptions } from './config/compare-schema.js';
 export type { EvalOptions, GradcheckOptions, PredictOptions } from './config/schema.js';
 export type { TrainConfig, TrainOptions } from './config/train-schema.js';
 export { DataError, ModelError, OrtuneError, UsageError } from './errors.js';

@@ -28,6 +28,7 @@ const toNumber = (text: string): number | string =>
 /** The value a flag's text stands for; what kind says, so that the schema can judge it. */
 function read(option: Option, text: string): unknown {
   if (option.kind === 'number') return toNumber(text);
+  if (option.kind === 'numbers') return text.includes(',') ? text.split(',').map(toNumber) : toNumber(text);
   if (option.kind !== 'structure') return text;
   try {
     return readYaml(text);
@@ -48,7 +49,8 @@ function flagOf(option: Option): Flag {
   // A structure may be the whole list at once.
   if (option.many)
     return flag.argParser<unknown[]>((text, before) => [...(before ?? []), ...[read(option, text)].flat()]);
-  return option.kind === 'number' || option.kind === 'structure' ? flag.argParser((text) => read(option, text)) : flag;
+  const asIs = option.kind === 'text' || option.kind === 'boolean';
+  return asIs ? flag : flag.argParser((text) => read(option, text));
 }
 
 const noFlag = (option: Option): string => option.flag.replace('--', '--no-');

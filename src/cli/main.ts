@@ -6,6 +6,7 @@ import { readFileSync, writeSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addBench } from './bench.js';
 import { write } from './command.js';
+import { addCompare } from './compare.js';
 import { addEval } from './eval.js';
 import { addGradcheck } from './gradcheck.js';
 import { addInspect } from './inspect.js';
@@ -38,7 +39,7 @@ const program = new Command('ortune')
   .exitOverride()
   .configureHelp({ helpWidth: 110 });
 // Commands made from here on inherit the settings above.
-for (const add of [addTrain, addEval, addPredict, addInspect, addGradcheck, addBench]) add(program);
+for (const add of [addTrain, addCompare, addEval, addPredict, addInspect, addGradcheck, addBench]) add(program);
 
 try {
   await program.parseAsync();

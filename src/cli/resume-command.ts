@@ -1,5 +1,5 @@
-// The command that goes on with an interrupted run: the same one, with --resume, and without --overwrite, which would
-// replace what is to be resumed. Printed for people to paste into a POSIX shell.
+// The command that goes on with what was interrupted: the same one, without --overwrite, which would replace what is to be
+// gone on with, and for a run with --resume. Printed for people to paste into a POSIX shell.
 
 /**
  * @param args what followed the name of the program
@@ -8,10 +8,16 @@
 export function resumeCommand(args: readonly string[], overwrite: boolean): string {
   const kept = args.filter((arg, i) => {
     const valueOfResume = args[i - 1] === '--resume' && !arg.startsWith('-');
-    return !valueOfResume && arg !== '--resume' && !arg.startsWith('--resume=') && arg !== '--overwrite';
+    return !valueOfResume && arg !== '--resume' && !arg.startsWith('--resume=');
   });
+  return `${sameCommand(kept, overwrite)} --resume`;
+}
+
+/** The command again, such that nothing is replaced; arguments as above. */
+export function sameCommand(args: readonly string[], overwrite: boolean): string {
+  const kept = args.filter((arg) => arg !== '--overwrite');
   const back = overwrite && !kept.includes('--no-overwrite') ? ['--no-overwrite'] : [];
-  return ['ortune', ...kept, ...back, '--resume'].map(quote).join(' ');
+  return ['ortune', ...kept, ...back].map(quote).join(' ');
 }
 
 const quote = (arg: string): string => (/^[\w./:@%+=,-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`);

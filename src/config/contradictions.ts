@@ -20,16 +20,9 @@ export function contradictions(config: TrainConfig): string[] {
 
 function* evaluation(config: TrainConfig): Generator<string> {
   const { eval: files, evalSplit, evalStrategy, metricForBestModel: metric } = config;
-  const known: readonly string[] = metricNames[config.task];
   if (files && evalSplit !== undefined)
     yield "options 'eval' and 'evalSplit' both say what to evaluate on: give the files, or the share of the training data";
-  if (!known.includes(metric)) {
-    const close = nearest(
-      metric,
-      known.map((key) => ({ key, also: [] })),
-    );
-    yield `option 'metricForBestModel' must be one of ${known.join(', ')}, found "${metric}"${close ? `; did you mean '${close}'?` : ''}`;
-  }
+  yield* unknownMetric('metricForBestModel', metric, config.task);
   const wants = {
     evalSteps: config.evalSteps !== undefined,
     evalStrategy: evalStrategy !== undefined && evalStrategy !== 'no',
@@ -44,6 +37,17 @@ function* evaluation(config: TrainConfig): Generator<string> {
     else if (evalStrategy === 'no' && name !== 'evalSteps')
       yield `options '${name}' and 'evalStrategy' contradict each other: evalStrategy no means that nothing is evaluated during the run; leave one of them out`;
   }
+}
+
+/** Of an option that names a metric the task has none of. */
+export function* unknownMetric(option: string, metric: string, task: TrainConfig['task']): Generator<string> {
+  const known: readonly string[] = metricNames[task];
+  if (known.includes(metric)) return;
+  const close = nearest(
+    metric,
+    known.map((key) => ({ key, also: [] })),
+  );
+  yield `option '${option}' must be one of ${known.join(', ')}, found "${metric}"${close ? `; did you mean '${close}'?` : ''}`;
 }
 
 function* strategy(config: TrainConfig, kind: 'eval' | 'save'): Generator<string> {
@@ -72,7 +76,8 @@ function* groups({ groups: all }: TrainConfig): Generator<string> {
 }
 
 function* masking(config: TrainConfig): Generator<string> {
-  const { task, nextSentence, pairColumn, wholeWordMask, sampling, classWeights, numLabels, labelSmoothing } = config;
+  const { task, nextSentence, pairColumn, wholeWordMask, sampling } = config;
+  const { classWeights, numLabels, labelSmoothing, headLayers } = config;
   if (task === 'masked-lm') {
     if (nextSentence && pairColumn === undefined)
       yield "option 'nextSentence' needs 'pairColumn', the column with the text that follows: set it, or leave nextSentence out";
@@ -81,6 +86,7 @@ function* masking(config: TrainConfig): Generator<string> {
       "'classWeights'": classWeights !== undefined,
       "'numLabels'": numLabels !== undefined,
       "'labelSmoothing'": labelSmoothing > 0,
+      "'headLayers'": headLayers !== undefined,
     };
     for (const [option, given] of Object.entries(ofClasses))
       if (given) yield `option ${option} is for classes, and task masked-lm has none; leave it out`;

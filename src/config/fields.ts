@@ -15,11 +15,18 @@ type Extra = {
   also?: string[];
   /** Another value gives the same weights step by step, so a run may be resumed with it. */
   neutral?: boolean;
+  /** One number means something else than a list of one, so its flag is given once, a list with commas. */
+  list?: boolean;
+  /** What it takes, in messages and tables, where saying it in full would be too long. */
+  expects?: string;
 };
 export const about = (description: string, extra: Omit<Extra, 'description'> = {}): Extra => ({
   description,
   ...extra,
 });
+
+/** In place of an option that a command decides by itself; `why` follows 'must be left out:'. */
+export const leftOut = (why: string) => z.never().optional().meta({ description: why });
 
 export const path = z.string().min(1);
 export const rate = z.number().min(0).lt(1);

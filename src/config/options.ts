@@ -19,8 +19,8 @@ export interface Option {
   bare: string | undefined;
   /** The values there are, where they can be listed. */
   choices: readonly string[];
-  /** What the text after the flag is read as; a structure is written in YAML. */
-  kind: 'number' | 'boolean' | 'text' | 'structure';
+  /** What the text after the flag is read as; a structure is written in YAML, numbers have commas between. */
+  kind: 'number' | 'numbers' | 'boolean' | 'text' | 'structure';
   /** May be given several times. */
   many: boolean;
   required: boolean;
@@ -44,6 +44,7 @@ const isObject = (shape: Shape): boolean =>
 const isList = (shape: Shape): boolean => shape.type === 'array' || (shape.anyOf?.some(isList) ?? false);
 
 function kindOf(shape: Shape): Option['kind'] {
+  if (shape.list) return 'numbers';
   if (isObject(shape)) return 'structure';
   const { type } = scalarOf(shape);
   return type === 'boolean' ? 'boolean' : type === 'integer' || type === 'number' ? 'number' : 'text';
@@ -56,11 +57,12 @@ function placeholder(shape: Shape): string | undefined {
   const choices = shape.enum?.join('|');
   // A long one would leave help no room for what the options mean.
   const short = choices && choices.length > 24 ? 'NAME' : choices;
-  return shape.value ?? short ?? { number: 'N', text: 'TEXT', structure: 'YAML' }[kind];
+  return shape.value ?? short ?? { number: 'N', numbers: 'N', text: 'TEXT', structure: 'YAML' }[kind];
 }
 
 function* optionsOf(shape: Shape, prefix: string): Generator<Option> {
   for (const [name, property] of Object.entries(shape.properties ?? {})) {
+    if (property.not) continue;
     const key = prefix + name;
     yield {
       key,
@@ -69,7 +71,7 @@ function* optionsOf(shape: Shape, prefix: string): Generator<Option> {
       bare: property.bare,
       choices: property.enum ?? [],
       kind: kindOf(property),
-      many: isList(property),
+      many: !property.list && isList(property),
       required: prefix === '' && (shape.required?.includes(name) ?? false),
       default: property.anyOf?.some((s) => s.properties) ? undefined : property.default,
       expects: expectation(property),
@@ -117,10 +119,12 @@ export function parseOptions<S extends Schema>(schema: S, input: unknown, where?
   throw new UsageError((where ? `${where}: ` : '') + [...new Set(problems)].join('\n'));
 }
 
-/** Markdown table of the options, for README. */
-export function optionTable(schema: Schema): string {
+/** Markdown table of the options, for README; without those that the schema `told` has, too. */
+export function optionTable(schema: Schema, told?: Schema): string {
   const cell = (text: string) => text.replaceAll('|', '\\|');
-  const rows = listOptions(schema).map((o) => {
+  const known = new Set(told && listOptions(told).map(({ key }) => key));
+  const options = listOptions(schema).filter(({ key }) => !known.has(key));
+  const rows = options.map((o) => {
     const fallback = o.required ? 'required' : o.default === undefined ? '' : `\`${show(o.default)}\``;
     return `| \`${o.key}\` | ${cell(fallback)} | ${cell(o.description)} Takes ${cell(o.expects)}. |`;
   });

@@ -23,6 +23,10 @@ export interface Shape {
   bare?: string;
   also?: string[];
   neutral?: boolean;
+  list?: boolean;
+  expects?: string;
+  /** Of an option that must be left out. */
+  not?: object;
 }
 
 const known = new WeakMap<z.ZodObject, Shape>();
@@ -62,6 +66,8 @@ function bounds(shape: Shape): string {
 
 /** 'a number above 0', 'one of adamw, sgd' */
 export function expectation(shape: Shape): string {
+  if (shape.expects !== undefined) return shape.expects;
+  if (shape.not) return `left out: ${shape.description}`;
   if (shape.const !== undefined) return `'${shape.const}'`;
   if (shape.enum) return shape.enum.length === 1 ? `'${shape.enum[0]}'` : `one of ${shape.enum.join(', ')}`;
   if (shape.anyOf) return shape.anyOf.map(expectation).join(' or ');

@@ -101,7 +101,15 @@ const data = {
 
 const optimisation = {
   epochs: count.default(3).meta(about('Passes over the training data.', { also: ['num_train_epochs'] })),
-  maxSteps: count.optional().meta(about('Stop after this many optimizer steps, however many epochs that is.')),
+  maxSteps: z
+    .int()
+    .min(0)
+    .optional()
+    .meta(
+      about(
+        'Stop after this many optimizer steps, however many epochs that is; 0 trains nothing, but evaluates and saves.',
+      ),
+    ),
   batchSize: batchSize
     .default(16)
     .meta(about('Texts per batch.', { also: ['per_device_train_batch_size', 'train_batch_size'] })),
@@ -170,6 +178,20 @@ const optimisation = {
     .default(0)
     .meta(about('Share of each target that is spread over all classes.', { also: ['label_smoothing_factor'] })),
   dropout,
+  headLayers: z
+    .array(count)
+    .min(1)
+    .optional()
+    .meta(
+      about("Widths of hidden layers between the text's vector and the classifier; the head is then a new one.", {
+        also: ['head_hidden_sizes', 'hidden_layer_sizes', 'mlp_layers'],
+      }),
+    ),
+  keepLayers: count.optional().meta(
+    about('Keep only the first so many layers of the trunk; the model that is written is the smaller one.', {
+      also: ['num_layers', 'num_hidden_layers', 'truncate_layers'],
+    }),
+  ),
   init: z
     .enum(['pretrained', 'random'])
     .default('pretrained')

@@ -36,9 +36,11 @@ export const describeEvent: { [E in Described]: Description<E> } = {
 export function summary(result: TrainResult): string {
   const { best, feedRatio, skipped, steps } = result;
   const feed = feedRatio === undefined ? '' : ` (${feedRatio.toFixed(2)} times one whose batch lies ready)`;
-  const figures =
-    `${formatDuration(result.seconds)} in all, ${formatNumber(result.samplesPerSecond)} samples/s, ` +
-    `${formatNumber(result.stepMs)} ms a step${feed}, at most ${formatBytes(result.peakRssBytes)} of memory`;
+  // A run that took no step has no pace.
+  const pace = Number.isFinite(result.stepMs)
+    ? `${formatNumber(result.samplesPerSecond)} samples/s, ${formatNumber(result.stepMs)} ms a step${feed}, `
+    : '';
+  const figures = `${formatDuration(result.seconds)} in all, ${pace}at most ${formatBytes(result.peakRssBytes)} of memory`;
   return [
     ...(best ? [`best ${best.metric} ${formatNumber(best.value)} after step ${best.step}`] : []),
     ...(skipped > 0 ? [`${skipped} of ${steps} steps were not finite and left out`] : []),

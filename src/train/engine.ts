@@ -79,8 +79,30 @@ export class Engine {
     const { threads } = options;
     try {
       const device = await openDevice('cpu', threads === undefined ? {} : { threads });
-      const { model: path, labels, freeze, dropout, labelSmoothing, init, seed, masking } = options;
-      const asked = { model: path, labels, freeze, dropout, labelSmoothing, init, seed, masking };
+      const {
+        model: path,
+        labels,
+        freeze,
+        dropout,
+        labelSmoothing,
+        keepLayers,
+        headLayers,
+        init,
+        seed,
+        masking,
+      } = options;
+      const asked = {
+        model: path,
+        labels,
+        freeze,
+        dropout,
+        labelSmoothing,
+        keepLayers,
+        headLayers,
+        init,
+        seed,
+        masking,
+      };
       const request: OpenRequest = { ...asked, kernels: [...device.kernels] };
       const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
       return new Engine(device, model, worker, batchSize);

@@ -10,6 +10,8 @@ export interface StartEvent {
   trainable: number;
   parameters: number;
   trainSamples: number;
+  /** SHA-256 of the samples to train and to evaluate on. */
+  samples: { train: string; eval?: string };
   totalSteps: number;
 }
 

@@ -13,6 +13,7 @@ import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../t
 import { classifierConfig, languageModelConfig, writeModelDirectory } from '../transfer/directory.js';
 import { fitHead } from '../transfer/head.js';
 import { type DrawOptions, drawParameters } from '../transfer/init.js';
+import { keepLayers } from '../transfer/keep-layers.js';
 import { fitMaskedHead } from '../transfer/masked-lm-head.js';
 import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
 import { compile, taskOutputs } from './compile.js';
@@ -40,17 +41,17 @@ export const save = (request: SaveRequest): Promise<Outcome<string>> => outcomeO
 
 function openNow(request: OpenRequest): OpenedModel {
   const file = openModel(request.model);
-  const config = readModelConfig(file.directory);
+  const trunk = keepLayers(file, readModelConfig(file.directory), request.keepLayers);
+  const { config } = trunk;
   const own = labelsOfConfig(config)?.names ?? [];
   const labels = request.labels && !sameNames(own, request.labels) ? request.labels : own;
-  const notes: string[] = [];
-  const { model, note } = fitted(file, config, request, labels);
-  if (note) notes.push(note);
+  const { model, note } = fitted(trunk.model, config, request, labels);
+  const notes = [trunk.note, note].filter((text) => text !== undefined);
   const graph = toGraph(model);
   const wanted = taskOutputs(graph, request.masking);
   graph.outputs = graph.outputs.filter((o) => wanted.includes(o.name));
   prune(graph);
-  const choice = chooseParameters(model, graph, { freeze: request.freeze });
+  const choice = chooseParameters(model, graph, { freeze: request.freeze, outputs: wanted });
   refuseOtherTypes(file, choice, request);
   for (const { name, reason } of choice.leftOut) notes.push(`not trained: '${name}' (${reason})`);
   const drawn = request.init === 'random' ? { seed: request.seed, deviation: config.initializer_range } : undefined;
@@ -83,11 +84,11 @@ const inArena = ({ dtype }: Parameter): boolean => dtype === 'float32';
 function fitted(
   file: Model,
   config: ModelConfig,
-  { masking, seed, labels: given }: OpenRequest,
+  { masking, seed, labels: given, headLayers: layers }: OpenRequest,
   labels: readonly string[],
 ): { model: Model; note?: string | undefined } {
   if (masking) return fitMaskedHead(file, { seed, config, nextSentence: masking.nextSentence });
-  return given ? fitHead(file, { labels: labels.length, seed, config }) : { model: file };
+  return given ? fitHead(file, { labels: labels.length, layers, seed, config }) : { model: file };
 }
 
 const sameNames = (a: readonly string[], b: readonly string[]): boolean =>

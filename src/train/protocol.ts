@@ -21,6 +21,10 @@ export interface OpenRequest {
   dropout: Partial<DropoutRates>;
   /** Share of each target that is spread over all classes while training; default 0. */
   labelSmoothing?: number | undefined;
+  /** Widths of hidden layers of a new head, between the text's vector and the classifier; undefined: none. */
+  headLayers?: readonly number[] | undefined;
+  /** How many layers of the trunk stay, from the first; undefined: all. */
+  keepLayers?: number | undefined;
   /** Where the weights start: at the file's values (the default) or drawn anew from the seed. */
   init?: 'pretrained' | 'random' | undefined;
   seed: number;

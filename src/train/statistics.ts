@@ -1,4 +1,5 @@
-// Times of steps as a run collects them: medians, the rate of the last steps, and peak memory.
+// Times of steps as a run collects them: the rate of the last steps and peak memory; and the mean, median and spread that
+// every figure of several runs or steps is given with.
 
 /** Median of a list; NaN when it is empty. */
 export function median(values: readonly number[]): number {
@@ -6,6 +7,18 @@ export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Arithmetic mean of a list; NaN when it is empty. */
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Sample standard deviation (divided by n - 1) of a list; NaN for fewer than two values, which have no spread. */
+export function sampleDeviation(values: readonly number[]): number {
+  if (values.length < 2) return Number.NaN;
+  const centre = mean(values);
+  const squares = values.reduce((sum, value) => sum + (value - centre) ** 2, 0);
+  return Math.sqrt(squares / (values.length - 1));
 }
 
 /** Largest resident set of this process so far, in bytes. */

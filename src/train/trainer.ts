@@ -73,6 +73,10 @@ export class Trainer {
 
   async #train(run: Run, signal: AbortSignal | undefined): Promise<void> {
     const { progress } = run;
+    if (run.length.totalSteps === 0) {
+      run.directory.open();
+      progress.evaluationDue = run.evaluationDue(0);
+    }
     if (progress.evaluationDue) await this.#evaluate(run, signal);
     if (progress.stoppedEarly) return;
     for await (const batches of stepBatches(run, progress.step)) {
@@ -237,6 +241,7 @@ export class Trainer {
 
   #announce(run: Run): void {
     const { engine, data, length, config, resumed } = run;
+    const { model: _, ...samples } = run.origin.hashes;
     const elements = (entries: readonly { length: number }[]) => entries.reduce((n, e) => n + e.length, 0);
     this.#emit('start', {
       model: config.model,
@@ -244,6 +249,7 @@ export class Trainer {
       trainable: elements(engine.model.parameters.filter((p) => p.trainable)),
       parameters: elements(engine.model.parameters),
       trainSamples: data.train.samples,
+      samples,
       totalSteps: length.totalSteps,
     });
     for (const message of [...engine.model.notes, ...data.notes]) this.#warn(run, message);

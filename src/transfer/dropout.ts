@@ -50,6 +50,12 @@ export function insertDropout(
   return counts;
 }
 
+interface LinearLayer {
+  node: Node;
+  x: Value;
+  weight: Value;
+}
+
 /** Restoring makes a batched product with a scale or a transposed operand a FusedMatMul. */
 const isProduct = ({ op }: Node): boolean => op === 'MatMul' || op === 'FusedMatMul';
 
@@ -93,7 +99,7 @@ class Places {
   }
 
   /** x·W + bias, or x·W, with a constant W. */
-  #linear(value: Value): { node: Node; x: Value; weight: Value } | undefined {
+  #linear(value: Value): LinearLayer | undefined {
     const node = this.#producers.get(value);
     const isConstant = (v: Value): boolean => this.#graph.initializers.has(v);
     if (node?.op === 'Add' && node.inputs.some(isConstant)) {
@@ -128,15 +134,18 @@ class Places {
     return ['Expand', 'Reshape', 'Slice', 'Unsqueeze'].includes(node.op) && this.#isEmbedding(node.inputs[0]!);
   }
 
-  /** Before the last linear layer, and before the dense layer of a two-layer head. */
+  /** Before the last linear layer, and before each hidden one of a head of several layers. */
   #head(): Place[] {
-    const last = this.#linear(this.#logits);
-    if (!last) return [];
-    const places: Place[] = [{ kind: 'head', value: last.x, readers: [last.node] }];
-    const activation = this.#producers.get(last.x);
-    const dense = activation?.inputs.length === 1 ? this.#linear(activation.inputs[0]!) : undefined;
-    if (dense && /(^|[./])classifier\.dense\./.test(dense.weight))
-      places.push({ kind: 'head', value: dense.x, readers: [dense.node] });
+    const places: Place[] = [];
+    for (let layer = this.#linear(this.#logits); layer; layer = this.#hiddenBefore(layer.x))
+      places.push({ kind: 'head', value: layer.x, readers: [layer.node] });
     return places;
+  }
+
+  /** The hidden layer of a head whose activation is `x`. */
+  #hiddenBefore(x: Value): LinearLayer | undefined {
+    const activation = this.#producers.get(x);
+    const dense = activation?.inputs.length === 1 ? this.#linear(activation.inputs[0]!) : undefined;
+    return dense && /(^|[./])classifier\.(dense|hidden)\./.test(dense.weight) ? dense : undefined;
   }
 }

@@ -41,36 +41,64 @@ const families: Record<string, Family> = {
 export interface AddHeadOptions {
   hidden?: ValueInfoProto | undefined;
   pooled?: ValueInfoProto | undefined;
+  /** One vector for each text already, [batch, size]; instead of the other two. */
+  vector?: ValueInfoProto | undefined;
+  /** Widths of hidden layers between the text's vector and the classifier; none: the family's own. */
+  layers?: readonly number[] | undefined;
   labels: number;
   seed: number;
   config: ModelConfig;
 }
 
+interface Layer {
+  name: string;
+  width: number;
+  activation: Activation;
+}
+
 /** Adds the family's head, in place, and makes `logits` the only output; nodes that nobody needs any more stay. Returns a summary for people. */
-export function addHead(model: Model, { hidden, pooled, labels, seed, config }: AddHeadOptions): string {
+export function addHead(model: Model, options: AddHeadOptions): string {
+  const { hidden, pooled, vector, layers = [], labels, seed, config } = options;
   const graph = graphOf(model);
   const family = families[config.model_type ?? ''];
-  const usesPooler = pooled !== undefined && (family?.pooler ?? (!family || !hidden));
-  const source = (usesPooler ? pooled : (hidden ?? pooled))!;
+  const usesPooler = !vector && pooled !== undefined && (family?.pooler ?? (!family || !hidden));
+  const source = (vector ?? (usesPooler ? pooled : (hidden ?? pooled)))!;
   const size = hiddenSize(model, source, config);
   const add = new FileBuilder(graph, opsetOf(model.proto.opsetImport) ?? 1, elementTypeOf(source), seed, config);
-  let x = source.name;
-  let summary = 'pooler output';
-  if (!usesPooler && family) {
+  const dense = !vector && !usesPooler && family?.dense ? [{ ...family.dense, width: size }] : [];
+  const hiddenLayers = layers.length > 0 ? layersOf(layers, family) : dense;
+  const classifier = hiddenClassifier(layers, usesPooler, family);
+
+  let [x, summary] = vector ? [vector.name, "the old head's vector"] : [source.name, 'pooler output'];
+  if (!vector && !usesPooler && family) {
     x = add.node('Gather', [x, add.constant('int64', [0], [])], { axis: 1 });
     summary = 'first token';
-  } else if (!usesPooler) {
+  } else if (!vector && !usesPooler) {
     x = add.mean(x, graph.input.find(({ name }) => name === 'attention_mask')?.name);
     summary = 'mean over the tokens';
   }
-  if (!usesPooler && family?.dense) {
-    x = add.activate(family.dense.activation, add.linear(family.dense.name, x, size, size));
-    summary += `, ${family.dense.name} with ${family.dense.activation}`;
+  let inputs = size;
+  for (const { name, width, activation } of hiddenLayers) {
+    x = add.activate(activation, add.linear(name, x, inputs, width));
+    inputs = width;
+    summary += `, ${name} with ${activation}`;
   }
-  const classifier = usesPooler || !family ? 'classifier' : family.classifier;
-  const logits = add.linear(classifier, x, size, labels, freeName(graph, 'logits'));
+  const logits = add.linear(classifier, x, inputs, labels, freeName(graph, 'logits'));
   graph.output = [withShape(source, [dimensions(source)![0]!, labels], logits)];
   return `${summary}, ${classifier}`;
+}
+
+/** Named so that dropout.ts finds them; the activation is that of the family's own dense layer. */
+const layersOf = (widths: readonly number[], family: Family | undefined): Layer[] =>
+  widths.map((width, i) => ({
+    name: `classifier.hidden.${i}`,
+    width,
+    activation: family?.dense?.activation ?? 'Gelu',
+  }));
+
+function hiddenClassifier(layers: readonly number[], usesPooler: boolean, family: Family | undefined): string {
+  if (layers.length > 0) return 'classifier.out_proj';
+  return usesPooler || !family ? 'classifier' : family.classifier;
 }
 
 function hiddenSize(model: Model, source: ValueInfoProto, config: ModelConfig): number {

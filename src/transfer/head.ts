@@ -1,13 +1,15 @@
 // Gives a model a classification head with the wanted number of classes, in the file's own graph and opset, so that the
 // trained model is the original file with another head. A head that fits stays. One of another size keeps all layers
-// but the last linear one, which is drawn anew. A model without a head gets its family's: see families.ts.
+// but the last linear one, which is drawn anew. A model without a head gets its family's (see families.ts), and one with a
+// head over every token, such as a language model's, gets it in place of that.
 
 import { create } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import { GraphProtoSchema, ModelProtoSchema, type ValueInfoProto } from '../onnx/onnx_pb.js';
 import type { ModelConfig } from './config.js';
-import { addHead } from './families.js';
+import { type AddHeadOptions, addHead } from './families.js';
+import { findHidden, findPooled, findVector } from './hidden.js';
 import { findLastLinear, type LastLinear, replaceLastLinear } from './last-linear.js';
 import { dimensions, dropDeadNodes, withShape } from './surgery.js';
 
@@ -15,6 +17,8 @@ export interface HeadOptions {
   /** Number of classes. */
   labels: number;
   seed: number;
+  /** Widths of hidden layers before the classifier. Where there are some the head is new, also where the old one fits. */
+  layers?: readonly number[] | undefined;
   /** The model's config.json: family, initializer range. */
   config?: ModelConfig | undefined;
 }
@@ -28,26 +32,42 @@ export interface FittedHead {
 
 /**
  * A model whose output `logits` is [batch, labels]. `model` itself stays as it is.
- * @throws ModelError when the outputs are neither logits of a classifier nor hidden states or a pooled vector, or when
- *   the layer that makes the logits is not linear.
+ * @throws ModelError when the outputs are neither logits of a classifier or a language model nor hidden states or a
+ *   pooled vector, or when the layer that makes the logits is not linear.
  */
-export function fitHead(model: Model, { labels, seed, config = {} }: HeadOptions): FittedHead {
-  const { logits, hidden, pooled } = outputsOf(model);
-  const copy = copyOfGraph(model);
-  if (!logits) {
-    const graph = graphOf(copy);
-    graph.output = [hidden, pooled].filter((output) => output !== undefined);
-    dropDeadNodes(graph);
-    const summary = addHead(copy, { hidden, pooled, labels, seed, config });
-    dropDeadNodes(graph);
-    return { model: copy, change: 'added', note: `added a head for ${labels} classes: ${summary}` };
+export function fitHead(model: Model, options: HeadOptions): FittedHead {
+  const { labels, seed, layers = [], config = {} } = options;
+  const { logits, stripped, ...found } = outputsOf(model);
+  if (!logits) return withNewHead(model, found, options, stripped);
+  if (layers.length > 0) {
+    const { info, last } = findVector(model, logits);
+    return withNewHead(model, { vector: info }, options, `last layer '${last.weight.name}'`);
   }
+  const copy = copyOfGraph(model);
   const linear = findLastLinear(model, logits.name);
   if (linear.outputs === labels) return { model, change: 'kept', note: undefined };
   replaceLastLinear(copy, linear, { labels, seed, deviation: config.initializer_range ?? 0.02 });
   relabel(copy, logits, labels, linear);
   const note = `replaced the last layer '${linear.weight.name}': ${linear.outputs} classes became ${labels}`;
   return { model: copy, change: 'replaced', note };
+}
+
+/** The vectors with a head of their own, and nothing else; `stripped`: what they had instead, for people. */
+function withNewHead(
+  model: Model,
+  vectors: Pick<AddHeadOptions, 'hidden' | 'pooled' | 'vector'>,
+  { config = {}, ...options }: HeadOptions,
+  stripped: string | undefined,
+): FittedHead {
+  const copy = copyOfGraph(model);
+  const graph = graphOf(copy);
+  graph.output = [vectors.hidden, vectors.pooled, vectors.vector].filter((output) => output !== undefined);
+  dropDeadNodes(graph);
+  const summary = addHead(copy, { ...vectors, ...options, config });
+  dropDeadNodes(graph);
+  const head = `a head for ${options.labels} classes: ${summary}`;
+  if (!stripped) return { model: copy, change: 'added', note: `added ${head}` };
+  return { model: copy, change: 'replaced', note: `replaced the ${stripped} by ${head}` };
 }
 
 /** The same model with a graph of its own to change. */
@@ -80,6 +100,8 @@ interface Outputs {
   logits?: ValueInfoProto;
   hidden?: ValueInfoProto;
   pooled?: ValueInfoProto;
+  /** The head that is not wanted, for people. */
+  stripped?: string;
 }
 
 /** Tells the outputs apart by their names, and by their ranks where an export left the names to chance. */
@@ -90,16 +112,17 @@ function outputsOf(model: Model): Outputs {
   );
   const rank = (info: ValueInfoProto): number | undefined => dimensions(info)?.length;
   const named = (pattern: RegExp): ValueInfoProto | undefined => floats.find(({ name }) => pattern.test(name));
-  const logits = named(/^logits$/);
+  const logits = named(/^logits$/) ?? named(/^prediction_logits$/);
+  const vectors = floats.filter((info) => rank(info) === 2);
   const found = output.map((info) => `'${info.name}' of rank ${rank(info) ?? 'unknown'}`).join(', ');
+  if (logits && rank(logits) === 3) return behindTokens(model, logits, vectors);
   if (logits && (rank(logits) ?? 2) !== 2)
     throw new ModelError(
-      `${model.path}: text classification needs logits of shape [batch, classes]; found ${found}. ` +
-        'Export the model for sequence classification, or without its head (feature extraction).',
+      `${model.path}: text classification needs logits of shape [batch, classes], or [batch, sequence, vocabulary] of a ` +
+        `language model; found ${found}. Export the model for sequence classification, or without its head (feature extraction).`,
     );
   if (logits) return { logits };
   const hidden = named(/hidden_state|token_embeddings/) ?? floats.find((info) => rank(info) === 3);
-  const vectors = floats.filter((info) => rank(info) === 2);
   const pooled = named(/pooler_output/) ?? vectors.find((info) => isPooler(info.name));
   if (hidden || pooled) return { ...(hidden && { hidden }), ...(pooled && { pooled }) };
   if (vectors.length === 1) return { logits: vectors[0]! };
@@ -111,4 +134,13 @@ function outputsOf(model: Model): Outputs {
   function isPooler(name: string): boolean {
     return node.find((n) => n.output.includes(name))?.opType === 'Tanh';
   }
+}
+
+/** The vectors behind a head that scores every token; the pooler's too where a head over whole texts reads it. */
+function behindTokens(model: Model, logits: ValueInfoProto, vectors: readonly ValueInfoProto[]): Outputs {
+  const { info, last, transformed } = findHidden(model, logits);
+  const pooled = vectors.map((vector) => findPooled(model, vector)).find((found) => found !== undefined);
+  const what = transformed ? 'language-model head' : 'head over every token';
+  const stripped = `${what} '${last.weight.name}' (${last.outputs} outputs)`;
+  return { hidden: info, stripped, ...(pooled && { pooled }) };
 }

@@ -9,6 +9,7 @@ import { pairOutput } from '../tasks/masked-lm.js';
 import type { ModelConfig } from './config.js';
 import { FileBuilder } from './file-builder.js';
 import { copyOfGraph, type FittedHead } from './head.js';
+import { findHidden } from './hidden.js';
 import { dimensions, dropDeadNodes, elementTypeOf, type FileDim, freeName, withShape } from './surgery.js';
 
 interface HeadNames {
@@ -134,7 +135,7 @@ function addLanguageModelHead(
 /** From the pooler's output, else from the first token through a pooler of its own. */
 function addPairHead(model: Model, { hidden, pooled, logits }: Outputs, add: FileBuilder, config: ModelConfig) {
   const graph = graphOf(model);
-  const source = pooled ?? hidden ?? hiddenOf(model, logits!);
+  const source = pooled ?? hidden ?? findHidden(model, logits!).info;
   const size = sizeOf(model, source, config);
   let x = source.name;
   if (!pooled) {
@@ -143,8 +144,4 @@ function addPairHead(model: Model, { hidden, pooled, logits }: Outputs, add: Fil
   }
   const pairs = add.linear('cls.seq_relationship', x, size, 2, freeName(graph, pairOutput));
   return withShape(source, [dimensions(source)![0]!, 2], pairs);
-}
-
-function hiddenOf(model: Model, logits: ValueInfoProto): ValueInfoProto {
-  throw new ModelError(`${model.path}: ${logits.name}`);
 }

@@ -9,6 +9,7 @@ import {
   type NodeProto,
   type TensorProto,
   TensorShapeProto_DimensionSchema,
+  TensorShapeProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from '../onnx/onnx_pb.js';
@@ -36,7 +37,8 @@ export function elementTypeOf({ type, name }: ValueInfoProto): DataType {
 export function withShape(info: ValueInfoProto, shape: readonly FileDim[], name = info.name): ValueInfoProto {
   const copy = clone(ValueInfoProtoSchema, info);
   copy.name = name;
-  if (copy.type?.value.case !== 'tensorType' || !copy.type.value.value.shape) throw new Error(`'${name}' has no shape`);
+  if (copy.type?.value.case !== 'tensorType') throw new Error(`'${name}' is no tensor`);
+  copy.type.value.value.shape ??= create(TensorShapeProtoSchema);
   copy.type.value.value.shape.dim = shape.map((d) =>
     create(TensorShapeProto_DimensionSchema, {
       value:

@@ -40,7 +40,8 @@ describe('the command line', () => {
   it('lists its commands', async () => {
     const { code, stdout } = await ortune(['--help']);
     expect(code).toBe(0);
-    for (const name of ['train', 'eval', 'predict', 'inspect', 'gradcheck', 'bench']) expect(stdout).toContain(name);
+    for (const name of ['train', 'compare', 'eval', 'predict', 'inspect', 'gradcheck', 'bench'])
+      expect(stdout).toContain(name);
   });
 
   it('documents every option of train with its default', async () => {

@@ -16,7 +16,15 @@ const config = parseOptions(trainSchema, {
 describe('describeEvent', () => {
   it('says what a run starts with, and not all of many labels', () => {
     const labels = Array.from({ length: 12 }, (_, c) => `c${c}`);
-    const start = { model: 'm', labels, trainable: 1_200_000, parameters: 2_000_000, trainSamples: 64, totalSteps: 12 };
+    const start = {
+      model: 'm',
+      labels,
+      trainable: 1_200_000,
+      parameters: 2_000_000,
+      trainSamples: 64,
+      samples: { train: '' },
+      totalSteps: 12,
+    };
     expect(describeEvent.start(start, config)).toBe(
       '64 samples, labels c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 2 more; ' +
         'training 1.2 million of 2.0 million parameters in 12 steps',
@@ -77,6 +85,11 @@ describe('summary', () => {
 
   it('has the figures of the run', () => {
     expect(summary(result)).toBe('1:15 in all, 123 samples/s, 45.2 ms a step, at most 900 MB of memory');
+  });
+
+  it('has no pace where no step was taken', () => {
+    const untrained = { ...result, steps: 0, stepMs: Number.NaN, samplesPerSecond: 0, seconds: 2 };
+    expect(summary(untrained)).toBe('0:02 in all, at most 900 MB of memory');
   });
 
   it('names the best evaluation, what feeding costs, what was left out, and an interrupt', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { median, peakRssBytes, StepTimes } from '#ortune/train/statistics.js';
+import { mean, median, peakRssBytes, StepTimes, sampleDeviation } from '#ortune/train/statistics.js';
 
 const time = (length: number, ms: number, samples = 4) => ({
   length,
@@ -21,6 +21,31 @@ describe('median', () => {
     const list = [3, 1, 2];
     median(list);
     expect(list).toEqual([3, 1, 2]);
+  });
+});
+
+describe('mean', () => {
+  it('is the sum over the number, and no number of nothing', () => {
+    expect(mean([1, 2, 6])).toBe(3);
+    expect(mean([4])).toBe(4);
+    expect(mean([])).toBeNaN();
+  });
+});
+
+describe('sampleDeviation', () => {
+  it('divides by one less than the number of values', () => {
+    expect(sampleDeviation([2, 4, 4, 4, 5, 5, 7, 9])).toBeCloseTo(Math.sqrt(32 / 7), 12);
+    expect(sampleDeviation([1, 3])).toBeCloseTo(Math.SQRT2, 12);
+  });
+
+  it('is 0 of equal values, and exact where they are large and close together', () => {
+    expect(sampleDeviation([3, 3, 3])).toBe(0);
+    expect(sampleDeviation([1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16])).toBeCloseTo(Math.sqrt(30), 6);
+  });
+
+  it('is no number of fewer than two', () => {
+    expect(sampleDeviation([5])).toBeNaN();
+    expect(sampleDeviation([])).toBeNaN();
   });
 });
 

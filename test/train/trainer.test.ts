@@ -1,11 +1,13 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ClassificationResult } from '#ortune/metrics/classification.js';
+import { writeEncoder } from '#ortune/models/directory.js';
 import { convertFloat } from '#ortune/onnx/convert.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { fileTensors, saveModel } from '#ortune/onnx/save.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
+import { evaluate } from '#ortune/train/evaluate.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../cli/run.js';
 import { fixture } from '../transfer/fixtures.js';
@@ -66,6 +68,19 @@ describe('a run', () => {
     expect(metrics!.samples).toBe(20);
     const plain = await train(config({ maxSteps: 2 }));
     expect(plain.result.metrics).toBeUndefined();
+  });
+
+  it('of no steps evaluates and saves the model as it was opened', async () => {
+    const named: string[] = [];
+    const options = config({ maxSteps: 0, eval: path('train.jsonl'), test: path('test.csv') });
+    const trainer = new Trainer(options).on('evaluation', ({ name, step }) => named.push(`${name} ${step}`));
+    const result = await trainer.run();
+    expect(named).toEqual(['eval 0', 'test 0']);
+    expect(result).toMatchObject({ steps: 0, interrupted: false, metrics: { samples: 20 } });
+    expect(compare(path('encoder'), result.output).changed).toEqual([]);
+    expect(records(options.output).filter(({ event }) => event === 'evaluation')).toHaveLength(2);
+    const quiet = await train(config({ maxSteps: 0, eval: path('train.jsonl'), evalStrategy: 'no' }));
+    expect(quiet.result.metrics).toBeUndefined();
   });
 
   it('follows the schedule', async () => {
@@ -161,6 +176,59 @@ describe('a head of another size', () => {
     expect(written).toMatchObject({ num_labels: 3, id2label: { 0: 'eggs', 1: 'ham', 2: 'spam' } });
     const { changed } = compare(path('encoder'), result.output);
     expect(changed).toContain('bert.pooler.dense.weight');
+  });
+});
+
+describe('hidden layers of the head', () => {
+  it('are trained and written, also over a head that fits', async () => {
+    const { result, warnings } = await train(config({ headLayers: [16, 8], maxSteps: 3, eval: path('test.csv') }));
+    expect(warnings[0]).toMatch(/^replaced the last layer 'classifier\.weight' by a head for 2 classes/);
+    const tensors = fileTensors(openModel(result.output));
+    expect(tensors.get('classifier.hidden.1.weight')!.shape).toEqual([8, 16]);
+    expect(tensors.get('classifier.out_proj.weight')!.shape).toEqual([2, 8]);
+    expect(tensors.has('classifier.weight')).toBe(false);
+    const { metrics } = await evaluate({ model: result.output, data: path('test.csv') });
+    expect(metrics.loss).toBeCloseTo(result.metrics!.loss, 5);
+  });
+});
+
+describe('keeping the first layers', () => {
+  const two = path('two-layers');
+  cpSync(path('encoder'), two, { recursive: true });
+  writeEncoder(two, { layers: 2, hidden: 32, heads: 2, positions: 32, vocabulary: 200, labels: ['ham', 'spam'] });
+
+  it('trains and writes the smaller model', async () => {
+    const { result, warnings } = await train(
+      config({ model: two, keepLayers: 1, maxSteps: 2, eval: path('test.csv') }),
+    );
+    expect(warnings).toContain('kept the first 1 of 2 layers');
+    expect(json(`${result.output}/config.json`).num_hidden_layers).toBe(1);
+    const names = [...weightHashes(result.output).keys()];
+    expect(names.some((name) => name.includes('layer.0'))).toBe(true);
+    expect(names.some((name) => name.includes('layer.1'))).toBe(false);
+    expect((await evaluate({ model: result.output, data: path('test.csv') })).metrics.loss).toBeCloseTo(
+      result.metrics!.loss,
+      5,
+    );
+  });
+
+  it('refuses more than there are', async () => {
+    await expect(train(config({ model: two, keepLayers: 3 }))).rejects.toThrow(
+      /keepLayers 3: .* has 2 layers; choose a number from 1 to 2/,
+    );
+  });
+});
+
+describe('a language model', () => {
+  it('is trained as a classifier with a new head in place of its own', async () => {
+    const model = path('language-model');
+    cpSync(path('encoder'), model, { recursive: true });
+    writeEncoder(model, { layers: 1, hidden: 32, heads: 2, positions: 32, vocabulary: 200, head: 'masked-lm' });
+    const { result, warnings } = await train(config({ model, maxSteps: 2, eval: path('test.csv') }));
+    expect(warnings[0]).toMatch(/^replaced the language-model head 'bert\.embeddings\.word_embeddings\.weight'/);
+    const written = json(`${result.output}/config.json`);
+    expect(written).toMatchObject({ architectures: ['BertForSequenceClassification'], num_labels: 2 });
+    expect(result.metrics!.samples).toBe(20);
   });
 });
 

@@ -5,13 +5,16 @@ import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { restoreForms } from '#ortune/onnx/restore/restore.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { insertDropout, keyInput } from '#ortune/transfer/dropout.js';
+import { fitHead } from '#ortune/transfer/head.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { type Exporter, encoders, type Family, fixture } from './fixtures.js';
 
 const rates = { hidden: 0.1, attention: 0.2, head: 0.3 };
 
-function withDropout(family: Family, exporter: Exporter, length = 12, used = rates) {
-  const model = openModel(fixture('encoders', family, exporter));
+function withDropout(family: Family, exporter: Exporter, length = 12, used = rates, layers: number[] = []) {
+  const file = openModel(fixture('encoders', family, exporter));
+  const model =
+    layers.length > 0 ? fitHead(file, { labels: 3, seed: 0, layers, config: { model_type: family } }).model : file;
   const source = toGraph(model);
   const names = new Set(chooseParameters(model, source).trainable.map(({ name }) => name));
   const shapes = Object.fromEntries(source.inputs.map(({ name }) => [name, [4, length]]));
@@ -55,6 +58,24 @@ describe.each(encoders)('%s by %s', (family, exporter) => {
       for (const output of node.outputs) known.add(output);
     }
   });
+});
+
+test.each(encoders)('%s by %s has dropout before every hidden layer of a new head', (family, exporter) => {
+  const { counts, graph, nodes } = withDropout(family, exporter, 12, rates, [8, 4]);
+  // The old head's dense layer, where it has one of the name, is before the vector that the new head starts from.
+  const dense = ['roberta', 'electra', 'mpnet'].includes(family) ? 1 : 0;
+  expect(counts).toEqual({ ...places[family], head: 3 + dense });
+  const readers = nodes.slice(-3).map(({ outputs }) =>
+    graph
+      .consumers()
+      .get(outputs[0]!)!
+      .map(({ inputs }) => inputs[1]),
+  );
+  expect(readers).toEqual([
+    ['classifier.hidden.0.weight'],
+    ['classifier.hidden.1.weight'],
+    ['classifier.out_proj.weight'],
+  ]);
 });
 
 test('every reader but the one of another place sees the dropped value', () => {

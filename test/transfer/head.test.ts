@@ -9,7 +9,8 @@ import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { graphOf } from '#ortune/onnx/model.js';
 import { saveModel } from '#ortune/onnx/save.js';
 import type { Tensor } from '#ortune/onnx/tensor.js';
-import { fitHead } from '#ortune/transfer/head.js';
+import { copyOfGraph, fitHead } from '#ortune/transfer/head.js';
+import { findVector } from '#ortune/transfer/hidden.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { dimensions, withShape } from '#ortune/transfer/surgery.js';
 import { encoders, fixture } from './fixtures.js';
@@ -130,6 +131,65 @@ describe.each(encoders)('a trunk: %s by %s', (family, exporter) => {
   });
 });
 
+describe.each(encoders)('hidden layers of a head: %s by %s', (family, exporter) => {
+  const config = { model_type: family, initializer_range: 0.5 };
+  const layers = [8, 4];
+  const hiddenNames = ['classifier.hidden.0', 'classifier.hidden.1', 'classifier.out_proj'];
+  const headNames = hiddenNames.flatMap((name) => [`${name}.weight`, `${name}.bias`]);
+  const activation = family === 'distilbert' ? relu : family === 'electra' ? gelu : Math.tanh;
+
+  /** Classes of one text's vector by the new layers. */
+  function classify(fitted: Model, vector: number[]): number[] {
+    return hiddenNames.reduce((x, name, i) => {
+      const w = weight(fitted, `${name}.weight`);
+      const y = Array.from({ length: w.length / x.length }, (_, o) =>
+        x.reduce((sum, v, c) => sum + v * w[o * x.length + c]!, 0),
+      );
+      return i < layers.length ? y.map(activation) : y;
+    }, vector);
+  }
+
+  const row = (tensor: ort.Tensor, size: number, at = 0): number[] =>
+    Array.from((tensor.data as Float32Array).slice(at, at + size));
+
+  test('stand before the classifier of a trunk, in place of the layer of its family', async () => {
+    const model = openModel(fixture('headless', family, exporter));
+    const { model: fitted, change } = fitHead(model, { labels: 3, seed: 7, layers, config });
+    expect(change).toBe('added');
+    const { trainable } = chooseParameters(fitted, toGraph(fitted));
+    expect(trainable.filter((p) => p.head).map(({ name }) => name)).toEqual(headNames);
+    expect(trainable.filter((p) => p.head && p.shape.length === 2).map(({ shape }) => shape)).toEqual([
+      [8, 16],
+      [4, 8],
+      [3, 4],
+    ]);
+    const before = await run(model);
+    const pooled =
+      before.pooler_output && (family === 'bert' || family === 'albert') ? before.pooler_output : undefined;
+    const expected = classify(fitted, row(pooled ?? before.last_hidden_state!, 16));
+    const { logits } = await run(fitted);
+    for (const [c, value] of expected.entries()) expect(logits!.data[c]).toBeCloseTo(value, 4);
+  });
+
+  test('start from the vector of a head that there is, also where it fits', async () => {
+    const model = openModel(fixture('encoders', family, exporter));
+    const { model: fitted, change, note } = fitHead(model, { labels: 3, seed: 7, layers, config });
+    expect(change).toBe('replaced');
+    expect(note).toMatch(
+      /^replaced the last layer '.*' by a head for 3 classes: the old head's vector, classifier\.hidden\.0/,
+    );
+    const { trainable, leftOut } = chooseParameters(fitted, toGraph(fitted));
+    expect(leftOut).toEqual([]);
+    expect(trainable.slice(-6).map(({ name }) => name)).toEqual(headNames);
+    const { info } = findVector(model, graphOf(model).output[0]!);
+    const shown = copyOfGraph(model);
+    graphOf(shown).output.push(info);
+    const expected = classify(fitted, row((await run(shown))[info.name]!, 32));
+    const { logits } = await run(fitted);
+    for (const [c, value] of expected.entries()) expect(logits!.data[c]).toBeCloseTo(value, 4);
+  });
+});
+
 const relu = (x: number): number => Math.max(x, 0);
 /** Error function by its series; good to 1e-7 for the small numbers here. */
 const gelu = (x: number): number => {
@@ -149,13 +209,14 @@ describe('refused', () => {
     return () => fitHead(model, { labels: 4, seed: 0 });
   };
 
-  test('logits for every token', () => {
-    const tokens = open((graph) => {
+  test('logits of a rank that is neither a text nor its tokens', () => {
+    const many = open((graph) => {
       const value = graph.output[0]!.type!.value;
-      if (value.case === 'tensorType') value.value.shape!.dim.push(value.value.shape!.dim[0]!);
+      const dim = value.case === 'tensorType' ? value.value.shape!.dim : [];
+      dim.push(dim[0]!, dim[0]!);
     });
-    expect(tokens).toThrow(ModelError);
-    expect(tokens).toThrow(/logits of shape \[batch, classes\]; found 'logits' of rank 3/);
+    expect(many).toThrow(ModelError);
+    expect(many).toThrow(/logits of shape \[batch, classes\], or .* of a language model; found 'logits' of rank 4/);
   });
 
   test('logits that do not come from a linear layer', () => {
@@ -231,6 +292,15 @@ test('a weight that something else reads behind the same cast is not replaced', 
   expect(() => fitHead(model, { labels: 5, seed: 0 })).toThrow(
     /more than the last layer reads its weight 'classifier\.weight' \(as '\/classifier\/Cast_output_0'\)/,
   );
+});
+
+test('a head of hidden layers has GELU where no family says otherwise, and any output shape', async () => {
+  const model = openModel(fixture('encoders', 'bert', 'torchscript'));
+  const value = graphOf(model).output[0]!.type!.value;
+  if (value.case === 'tensorType') value.value.shape = undefined;
+  const { model: fitted, note } = fitHead(model, { labels: 2, seed: 0, layers: [6] });
+  expect(note).toMatch(/classifier\.hidden\.0 with Gelu, classifier\.out_proj$/);
+  expect((await run(fitted)).logits!.dims).toEqual([2, 2]);
 });
 
 test('one output of rank 2 is taken for logits, unless an activation of a pooler makes it', async () => {

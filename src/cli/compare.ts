@@ -1,0 +1,74 @@
+// ortune compare: the same data and budget under several strategies and seeds, and the table of what each reaches.
+
+import { type Command, Option as Flag } from 'commander';
+import { stringify } from 'yaml';
+import type { ComparedRun, CompareResult } from '../compare/compare.js';
+import { type CompareConfig, compareSchema } from '../config/compare-schema.js';
+import { readConfigFile } from '../config/load.js';
+import { comparisonText } from '../report/comparison.js';
+import { formatDuration } from '../report/format.js';
+import { ProgressLine } from '../report/progress.js';
+import { describeEvent } from '../report/run.js';
+import type { Trainer } from '../train/trainer.js';
+import { addOptions, configOf, execute, say } from './command.js';
+import { sameCommand } from './resume-command.js';
+
+type Flags = Readonly<Record<string, unknown>>;
+
+export function addCompare(program: Command): void {
+  const command = program
+    .command('compare')
+    .description('train with several strategies and seeds on the same data and budget, and compare what they reach')
+    .argument('[config]', 'YAML or JSON file of options; flags override it')
+    .addOption(new Flag('--print-config', 'print every option as it would be used, as YAML, and start nothing'));
+  addOptions(command, compareSchema).action((file: string | undefined, flags: Flags) =>
+    execute(flags, async (signal) => {
+      const base = file === undefined ? {} : readConfigFile(file);
+      const config = configOf(compareSchema, base, flags, file);
+      if (flags.printConfig) return { json: config, text: stringify(config, { lineWidth: 0 }).trimEnd() };
+      const result = await compareAloud(config, signal);
+      if (result.interrupted) say(`go on with: ${sameCommand(process.argv.slice(2), base.overwrite === true)}`);
+      const text = comparisonText(result);
+      if (flags.json) say(text);
+      return { json: result, text };
+    }),
+  );
+}
+
+const titleOf = ({ strategy, seed }: ComparedRun): string => `${strategy}, seed ${seed}`;
+
+async function compareAloud(config: CompareConfig, signal: AbortSignal): Promise<CompareResult> {
+  const { compare } = await import('../compare/compare.js');
+  const line = new ProgressLine(process.stderr);
+  const told = new Set<string>();
+  try {
+    return await compare(config as Parameters<typeof compare>[0], {
+      signal,
+      onRun: (run, trainer) => {
+        line.message(`run ${run.number} of ${run.of}: ${titleOf(run)}`);
+        listen(trainer, line, told);
+      },
+      onResult: (run, { value, seconds, known }) => {
+        const when = known ? 'had been run' : `in ${formatDuration(seconds)}`;
+        line.message(`${titleOf(run)}: ${config.metric} ${value.toFixed(4)}, ${when}`);
+      },
+    });
+  } finally {
+    line.stop();
+  }
+}
+
+/** Progress, and what is out of the ordinary; a note that every run has is said once. */
+function listen(trainer: Trainer, line: ProgressLine, told: Set<string>): void {
+  trainer.on('step', (event) => line.update(event));
+  trainer.on('download', (event) => line.download(event));
+  for (const name of ['resumed', 'skipped', 'stopped'] as const)
+    trainer.on(name, (event) => {
+      const text = describeEvent[name](event as never, trainer.config);
+      if (text !== undefined) line.message(text);
+    });
+  trainer.on('warning', ({ message }) => {
+    if (!told.has(message)) line.message(`note: ${message}`);
+    told.add(message);
+  });
+}

@@ -1,0 +1,83 @@
+// A comparison: the same data and budget under several strategies and seeds. Each run is an ordinary one of the Trainer, in
+// a directory of its own, one after the other. What has been run is not run again; the table is made of the records.
+
+import { join } from 'node:path';
+import { type CompareConfig, type CompareOptions, compareSchema } from '../config/compare-schema.js';
+import { parseOptions } from '../config/options.js';
+import { comparisonMarkdown } from '../report/comparison.js';
+import type { Trainer } from '../train/trainer.js';
+import { plannedRuns } from './plan.js';
+import { type RunRecord, readRecord, writeJson, writeText } from './record.js';
+import { runPlanned } from './run.js';
+import { bestOf, type Measured, type StrategyResult, tabulate } from './tabulate.js';
+
+/** One run of a comparison, as its host is told of it. */
+export interface ComparedRun {
+  strategy: string;
+  seed: number;
+  /** From 1. */
+  number: number;
+  of: number;
+}
+
+export interface CompareHooks {
+  /** An abort ends the comparison after the step under way; called again with the same options, it goes on. */
+  signal?: AbortSignal | undefined;
+  /** Before a run: the place to listen to its trainer. Not called for a run that had been done earlier. */
+  onRun?: (run: ComparedRun, trainer: Trainer) => void;
+  /** After a run, also one that had been done earlier (`known`). */
+  onResult?: (run: ComparedRun, result: { value: number; seconds: number; known: boolean }) => void;
+}
+
+export interface CompareResult {
+  metric: string;
+  /** Of the runs that have ended; all of them, unless `interrupted`. */
+  strategies: StrategyResult[];
+  /** The strategy with the best mean; left out while nothing has ended. */
+  best?: string;
+  output: string;
+  interrupted: boolean;
+}
+
+/**
+ * Runs every strategy with every seed and sums up. Writes compare.json and compare.md to `output` beside the runs.
+ * @throws UsageError for options that cannot be, and where `output` holds runs with other options or data; what a run
+ *   throws, with its strategy and seed in front. Called again, it goes on after the runs that have ended.
+ */
+export async function compare(options: CompareOptions, hooks: CompareHooks = {}): Promise<CompareResult> {
+  const config = parseOptions(compareSchema, options);
+  const { overwrite, output, metric } = config;
+  const runs = plannedRuns(config);
+  const records = new Map<string, RunRecord>();
+  for (const run of overwrite ? [] : runs) {
+    const record = readRecord(run);
+    if (record) records.set(run.name, record);
+  }
+  const measured: Measured[] = [];
+  for (const [i, run] of runs.entries()) {
+    const told: ComparedRun = { strategy: run.strategy, seed: run.seed, number: i + 1, of: runs.length };
+    const known = records.get(run.name)?.finished !== undefined;
+    if (!known) {
+      const onRun = (trainer: Trainer) => hooks.onRun?.(told, trainer);
+      await runPlanned(run, { runs, records, overwrite, output, signal: hooks.signal, onRun });
+    }
+    const record = records.get(run.name);
+    if (!record?.finished) break;
+    const { finished, seconds } = record;
+    measured.push({ ...run, output: join(run.options.output, 'model'), record: { ...record, finished } });
+    hooks.onResult?.(told, { value: finished.metrics[metric]!, seconds, known });
+  }
+  return sumUp(config, measured, runs.length);
+}
+
+function sumUp({ output, metric }: CompareConfig, measured: readonly Measured[], runs: number): CompareResult {
+  const strategies = tabulate(measured, metric);
+  const best = bestOf(strategies, metric);
+  const interrupted = measured.length < runs;
+  const result = { metric, strategies, ...(best !== undefined && { best }), output, interrupted };
+  if (best !== undefined) {
+    writeJson(join(output, 'compare.json'), result);
+    writeText(join(output, 'compare.md'), `${comparisonMarkdown(result)}\n`);
+  }
+  return result;
+}

@@ -1,0 +1,150 @@
+// The options of `ortune compare`: those of a training run, which hold for every run, and which strategies and seeds to
+// run. What makes up a strategy, or must be equal for the figures to be comparable, cannot be overridden.
+
+import { z } from 'zod';
+import { contradictions, unknownMetric } from './contradictions.js';
+import { about, leftOut, path } from './fields.js';
+import { nearest } from './nearest.js';
+import { defaultStrategies, knownStrategies, strategyOptions } from './strategies.js';
+import { type TrainConfig, type TrainOptions, trainSchema } from './train-schema.js';
+
+const train = trainSchema.shape;
+
+const ofStrategy = {
+  freeze: leftOut('the strategies say what is frozen'),
+  init: leftOut('the strategies say where the weights start'),
+  keepLayers: leftOut('the strategies first:K say how many layers there are'),
+};
+const ofResuming = {
+  resume: leftOut('what an interrupted comparison has done is found in output, and it goes on from there'),
+  allowChanges: leftOut('the runs of a comparison are all made with the same options'),
+};
+
+/** Equal for every run, or the runs would not be comparable. */
+const data = [
+  'model',
+  'task',
+  'textColumn',
+  'pairColumn',
+  'labelColumn',
+  'train',
+  'eval',
+  'evalSplit',
+  'test',
+] as const;
+const samples = ['streaming', 'numLabels', 'weightColumn', 'mlmProbability', 'wholeWordMask', 'nextSentence'] as const;
+const budget = ['epochs', 'maxSteps', 'batchSize', 'gradientAccumulationSteps'] as const;
+const shared = [
+  ...data,
+  ...samples,
+  ...budget,
+  'seed',
+  'output',
+  'overwrite',
+] as const satisfies readonly (keyof TrainOptions)[];
+type Fixed = (typeof shared)[number] | keyof typeof ofStrategy | keyof typeof ofResuming;
+export type Overrides = Readonly<Record<string, Partial<Omit<TrainOptions, Fixed>>>>;
+
+/** The option without its default: what is not given stays as it is for all runs. */
+function withoutDefault(schema: z.ZodType): z.ZodType {
+  const inner = schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault ? schema.unwrap() : schema;
+  return (inner as z.ZodType).optional().meta(schema.meta() ?? {});
+}
+
+const override = z
+  .strictObject({
+    ...Object.fromEntries(Object.entries(train).map(([key, schema]) => [key, withoutDefault(schema)])),
+    ...Object.fromEntries(shared.map((key) => [key, leftOut('it is the same for all strategies')])),
+    ...ofStrategy,
+    ...ofResuming,
+  })
+  .meta({ expects: 'options of train' });
+
+const names = z
+  .union([path, z.array(path).min(1)])
+  .transform((value) => [value].flat().flatMap((text) => text.split(',').map((name) => name.trim())));
+
+const options = z.strictObject({
+  strategies: names
+    .prefault(defaultStrategies)
+    .meta(
+      about(
+        'Ways of using the model: untouched (a new head, no training), frozen (the head alone is trained), scratch (no pre-trained weight), finetuned, or first:K (finetuned, the first K layers only); default the first four.',
+        { value: 'NAME', also: ['strategy'], expects: `a list, each one of ${knownStrategies}` },
+      ),
+    ),
+  seeds: z
+    .union([z.int().min(1).max(1000), z.array(z.int().min(0).max(0xffffffff)).min(1)])
+    .default(3)
+    .meta(
+      about('Seeds to run each strategy with: a list, or how many from seed on.', {
+        value: 'N|N,N,..',
+        list: true,
+        expects: 'a number of seeds from 1 to 1000, or a list of seeds',
+      }),
+    ),
+  metric: path.default('accuracy').meta(
+    about('Metric to compare: of test where it is given, else of the evaluation after the last step.', {
+      value: 'NAME',
+    }),
+  ),
+  overrides: z
+    .record(z.string(), override)
+    .optional()
+    .meta(
+      about(
+        'Options of single strategies, such as {frozen: {learningRate: 1e-3}}; data and budget are the same for all.',
+        {
+          also: ['per_strategy'],
+        },
+      ),
+    ),
+  ...train,
+  ...ofStrategy,
+  ...ofResuming,
+});
+
+/** Resolved configuration of a comparison. */
+export type CompareConfig = z.output<typeof options>;
+/** What a user writes. */
+export type CompareOptions = Omit<z.input<typeof options>, 'overrides'> & { overrides?: Overrides | undefined };
+
+/** Everything `ortune compare` and `compare` take; options that contradict each other are refused. */
+export const compareSchema = options.superRefine((config, context) => {
+  for (const message of problems(config)) context.addIssue({ code: 'custom', message });
+});
+
+/** The options that every run has. */
+export function trainPart({ strategies, seeds, metric, overrides, ...rest }: CompareConfig): TrainConfig {
+  return { ...rest, init: 'pretrained', freeze: [], keepLayers: undefined, resume: undefined, allowChanges: false };
+}
+
+function* problems(config: CompareConfig): Generator<string> {
+  yield* contradictions(trainPart(config));
+  yield* unknownMetric('metric', config.metric, config.task);
+  yield* measured(config);
+  for (const name of config.strategies) yield* unknownStrategy('strategies', name);
+  for (const name of Object.keys(config.overrides ?? {})) yield* unknownStrategy('overrides', name);
+  yield* repeated('strategies', config.strategies);
+  if (typeof config.seeds !== 'number') yield* repeated('seeds', config.seeds);
+}
+
+function* measured({ test, eval: files, evalSplit, evalStrategy }: CompareConfig): Generator<string> {
+  if (test) return;
+  if (!files && evalSplit === undefined)
+    yield "nothing to compare the strategies on: give 'test', or 'eval', or 'evalSplit' for a share of the training data";
+  else if (evalStrategy === 'no')
+    yield "option 'evalStrategy' no leaves nothing to compare the strategies on: give 'test', or leave evalStrategy out";
+}
+
+function* unknownStrategy(option: string, name: string): Generator<string> {
+  if (strategyOptions(name)) return;
+  const known = defaultStrategies.map((key) => ({ key, also: [] }));
+  const close = nearest(name, known);
+  yield `option '${option}' names the unknown strategy '${name}'${close ? `; did you mean '${close}'?` : '.'} There are ${knownStrategies}`;
+}
+
+function* repeated(option: string, values: readonly (string | number)[]): Generator<string> {
+  const twice = values.find((value, i) => values.indexOf(value) < i);
+  if (twice !== undefined) yield `option '${option}' has ${twice} twice: each may be there once`;
+}
