@@ -8,9 +8,15 @@ export const sha256 = (content) => createHash('sha256').update(content).digest('
 /** A number from 0 up to 1. */
 export const shareOf = (hash) => Number.parseInt(hash.slice(0, 8), 16) / 2 ** 32;
 
-/** Records in an order that depends on the seed and their texts. */
+/**
+ * Records in an order that depends on the seed and their texts.
+ * @template {{ text: string }} T
+ * @param {T[]} records
+ * @param {number} seed
+ * @returns {T[]}
+ */
 export const shuffled = (records, seed) =>
   records
-    .map((record) => [sha256(`${seed} ${record.text}`), record])
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, record]) => record);
+    .map((record) => ({ record, key: sha256(`${seed} ${record.text}`) }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .map(({ record }) => record);

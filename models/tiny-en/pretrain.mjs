@@ -95,8 +95,13 @@ async function main() {
   say(`unigram perplexity of the held-out text: ${prepared.unigramPerplexity.toFixed(0)}`);
   if (flags['prepare-only']) return say(`prepared in ${data}`);
   const result = await train();
-  if (result.interrupted) return say('stopped; go on with --resume');
-  publish({ from: training.output, to: flags.output, recipe, training, prepared, result });
+  if (result.interrupted) {
+    say('stopped; go on with --resume');
+    process.exitCode = 130;
+    return;
+  }
+  const seconds = flags.resume ? undefined : Math.round(result.seconds);
+  publish({ from: training.output, to: flags.output, recipe, training, prepared, result: { ...result, seconds } });
   say(`the model is in ${flags.output}`);
 }
 

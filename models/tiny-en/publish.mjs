@@ -52,7 +52,7 @@ function packagesRead() {
 
 /**
  * @param {{ from: string, to: string, recipe: object, training: object, prepared: object, result: object }} run `from`:
- *   the run directory; `to`: where the model goes
+ *   the run directory; `to`: where the model goes; `result.seconds`: of the whole training, where it is known
  */
 export function publish({ from, to, recipe, training, prepared, result }) {
   mkdirSync(join(to, 'onnx'), { recursive: true });
@@ -67,7 +67,7 @@ export function publish({ from, to, recipe, training, prepared, result }) {
     ...prepared,
     recipe,
     training: options,
-    figures: { steps: result.steps, seconds: Math.round(result.seconds), ...result.metrics },
+    figures: { steps: result.steps, seconds: result.seconds, ...result.metrics },
     sha256: Object.fromEntries(
       [...modelFiles, 'loss-curve.csv'].map((file) => [file, sha256(readFileSync(join(to, file)))]),
     ),

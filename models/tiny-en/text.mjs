@@ -11,8 +11,13 @@ export const sentencesOf = (text) =>
     .map((sentence) => sentence.replaceAll(/\s+/g, ' ').trim())
     .filter((sentence) => sentence !== '');
 
-/** Successive sentences in groups of about `words` words. */
+/**
+ * Successive sentences in groups of about `words` words.
+ * @param {string[]} sentences
+ * @param {number} words
+ */
 export function passagesOf(sentences, words) {
+  /** @type {string[][]} */
   const passages = [];
   let room = 0;
   for (const sentence of sentences) {
@@ -26,8 +31,14 @@ export function passagesOf(sentences, words) {
   return passages;
 }
 
-/** Packs a passage into records of at most `tokens` tokens, cut between words; `count` says how many a word has. */
+/**
+ * Packs a passage into records of at most `tokens` tokens, cut between words.
+ * @param {string[]} sentences
+ * @param {number} tokens
+ * @param {(word: string) => number} count how many tokens a word has
+ */
 export function pack(sentences, tokens, count) {
+  /** @type {string[][]} */
   const records = [];
   let room = 0;
   for (const word of sentences.join(' ').split(' ')) {
@@ -54,18 +65,32 @@ const hashOf = (word) => {
 
 const wordHashes = (text) => Array.from(text.toLowerCase().matchAll(/\p{L}+/gu), ([word]) => hashOf(word));
 
-/** A hash of every run of words: 52 bits, so that two of some million hardly ever meet by chance. */
+/** A polynomial in `base` over the last `runLength` words, modulo 2^32. */
+class RollingHash {
+  #base;
+  #highest = 1;
+  value = 0;
+
+  constructor(base) {
+    this.#base = base;
+    for (let i = 0; i < runLength; i++) this.#highest = Math.imul(this.#highest, base);
+  }
+
+  roll(entering, leaving) {
+    this.value = (Math.imul(this.value, this.#base) + entering - Math.imul(leaving, this.#highest)) | 0;
+  }
+}
+
+/** A hash of every run of words: 53 bits, so that two of some million hardly ever meet by chance. */
 function* runsOf(words) {
-  for (let start = 0; start + runLength <= words.length; start++) {
-    let high = 17;
-    let low = 29;
-    for (let i = start; i < start + runLength; i++) {
-      high = Math.imul(high ^ words[i], 0x85ebca6b) + 1;
-      low = Math.imul(low, 0xc2b2ae35) + words[i];
-      high ^= high >>> 15;
-      low ^= low >>> 13;
-    }
-    yield { start, run: (high >>> 0) * 2 ** 20 + ((low >>> 0) & 0xfffff) };
+  const high = new RollingHash(0x85ebca6b);
+  const low = new RollingHash(0xc2b2ae35);
+  for (let i = 0; i < words.length; i++) {
+    const leaving = words[i - runLength] ?? 0;
+    high.roll(words[i], leaving);
+    low.roll(words[i], leaving);
+    const start = i - runLength + 1;
+    if (start >= 0) yield { start, run: (high.value >>> 0) * 2 ** 21 + (low.value >>> 11) };
   }
 }
 
@@ -73,17 +98,25 @@ function* runsOf(words) {
 export class KnownRuns {
   #runs = new Set();
 
+  /** @param {string} text */
   add(text) {
     for (const { run } of runsOf(wordHashes(text))) this.#runs.add(run);
   }
 
-  /** Whether `text` has `runLength` words in a row that an added text has too; case and marks do not count. */
+  /**
+   * Whether `text` has `runLength` words in a row that an added text has too; case and marks do not count.
+   * @param {string} text
+   */
   meets(text) {
     for (const { run } of runsOf(wordHashes(text))) if (this.#runs.has(run)) return true;
     return false;
   }
 
-  /** The sentences without those that a known run touches, also across their borders. */
+  /**
+   * The sentences without those that a known run touches, also across their borders.
+   * @param {string[]} sentences
+   * @returns {string[]}
+   */
   without(sentences) {
     const words = [];
     const owners = [];
