@@ -88,7 +88,7 @@ export function readGolden({ kind, family, exporter }: Fixture): Golden {
 }
 
 /** The float32 tensors of a safetensors file: an 8-byte length, a JSON header, the data. */
-function readSafetensors(file: string): Map<string, Float32Array> {
+export function readSafetensors(file: string): Map<string, Float32Array> {
   const bytes = readFileSync(file);
   const start = 8 + Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<string, { data_offsets: [number, number] }>;
