@@ -1,21 +1,36 @@
-// Goldens from PyTorch: what test/fixtures/encoders/make.py wrote, and the comparisons of the design. A fixture is one
-// model family in two exports of the same weights; gradients are kept once, under PyTorch's parameter names, and
-// `places` says where each parameter lies in an export. Reads, compiles and compares; the tests run.
+// Goldens from PyTorch: what the make.py of test/fixtures/encoders and of test/fixtures/masked-lm wrote, and the
+// comparisons of the design. A fixture is one model family in two exports of the same weights; gradients are kept once,
+// under PyTorch's parameter names, and `places` says where each parameter lies in an export. Reads, compiles and
+// compares, whatever the task; the tests run.
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Graph } from '#ortune/onnx/graph.js';
+import { fromBinary } from '@bufbuild/protobuf';
+import type { Masking } from '#ortune/data/masking.js';
+import type { Graph, Value } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
-import { compile } from '#ortune/train/compile.js';
+import { ModelProtoSchema } from '#ortune/onnx/onnx_pb.js';
+import { compile, taskOutputs } from '#ortune/train/compile.js';
 import type { Compiled, Mode } from '#ortune/train/protocol.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 
-export const families = ['bert', 'distilbert', 'roberta', 'albert', 'electra', 'mpnet'] as const;
 export const exporters = ['torchscript', 'dynamo'] as const;
-export type Family = (typeof families)[number];
 export type Exporter = (typeof exporters)[number];
-/** Every fixture, as rows of a parameterised test. */
-export const fixtures = families.flatMap((family) => exporters.map((exporter) => ({ family, exporter })));
+
+/** One exported file; `kind` is the folder it lies in. */
+export interface Fixture {
+  kind: 'encoders' | 'masked-lm';
+  family: string;
+  exporter: Exporter;
+}
+
+const fixturesOf = (kind: Fixture['kind'], families: readonly string[]): Fixture[] =>
+  families.flatMap((family) => exporters.map((exporter) => ({ kind, family, exporter })));
+
+/** Every classifier, as rows of a parameterised test. */
+export const fixtures = fixturesOf('encoders', ['bert', 'distilbert', 'roberta', 'albert', 'electra', 'mpnet']);
+/** Every masked language model; the last tells next sentences too. */
+export const maskedFixtures = fixturesOf('masked-lm', ['bert', 'distilbert', 'roberta', 'bert-pretraining']);
 
 /** A file tensor that holds a parameter, as PyTorch has it or transposed. */
 export interface Place {
@@ -24,21 +39,30 @@ export interface Place {
 }
 
 interface GoldenFile {
-  family: Family;
+  family: string;
   files: Record<Exporter, { file: string; opset: number }>;
   inputs: Record<string, { dtype: 'int64'; shape: [number, number]; data: number[] }>;
+  /** One for each row of the logits: a text, or a masked place. */
   labels: number[];
   logits: number[][];
+  /** The sum of both means where there are two. */
   loss: number;
   adamw: { lr: number; betas: [number, number]; eps: number; weight_decay: number; clip: number; losses: number[] };
   parameters: { name: string; shape: number[]; in: Record<Exporter, Place[]> }[];
+  /** Masked-LM: where the labels stood, counted over the tokens of the whole batch, and the mean over them. */
+  masked_positions?: number[];
+  masked_loss?: number;
+  /** Next sentences. */
+  pair_labels?: number[];
+  pair_logits?: number[][];
+  pair_loss?: number;
 }
 
 export interface GoldenParameter {
   /** PyTorch's name and shape. */
   name: string;
   shape: readonly number[];
-  /** The gradient of the mean cross-entropy. */
+  /** Of the loss. */
   gradient: Float32Array;
   /** Where the export keeps it; more than one place when the exporter wrote copies. */
   places: readonly Place[];
@@ -52,9 +76,8 @@ export interface Golden extends Omit<GoldenFile, 'parameters'> {
   parameters: readonly GoldenParameter[];
 }
 
-const path = (file: string): string => fileURLToPath(new URL(`./fixtures/encoders/${file}`, import.meta.url));
-
-export function readGolden(family: Family, exporter: Exporter): Golden {
+export function readGolden({ kind, family, exporter }: Fixture): Golden {
+  const path = (file: string): string => fileURLToPath(new URL(`./fixtures/${kind}/${file}`, import.meta.url));
   const golden = JSON.parse(readFileSync(path(`${family}.golden.json`), 'utf8')) as GoldenFile;
   const gradients = readSafetensors(path(`${family}.golden.safetensors`));
   const [batch, length] = golden.inputs.input_ids!.shape;
@@ -84,6 +107,15 @@ function readSafetensors(file: string): Map<string, Float32Array> {
   );
 }
 
+/** Masked places for each row of the batch: so many that one or more of all stay empty and are filled up. */
+const placesPerRow = ({ batch, labels }: Golden): number => Math.ceil((labels.length + 1) / batch);
+
+function maskingOf(golden: Golden): Masking | undefined {
+  if (!golden.masked_positions) return undefined;
+  const probability = placesPerRow(golden) / golden.length;
+  return { probability, wholeWords: false, nextSentence: golden.pair_labels !== undefined };
+}
+
 /**
  * The fixture's graph, and what it compiles to at the golden batch with all its parameters trained and no dropout.
  * Of a weight that the exporter wrote more than once, the graph keeps one.
@@ -95,10 +127,12 @@ export function compileGolden(
 ): { graph: Graph; compiled: Compiled } {
   const model = openModel(golden.file);
   const graph = toGraph(model);
-  const trained = new Set(chooseParameters(model, graph).trainable.map((p) => p.name));
+  const masking = maskingOf(golden);
+  const { trainable } = chooseParameters(model, graph, { outputs: taskOutputs(graph, masking) });
+  const trained = new Set(trainable.map((p) => p.name));
   const none = { hidden: 0, attention: 0, head: 0 };
   const { batch, length, family } = golden;
-  const options = { trained, frozen: new Set<string>(), dropout: none, labelSmoothing: 0, family, kernels };
+  const options = { trained, frozen: new Set<string>(), dropout: none, labelSmoothing: 0, masking, family, kernels };
   return { graph, compiled: compile(graph, { mode, batch, length }, options) };
 }
 
@@ -109,14 +143,65 @@ export interface Feed {
 }
 
 /** The golden batch as the task takes it: loss is the mean, so every sample weighs 1 and they are divided by their number. */
-export const feedsOf = (golden: Golden): Record<string, Feed> => ({
-  ...Object.fromEntries(
-    Object.entries(golden.inputs).map(([name, { dtype, shape, data }]) => [name, { dtype, shape, values: data }]),
-  ),
-  labels: { dtype: 'int64', shape: [golden.batch], values: golden.labels },
-  sample_weights: { dtype: 'float32', shape: [golden.batch], values: golden.labels.map(() => 1) },
-  normaliser: { dtype: 'float32', shape: [], values: [golden.batch] },
+export function feedsOf(golden: Golden): Record<string, Feed> {
+  const { batch, inputs, labels, masked_positions: positions, pair_labels: pairs } = golden;
+  const rows = positions ? batch * placesPerRow(golden) : batch;
+  return {
+    ...Object.fromEntries(
+      Object.entries(inputs).map(([name, { dtype, shape, data }]) => [name, { dtype, shape, values: data }]),
+    ),
+    ...(positions && { masked_positions: filledUp('int64', positions, rows) }),
+    ...targets(labels, rows, { labels: 'labels', weights: 'sample_weights', normaliser: 'normaliser' }),
+    ...(pairs &&
+      targets(pairs, batch, { labels: 'pair_labels', weights: 'pair_weights', normaliser: 'pair_normaliser' })),
+  };
+}
+
+const filledUp = (dtype: Feed['dtype'], values: readonly number[], rows: number): Feed => {
+  return { dtype, shape: [rows], values: [...values, ...new Array<number>(rows - values.length).fill(0)] };
+};
+
+const targets = (
+  labels: readonly number[],
+  rows: number,
+  names: Record<'labels' | 'weights' | 'normaliser', string>,
+): Record<string, Feed> => ({
+  [names.labels]: filledUp('int64', labels, rows),
+  [names.weights]: filledUp('float32', new Array<number>(labels.length).fill(1), rows),
+  [names.normaliser]: { dtype: 'float32', shape: [], values: [labels.length] },
 });
+
+/** What PyTorch has for an output: its first rows only where the batch is filled up. */
+export interface Expected {
+  output: Value;
+  values: readonly number[];
+}
+
+/** What an evaluation gives. Of masked-LM that is losses and the likeliest words; `maskedLogits` are behind them. */
+export function expectedOutputs(golden: Golden, { loss, logits, masked }: Compiled): Expected[] {
+  const rows: [Value | undefined, () => number[]][] = [
+    [loss, () => [golden.loss]],
+    [logits, () => golden.logits.flat()],
+    [masked?.maskedLoss, () => [golden.masked_loss!]],
+    [masked?.predictions, () => golden.logits.map(likeliest)],
+    [masked?.pairLoss, () => [golden.pair_loss!]],
+    [masked?.pairPredictions, () => golden.pair_logits!.map(likeliest)],
+  ];
+  return rows.flatMap(([output, values]) => (output === undefined ? [] : [{ output, values: values() }]));
+}
+
+/** The logits that predictions are the likeliest of, by name a value inside the graph: mode diagnose gives it. */
+export function maskedLogits(golden: Golden, { model, masked }: Compiled): Expected[] {
+  const nodes = fromBinary(ModelProtoSchema, model).graph!.node;
+  const behind = (predictions: Value) => nodes.find((n) => n.output.includes(predictions))!.input[0]!;
+  const { predictions, pairPredictions: pairs } = masked!;
+  return [
+    { output: behind(predictions), values: golden.logits.flat() },
+    ...(pairs === undefined ? [] : [{ output: behind(pairs), values: golden.pair_logits!.flat() }]),
+  ];
+}
+
+const likeliest = (logits: readonly number[]): number => logits.indexOf(Math.max(...logits));
 
 /** Largest difference over the largest expected magnitude. */
 export function relativeError(found: ArrayLike<number>, expected: ArrayLike<number>): number {

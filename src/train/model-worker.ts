@@ -51,7 +51,7 @@ function openNow(request: OpenRequest): OpenedModel {
   const wanted = taskOutputs(graph, request.masking);
   graph.outputs = graph.outputs.filter((o) => wanted.includes(o.name));
   prune(graph);
-  const choice = chooseParameters(model, graph, { freeze: request.freeze });
+  const choice = chooseParameters(model, graph, { freeze: request.freeze, outputs: wanted });
   refuseOtherTypes(file, choice, request);
   for (const { name, reason } of choice.leftOut) notes.push(`not trained: '${name}' (${reason})`);
   const drawn = request.init === 'random' ? { seed: request.seed, deviation: config.initializer_range } : undefined;

@@ -23,7 +23,8 @@ export interface Layers {
 export function findLayers(model: Model): Layers {
   const graph = toGraph(model);
   widenStoredWeights(graph);
-  const { weights } = weightsOf(model, graph);
+  const outputs = graph.outputs.map(({ name }) => name);
+  const { weights } = weightsOf(model, graph, outputs);
   const of = new Map<string, number>();
   const stacks = new Set<string>();
   for (const [name, alias] of readableNames(graph, weights)) {

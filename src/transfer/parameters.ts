@@ -35,6 +35,8 @@ export interface ParameterChoice {
 export interface ChooseOptions {
   /** Patterns as patterns.ts has them. */
   freeze?: readonly string[] | undefined;
+  /** The outputs that the loss is computed from; default the logits alone. */
+  outputs?: readonly Value[] | undefined;
 }
 
 /** The output to train on: the one named logits, else the only float output's name. @throws ModelError without one. */
@@ -50,14 +52,18 @@ export function logitsOf(graph: Graph): Value {
  * float32 ones in `graph`; saving rounds them.
  * @throws UsageError for a pattern that matches nothing and when nothing is left to train.
  */
-export function chooseParameters(model: Model, graph: Graph, { freeze = [] }: ChooseOptions = {}): ParameterChoice {
+export function chooseParameters(
+  model: Model,
+  graph: Graph,
+  { freeze = [], outputs = [logitsOf(graph)] }: ChooseOptions = {},
+): ParameterChoice {
   widenStoredWeights(graph);
-  const { weights: found, leftOut } = weightsOf(model, graph);
+  const { weights: found, leftOut } = weightsOf(model, graph, outputs);
   const aliases = readableNames(graph, found);
   const copies = mergeCopies(graph, aliases);
   const tied = tieTransposed(graph, aliases.keys());
   for (const name of [...tied.values()].flat()) aliases.delete(name);
-  const head = headWeights(graph, logitsOf(graph), found, aliases);
+  const head = new Set(outputs.flatMap((output) => [...headWeights(graph, output, found, aliases)]));
   const parameters = [...aliases].map(([name, alias]): Parameter => {
     const { dtype, shape } = graph.initializers.get(name)!;
     const kind = kindOf(found.get(name)!, shape);
@@ -73,20 +79,21 @@ export function chooseParameters(model: Model, graph: Graph, { freeze = [] }: Ch
   return { trainable, frozen: parameters.filter(isFrozen), leftOut };
 }
 
-/** Where each weight of the file is used in its graph, and the float tensors that are none. */
+/** Where each weight of the file is used on the way to `outputs`, and the float tensors that are none. */
 export function weightsOf(
   model: Model,
   graph: Graph,
+  outputs: readonly Value[],
 ): { weights: Map<string, Use[]>; leftOut: ParameterChoice['leftOut'] } {
   const consumers = graph.consumers();
-  const reached = reaching(graph, logitsOf(graph));
+  const reached = reaching(graph, outputs);
   const leftOut: ParameterChoice['leftOut'] = [];
   const weights = new Map<string, Use[]>();
   for (const [name, { dtype, shape }] of fileTensors(model)) {
     if (!isFloat(dtype) || shape.reduce((n, d) => n * d, 1) < 2) continue;
     const uses =
       !graph.initializers.has(name) || !reached.has(name)
-        ? `does not reach the output '${logitsOf(graph)}'`
+        ? `does not reach the output '${outputs.join("' or '")}'`
         : weightUses(graph, consumers, name);
     if (typeof uses === 'string') leftOut.push({ name, reason: uses });
     else weights.set(name, uses);
@@ -94,9 +101,9 @@ export function weightsOf(
   return { weights, leftOut };
 }
 
-/** All values that take part in computing `output`. */
-function reaching(graph: Graph, output: Value): Set<Value> {
-  const live = new Set([output]);
+/** All values that take part in computing `outputs`. */
+function reaching(graph: Graph, outputs: readonly Value[]): Set<Value> {
+  const live = new Set(outputs);
   for (const node of graph.nodes.toReversed())
     if (node.outputs.some((out) => live.has(out))) for (const input of node.inputs) live.add(input);
   return live;

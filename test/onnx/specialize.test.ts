@@ -10,8 +10,8 @@ import { encoderFeeds, graphWith, largestDifference, outputsOf } from './graphs.
 
 const operators = (graph: Graph) => graph.nodes.map((n) => n.op);
 
-describe.each(fixtures)('$family from the $exporter exporter', ({ family, exporter }) => {
-  const source = toGraph(openModel(readGolden(family, exporter).file));
+describe.each(fixtures)('$family from the $exporter exporter', (fixture) => {
+  const source = toGraph(openModel(readGolden(fixture).file));
 
   it.each([
     [2, 8],

@@ -9,8 +9,9 @@ import { Tensor } from '#ortune/onnx/tensor.js';
 import { dropoutOf, maxPositions, readModelConfig } from '#ortune/transfer/config.js';
 import { classifierConfig, writeModelDirectory } from '#ortune/transfer/directory.js';
 import { fitHead } from '#ortune/transfer/head.js';
-import { chooseParameters } from '#ortune/transfer/parameters.js';
+import { chooseParameters, type Parameter } from '#ortune/transfer/parameters.js';
 import { sampleWords, wordPiece } from '../data/tokenizers.js';
+import { maskedFixtures, readGolden } from '../golden.js';
 import { type Family, fixture } from './fixtures.js';
 
 env.allowRemoteModels = false;
@@ -66,6 +67,29 @@ describe('a model directory', () => {
     });
     const saved = toGraph(openModel(target)).initializers;
     for (const name of [shared.name, ...shared.copies]) expect(saved.get(name)!.numbers()).toEqual(weight.numbers());
+  });
+
+  test.each(maskedFixtures)('holds the tied weight of $family from $exporter at each of its places', (fixture) => {
+    const { file, parameters } = readGolden(fixture);
+    const { shape, places } = parameters.find(({ name }) => name.endsWith('word_embeddings.weight'))!;
+    const model = openModel(file);
+    const { trainable } = chooseParameters(model, toGraph(model));
+    const [{ name }, ...others] = trainable.filter((p) => places.some((place) => place.name === p.name)) as [Parameter];
+    expect(others).toEqual([]);
+    const [rows, columns] = shape as [number, number];
+    const values = Float32Array.from({ length: rows * columns }, (_, i) => i);
+    const target = fresh();
+    writeModelDirectory(model, target, new Map([[name, Tensor.of('float32', values, shape)]]), {
+      config: {},
+      copies: trainable,
+    });
+    const saved = toGraph(openModel(target)).initializers;
+    for (const place of places) {
+      const found = saved.get(place.name)!;
+      expect(found.shape).toEqual(place.transposed ? [columns, rows] : [rows, columns]);
+      const at = (i: number) => (place.transposed ? (i % rows) * columns + Math.floor(i / rows) : i);
+      expect(found.numbers()).toEqual(Array.from(values, (_, i) => values[at(i)]!));
+    }
   });
 
   test('may be written over the one that was read, and without a configuration or tokenizer', () => {

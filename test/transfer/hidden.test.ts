@@ -1,4 +1,4 @@
-// A language model becomes a classifier: its head is found behind the logits and taken off. The heads are ortune's own on
+// A language model becomes a classifier: its head is found behind the logits and taken off. The heads are PyTorch's, ortune's own on
 // exported trunks, and that of the encoder builder.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { findHidden } from '#ortune/transfer/hidden.js';
 import { fitMaskedHead } from '#ortune/transfer/masked-lm-head.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { dimensions } from '#ortune/transfer/surgery.js';
-import { encoders, fixture } from './fixtures.js';
+import { type Exporter, encoders, exporters, fixture } from './fixtures.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'ortune-hidden-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -71,6 +71,37 @@ describe.each(encoders)('a language model: %s by %s', (family, exporter) => {
     if (family === 'bert' || family === 'albert') return; // their trunk has a pooler, which the language model lost
     const direct = await logitsOf(fitHead(trunk, { labels: 3, seed: 7, config }).model);
     expect(logits.data).toEqual(direct.data);
+  });
+});
+
+const exports = (['bert', 'bert-pretraining', 'distilbert', 'roberta'] as const).flatMap((family) =>
+  exporters.map((exporter): [string, Exporter] => [family, exporter]),
+);
+
+describe.each(exports)('an exported language model: %s by %s', (family, exporter) => {
+  const model = openModel(join(import.meta.dirname, `../fixtures/masked-lm/${family}-${exporter}.onnx`));
+  const config = { model_type: family.split('-')[0]! };
+
+  test('becomes a classifier of the hidden states of its last layer', async () => {
+    const { node, output } = graphOf(model);
+    const { info, last } = findHidden(model, output.find((o) => dimensions(o)!.length === 3)!);
+    const end =
+      exporter === 'torchscript'
+        ? node.findLast(({ name }) => name.includes('/layer.1/'))!
+        : node.filter(({ opType }) => opType === 'LayerNormalization').at(-2)!;
+    expect([info.name, last.outputs]).toEqual([end.output[0], 320]);
+    const { model: fitted, note } = fitHead(model, { labels: 3, seed: 7, config });
+    const start = family === 'bert-pretraining' ? 'pooler output, classifier' : 'first token, ';
+    expect(note).toMatch(
+      new RegExp(`^replaced the language-model head '.*' \\(320 outputs\\) by a head for 3 classes: ${start}`),
+    );
+    const { trainable, leftOut } = chooseParameters(fitted, toGraph(fitted));
+    expect(leftOut).toEqual([]);
+    // A tied embedding may have the decoder's name; nothing else of the head is left.
+    const ofHead =
+      /(predictions\.|vocab_)transform|lm_head\.(dense|layer_norm|bias)|vocab_layer_norm|decoder\.bias|seq_/;
+    expect(trainable.filter(({ alias }) => ofHead.test(alias))).toEqual([]);
+    expect((await logitsOf(fitted)).dims).toEqual([2, 3]);
   });
 });
 
