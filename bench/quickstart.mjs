@@ -1,7 +1,7 @@
 // npm run quickstart: what does a pre-trained model save? From 400 labelled mails it trains models/tiny-en in the ways one
 // can (spam-mails.mjs has the data), beside a bag of words; then on all mails; and opens what came out with the transformers
 // library, as any program would. Everything through the public API, nothing from the network. With --json the last line of
-// stdout is one object.
+// stdout is one object; with --short a few steps of everything are taken, to see that it works.
 
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -14,6 +14,7 @@ import { ProgressLine } from '../dist/report/progress.js';
 import { bagOfWords } from './bag-of-words.mjs';
 
 const json = process.argv.includes('--json');
+const budget = process.argv.includes('--short') ? { maxSteps: 4 } : {};
 const root = join(import.meta.dirname, '..', 'runs', 'quickstart');
 const here = (path) => relative(process.cwd(), path) || '.';
 const started = performance.now();
@@ -31,6 +32,7 @@ const shared = {
   maxLength: 128,
   batchSize: 16,
   saveStrategy: 'no',
+  ...budget,
 };
 const few = {
   ...shared,

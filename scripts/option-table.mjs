@@ -1,5 +1,5 @@
 // Prints the options of `ortune train`, and those that `ortune compare` has besides, as Markdown tables, or with --write
-// puts them between the markers <!-- options --> and <!-- compare options --> of README.md and the ends of these. The
+// puts them between the markers <!-- options --> and <!-- compare options --> of docs/options.md and the ends of these. The
 // schemas are the one source.
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -9,12 +9,12 @@ import { trainSchema } from '../dist/config/train-schema.js';
 
 const tables = { options: optionTable(trainSchema), 'compare options': optionTable(compareSchema, trainSchema) };
 if (process.argv.includes('--write')) {
-  const file = new URL('../README.md', import.meta.url);
-  let readme = readFileSync(file, 'utf8');
+  const file = new URL('../docs/options.md', import.meta.url);
+  let page = readFileSync(file, 'utf8');
   for (const [name, table] of Object.entries(tables)) {
     const marked = new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- /${name} -->)`);
-    if (!marked.test(readme)) throw new Error(`README.md has no <!-- ${name} --> … <!-- /${name} -->`);
-    readme = readme.replace(marked, (_, start, end) => `${start}${table}\n${end}`);
+    if (!marked.test(page)) throw new Error(`docs/options.md has no <!-- ${name} --> … <!-- /${name} -->`);
+    page = page.replace(marked, (_, start, end) => `${start}${table}\n${end}`);
   }
-  writeFileSync(file, readme);
+  writeFileSync(file, page);
 } else console.log(Object.values(tables).join('\n\n'));

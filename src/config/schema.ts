@@ -27,6 +27,7 @@ const { labelColumn: _, ...modelAndPlainText } = modelAndText;
 /** What `ortune predict` and `predict` take; the texts come beside it. */
 export const predictSchema = z.strictObject({
   ...modelAndPlainText,
+  task: z.enum(['text-classification']).default('text-classification').meta(about('What the model is for.')),
   data: files.optional().meta(
     about('Texts to label: JSONL, CSV, TSV or Parquet, also gzipped; default the command line or standard input.', {
       value: 'FILE',
