@@ -76,33 +76,9 @@ export class Engine {
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
-    const { threads } = options;
+    const { threads, ...asked } = options;
     try {
       const device = await openDevice('cpu', threads === undefined ? {} : { threads });
-      const {
-        model: path,
-        labels,
-        freeze,
-        dropout,
-        labelSmoothing,
-        keepLayers,
-        headLayers,
-        init,
-        seed,
-        masking,
-      } = options;
-      const asked = {
-        model: path,
-        labels,
-        freeze,
-        dropout,
-        labelSmoothing,
-        keepLayers,
-        headLayers,
-        init,
-        seed,
-        masking,
-      };
       const request: OpenRequest = { ...asked, kernels: [...device.kernels] };
       const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
       return new Engine(device, model, worker, batchSize);

@@ -1,41 +1,18 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import * as ort from 'onnxruntime-node';
+import type * as ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { ModelError } from '#ortune/errors.js';
 import { buildEncoder, type EncoderOptions } from '#ortune/models/encoder.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { graphOf } from '#ortune/onnx/model.js';
-import { saveModel } from '#ortune/onnx/save.js';
 import type { Tensor } from '#ortune/onnx/tensor.js';
 import { copyOfGraph, fitHead } from '#ortune/transfer/head.js';
 import { findVector } from '#ortune/transfer/hidden.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { dimensions, withShape } from '#ortune/transfer/surgery.js';
 import { encoders, fixture } from './fixtures.js';
-
-const directory = mkdtempSync(join(tmpdir(), 'ortune-head-'));
+import { built, run } from './run.js';
 
 type Model = ReturnType<typeof openModel>;
-let files = 0;
-
-/** Runs a model's file with the stock runtime on two texts, one of them padded. */
-async function run(model: Model, mask = [1, 1, 1, 1, 1, 1, 1, 0, 0, 0]): Promise<Record<string, ort.Tensor>> {
-  const file = join(directory, `${files++}.onnx`);
-  saveModel(model, file, new Map());
-  const session = await ort.InferenceSession.create(file);
-  const int64 = (values: number[]) => new ort.Tensor('int64', BigInt64Array.from(values, BigInt), [2, 5]);
-  const feeds: Record<string, ort.Tensor> = {
-    input_ids: int64([2, 7, 9, 30, 3, 2, 11, 1, 1, 1]),
-    attention_mask: int64(mask),
-    token_type_ids: int64(new Array(10).fill(0)),
-  };
-  const used = Object.fromEntries(session.inputNames.map((name) => [name, feeds[name]!]));
-  const outputs = await session.run(used);
-  await session.release();
-  return outputs;
-}
 
 const weight = (model: Model, name: string): Float32Array =>
   toGraph(model).initializers.get(name)!.data() as Float32Array;
@@ -269,12 +246,6 @@ test('a weight that something else reads stays with its other reader', async () 
 });
 
 /** A model from the bytes of a built one. */
-function built(bytes: Uint8Array): Model {
-  const file = join(directory, `built${files++}.onnx`);
-  writeFileSync(file, bytes);
-  return openModel(file);
-}
-
 const small: EncoderOptions = { layers: 1, hidden: 16, heads: 2, vocabulary: 40, positions: 16 };
 
 test('a head that is stored in float16 is replaced by one that is', async () => {

@@ -1,49 +1,23 @@
 // A language model becomes a classifier: its head is found behind the logits and taken off. The heads are PyTorch's, ortune's own on
 // exported trunks, and that of the encoder builder.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as ort from 'onnxruntime-node';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { buildEncoder, type EncoderOptions } from '#ortune/models/encoder.js';
 import { TorchScriptWriter } from '#ortune/models/torchscript.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { graphOf } from '#ortune/onnx/model.js';
-import { saveModel } from '#ortune/onnx/save.js';
 import { fitHead } from '#ortune/transfer/head.js';
 import { findHidden } from '#ortune/transfer/hidden.js';
 import { fitMaskedHead } from '#ortune/transfer/masked-lm-head.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { dimensions } from '#ortune/transfer/surgery.js';
 import { type Exporter, encoders, exporters, fixture } from './fixtures.js';
-
-const directory = mkdtempSync(join(tmpdir(), 'ortune-hidden-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+import { built, run } from './run.js';
 
 type Model = ReturnType<typeof openModel>;
-let files = 0;
 
-function built(bytes: Uint8Array): Model {
-  const file = join(directory, `${files++}.onnx`);
-  writeFileSync(file, bytes);
-  return openModel(file);
-}
-
-async function logitsOf(model: Model): Promise<ort.Tensor> {
-  const file = join(directory, `${files++}.onnx`);
-  saveModel(model, file, new Map());
-  const session = await ort.InferenceSession.create(file);
-  const int64 = (values: number[]) => new ort.Tensor('int64', BigInt64Array.from(values, BigInt), [2, 3]);
-  const feeds: Record<string, ort.Tensor> = {
-    input_ids: int64([2, 7, 9, 30, 3, 1]),
-    attention_mask: int64([1, 1, 1, 1, 1, 0]),
-    token_type_ids: int64([0, 0, 0, 0, 0, 0]),
-  };
-  const { logits } = await session.run(Object.fromEntries(session.inputNames.map((name) => [name, feeds[name]!])));
-  await session.release();
-  return logits!;
-}
+const logitsOf = async (model: Model) => (await run(model)).logits!;
 
 describe.each(encoders)('a language model: %s by %s', (family, exporter) => {
   const config = { model_type: family };

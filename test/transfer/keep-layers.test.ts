@@ -1,46 +1,17 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import * as ort from 'onnxruntime-node';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ModelError, UsageError } from '#ortune/errors.js';
 import { buildEncoder, type EncoderOptions } from '#ortune/models/encoder.js';
 import { TorchScriptWriter } from '#ortune/models/torchscript.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { graphOf } from '#ortune/onnx/model.js';
-import { saveModel } from '#ortune/onnx/save.js';
 import { copyOfGraph } from '#ortune/transfer/head.js';
 import { keepLayers } from '#ortune/transfer/keep-layers.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { withShape } from '#ortune/transfer/surgery.js';
 import { type Exporter, encoders, fixture } from './fixtures.js';
-
-const directory = mkdtempSync(join(tmpdir(), 'ortune-layers-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+import { built, run } from './run.js';
 
 type Model = ReturnType<typeof openModel>;
-let files = 0;
-
-function built(bytes: Uint8Array): Model {
-  const file = join(directory, `${files++}.onnx`);
-  writeFileSync(file, bytes);
-  return openModel(file);
-}
-
-async function run(model: Model): Promise<Record<string, ort.Tensor>> {
-  const file = join(directory, `${files++}.onnx`);
-  saveModel(model, file, new Map());
-  const session = await ort.InferenceSession.create(file);
-  const int64 = (values: number[]) => new ort.Tensor('int64', BigInt64Array.from(values, BigInt), [2, 5]);
-  const feeds: Record<string, ort.Tensor> = {
-    input_ids: int64([2, 7, 9, 30, 3, 2, 11, 1, 1, 1]),
-    attention_mask: int64([1, 1, 1, 1, 1, 1, 1, 0, 0, 0]),
-    token_type_ids: int64(new Array(10).fill(0)),
-  };
-  const outputs = await session.run(Object.fromEntries(session.inputNames.map((name) => [name, feeds[name]!])));
-  await session.release();
-  return outputs;
-}
 
 /** The model with a value of its graph as an output besides. */
 function showing(model: Model, value: string): Model {

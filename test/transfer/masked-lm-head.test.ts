@@ -1,38 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as ort from 'onnxruntime-node';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ModelError } from '#ortune/errors.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { graphOf, type Model } from '#ortune/onnx/model.js';
-import { saveModel } from '#ortune/onnx/save.js';
 import type { ModelConfig } from '#ortune/transfer/config.js';
 import { fitMaskedHead } from '#ortune/transfer/masked-lm-head.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { encoders, fixture } from './fixtures.js';
-
-const directory = mkdtempSync(join(tmpdir(), 'ortune-masked-head-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+import { run } from './run.js';
 
 const fit = (model: Model, nextSentence = false, config: ModelConfig = {}) =>
   fitMaskedHead(model, { seed: 1, config, nextSentence });
-
-let files = 0;
-async function run(model: Model): Promise<Record<string, ort.Tensor>> {
-  const file = join(directory, `${files++}.onnx`);
-  saveModel(model, file, new Map());
-  const session = await ort.InferenceSession.create(file);
-  const int64 = (values: number[]) => new ort.Tensor('int64', BigInt64Array.from(values, BigInt), [2, 5]);
-  const feeds: Record<string, ort.Tensor> = {
-    input_ids: int64([2, 7, 9, 30, 3, 2, 11, 3, 1, 1]),
-    attention_mask: int64([1, 1, 1, 1, 1, 1, 1, 1, 0, 0]),
-    token_type_ids: int64(new Array(10).fill(0)),
-  };
-  const outputs = await session.run(Object.fromEntries(session.inputNames.map((name) => [name, feeds[name]!])));
-  await session.release();
-  return outputs;
-}
 
 describe.each(encoders)('an encoder without a head: %s by %s', (family, exporter) => {
   const model = openModel(fixture('headless', family, exporter));

@@ -1,0 +1,37 @@
+// Models in a temporary directory: written, and run with the stock runtime on two texts of five tokens.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as ort from 'onnxruntime-node';
+import { openModel } from '#ortune/onnx/load.js';
+import type { Model } from '#ortune/onnx/model.js';
+import { saveModel } from '#ortune/onnx/save.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'ortune-transfer-'));
+process.on('exit', () => rmSync(directory, { recursive: true }));
+let files = 0;
+const fresh = (): string => join(directory, `${files++}.onnx`);
+
+/** Opens a model that is built in memory. */
+export function built(bytes: Uint8Array): Model {
+  const file = fresh();
+  writeFileSync(file, bytes);
+  return openModel(file);
+}
+
+/** The outputs for two texts, the second one padded. */
+export async function run(model: Model, mask = [1, 1, 1, 1, 1, 1, 1, 0, 0, 0]): Promise<Record<string, ort.Tensor>> {
+  const file = fresh();
+  saveModel(model, file, new Map());
+  const session = await ort.InferenceSession.create(file);
+  const int64 = (values: number[]) => new ort.Tensor('int64', BigInt64Array.from(values, BigInt), [2, 5]);
+  const feeds: Record<string, ort.Tensor> = {
+    input_ids: int64([2, 7, 9, 30, 3, 2, 11, 1, 1, 1]),
+    attention_mask: int64(mask),
+    token_type_ids: int64(new Array(10).fill(0)),
+  };
+  const outputs = await session.run(Object.fromEntries(session.inputNames.map((name) => [name, feeds[name]!])));
+  await session.release();
+  return outputs;
+}
