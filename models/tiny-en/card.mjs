@@ -62,9 +62,11 @@ is in \`loss-curve.csv\`; versions, options, counts and hashes are in \`provenan
 | --- | --- | --- | --- |
 ${Object.keys(packageOf).map(sourceRow({ train, heldOut })).join('\n')}
 
-No text that ortune's own benches evaluate on was trained on. Which mails and definitions are for evaluation is fixed by a hash
-of their content (\`bench/spam-mails.mjs\`, \`bench/wordnet-glosses.mjs\`), and whatever shares twelve words in a row with one
-of them was left out as well.
+No mail and no definition that ortune's own benches evaluate on was trained on: which ones are for evaluation is fixed by a hash of
+their content (\`bench/spam-mails.mjs\`, \`bench/wordnet-glosses.mjs\`), and sentences that share twelve words in a row with one of them were
+left out as well. A definition of fewer words may still be part of a longer one that was trained on. Other mails of the same corpus
+and other definitions of the same dictionary were trained on, so what the benches show is the gain of pre-training on text of the same
+kind.
 
 ## Licences
 

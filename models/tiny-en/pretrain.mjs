@@ -33,7 +33,7 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** Small enough that `npm run quickstart` trains it five times within three minutes on two slow cores. */
+/** Small enough that `npm run quickstart` trains it four times within three minutes on two slow cores. */
 const recipe = {
   seed: 0,
   vocabulary: 8000,

@@ -13,12 +13,18 @@ const stepsALine = 50;
 
 const readJson = (...path) => JSON.parse(readFileSync(join(import.meta.dirname, ...path), 'utf8'));
 
-/** metrics.jsonl as CSV: the mean training loss of every 50 steps, and the evaluation at a step where there was one. */
-export function lossCurve(metrics) {
-  const events = metrics
+const eventsOf = (metrics) =>
+  metrics
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
+
+/** The figures of the last evaluation, which a run that was resumed behind it does not have in its result. */
+const lastEvaluation = (metrics) => eventsOf(metrics).findLast(({ event }) => event === 'evaluation').metrics;
+
+/** metrics.jsonl as CSV: the mean training loss of every 50 steps, and the evaluation at a step where there was one. */
+export function lossCurve(metrics) {
+  const events = eventsOf(metrics);
   const heldOut = new Map();
   for (const { event, name, step, metrics } of events)
     if (event === 'evaluation' && name === 'eval') heldOut.set(step, metrics);
@@ -57,7 +63,8 @@ function packagesRead() {
 export function publish({ from, to, recipe, training, prepared, result }) {
   mkdirSync(join(to, 'onnx'), { recursive: true });
   for (const file of modelFiles) copyFileSync(join(result.output, file), join(to, file));
-  writeFileSync(join(to, 'loss-curve.csv'), lossCurve(readFileSync(join(from, 'metrics.jsonl'), 'utf8')));
+  const metrics = readFileSync(join(from, 'metrics.jsonl'), 'utf8');
+  writeFileSync(join(to, 'loss-curve.csv'), lossCurve(metrics));
   const { model, train, eval: heldOut, output, ...options } = training;
   const project = readJson('..', '..', 'package.json');
   const provenance = {
@@ -67,11 +74,11 @@ export function publish({ from, to, recipe, training, prepared, result }) {
     ...prepared,
     recipe,
     training: options,
-    figures: { steps: result.steps, seconds: result.seconds, ...result.metrics },
+    figures: { steps: result.steps, seconds: result.seconds, ...(result.metrics ?? lastEvaluation(metrics)) },
     sha256: Object.fromEntries(
       [...modelFiles, 'loss-curve.csv'].map((file) => [file, sha256(readFileSync(join(to, file)))]),
     ),
   };
-  writeFileSync(join(to, 'provenance.json'), `${JSON.stringify(provenance, null, 2)}\n`);
   writeFileSync(join(to, 'README.md'), card(provenance));
+  writeFileSync(join(to, 'provenance.json'), `${JSON.stringify(provenance, null, 2)}\n`);
 }

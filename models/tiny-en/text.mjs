@@ -104,15 +104,6 @@ export class KnownRuns {
   }
 
   /**
-   * Whether `text` has `runLength` words in a row that an added text has too; case and marks do not count.
-   * @param {string} text
-   */
-  meets(text) {
-    for (const { run } of runsOf(wordHashes(text))) if (this.#runs.has(run)) return true;
-    return false;
-  }
-
-  /**
    * The sentences without those that a known run touches, also across their borders.
    * @param {string[]} sentences
    * @returns {string[]}

@@ -14,6 +14,7 @@ export function contradictions(config: TrainConfig): string[] {
     ...data(config),
     ...groups(config),
     ...masking(config),
+    ...classes(config),
     ...resuming(config),
   ];
 }
@@ -75,25 +76,38 @@ function* groups({ groups: all }: TrainConfig): Generator<string> {
       yield `option 'groups[${i}]' (${parameters.join(', ')}) sets neither 'learningRate' nor 'weightDecay': set one, or leave the group out`;
 }
 
-function* masking(config: TrainConfig): Generator<string> {
-  const { task, nextSentence, pairColumn, wholeWordMask, sampling } = config;
-  const { classWeights, numLabels, labelSmoothing, headLayers } = config;
+/** Of the options that say how to mask, in training and in evaluation. */
+export function* masking(
+  config: Pick<TrainConfig, 'task' | 'nextSentence' | 'pairColumn' | 'wholeWordMask'>,
+): Generator<string> {
+  const { task, nextSentence, pairColumn, wholeWordMask } = config;
   if (task === 'masked-lm') {
     if (nextSentence && pairColumn === undefined)
       yield "option 'nextSentence' needs 'pairColumn', the column with the text that follows: set it, or leave nextSentence out";
-    const ofClasses = {
-      "'sampling' balanced": sampling === 'balanced',
-      "'classWeights'": classWeights !== undefined,
-      "'numLabels'": numLabels !== undefined,
-      "'labelSmoothing'": labelSmoothing > 0,
-      "'headLayers'": headLayers !== undefined,
-    };
-    for (const [option, given] of Object.entries(ofClasses))
-      if (given) yield `option ${option} is for classes, and task masked-lm has none; leave it out`;
     return;
   }
   for (const [name, given] of Object.entries({ nextSentence, wholeWordMask }))
     if (given) yield `option '${name}' is for task masked-lm, and the task is ${task}; leave it out, or set task`;
+}
+
+function* classes({
+  task,
+  sampling,
+  classWeights,
+  numLabels,
+  labelSmoothing,
+  headLayers,
+}: TrainConfig): Generator<string> {
+  const ofClasses = {
+    "'sampling' balanced": sampling === 'balanced',
+    "'classWeights'": classWeights !== undefined,
+    "'numLabels'": numLabels !== undefined,
+    "'labelSmoothing'": labelSmoothing > 0,
+    "'headLayers'": headLayers !== undefined,
+  };
+  for (const [option, given] of Object.entries(ofClasses))
+    if (given && task === 'masked-lm')
+      yield `option ${option} is for classes, and task masked-lm has none; leave it out`;
 }
 
 function* resuming({ overwrite, resume }: TrainConfig): Generator<string> {

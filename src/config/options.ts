@@ -1,5 +1,5 @@
 // Reads a schema as a list of options: what each is called, takes and means. From it come the checks with their
-// messages, the command line's flags and the table in README. Nested keys are written with a dot ('dropout.hidden').
+// messages, the command line's flags and the table in docs/options.md. Nested keys are written with a dot ('dropout.hidden').
 
 import type { z } from 'zod';
 import { UsageError } from '../errors.js';
@@ -119,7 +119,7 @@ export function parseOptions<S extends Schema>(schema: S, input: unknown, where?
   throw new UsageError((where ? `${where}: ` : '') + [...new Set(problems)].join('\n'));
 }
 
-/** Markdown table of the options, for README; without those that the schema `told` has, too. */
+/** Markdown table of the options, for docs/options.md; without those that the schema `told` has, too. */
 export function optionTable(schema: Schema, told?: Schema): string {
   const cell = (text: string) => text.replaceAll('|', '\\|');
   const known = new Set(told && listOptions(told).map(({ key }) => key));

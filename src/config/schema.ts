@@ -2,6 +2,7 @@
 // flags, messages and the documentation table from it. fields.ts has the conventions, train-schema.ts the training run.
 
 import { z } from 'zod';
+import { masking as maskingContradictions } from './contradictions.js';
 import { about, batchSize, count, files, masking, modelAndText, path, rate } from './fields.js';
 import { trainSchema } from './train-schema.js';
 
@@ -9,8 +10,7 @@ const evalBatchSize = batchSize
   .default(32)
   .meta(about('Texts per batch.', { also: ['per_device_eval_batch_size', 'eval_batch_size'] }));
 
-/** What `ortune eval` and `evaluate` take. */
-export const evalSchema = z.strictObject({
+const evalOptions = z.strictObject({
   ...modelAndText,
   data: files.meta(
     about('Data to evaluate on: JSONL, CSV, TSV or Parquet, also gzipped; several files and globs.', {
@@ -20,6 +20,11 @@ export const evalSchema = z.strictObject({
   ),
   batchSize: evalBatchSize,
   ...masking,
+});
+
+/** What `ortune eval` and `evaluate` take. */
+export const evalSchema = evalOptions.superRefine((config, context) => {
+  for (const message of maskingContradictions(config)) context.addIssue({ code: 'custom', message });
 });
 
 const { labelColumn: _, ...modelAndPlainText } = modelAndText;
@@ -75,8 +80,8 @@ export const gradcheckSchema = z.strictObject({
   threads: modelAndText.threads,
 });
 
-export type EvalConfig = z.output<typeof evalSchema>;
-export type EvalOptions = z.input<typeof evalSchema>;
+export type EvalConfig = z.output<typeof evalOptions>;
+export type EvalOptions = z.input<typeof evalOptions>;
 export type PredictConfig = z.output<typeof predictSchema>;
 export type PredictOptions = z.input<typeof predictSchema>;
 export type BenchStepConfig = z.output<typeof benchStepSchema>;

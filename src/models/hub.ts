@@ -63,12 +63,13 @@ export function parseHubName(name: string): { id: string; revision: string } | u
 
 /**
  * The path of a model: of a name of the hub its directory in the cache, downloaded where it is not there yet; anything
- * else as it is, to be judged by whoever opens it.
+ * else, and what begins with a directory that exists, as it is, to be judged by whoever opens it.
  * @throws ModelError for a model that cannot be had from the hub; UsageError for a wrong HF_ENDPOINT; the signal's reason
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<string> {
   const parsed = parseHubName(name);
-  if (!parsed || existsSync(name)) return name;
+  // models/tiny-em, where there is a models/ here, is a path mistyped: nothing is asked of the hub.
+  if (!parsed || existsSync(name) || existsSync(name.split('/')[0]!)) return name;
   const { id, revision } = parsed;
   const cache = modelCache();
   const directory = join(cache, id, revision === 'main' ? '' : revision);

@@ -75,6 +75,10 @@ export async function openSavedModel(
           `${model.path}: output '${logits}' is not of shape [batch, sequence, vocabulary]; is this a masked language model?`,
         );
       const wanted = batch.inputs.has('pair_labels') ? [logits, pairOutput] : [logits];
+      if (!wanted.every((name) => graph.outputs.some((output) => output.name === name)))
+        throw new ModelError(
+          `${model.path}: there is no output '${pairOutput}', so the model tells no next sentences; leave nextSentence out`,
+        );
       const forward: Forward = {
         vocabulary,
         async run(inputs) {

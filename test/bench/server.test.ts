@@ -1,4 +1,4 @@
-// README's example of a server that trains, driven over HTTP as its users would.
+// The example of docs/server.md, a server that trains, driven over HTTP as its users would.
 
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
