@@ -41,6 +41,8 @@ const shared = {
   saveStrategy: 'no',
   ...budget,
 };
+/** A new head learns faster than what is already there. */
+const headFirst = { learningRate: 3e-4, weightDecay: 0.1, groups: [{ parameters: 'head', learningRate: 2e-3 }] };
 const few = {
   ...shared,
   train: file('few'),
@@ -48,10 +50,10 @@ const few = {
   strategies: ['untouched', 'frozen', 'scratch', 'finetuned'],
   seeds: [seed],
   epochs: 6,
-  learningRate: 2e-4,
-  overrides: { frozen: { learningRate: 5e-3 }, scratch: { learningRate: 5e-4 } },
+  learningRate: 5e-4,
+  overrides: { frozen: { learningRate: 5e-3 }, finetuned: headFirst },
 };
-const all = { ...shared, train: file('train'), output: join(root, 'all'), epochs: 1, learningRate: 3e-4, seed };
+const all = { ...shared, ...headFirst, train: file('train'), output: join(root, 'all'), epochs: 1, seed };
 
 const readLines = (name) =>
   readFileSync(file(name), 'utf8')
