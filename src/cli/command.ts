@@ -162,6 +162,7 @@ export async function execute(
   } catch (error) {
     if (signal.aborted) {
       code = 130;
+      if (error instanceof OrtuneError) say(`ortune: ${error.message}`);
       if (flags.json) await write(JSON.stringify({ error: { name: 'Interrupted', message: 'interrupted' } }));
     } else {
       const { message, name, code: failed } = failure(error, flags.debug === true);

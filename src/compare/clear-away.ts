@@ -5,7 +5,7 @@ import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const REMOVED = /^\..+\.removed$/;
+const REMOVED = /^\..+\.\d+\.removed$/;
 
 /** Of the directory `output`: the table, and the runs with these names. */
 export function clearAway(output: string, names: readonly string[]): void {

@@ -21,7 +21,7 @@ export interface ComparedRun {
 }
 
 export interface CompareHooks {
-  /** An abort ends the comparison after the step under way; called again with the same options, it goes on. */
+  /** An abort ends the comparison after the step under way; called again with the same options, without overwrite, it goes on. */
   signal?: AbortSignal | undefined;
   /** Before a run: the place to listen to its trainer. Not called for a run that had been done earlier. */
   onRun?: (run: ComparedRun, trainer: Trainer) => void;
@@ -42,7 +42,7 @@ export interface CompareResult {
 /**
  * Runs every strategy with every seed and sums up. Writes compare.json and compare.md to `output` beside the runs.
  * @throws UsageError for options that cannot be, and where `output` holds runs with other options or data; what a run
- *   throws, with its strategy and seed in front. Called again, it goes on after the runs that have ended.
+ *   throws, with its strategy and seed in front. Called again, without overwrite, it goes on after the runs that have ended.
  */
 export async function compare(options: CompareOptions, hooks: CompareHooks = {}): Promise<CompareResult> {
   const config = parseOptions(compareSchema, options);

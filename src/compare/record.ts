@@ -44,6 +44,9 @@ export interface RunRecord {
   finished?: FinishedRun;
 }
 
+/** JSON has no number for a loss that is not finite: what is null was one. */
+const notFinite = (_: string, value: unknown): unknown => (value === null ? Number.NaN : value);
+
 const fileOf = ({ options }: PlannedRun): string => join(options.output, 'record.json');
 
 /**
@@ -55,7 +58,7 @@ export function readRecord(run: PlannedRun): RunRecord | undefined {
   if (!existsSync(file)) return undefined;
   let record: RunRecord;
   try {
-    record = JSON.parse(readFileSync(file, 'utf8'));
+    record = JSON.parse(readFileSync(file, 'utf8'), notFinite);
   } catch (error) {
     throw new UsageError(`${file} cannot be read: ${(error as Error).message}. Remove ${run.options.output}`);
   }

@@ -42,7 +42,8 @@ export async function runPlanned(run: PlannedRun, comparison: Comparison): Promi
   try {
     result = await trainer.run({ signal });
   } catch (error) {
-    if (signal?.aborted) return;
+    // The abort itself; what could not be written after it is a failure all the same.
+    if (signal?.aborted && !(error instanceof OrtuneError)) return;
     if (error instanceof OrtuneError) error.message = `${run.strategy}, seed ${run.seed}: ${error.message}`;
     throw error;
   }

@@ -104,5 +104,6 @@ function firstStep(
 /** The strategy with the best mean, the first of equal ones; undefined of none. */
 export function bestOf(strategies: readonly StrategyResult[], metric: string): string | undefined {
   const sign = isLoss(metric) ? -1 : 1;
-  return strategies.toSorted((a, b) => sign * (b.mean - a.mean))[0]?.name;
+  const finite = strategies.filter((strategy) => Number.isFinite(strategy.mean));
+  return finite.toSorted((a, b) => sign * (b.mean - a.mean))[0]?.name;
 }

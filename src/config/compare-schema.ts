@@ -84,7 +84,7 @@ const options = z.strictObject({
       }),
     ),
   metric: path.default('accuracy').meta(
-    about('Metric to compare: of test where it is given, else of the evaluation after the last step.', {
+    about('Metric to compare: of test where it is given, else of eval, for the weights that are written.', {
       value: 'NAME',
     }),
   ),

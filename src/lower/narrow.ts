@@ -50,6 +50,7 @@ export function narrow(b: Builder, value: Value, positions: Value): Value {
     else {
       node.inputs = node.inputs.map((x) => (tokens.isTokens(x) ? rowsAt(x) : operand(b, x)));
       node.outputs = [y];
+      if (node.op === 'LayerNormalization') node.attrs = new Map(node.attrs).set('axis', { kind: 'int', value: -1 });
       graph.types.set(y, inferTypes(graph, node)[0]!);
       graph.nodes.push(node);
       chosen.set(y, y);

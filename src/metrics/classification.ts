@@ -2,6 +2,8 @@
 // that of the whole set, not a mean over batches. Rows of weight 0 (fill-up rows of the last batch) do not count.
 // The figures are scikit-learn's with zero_division=0 and all classes of the model as `labels`, whether met or not.
 
+import { crossEntropy } from './cross-entropy.js';
+
 export interface Scores {
   precision: number;
   recall: number;
@@ -59,13 +61,9 @@ export class ClassificationMetrics {
     for (let row = 0; row < targets.length; row++) {
       const target = Number(targets[row]);
       if (weights?.[row] === 0 || target < 0) continue;
-      const first = row * classes;
-      let best = 0;
-      for (let c = 1; c < classes; c++) if (logits[first + c]! > logits[first + best]!) best = c;
-      let sum = 0;
-      for (let c = 0; c < classes; c++) sum += Math.exp(logits[first + c]! - logits[first + best]!);
-      this.#lossSum += Math.log(sum) + logits[first + best]! - logits[first + target]!;
-      this.#confusion[target]![best]!++;
+      const { loss, prediction } = crossEntropy(logits, row * classes, classes, target);
+      this.#lossSum += loss;
+      this.#confusion[target]![prediction]!++;
     }
   }
 

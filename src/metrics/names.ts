@@ -23,6 +23,9 @@ export const metricNames = {
   'masked-lm': ['loss', 'perplexity', 'accuracy'],
 } as const satisfies Record<string, readonly string[]>;
 
+/** Figures that count and do not measure. */
+export const isCount = (name: string): boolean => name === 'samples' || name === 'masked';
+
 /** Of these less is better, of all others more. */
 export const isLoss = (name: string): boolean => name === 'loss' || name === 'perplexity';
 

@@ -1,12 +1,12 @@
 // Metrics and matrices of numbers as aligned text for people.
 
+import { isCount } from '../metrics/names.js';
 import { formatNumber } from './format.js';
 
 /** 'loss 0.0512, accuracy 0.9841, f1 0.9750': the figures that stand for the whole, in their own order. */
 export function metricsLine(metrics: object): string {
-  const counts = ['samples', 'masked'];
   return Object.entries(metrics)
-    .filter((entry): entry is [string, number] => typeof entry[1] === 'number' && !counts.includes(entry[0]))
+    .filter((entry): entry is [string, number] => typeof entry[1] === 'number' && !isCount(entry[0]))
     .map(([name, value]) => `${name} ${formatNumber(value)}`)
     .join(', ');
 }

@@ -71,8 +71,9 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   }
   const masked = training ? undefined : task?.masked;
   const fetched = training || masked ? undefined : logits;
-  outputs.push(...Object.values(masked ?? {}), ...(fetched === undefined ? [] : [fetched]));
+  // In the order of the graph, so that the first bad one is found.
   if (request.mode === 'diagnose') outputs.push(...floatValues(graph));
+  outputs.push(...Object.values(masked ?? {}), ...(fetched === undefined ? [] : [fetched]));
   setOutputs(b, outputs);
   prune(graph);
   if (options.kernels.has('ortune.Transpose')) transposeOnce(b);

@@ -1,6 +1,7 @@
 // How a saved masked language model does on a batch, from the logits of all tokens that its file gives: a few rows at a
 // time, since a batch's would be hundreds of megabytes.
 
+import { crossEntropy } from '../metrics/cross-entropy.js';
 import type { MaskedScores } from '../metrics/masked-lm.js';
 import type { TensorView } from '../runtime/session.js';
 import type { EngineBatch } from './engine.js';
@@ -9,18 +10,12 @@ import type { EngineBatch } from './engine.js';
 const mostLogits = 2 ** 24;
 
 export interface Forward {
-  vocabulary: number;
+  /** Where the file states it. */
+  vocabulary: number | undefined;
   /** Logits [rows, length, vocabulary] and, where the model has them, of the pairs [rows, 2]. */
-  run(inputs: ReadonlyMap<string, TensorView>): Promise<{ logits: Float32Array; pairs?: Float32Array | undefined }>;
-}
-
-/** −ln softmax(logits)[label] of one row of logits, and its likeliest class. */
-function crossEntropy(logits: Float32Array, from: number, classes: number, label: number) {
-  let best = from;
-  for (let i = from + 1; i < from + classes; i++) if (logits[i]! > logits[best]!) best = i;
-  let sum = 0;
-  for (let i = from; i < from + classes; i++) sum += Math.exp(logits[i]! - logits[best]!);
-  return { loss: Math.log(sum) + logits[best]! - logits[from + label]!, prediction: best - from };
+  run(
+    inputs: ReadonlyMap<string, TensorView>,
+  ): Promise<{ logits: Float32Array; vocabulary: number; pairs?: Float32Array | undefined }>;
 }
 
 /** A row range of a view whose first axis is the batch. */
@@ -39,7 +34,7 @@ export async function maskedScores(
   const [pairLabels, pairWeights] = [numbers('pair_labels'), numbers('pair_weights')];
   const rows = inputs.get(names[0]!)!.shape[0]!;
   const places = positions!.length / rows;
-  const step = Math.max(1, Math.floor(mostLogits / (length * vocabulary)));
+  const step = vocabulary === undefined ? 1 : Math.max(1, Math.floor(mostLogits / (length * vocabulary)));
   const predictions = new Int32Array(positions!.length);
   const pairs = pairLabels && { loss: 0, predictions: new Int32Array(rows) };
   let loss = 0;
@@ -50,8 +45,8 @@ export async function maskedScores(
     for (let i = first * places; i < (first + count) * places; i++) {
       const weight = Number(weights![i]);
       if (weight === 0) continue;
-      const from = (Number(positions![i]) - first * length) * vocabulary;
-      const found = crossEntropy(out.logits, from, vocabulary, Number(labels![i]));
+      const from = (Number(positions![i]) - first * length) * out.vocabulary;
+      const found = crossEntropy(out.logits, from, out.vocabulary, Number(labels![i]));
       loss += weight * found.loss;
       predictions[i] = found.prediction;
     }

@@ -54,36 +54,41 @@ export async function openSavedModel(
     throw new ModelError(`${model.path}: onnxruntime refuses the model: ${error.message}`);
   });
   const names = graph.inputs.map(({ name }) => name);
-  const run = async (inputs: Inputs, outputs: string[]): Promise<Float32Array[]> => {
+  const run = async (inputs: Inputs, outputs: string[]): Promise<{ data: Float32Array; dims: readonly number[] }[]> => {
     const feeds = Object.fromEntries(names.map((name) => [name, copyOf(ort, inputs, name)]));
     const fetched = await session.run(feeds, outputs);
-    return outputs.map((name) => floats(fetched[name]!));
+    return outputs.map((name) => ({ data: floats(fetched[name]!), dims: fetched[name]!.dims }));
   };
   return {
     inputs: graph.inputs.map(({ name, dtype }) => ({ name, dtype })),
     labels: labelsOfConfig(config)?.names ?? [],
     shape: textShape(model.directory, maxPositions(config, parameters), options),
     async predict(batch) {
-      const [data] = await run(batch.inputs, [logits]);
-      return { data: data! };
+      const [found] = await run(batch.inputs, [logits]);
+      if (found!.dims.length !== 2)
+        throw new ModelError(
+          `${model.path}: output '${logits}' has the shape [${found!.dims}], expected [batch, labels]: this is no classifier of ` +
+            'texts. Fine-tune it to be one, or measure a masked language model with task masked-lm.',
+        );
+      return { data: found!.data };
     },
     async maskedScores(batch) {
-      const info = graph.outputs.find(({ name }) => name === logits);
-      const vocabulary = info?.shape?.length === 3 ? info.shape[2] : undefined;
-      if (typeof vocabulary !== 'number')
-        throw new ModelError(
-          `${model.path}: output '${logits}' is not of shape [batch, sequence, vocabulary]; is this a masked language model?`,
-        );
       const wanted = batch.inputs.has('pair_labels') ? [logits, pairOutput] : [logits];
       if (!wanted.every((name) => graph.outputs.some((output) => output.name === name)))
         throw new ModelError(
           `${model.path}: there is no output '${pairOutput}', so the model tells no next sentences; leave nextSentence out`,
         );
+      const stated = graph.outputs.find(({ name }) => name === logits)?.shape?.[2];
       const forward: Forward = {
-        vocabulary,
+        vocabulary: typeof stated === 'number' ? stated : undefined,
         async run(inputs) {
           const [all, pairs] = await run(inputs, wanted);
-          return { logits: all!, pairs };
+          const [, , vocabulary, ...more] = all!.dims;
+          if (vocabulary === undefined || more.length > 0)
+            throw new ModelError(
+              `${model.path}: output '${logits}' is not of shape [batch, sequence, vocabulary]; is this a masked language model?`,
+            );
+          return { logits: all!.data, vocabulary, pairs: pairs?.data };
         },
       };
       return maskedScores(forward, batch, names);

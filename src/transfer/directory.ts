@@ -74,7 +74,8 @@ function architecture({ model_type: type }: ModelConfig, head: string): Pick<Mod
 /** The configuration as that of a masked language model; `pairs`: it tells next sentences too. */
 export const languageModelConfig = (config: ModelConfig, pairs: boolean): ModelConfig => ({
   ...config,
-  ...architecture(config, pairs ? 'ForPreTraining' : 'ForMaskedLM'),
+  // Of the families that ortune knows, BERT alone has a class with both heads.
+  ...architecture(config, pairs && config.model_type === 'bert' ? 'ForPreTraining' : 'ForMaskedLM'),
 });
 
 /** The configuration as that of a classifier with these classes. */

@@ -101,7 +101,8 @@ function hiddenClassifier(layers: readonly number[], usesPooler: boolean, family
   return usesPooler || !family ? 'classifier' : family.classifier;
 }
 
-function hiddenSize(model: Model, source: ValueInfoProto, config: ModelConfig): number {
+/** Of the vectors of an output. @throws ModelError where neither the file nor config.json says */
+export function hiddenSize(model: Model, source: ValueInfoProto, config: ModelConfig): number {
   const stated = dimensions(source)?.at(-1);
   const size = typeof stated === 'number' && stated > 0 ? stated : (config.hidden_size ?? config.dim ?? config.d_model);
   if (size !== undefined && dimensions(source)) return size;

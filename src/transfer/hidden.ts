@@ -5,7 +5,7 @@ import { onnxDataType } from '../onnx/dtype.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import type { NodeProto, ValueInfoProto } from '../onnx/onnx_pb.js';
 import { FileGraph, type Linear } from './file-graph.js';
-import { findLastLinear, type LastLinear } from './last-linear.js';
+import { findLastLinear, type LastLinear, lastLinear } from './last-linear.js';
 import { dimensions, type FileDim, withShape } from './surgery.js';
 
 /** Operators of activations and of normalisation, also written out in parts (ReduceMean): each token's vector by itself. */
@@ -48,8 +48,12 @@ export function findVector(model: Model, logits: ValueInfoProto): Omit<Hidden, '
 
 /** The output of the pooler that `logits` [batch, classes] come from; undefined where no Tanh makes it. */
 export function findPooled(model: Model, logits: ValueInfoProto): ValueInfoProto | undefined {
+  const graph = new FileGraph(graphOf(model));
+  const isPooler = (value: string): boolean => graph.producer(value)?.opType === 'Tanh';
+  if (isPooler(logits.name)) return logits;
+  if (!lastLinear(graph, logits.name)) return undefined;
   const { info } = findVector(model, logits);
-  return new FileGraph(graphOf(model)).producer(info.name)?.opType === 'Tanh' ? info : undefined;
+  return isPooler(info.name) ? info : undefined;
 }
 
 /** What a linear layer reads, stated as the output is. */

@@ -13,9 +13,26 @@ export interface LastLinear extends Linear {
   values: string[];
 }
 
+/** The linear layer with constant weights that computes a value, behind casts and a bias; undefined where there is none. */
+export function lastLinear(graph: FileGraph, logits: string): LastLinear | undefined {
+  const found = walk(graph, logits);
+  return 'inputs' in found ? found : undefined;
+}
+
 /** @throws ModelError when the logits do not come from a linear layer with constant weights. */
 export function findLastLinear(model: Model, logits: string): LastLinear {
   const graph = new FileGraph(graphOf(model));
+  const found = walk(graph, logits);
+  if ('inputs' in found) return found;
+  const node = graph.producer(found.value);
+  throw new ModelError(
+    `${model.path}: the head cannot be replaced: '${logits}' should come from a linear layer, found ` +
+      `${node ? `${node.opType} ${nodeLabel(node)}` : `'${found.value}'`}. Export the model without its head (feature extraction).`,
+  );
+}
+
+/** The layer, or the value at which the walk from the logits ended without one. */
+function walk(graph: FileGraph, logits: string): LastLinear | { value: string } {
   const values: string[] = [];
   let bias: Constant | undefined;
   let value = logits;
@@ -30,13 +47,8 @@ export function findLastLinear(model: Model, logits: string): LastLinear {
       const at = graph.constant(node.input[0]!) ? 0 : 1;
       bias = graph.constant(node.input[at]!);
       value = node.input[1 - at]!;
-    } else break;
+    } else return { value };
   }
-  const node = graph.producer(value);
-  throw new ModelError(
-    `${model.path}: the head cannot be replaced: '${logits}' should come from a linear layer, found ` +
-      `${node ? `${node.opType} ${nodeLabel(node)}` : `'${value}'`}. Export the model without its head (feature extraction).`,
-  );
 }
 
 export interface RedrawOptions {

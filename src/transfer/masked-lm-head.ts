@@ -3,11 +3,14 @@
 // For next sentences there is a second output from the first token's vector. Names are those of the transformers library.
 
 import { ModelError } from '../errors.js';
+import { onnxDataType } from '../onnx/dtype.js';
 import { graphOf, type Model, opsetOf } from '../onnx/model.js';
-import type { GraphProto, ValueInfoProto } from '../onnx/onnx_pb.js';
+import type { ValueInfoProto } from '../onnx/onnx_pb.js';
 import { pairOutput } from '../tasks/masked-lm.js';
 import type { ModelConfig } from './config.js';
+import { hiddenSize } from './families.js';
 import { FileBuilder } from './file-builder.js';
+import { FileGraph } from './file-graph.js';
 import { copyOfGraph, type FittedHead } from './head.js';
 import { findHidden } from './hidden.js';
 import { dimensions, dropDeadNodes, elementTypeOf, type FileDim, freeName, withShape } from './surgery.js';
@@ -72,11 +75,12 @@ export function fitMaskedHead(model: Model, options: MaskedHeadOptions): FittedH
 }
 
 function outputsOf(model: Model): Outputs {
-  const { output } = graphOf(model);
+  const output = graphOf(model).output.filter(isFloatOutput);
   const rank = (info: ValueInfoProto): number | undefined => dimensions(info)?.length;
   const named = (pattern: RegExp): ValueInfoProto | undefined => output.find(({ name }) => pattern.test(name));
-  const logits = named(/^(prediction_)?logits$/);
-  const hidden = logits ? undefined : (named(/hidden_state|token_embeddings/) ?? output.find((o) => rank(o) === 3));
+  const other = output.find((info) => rank(info) === 3);
+  const logits = named(/^(prediction_)?logits$/) ?? (other && scoresWords(model, other) ? other : undefined);
+  const hidden = logits ? undefined : (named(/hidden_state|token_embeddings/) ?? other);
   const found = { logits, hidden, pooled: named(/pooler_output/), pairs: named(new RegExp(`^${pairOutput}$`)) };
   if ((logits && (rank(logits) ?? 3) === 3) || hidden) return found;
   const list = output.map((info) => `'${info.name}' of rank ${rank(info) ?? 'unknown'}`).join(', ');
@@ -86,31 +90,32 @@ function outputsOf(model: Model): Outputs {
   );
 }
 
+const isFloatOutput = ({ type }: ValueInfoProto): boolean =>
+  type?.value.case === 'tensorType' && [1, 10, 11, 16].includes(type.value.value.elemType);
+
+/** Whether an output has a number for each word of the vocabulary, whatever its name. */
+function scoresWords(model: Model, output: ValueInfoProto): boolean {
+  if (/hidden_state|token_embeddings/.test(output.name)) return false;
+  const size = dimensions(output)!.at(-1);
+  return typeof size === 'number' && size === wordEmbedding(model).vocabulary;
+}
+
 /** The table that input_ids looks words up in: the value that the Gather reads, and its shape. */
-function wordEmbedding(graph: GraphProto, model: Model): { value: string; vocabulary: number; size: number } {
-  const producers = new Map(graph.node.flatMap((node) => node.output.map((out) => [out, node] as const)));
-  const through = (value: string): string => {
-    const node = producers.get(value);
-    return node && (node.opType === 'Cast' || node.opType === 'Identity') ? through(node.input[0]!) : value;
+function wordEmbedding(model: Model): { value: string; vocabulary: number; size: number } {
+  const graph = new FileGraph(graphOf(model));
+  const fed = (value: string): string => {
+    const node = graph.producer(value);
+    return node?.opType === 'Cast' || node?.opType === 'Identity' ? fed(node.input[0]!) : value;
   };
-  for (const node of graph.node) {
-    if (node.opType !== 'Gather' || through(node.input[1]!) !== 'input_ids') continue;
-    const table = graph.initializer.find(({ name }) => name === through(node.input[0]!));
-    if (table?.dims.length !== 2) continue;
-    return { value: node.input[0]!, vocabulary: Number(table.dims[0]), size: Number(table.dims[1]) };
+  for (const { opType, input } of graphOf(model).node) {
+    if (opType !== 'Gather' || fed(input[1]!) !== 'input_ids') continue;
+    const table = graph.constant(input[0]!);
+    if (table?.shape.length !== 2 || table.transposed) continue;
+    return { value: input[0]!, vocabulary: table.shape[0]!, size: table.shape[1]! };
   }
   throw new ModelError(
     `${model.path}: no Gather looks input_ids up in a matrix, so there is no word embedding to tie a language-model head to. ` +
       'Export the model with its language-model head (fill-mask).',
-  );
-}
-
-function sizeOf(model: Model, info: ValueInfoProto, config: ModelConfig): number {
-  const stated = dimensions(info)?.at(-1);
-  const size = typeof stated === 'number' ? stated : (config.hidden_size ?? config.dim ?? config.d_model);
-  if (size !== undefined && dimensions(info)) return size;
-  throw new ModelError(
-    `${model.path}: the size of output '${info.name}' is not known; expected it in the output's shape or as hidden_size in config.json`,
   );
 }
 
@@ -121,26 +126,34 @@ function addLanguageModelHead(
   config: ModelConfig,
 ): ValueInfoProto {
   const graph = graphOf(model);
-  const { value, vocabulary, size } = wordEmbedding(graph, model);
+  const { value, vocabulary, size } = wordEmbedding(model);
   const names = families[config.model_type ?? ''] ?? otherFamilies;
   const epsilon = typeof config.layer_norm_eps === 'number' ? config.layer_norm_eps : 1e-12;
-  const dense = add.linearPerToken(names.dense, hidden.name, sizeOf(model, hidden, config), size);
+  const dense = add.linearPerToken(names.dense, hidden.name, hiddenSize(model, hidden, config), size);
   const x = add.layerNorm(names.norm, add.activate('Gelu', dense), size, epsilon);
-  const projection = add.node('Transpose', [value], { perm: { kind: 'ints', value: [1, 0] } });
+  const table = cast(model, value, hidden, add);
+  const projection = add.node('Transpose', [table], { perm: { kind: 'ints', value: [1, 0] } });
   const product = add.node('MatMul', [x, projection]);
   const logits = add.biased(names.bias, product, vocabulary, freeName(graph, 'logits'));
   return withShape(hidden, [...dimensions(hidden)!.slice(0, 2), vocabulary] as FileDim[], logits);
+}
+
+/** The table in the type that the hidden states are computed in. */
+function cast(model: Model, value: string, hidden: ValueInfoProto, add: FileBuilder): string {
+  const stored = new FileGraph(graphOf(model)).constant(value)!;
+  const computed = elementTypeOf(hidden);
+  return stored.computed === computed ? value : add.node('Cast', [value], { to: onnxDataType(computed) });
 }
 
 /** From the pooler's output, else from the first token through a pooler of its own. */
 function addPairHead(model: Model, { hidden, pooled, logits }: Outputs, add: FileBuilder, config: ModelConfig) {
   const graph = graphOf(model);
   const source = pooled ?? hidden ?? findHidden(model, logits!).info;
-  const size = sizeOf(model, source, config);
+  const size = hiddenSize(model, source, config);
   let x = source.name;
   if (!pooled) {
     const first = add.node('Gather', [x, add.constant('int64', [0], [])], { axis: 1 });
-    x = add.activate('Tanh', add.linear('pooler.dense', first, size, size));
+    x = add.activate('Tanh', add.linear('cls.seq_relationship.dense', first, size, size));
   }
   const pairs = add.linear('cls.seq_relationship', x, size, 2, freeName(graph, pairOutput));
   return withShape(source, [dimensions(source)![0]!, 2], pairs);

@@ -105,6 +105,14 @@ test('rows that an exporter laid out as a matrix are', async () => {
   expect(shapes(graph, 'Gemm')).toEqual(['4,5']);
 });
 
+test('a normalisation whose axis is counted from the front is', async () => {
+  const graph = await compare((b, x, weight) => {
+    const norm = b.op('LayerNormalization', [x, weight(4)], { axis: 2, epsilon: float(1e-5) });
+    return b.op('MatMul', [norm, weight(4, 3)]);
+  });
+  expect(shapes(graph, 'LayerNormalization')).toEqual(['4,4']);
+});
+
 test('what others read in full stays whole', async () => {
   const graph = await compare((b, x, weight) => {
     const dense = b.op('MatMul', [x, weight(4, 4)]);

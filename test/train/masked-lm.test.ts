@@ -16,10 +16,9 @@ const problem = smallProblem();
 const { path, write } = problem;
 afterAll(problem.remove);
 
-// Every word follows from the one before it, so what is masked can be known.
+// A text says one word over and over, so what is masked can be known from the rest.
 const words = 'ant bee cat dog eel fox gnu hen ibis jay kite lark mole newt owl pig'.split(' ');
-const text = (i: number): string =>
-  Array.from({ length: 8 + (i % 5) }, (_, k) => words[(i + k * (1 + (i % 3))) % words.length]).join(' ');
+const text = (i: number): string => Array.from({ length: 8 + (i % 5) }, () => words[i % words.length]).join(' ');
 const jsonl = (count: number, offset: number): string =>
   Array.from({ length: count }, (_, i) =>
     JSON.stringify({ text: text(i * 7 + offset), next: text(i * 7 + offset + 1), weight: 1 + (i % 2) }),
@@ -47,7 +46,7 @@ const json = (file: string) => JSON.parse(readFileSync(file, 'utf8'));
 
 describe('a run', () => {
   it('learns to find masked tokens and measures it as the saved file does', async () => {
-    const { result, losses } = await train(config({ epochs: 12, eval: path('dev.jsonl') }));
+    const { result, losses } = await train(config({ epochs: 16, eval: path('dev.jsonl') }));
     const { metrics } = result;
     expect(losses[0]).toBeGreaterThan(3);
     const targets = Array.from({ length: 24 }, (_, i) => Math.round(0.15 * (8 + ((i * 7 + 3) % 5))));
@@ -162,5 +161,19 @@ describe('what cannot be is refused with what to do', () => {
     await expect(evaluate(options)).rejects.toThrow(
       /not of shape \[batch, sequence, vocabulary\]; is this a masked language model/,
     );
+  });
+
+  it('labels from a language model', async () => {
+    await expect(predict({ model: path('masked') }, ['ant'])).rejects.toThrow(
+      /has the shape \[.*\], expected \[batch, labels\]/,
+    );
+  });
+
+  it('next sentences of a model that does not tell them, and an evaluation of them without pairs', async () => {
+    const options = { task: 'masked-lm', nextSentence: true, model: path('masked'), data: path('dev.jsonl') } as const;
+    await expect(evaluate({ ...options, pairColumn: 'next' })).rejects.toThrow(/no output 'seq_relationship_logits'/);
+    await expect(evaluate(options)).rejects.toThrow(/'nextSentence' needs 'pairColumn'/);
+    const labels = { ...options, task: 'text-classification' } as const;
+    await expect(evaluate(labels)).rejects.toThrow(/'nextSentence' is for task masked-lm/);
   });
 });

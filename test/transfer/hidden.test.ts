@@ -101,8 +101,8 @@ describe('a built language model', () => {
     expect(note).toMatch(/language-model head .* by a head for 2 classes: pooler output, classifier$/);
     const names = chooseParameters(model, toGraph(model)).trainable.map(({ name }) => name);
     expect(names.slice(-4)).toEqual([
-      'pooler.dense.weight',
-      'pooler.dense.bias',
+      'cls.seq_relationship.dense.weight',
+      'cls.seq_relationship.dense.bias',
       'classifier.weight',
       'classifier.bias',
     ]);

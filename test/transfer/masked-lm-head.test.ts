@@ -47,6 +47,14 @@ describe.each(['bert', 'distilbert', 'roberta'])('a language model: %s', (family
     expect(graphOf(fitted.model).node).toEqual(graphOf(model).node);
   });
 
+  test('is known by its vocabulary where its logits have another name', () => {
+    const model = openModel(path);
+    const { output, node } = graphOf(model);
+    for (const n of node) n.output = n.output.map((name) => (name === 'logits' ? 'scores' : name));
+    output[0]!.name = 'scores';
+    expect(fit(model).change).toBe('kept');
+  });
+
   test('gets a head for next sentences from the hidden states', async () => {
     const fitted = fit(openModel(path), true);
     expect(fitted).toMatchObject({ change: 'added', note: 'added a head that tells next sentences' });

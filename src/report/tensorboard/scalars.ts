@@ -1,6 +1,8 @@
 // Which of a run's records TensorBoard shows, and under which tags: the table between metrics.jsonl's events and event
 // files. Tags are grouped by what stands before the slash.
 
+import { isCount } from '../../metrics/names.js';
+
 const STEP_TAGS: Readonly<Record<string, string>> = {
   loss: 'train/loss',
   learningRate: 'train/learning_rate',
@@ -21,10 +23,10 @@ function stepScalars(values: object): Record<string, number> {
   return Object.fromEntries(numbers.map(([key, value]) => [STEP_TAGS[key]!, value as number]));
 }
 
-/** All numbers, those of nested objects too (eval/macro/f1); not lists such as the classes, nor the count of samples. */
+/** All numbers, those of nested objects too (eval/macro/f1); not lists such as the classes, nor counts. */
 function metricScalars(prefix: string, metrics: object): [string, number][] {
   return Object.entries(metrics).flatMap(([key, value]): [string, number][] => {
-    if (typeof value === 'number') return key === 'samples' ? [] : [[`${prefix}/${key}`, value]];
+    if (typeof value === 'number') return isCount(key) ? [] : [[`${prefix}/${key}`, value]];
     const nested = typeof value === 'object' && value !== null && !Array.isArray(value);
     return nested ? metricScalars(`${prefix}/${key}`, value) : [];
   });

@@ -1,0 +1,58 @@
+// The options that say what becomes of the model: which of its weights are kept, drawn anew or trained, and with what
+// head and dropout. See fields.ts for the conventions.
+
+import { z } from 'zod';
+import { about, count, path, rate } from './fields.js';
+
+/** One pattern over parameters, or several. */
+export const patterns = z
+  .union([path, z.array(path)])
+  .transform((value) => (typeof value === 'string' ? [value] : value));
+
+const dropout = z
+  .union([
+    rate.transform((all) => ({ hidden: all, attention: all, head: all })),
+    z.strictObject({
+      hidden: rate.optional().meta(about('Dropout after the embeddings and on the output of every sub-layer.')),
+      attention: rate.optional().meta(about('Dropout on attention probabilities.')),
+      head: rate.optional().meta(about('Dropout before the classifier.', { also: ['classifier_dropout'] })),
+    }),
+  ])
+  .prefault({})
+  .meta(
+    about('Dropout put back into the graph, as config.json of the model says; one number sets all three.', {
+      value: 'N',
+    }),
+  );
+
+export const transfer = {
+  dropout,
+  headLayers: z
+    .array(count)
+    .min(1)
+    .optional()
+    .meta(
+      about("Widths of hidden layers between the text's vector and the classifier; the head is then a new one.", {
+        also: ['head_hidden_sizes', 'hidden_layer_sizes', 'mlp_layers'],
+      }),
+    ),
+  keepLayers: count.optional().meta(
+    about('Keep only the first so many layers of the trunk; the model that is written is the smaller one.', {
+      also: ['num_layers', 'num_hidden_layers', 'truncate_layers'],
+    }),
+  ),
+  init: z
+    .enum(['pretrained', 'random'])
+    .default('pretrained')
+    .meta(
+      about('Start from the weights of the model, or from weights drawn anew, as in training from scratch.', {
+        also: ['from_scratch', 'initialization'],
+      }),
+    ),
+  freeze: patterns.prefault([]).meta(
+    about('Parameters that keep their values: globs over names, or trunk for all but the head.', {
+      value: 'PATTERN',
+      also: ['freeze_to'],
+    }),
+  ),
+};
