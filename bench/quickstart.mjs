@@ -53,7 +53,7 @@ const few = {
   learningRate: 5e-4,
   overrides: { frozen: { learningRate: 5e-3 }, finetuned: headFirst },
 };
-const all = { ...shared, ...headFirst, train: file('train'), output: join(root, 'all'), epochs: 1, seed };
+const all = { ...shared, train: file('train'), output: join(root, 'all'), epochs: 1, learningRate: 6e-4, seed };
 
 const readLines = (name) =>
   readFileSync(file(name), 'utf8')
