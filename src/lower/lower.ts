@@ -6,6 +6,7 @@ import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
 import { type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
 import { attention } from './definitions/attention.js';
+import { batchNormalisation } from './definitions/batch-norm.js';
 import { fusedForward } from './definitions/forward.js';
 import { fusedGradients } from './definitions/gradients.js';
 import { losses } from './definitions/losses.js';
@@ -15,7 +16,7 @@ export type Definition = (b: Builder, node: Node) => Value[];
 
 /** By `domain.Op`, for every fused operator but the optimizers, which update memory in place. */
 export const definitions: ReadonlyMap<string, Definition> = new Map(
-  [fusedGradients, fusedForward, attention, losses].flatMap((table) => Object.entries(table)),
+  [fusedGradients, fusedForward, attention, batchNormalisation, losses].flatMap((table) => Object.entries(table)),
 );
 
 /**
