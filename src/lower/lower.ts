@@ -5,7 +5,9 @@
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
 import { type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
+import { activations } from './definitions/activation.js';
 import { attention } from './definitions/attention.js';
+import { channelsLast } from './definitions/channels-last.js';
 import { fusedForward } from './definitions/forward.js';
 import { fusedGradients } from './definitions/gradients.js';
 import { losses } from './definitions/losses.js';
@@ -15,7 +17,9 @@ export type Definition = (b: Builder, node: Node) => Value[];
 
 /** By `domain.Op`, for every fused operator but the optimizers, which update memory in place. */
 export const definitions: ReadonlyMap<string, Definition> = new Map(
-  [fusedGradients, fusedForward, attention, losses].flatMap((table) => Object.entries(table)),
+  [fusedGradients, fusedForward, activations, attention, channelsLast, losses].flatMap((table) =>
+    Object.entries(table),
+  ),
 );
 
 /**
