@@ -3,11 +3,7 @@
 
 import { backward } from '../autodiff/backward.js';
 import type { Masking } from '../data/masking.js';
-import { fuseActivations } from '../lower/activations.js';
-import { fuseAttention } from '../lower/attention.js';
-import { fuseBiasGelu } from '../lower/bias-gelu.js';
-import { useChannelsLast } from '../lower/channels-last/layout.js';
-import { lowerLinear } from '../lower/linear.js';
+import { fuse } from '../lower/fuse.js';
 import { lower } from '../lower/lower.js';
 import { transposeOnce } from '../lower/transposed-products.js';
 import { Builder } from '../onnx/builder.js';
@@ -61,14 +57,7 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   const task = request.mode === 'predict' ? undefined : attachTask(b, logits, request.mode, options);
   // What is an output keeps its name below.
   if (task) setOutputs(b, [...(task.masked ? Object.values(task.masked) : [logits]), task.loss, ...updates.values()]);
-  // Without gradients the runtime's own convolutions are faster: their weights are constants.
-  if (training) {
-    useChannelsLast(b, options.kernels);
-    fuseActivations(b, options.kernels);
-  }
-  if (options.kernels.has('ortune.Attention')) fuseAttention(b, options.trained);
-  lowerLinear(b);
-  if (options.kernels.has('ortune.BiasGelu')) fuseBiasGelu(b);
+  fuse(b, { trained: options.trained, kernels: options.kernels, gradients: training });
 
   const outputs: Value[] = [];
   let gradients = new Map<string, string>();
