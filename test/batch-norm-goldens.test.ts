@@ -5,25 +5,18 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { backward } from '#ortune/autodiff/backward.js';
-import { lowerLinear } from '#ortune/lower/linear.js';
-import { lower } from '#ortune/lower/lower.js';
-import { Builder } from '#ortune/onnx/builder.js';
-import { encodeGraph } from '#ortune/onnx/encode.js';
-import { div } from '#ortune/onnx/formulas.js';
-import { type Graph, prune, type Value } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
-import { restoreForms } from '#ortune/onnx/restore/restore.js';
-import { specialize } from '#ortune/onnx/specialize.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { Optimizer, parameterRanges } from '#ortune/optim/optimizer.js';
 import { Arena, sharedTensor } from '#ortune/runtime/arena.js';
-import { type Device, openDevice } from '#ortune/runtime/session.js';
+import { type Device, openDevice, type TensorView } from '#ortune/runtime/session.js';
+import { compile } from '#ortune/train/compile.js';
+import type { Compiled } from '#ortune/train/protocol.js';
 import { RunningAverages } from '#ortune/train/running-averages.js';
-import { chooseStatistics, useBatchStatistics } from '#ortune/transfer/batch-norm.js';
+import { chooseStatistics, type Statistic } from '#ortune/transfer/batch-norm.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { type Exporter, exporters, gradientErrors, type Place, readSafetensors, relativeError } from './golden.js';
-import { openStock } from './support/onnxruntime.js';
+import { openStockModel } from './support/onnxruntime.js';
 
 interface Entry {
   name: string;
@@ -43,43 +36,44 @@ const path = (file: string): string => fileURLToPath(new URL(`./fixtures/cnn/${f
 const fixtures = ['residual', 'mobile'].flatMap((model) => exporters.map((exporter) => ({ model, exporter })));
 const imageShape = [8, 3, 16, 16];
 
-/** What trains: parameters and running averages are inputs, by their names in the file. */
-interface Compiled {
-  graph: Graph;
-  loss: Value;
-  gradients: ReadonlyMap<string, Value>;
-  updates: ReadonlyMap<string, Value>;
-  /** Initial values of both. */
+/** The training graph, with the initial values of parameters and running averages, which are inputs by their names. */
+interface Prepared {
+  compiled: Compiled;
   state: Map<string, Tensor>;
-  statistics: ReturnType<typeof chooseStatistics>['updated'];
+  statistics: readonly Statistic[];
 }
 
-function compile(file: string, labels: readonly number[], kernels: ReadonlySet<string>): Compiled {
+function prepare(file: string, kernels: ReadonlySet<string>): Prepared {
   const model = openModel(file);
-  const source = toGraph(model);
-  const trained = chooseParameters(model, source).trainable.map(({ name }) => name);
-  const { updated: statistics } = chooseStatistics(source, new Set(trained), 'batch');
-  const changing = [...trained, ...statistics.map(({ name }) => name)];
-  const graph = specialize(source, { x: imageShape }, { trainable: new Set(changing) });
-  restoreForms(graph);
-  const b = new Builder(graph);
-  const updates = useBatchStatistics(b, new Set(statistics.map(({ name }) => name)));
-  lowerLinear(b);
-  const target = b.constant(Tensor.of('int64', labels));
-  const sum = b.op('CrossEntropy', [graph.outputs[0]!.name, target], {}, { domain: 'ortune' });
-  const loss = div(b, sum, labels.length);
-  const gradients = backward(b, loss, trained);
-  const info = (name: Value) => ({ name, ...b.type(name), shape: [...b.shape(name)] });
-  graph.outputs = [loss, ...gradients.values(), ...updates.values()].map(info);
-  prune(graph);
-  lower(graph, kernels);
-  const state = new Map(changing.map((name) => [name, graph.initializers.get(name)!]));
-  for (const name of changing) {
-    graph.inputs.push(info(name));
-    graph.initializers.delete(name);
-  }
-  return { graph, loss, gradients, updates, state, statistics };
+  const graph = toGraph(model);
+  const trained = new Set(chooseParameters(model, graph).trainable.map(({ name }) => name));
+  const { updated: statistics } = chooseStatistics(graph, trained, 'batch');
+  const compiled = compile(
+    graph,
+    { mode: 'train', shapes: { x: imageShape } },
+    {
+      ...{ trained, statistics: new Set(statistics.map(({ name }) => name)), frozen: new Set<string>() },
+      ...{ dropout: { hidden: 0, attention: 0, head: 0 }, labelSmoothing: 0, family: '', kernels },
+    },
+  );
+  const names = [...compiled.trained, ...compiled.statistics];
+  return { compiled, statistics, state: new Map(names.map((name) => [name, graph.initializers.get(name)!])) };
 }
+
+/** The mean cross-entropy of the images. */
+const feedsOf = (x: Tensor, labels: readonly number[]): Map<string, Tensor> =>
+  new Map([
+    ['x', x],
+    ['labels', Tensor.of('int64', labels)],
+    [
+      'sample_weights',
+      Tensor.of(
+        'float32',
+        labels.map(() => 1),
+      ),
+    ],
+    ['normaliser', Tensor.scalar('float32', labels.length)],
+  ]);
 
 interface Training {
   /** Forward and backward: the loss. */
@@ -93,33 +87,31 @@ interface Training {
 
 /** Standard operators on the stock runtime, the update in float64. */
 async function onStock(
-  { graph, loss, gradients, updates, state }: Compiled,
-  x: Tensor,
+  { compiled, state }: Prepared,
+  feeds: Map<string, Tensor>,
   sgd: Golden['sgd'],
 ): Promise<Training> {
-  const runnable = await openStock(graph);
+  const { model, loss, gradients, updates } = compiled;
+  const runnable = await openStockModel(model);
   const velocities = new Map([...gradients.keys()].map((name) => [name, new Float64Array(state.get(name)!.size)]));
-  let found: ReadonlyMap<Value, Tensor> = new Map();
-  const numbers = (value: Value) => found.get(value)!.numbers();
+  let found: ReadonlyMap<string, Tensor> = new Map();
+  const numbers = (value: string) => found.get(value)!.numbers();
   return {
     async run() {
-      found = await runnable.run(new Map([['x', x], ...state]));
-      return numbers(loss)[0]!;
+      found = await runnable.run(new Map([...feeds, ...state]));
+      return numbers(loss!)[0]!;
     },
     gradient: (name) => (gradients.has(name) ? numbers(gradients.get(name)!) : undefined),
     async step() {
       for (const [name, value] of updates) state.set(name, found.get(value)!);
       for (const [name, velocity] of velocities) {
         const gradient = numbers(gradients.get(name)!);
-        const { shape } = state.get(name)!;
-        const moved = state
-          .get(name)!
-          .numbers()
-          .map((p, i) => {
-            velocity[i] = sgd.momentum * velocity[i]! + gradient[i]!;
-            return p - sgd.lr * velocity[i]!;
-          });
-        state.set(name, Tensor.of('float32', moved, shape));
+        const before = state.get(name)!;
+        const moved = before.numbers().map((p, i) => {
+          velocity[i] = sgd.momentum * velocity[i]! + gradient[i]!;
+          return p - sgd.lr * velocity[i]!;
+        });
+        state.set(name, Tensor.of('float32', moved, before.shape));
       }
     },
     average: (name) => state.get(name)!.numbers(),
@@ -127,21 +119,27 @@ async function onStock(
   };
 }
 
+function sharedCopy(tensor: Tensor): TensorView {
+  const copy = sharedTensor(tensor.dtype, tensor.shape);
+  copy.data.set(tensor.data() as never);
+  return copy;
+}
+
 /** Session host, kernels, optimizer and running averages as the engine has them. */
 async function onDevice(
-  device: Device,
-  compiled: Compiled,
-  x: Tensor,
+  prepared: Prepared,
+  feeds: Map<string, Tensor>,
   { lr, momentum }: Golden['sgd'],
 ): Promise<Training> {
-  const { graph, loss, gradients: names, updates, state } = compiled;
+  const { compiled, state, statistics } = prepared;
+  const { model, loss, gradients: names, updates } = compiled;
   const arena = Arena.create(Arena.layout([...state].map(([name, { shape }]) => ({ name, shape }))));
   for (const [name, tensor] of state) arena.array(name).set(tensor.data() as Float32Array);
   const gradients = arena.like();
-  const infos = compiled.statistics.map((s) => ({ ...arena.entry(s.name), kind: s.kind, updated: true }));
+  const infos = statistics.map(({ name, kind }) => ({ ...arena.entry(name), kind, updated: true }));
   const averages = new RunningAverages(infos, arena);
   const session = await device.createSession({
-    model: encodeGraph(graph),
+    model,
     bound: {
       inputs: new Map([...state.keys()].map((name) => [name, arena.view(name)])),
       outputs: new Map([
@@ -150,20 +148,18 @@ async function onDevice(
       ]),
     },
   });
-  const options = { learningRate: lr, weightDecay: 0.1 };
-  const group = (name: string) => (names.has(name) ? { ...options, weightDecay: 0 } : undefined);
-  const ranges = parameterRanges(arena.entries, ({ name }) => group(name));
+  const options = { learningRate: lr, weightDecay: 0 };
+  const ranges = parameterRanges(arena.entries, ({ name }) => (names.has(name) ? options : undefined));
   const optimizer = await Optimizer.create(device, arena, gradients, ranges, {
     name: 'sgd',
     momentum,
     nesterov: false,
   });
-  const images = sharedTensor('float32', imageShape);
-  (images.data as Float32Array).set(x.data() as Float32Array);
+  const inputs = new Map([...feeds].map(([name, tensor]) => [name, sharedCopy(tensor)]));
   const result = sharedTensor('float32', []);
   return {
     async run() {
-      await session.run(new Map([['x', images]]), new Map([[loss, result]]));
+      await session.run(inputs, new Map([[loss!, result]]));
       return Number(result.data[0]);
     },
     gradient: (name) => (names.has(name) ? gradients.array(name) : undefined),
@@ -193,9 +189,9 @@ describe.each(fixtures)('$model by $exporter with the statistics of the batch', 
     return { name, shape, gradient: values.get(`gradient.${name}`)!, places: [places[exporter]] };
   });
   const open = (where: string): Promise<Training> => {
-    const kernels = where === 'device' ? device.kernels : new Set<string>();
-    const compiled = compile(path(golden.files[exporter]), golden.labels, kernels);
-    return where === 'device' ? onDevice(device, compiled, x, golden.sgd) : onStock(compiled, x, golden.sgd);
+    const onOurs = where === 'device';
+    const prepared = prepare(path(golden.files[exporter]), onOurs ? device.kernels : new Set());
+    return (onOurs ? onDevice : onStock)(prepared, feedsOf(x, golden.labels), golden.sgd);
   };
 
   it.each(['stock runtime', 'device'])('gives loss and gradients of PyTorch on the %s', async (where) => {

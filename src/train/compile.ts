@@ -2,11 +2,8 @@
 // Pure and synchronous; it runs in the model worker, because building a large graph would hold up the host's event loop.
 
 import { backward } from '../autodiff/backward.js';
-import { type Masking, targetCount } from '../data/masking.js';
-import { ModelError } from '../errors.js';
-import { fuseAttention } from '../lower/attention.js';
-import { fuseBiasGelu } from '../lower/bias-gelu.js';
-import { lowerLinear } from '../lower/linear.js';
+import type { Masking } from '../data/masking.js';
+import { fuse } from '../lower/fuse.js';
 import { lower } from '../lower/lower.js';
 import { transposeOnce } from '../lower/transposed-products.js';
 import { Builder } from '../onnx/builder.js';
@@ -21,7 +18,7 @@ import { useBatchStatistics } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
 import { insertDropout, keyInput } from '../transfer/dropout.js';
 import { logitsOf } from '../transfer/parameters.js';
-import type { Compiled, CompileRequest, GraphValue } from './protocol.js';
+import type { Compiled, CompileRequest, GraphValue, Mode } from './protocol.js';
 
 export interface CompileOptions {
   /** Names of the trained parameters: they become inputs of the graph. */
@@ -40,11 +37,10 @@ export interface CompileOptions {
   kernels: ReadonlySet<string>;
 }
 
-/** Builds the graph of one mode at one batch size and length from a normalised graph, which stays untouched. */
+/** Builds the graph of one mode for inputs of certain shapes from a normalised graph, which stays untouched. */
 export function compile(source: Graph, request: CompileRequest, options: CompileOptions): Compiled {
-  const shapes = Object.fromEntries(source.inputs.map((i) => [i.name, inputShape(i.shape, request)]));
   const statistics = options.statistics ?? new Set<string>();
-  const graph = specialize(source, shapes, { trainable: new Set([...options.trained, ...statistics]) });
+  const graph = specialize(source, request.shapes, { trainable: new Set([...options.trained, ...statistics]) });
   restoreForms(graph);
   const logits = logitsOf(graph);
   const b = new Builder(graph);
@@ -58,12 +54,10 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   // What is not finite is looked for in the graph that trains.
   const updates = training || request.mode === 'diagnose' ? useBatchStatistics(b, statistics) : new Map<Value, Value>();
   if (graph.types.has(keyInput)) fed.push({ name: keyInput, ...b.type(keyInput) });
-  const task = request.mode === 'predict' ? undefined : attachTask(b, logits, request, options);
+  const task = request.mode === 'predict' ? undefined : attachTask(b, logits, request.mode, options);
   // What is an output keeps its name below.
   if (task) setOutputs(b, [...(task.masked ? Object.values(task.masked) : [logits]), task.loss, ...updates.values()]);
-  if (options.kernels.has('ortune.Attention')) fuseAttention(b, options.trained);
-  lowerLinear(b);
-  if (options.kernels.has('ortune.BiasGelu')) fuseBiasGelu(b);
+  fuse(b, { trained: options.trained, kernels: options.kernels, gradients: training });
 
   const outputs: Value[] = [];
   let gradients = new Map<string, string>();
@@ -96,23 +90,14 @@ export const taskOutputs = (graph: Graph, masking: Masking | undefined): Value[]
 function attachTask(
   b: Builder,
   logits: Value,
-  { mode, batch, length }: CompileRequest,
+  mode: Mode,
   { masking, labelSmoothing }: CompileOptions,
 ): { loss: Value; inputs: Value[]; masked?: MaskedResults } {
   if (!masking) return attachLoss(b, logits, mode === 'train' ? { labelSmoothing } : {});
-  const targets = batch * targetCount(length, masking.probability);
   const pairs = masking.nextSentence ? pairOutput : undefined;
-  const { results, ...task } = attachMaskedLoss(b, logits, { targets, pairs });
+  const { results, ...task } = attachMaskedLoss(b, logits, { probability: masking.probability, pairs });
   return { ...task, masked: results };
 }
-
-const inputShape = (shape: readonly unknown[] | undefined, { batch, length }: CompileRequest): number[] => {
-  if (shape?.length !== 2)
-    throw new ModelError(
-      `A text model takes inputs of shape [batch, sequence]; found rank ${shape?.length ?? 'unknown'}.`,
-    );
-  return [batch, length];
-};
 
 const floatValues = (graph: Graph): Value[] =>
   graph.nodes.flatMap((n) => n.outputs.filter((o) => o && isFloat(graph.type(o).dtype)));

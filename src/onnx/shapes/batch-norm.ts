@@ -3,7 +3,8 @@
 //   BatchNorm(x, scale, bias, running_mean, running_var) → y, batch_mean, inv_std, new_running_mean, new_running_var
 //   BatchNormGrad(dy, x, scale, bias, batch_mean, inv_std) → dx, dscale, dbias
 // Attributes of both: epsilon, momentum (ONNX: the share of the old average that stays), and channels_last, with which the
-// last axis of x is the channels' and not axis 1. All but x, y, dy and dx are [C].
+// last axis of x is the channels' and not axis 1; `statistics`, 'batch' or 'given' for those of the inputs (then there are no
+// new ones); and `activation`, a name of lower/definitions/activation.ts, which y has gone through. All but x, y, dy and dx are [C].
 
 import { elementCount } from '../tensor.js';
 import type { TypeContext, TypeRule, TypeTable } from './context.js';
@@ -20,7 +21,8 @@ function checkChannels(c: TypeContext, position: number): void {
     if (c.shape(i).length !== 1 || c.shape(i)[0] !== channels)
       c.fail(`input ${i} [${c.shape(i)}] must have ${channels} channels`);
   c.sameDtype();
-  if (elementCount(shape) / channels < 2)
+  const given = c.node.attrs.get('statistics')?.value === 'given';
+  if (!given && elementCount(shape) / channels < 2)
     c.fail(
       `expected more than one value per channel in a batch, found the shape [${shape}]: one value has no variance. ` +
         'Train with larger batches, or set batchNorm to frozen to keep the statistics that the file has',
