@@ -101,14 +101,14 @@ export async function openRun(
     const masking = maskingOf(config);
     const labels = masking ? undefined : data.labels.names;
     const model = await resolveModel(config.model, { signal, onDownload });
-    const engine = keep(await Engine.open({ ...config, model, labels, masking }, config.batchSize));
+    const engine = keep(await Engine.open({ ...config, model, labels, masking }));
     if (labels) await data.relabel(engine.model.labels);
     const shape = textShape(engine.model.directory, engine.model.maxPositions, config);
     const feeder = keep(new TextFeeder({ ...config, ...shape, inputs: engine.model.inputs, masking }));
     const accumulator =
       config.gradientAccumulationSteps > 1 ? await Accumulator.create(engine.device, engine.gradients) : undefined;
     const optimizer = await createOptimizer(engine, config, accumulator?.total);
-    const stepsPerEpoch = Math.ceil(data.train.batches(config.batchSize) / config.gradientAccumulationSteps);
+    const stepsPerEpoch = Math.ceil(batchesPerEpoch(data, engine, config) / config.gradientAccumulationSteps);
     const length = { stepsPerEpoch, totalSteps: config.maxSteps ?? config.epochs * stepsPerEpoch };
     const resolved = { ...config, dropout: engine.model.dropout };
     const hashes = { model: engine.model.hash, train: data.train.hash, ...(data.eval && { eval: data.eval.hash }) };
@@ -157,6 +157,16 @@ export async function openRun(
     await close();
     throw error;
   }
+}
+
+/** @throws UsageError for fewer samples than the one batch that BatchNormalization needs */
+function batchesPerEpoch({ train }: TextData, { wholeBatches }: Engine, { batchSize, maxSteps }: TrainConfig): number {
+  const batches = train.batches(batchSize, wholeBatches && maxSteps !== 0);
+  if (batches > 0) return batches;
+  throw new UsageError(
+    `the training data has ${train.samples} samples, not one batch of ${batchSize}, and BatchNormalization would take what fills it up ` +
+      `into its statistics: set batchSize to at most ${train.samples}, or batchNorm to frozen`,
+  );
 }
 
 /** Loads the weights and the optimizer's state of a checkpoint and gives the rest, if it is of this very run. */
