@@ -2,7 +2,6 @@
 // Pure and synchronous; it runs in the model worker, because building a large graph would hold up the host's event loop.
 
 import { backward } from '../autodiff/backward.js';
-import { type Masking, targetCount } from '../data/masking.js';
 import { ModelError } from '../errors.js';
 import { fuseAttention } from '../lower/attention.js';
 import { fuseBiasGelu } from '../lower/bias-gelu.js';
@@ -15,8 +14,8 @@ import { encodeGraph } from '../onnx/encode.js';
 import { type Graph, prune, type Value } from '../onnx/graph.js';
 import { restoreForms } from '../onnx/restore/restore.js';
 import { specialize } from '../onnx/specialize.js';
-import { attachMaskedLoss, type MaskedResults, pairOutput } from '../tasks/masked-lm.js';
-import { attachLoss } from '../tasks/text-classification.js';
+import { attachTask, furtherOutputs } from '../tasks/attach.js';
+import type { Task } from '../tasks/task.js';
 import type { DropoutRates } from '../transfer/config.js';
 import { insertDropout, keyInput } from '../transfer/dropout.js';
 import { logitsOf } from '../transfer/parameters.js';
@@ -30,8 +29,7 @@ export interface CompileOptions {
   dropout: DropoutRates;
   /** Of the training loss. */
   labelSmoothing: number;
-  /** Masked-LM; undefined: text classification. */
-  masking?: Masking | undefined;
+  task: Task;
   /** `model_type` of config.json. */
   family: string;
   kernels: ReadonlySet<string>;
@@ -45,14 +43,18 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   const logits = logitsOf(graph);
   const b = new Builder(graph);
   const fed: GraphValue[] = graph.inputs.map((i) => ({ name: i.name, ...b.type(i.name) }));
-  setOutputs(b, taskOutputs(graph, options.masking));
+  setOutputs(b, taskOutputs(graph, options.task));
 
   const training = request.mode === 'train';
   // A language-model head has no dropout in training either.
-  const dropout = options.masking ? { ...options.dropout, head: 0 } : options.dropout;
+  const dropout = options.task.name === 'masked-lm' ? { ...options.dropout, head: 0 } : options.dropout;
   if (training) insertDropout(b, logits, dropout, options.family);
   if (graph.types.has(keyInput)) fed.push({ name: keyInput, ...b.type(keyInput) });
-  const task = request.mode === 'predict' ? undefined : attachTask(b, logits, request, options);
+  // Before the linear layers are lowered: masked-LM narrows the head to what it needs of it.
+  const { batch, length: tokens } = request;
+  const labelSmoothing = training ? options.labelSmoothing : 0;
+  const task =
+    request.mode === 'predict' ? undefined : attachTask(b, logits, options.task, { batch, tokens, labelSmoothing });
   // What is an output keeps its name below.
   if (task) setOutputs(b, [...(task.masked ? Object.values(task.masked) : [logits]), task.loss]);
   if (options.kernels.has('ortune.Attention')) fuseAttention(b, options.trained);
@@ -82,22 +84,7 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
 }
 
 /** The outputs of a graph that its task reads. */
-export const taskOutputs = (graph: Graph, masking: Masking | undefined): Value[] =>
-  masking?.nextSentence ? [logitsOf(graph), pairOutput] : [logitsOf(graph)];
-
-/** The task's loss, before the linear layers are lowered: masked-LM narrows the head to what it needs of it. */
-function attachTask(
-  b: Builder,
-  logits: Value,
-  { mode, batch, length }: CompileRequest,
-  { masking, labelSmoothing }: CompileOptions,
-): { loss: Value; inputs: Value[]; masked?: MaskedResults } {
-  if (!masking) return attachLoss(b, logits, mode === 'train' ? { labelSmoothing } : {});
-  const targets = batch * targetCount(length, masking.probability);
-  const pairs = masking.nextSentence ? pairOutput : undefined;
-  const { results, ...task } = attachMaskedLoss(b, logits, { targets, pairs });
-  return { ...task, masked: results };
-}
+export const taskOutputs = (graph: Graph, task: Task): Value[] => [logitsOf(graph), ...furtherOutputs(task)];
 
 const inputShape = (shape: readonly unknown[] | undefined, { batch, length }: CompileRequest): number[] => {
   if (shape?.length !== 2)
