@@ -1,7 +1,7 @@
 // Tables of a few records and their rows, as the data thread and a data set would make them.
 
 import type { TextRecord } from '#ortune/data/read/record.js';
-import { type TextRows, rowsOf } from '#ortune/data/rows.js';
+import { rowsOf, type TextRows } from '#ortune/data/rows.js';
 import { TableBuilder, type TextTable } from '#ortune/data/table.js';
 
 /** Labels are numbered as they come first. */
