@@ -1,6 +1,5 @@
 // The loss of whichever task a graph is built for.
 
-import { targetCount } from '../data/masking.js';
 import type { Builder } from '../onnx/builder.js';
 import type { Value } from '../onnx/graph.js';
 import { attachLoss } from './classification.js';
@@ -21,21 +20,16 @@ export const furtherOutputs = (task: Task): Value[] =>
   task.name === 'masked-lm' && task.masking.nextSentence ? [pairOutput] : [];
 
 /**
- * Adds the task's loss to a static graph; `tokens`: of each row, where rows are texts.
+ * Adds the task's loss to a static graph. Label smoothing is for classes.
  * @throws ModelError when the logits have another rank
  */
-export function attachTask(
-  b: Builder,
-  logits: Value,
-  task: Task,
-  { batch, tokens, labelSmoothing }: { batch: number; tokens: number; labelSmoothing: number },
-): AttachedTask {
+export function attachTask(b: Builder, logits: Value, task: Task, labelSmoothing: number): AttachedTask {
   if (task.name !== 'masked-lm') {
     const targets = task.name === 'image-classification' ? task.targets : 'class';
     return attachLoss(b, logits, { targets, labelSmoothing });
   }
-  const targets = batch * targetCount(tokens, task.masking.probability);
+  const { probability } = task.masking;
   const [pairs] = furtherOutputs(task);
-  const { results, ...attached } = attachMaskedLoss(b, logits, { targets, pairs });
+  const { results, ...attached } = attachMaskedLoss(b, logits, { probability, pairs });
   return { ...attached, masked: results };
 }

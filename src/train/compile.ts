@@ -2,7 +2,6 @@
 // Pure and synchronous; it runs in the model worker, because building a large graph would hold up the host's event loop.
 
 import { backward } from '../autodiff/backward.js';
-import { ModelError } from '../errors.js';
 import { fuseAttention } from '../lower/attention.js';
 import { fuseBiasGelu } from '../lower/bias-gelu.js';
 import { lowerLinear } from '../lower/linear.js';
@@ -35,10 +34,9 @@ export interface CompileOptions {
   kernels: ReadonlySet<string>;
 }
 
-/** Builds the graph of one mode at one batch size and length from a normalised graph, which stays untouched. */
+/** Builds the graph of one mode for inputs of certain shapes from a normalised graph, which stays untouched. */
 export function compile(source: Graph, request: CompileRequest, options: CompileOptions): Compiled {
-  const shapes = Object.fromEntries(source.inputs.map((i) => [i.name, inputShape(i.shape, request)]));
-  const graph = specialize(source, shapes, { trainable: options.trained });
+  const graph = specialize(source, request.shapes, { trainable: options.trained });
   restoreForms(graph);
   const logits = logitsOf(graph);
   const b = new Builder(graph);
@@ -51,10 +49,8 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   if (training) insertDropout(b, logits, dropout, options.family);
   if (graph.types.has(keyInput)) fed.push({ name: keyInput, ...b.type(keyInput) });
   // Before the linear layers are lowered: masked-LM narrows the head to what it needs of it.
-  const { batch, length: tokens } = request;
   const labelSmoothing = training ? options.labelSmoothing : 0;
-  const task =
-    request.mode === 'predict' ? undefined : attachTask(b, logits, options.task, { batch, tokens, labelSmoothing });
+  const task = request.mode === 'predict' ? undefined : attachTask(b, logits, options.task, labelSmoothing);
   // What is an output keeps its name below.
   if (task) setOutputs(b, [...(task.masked ? Object.values(task.masked) : [logits]), task.loss]);
   if (options.kernels.has('ortune.Attention')) fuseAttention(b, options.trained);
@@ -85,14 +81,6 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
 
 /** The outputs of a graph that its task reads. */
 export const taskOutputs = (graph: Graph, task: Task): Value[] => [logitsOf(graph), ...furtherOutputs(task)];
-
-const inputShape = (shape: readonly unknown[] | undefined, { batch, length }: CompileRequest): number[] => {
-  if (shape?.length !== 2)
-    throw new ModelError(
-      `A text model takes inputs of shape [batch, sequence]; found rank ${shape?.length ?? 'unknown'}.`,
-    );
-  return [batch, length];
-};
 
 const floatValues = (graph: Graph): Value[] =>
   graph.nodes.flatMap((n) => n.outputs.filter((o) => o && isFloat(graph.type(o).dtype)));

@@ -1,5 +1,5 @@
 // The device side of training: one opened model, its parameter and gradient arenas, and a session for every
-// (mode, batch, length) met so far. Graphs come from the model worker; sessions share the parameters in place.
+// (mode, input shapes) met so far. Graphs come from the model worker; sessions share the parameters in place.
 // This is not the loop: it knows nothing of epochs, data files or schedules.
 
 import { Piscina } from 'piscina';
@@ -24,8 +24,6 @@ export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'task'> {
 /** A batch as the engine takes it: the model's inputs and the task's (labels, weights), by name. */
 export interface EngineBatch {
   inputs: ReadonlyMap<string, TensorView>;
-  /** Tokens per row. */
-  length: number;
 }
 
 /** A session with what it was made from and the tensors its outputs go to. */
@@ -38,6 +36,12 @@ interface Prepared {
 const numberOf = ({ outputs }: Prepared, name: string): number => Number(outputs.get(name)!.data[0]);
 const lossOf = (prepared: Prepared): number => numberOf(prepared, prepared.compiled.loss!);
 const logitsOf = ({ compiled, outputs }: Prepared): TensorView => outputs.get(compiled.logits!)!;
+
+function inputOf({ inputs }: EngineBatch, name: string): TensorView {
+  const view = inputs.get(name);
+  if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
+  return view;
+}
 
 /** What sums of losses are divided by, by the graph's input; `normaliser` is the task's own. */
 export type Normalisers = Readonly<Record<string, number>>;
@@ -55,24 +59,22 @@ export class Engine {
   readonly parameters: Arena;
   /** Gradients, laid out like the parameters. */
   readonly gradients: Arena;
-  readonly batchSize: number;
   readonly #worker: Piscina;
   readonly #sessions: SessionCache<Prepared>;
   readonly #normalisers = new Map<string, TensorView>();
   readonly #key = sharedTensor('uint32', [4]);
 
-  private constructor(device: Device, model: OpenedModel, worker: Piscina, batchSize: number) {
+  private constructor(device: Device, model: OpenedModel, worker: Piscina) {
     this.device = device;
     this.model = model;
     this.parameters = Arena.over(model.parameters, model.arena);
     this.gradients = this.parameters.like();
-    this.batchSize = batchSize;
     this.#worker = worker;
     this.#sessions = new SessionCache(sessionsToKeep(device), (prepared) => prepared.session.release());
   }
 
-  /** Opens a model with its transfer options; `batchSize` rows are in every batch. */
-  static async open(options: EngineOptions, batchSize: number): Promise<Engine> {
+  /** Opens a model with its transfer options. */
+  static async open(options: EngineOptions): Promise<Engine> {
     const worker = new Piscina({
       filename: new URL('./model-worker.js', import.meta.url).href,
       minThreads: 1,
@@ -84,7 +86,7 @@ export class Engine {
       const device = await openDevice('cpu', threads === undefined ? {} : { threads });
       const request: OpenRequest = { ...asked, task, kernels: [...device.kernels] };
       const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
-      return new Engine(device, model, worker, batchSize);
+      return new Engine(device, model, worker);
     } catch (error) {
       await worker.destroy();
       throw error;
@@ -133,11 +135,6 @@ export class Engine {
     return logitsOf(await this.#run('predict', batch, {}));
   }
 
-  /** Prepares the session for rows of `length` tokens before the first batch needs it. */
-  async prepare(mode: Mode, length: number): Promise<void> {
-    await this.#prepared(mode, length);
-  }
-
   /** The first value of the forward graph that is not finite on this batch, parameters first. */
   async firstBadTensor(batch: EngineBatch): Promise<string | undefined> {
     const pace = new Pace();
@@ -168,15 +165,13 @@ export class Engine {
   }
 
   async #run(mode: Mode, batch: EngineBatch, normalisers: Normalisers): Promise<Prepared> {
-    const prepared = await this.#prepared(mode, batch.length);
+    const prepared = await this.#prepared(mode, batch);
     const { session, compiled, outputs } = prepared;
     const own = new Map([[keyInput, this.#key]]);
     for (const [name, value] of Object.entries(normalisers)) own.set(name, this.#normaliser(name, value));
     const inputs = new Map(
       compiled.inputs.map(({ name }) => {
-        const view = batch.inputs.get(name) ?? own.get(name);
-        if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
-        return [name, view];
+        return [name, own.get(name) ?? inputOf(batch, name)];
       }),
     );
     await session.run(inputs, outputs);
@@ -190,12 +185,12 @@ export class Engine {
     return view;
   }
 
-  #prepared(mode: Mode, length: number): Promise<Prepared> {
-    return this.#sessions.get(`${mode}:${this.batchSize}x${length}`, () => this.#prepare(mode, length));
+  #prepared(mode: Mode, batch: EngineBatch): Promise<Prepared> {
+    const shapes = Object.fromEntries(this.model.inputs.map(({ name }) => [name, inputOf(batch, name).shape]));
+    return this.#sessions.get(`${mode}:${JSON.stringify(shapes)}`, () => this.#prepare({ mode, shapes }));
   }
 
-  async #prepare(mode: Mode, length: number): Promise<Prepared> {
-    const request: CompileRequest = { mode, batch: this.batchSize, length };
+  async #prepare(request: CompileRequest): Promise<Prepared> {
     const built = unwrap((await this.#worker.run(request, { name: 'build' })) as Outcome<Compiled>);
     const { model, ...compiled } = built;
     const views = (names: Iterable<string>) => new Map([...names].map((name) => [name, this.parameters.view(name)]));

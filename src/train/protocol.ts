@@ -73,8 +73,8 @@ export type Mode = 'train' | 'evaluate' | 'predict' | 'diagnose';
 
 export interface CompileRequest {
   mode: Mode;
-  batch: number;
-  length: number;
+  /** Shape of every input of the model, as the batch has it: [batch, length] for text, [batch, 3, H, W] for images. */
+  shapes: Readonly<Record<string, readonly number[]>>;
 }
 
 export interface GraphValue {
