@@ -28,6 +28,8 @@ macro(ortune_instruction_set isa bytes)
     ${ORTUNE_NATIVE_DIR}/ops/conv.cc
     ${ORTUNE_NATIVE_DIR}/ops/conv_weight.cc
     ${ORTUNE_NATIVE_DIR}/ops/cross_entropy.cc
+    ${ORTUNE_NATIVE_DIR}/ops/depthwise.cc
+    ${ORTUNE_NATIVE_DIR}/ops/depthwise_weight.cc
     ${ORTUNE_NATIVE_DIR}/ops/dropout.cc
     ${ORTUNE_NATIVE_DIR}/ops/embedding.cc
     ${ORTUNE_NATIVE_DIR}/ops/gelu.cc

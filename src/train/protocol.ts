@@ -1,10 +1,10 @@
 // What the training process and its model worker tell each other. Everything here survives structured clone; bulk
 // data lies in SharedArrayBuffers, so parameters are never copied between the two threads.
 
-import type { Masking } from '../data/masking.js';
 import type { DataType } from '../onnx/dtype.js';
 import type { ArenaEntry } from '../runtime/arena.js';
 import type { MaskedResults } from '../tasks/masked-lm.js';
+import type { Task } from '../tasks/task.js';
 import type { BatchNormMode, Statistic } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
 
@@ -31,8 +31,7 @@ export interface OpenRequest {
   /** Whose statistics BatchNormalization layers take that train; default the batch's. */
   batchNorm?: BatchNormMode | undefined;
   seed: number;
-  /** Masked-LM; undefined: text classification. */
-  masking?: Masking | undefined;
+  task: Task;
   /** Ops the device has kernels for. */
   kernels: readonly string[];
 }
