@@ -27,6 +27,8 @@ export interface RowsRequest {
   epoch: number;
   /** Number of the first batch wanted; default 0. */
   from?: number | undefined;
+  /** Leaves out a last batch that is short; default false. */
+  whole?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -88,9 +90,9 @@ export class Dataset implements DataPart {
     throw new Error(`there is no sample ${sample}`);
   }
 
-  /** Batches in an epoch; the last may be short. */
-  batches(batchSize: number): number {
-    return Math.ceil(this.samples / batchSize);
+  /** Batches in an epoch; the last may be short, unless whole ones alone count. */
+  batches(batchSize: number, whole = false): number {
+    return whole ? Math.floor(this.samples / batchSize) : Math.ceil(this.samples / batchSize);
   }
 
   /**
@@ -117,11 +119,12 @@ export class Dataset implements DataPart {
   }
 
   async *#inMemory(table: TextTable, request: RowsRequest): AsyncGenerator<Rows, void, void> {
-    const { batchSize, from = 0, signal, epoch } = request;
+    const { batchSize, from = 0, whole, signal, epoch } = request;
+    const count = this.batches(batchSize, whole);
     const order = await orAborted(this.#orderOf(table, request), signal);
     const half = order.length / 2;
     const options = { classWeights: this.classWeights, unweighted: this.#options.sampling === 'weighted' };
-    for (let index = from; index * batchSize < order.length; index++) {
+    for (let index = from; index < count; index++) {
       signal?.throwIfAborted();
       const at = index * batchSize;
       if (at >= half && at - batchSize < half) this.#orderOf(table, { ...request, epoch: epoch + 1 }).catch(() => {});
@@ -150,7 +153,8 @@ export class Dataset implements DataPart {
 
   /** Block after block, the next being read while one is used: two buffers of the data thread in turn. */
   async *#streamed(files: readonly StreamFile[], request: RowsRequest): AsyncGenerator<Rows, void, void> {
-    const { batchSize, from = 0, signal } = request;
+    const { batchSize, from = 0, whole, signal } = request;
+    const count = this.batches(batchSize, whole);
     const size = Math.ceil(this.#options.shuffleBuffer / batchSize) * batchSize;
     const buffers = [this.#takeBuffer(), this.#takeBuffer()];
     const sequence = this.#sequence(files, request);
@@ -172,9 +176,10 @@ export class Dataset implements DataPart {
         reading = read(++block);
         for (; at < order.length; at += batchSize) {
           signal?.throwIfAborted();
+          const index = ((block - 1) * size + at) / batchSize;
+          if (index >= count) break;
           const members = order.subarray(at, at + batchSize);
           const samples = members.slice().map((member) => sample[member]!);
-          const index = ((block - 1) * size + at) / batchSize;
           yield detached(rowsOf(table, members, { index, samples, classWeights: this.classWeights }));
         }
         at = 0;

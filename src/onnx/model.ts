@@ -50,3 +50,15 @@ export function opsetOf(imports: readonly { domain: string; version: bigint }[])
   const found = imports.find((o) => domainOf(o.domain) === '');
   return found && Number(found.version);
 }
+
+/** A name that nothing in the graph has: `stem`, or with a number behind. */
+export function freeName(graph: GraphProto, stem: string): string {
+  const used = new Set([
+    ...graph.input.map((v) => v.name),
+    ...graph.initializer.map((t) => t.name),
+    ...graph.node.flatMap((n) => [n.name, ...n.output]),
+  ]);
+  let name = stem;
+  for (let n = 1; used.has(name); n++) name = `${stem}_${n}`;
+  return name;
+}

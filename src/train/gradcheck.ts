@@ -5,8 +5,7 @@ import { type GradcheckResult, gradcheck, type Runnable } from '../autodiff/grad
 import { parseOptions } from '../config/options.js';
 import { type GradcheckOptions, gradcheckSchema } from '../config/schema.js';
 import { ModelError, UsageError } from '../errors.js';
-import { fuseAttention } from '../lower/attention.js';
-import { lowerLinear } from '../lower/linear.js';
+import { fuse } from '../lower/fuse.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Builder } from '../onnx/builder.js';
 import { type DataType, isFloat } from '../onnx/dtype.js';
@@ -79,8 +78,7 @@ export async function gradcheckModel(
   try {
     const names = parameters.map(({ name }) => name).filter((name) => graph.initializers.has(name));
     const b = new Builder(graph);
-    if (device.kernels.has('ortune.Attention')) fuseAttention(b, new Set(names));
-    lowerLinear(b);
+    fuse(b, { trained: new Set(names), kernels: device.kernels, gradients: true });
     prune(graph);
     const open = (g: Graph) => runnable(device, g);
     const result = await gradcheck(graph, names, { open, inputs, tolerance, seed, kernels: device.kernels });
