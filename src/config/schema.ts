@@ -2,6 +2,7 @@
 // flags, messages and the documentation table from it. fields.ts has the conventions, train-schema.ts the training run.
 
 import { z } from 'zod';
+import { imageModels } from '../models/image-names.js';
 import { masking as maskingContradictions } from './contradictions.js';
 import { about, batchSize, count, files, masking, modelAndText, path, rate } from './fields.js';
 import { trainSchema } from './train-schema.js';
@@ -43,19 +44,37 @@ export const predictSchema = z.strictObject({
 
 /** What `ortune bench step` takes. */
 export const benchStepSchema = z.strictObject({
-  model: path.optional().meta(
-    about('Model directory, .onnx file or hub name; without it an encoder of the sizes below is built.', {
-      value: 'MODEL',
-    }),
-  ),
+  model: path
+    .optional()
+    .meta(
+      about(
+        `Model directory, .onnx file or hub name; or an image network to build: ${imageModels.join(', ')}. ` +
+          'Without it an encoder of the sizes below is built.',
+        { value: 'MODEL' },
+      ),
+    ),
   layers: count.default(6).meta(about('Transformer layers.')),
   hidden: count.default(384).meta(about('Width of the residual stream.')),
   heads: count.default(12).meta(about('Attention heads.')),
   feedForward: count.optional().meta(about('Width of the feed-forward layer; default four times hidden.')),
   vocabulary: count.default(8192).meta(about('Rows of the word embedding.')),
-  batch: count.default(16).meta(about('Sequences per step.', { also: ['batch_size'] })),
+  batch: count.default(16).meta(about('Samples per step.', { also: ['batch_size'] })),
   seq: count.default(128).meta(about('Tokens per sequence.', { also: ['sequence_length'] })),
-  dropout: rate.default(0.1).meta(about('Dropout in the whole step; forwardBackwardMs never has any.')),
+  image: count
+    .default(224)
+    .meta(about('Side of the images in pixels, for models of images.', { also: ['image_size'] })),
+  optimizer: z
+    .enum(['adamw', 'sgd'])
+    .default('adamw')
+    .meta(about('adamw clips the gradient at norm 1; sgd has momentum 0.9 and no clipping.', { also: ['optim'] })),
+  batchNorm: trainSchema.shape.batchNorm,
+  dropout: rate
+    .optional()
+    .meta(
+      about(
+        'Dropout in the whole step, default what config.json says (an encoder: 0.1); forwardBackwardMs never has any.',
+      ),
+    ),
   threads: modelAndText.threads,
   warmup: z.int().min(0).default(3).meta(about('Steps that are not measured.')),
   steps: count.default(15).meta(about('Steps that are measured; figures are medians.')),

@@ -6,22 +6,12 @@ import { UsageError } from '../errors.js';
 import type { Dim } from '../onnx/graph.js';
 import type { ConvolutionalContext, Features } from './convolutional.js';
 import { labelsOf, writeModelFiles } from './files.js';
+import { type ImageModel, imageModels } from './image-names.js';
 import { mobilenetV2, mobilenetV3Small } from './mobilenet.js';
 import { WeightStream } from './normal.js';
 import { expansion, type ResNet, resnet, resnets } from './resnet.js';
 import { TorchScriptWriter } from './torchscript.js';
 import { type ViTSize, vit, vits } from './vit.js';
-
-export const imageModels = [
-  'resnet18',
-  'resnet50',
-  'mobilenet-v2',
-  'mobilenet-v3-small',
-  'vit-tiny',
-  'vit-small',
-  'vit-base',
-] as const;
-export type ImageModel = (typeof imageModels)[number];
 
 export interface ImageModelOptions {
   /** Which network; a ViT's sizes may be changed by `vit`. */

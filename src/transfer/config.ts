@@ -67,14 +67,14 @@ export interface DropoutRates {
   head: number;
 }
 
-/** The dropout the model was trained with; 0.1 where the configuration does not say. */
+/** The dropout the model was trained with; 0.1 where the configuration does not say, that of hidden states for what it leaves out. */
 export function dropoutOf(config: ModelConfig): DropoutRates {
   const rate = (...keys: string[]): number | undefined =>
     keys.map((key) => config[key]).find((value) => typeof value === 'number');
   const hidden = rate('hidden_dropout_prob', 'dropout') ?? 0.1;
   return {
     hidden,
-    attention: rate('attention_probs_dropout_prob', 'attention_dropout') ?? 0.1,
+    attention: rate('attention_probs_dropout_prob', 'attention_dropout') ?? hidden,
     head: rate('classifier_dropout', 'classifier_dropout_prob', 'seq_classif_dropout') ?? hidden,
   };
 }
