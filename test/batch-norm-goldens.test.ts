@@ -2,7 +2,9 @@
 // exports that hold every BatchNorm, on the stock runtime in standard operators and on the device. Loss, every gradient, 20
 // steps of SGD with momentum, and the running averages after them.
 
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
@@ -13,6 +15,7 @@ import { type Device, openDevice, type TensorView } from '#ortune/runtime/sessio
 import { compile } from '#ortune/train/compile.js';
 import type { Compiled } from '#ortune/train/protocol.js';
 import { RunningAverages } from '#ortune/train/running-averages.js';
+import { Trainer } from '#ortune/train/trainer.js';
 import { chooseStatistics, type Statistic } from '#ortune/transfer/batch-norm.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { type Exporter, exporters, gradientErrors, type Place, readSafetensors, relativeError } from './golden.js';
@@ -176,6 +179,9 @@ async function onDevice(
   };
 }
 
+const root = mkdtempSync(join(tmpdir(), 'ortune-batch-norm-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
 let device: Device;
 beforeAll(async () => {
   device = await openDevice('cpu', { threads: 2 });
@@ -201,6 +207,34 @@ describe.each(fixtures)('$model by $exporter with the statistics of the batch', 
     const errors = gradientErrors({ parameters }, (name) => training.gradient(name));
     expect(errors.filter((e) => !(e.error <= 2e-5))).toEqual([]);
     await training.release();
+  });
+
+  it('trains through the trainer to the same losses and averages, leaving out what is no whole batch', async () => {
+    const { lr, momentum, losses } = golden.sgd;
+    const pixels = values.get('x')!;
+    const output = mkdtempSync(join(root, `${model}-${exporter}-`));
+    const trainer = new Trainer({
+      model: path(golden.files[exporter]),
+      // Three pictures more than the batch, which never come to their turn.
+      train: {
+        pixels: Float32Array.from([...pixels, ...pixels.subarray(0, (3 * pixels.length) / 8)]),
+        shape: [11, 3, 16, 16],
+        labels: [...golden.labels, 0, 1, 2],
+        labelNames: ['a', 'b', 'c', 'd', 'e'],
+      },
+      ...{ output, batchSize: 8, epochs: losses.length, sampling: 'sequential', dropout: 0 },
+      ...{ optimizer: 'sgd', learningRate: lr, momentum, weightDecay: 0, maxGradNorm: 0 },
+      ...{ schedule: 'constant', warmupRatio: 0, threads: 2, overwrite: true },
+    });
+    const found: number[] = [];
+    trainer.on('step', ({ loss }) => found.push(loss));
+    const result = await trainer.run();
+    expect(relativeError(found, losses)).toBeLessThan(1e-3);
+    const { initializers } = toGraph(openModel(join(result.output, 'onnx', 'model.onnx')));
+    for (const { name, in: places } of golden.statistics)
+      expect(relativeError(initializers.get(places[exporter].name)!.numbers(), values.get(name)!), name).toBeLessThan(
+        1e-5,
+      );
   });
 
   it.each(['stock runtime', 'device'])('follows 20 steps of SGD, and their averages, on the %s', async (where) => {

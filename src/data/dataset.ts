@@ -4,7 +4,7 @@
 
 import { hash } from '../random.js';
 import { type DataClient, orAborted } from './data-client.js';
-import { EpochOrders } from './orders.js';
+import { batchCount, EpochOrders } from './orders.js';
 import type { Block, BlockRequest, LabelColumns, OpenedPart, StreamFile } from './protocol.js';
 import type { Columns } from './read/record.js';
 import { detached, type Rows, rowsOf, type TextRows } from './rows.js';
@@ -111,8 +111,8 @@ export class Dataset implements DataPart {
   }
 
   /** Batches in an epoch; the last may be short, unless whole ones alone count. */
-  batches(batchSize: number, whole = false): number {
-    return whole ? Math.floor(this.samples / batchSize) : Math.ceil(this.samples / batchSize);
+  batches(batchSize: number, whole?: boolean): number {
+    return batchCount(this.samples, batchSize, whole);
   }
 
   /**

@@ -14,6 +14,10 @@ export interface Members {
   members: Uint32Array;
 }
 
+/** Batches in an epoch; the last may be short, unless whole ones alone count. */
+export const batchCount = (samples: number, batchSize: number, whole = false): number =>
+  whole ? Math.floor(samples / batchSize) : Math.ceil(samples / batchSize);
+
 export class EpochOrders {
   readonly #client: DataClient;
   readonly #sampling: Sampling;
@@ -29,8 +33,8 @@ export class EpochOrders {
     const { batchSize, from = 0, whole, signal, epoch } = request;
     const order = await orAborted(this.#orderOf(request, columns), signal);
     const half = order.length / 2;
-    const end = whole ? order.length - (order.length % batchSize) : order.length;
-    for (let index = from; index * batchSize < end; index++) {
+    const count = batchCount(order.length, batchSize, whole);
+    for (let index = from; index < count; index++) {
       signal?.throwIfAborted();
       const at = index * batchSize;
       if (at >= half && at - batchSize < half) this.#orderOf({ ...request, epoch: epoch + 1 }, columns).catch(() => {});

@@ -2,7 +2,7 @@
 
 import type { DataClient } from '../data-client.js';
 import { type DataPart, permuted, type RowsRequest } from '../dataset.js';
-import { EpochOrders } from '../orders.js';
+import { batchCount, EpochOrders } from '../orders.js';
 import type { Rows } from '../rows.js';
 import type { Sampling } from '../sampler.js';
 import { type ImageTable, placeOf } from './image-table.js';
@@ -71,8 +71,8 @@ export class ImageDataset implements DataPart {
     return placeOf(this.table, sample);
   }
 
-  batches(batchSize: number): number {
-    return Math.ceil(this.samples / batchSize);
+  batches(batchSize: number, whole?: boolean): number {
+    return batchCount(this.samples, batchSize, whole);
   }
 
   /** @throws OrtuneError when the data thread dies; the signal's reason */
