@@ -68,7 +68,7 @@ function notesOf(graph: Graph, layers: number, updating: number, mode: BatchNorm
   const folded = graph.nodes.filter(isFolded).length;
   if (folded > 0)
     notes.push(
-      `${folded} convolutions seem to have BatchNormalization folded in, as exporters do in evaluation mode: its statistics stay frozen. ` +
+      `BatchNormalization seems to be folded into ${folded} of the convolutions, as exporters do in evaluation mode: its statistics stay frozen. ` +
         'To train with those of each batch, export with training=torch.onnx.TrainingMode.TRAINING (dynamo=False), or with optimize=False',
     );
   return notes;

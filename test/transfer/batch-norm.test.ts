@@ -71,7 +71,7 @@ describe('statistics of the batch', () => {
     ].entries())
       graph.nodes.push({ name: `conv${i}`, op: 'Conv', domain: '', inputs, outputs: [`y${i}`], attrs });
     const { notes } = chooseStatistics(graph, new Set(), 'batch');
-    expect(notes).toEqual([expect.stringMatching(/^2 convolutions seem to have BatchNormalization folded in/)]);
+    expect(notes).toEqual([expect.stringMatching(/^BatchNormalization seems to be folded into 2 of the convolutions/)]);
   });
 });
 
