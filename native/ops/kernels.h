@@ -184,6 +184,15 @@ struct ConvPack;
 struct Conv;
 struct ConvWeight;
 
+/// Convolutions of each channel by itself, see ops/depthwise.h.
+struct DepthwisePack;
+struct Depthwise;
+struct DepthwiseWeight;
+
+/// Pooling, see ops/pool.h.
+struct Pool;
+struct MaxPoolGrad;
+
 /// A parameter update over ranges of flat arenas, see optim/update.h.
 struct Update;
 
@@ -212,6 +221,12 @@ struct Kernels {
   void (*conv)(const Conv&, int64_t chunk);
   void (*conv_weight)(const ConvWeight&, int64_t chunk);
   void (*conv_weight_total)(const ConvWeight&, int64_t chunk);
+  void (*depthwise_pack)(const DepthwisePack&, int64_t chunk);
+  void (*depthwise)(const Depthwise&, int64_t chunk);
+  void (*depthwise_weight)(const DepthwiseWeight&, int64_t chunk);
+  void (*depthwise_weight_total)(const DepthwiseWeight&, int64_t chunk);
+  void (*pool)(const Pool&, int64_t chunk);
+  void (*max_pool_grad)(const MaxPoolGrad&, int64_t chunk);
   void (*cross_entropy)(const CrossEntropy&, int64_t chunk);
   void (*cross_entropy_total)(const CrossEntropy&, int64_t chunk);
   void (*cross_entropy_grad)(const CrossEntropyGrad&, int64_t chunk);

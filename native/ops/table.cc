@@ -27,6 +27,12 @@ void conv_pack(const ConvPack&, int64_t);
 void conv(const Conv&, int64_t);
 void conv_weight(const ConvWeight&, int64_t);
 void conv_weight_total(const ConvWeight&, int64_t);
+void depthwise_pack(const DepthwisePack&, int64_t);
+void depthwise(const Depthwise&, int64_t);
+void depthwise_weight(const DepthwiseWeight&, int64_t);
+void depthwise_weight_total(const DepthwiseWeight&, int64_t);
+void pool(const Pool&, int64_t);
+void max_pool_grad(const MaxPoolGrad&, int64_t);
 void cross_entropy(const CrossEntropy&, int64_t);
 void cross_entropy_total(const CrossEntropy&, int64_t);
 void cross_entropy_grad(const CrossEntropyGrad&, int64_t);
@@ -60,6 +66,12 @@ const Kernels kKernels = {gelu_grad,
                           conv,
                           conv_weight,
                           conv_weight_total,
+                          depthwise_pack,
+                          depthwise,
+                          depthwise_weight,
+                          depthwise_weight_total,
+                          pool,
+                          max_pool_grad,
                           cross_entropy,
                           cross_entropy_total,
                           cross_entropy_grad,

@@ -18,6 +18,7 @@ import { elementCount, Tensor } from '../onnx/tensor.js';
 import { uniform } from '../random.js';
 import { sharedTensor } from '../runtime/arena.js';
 import { type Device, openDevice, type TensorView } from '../runtime/session.js';
+import { chooseStatistics, useBatchStatistics } from '../transfer/batch-norm.js';
 import { chooseParameters } from '../transfer/parameters.js';
 
 interface InputSpec {
@@ -61,7 +62,7 @@ export async function gradcheckModel(
   options: GradcheckOptions = {},
   resolving: ResolveOptions = {},
 ): Promise<GradcheckResult> {
-  const { input, seed, tolerance, threads } = parseOptions(gradcheckSchema, options);
+  const { input, seed, batchNorm, tolerance, threads } = parseOptions(gradcheckSchema, options);
   const model = openModel(await resolveModel(path, resolving));
   const source = toGraph(model);
   const inputs = drawInputs(source, input.map(parseInput), seed);
@@ -72,12 +73,15 @@ export async function gradcheckModel(
     throw new ModelError(
       `${path}: parameter '${other.name}' is ${other.dtype}, too coarse for a difference; check the float32 model it came from`,
     );
-  const graph = specialize(source, shapes, { trainable: new Set(parameters.map(({ name }) => name)) });
+  const trained = new Set(parameters.map(({ name }) => name));
+  const statistics = new Set(chooseStatistics(source, trained, batchNorm).updated.map(({ name }) => name));
+  const graph = specialize(source, shapes, { trainable: new Set([...trained, ...statistics]) });
   restoreForms(graph);
   const device = await openDevice('cpu', threads === undefined ? {} : { threads });
   try {
     const names = parameters.map(({ name }) => name).filter((name) => graph.initializers.has(name));
     const b = new Builder(graph);
+    useBatchStatistics(b, statistics);
     fuse(b, { trained: new Set(names), kernels: device.kernels, gradients: true });
     prune(graph);
     const open = (g: Graph) => runnable(device, g);
