@@ -2,7 +2,6 @@
 // flags, messages and the documentation table from it. fields.ts has the conventions, train-schema.ts the training run.
 
 import { z } from 'zod';
-
 import type { WithTensors } from '../data/images/tensors.js';
 import { imageModels } from '../models/image-names.js';
 import { masking as maskingContradictions, pictures } from './contradictions.js';
