@@ -5,11 +5,12 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
-import { restoreBatchNorms } from './batch-norms.js';
 import { decodeNode, decodeTensor, decodeValueInfo, elementType, tensorShape } from './decode.js';
 import { bytesPerElement } from './dtype.js';
 import { checkExternal } from './external.js';
 import { Graph, prune } from './graph.js';
+import { bringToInferenceForm } from './inference-form.js';
+import { separateTensors } from './merged-tensors.js';
 import { graphOf, type Model, operatorName } from './model.js';
 import { constantTensor } from './normalize/constants.js';
 import { inlineFunctions } from './normalize/inline.js';
@@ -22,8 +23,8 @@ import { elementCount } from './tensor.js';
 export type { Model } from './model.js';
 
 /**
- * Opens a model directory (onnx/model.onnx or model.onnx in it) or an .onnx file. BatchNormalization in training mode is
- * in inference form then, and what an exporter merged of its tensors is apart again (batch-norms.ts).
+ * Opens a model directory (onnx/model.onnx or model.onnx in it) or an .onnx file. What was exported in training
+ * mode is in inference form then, and what an exporter merged of the tensors of BatchNormalization is apart again.
  * ModelError: missing, unreadable, damaged or cut; quantised, with control flow, a training artifact, opset
  * outside 9 to 21.
  */
@@ -31,7 +32,8 @@ export function openModel(path: string): Model {
   const file = findModelFile(path);
   const model: Model = { path: file, directory: modelDirectory(file), proto: parseModel(readModelFile(file), file) };
   checkModel(model);
-  restoreBatchNorms(model);
+  bringToInferenceForm(model);
+  separateTensors(model);
   return model;
 }
 

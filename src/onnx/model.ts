@@ -38,6 +38,9 @@ export const domainOf = (domain: string): string => (domain === 'ai.onnx' ? '' :
 export const operatorName = (op: string, domain: string): string =>
   domainOf(domain) === '' ? op : `${domainOf(domain)}.${op}`;
 
+export const isBatchNorm = (node: NodeProto): boolean =>
+  operatorName(node.opType, node.domain) === 'BatchNormalization';
+
 /** How messages call a node. */
 export const nodeLabel = (node: NodeProto): string =>
   node.name ? `'${node.name}'` : `that computes '${node.output.find((o) => o) ?? '?'}'`;

@@ -10,11 +10,14 @@ import { Optimizer, type OptimizerOptions, type ParameterRange } from '../optim/
 import { Arena, sharedTensor } from '../runtime/arena.js';
 import { SessionCache, sessionsToKeep } from '../runtime/cache.js';
 import { type Device, openDevice, type Session, type TensorView } from '../runtime/session.js';
+import { type Task, textClassification } from '../tasks/task.js';
 import { keyInput } from '../transfer/dropout.js';
 import type { Compiled, CompileRequest, Mode, OpenedModel, OpenRequest, SaveRequest } from './protocol.js';
 import { RunningAverages } from './running-averages.js';
 
-export interface EngineOptions extends Omit<OpenRequest, 'kernels'> {
+export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'task'> {
+  /** Default text classification. */
+  task?: Task | undefined;
   /** Threads of the runtime; default: one per core. */
   threads?: number | undefined;
 }
@@ -83,10 +86,10 @@ export class Engine {
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
-    const { threads, ...asked } = options;
+    const { threads, task = textClassification, ...asked } = options;
     try {
       const device = await openDevice('cpu', threads === undefined ? {} : { threads });
-      const request: OpenRequest = { ...asked, kernels: [...device.kernels] };
+      const request: OpenRequest = { ...asked, task, kernels: [...device.kernels] };
       const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
       return new Engine(device, model, worker);
     } catch (error) {
@@ -164,8 +167,8 @@ export class Engine {
   }
 
   /** Writes the model directory with the weights as they are now; returns the path of the ONNX file. */
-  async save(directory: string): Promise<string> {
-    const request: SaveRequest = { directory, arena: this.parameters.buffer };
+  async save(directory: string, preprocessor?: SaveRequest['preprocessor']): Promise<string> {
+    const request: SaveRequest = { directory, arena: this.parameters.buffer, preprocessor };
     return unwrap((await this.#worker.run(request, { name: 'save' })) as Outcome<string>);
   }
 

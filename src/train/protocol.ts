@@ -1,10 +1,10 @@
 // What the training process and its model worker tell each other. Everything here survives structured clone; bulk
 // data lies in SharedArrayBuffers, so parameters are never copied between the two threads.
 
-import type { Masking } from '../data/masking.js';
 import type { DataType } from '../onnx/dtype.js';
 import type { ArenaEntry } from '../runtime/arena.js';
 import type { MaskedResults } from '../tasks/masked-lm.js';
+import type { Task } from '../tasks/task.js';
 import type { BatchNormMode, Statistic } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
 
@@ -16,6 +16,8 @@ export interface OpenRequest {
    * keeps its own order of them. Undefined: keep the model's own.
    */
   labels?: readonly string[];
+  /** The labels are numbers for want of names: a model with as many classes keeps its names. Default false. */
+  numbered?: boolean | undefined;
   /** Globs over parameter names and aliases, or 'trunk'. */
   freeze: readonly string[];
   /** What is left out is as the model's configuration says. */
@@ -31,8 +33,7 @@ export interface OpenRequest {
   /** Whose statistics BatchNormalization layers take that train; default the batch's. */
   batchNorm?: BatchNormMode | undefined;
   seed: number;
-  /** Masked-LM; undefined: text classification. */
-  masking?: Masking | undefined;
+  task: Task;
   /** Ops the device has kernels for. */
   kernels: readonly string[];
 }
@@ -40,6 +41,8 @@ export interface OpenRequest {
 export interface ModelInput {
   name: string;
   dtype: DataType;
+  /** As the file states it: numbers, names of free dimensions, or nothing. */
+  shape?: readonly (number | string | null)[] | undefined;
 }
 
 export interface ParameterInfo extends ArenaEntry {
@@ -122,4 +125,6 @@ export interface Compiled {
 export interface SaveRequest {
   directory: string;
   arena: SharedArrayBuffer;
+  /** preprocessor_config.json, where it is not to be the model's own. */
+  preprocessor?: Readonly<Record<string, unknown>> | undefined;
 }

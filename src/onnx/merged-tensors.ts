@@ -1,65 +1,22 @@
-// BatchNormalization nodes of a file as ortune takes and saves them: in inference form, each with tensors of its own.
-// Exports made in training mode say so by more outputs and by training_mode; whether training uses the statistics of the
-// batch is an option of the run, and who runs the saved file wants those it holds. And exporters write equal tensors once:
-// in a model fresh from its constructor all scales and variances are 1, all biases and means 0, so that one tensor may be
-// scale and variance of every layer. Trained as one they would be another model.
+// Tensors of BatchNormalization that an exporter merged, apart again. Exporters write equal tensors once: in a model fresh
+// from its constructor all scales and variances are 1, all biases and means 0, so that one tensor may be scale and variance
+// of every layer. Trained as one they would be another model, and a scale that is a variance too would not be trained at all.
 
 import { clone, create } from '@bufbuild/protobuf';
-import { ModelError } from '../errors.js';
 import { decodeTensor } from './decode.js';
 import { isFloat } from './dtype.js';
-import { freeName, graphOf, type Model, nodeLabel, operatorName } from './model.js';
-import {
-  type NodeProto,
-  NodeProtoSchema,
-  type TensorProto,
-  TensorProtoSchema,
-  ValueInfoProtoSchema,
-} from './onnx_pb.js';
+import { freeName, graphOf, isBatchNorm, type Model, operatorName } from './model.js';
+import { type NodeProto, type TensorProto, TensorProtoSchema, ValueInfoProtoSchema } from './onnx_pb.js';
 import type { Tensor } from './tensor.js';
 
 /** What PyTorch calls the inputs of a BatchNormalization. */
 const roles = ['', 'weight', 'bias', 'running_mean', 'running_var'];
-const [meanInput, varianceInput] = [3, 4];
 
-const isBatchNorm = (node: NodeProto): boolean => operatorName(node.opType, node.domain) === 'BatchNormalization';
-
-/** Changes the model's graph in place. @throws ModelError where a node reads the statistics of a training batch */
-export function restoreBatchNorms(model: Model): void {
-  const { node: nodes } = graphOf(model);
-  if (![...nodes, ...model.proto.functions.flatMap((f) => f.node)].some(isBatchNorm)) return;
-  graphOf(model).node = inInferenceForm(
-    nodes,
-    graphOf(model).output.map((o) => o.name),
-    model,
-  );
-  for (const f of model.proto.functions) f.node = inInferenceForm(f.node, f.output, model);
+/** Gives every layer of the model's graph its own tensors, in place. */
+export function separateTensors(model: Model): void {
+  if (!graphOf(model).node.some(isBatchNorm)) return;
   nameApart(model);
   splitMerged(model);
-}
-
-/**
- * Outputs 1 and 2, the new running averages, are the old ones in inference; 3 and 4, the statistics of the batch until
- * opset 14, are not there.
- */
-function inInferenceForm(nodes: readonly NodeProto[], outputs: readonly string[], model: Model): NodeProto[] {
-  const read = new Set([...outputs, ...nodes.flatMap((n) => n.input)]);
-  return nodes.flatMap((node) => {
-    if (!isBatchNorm(node)) return [node];
-    const [y = '', ...statistics] = node.output;
-    const kept = statistics.flatMap((value, i) => {
-      if (!value || !read.has(value)) return [];
-      const input = node.input[[meanInput, varianceInput][i] ?? node.input.length];
-      if (input !== undefined)
-        return [create(NodeProtoSchema, { opType: 'Identity', input: [input], output: [value] })];
-      throw new ModelError(
-        `${model.path}: '${value}', the statistics of a batch, is read from BatchNormalization node ${nodeLabel(node)}, ` +
-          'which has none outside training. Export the model in evaluation mode.',
-      );
-    });
-    const attribute = node.attribute.filter(({ name }) => name !== 'training_mode');
-    return [...kept, Object.assign(create(NodeProtoSchema), node, { output: [y], attribute })];
-  });
 }
 
 /**
