@@ -89,5 +89,6 @@ export const elementwise: RuleTable = {
   ],
   Identity: [identity],
   Cast: [({ b, x }, dy) => cast(b, dy, b.type(x[0]!).dtype)],
+  CastLike: [({ b, x }, dy) => cast(b, dy, b.type(x[0]!).dtype), null],
   Dropout: [dropout, null, null],
 };
