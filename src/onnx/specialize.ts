@@ -9,6 +9,7 @@ import { inferTypes, refuseUnknownOperators } from './shapes.js';
 import { bindInputs } from './specialize/bind.js';
 import { Shared } from './specialize/share.js';
 import { mergeRun, unchanged } from './specialize/simplify.js';
+import { type Unpacked, unpack } from './specialize/unpack.js';
 import type { Tensor } from './tensor.js';
 
 export interface SpecializeOptions {
@@ -51,6 +52,7 @@ class Specializer {
   readonly #renamed = new Map<Value, Value>();
   readonly #producers = new Map<Value, Node>();
   readonly #shared = new Shared();
+  readonly #unpacked: Unpacked = new Map();
 
   constructor(graph: Graph, trainable: ReadonlySet<Value>) {
     this.#graph = graph;
@@ -85,7 +87,16 @@ class Specializer {
       this.#define(node, constants);
       return true;
     }
-    mergeRun(this.#builder, node, (value) => this.#producers.get(value));
+    const producer = (value: Value) => this.#producers.get(value);
+    mergeRun(this.#builder, node, producer);
+    const first = this.#graph.nodes.length;
+    const parts = unpack(this.#builder, node, producer, this.#unpacked);
+    if (parts) {
+      for (const added of this.#graph.nodes.slice(first))
+        for (const out of added.outputs) this.#producers.set(out, added);
+      for (const [i, out] of node.outputs.entries()) if (out) this.#rename(out, parts[i]!);
+      return true;
+    }
     const same = unchanged(this.#builder, node, (v) => this.#read.has(v), this.#alwaysTrue);
     if (same !== undefined) {
       this.#rename(node.outputs[0]!, same);
