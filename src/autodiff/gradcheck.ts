@@ -7,7 +7,7 @@ import { lower } from '../lower/lower.js';
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
 import { add, indices, mul, sum } from '../onnx/formulas.js';
-import { type Graph, prune, type Value } from '../onnx/graph.js';
+import { Graph, prune, type Value } from '../onnx/graph.js';
 import { Tensor } from '../onnx/tensor.js';
 import { normals } from '../random.js';
 import { backward } from './backward.js';
@@ -75,11 +75,11 @@ export async function gradcheck(
   const projections = outputs.map((name, i) => random(seed, i, graph.type(name)));
   const forward = forwardGraph(graph, outputs, wrt);
   const { graph: derived, gradients } = gradientGraph(forward, outputs, wrt);
-  const { decisions, held } = options.held ? holdPieces(forward) : { decisions: undefined, held: forward };
-  for (const g of [held, derived, ...(decisions ? [decisions] : [])]) lower(g, kernels);
+  const { decisions, held } = options.held ? holdPieces(forward) : { decisions: new Graph(), held: forward };
+  for (const g of [decisions, held, derived]) lower(g, kernels);
 
   const inputs = new Map([...options.inputs, ...start]);
-  const pieces = decisions ? await runOnce(options.open, decisions, inputs) : new Map<Value, Tensor>();
+  const pieces = decisions.outputs.length > 0 ? await runOnce(options.open, decisions, inputs) : [];
   const seeds = outputs.map((_, i) => [seedName(i), projections[i]!] as const);
   const results = await runOnce(options.open, derived, new Map([...inputs, ...seeds]));
   const of = (name: Value) => floats(results.get(gradients.get(name)!)!);

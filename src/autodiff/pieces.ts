@@ -5,7 +5,7 @@
 
 import { Builder } from '../onnx/builder.js';
 import { add, div, greaterOrEqual, less, mul, view, where } from '../onnx/formulas.js';
-import { attrFloat, type Graph, type Node, type Value } from '../onnx/graph.js';
+import { attrFloat, type Graph, type Node, prune, type Value } from '../onnx/graph.js';
 import { elementCount } from '../onnx/tensor.js';
 
 interface Pieces {
@@ -108,5 +108,6 @@ export function holdPieces(graph: Graph): { decisions: Graph; held: Graph } {
       attrs: new Map(),
     });
   }
+  prune(decisions);
   return { decisions, held };
 }
