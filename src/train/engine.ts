@@ -1,5 +1,5 @@
 // The device side of training: one opened model, its parameter and gradient arenas, and a session for every
-// (mode, batch, length) met so far. Graphs come from the model worker; sessions share the parameters in place.
+// (mode, input shapes) met so far. Graphs come from the model worker; sessions share the parameters in place.
 // This is not the loop: it knows nothing of epochs, data files or schedules.
 
 import { Piscina } from 'piscina';
@@ -10,10 +10,14 @@ import { Optimizer, type OptimizerOptions, type ParameterRange } from '../optim/
 import { Arena, sharedTensor } from '../runtime/arena.js';
 import { SessionCache, sessionsToKeep } from '../runtime/cache.js';
 import { type Device, openDevice, type Session, type TensorView } from '../runtime/session.js';
+import { type Task, textClassification } from '../tasks/task.js';
 import { keyInput } from '../transfer/dropout.js';
 import type { Compiled, CompileRequest, Mode, OpenedModel, OpenRequest, SaveRequest } from './protocol.js';
+import { RunningAverages } from './running-averages.js';
 
-export interface EngineOptions extends Omit<OpenRequest, 'kernels'> {
+export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'task'> {
+  /** Default text classification. */
+  task?: Task | undefined;
   /** Threads of the runtime; default: one per core. */
   threads?: number | undefined;
 }
@@ -21,8 +25,6 @@ export interface EngineOptions extends Omit<OpenRequest, 'kernels'> {
 /** A batch as the engine takes it: the model's inputs and the task's (labels, weights), by name. */
 export interface EngineBatch {
   inputs: ReadonlyMap<string, TensorView>;
-  /** Tokens per row. */
-  length: number;
 }
 
 /** A session with what it was made from and the tensors its outputs go to. */
@@ -35,6 +37,12 @@ interface Prepared {
 const numberOf = ({ outputs }: Prepared, name: string): number => Number(outputs.get(name)!.data[0]);
 const lossOf = (prepared: Prepared): number => numberOf(prepared, prepared.compiled.loss!);
 const logitsOf = ({ compiled, outputs }: Prepared): TensorView => outputs.get(compiled.logits!)!;
+
+function inputOf({ inputs }: EngineBatch, name: string): TensorView {
+  const view = inputs.get(name);
+  if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
+  return view;
+}
 
 /** What sums of losses are divided by, by the graph's input; `normaliser` is the task's own. */
 export type Normalisers = Readonly<Record<string, number>>;
@@ -49,43 +57,50 @@ export interface StepKey {
 export class Engine {
   readonly device: Device;
   readonly model: OpenedModel;
+  /** The statistics of BatchNormalization behind them. */
   readonly parameters: Arena;
   /** Gradients, laid out like the parameters. */
   readonly gradients: Arena;
-  readonly batchSize: number;
+  /** Of BatchNormalization; a good step leaves new ones. */
+  readonly averages: RunningAverages;
   readonly #worker: Piscina;
   readonly #sessions: SessionCache<Prepared>;
   readonly #normalisers = new Map<string, TensorView>();
   readonly #key = sharedTensor('uint32', [4]);
 
-  private constructor(device: Device, model: OpenedModel, worker: Piscina, batchSize: number) {
+  private constructor(device: Device, model: OpenedModel, worker: Piscina) {
     this.device = device;
     this.model = model;
-    this.parameters = Arena.over(model.parameters, model.arena);
+    this.parameters = Arena.over([...model.parameters, ...model.statistics], model.arena);
     this.gradients = this.parameters.like();
-    this.batchSize = batchSize;
+    this.averages = new RunningAverages(model.statistics, this.parameters);
     this.#worker = worker;
     this.#sessions = new SessionCache(sessionsToKeep(device), (prepared) => prepared.session.release());
   }
 
-  /** Opens a model with its transfer options; `batchSize` rows are in every batch. */
-  static async open(options: EngineOptions, batchSize: number): Promise<Engine> {
+  /** Opens a model with its transfer options. */
+  static async open(options: EngineOptions): Promise<Engine> {
     const worker = new Piscina({
       filename: new URL('./model-worker.js', import.meta.url).href,
       minThreads: 1,
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
-    const { threads, ...asked } = options;
+    const { threads, task = textClassification, ...asked } = options;
     try {
       const device = await openDevice('cpu', threads === undefined ? {} : { threads });
-      const request: OpenRequest = { ...asked, kernels: [...device.kernels] };
+      const request: OpenRequest = { ...asked, task, kernels: [...device.kernels] };
       const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
-      return new Engine(device, model, worker, batchSize);
+      return new Engine(device, model, worker);
     } catch (error) {
       await worker.destroy();
       throw error;
     }
+  }
+
+  /** Whether every row of a training batch must be a sample: one that only fills up would go into the statistics. */
+  get wholeBatches(): boolean {
+    return this.model.statistics.some((s) => s.updated);
   }
 
   /** `gradients`: what the updates read, where it is not this engine's own arena (gradient accumulation). */
@@ -99,11 +114,15 @@ export class Engine {
 
   /**
    * Forward and backward: writes the gradients of Σ weight·loss / normaliser into `gradients`, returns that loss.
-   * A normaliser is the sum of the weights over everything that one optimizer step covers; by the graph's input.
+   * A normaliser is the sum of the weights over everything that one optimizer step covers; by the graph's input. The
+   * running averages are those after the batch then, unless the loss is not finite; `averages.undo` takes back a step's.
    */
   async forwardBackward(batch: EngineBatch, normalisers: Normalisers, key: StepKey): Promise<number> {
     this.#key.data.set([key.seed >>> 0, key.step >>> 0, key.microStep >>> 0, 0] as never);
-    return lossOf(await this.#run('train', batch, normalisers));
+    if (key.microStep === 0) this.averages.begin();
+    const loss = lossOf(await this.#run('train', batch, normalisers));
+    if (Number.isFinite(loss)) this.averages.take();
+    return loss;
   }
 
   /** Loss (Σ weight·loss / normaliser) and logits [batch, labels]; the logits are overwritten by the next call. */
@@ -128,11 +147,6 @@ export class Engine {
   /** Logits [batch, labels]; overwritten by the next call. */
   async predict(batch: EngineBatch): Promise<TensorView> {
     return logitsOf(await this.#run('predict', batch, {}));
-  }
-
-  /** Prepares the session for rows of `length` tokens before the first batch needs it. */
-  async prepare(mode: Mode, length: number): Promise<void> {
-    await this.#prepared(mode, length);
   }
 
   /** The first value of the forward graph that is not finite on this batch, parameters first. */
@@ -165,15 +179,13 @@ export class Engine {
   }
 
   async #run(mode: Mode, batch: EngineBatch, normalisers: Normalisers): Promise<Prepared> {
-    const prepared = await this.#prepared(mode, batch.length);
+    const prepared = await this.#prepared(mode, batch);
     const { session, compiled, outputs } = prepared;
     const own = new Map([[keyInput, this.#key]]);
     for (const [name, value] of Object.entries(normalisers)) own.set(name, this.#normaliser(name, value));
     const inputs = new Map(
       compiled.inputs.map(({ name }) => {
-        const view = batch.inputs.get(name) ?? own.get(name);
-        if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
-        return [name, view];
+        return [name, own.get(name) ?? inputOf(batch, name)];
       }),
     );
     await session.run(inputs, outputs);
@@ -187,22 +199,23 @@ export class Engine {
     return view;
   }
 
-  #prepared(mode: Mode, length: number): Promise<Prepared> {
-    return this.#sessions.get(`${mode}:${this.batchSize}x${length}`, () => this.#prepare(mode, length));
+  #prepared(mode: Mode, batch: EngineBatch): Promise<Prepared> {
+    const shapes = Object.fromEntries(this.model.inputs.map(({ name }) => [name, inputOf(batch, name).shape]));
+    return this.#sessions.get(`${mode}:${JSON.stringify(shapes)}`, () => this.#prepare({ mode, shapes }));
   }
 
-  async #prepare(mode: Mode, length: number): Promise<Prepared> {
-    const request: CompileRequest = { mode, batch: this.batchSize, length };
+  async #prepare(request: CompileRequest): Promise<Prepared> {
     const built = unwrap((await this.#worker.run(request, { name: 'build' })) as Outcome<Compiled>);
     const { model, ...compiled } = built;
     const views = (names: Iterable<string>) => new Map([...names].map((name) => [name, this.parameters.view(name)]));
-    const gradients = [...compiled.gradients].map(
-      ([parameter, value]) => [value, this.gradients.view(parameter)] as const,
-    );
+    const written = [
+      ...[...compiled.gradients].map(([name, value]) => [value, this.gradients.view(name)] as const),
+      ...[...compiled.updates].map(([name, value]) => [value, this.averages.written(name)] as const),
+    ];
     const session = await this.device.createSession({
       model,
       constants: views(compiled.constants),
-      bound: { inputs: views(compiled.trained), outputs: new Map(gradients) },
+      bound: { inputs: views([...compiled.trained, ...compiled.statistics]), outputs: new Map(written) },
     });
     const outputs = new Map(compiled.outputs.map((o) => [o.name, sharedTensor(o.dtype, o.shape)]));
     return { session, compiled, outputs };

@@ -1,10 +1,11 @@
 // What the training process and its model worker tell each other. Everything here survives structured clone; bulk
 // data lies in SharedArrayBuffers, so parameters are never copied between the two threads.
 
-import type { Masking } from '../data/masking.js';
 import type { DataType } from '../onnx/dtype.js';
 import type { ArenaEntry } from '../runtime/arena.js';
 import type { MaskedResults } from '../tasks/masked-lm.js';
+import type { Task } from '../tasks/task.js';
+import type { BatchNormMode, Statistic } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
 
 export interface OpenRequest {
@@ -27,9 +28,10 @@ export interface OpenRequest {
   keepLayers?: number | undefined;
   /** Where the weights start: at the file's values (the default) or drawn anew from the seed. */
   init?: 'pretrained' | 'random' | undefined;
+  /** Whose statistics BatchNormalization layers take that train; default the batch's. */
+  batchNorm?: BatchNormMode | undefined;
   seed: number;
-  /** Masked-LM; undefined: text classification. */
-  masking?: Masking | undefined;
+  task: Task;
   /** Ops the device has kernels for. */
   kernels: readonly string[];
 }
@@ -47,10 +49,18 @@ export interface ParameterInfo extends ArenaEntry {
   head: boolean;
 }
 
+/** A running average of BatchNormalization, in the arena behind the parameters. */
+export interface StatisticInfo extends ArenaEntry, Pick<Statistic, 'kind'> {
+  /** By every training batch; otherwise it was reset to where training starts from scratch, and stays there. */
+  updated: boolean;
+}
+
 export interface OpenedModel {
   inputs: readonly ModelInput[];
   parameters: readonly ParameterInfo[];
-  /** The parameter arena, initial values in place. */
+  /** Running averages that are not those of the file, or will not be. */
+  statistics: readonly StatisticInfo[];
+  /** The arena of parameters and then statistics, initial values in place. */
   arena: SharedArrayBuffer;
   /** Label names, from the request or from the model's configuration. */
   labels: readonly string[];
@@ -74,8 +84,8 @@ export type Mode = 'train' | 'evaluate' | 'predict' | 'diagnose';
 
 export interface CompileRequest {
   mode: Mode;
-  batch: number;
-  length: number;
+  /** Shape of every input of the model, as the batch has it: [batch, length] for text, [batch, 3, H, W] for images. */
+  shapes: Readonly<Record<string, readonly number[]>>;
 }
 
 export interface GraphValue {
@@ -100,8 +110,12 @@ export interface Compiled {
   trained: readonly string[];
   /** Parameters that are initializers of the graph (frozen, or evaluation). */
   constants: readonly string[];
+  /** Running averages that are inputs of the graph, since training changes them. */
+  statistics: readonly string[];
   /** Gradient output of each trained parameter. */
   gradients: ReadonlyMap<string, string>;
+  /** Of a graph that trains: the output with each running average as the batch leaves it. */
+  updates: ReadonlyMap<string, string>;
 }
 
 export interface SaveRequest {

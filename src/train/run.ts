@@ -4,16 +4,17 @@
 import { dirname, join } from 'node:path';
 import { CheckpointWriter, loadCheckpoint, resolveCheckpoint } from '../checkpoint/store.js';
 import type { TrainConfig } from '../config/train-schema.js';
-import { TextFeeder } from '../data/feeder.js';
-import type { Masking } from '../data/masking.js';
-import type { TextData } from '../data/text-data.js';
+import type { Feeder } from '../data/feeder.js';
+import type { LabelledData } from '../data/labelled-data.js';
+import { TextFeeder } from '../data/text-feeder.js';
 import { OrtuneError, UsageError } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Accumulator } from '../optim/accumulator.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleOf } from '../optim/schedule.js';
+import type { Task } from '../tasks/task.js';
 import { BestTracker } from './best.js';
-import { maskingOf, openData } from './data.js';
+import { openData, taskOf } from './data.js';
 import { Engine } from './engine.js';
 import type { EvaluationEvent } from './events.js';
 import { createOptimizer } from './groups.js';
@@ -39,11 +40,10 @@ interface Place {
 
 export interface Run {
   config: TrainConfig;
-  data: TextData;
-  /** Masked-LM; undefined: text classification. */
-  masking: Masking | undefined;
+  data: LabelledData;
+  task: Task;
   engine: Engine;
-  feeder: TextFeeder;
+  feeder: Feeder;
   optimizer: Optimizer;
   /** Where a step has more than one batch. */
   accumulator: Accumulator | undefined;
@@ -98,17 +98,17 @@ export async function openRun(
   };
   try {
     const data = keep(await openData(config, signal));
-    const masking = maskingOf(config);
-    const labels = masking ? undefined : data.labels.names;
+    const task = taskOf(config);
+    const labels = task.name === 'masked-lm' ? undefined : data.labels.names;
     const model = await resolveModel(config.model, { signal, onDownload });
-    const engine = keep(await Engine.open({ ...config, model, labels, masking }, config.batchSize));
+    const engine = keep(await Engine.open({ ...config, model, labels, task }));
     if (labels) await data.relabel(engine.model.labels);
     const shape = textShape(engine.model.directory, engine.model.maxPositions, config);
-    const feeder = keep(new TextFeeder({ ...config, ...shape, inputs: engine.model.inputs, masking }));
+    const feeder = keep(new TextFeeder({ ...config, ...shape, inputs: engine.model.inputs, task }));
     const accumulator =
       config.gradientAccumulationSteps > 1 ? await Accumulator.create(engine.device, engine.gradients) : undefined;
     const optimizer = await createOptimizer(engine, config, accumulator?.total);
-    const stepsPerEpoch = Math.ceil(data.train.batches(config.batchSize) / config.gradientAccumulationSteps);
+    const stepsPerEpoch = Math.ceil(batchesPerEpoch(data, engine, config) / config.gradientAccumulationSteps);
     const length = { stepsPerEpoch, totalSteps: config.maxSteps ?? config.epochs * stepsPerEpoch };
     const resolved = { ...config, dropout: engine.model.dropout };
     const hashes = { model: engine.model.hash, train: data.train.hash, ...(data.eval && { eval: data.eval.hash }) };
@@ -128,7 +128,7 @@ export async function openRun(
     const run: Run = {
       config,
       data,
-      masking,
+      task,
       engine,
       feeder,
       optimizer,
@@ -157,6 +157,20 @@ export async function openRun(
     await close();
     throw error;
   }
+}
+
+/** @throws UsageError for fewer samples than the one batch that BatchNormalization needs */
+function batchesPerEpoch(
+  { train }: LabelledData,
+  { wholeBatches }: Engine,
+  { batchSize, maxSteps }: TrainConfig,
+): number {
+  const batches = train.batches(batchSize, wholeBatches && maxSteps !== 0);
+  if (batches > 0) return batches;
+  throw new UsageError(
+    `the training data has ${train.samples} samples, not one batch of ${batchSize}, and BatchNormalization would take what fills it up ` +
+      `into its statistics: set batchSize to at most ${train.samples}, or batchNorm to frozen`,
+  );
 }
 
 /** Loads the weights and the optimizer's state of a checkpoint and gives the rest, if it is of this very run. */
