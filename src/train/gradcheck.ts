@@ -85,7 +85,14 @@ export async function gradcheckModel(
     fuse(b, { trained: new Set(names), kernels: device.kernels, gradients: true });
     prune(graph);
     const open = (g: Graph) => runnable(device, g);
-    const result = await gradcheck(graph, names, { open, inputs, tolerance, seed, kernels: device.kernels });
+    const result = await gradcheck(graph, names, {
+      open,
+      inputs,
+      tolerance,
+      seed,
+      kernels: device.kernels,
+      held: true,
+    });
     return withAliases(result, new Map(parameters.map(({ name, alias }) => [name, alias])));
   } finally {
     await device.close();

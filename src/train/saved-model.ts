@@ -70,8 +70,8 @@ export async function openSavedModel(
       const [found] = await run(batch.inputs, [logits]);
       if (found!.dims.length !== 2)
         throw new ModelError(
-          `${model.path}: output '${logits}' has the shape [${found!.dims}], expected [batch, labels]: this is no classifier of ` +
-            'texts. Fine-tune it to be one, or measure a masked language model with task masked-lm.',
+          `${model.path}: output '${logits}' has the shape [${found!.dims}], expected [batch, labels]: this is no classifier. ` +
+            'Fine-tune it to be one, or measure a masked language model with task masked-lm.',
         );
       return { data: found!.data };
     },
