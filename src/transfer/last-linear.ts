@@ -153,5 +153,7 @@ function replaceTensor(
 
 function dropTensor(graph: GraphProto, name: string): void {
   graph.initializer = graph.initializer.filter((tensor) => tensor.name !== name);
+  // Where old exports state weights too.
+  graph.input = graph.input.filter((input) => input.name !== name);
   graph.node = graph.node.filter((node) => !(node.opType === 'Constant' && node.output[0] === name));
 }

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { ModelError } from '#ortune/errors.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { graphOf, type Model } from '#ortune/onnx/model.js';
+import { weightsInside } from '#ortune/transfer/directory.js';
 import { copyOfGraph } from '#ortune/transfer/head.js';
 import { fitImageHead } from '#ortune/transfer/image-head.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
@@ -17,10 +18,9 @@ const open = (file: string): Model => openModel(join(directory, file));
 
 const pixels = Float32Array.from({ length: 2 * 3 * 48 * 48 }, (_, i) => Math.sin(i));
 async function logitsOf(model: Model): Promise<ort.Tensor> {
-  const outputs = await runOn(model, (names) => {
+  const outputs = await runOn(weightsInside(model), (names) => {
     const image = new ort.Tensor('float32', pixels, [2, 3, 48, 48]);
-    // Old exports state their weights among the inputs.
-    return Object.fromEntries(names.filter((name) => /^(x|pixel_values)$/.test(name)).map((name) => [name, image]));
+    return Object.fromEntries(names.map((name) => [name, image]));
   });
   return outputs.logits!;
 }
