@@ -7,9 +7,10 @@
 
 namespace ortune::ORTUNE_ISA {
 
-/// A tap of a rectangle: floats from the first one, and which tap of the filter.
+/// A tap of a rectangle: floats and places from the first one, and which tap of the filter.
 struct Tap {
-  int64_t offset, filter;
+  int64_t offset;
+  int32_t place, filter;
 };
 
 /// The places [i, i + rows) x [j, j + columns) of a grid. The first tap of the place (i, j) is at (h, w).
@@ -63,8 +64,8 @@ static inline void each_rectangle(const ConvGrid& grid, int64_t height, int64_t 
           r.h = r.i * grid.step_h + tap.h;
           r.w = r.j * grid.step_w + tap.w;
         }
-        taps[r.count++] = {((r.i * grid.step_h + tap.h - r.h) * width + r.j * grid.step_w + tap.w - r.w) * C,
-                           tap.filter};
+        const int64_t place = (r.i * grid.step_h + tap.h - r.h) * width + r.j * grid.step_w + tap.w - r.w;
+        taps[r.count++] = {place * C, static_cast<int32_t>(place), tap.filter};
       }
       r.columns = end - r.j;
       f(r);
@@ -72,17 +73,50 @@ static inline void each_rectangle(const ConvGrid& grid, int64_t height, int64_t 
   }
 }
 
-/// Walks the places of a rectangle in the images from `image` on.
+/// Of a place of a rectangle: its first tap and its result, in floats from the first image's first; the first
+/// tap in places too.
 struct RectanglePlace {
-  int64_t image, i = 0, j = 0;
-  void next(const Rectangle& r) {
-    if (++j < r.columns) return;
-    j = 0;
-    if (++i < r.rows) return;
-    i = 0;
-    ++image;
-  }
+  int64_t source, result, source_place;
 };
+/// Heights and widths of the images that are read and written, all of C channels.
+struct ImageSizes {
+  int64_t height, width, out_height, out_width, C;
+};
+
+/// Cuts the places of a rectangle, in all images of a block, into tiles of P; the last two are as even as
+/// they can be. Calls put(k, place) for the places of a tile, then f(how many).
+template <int P, class Put, class F>
+static inline void each_tile(const ConvGrid& grid, const Rectangle& r, const PlaceBlock& block,
+                             const ImageSizes& sizes, Put put, F f) {
+  int64_t image = block.image, i = 0, j = 0;
+  RectanglePlace at;
+  const auto begin_row = [&] {
+    at.source_place = (image * sizes.height + r.h + i * grid.step_h) * sizes.width + r.w;
+    at.source = at.source_place * sizes.C;
+    const int64_t row = image * sizes.out_height + grid.start_h + (r.i + i) * grid.stride_h;
+    at.result = (row * sizes.out_width + grid.start_w + r.j * grid.stride_w) * sizes.C;
+  };
+  begin_row();
+  const int64_t source_step = grid.step_w * sizes.C, result_step = grid.stride_w * sizes.C;
+  const int64_t places = (block.image_end - block.image) * r.rows * r.columns;
+  for (int64_t left = places, count; left > 0; left -= count) {
+    count = left >= 2 * P || left == P ? P : left > P ? (left + 1) / 2 : left;
+    for (int64_t k = 0; k < count; ++k) {
+      put(k, at);
+      at.source += source_step;
+      at.result += result_step;
+      at.source_place += grid.step_w;
+      if (++j < r.columns) continue;
+      j = 0;
+      if (++i == r.rows) {
+        i = 0;
+        ++image;
+      }
+      begin_row();
+    }
+    f(count);
+  }
+}
 
 /// So many vectors, as a type.
 template <int V>

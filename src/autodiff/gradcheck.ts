@@ -29,8 +29,11 @@ export interface GradcheckOptions {
   seed?: number;
   /** What the device has; default none, so that fused operators run by their definitions. */
   kernels?: ReadonlySet<string>;
-  /** Differences are taken with every ReLU, maximum, … held to its piece (pieces.ts). Default false. */
-  held?: boolean;
+  /**
+   * The graph before operators were fused: differences are taken of it, with every ReLU, maximum, … held to its piece
+   * (pieces.ts). Default: differences are taken of the graph itself, as it is.
+   */
+  reference?: Graph;
 }
 
 export interface ParameterCheck {
@@ -75,7 +78,9 @@ export async function gradcheck(
   const projections = outputs.map((name, i) => random(seed, i, graph.type(name)));
   const forward = forwardGraph(graph, outputs, wrt);
   const { graph: derived, gradients } = gradientGraph(forward, outputs, wrt);
-  const { decisions, held } = options.held ? holdPieces(forward) : { decisions: new Graph(), held: forward };
+  const { decisions, held } = options.reference
+    ? holdPieces(forwardGraph(options.reference, outputs, wrt))
+    : { decisions: new Graph(), held: forward };
   for (const g of [decisions, held, derived]) lower(g, kernels);
 
   const inputs = new Map([...options.inputs, ...start]);

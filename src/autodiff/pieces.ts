@@ -4,7 +4,7 @@
 // it stands the function is smooth, and its derivative there is that of the model.
 
 import { Builder } from '../onnx/builder.js';
-import { add, div, greaterOrEqual, less, mul, view, where } from '../onnx/formulas.js';
+import { add, div, greaterOrEqual, less, mul, neg, view, where } from '../onnx/formulas.js';
 import { attrFloat, type Graph, type Node, prune, type Value } from '../onnx/graph.js';
 import { elementCount } from '../onnx/tensor.js';
 
@@ -24,6 +24,8 @@ const between = (low: number, high: number, of: 'input' | 'output'): Pieces['dec
 };
 
 const aboveZero: Pieces['decide'] = (b, node) => [less(b, 0, node.inputs[0]!)];
+
+const firstIsLess: Pieces['decide'] = (b, { inputs: [x, y] }) => [less(b, x!, y!)];
 
 const tables: Readonly<Record<string, Pieces>> = {
   Relu: { decide: aboveZero, hold: (b, { inputs: [x] }, [above]) => where(b, above!, x!, 0) },
@@ -58,6 +60,9 @@ const tables: Readonly<Record<string, Pieces>> = {
     hold: (b, { inputs: [x] }, [above, beyond]) =>
       where(b, beyond!, x!, where(b, above!, mul(b, x!, add(b, div(b, x!, 6), 0.5)), 0)),
   },
+  Abs: { decide: aboveZero, hold: (b, { inputs: [x] }, [above]) => where(b, above!, x!, neg(b, x!)) },
+  Max: { decide: firstIsLess, hold: (b, { inputs: [x, y] }, [less]) => where(b, less!, y!, x!) },
+  Min: { decide: firstIsLess, hold: (b, { inputs: [x, y] }, [less]) => where(b, less!, x!, y!) },
   // The maximum stays where it stood.
   MaxPool: {
     decide: (b, node) => [b.ops('MaxPool', node.inputs, Object.fromEntries(node.attrs), { outputs: 2 })[1]!],
@@ -72,8 +77,11 @@ const tables: Readonly<Record<string, Pieces>> = {
   },
 };
 
-const piecesOf = ({ op, domain, attrs }: Node): Pieces | undefined =>
-  domain || attrs.get('storage_order')?.value === 1 || !Object.hasOwn(tables, op) ? undefined : tables[op];
+/** Extrema of two values only. */
+function piecesOf({ op, domain, attrs, inputs }: Node): Pieces | undefined {
+  if (domain || !Object.hasOwn(tables, op) || attrs.get('storage_order')?.value === 1) return undefined;
+  return (op === 'Max' || op === 'Min') && inputs.length !== 2 ? undefined : tables[op];
+}
 
 /**
  * Two graphs for a static one: `decisions` gives, for the same inputs, which piece every element is on; `held` takes

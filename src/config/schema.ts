@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import type { WithTensors } from '../data/images/tensors.js';
+import { imageModels } from '../models/image-names.js';
 import { masking as maskingContradictions, pictures } from './contradictions.js';
 import { about, batchSize, count, files, masking, modelAndText, path, rate, task } from './fields.js';
 import { withTask } from './guess-task.js';
@@ -64,19 +65,37 @@ export const predictSchema = predictOptions.overwrite(withTask);
 
 /** What `ortune bench step` takes. */
 export const benchStepSchema = z.strictObject({
-  model: path.optional().meta(
-    about('Model directory, .onnx file or hub name; without it an encoder of the sizes below is built.', {
-      value: 'MODEL',
-    }),
-  ),
+  model: path
+    .optional()
+    .meta(
+      about(
+        `Model directory, .onnx file or hub name; or an image network to build: ${imageModels.join(', ')}. ` +
+          'Without it an encoder of the sizes below is built.',
+        { value: 'MODEL' },
+      ),
+    ),
   layers: count.default(6).meta(about('Transformer layers.')),
   hidden: count.default(384).meta(about('Width of the residual stream.')),
   heads: count.default(12).meta(about('Attention heads.')),
   feedForward: count.optional().meta(about('Width of the feed-forward layer; default four times hidden.')),
   vocabulary: count.default(8192).meta(about('Rows of the word embedding.')),
-  batch: count.default(16).meta(about('Sequences per step.', { also: ['batch_size'] })),
+  batch: count.default(16).meta(about('Samples per step.', { also: ['batch_size'] })),
   seq: count.default(128).meta(about('Tokens per sequence.', { also: ['sequence_length'] })),
-  dropout: rate.default(0.1).meta(about('Dropout in the whole step; forwardBackwardMs never has any.')),
+  image: count
+    .default(224)
+    .meta(about('Side of the images in pixels, for models of images.', { also: ['image_size'] })),
+  optimizer: z
+    .enum(['adamw', 'sgd'])
+    .default('adamw')
+    .meta(about('adamw clips the gradient at norm 1; sgd has momentum 0.9 and no clipping.', { also: ['optim'] })),
+  batchNorm: trainSchema.shape.batchNorm,
+  dropout: rate
+    .optional()
+    .meta(
+      about(
+        'Dropout in the whole step, default what config.json says (an encoder: 0.1); forwardBackwardMs never has any.',
+      ),
+    ),
   threads: modelAndText.threads,
   warmup: z.int().min(0).default(3).meta(about('Steps that are not measured.')),
   steps: count.default(15).meta(about('Steps that are measured; figures are medians.')),

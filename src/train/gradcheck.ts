@@ -82,6 +82,7 @@ export async function gradcheckModel(
     const names = parameters.map(({ name }) => name).filter((name) => graph.initializers.has(name));
     const b = new Builder(graph);
     useBatchStatistics(b, statistics);
+    const reference = graph.clone();
     fuse(b, { trained: new Set(names), kernels: device.kernels, gradients: true });
     prune(graph);
     const open = (g: Graph) => runnable(device, g);
@@ -91,7 +92,7 @@ export async function gradcheckModel(
       tolerance,
       seed,
       kernels: device.kernels,
-      held: true,
+      reference,
     });
     return withAliases(result, new Map(parameters.map(({ name, alias }) => [name, alias])));
   } finally {

@@ -68,7 +68,7 @@ export interface DropoutRates {
   head: number;
 }
 
-/** The dropout the model was trained with. Where the configuration does not say, 0.1 for texts and none for pictures. */
+/** The dropout the model was trained with. Where the configuration does not say, 0.1 for texts and none for pictures; that of hidden states for what it leaves out. */
 export function dropoutOf(config: ModelConfig, task: Task = textClassification): DropoutRates {
   const pictures = task.name === 'image-classification';
   const fallback = pictures ? 0 : 0.1;
@@ -77,7 +77,7 @@ export function dropoutOf(config: ModelConfig, task: Task = textClassification):
   const hidden = rate('hidden_dropout_prob', 'dropout') ?? fallback;
   return {
     hidden,
-    attention: rate('attention_probs_dropout_prob', 'attention_dropout') ?? fallback,
+    attention: rate('attention_probs_dropout_prob', 'attention_dropout') ?? hidden,
     head:
       rate('classifier_dropout', 'classifier_dropout_prob', 'seq_classif_dropout') ??
       (pictures ? (rate('dropout_rate') ?? 0) : hidden),
