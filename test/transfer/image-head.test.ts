@@ -19,7 +19,9 @@ const open = (file: string): Model => openModel(join(directory, file));
 const pixels = Float32Array.from({ length: 2 * 3 * 48 * 48 }, (_, i) => Math.sin(i));
 async function logitsOf(model: Model): Promise<ort.Tensor> {
   const outputs = await runOn(weightsInside(model), (names) => {
-    const image = new ort.Tensor('float32', pixels, [2, 3, 48, 48]);
+    // Exports by tf2onnx read channels last.
+    const last = dimensions(graphOf(model).input[0]!)![3] === 3;
+    const image = new ort.Tensor('float32', pixels, last ? [2, 48, 48, 3] : [2, 3, 48, 48]);
     return Object.fromEntries(names.map((name) => [name, image]));
   });
   return outputs.logits!;
