@@ -23,12 +23,16 @@ it('the server shown is the one that is tested', () => {
   expect(read('bench/server.mjs')).toContain(shown!.trim());
 });
 
-it.each(['README.md', 'docs/options.md', 'docs/server.md', 'models/README.md', 'models/tiny-en/README.md'])(
-  '%s is finished, and its links lead somewhere',
-  (file) => {
-    const page = read(file);
-    expect(page).not.toMatch(/@@|TODO/);
-    for (const [, link] of page.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g))
-      expect(existsSync(join(root, dirname(file), link!)), link).toBe(true);
-  },
-);
+it.each([
+  'README.md',
+  'docs/options.md',
+  'docs/images.md',
+  'docs/server.md',
+  'models/README.md',
+  'models/tiny-en/README.md',
+])('%s is finished, and its links lead somewhere', (file) => {
+  const page = read(file);
+  expect(page).not.toMatch(/@@|TODO/);
+  for (const [, link] of page.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g))
+    expect(existsSync(join(root, dirname(file), link!)), link).toBe(true);
+});

@@ -14,6 +14,7 @@ import { chooseStatistics, type Statistic } from '../transfer/batch-norm.js';
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
 import { savedConfig, writeModelDirectory } from '../transfer/directory.js';
 import { fitHead } from '../transfer/head.js';
+import { fitImageHead } from '../transfer/image-head.js';
 import { type DrawOptions, drawParameters, resetStatistics } from '../transfer/init.js';
 import { keepLayers } from '../transfer/keep-layers.js';
 import { fitMaskedHead } from '../transfer/masked-lm-head.js';
@@ -127,7 +128,9 @@ function fitted(
   labels: readonly string[],
 ): { model: Model; note?: string | undefined } {
   if (task.name === 'masked-lm') return fitMaskedHead(file, { seed, config, nextSentence: task.masking.nextSentence });
-  return given ? fitHead(file, { labels: labels.length, layers, seed, config }) : { model: file };
+  if (!given) return { model: file };
+  const fit = task.name === 'image-classification' ? fitImageHead : fitHead;
+  return fit(file, { labels: labels.length, layers, seed, config });
 }
 
 /** The model's own where they are the ones asked for, or where as many are asked for without names. */

@@ -55,8 +55,17 @@ export async function openSavedModel(
     throw new ModelError(`${model.path}: onnxruntime refuses the model: ${error.message}`);
   });
   const names = graph.inputs.map(({ name }) => name);
+  // Old exports state their weights among the inputs, and the binding asks for every input.
+  const weights = Object.fromEntries(
+    session.inputNames.flatMap((name) => {
+      const tensor = graph.initializers.get(name);
+      return tensor
+        ? [[name, new ort.Tensor(tensor.dtype as 'float32', tensor.data() as Float32Array, tensor.shape)]]
+        : [];
+    }),
+  );
   const run = async (inputs: Inputs, outputs: string[]): Promise<{ data: Float32Array; dims: readonly number[] }[]> => {
-    const feeds = Object.fromEntries(names.map((name) => [name, copyOf(ort, inputs, name)]));
+    const feeds = { ...weights, ...Object.fromEntries(names.map((name) => [name, copyOf(ort, inputs, name)])) };
     const fetched = await session.run(feeds, outputs);
     return outputs.map((name) => ({ data: floats(fetched[name]!), dims: fetched[name]!.dims }));
   };
@@ -70,8 +79,8 @@ export async function openSavedModel(
       const [found] = await run(batch.inputs, [logits]);
       if (found!.dims.length !== 2)
         throw new ModelError(
-          `${model.path}: output '${logits}' has the shape [${found!.dims}], expected [batch, labels]: this is no classifier of ` +
-            'texts. Fine-tune it to be one, or measure a masked language model with task masked-lm.',
+          `${model.path}: output '${logits}' has the shape [${found!.dims}], expected [batch, labels]: this is no classifier. ` +
+            'Fine-tune it to be one, or measure a masked language model with task masked-lm.',
         );
       return { data: found!.data };
     },

@@ -3,12 +3,13 @@
 
 import { copyFileSync, existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Model } from '../onnx/model.js';
+import { graphOf, type Model } from '../onnx/model.js';
 import { PendingFile } from '../onnx/pending-file.js';
 import { saveModel } from '../onnx/save.js';
 import type { Tensor } from '../onnx/tensor.js';
 import type { Task } from '../tasks/task.js';
 import type { ModelConfig } from './config.js';
+import { copyOfGraph } from './head.js';
 import type { Parameter } from './parameters.js';
 import { transposed } from './tied.js';
 
@@ -72,13 +73,28 @@ export function writeModelDirectory(
     for (const other of others) all.set(other, weight);
     for (const other of transposedCopies) all.set(other, transposed(weight));
   }
-  saveModel(model, file, all);
+  saveModel(weightsInside(model), file, all);
   writeJson(join(directory, 'config.json'), config);
   if (preprocessor) writeJson(join(directory, preprocessorFile), preprocessor);
   if (realpathSync(model.directory) === realpathSync(directory)) return file;
   for (const name of copied.filter((file) => !preprocessor || file !== preprocessorFile))
     if (existsSync(join(model.directory, name))) copyFileSync(join(model.directory, name), join(directory, name));
   return file;
+}
+
+/**
+ * The model with no weight among its inputs: exports of opset 9 and before state them there too, and the JavaScript binding
+ * then asks its caller for every one. `model` itself stays as it is.
+ */
+export function weightsInside(model: Model): Model {
+  const { input, initializer } = graphOf(model);
+  const weights = new Set(initializer.map(({ name }) => name));
+  if (!input.some(({ name }) => weights.has(name))) return model;
+  const copy = copyOfGraph(model);
+  graphOf(copy).input = input.filter(({ name }) => !weights.has(name));
+  // Before version 4 of the format a weight had to be an input.
+  if (copy.proto.irVersion < 4n) copy.proto.irVersion = 4n;
+  return copy;
 }
 
 function writeJson(path: string, value: object): void {

@@ -43,6 +43,8 @@ export interface AddHeadOptions {
   pooled?: ValueInfoProto | undefined;
   /** One vector for each text already, [batch, size]; instead of the other two. */
   vector?: ValueInfoProto | undefined;
+  /** What that vector is, for people; default the old head's. */
+  taken?: string | undefined;
   /** Widths of hidden layers between the text's vector and the classifier; none: the family's own. */
   layers?: readonly number[] | undefined;
   labels: number;
@@ -58,7 +60,7 @@ interface Layer {
 
 /** Adds the family's head, in place, and makes `logits` the only output; nodes that nobody needs any more stay. Returns a summary for people. */
 export function addHead(model: Model, options: AddHeadOptions): string {
-  const { hidden, pooled, vector, layers = [], labels, seed, config } = options;
+  const { hidden, pooled, vector, taken = "the old head's vector", layers = [], labels, seed, config } = options;
   const graph = graphOf(model);
   const family = families[config.model_type ?? ''];
   const usesPooler = !vector && pooled !== undefined && (family?.pooler ?? (!family || !hidden));
@@ -69,7 +71,7 @@ export function addHead(model: Model, options: AddHeadOptions): string {
   const hiddenLayers = layers.length > 0 ? layersOf(layers, family) : dense;
   const classifier = hiddenClassifier(layers, usesPooler, family);
 
-  let [x, summary] = vector ? [vector.name, "the old head's vector"] : [source.name, 'pooler output'];
+  let [x, summary] = vector ? [vector.name, taken] : [source.name, 'pooler output'];
   if (!vector && !usesPooler && family) {
     x = add.node('Gather', [x, add.constant('int64', [0], [])], { axis: 1 });
     summary = 'first token';

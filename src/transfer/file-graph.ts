@@ -18,7 +18,7 @@ export interface Constant {
   values: string[];
 }
 
-/** x·W, whether the exporter wrote Gemm or MatMul. */
+/** x·W, whether the exporter wrote Gemm, MatMul or a convolution of one place (1 x 1). */
 export interface Linear {
   x: string;
   weight: Constant;
@@ -71,6 +71,16 @@ export class FileGraph {
     const computed =
       node.opType === 'Cast' ? dataTypeFromOnnx(Number(attributeOf(node, 'to')?.i ?? 0)) : behind.computed;
     return computed && { ...behind, values, computed };
+  }
+
+  /** The convolution that mixes channels at each place by itself, as a linear layer over them. */
+  pointwise(node: NodeProto): Linear | undefined {
+    const weight = operatorName(node.opType, node.domain) === 'Conv' ? this.constant(node.input[1]!) : undefined;
+    if (!weight || weight.shape.length < 3 || weight.shape.slice(2).some((d) => d !== 1)) return undefined;
+    if (Number(attributeOf(node, 'group')?.i ?? 1) !== 1) return undefined;
+    const [outputs, inputs] = weight.shape as [number, number];
+    const bias = node.input[2] ? this.constant(node.input[2]) : undefined;
+    return { x: node.input[0]!, weight, bias, outFirst: true, inputs, outputs };
   }
 
   /** The linear layer whose product a node is; undefined for other nodes and for products of two computed values. */

@@ -5,12 +5,19 @@
 
 import { create } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
+import { encodeAttribute } from '../onnx/encode.js';
 import { graphOf, type Model } from '../onnx/model.js';
-import { GraphProtoSchema, ModelProtoSchema, type ValueInfoProto } from '../onnx/onnx_pb.js';
+import {
+  GraphProtoSchema,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  type ValueInfoProto,
+} from '../onnx/onnx_pb.js';
 import type { ModelConfig } from './config.js';
 import { type AddHeadOptions, addHead } from './families.js';
 import { findHidden, findPooled, findVector } from './hidden.js';
-import { findLastLinear, type LastLinear, replaceLastLinear } from './last-linear.js';
+import { findLastLayers, type LastLinear, replaceLastLinear } from './last-linear.js';
 import { dimensions, dropDeadNodes, withShape } from './surgery.js';
 
 export interface HeadOptions {
@@ -39,23 +46,38 @@ export function fitHead(model: Model, options: HeadOptions): FittedHead {
   const { labels, seed, layers = [], config = {} } = options;
   const { logits, stripped, ...found } = outputsOf(model);
   if (!logits) return withNewHead(model, found, options, stripped);
+  return fitClassifier(model, logits, { labels, seed, layers, config });
+}
+
+/** The same for a model whose output `logits` is a classifier's already. @throws ModelError as fitHead */
+export function fitClassifier(model: Model, logits: ValueInfoProto, options: HeadOptions): FittedHead {
+  const { labels, seed, layers = [], config = {} } = options;
   if (layers.length > 0) {
     const { info, last } = findVector(model, logits);
     return withNewHead(model, { vector: info }, options, `last layer '${last.weight.name}'`);
   }
+  const found = findLastLayers(model, logits.name);
+  const [{ outputs }] = found as [LastLinear];
+  if (outputs === labels) return { model, change: 'kept', note: undefined };
   const copy = copyOfGraph(model);
-  const linear = findLastLinear(model, logits.name);
-  if (linear.outputs === labels) return { model, change: 'kept', note: undefined };
-  replaceLastLinear(copy, linear, { labels, seed, deviation: config.initializer_range ?? 0.02 });
-  relabel(copy, logits, labels, linear);
-  const note = `replaced the last layer '${linear.weight.name}': ${linear.outputs} classes became ${labels}`;
-  return { model: copy, change: 'replaced', note };
+  const deviation = config.initializer_range ?? 0.02;
+  for (const [stream, layer] of found.entries()) {
+    replaceLastLinear(copy, layer, { labels, seed, stream, deviation });
+    relabel(copy, logits, labels, layer);
+  }
+  const names = found.map(({ weight }) => `'${weight.name}'`).join(' and ');
+  const what = found.length > 1 ? 'layers' : 'layer';
+  return {
+    model: copy,
+    change: 'replaced',
+    note: `replaced the last ${what} ${names}: ${outputs} classes became ${labels}`,
+  };
 }
 
 /** The vectors with a head of their own, and nothing else; `stripped`: what they had instead, for people. */
-function withNewHead(
+export function withNewHead(
   model: Model,
-  vectors: Pick<AddHeadOptions, 'hidden' | 'pooled' | 'vector'>,
+  vectors: Pick<AddHeadOptions, 'hidden' | 'pooled' | 'vector' | 'taken'>,
   { config = {}, ...options }: HeadOptions,
   stripped: string | undefined,
 ): FittedHead {
@@ -86,7 +108,7 @@ export function copyOfGraph(model: Model): Model {
   };
 }
 
-/** The output's last dimension, and no stated shapes for what leads to it. */
+/** The output's last dimension, and no stated shapes for what leads to it, whether in the file or in its reshapes. */
 function relabel(model: Model, logits: ValueInfoProto, labels: number, linear: LastLinear): void {
   const graph = graphOf(model);
   graph.output = graph.output.map((output) => {
@@ -94,7 +116,20 @@ function relabel(model: Model, logits: ValueInfoProto, labels: number, linear: L
     return shape ? withShape(output, [...shape.slice(0, -1), labels]) : output;
   });
   graph.valueInfo = graph.valueInfo.filter(({ name }) => !linear.values.includes(name));
+  graph.node = graph.node.map((node) =>
+    node.opType === 'Reshape' && linear.values.includes(node.output[0]!) ? flattening(node) : node,
+  );
 }
+
+/** Of the mean over all places, [batch, classes, 1, 1]: a Reshape may have the number of classes in it. */
+const flattening = ({ name, input, output }: NodeProto): NodeProto =>
+  create(NodeProtoSchema, {
+    name,
+    opType: 'Flatten',
+    input: input.slice(0, 1),
+    output,
+    attribute: [encodeAttribute('axis', { kind: 'int', value: 1 })],
+  });
 
 interface Outputs {
   logits?: ValueInfoProto;

@@ -1,5 +1,6 @@
-// The linear layer that computes the logits in the file's own graph: found from the output backwards, whether the
-// exporter wrote Gemm or MatMul and Add, and redrawn for another number of classes.
+// The linear layers that compute the logits in the file's own graph: found from the output backwards, whether the
+// exporter wrote Gemm or MatMul and Add, and redrawn for another number of classes. Mostly there is one; a distilled
+// transformer (DeiT) has the mean of two, and a network may score every place by a convolution and take the mean (SqueezeNet).
 
 import { create } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
@@ -17,6 +18,54 @@ export interface LastLinear extends Linear {
 export function lastLinear(graph: FileGraph, logits: string): LastLinear | undefined {
   const found = walk(graph, logits);
   return 'inputs' in found ? found : undefined;
+}
+
+/** @throws ModelError when the logits come neither from a linear layer nor from one in a form that this file's head tells of. */
+export function findLastLayers(model: Model, logits: string): LastLinear[] {
+  const graph = new FileGraph(graphOf(model));
+  return pooledScores(graph, logits) ?? meanOfTwo(graph, logits) ?? [findLastLinear(model, logits)];
+}
+
+/** Operators between scores for every place and their mean. */
+const pooling = new Set([
+  'Flatten',
+  'Reshape',
+  'Squeeze',
+  'GlobalAveragePool',
+  'AveragePool',
+  'ReduceMean',
+  'Relu',
+  'Dropout',
+  'Identity',
+]);
+
+/** A convolution of one place whose outputs are averaged. */
+function pooledScores(graph: FileGraph, logits: string): LastLinear[] | undefined {
+  const values: string[] = [];
+  for (let value = logits; ; ) {
+    const node = graph.producer(value);
+    values.push(value);
+    if (!node) return undefined;
+    const layer = values.length > 1 ? graph.pointwise(node) : undefined;
+    if (layer) return [{ ...layer, values }];
+    if (!pooling.has(node.opType)) return undefined;
+    value = node.input[0]!;
+  }
+}
+
+/** (a + b) / 2, or times one half, of two linear layers. */
+function meanOfTwo(graph: FileGraph, logits: string): LastLinear[] | undefined {
+  const scale = graph.producer(logits);
+  if (!scale || !['Div', 'Mul'].includes(scale.opType)) return undefined;
+  const value = scale.input.find((input) => !graph.constant(input));
+  const sum = value === undefined ? undefined : graph.producer(value);
+  if (sum?.opType !== 'Add') return undefined;
+  const layers = sum.input.map((input) => lastLinear(graph, input));
+  if (layers.some((layer) => !layer)) return undefined;
+  return layers.map((layer, i) => ({
+    ...layer!,
+    values: i === 0 ? [logits, value!, ...layer!.values] : layer!.values,
+  }));
 }
 
 /** @throws ModelError when the logits do not come from a linear layer with constant weights. */
@@ -54,6 +103,8 @@ function walk(graph: FileGraph, logits: string): LastLinear | { value: string } 
 export interface RedrawOptions {
   labels: number;
   seed: number;
+  /** Number of the layer among those that are drawn; default 0. */
+  stream?: number;
   deviation: number;
 }
 
@@ -64,10 +115,11 @@ export interface RedrawOptions {
 export function replaceLastLinear(
   model: Model,
   { weight, bias, values, outFirst, inputs }: LastLinear,
-  { labels, seed, deviation }: RedrawOptions,
+  { labels, seed, stream = 0, deviation }: RedrawOptions,
 ): void {
-  const shape = outFirst ? [labels, inputs] : [inputs, labels];
-  replaceTensor(model, weight, values, (name) => drawn(name, weight.dtype, shape, seed, 0, deviation));
+  const places = weight.shape.slice(2);
+  const shape = [...(outFirst ? [labels, inputs] : [inputs, labels]), ...places];
+  replaceTensor(model, weight, values, (name) => drawn(name, weight.dtype, shape, seed, stream, deviation));
   if (bias) replaceTensor(model, bias, values, (name) => zeros(name, bias.dtype, labels));
 }
 
@@ -101,5 +153,7 @@ function replaceTensor(
 
 function dropTensor(graph: GraphProto, name: string): void {
   graph.initializer = graph.initializer.filter((tensor) => tensor.name !== name);
+  // Where old exports state weights too.
+  graph.input = graph.input.filter((input) => input.name !== name);
   graph.node = graph.node.filter((node) => !(node.opType === 'Constant' && node.output[0] === name));
 }

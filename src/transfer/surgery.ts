@@ -88,7 +88,10 @@ export function dropDeadNodes(graph: GraphProto): void {
         for (const n of inner.node) for (const i of n.input) live.add(i);
   }
   graph.node = kept.reverse();
+  const dead = new Set(graph.initializer.flatMap(({ name }) => (live.has(name) ? [] : [name])));
   graph.initializer = graph.initializer.filter(({ name }) => live.has(name));
+  // Old exports state their weights among the inputs.
+  graph.input = graph.input.filter(({ name }) => !dead.has(name));
   const computed = new Set(graph.node.flatMap((n) => n.output));
   graph.valueInfo = graph.valueInfo.filter(({ name }) => computed.has(name));
 }

@@ -46,10 +46,28 @@ export function headWeights(
     return node.inputs.every((input) => !input || walk(input));
   };
   const whole = walk(logits);
+  if (weights.size === 0) scoresOfPlaces(graph, producers, logits, aliases, weights, seen);
   const head = whole && pooled ? weights : (last ?? weights);
   const onlyHere = (name: string): boolean =>
     uses.get(name)!.every(({ node }) => node.outputs.some((out) => seen.has(out)));
   return new Set([...head].filter((name) => onlyHere(name) && !/(^|[._])pooler([._]|$)/.test(aliases.get(name)!)));
+}
+
+/** Where every place is scored and the pooling comes last (SqueezeNet): the convolution before it. */
+function scoresOfPlaces(
+  graph: Graph,
+  producers: Map<Value, Node>,
+  logits: Value,
+  aliases: ReadonlyMap<string, string>,
+  weights: Set<string>,
+  seen: Set<Value>,
+): void {
+  for (let node = producers.get(logits); node; node = producers.get(node.inputs[0]!)) {
+    for (const out of node.outputs) seen.add(out);
+    if (node.op !== 'Conv') continue;
+    for (const name of weightsOf(graph, producers, node)) if (aliases.has(name)) weights.add(name);
+    return;
+  }
 }
 
 /** The node's constant operands, also behind a Transpose or a cast. */

@@ -19,10 +19,10 @@ describe('a header', () => {
     expect(prefixBytes + length).toBe(bytes.length);
     expect(bytes.length % 8).toBe(0);
     const places = decodeHeader(bytes.subarray(prefixBytes), 'x', 44);
-    expect(places.get('weight')).toEqual({ shape: [2, 3], begin: 0, end: 24 });
-    expect(places.get('0')).toEqual({ shape: [4], begin: 24, end: 40 });
-    expect(places.get('__proto__')).toEqual({ shape: [], begin: 40, end: 44 });
-    expect(places.get('a "b" \\ {ü}')).toEqual({ shape: [0, 7], begin: 44, end: 44 });
+    expect(places.get('weight')).toEqual({ dtype: 'F32', shape: [2, 3], begin: 0, end: 24 });
+    expect(places.get('0')).toEqual({ dtype: 'F32', shape: [4], begin: 24, end: 40 });
+    expect(places.get('__proto__')).toEqual({ dtype: 'F32', shape: [], begin: 40, end: 44 });
+    expect(places.get('a "b" \\ {ü}')).toEqual({ dtype: 'F32', shape: [0, 7], begin: 44, end: 44 });
     expect(places.size).toBe(4);
   });
 
