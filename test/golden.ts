@@ -132,8 +132,9 @@ export function compileGolden(
   const trained = new Set(trainable.map((p) => p.name));
   const none = { hidden: 0, attention: 0, head: 0 };
   const { batch, length, family } = golden;
+  const shapes = Object.fromEntries(graph.inputs.map(({ name }) => [name, [batch, length]]));
   const options = { trained, frozen: new Set<string>(), dropout: none, labelSmoothing: 0, masking, family, kernels };
-  return { graph, compiled: compile(graph, { mode, batch, length }, options) };
+  return { graph, compiled: compile(graph, { mode, shapes }, options) };
 }
 
 export interface Feed {

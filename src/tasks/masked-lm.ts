@@ -3,6 +3,7 @@
 // and the output projection is computed for these places alone. With next sentences, the loss of telling whether the second
 // text follows the first is added. Source: Devlin et al., BERT (2018), 3.1.
 
+import { targetCount } from '../data/masking.js';
 import { ModelError } from '../errors.js';
 import { narrow } from '../lower/narrow.js';
 import { type Builder, float } from '../onnx/builder.js';
@@ -33,14 +34,14 @@ export interface MaskedResults {
 
 /**
  * Adds the loss over `logits` [B, T, V] to a static graph.
- * @param targets places M of the batch
+ * @param probability of a token to be masked, which gives the places M of the batch
  * @param pairs logits [B, 2] of the next sentences, where they count
  * @throws ModelError when the logits have another rank
  */
 export function attachMaskedLoss(
   b: Builder,
   logits: Value,
-  { targets, pairs }: { targets: number; pairs?: Value | undefined },
+  { probability, pairs }: { probability: number; pairs?: Value | undefined },
 ): MaskedLoss {
   const shape = b.shape(logits);
   if (shape.length !== 3)
@@ -48,6 +49,8 @@ export function attachMaskedLoss(
       `Masked-LM takes logits of shape [batch, sequence, vocabulary]; output '${logits}' has rank ${shape.length}. ` +
         'Export the model without its head (feature extraction) or with its language-model head (fill-mask).',
     );
+  const [batch, length] = shape as [number, number, number];
+  const targets = batch * targetCount(length, probability);
   const positions = taskInput(b, 'masked_positions', 'int64', [targets]);
   const masked = meanCrossEntropy(b, narrow(b, logits, positions), '');
   const results: MaskedResults = { maskedLoss: masked.loss, predictions: masked.predictions };

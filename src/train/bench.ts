@@ -70,7 +70,7 @@ async function prepareModel(options: object): Promise<Outcome<number>> {
 
 const openEngine = (model: string, config: BenchStepConfig, rate: number): Promise<Engine> => {
   const dropout = { hidden: rate, attention: rate, head: rate };
-  return Engine.open({ model, freeze: [], dropout, seed: 0, threads: config.threads }, config.batch);
+  return Engine.open({ model, freeze: [], dropout, seed: 0, threads: config.threads });
 };
 
 async function measure(model: string, config: BenchStepConfig, gigaflops: number): Promise<BenchStepResult> {
@@ -168,7 +168,7 @@ function randomBatch(engine: Engine, { batch, seq, vocabulary }: BenchStepConfig
     'sample_weights',
     filled('float32', [batch], () => 1),
   );
-  return { inputs, length: seq };
+  return { inputs };
 }
 
 const gemmSize = 2048;

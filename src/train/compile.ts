@@ -2,8 +2,7 @@
 // Pure and synchronous; it runs in the model worker, because building a large graph would hold up the host's event loop.
 
 import { backward } from '../autodiff/backward.js';
-import { type Masking, targetCount } from '../data/masking.js';
-import { ModelError } from '../errors.js';
+import type { Masking } from '../data/masking.js';
 import { fuseAttention } from '../lower/attention.js';
 import { fuseBiasGelu } from '../lower/bias-gelu.js';
 import { lowerLinear } from '../lower/linear.js';
@@ -18,9 +17,10 @@ import { specialize } from '../onnx/specialize.js';
 import { attachMaskedLoss, type MaskedResults, pairOutput } from '../tasks/masked-lm.js';
 import { attachLoss } from '../tasks/text-classification.js';
 import type { DropoutRates } from '../transfer/config.js';
-import { insertDropout, keyInput } from '../transfer/dropout.js';
+import { insertDropout } from '../transfer/dropout.js';
 import { logitsOf } from '../transfer/parameters.js';
-import type { Compiled, CompileRequest, GraphValue } from './protocol.js';
+import { keepAbove, keepBelow } from '../trunk/cut.js';
+import type { Compiled, CompileRequest, GraphValue, InputShapes, Mode } from './protocol.js';
 
 export interface CompileOptions {
   /** Names of the trained parameters: they become inputs of the graph. */
@@ -37,22 +37,23 @@ export interface CompileOptions {
   kernels: ReadonlySet<string>;
 }
 
-/** Builds the graph of one mode at one batch size and length from a normalised graph, which stays untouched. */
+/** Builds the graph of one mode for inputs of certain shapes from a normalised graph, which stays untouched. */
 export function compile(source: Graph, request: CompileRequest, options: CompileOptions): Compiled {
-  const shapes = Object.fromEntries(source.inputs.map((i) => [i.name, inputShape(i.shape, request)]));
-  const graph = specialize(source, shapes, { trainable: options.trained });
-  restoreForms(graph);
+  const { mode, cut } = request;
+  const graph = restored(source, request.shapes, options.trained);
   const logits = logitsOf(graph);
   const b = new Builder(graph);
-  const fed: GraphValue[] = graph.inputs.map((i) => ({ name: i.name, ...b.type(i.name) }));
   setOutputs(b, taskOutputs(graph, options.masking));
 
-  const training = request.mode === 'train';
+  const training = mode === 'train';
   // A language-model head has no dropout in training either.
   const dropout = options.masking ? { ...options.dropout, head: 0 } : options.dropout;
-  if (training) insertDropout(b, logits, dropout, options.family);
-  if (graph.types.has(keyInput)) fed.push({ name: keyInput, ...b.type(keyInput) });
-  const task = request.mode === 'predict' ? undefined : attachTask(b, logits, request, options);
+  if (training) insertDropout(b, logits, dropout, options);
+  if (cut && mode === 'trunk') keepBelow(graph, cut);
+  else if (cut) keepAbove(graph, cut);
+  const kept = graph.outputs.map(({ name }) => name);
+  const fed: GraphValue[] = graph.inputs.map((i) => ({ name: i.name, ...b.type(i.name) }));
+  const task = mode === 'predict' || mode === 'trunk' ? undefined : attachTask(b, logits, mode, options);
   // What is an output keeps its name below.
   if (task) setOutputs(b, [...(task.masked ? Object.values(task.masked) : [logits]), task.loss]);
   if (options.kernels.has('ortune.Attention')) fuseAttention(b, options.trained);
@@ -70,15 +71,23 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
     }
   }
   const masked = training ? undefined : task?.masked;
-  const fetched = training || masked ? undefined : logits;
+  const fetched = training || masked || mode === 'trunk' ? undefined : logits;
   // In the order of the graph, so that the first bad one is found.
-  if (request.mode === 'diagnose') outputs.push(...floatValues(graph));
+  if (mode === 'diagnose') outputs.push(...floatValues(graph));
+  if (mode === 'trunk') outputs.push(...kept);
   outputs.push(...Object.values(masked ?? {}), ...(fetched === undefined ? [] : [fetched]));
   setOutputs(b, outputs);
   prune(graph);
   if (options.kernels.has('ortune.Transpose')) transposeOnce(b);
   lower(graph, options.kernels);
   return { ...encode(graph, fed, gradients, options), loss: task?.loss, logits: fetched, masked };
+}
+
+/** The static graph for inputs of certain shapes, in the forms that training works on. */
+export function restored(source: Graph, shapes: InputShapes, trained: ReadonlySet<string>): Graph {
+  const graph = specialize(source, shapes, { trainable: trained });
+  restoreForms(graph);
+  return graph;
 }
 
 /** The outputs of a graph that its task reads. */
@@ -89,23 +98,14 @@ export const taskOutputs = (graph: Graph, masking: Masking | undefined): Value[]
 function attachTask(
   b: Builder,
   logits: Value,
-  { mode, batch, length }: CompileRequest,
+  mode: Mode,
   { masking, labelSmoothing }: CompileOptions,
 ): { loss: Value; inputs: Value[]; masked?: MaskedResults } {
   if (!masking) return attachLoss(b, logits, mode === 'train' ? { labelSmoothing } : {});
-  const targets = batch * targetCount(length, masking.probability);
   const pairs = masking.nextSentence ? pairOutput : undefined;
-  const { results, ...task } = attachMaskedLoss(b, logits, { targets, pairs });
+  const { results, ...task } = attachMaskedLoss(b, logits, { probability: masking.probability, pairs });
   return { ...task, masked: results };
 }
-
-const inputShape = (shape: readonly unknown[] | undefined, { batch, length }: CompileRequest): number[] => {
-  if (shape?.length !== 2)
-    throw new ModelError(
-      `A text model takes inputs of shape [batch, sequence]; found rank ${shape?.length ?? 'unknown'}.`,
-    );
-  return [batch, length];
-};
 
 const floatValues = (graph: Graph): Value[] =>
   graph.nodes.flatMap((n) => n.outputs.filter((o) => o && isFloat(graph.type(o).dtype)));

@@ -1,5 +1,5 @@
 // The device side of training: one opened model, its parameter and gradient arenas, and a session for every
-// (mode, batch, length) met so far. Graphs come from the model worker; sessions share the parameters in place.
+// (mode, input shapes) met so far. Graphs come from the model worker; sessions share the parameters in place.
 // This is not the loop: it knows nothing of epochs, data files or schedules.
 
 import { Piscina } from 'piscina';
@@ -11,7 +11,17 @@ import { Arena, sharedTensor } from '../runtime/arena.js';
 import { SessionCache, sessionsToKeep } from '../runtime/cache.js';
 import { type Device, openDevice, type Session, type TensorView } from '../runtime/session.js';
 import { keyInput } from '../transfer/dropout.js';
-import type { Compiled, CompileRequest, Mode, OpenedModel, OpenRequest, SaveRequest } from './protocol.js';
+import type {
+  Compiled,
+  CompileRequest,
+  CutRequest,
+  InputShapes,
+  Mode,
+  OpenedModel,
+  OpenRequest,
+  SaveRequest,
+  TrunkCut,
+} from './protocol.js';
 
 export interface EngineOptions extends Omit<OpenRequest, 'kernels'> {
   /** Threads of the runtime; default: one per core. */
@@ -21,8 +31,8 @@ export interface EngineOptions extends Omit<OpenRequest, 'kernels'> {
 /** A batch as the engine takes it: the model's inputs and the task's (labels, weights), by name. */
 export interface EngineBatch {
   inputs: ReadonlyMap<string, TensorView>;
-  /** Tokens per row. */
-  length: number;
+  /** Where `inputs` has the values at the cut in place of the model's own inputs: their names, and those inputs' shapes. */
+  trunk?: { values: readonly string[]; shapes: InputShapes } | undefined;
 }
 
 /** A session with what it was made from and the tensors its outputs go to. */
@@ -35,6 +45,12 @@ interface Prepared {
 const numberOf = ({ outputs }: Prepared, name: string): number => Number(outputs.get(name)!.data[0]);
 const lossOf = (prepared: Prepared): number => numberOf(prepared, prepared.compiled.loss!);
 const logitsOf = ({ compiled, outputs }: Prepared): TensorView => outputs.get(compiled.logits!)!;
+
+function inputOf({ inputs }: EngineBatch, name: string): TensorView {
+  const view = inputs.get(name);
+  if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
+  return view;
+}
 
 /** What sums of losses are divided by, by the graph's input; `normaliser` is the task's own. */
 export type Normalisers = Readonly<Record<string, number>>;
@@ -52,24 +68,22 @@ export class Engine {
   readonly parameters: Arena;
   /** Gradients, laid out like the parameters. */
   readonly gradients: Arena;
-  readonly batchSize: number;
   readonly #worker: Piscina;
   readonly #sessions: SessionCache<Prepared>;
   readonly #normalisers = new Map<string, TensorView>();
   readonly #key = sharedTensor('uint32', [4]);
 
-  private constructor(device: Device, model: OpenedModel, worker: Piscina, batchSize: number) {
+  private constructor(device: Device, model: OpenedModel, worker: Piscina) {
     this.device = device;
     this.model = model;
     this.parameters = Arena.over(model.parameters, model.arena);
     this.gradients = this.parameters.like();
-    this.batchSize = batchSize;
     this.#worker = worker;
     this.#sessions = new SessionCache(sessionsToKeep(device), (prepared) => prepared.session.release());
   }
 
-  /** Opens a model with its transfer options; `batchSize` rows are in every batch. */
-  static async open(options: EngineOptions, batchSize: number): Promise<Engine> {
+  /** Opens a model with its transfer options. */
+  static async open(options: EngineOptions): Promise<Engine> {
     const worker = new Piscina({
       filename: new URL('./model-worker.js', import.meta.url).href,
       minThreads: 1,
@@ -81,7 +95,7 @@ export class Engine {
       const device = await openDevice('cpu', threads === undefined ? {} : { threads });
       const request: OpenRequest = { ...asked, kernels: [...device.kernels] };
       const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
-      return new Engine(device, model, worker, batchSize);
+      return new Engine(device, model, worker);
     } catch (error) {
       await worker.destroy();
       throw error;
@@ -130,9 +144,15 @@ export class Engine {
     return logitsOf(await this.#run('predict', batch, {}));
   }
 
-  /** Prepares the session for rows of `length` tokens before the first batch needs it. */
-  async prepare(mode: Mode, length: number): Promise<void> {
-    await this.#prepared(mode, length);
+  /** Where the frozen trunk ends; undefined where there is none whose values could be kept. */
+  async findCut(request: CutRequest): Promise<TrunkCut | undefined> {
+    return unwrap((await this.#worker.run(request, { name: 'cut' })) as Outcome<TrunkCut | undefined>);
+  }
+
+  /** The values at the cut for a batch of the model's inputs; overwritten by the next call. */
+  async activations(batch: EngineBatch, values: readonly string[]): Promise<TensorView[]> {
+    const { outputs } = await this.#run('trunk', { ...batch, trunk: { values, shapes: this.#shapesOf(batch) } }, {});
+    return values.map((name) => outputs.get(name) ?? inputOf(batch, name));
   }
 
   /** The first value of the forward graph that is not finite on this batch, parameters first. */
@@ -165,15 +185,13 @@ export class Engine {
   }
 
   async #run(mode: Mode, batch: EngineBatch, normalisers: Normalisers): Promise<Prepared> {
-    const prepared = await this.#prepared(mode, batch.length);
+    const prepared = await this.#prepared(mode, batch);
     const { session, compiled, outputs } = prepared;
     const own = new Map([[keyInput, this.#key]]);
     for (const [name, value] of Object.entries(normalisers)) own.set(name, this.#normaliser(name, value));
     const inputs = new Map(
       compiled.inputs.map(({ name }) => {
-        const view = batch.inputs.get(name) ?? own.get(name);
-        if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
-        return [name, view];
+        return [name, own.get(name) ?? inputOf(batch, name)];
       }),
     );
     await session.run(inputs, outputs);
@@ -187,12 +205,16 @@ export class Engine {
     return view;
   }
 
-  #prepared(mode: Mode, length: number): Promise<Prepared> {
-    return this.#sessions.get(`${mode}:${this.batchSize}x${length}`, () => this.#prepare(mode, length));
+  #prepared(mode: Mode, batch: EngineBatch): Promise<Prepared> {
+    const { values: cut, shapes = this.#shapesOf(batch) } = batch.trunk ?? {};
+    return this.#sessions.get(JSON.stringify([mode, shapes, cut]), () => this.#prepare({ mode, shapes, cut }));
   }
 
-  async #prepare(mode: Mode, length: number): Promise<Prepared> {
-    const request: CompileRequest = { mode, batch: this.batchSize, length };
+  #shapesOf(batch: EngineBatch): InputShapes {
+    return Object.fromEntries(this.model.inputs.map(({ name }) => [name, inputOf(batch, name).shape]));
+  }
+
+  async #prepare(request: CompileRequest): Promise<Prepared> {
     const built = unwrap((await this.#worker.run(request, { name: 'build' })) as Outcome<Compiled>);
     const { model, ...compiled } = built;
     const views = (names: Iterable<string>) => new Map([...names].map((name) => [name, this.parameters.view(name)]));

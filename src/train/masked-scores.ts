@@ -26,13 +26,13 @@ function rowsOf({ dtype, shape, data }: TensorView, first: number, count: number
 
 export async function maskedScores(
   { vocabulary, run }: Forward,
-  { inputs, length }: EngineBatch,
+  { inputs }: EngineBatch,
   names: readonly string[],
 ): Promise<MaskedScores> {
   const numbers = (name: string) => inputs.get(name)?.data as ArrayLike<number | bigint> | undefined;
   const [positions, labels, weights] = ['masked_positions', 'labels', 'sample_weights'].map((name) => numbers(name)!);
   const [pairLabels, pairWeights] = [numbers('pair_labels'), numbers('pair_weights')];
-  const rows = inputs.get(names[0]!)!.shape[0]!;
+  const [rows, length] = inputs.get(names[0]!)!.shape as [number, number];
   const places = positions!.length / rows;
   const step = vocabulary === undefined ? 1 : Math.max(1, Math.floor(mostLogits / (length * vocabulary)));
   const predictions = new Int32Array(positions!.length);

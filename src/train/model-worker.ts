@@ -16,8 +16,18 @@ import { type DrawOptions, drawParameters } from '../transfer/init.js';
 import { keepLayers } from '../transfer/keep-layers.js';
 import { fitMaskedHead } from '../transfer/masked-lm-head.js';
 import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
-import { compile, taskOutputs } from './compile.js';
-import type { Compiled, CompileRequest, OpenedModel, OpenRequest, ParameterInfo, SaveRequest } from './protocol.js';
+import { type CompileOptions, compile, taskOutputs } from './compile.js';
+import type {
+  Compiled,
+  CompileRequest,
+  CutRequest,
+  OpenedModel,
+  OpenRequest,
+  ParameterInfo,
+  SaveRequest,
+  TrunkCut,
+} from './protocol.js';
+import { trunkCut } from './trunk-cut.js';
 
 interface Opened {
   request: OpenRequest;
@@ -37,6 +47,7 @@ const current = (): Opened => {
 
 export const open = (request: OpenRequest): Promise<Outcome<OpenedModel>> => outcomeOf(() => openNow(request));
 export const build = (request: CompileRequest): Promise<Outcome<Compiled>> => outcomeOf(() => buildNow(request));
+export const cut = (request: CutRequest): Promise<Outcome<TrunkCut | undefined>> => outcomeOf(() => cutNow(request));
 export const save = (request: SaveRequest): Promise<Outcome<string>> => outcomeOf(() => saveNow(request));
 
 function openNow(request: OpenRequest): OpenedModel {
@@ -113,8 +124,17 @@ function loadParameters(
 }
 
 function buildNow(request: CompileRequest): Compiled {
-  const { graph, choice, config, info, request: opening } = current();
-  return compile(graph, request, {
+  return compile(current().graph, request, compileOptions());
+}
+
+function cutNow(request: CutRequest): TrunkCut | undefined {
+  const { graph, info } = current();
+  return trunkCut(graph, request, compileOptions(), Arena.over(info.parameters, info.arena));
+}
+
+function compileOptions(): CompileOptions {
+  const { choice, config, info, request: opening } = current();
+  return {
     trained: new Set(choice.trainable.map((p) => p.name)),
     frozen: new Set(choice.frozen.filter(inArena).map((p) => p.name)),
     dropout: info.dropout,
@@ -122,7 +142,7 @@ function buildNow(request: CompileRequest): Compiled {
     masking: opening.masking,
     family: config.model_type ?? '',
     kernels: new Set(opening.kernels),
-  });
+  };
 }
 
 function saveNow({ directory, arena: buffer }: SaveRequest): string {

@@ -68,14 +68,38 @@ export interface OpenedModel {
 
 /**
  * train: loss and gradients with dropout; evaluate: loss and results; predict: logits (classification only); diagnose:
- * every float value.
+ * every float value; trunk: the values at the cut.
  */
-export type Mode = 'train' | 'evaluate' | 'predict' | 'diagnose';
+export type Mode = 'train' | 'evaluate' | 'predict' | 'diagnose' | 'trunk';
+
+/** Shape of every input of the model, as the batch has it: [batch, length] for text, [batch, 3, H, W] for images. */
+export type InputShapes = Readonly<Record<string, readonly number[]>>;
 
 export interface CompileRequest {
   mode: Mode;
+  shapes: InputShapes;
+  /** Values at which the frozen trunk ends: mode trunk computes them, the others start from them. */
+  cut?: readonly string[] | undefined;
+}
+
+export interface CutRequest {
+  /** Of the batches there will be; the last ones are the largest. */
+  shapes: readonly InputShapes[];
+  /** Samples of a batch. */
   batch: number;
-  length: number;
+  /** The last ones, for a batch of one sample more. */
+  oneMore: InputShapes;
+}
+
+/** Where the frozen trunk ends. */
+export interface TrunkCut {
+  values: readonly string[];
+  /** The values as each batch of the request has them. */
+  types: readonly (readonly GraphValue[])[];
+  /** Multiply-adds a sample that the trunk takes in the largest batch. */
+  workPerSample: number;
+  /** SHA-256 of the graph of the largest batch below the cut, and of its weights. */
+  hash: string;
 }
 
 export interface GraphValue {

@@ -101,7 +101,7 @@ export async function openRun(
     const masking = maskingOf(config);
     const labels = masking ? undefined : data.labels.names;
     const model = await resolveModel(config.model, { signal, onDownload });
-    const engine = keep(await Engine.open({ ...config, model, labels, masking }, config.batchSize));
+    const engine = keep(await Engine.open({ ...config, model, labels, masking }));
     if (labels) await data.relabel(engine.model.labels);
     const shape = textShape(engine.model.directory, engine.model.maxPositions, config);
     const feeder = keep(new TextFeeder({ ...config, ...shape, inputs: engine.model.inputs, masking }));

@@ -47,22 +47,19 @@ function batchOf(members: readonly Sample[], length: number): EngineBatch {
   }
   inputs.set('labels', labels);
   inputs.set('sample_weights', weights);
-  return { inputs, length };
+  return { inputs };
 }
 
-const open = (batchSize: number) =>
-  Engine.open(
-    { model: path('encoder'), freeze: [], dropout: { hidden: 0, attention: 0, head: 0 }, seed: 0, threads: 2 },
-    batchSize,
-  );
+const dropout = { hidden: 0, attention: 0, head: 0 };
+const open = () => Engine.open({ model: path('encoder'), freeze: [], dropout, seed: 0, threads: 2 });
 const key = (microStep: number) => ({ seed: 0, step: 0, microStep });
 
 it('four micro-batches give the loss and the gradients of one batch four times as large', async () => {
   const normaliser = samples.reduce((sum, { label, weight }) => sum + (label < 0 ? 0 : weight), 0);
-  const large = await open(rows * micros);
+  const large = await open();
   const loss = await large.forwardBackward(batchOf(samples, 32), { normaliser }, key(0));
 
-  const small = await open(rows);
+  const small = await open();
   const accumulator = await Accumulator.create(small.device, small.gradients);
   let sum = 0;
   for (let micro = 0; micro < micros; micro++) {

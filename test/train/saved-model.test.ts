@@ -51,7 +51,7 @@ async function compare(
   look: (batch: Batch, ours: Float32Array, stock: Float32Array) => void,
   { learningRate = 1e-2, freeze = [] as string[] } = {},
 ) {
-  const engine = await Engine.open({ model, labels, freeze, dropout: {}, seed: 1, threads: 2 }, batchSize);
+  const engine = await Engine.open({ model, labels, freeze, dropout: {}, seed: 1, threads: 2 });
   const feeder = new TextFeeder({
     directory: model,
     inputs: engine.model.inputs,
@@ -194,7 +194,7 @@ describe('a model that computes in float16', () => {
     await expect(compare(model, ignore)).rejects.toThrow(
       /'embeddings\.weight' is float16; ortune trains float32 models, and ones that store 16-bit weights but cast .*\. Export the model in float32, or freeze the parameter\./,
     );
-    const random = Engine.open({ model, labels, freeze: ['embed*'], dropout: {}, seed: 1, init: 'random' }, 4);
+    const random = Engine.open({ model, labels, freeze: ['embed*'], dropout: {}, seed: 1, init: 'random' });
     await expect(random).rejects.toThrow(/is float16; .*\. Export the model in float32\./);
   });
 

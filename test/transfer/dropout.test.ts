@@ -20,7 +20,7 @@ function withDropout(family: Family, exporter: Exporter, length = 12, used = rat
   const shapes = Object.fromEntries(source.inputs.map(({ name }) => [name, [4, length]]));
   const graph = specialize(source, shapes, { trainable: names });
   restoreForms(graph);
-  const counts = insertDropout(new Builder(graph), 'logits', used, family);
+  const counts = insertDropout(new Builder(graph), 'logits', used, { family });
   return { graph, counts, nodes: graph.nodes.filter(({ op }) => op === 'Dropout') };
 }
 

@@ -9,7 +9,7 @@ const [model, freeze, ...lengths] = process.argv.slice(2);
 const batchSize = 8;
 const patterns = freeze === 'nothing' ? [] : [freeze];
 const rate = { hidden: 0.1, attention: 0.1, head: 0.1 };
-const engine = await Engine.open({ model, freeze: patterns, dropout: rate, seed: 0, threads: 2 }, batchSize);
+const engine = await Engine.open({ model, freeze: patterns, dropout: rate, seed: 0, threads: 2 });
 
 function batchOf(length) {
   const tokens = (value) => {
@@ -20,7 +20,6 @@ function batchOf(length) {
   const weights = sharedTensor('float32', [batchSize]);
   weights.data.fill(1);
   return {
-    length,
     inputs: new Map([
       ['input_ids', tokens(5n)],
       ['attention_mask', tokens(1n)],
