@@ -24,6 +24,8 @@ macro(ortune_instruction_set isa bytes)
     ${ORTUNE_NATIVE_DIR}/ops/table.cc
     ${ORTUNE_NATIVE_DIR}/ops/attention.cc
     ${ORTUNE_NATIVE_DIR}/ops/bias.cc
+    ${ORTUNE_NATIVE_DIR}/ops/conv.cc
+    ${ORTUNE_NATIVE_DIR}/ops/conv_weight.cc
     ${ORTUNE_NATIVE_DIR}/ops/cross_entropy.cc
     ${ORTUNE_NATIVE_DIR}/ops/dropout.cc
     ${ORTUNE_NATIVE_DIR}/ops/embedding.cc

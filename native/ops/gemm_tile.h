@@ -100,7 +100,7 @@ static void choose_tile(const Product& p, int64_t row, int64_t column, int64_t r
 }
 
 /// Tiles are as even as they can be: 9 rows are 5 and 4, not 8 and 1.
-static void multiply(const Product& p) {
+static inline void multiply(const Product& p) {
   const int64_t vectors = (p.columns + kLanes - 1) / kLanes;
   int64_t column_tiles = (vectors + kTileVectors - 1) / kTileVectors;
   for (int64_t v = 0, width; v < vectors; v += width, --column_tiles) {

@@ -168,6 +168,11 @@ static inline int64_t chunks(const CrossEntropyGrad& a) { return chunks(a.of); }
 struct Attention;
 struct AttentionGrad;
 
+/// Convolutions and their gradients, see ops/conv.h.
+struct ConvPack;
+struct Conv;
+struct ConvWeight;
+
 /// A parameter update over ranges of flat arenas, see optim/update.h.
 struct Update;
 
@@ -186,6 +191,10 @@ struct Kernels {
   void (*embedding_add)(const EmbeddingGrad&, int64_t chunk);
   void (*attention)(const Attention&, int64_t chunk);
   void (*attention_grad)(const AttentionGrad&, int64_t chunk);
+  void (*conv_pack)(const ConvPack&, int64_t chunk);
+  void (*conv)(const Conv&, int64_t chunk);
+  void (*conv_weight)(const ConvWeight&, int64_t chunk);
+  void (*conv_weight_total)(const ConvWeight&, int64_t chunk);
   void (*cross_entropy)(const CrossEntropy&, int64_t chunk);
   void (*cross_entropy_total)(const CrossEntropy&, int64_t chunk);
   void (*cross_entropy_grad)(const CrossEntropyGrad&, int64_t chunk);

@@ -17,6 +17,10 @@ void embedding_zero(const EmbeddingGrad&, int64_t);
 void embedding_add(const EmbeddingGrad&, int64_t);
 void attention(const Attention&, int64_t);
 void attention_grad(const AttentionGrad&, int64_t);
+void conv_pack(const ConvPack&, int64_t);
+void conv(const Conv&, int64_t);
+void conv_weight(const ConvWeight&, int64_t);
+void conv_weight_total(const ConvWeight&, int64_t);
 void cross_entropy(const CrossEntropy&, int64_t);
 void cross_entropy_total(const CrossEntropy&, int64_t);
 void cross_entropy_grad(const CrossEntropyGrad&, int64_t);
@@ -40,6 +44,10 @@ const Kernels kKernels = {gelu_grad,
                           embedding_add,
                           attention,
                           attention_grad,
+                          conv_pack,
+                          conv,
+                          conv_weight,
+                          conv_weight_total,
                           cross_entropy,
                           cross_entropy_total,
                           cross_entropy_grad,

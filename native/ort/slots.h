@@ -108,6 +108,8 @@
        (const OrtKernelInfo* info, const char* name, int64_t* value))                                        \
   SLOT(87, KernelInfoGetAttribute_string, OrtStatus*,                                                        \
        (const OrtKernelInfo* info, const char* name, char* text, size_t* length))                            \
+  SLOT(163, KernelInfoGetAttributeArray_int64, OrtStatus*,                                                   \
+       (const OrtKernelInfo* info, const char* name, int64_t* values, size_t* count))                        \
   SLOT(230, KernelInfo_GetInputCount, OrtStatus*, (const OrtKernelInfo* info, size_t* count))                \
   SLOT(231, KernelInfo_GetOutputCount, OrtStatus*, (const OrtKernelInfo* info, size_t* count))               \
   SLOT(244, KernelInfo_GetNodeName, OrtStatus*, (const OrtKernelInfo* info, char* name, size_t* length))     \

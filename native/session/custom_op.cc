@@ -39,6 +39,15 @@ std::string Attributes::text(const char* name, const char* fallback) const {
   return value;
 }
 
+std::vector<int64_t> Attributes::integers(const char* name, std::vector<int64_t> fallback) const {
+  size_t count = 0;
+  if (!found(api_->KernelInfoGetAttributeArray_int64(info_, name, nullptr, &count)) || count == 0)
+    return fallback;
+  std::vector<int64_t> values(count);
+  ort::check(api_->KernelInfoGetAttributeArray_int64(info_, name, values.data(), &count));
+  return values;
+}
+
 Input Context::input(size_t index) const {
   size_t count = 0;
   ort::check(api_->KernelContext_GetInputCount(context_, &count));
@@ -69,11 +78,25 @@ float* Context::output(size_t index, const std::vector<int64_t>& shape) const {
   return static_cast<float*>(data);
 }
 
+namespace {
+void* grown(std::vector<double>& memory, int64_t bytes) {
+  const size_t length = static_cast<size_t>(bytes) / sizeof(double) + 1;
+  if (memory.size() < length) {
+    memory = {};  // before the new memory is there: both at once would be the peak
+    memory = std::vector<double>(length);
+  }
+  return memory.data();
+}
+}  // namespace
+
 void* Context::scratch(int64_t bytes) const {
   thread_local std::vector<double> memory;
-  const size_t length = static_cast<size_t>(bytes) / sizeof(double) + 1;
-  if (memory.size() < length) memory = std::vector<double>(length);
-  return memory.data();
+  return grown(memory, bytes);
+}
+
+float* Context::floats(int64_t count) const {
+  thread_local std::vector<double> memory;
+  return static_cast<float*>(grown(memory, count * static_cast<int64_t>(sizeof(float))));
 }
 
 }  // namespace custom_op

@@ -49,6 +49,7 @@ class Attributes {
   int64_t integer(const char* name, int64_t fallback) const;
   float number(const char* name, float fallback) const;
   std::string text(const char* name, const char* fallback) const;
+  std::vector<int64_t> integers(const char* name, std::vector<int64_t> fallback) const;
 
  private:
   bool found(OrtStatus* status) const;
@@ -65,8 +66,10 @@ class Context {
   /// Memory of an output, null when the node does not want it. All outputs of the domain are float32.
   float* output(size_t index, const std::vector<int64_t>& shape) const;
 
-  /// Memory of this thread for the rest of the call, shared by all nodes; a second call invalidates it.
+  /// Memory of this thread for the rest of the call, shared by all nodes; a second call invalidates it, but
+  /// for `floats`, which is other memory: what the calling thread needs while run_with_scratch runs.
   void* scratch(int64_t bytes) const;
+  float* floats(int64_t count) const;
 
   /// Runs `count` chunks on the runtime's own threads.
   template <class Args>
@@ -181,6 +184,7 @@ const OrtCustomOp* instance() {
 
 // One per source of ops: what custom_ops.cc registers.
 std::vector<const OrtCustomOp*> attention_ops();
+std::vector<const OrtCustomOp*> conv_ops();
 std::vector<const OrtCustomOp*> gradient_ops();
 std::vector<const OrtCustomOp*> loss_ops();
 std::vector<const OrtCustomOp*> update_ops();

@@ -1,0 +1,158 @@
+// Conv, ConvInputGrad and ConvWeightGrad, on channels-last images x [N, H, W, C] and filters W [M, C / group,
+// KH, KW]. Attributes: group, strides, dilations, pads (before the image), each of two entries but the first,
+// and `size`, the height and width that shapes do not tell.
+#include <string>
+
+#include "ops/conv.h"
+#include "session/conv_window.h"
+#include "session/custom_op.h"
+
+namespace custom_op {
+namespace {
+
+using ortune::kernels;
+
+/// Channels too few to be a row of a product are gathered with all taps.
+constexpr int64_t kGatherBelow = 8;
+
+Pair spatial(const Input& image) { return {image.shape[1], image.shape[2]}; }
+
+void require_image(const Input& image, const char* name) {
+  require(image.shape.size() == 4,
+          std::string(name) + " must have the axes [N, H, W, C], not " + std::to_string(image.shape.size()));
+}
+
+struct ConvOptions {
+  const int64_t group;
+  const ConvWindow window;
+  const Pair size;
+  explicit ConvOptions(const Attributes& a)
+      : group(a.integer("group", 1)), window(a), size(ConvWindow::pair(a, "size", 0)) {
+    require(group > 0, "attribute 'group' must be at least 1");
+    require(size.h > 0 && size.w > 0, "attribute 'size' is missing");
+  }
+
+  /// Filters [groups * M, C, kernel] of an image of C channels and a result of M.
+  void require_filters(const std::vector<int64_t>& shape, int64_t C, int64_t M) const {
+    require(shape.size() == 4, "filters must have four axes");
+    require(shape[0] == M && shape[1] * group == C && M % group == 0,
+            "filters of " + std::to_string(shape[0]) + " times " + std::to_string(shape[1]) +
+                " channels do not fit " + std::to_string(group) + " groups of images with " +
+                std::to_string(C) + " and " + std::to_string(M) + " channels");
+  }
+};
+
+/// The product of every place of the grids with the filters, which are packed first.
+void convolve(Context& c, ortune::ConvPack pack, ortune::Conv args) {
+  float* packed = c.floats(packed_floats(pack));
+  pack.packed = packed;
+  c.run(kernels().conv_pack, pack);
+  args.packed = packed;
+  args.filter_taps = pack.taps;
+  c.run_with_scratch(kernels().conv, args);
+}
+
+struct Conv {
+  static constexpr const char* kName = "Conv";
+  static constexpr Port kInputs[] = {{kFloat}, {kFloat}, {kFloat, true}};  // x, W, bias
+  static constexpr Port kOutputs[] = {{kFloat}};
+  static constexpr int kInPlaceInput = -1;
+  const ConvOptions options;
+  explicit Conv(const Attributes& a) : options(a) {}
+
+  void compute(Context& c) const {
+    const Input x = c.input(0), filters = c.input(1), bias = c.input(2);
+    require_image(x, "x");
+    require(filters.shape.size() == 4, "filters must have four axes");
+    const int64_t N = x.shape[0], C = x.shape[3], M = filters.shape[0], groups = options.group;
+    options.require_filters(filters.shape, C, M);
+    require(!bias || bias.count() == M, "the bias must have an element for each of the filters");
+    ConvWindow window = options.window;
+    window.kernel = {filters.shape[2], filters.shape[3]};
+    window.image = spatial(x);
+    window.out = options.size;
+    ConvGrids grids;
+    grids.forward(window);
+    float* y = c.output(0, {N, window.out.h, window.out.w, M});
+    const bool gather = C / groups < kGatherBelow;
+    convolve(c, {filters.floats(), groups, M / groups, C / groups, window.kernel.count(), false, nullptr},
+             {x.floats(), N, window.image.h, window.image.w, groups, C / groups, M / groups, y, window.out.h,
+              window.out.w, grids.grids.data(), 1, nullptr, 0, bias.floats(), gather, nullptr});
+  }
+};
+
+struct ConvInputGrad {
+  static constexpr const char* kName = "ConvInputGrad";
+  static constexpr Port kInputs[] = {{kFloat}, {kFloat}};  // dy, W
+  static constexpr Port kOutputs[] = {{kFloat}};
+  static constexpr int kInPlaceInput = -1;
+  const ConvOptions options;
+  explicit ConvInputGrad(const Attributes& a) : options(a) {}
+
+  void compute(Context& c) const {
+    const Input dy = c.input(0), filters = c.input(1);
+    require_image(dy, "dy");
+    require(filters.shape.size() == 4, "filters must have four axes");
+    const int64_t N = dy.shape[0], M = dy.shape[3], groups = options.group, C = filters.shape[1] * groups;
+    options.require_filters(filters.shape, C, M);
+    ConvWindow window = options.window;
+    window.kernel = {filters.shape[2], filters.shape[3]};
+    window.image = options.size;
+    window.out = spatial(dy);
+    ConvGrids grids;
+    grids.backward(window);
+    float* dx = c.output(0, {N, window.image.h, window.image.w, C});
+    convolve(c, {filters.floats(), groups, M / groups, C / groups, window.kernel.count(), true, nullptr},
+             {dy.floats(), N, window.out.h, window.out.w, groups, M / groups, C / groups, dx, window.image.h,
+              window.image.w, grids.grids.data(), static_cast<int64_t>(grids.grids.size()), nullptr, 0,
+              nullptr, false, nullptr});
+  }
+};
+
+struct ConvWeightGrad {
+  static constexpr const char* kName = "ConvWeightGrad";
+  static constexpr Port kInputs[] = {{kFloat}, {kFloat}};               // x, dy
+  static constexpr Port kOutputs[] = {{kFloat, true}, {kFloat, true}};  // dW, dbias
+  static constexpr int kInPlaceInput = -1;
+  const ConvOptions options;
+  explicit ConvWeightGrad(const Attributes& a) : options(a) {}
+
+  void compute(Context& c) const {
+    const Input x = c.input(0), dy = c.input(1);
+    require_image(x, "x");
+    require_image(dy, "dy");
+    require(x.shape[0] == dy.shape[0], "x and dy must have as many images");
+    const int64_t C = x.shape[3], M = dy.shape[3], groups = options.group;
+    require(C % groups == 0 && M % groups == 0, "the channels do not split into the groups");
+    ConvWindow window = options.window;
+    window.kernel = options.size;
+    window.image = spatial(x);
+    window.out = spatial(dy);
+    ConvGrids grids;
+    grids.forward(window);
+    ortune::ConvWeight args{};
+    args.x = x.floats();
+    args.images = x.shape[0];
+    args.height = window.image.h;
+    args.width = window.image.w;
+    args.groups = groups;
+    args.C = C / groups;
+    args.M = M / groups;
+    args.dy = dy.floats();
+    args.grid = grids.grids.data();
+    args.gather = args.C < kGatherBelow;
+    args.dw = c.output(0, {M, args.C, window.kernel.h, window.kernel.w});
+    args.dbias = c.output(1, {M});
+    args.partials = c.floats(partial_floats(args));
+    c.run_with_scratch(kernels().conv_weight, args);
+    c.run(kernels().conv_weight_total, args, total_chunks(args));
+  }
+};
+
+}  // namespace
+
+std::vector<const OrtCustomOp*> conv_ops() {
+  return {instance<Conv>(), instance<ConvInputGrad>(), instance<ConvWeightGrad>()};
+}
+
+}  // namespace custom_op
