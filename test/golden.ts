@@ -6,10 +6,10 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { fromBinary } from '@bufbuild/protobuf';
-import type { Masking } from '#ortune/data/masking.js';
 import type { Graph, Value } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { ModelProtoSchema } from '#ortune/onnx/onnx_pb.js';
+import { type Task, textClassification } from '#ortune/tasks/task.js';
 import { compile, taskOutputs } from '#ortune/train/compile.js';
 import type { Compiled, Mode } from '#ortune/train/protocol.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
@@ -110,10 +110,11 @@ export function readSafetensors(file: string): Map<string, Float32Array> {
 /** Masked places for each row of the batch: so many that one or more of all stay empty and are filled up. */
 const placesPerRow = ({ batch, labels }: Golden): number => Math.ceil((labels.length + 1) / batch);
 
-function maskingOf(golden: Golden): Masking | undefined {
-  if (!golden.masked_positions) return undefined;
+function taskOf(golden: Golden): Task {
+  if (!golden.masked_positions) return textClassification;
   const probability = placesPerRow(golden) / golden.length;
-  return { probability, wholeWords: false, nextSentence: golden.pair_labels !== undefined };
+  const nextSentence = golden.pair_labels !== undefined;
+  return { name: 'masked-lm', masking: { probability, wholeWords: false, nextSentence } };
 }
 
 /**
@@ -127,13 +128,13 @@ export function compileGolden(
 ): { graph: Graph; compiled: Compiled } {
   const model = openModel(golden.file);
   const graph = toGraph(model);
-  const masking = maskingOf(golden);
-  const { trainable } = chooseParameters(model, graph, { outputs: taskOutputs(graph, masking) });
+  const task = taskOf(golden);
+  const { trainable } = chooseParameters(model, graph, { outputs: taskOutputs(graph, task) });
   const trained = new Set(trainable.map((p) => p.name));
   const none = { hidden: 0, attention: 0, head: 0 };
   const { batch, length, family } = golden;
   const shapes = Object.fromEntries(graph.inputs.map(({ name }) => [name, [batch, length]]));
-  const options = { trained, frozen: new Set<string>(), dropout: none, labelSmoothing: 0, masking, family, kernels };
+  const options = { trained, frozen: new Set<string>(), dropout: none, labelSmoothing: 0, task, family, kernels };
   return { graph, compiled: compile(graph, { mode, shapes }, options) };
 }
 

@@ -10,6 +10,8 @@ import type { Encoded } from './tokenize.js';
 export interface CollateTask {
   /** Class of each row, and its weight in the loss. */
   labels: Int32Array;
+  /** [rows, classes] where rows have more than a class. */
+  targets?: Float32Array | undefined;
   weights: Float32Array;
   /** Numbers of the samples within their data. */
   samples: Uint32Array;

@@ -19,5 +19,11 @@ function answer(task: DataTask): Answer | Promise<Answer> {
 }
 
 function relabel({ tables, classes }: RelabelRequest): undefined {
-  for (const { label, count } of tables) for (let i = 0; i < count; i++) label[i] = classes[label[i]!]!;
+  for (const { label, count, targets } of tables) {
+    for (let i = 0; i < count; i++) label[i] = classes[label[i]!]!;
+    for (let at = 0; targets && at < targets.length; at += classes.length) {
+      const row = targets.slice(at, at + classes.length);
+      for (const [from, to] of classes.entries()) targets[at + to] = row[from]!;
+    }
+  }
 }

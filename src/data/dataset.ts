@@ -4,9 +4,10 @@
 
 import { hash } from '../random.js';
 import { type DataClient, orAborted } from './data-client.js';
-import type { Block, BlockRequest, OpenedPart, StreamFile } from './protocol.js';
+import { EpochOrders } from './orders.js';
+import type { Block, BlockRequest, LabelColumns, OpenedPart, StreamFile } from './protocol.js';
 import type { Columns } from './read/record.js';
-import { detached, type Rows, rowsOf } from './rows.js';
+import { detached, type Rows, rowsOf, type TextRows } from './rows.js';
 import { type Sampling, shuffleInPlace } from './sampler.js';
 import { placeOf, type TextTable } from './table.js';
 
@@ -19,6 +20,24 @@ export interface DataPart {
   readonly classCounts: readonly number[];
   /** 'file:line' of a sample; of a streamed one the file and the number of the record in it. */
   where(sample: number): string;
+  /** Its labels, unless they are read as they are needed. */
+  readonly table?: LabelColumns | undefined;
+  /** Batches in an epoch; the last may be short. */
+  batches(batchSize: number): number;
+  /**
+   * The rows of an epoch's batches, in order, from batch `from` on: a function of (seed, epoch), batchSize and how the
+   * data was opened.
+   */
+  rows(request: RowsRequest): AsyncGenerator<Rows, void, void>;
+  /** The classes are now called `labels`: class i has become `classes[i]`. The table has been told already. */
+  relabelled(labels: readonly string[], classes: readonly number[]): void;
+}
+
+/** The values in another order: value i goes to `classes[i]`. */
+export function permuted<T>(values: readonly T[], classes: readonly number[]): T[] {
+  const out = [...values];
+  for (const [i, value] of values.entries()) out[classes[i]!] = value;
+  return out;
 }
 
 export interface RowsRequest {
@@ -52,7 +71,7 @@ export class Dataset implements DataPart {
   #part: OpenedPart;
   #labels: readonly string[];
   #options: DatasetOptions;
-  #orders = new Map<string, Promise<Uint32Array>>();
+  readonly #orders: EpochOrders;
   /** Numbers of the data thread's buffers that no iteration uses. */
   #buffers: number[] = [];
   #buffersMade = 0;
@@ -63,6 +82,7 @@ export class Dataset implements DataPart {
     this.#part = part;
     this.#labels = labels;
     this.#options = options;
+    this.#orders = new EpochOrders(client, options.sampling);
     this.files = part.files;
     this.samples = part.samples;
     this.hash = part.hash;
@@ -88,68 +108,36 @@ export class Dataset implements DataPart {
     throw new Error(`there is no sample ${sample}`);
   }
 
-  /** Batches in an epoch; the last may be short. */
   batches(batchSize: number): number {
     return Math.ceil(this.samples / batchSize);
   }
 
   /**
-   * The rows of an epoch's batches, in order, from batch `from` on: a function of (seed, epoch), batchSize and how the
-   * data was opened.
    * @throws DataError for streamed files that changed; OrtuneError when the data thread dies; the signal's reason
    */
-  rows(request: RowsRequest): AsyncGenerator<Rows, void, void> {
+  rows(request: RowsRequest): AsyncGenerator<TextRows, void, void> {
     const { source } = this.#part;
     return 'table' in source ? this.#inMemory(source.table, request) : this.#streamed(source.stream, request);
   }
 
-  /** The classes are now called `labels`: class i has become `classes[i]`. The table has been told already. */
   relabelled(labels: readonly string[], classes: readonly number[]): void {
-    const permuted = <T>(values: readonly T[]): T[] => {
-      const out = [...values];
-      for (const [i, value] of values.entries()) out[classes[i]!] = value;
-      return out;
-    };
     this.#labels = labels;
-    this.#part = { ...this.#part, classCounts: permuted(this.#part.classCounts) };
-    this.classWeights = this.classWeights && permuted(this.classWeights);
+    this.#part = { ...this.#part, classCounts: permuted(this.#part.classCounts, classes) };
+    this.classWeights = this.classWeights && permuted(this.classWeights, classes);
     this.#orders.clear();
   }
 
-  async *#inMemory(table: TextTable, request: RowsRequest): AsyncGenerator<Rows, void, void> {
-    const { batchSize, from = 0, signal, epoch } = request;
-    const order = await orAborted(this.#orderOf(table, request), signal);
-    const half = order.length / 2;
-    const options = { classWeights: this.classWeights, unweighted: this.#options.sampling === 'weighted' };
-    for (let index = from; index * batchSize < order.length; index++) {
-      signal?.throwIfAborted();
-      const at = index * batchSize;
-      if (at >= half && at - batchSize < half) this.#orderOf(table, { ...request, epoch: epoch + 1 }).catch(() => {});
-      yield rowsOf(table, order.subarray(at, at + batchSize), { index, ...options });
-    }
-  }
-
-  /** Computed in the data thread; this epoch's order and the next one's are kept. */
-  #orderOf(table: TextTable, { batchSize, seed, epoch }: RowsRequest): Promise<Uint32Array> {
+  async *#inMemory(table: TextTable, request: RowsRequest): AsyncGenerator<TextRows, void, void> {
     const { sampling, groupByLength } = this.#options;
-    const fixed = sampling === 'sequential';
-    const key = fixed ? `${batchSize}` : `${batchSize} ${seed} ${epoch}`;
-    const known = this.#orders.get(key);
-    if (known) return known;
-    const { count } = table;
-    const lengths = table.length.subarray(0, count);
-    const labels = sampling === 'balanced' ? table.label : undefined;
-    const weights = sampling === 'weighted' ? table.weight : undefined;
-    const plan = { lengths, labels, weights, batchSize, seed, epoch, sampling, groupByLength };
-    const order = this.#client.ask({ kind: 'order', ...plan });
-    order.catch(() => this.#orders.delete(key));
-    this.#orders.set(key, order);
-    if (this.#orders.size > 2) this.#orders.delete(this.#orders.keys().next().value!);
-    return order;
+    const options = { classWeights: this.classWeights, unweighted: sampling === 'weighted' };
+    const lengths = table.length.subarray(0, table.count);
+    const columns = { lengths, labels: table.label, weights: table.weight, groupByLength };
+    for await (const { index, members } of this.#orders.batches(request, columns))
+      yield rowsOf(table, members, { index, ...options });
   }
 
   /** Block after block, the next being read while one is used: two buffers of the data thread in turn. */
-  async *#streamed(files: readonly StreamFile[], request: RowsRequest): AsyncGenerator<Rows, void, void> {
+  async *#streamed(files: readonly StreamFile[], request: RowsRequest): AsyncGenerator<TextRows, void, void> {
     const { batchSize, from = 0, signal } = request;
     const size = Math.ceil(this.#options.shuffleBuffer / batchSize) * batchSize;
     const buffers = [this.#takeBuffer(), this.#takeBuffer()];

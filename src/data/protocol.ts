@@ -45,8 +45,17 @@ export interface OpenedData {
   notes: readonly string[];
 }
 
+/** The labels of a table. */
+export interface LabelColumns {
+  count: number;
+  /** Class of each sample. */
+  label: Int32Array;
+  /** [count, classes] where samples have more than a class. */
+  targets?: Float32Array | undefined;
+}
+
 export interface RelabelRequest {
-  tables: readonly TextTable[];
+  tables: readonly LabelColumns[];
   /** The class that each class becomes. */
   classes: readonly number[];
 }

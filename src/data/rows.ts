@@ -1,5 +1,5 @@
-// A batch's samples before they are tokenised: where their bytes lie in shared memory, and what class and weight they
-// have. This is all that goes to a tokeniser thread, whatever the samples come from.
+// A batch's samples before they are written into a slot: what class and weight they have and, of texts, where their bytes
+// lie in shared memory. This is all that goes to the thread that fills the slot, whatever the samples come from.
 
 import { epochOrder, groupBatches } from './sampler.js';
 import { placeOf, TableBuilder, type TextTable } from './table.js';
@@ -9,15 +9,20 @@ export interface Rows {
   index: number;
   /** Number of each sample within its data. */
   samples: Uint32Array;
-  chunks: readonly SharedArrayBuffer[];
-  /** Four numbers a sample: index into `chunks`, first byte, bytes of the text and of the pair behind it. */
-  places: Uint32Array;
-  /** Class of each sample, all 0 for prediction. */
+  /** Class of each sample, all 0 for prediction; of several probable ones the likeliest. */
   labels: Int32Array;
+  /** [samples, classes] where samples have more than a class: probabilities, or for each label how far it holds. */
+  targets?: Float32Array | undefined;
   /** Weight of each sample in the loss. */
   weights: Float32Array;
   /** 'file:line' of a row, for messages. */
   where(row: number): string;
+}
+
+export interface TextRows extends Rows {
+  chunks: readonly SharedArrayBuffer[];
+  /** Four numbers a sample: index into `chunks`, first byte, bytes of the text and of the pair behind it. */
+  places: Uint32Array;
 }
 
 export interface RowsOptions {
@@ -31,7 +36,7 @@ export interface RowsOptions {
 }
 
 /** The rows for records `members` of a table, which must not change while they are in use. */
-export function rowsOf(table: TextTable, members: Uint32Array, options: RowsOptions): Rows {
+export function rowsOf(table: TextTable, members: Uint32Array, options: RowsOptions): TextRows {
   const { classWeights, unweighted = false } = options;
   const count = members.length;
   const chunks: SharedArrayBuffer[] = [];
@@ -61,7 +66,7 @@ export function rowsOf(table: TextTable, members: Uint32Array, options: RowsOpti
 }
 
 /** The same rows with bytes and places of their own, for a table that will be filled again. */
-export function detached(rows: Rows): Rows {
+export function detached(rows: TextRows): TextRows {
   const { places, samples } = rows;
   let total = 0;
   for (let at = 0; at < places.length; at += 4) total += places[at + 2]! + places[at + 3]!;
@@ -95,7 +100,7 @@ export function describeRows({ samples, where }: Pick<Rows, 'samples' | 'where'>
 export type TextInput = string | { text: string; pair: string };
 
 /** Rows for texts of the host's own, grouped by length in windows, so that many of them do not hold it up. */
-export async function* textRows(texts: readonly TextInput[], batchSize: number): AsyncGenerator<Rows, void, void> {
+export async function* textRows(texts: readonly TextInput[], batchSize: number): AsyncGenerator<TextRows, void, void> {
   const windowSize = groupBatches * batchSize;
   for (let first = 0; first < texts.length; first += windowSize) {
     const window = texts.slice(first, first + windowSize);

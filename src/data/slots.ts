@@ -3,14 +3,19 @@
 // The state is kept beside the data, and every step from one state to the next is checked in whichever thread takes it.
 
 import { bytesPerElement, type DataType, type TypedArray, typedArrayOf } from '../onnx/dtype.js';
+import { elementCount } from '../onnx/tensor.js';
 import type { TensorView } from '../runtime/session.js';
 import { targetCount } from './masking.js';
 
-/** One input of the graph: per token [batchSize, length], per sample [batchSize], per target [batchSize * targets a row]. */
+/**
+ * One input of the graph: per token [batchSize, length], per sample [batchSize] or, with the shape of a row, [batchSize,
+ * ...row], per target [batchSize * targets a row].
+ */
 export interface Field {
   name: string;
   dtype: DataType;
   per: 'token' | 'sample' | 'target';
+  row?: readonly number[] | undefined;
 }
 
 export interface SlotLayout {
@@ -54,8 +59,8 @@ export function slotLayout(
 }
 
 /** Elements of a field for each row of `length` tokens. */
-function perRow({ per }: Field, length: number, targetShare: number): number {
-  return per === 'token' ? length : per === 'sample' ? 1 : targetCount(length, targetShare);
+function perRow({ per, row = [] }: Field, length: number, targetShare: number): number {
+  return per === 'token' ? length : per === 'sample' ? elementCount(row) : targetCount(length, targetShare);
 }
 
 export class Slot {
@@ -97,7 +102,8 @@ export class Slot {
     return new Map(
       fields.map((field) => {
         const data = this.data(field, length);
-        const shape = field.per === 'token' ? [batchSize, length] : [data.length];
+        const { per, row = [] } = field;
+        const shape = per === 'target' ? [data.length] : [batchSize, ...(per === 'token' ? [length] : row)];
         return [field.name, { dtype: field.dtype, shape, data }];
       }),
     );

@@ -1,9 +1,8 @@
-// The labelled texts of a run: the training data, what to evaluate on and what to test with, opened together because
-// the training data decides the classes and repeated texts are counted across them. One thread reads for all three.
+// The labelled texts of a run, opened together because repeated texts are counted across the parts.
 
-import { UsageError } from '../errors.js';
 import { DataClient } from './data-client.js';
 import { Dataset, type DatasetOptions } from './dataset.js';
+import { LabelledData, type OpenedDataset, weightsOf } from './labelled-data.js';
 import { LabelSet } from './labels.js';
 import type { OpenedPart } from './protocol.js';
 import type { Columns } from './read/record.js';
@@ -34,29 +33,7 @@ export interface TextDataOptions {
 /** Of data to evaluate on; texts of similar length are batched together all the same. */
 const inFileOrder = { sampling: 'sequential', groupByLength: true } as const;
 
-export class TextData {
-  readonly train: Dataset;
-  readonly eval?: Dataset;
-  readonly test?: Dataset;
-  /** What the user should know, such as texts that are in the training data and in another part. */
-  readonly notes: readonly string[];
-  #labels: LabelSet;
-  #client: DataClient;
-
-  private constructor(
-    client: DataClient,
-    labels: LabelSet,
-    parts: { train: Dataset; eval?: Dataset; test?: Dataset },
-    notes: readonly string[],
-  ) {
-    this.#client = client;
-    this.#labels = labels;
-    this.notes = notes;
-    this.train = parts.train;
-    if (parts.eval) this.eval = parts.eval;
-    if (parts.test) this.test = parts.test;
-  }
-
+export class TextData extends LabelledData<Dataset> {
   /**
    * Reads the files, or passes over them once where they are streamed. Close what you opened.
    * Which options exclude each other is for the configuration to say: eval and evalSplit; a stream and evalSplit or
@@ -88,44 +65,6 @@ export class TextData {
       throw error;
     }
   }
-
-  get labels(): LabelSet {
-    return this.#labels;
-  }
-
-  /** Samples of each class in the training data. */
-  get classCounts(): readonly number[] {
-    return this.train.classCounts;
-  }
-
-  /** Puts the classes in the order of `names`, which must be the same ones. Not while rows are being read. */
-  async relabel(names: readonly string[]): Promise<void> {
-    const labels = new LabelSet(names);
-    const classes = this.#labels.names.map((name) => names.indexOf(name));
-    if (labels.size !== this.#labels.size || classes.includes(-1))
-      throw new Error(`${names.join(', ')} are not the classes of the data, ${this.#labels.names.join(', ')}`);
-    if (classes.every((to, from) => to === from)) return;
-    const parts = [this.train, this.eval, this.test].filter((part) => part !== undefined);
-    const tables = parts.flatMap(({ table }) => table ?? []);
-    await this.#client.ask({ kind: 'relabel', tables, classes });
-    this.#labels = labels;
-    for (const part of parts) part.relabelled(names, classes);
-  }
-
-  /** Ends the thread. May be called again. */
-  close(): Promise<void> {
-    return this.#client.close();
-  }
-
-  /** The worker threads at this moment, for diagnosis. */
-  get threads(): DataClient['threads'] {
-    return this.#client.threads;
-  }
-}
-
-export interface OpenedDataset {
-  data: Dataset;
-  close(): Promise<void>;
 }
 
 /**
@@ -136,7 +75,7 @@ export interface OpenedDataset {
 export async function openLabelled(
   { files, columns, labels }: { files: readonly string[]; columns: Columns; labels: readonly string[] | undefined },
   signal?: AbortSignal,
-): Promise<OpenedDataset> {
+): Promise<OpenedDataset<Dataset>> {
   signal?.throwIfAborted();
   const client = new DataClient();
   try {
@@ -147,18 +86,4 @@ export async function openLabelled(
     await client.close();
     throw error;
   }
-}
-
-function weightsOf(
-  wish: TextDataOptions['classWeights'],
-  { names }: LabelSet,
-  { classCounts, samples }: Dataset,
-): number[] | undefined {
-  if (wish === undefined) return undefined;
-  // scikit-learn's compute_class_weight('balanced').
-  if (wish === 'balanced') return classCounts.map((count) => (count > 0 ? samples / (names.length * count) : 1));
-  const unknown = Object.keys(wish).find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    throw new UsageError(`classWeights names '${unknown}'; the classes of the data are ${names.join(', ')}`);
-  return names.map((name) => (Object.hasOwn(wish, name) ? wish[name]! : 1));
 }

@@ -5,9 +5,10 @@
 import { readFileSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { serveQuietly } from '../threads/quiet.js';
-import { type CollateTask, writeClasses, writePairs, writeTargets, writeTokens } from './collate.js';
+import { writeClasses, writePairs, writeTargets, writeTokens } from './collate.js';
+import type { FillResult, FillTask } from './feeder.js';
 import { type Masking, type MaskVocabulary, pairedRows } from './masking.js';
-import { Slot, type SlotLayout } from './slots.js';
+import { Slot } from './slots.js';
 import { type Encoded, TextTokenizer } from './tokenize.js';
 
 export interface TextWorkerData {
@@ -20,23 +21,11 @@ export interface TextWorkerData {
   masking?: Masking | undefined;
 }
 
-export interface TextTask extends CollateTask {
-  layout: SlotLayout;
-  buffer: SharedArrayBuffer;
-  /** Of the rows of the batch: see Rows. */
+export interface TextTask extends FillTask {
+  /** Of the rows of the batch: see TextRows. */
   chunks: readonly SharedArrayBuffer[];
   places: Uint32Array;
 }
-
-export type TextResult =
-  | {
-      length: number;
-      truncated: number;
-      tokens: number;
-      /** By the input of the graph that divides a loss: the sum of the weights in it. */
-      weights: Record<string, number>;
-    }
-  | { failed: 'tokenizer' | number; message: string };
 
 const data = workerData as TextWorkerData;
 let opened: { tokenizer: TextTokenizer; vocabulary: MaskVocabulary | undefined } | undefined;
@@ -50,11 +39,11 @@ function open(): NonNullable<typeof opened> {
 }
 
 /** Fills the slot of `task`. The rows behind the last sample repeat it with weight 0. */
-function fill(task: TextTask): TextResult {
+function fill(task: TextTask): FillResult {
   try {
     opened ??= open();
   } catch (error) {
-    return { failed: 'tokenizer', message: (error as Error).message };
+    return { failed: 'worker', message: (error as Error).message };
   }
   const { tokenizer, vocabulary } = opened;
   const { masking } = data;

@@ -2,7 +2,6 @@
 // Pure and synchronous; it runs in the model worker, because building a large graph would hold up the host's event loop.
 
 import { backward } from '../autodiff/backward.js';
-import type { Masking } from '../data/masking.js';
 import { fuseAttention } from '../lower/attention.js';
 import { fuseBiasGelu } from '../lower/bias-gelu.js';
 import { lowerLinear } from '../lower/linear.js';
@@ -14,13 +13,13 @@ import { encodeGraph } from '../onnx/encode.js';
 import { type Graph, prune, type Value } from '../onnx/graph.js';
 import { restoreForms } from '../onnx/restore/restore.js';
 import { specialize } from '../onnx/specialize.js';
-import { attachMaskedLoss, type MaskedResults, pairOutput } from '../tasks/masked-lm.js';
-import { attachLoss } from '../tasks/text-classification.js';
+import { attachTask, furtherOutputs } from '../tasks/attach.js';
+import type { Task } from '../tasks/task.js';
 import type { DropoutRates } from '../transfer/config.js';
 import { insertDropout } from '../transfer/dropout.js';
 import { logitsOf } from '../transfer/parameters.js';
 import { keepAbove, keepBelow } from '../trunk/cut.js';
-import type { Compiled, CompileRequest, GraphValue, InputShapes, Mode } from './protocol.js';
+import type { Compiled, CompileRequest, GraphValue, InputShapes } from './protocol.js';
 
 export interface CompileOptions {
   /** Names of the trained parameters: they become inputs of the graph. */
@@ -30,8 +29,7 @@ export interface CompileOptions {
   dropout: DropoutRates;
   /** Of the training loss. */
   labelSmoothing: number;
-  /** Masked-LM; undefined: text classification. */
-  masking?: Masking | undefined;
+  task: Task;
   /** `model_type` of config.json. */
   family: string;
   kernels: ReadonlySet<string>;
@@ -43,17 +41,19 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   const graph = restored(source, request.shapes, options.trained);
   const logits = logitsOf(graph);
   const b = new Builder(graph);
-  setOutputs(b, taskOutputs(graph, options.masking));
+  setOutputs(b, taskOutputs(graph, options.task));
 
   const training = mode === 'train';
   // A language-model head has no dropout in training either.
-  const dropout = options.masking ? { ...options.dropout, head: 0 } : options.dropout;
+  const dropout = options.task.name === 'masked-lm' ? { ...options.dropout, head: 0 } : options.dropout;
   if (training) insertDropout(b, logits, dropout, options);
   if (cut && mode === 'trunk') keepBelow(graph, cut);
   else if (cut) keepAbove(graph, cut);
   const kept = graph.outputs.map(({ name }) => name);
   const fed: GraphValue[] = graph.inputs.map((i) => ({ name: i.name, ...b.type(i.name) }));
-  const task = mode === 'predict' || mode === 'trunk' ? undefined : attachTask(b, logits, mode, options);
+  // Before the linear layers are lowered: masked-LM narrows the head to what it needs of it.
+  const labelSmoothing = training ? options.labelSmoothing : 0;
+  const task = mode === 'predict' || mode === 'trunk' ? undefined : attachTask(b, logits, options.task, labelSmoothing);
   // What is an output keeps its name below.
   if (task) setOutputs(b, [...(task.masked ? Object.values(task.masked) : [logits]), task.loss]);
   if (options.kernels.has('ortune.Attention')) fuseAttention(b, options.trained);
@@ -91,21 +91,7 @@ export function restored(source: Graph, shapes: InputShapes, trained: ReadonlySe
 }
 
 /** The outputs of a graph that its task reads. */
-export const taskOutputs = (graph: Graph, masking: Masking | undefined): Value[] =>
-  masking?.nextSentence ? [logitsOf(graph), pairOutput] : [logitsOf(graph)];
-
-/** The task's loss, before the linear layers are lowered: masked-LM narrows the head to what it needs of it. */
-function attachTask(
-  b: Builder,
-  logits: Value,
-  mode: Mode,
-  { masking, labelSmoothing }: CompileOptions,
-): { loss: Value; inputs: Value[]; masked?: MaskedResults } {
-  if (!masking) return attachLoss(b, logits, mode === 'train' ? { labelSmoothing } : {});
-  const pairs = masking.nextSentence ? pairOutput : undefined;
-  const { results, ...task } = attachMaskedLoss(b, logits, { probability: masking.probability, pairs });
-  return { ...task, masked: results };
-}
+export const taskOutputs = (graph: Graph, task: Task): Value[] => [logitsOf(graph), ...furtherOutputs(task)];
 
 const floatValues = (graph: Graph): Value[] =>
   graph.nodes.flatMap((n) => n.outputs.filter((o) => o && isFloat(graph.type(o).dtype)));

@@ -2,20 +2,27 @@
 
 import type { EvalConfig } from '../config/schema.js';
 import type { TrainConfig } from '../config/train-schema.js';
-import type { Masking } from '../data/masking.js';
-import { type OpenedDataset, openLabelled, TextData } from '../data/text-data.js';
+import type { OpenedDataset } from '../data/labelled-data.js';
+import { openLabelled, TextData } from '../data/text-data.js';
 import { DataError } from '../errors.js';
+import type { Task } from '../tasks/task.js';
 
 type Config = TrainConfig | EvalConfig;
 
-/** How masked-LM masks; undefined for other tasks. */
-export const maskingOf = ({ task, mlmProbability, wholeWordMask, nextSentence }: Config): Masking | undefined =>
-  task === 'masked-lm' ? { probability: mlmProbability, wholeWords: wholeWordMask, nextSentence } : undefined;
+/** What a configuration asks for. */
+export function taskOf({
+  task: name,
+  mlmProbability: probability,
+  wholeWordMask: wholeWords,
+  nextSentence,
+}: Config): Task {
+  return name === 'masked-lm' ? { name, masking: { probability, wholeWords, nextSentence } } : { name };
+}
 
 const columnsOf = (config: Config) => ({
   text: config.textColumn,
   pair: config.pairColumn,
-  label: maskingOf(config) ? undefined : config.labelColumn,
+  label: config.task === 'masked-lm' ? undefined : config.labelColumn,
 });
 
 /**
@@ -26,7 +33,7 @@ export async function openData(config: TrainConfig, signal?: AbortSignal): Promi
   const columns = { ...columnsOf(config), weight: config.weightColumn };
   const data = await TextData.open({ ...config, columns }, signal);
   const { size, names } = data.labels;
-  if (maskingOf(config) || config.numLabels === undefined || config.numLabels === size) return data;
+  if (config.task === 'masked-lm' || config.numLabels === undefined || config.numLabels === size) return data;
   await data.close();
   throw new DataError(
     `data file ${data.train.files.join(', ')} has ${size} classes (${names.join(', ')}), numLabels says ${config.numLabels}; ` +

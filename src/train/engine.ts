@@ -10,6 +10,7 @@ import { Optimizer, type OptimizerOptions, type ParameterRange } from '../optim/
 import { Arena, sharedTensor } from '../runtime/arena.js';
 import { SessionCache, sessionsToKeep } from '../runtime/cache.js';
 import { type Device, openDevice, type Session, type TensorView } from '../runtime/session.js';
+import { type Task, textClassification } from '../tasks/task.js';
 import { keyInput } from '../transfer/dropout.js';
 import type {
   Compiled,
@@ -23,7 +24,9 @@ import type {
   TrunkCut,
 } from './protocol.js';
 
-export interface EngineOptions extends Omit<OpenRequest, 'kernels'> {
+export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'task'> {
+  /** Default text classification. */
+  task?: Task | undefined;
   /** Threads of the runtime; default: one per core. */
   threads?: number | undefined;
 }
@@ -90,10 +93,10 @@ export class Engine {
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
-    const { threads, ...asked } = options;
+    const { threads, task = textClassification, ...asked } = options;
     try {
       const device = await openDevice('cpu', threads === undefined ? {} : { threads });
-      const request: OpenRequest = { ...asked, kernels: [...device.kernels] };
+      const request: OpenRequest = { ...asked, task, kernels: [...device.kernels] };
       const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
       return new Engine(device, model, worker);
     } catch (error) {

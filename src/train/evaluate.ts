@@ -3,13 +3,14 @@
 
 import { parseOptions } from '../config/options.js';
 import { type EvalOptions, evalSchema } from '../config/schema.js';
-import type { Dataset } from '../data/dataset.js';
-import { TextFeeder } from '../data/feeder.js';
-import type { OpenedDataset } from '../data/text-data.js';
+import type { DataPart } from '../data/dataset.js';
+import type { Feeder } from '../data/feeder.js';
+import type { OpenedDataset } from '../data/labelled-data.js';
+import { TextFeeder } from '../data/text-feeder.js';
 import { UsageError } from '../errors.js';
 import type { Metrics } from '../metrics/names.js';
 import type { ResolveOptions } from '../models/hub.js';
-import { maskingOf, openEvaluation } from './data.js';
+import { openEvaluation, taskOf } from './data.js';
 import { type Measured, meterOf, type Source } from './meters.js';
 import { openSavedModel } from './saved-model.js';
 import { peakRssBytes, StepTimes } from './statistics.js';
@@ -28,8 +29,8 @@ export interface EvalResult {
 /** Metrics of all samples. */
 export async function measureEvaluation(
   source: Source,
-  feeder: TextFeeder,
-  data: Dataset,
+  feeder: Feeder,
+  data: DataPart,
   measured: Measured,
   options: { signal?: AbortSignal | undefined; times?: StepTimes } = {},
 ): Promise<Metrics & { truncated: number }> {
@@ -71,16 +72,16 @@ export async function evaluate(options: EvalOptions, { signal, onDownload }: Res
   let feeder: TextFeeder | undefined;
   let opened: OpenedDataset | undefined;
   try {
-    const masking = maskingOf(config);
-    const labels = masking ? undefined : model.labels;
+    const task = taskOf(config);
+    const labels = task.name === 'masked-lm' ? undefined : model.labels;
     if (labels?.length === 0)
       throw new UsageError(
         `${config.model}: config.json names no labels (id2label), so there is nothing to compare with`,
       );
     opened = await openEvaluation(config, labels, signal);
-    feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs, masking });
+    feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs, task });
     const times = new StepTimes();
-    const measured = { labels: labels ?? [], masking };
+    const measured = { labels: labels ?? [], task };
     const { truncated, ...metrics } = await measureEvaluation(model, feeder, opened.data, measured, { signal, times });
     return {
       metrics,

@@ -1,8 +1,8 @@
 // How well the device was fed: the time of a real step over the same step on a batch that is already there, with the
 // workers idle. Measured after the run on the length most steps had, on gradients only, so no weight changes.
 
-import type { Dataset } from '../data/dataset.js';
-import type { TextFeeder } from '../data/feeder.js';
+import type { DataPart } from '../data/dataset.js';
+import type { Feeder } from '../data/feeder.js';
 import type { Engine } from './engine.js';
 import { median, type StepTimes, totalMs } from './statistics.js';
 import { normalisersOf } from './step.js';
@@ -13,8 +13,8 @@ const repeats = 5;
 /** Undefined for a run of too few steps of one length to tell. */
 export async function feedRatio(
   engine: Engine,
-  feeder: TextFeeder,
-  data: Dataset,
+  feeder: Feeder,
+  data: DataPart,
   times: StepTimes,
   signal?: AbortSignal,
 ): Promise<number | undefined> {
@@ -30,8 +30,8 @@ export async function feedRatio(
 
 async function stagedMs(
   engine: Engine,
-  feeder: TextFeeder,
-  data: Dataset,
+  feeder: Feeder,
+  data: DataPart,
   length: number,
   signal: AbortSignal | undefined,
 ): Promise<number | undefined> {

@@ -2,11 +2,11 @@
 // for the command the saved file; both are sources.
 
 import type { Batch } from '../data/feeder.js';
-import type { Masking } from '../data/masking.js';
 import { ClassificationMetrics } from '../metrics/classification.js';
 import { MaskedLmMetrics, type MaskedScores } from '../metrics/masked-lm.js';
 import type { Metrics } from '../metrics/names.js';
 import type { TensorView } from '../runtime/session.js';
+import type { Task } from '../tasks/task.js';
 import type { EngineBatch } from './engine.js';
 
 export interface Source {
@@ -18,7 +18,7 @@ export interface Source {
 /** What an evaluation is of: classes, or masked tokens. */
 export interface Measured {
   labels: readonly string[];
-  masking?: Masking | undefined;
+  task: Task;
 }
 
 export interface Meter {
@@ -26,8 +26,8 @@ export interface Meter {
   result(): Metrics;
 }
 
-export function meterOf(source: Source, { labels, masking }: Measured): Meter {
-  if (masking) return maskedMeter(source);
+export function meterOf(source: Source, { labels, task }: Measured): Meter {
+  if (task.name === 'masked-lm') return maskedMeter(source);
   const metrics = new ClassificationMetrics(labels);
   return {
     async add(batch) {

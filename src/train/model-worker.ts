@@ -59,7 +59,7 @@ function openNow(request: OpenRequest): OpenedModel {
   const { model, note } = fitted(trunk.model, config, request, labels);
   const notes = [trunk.note, note].filter((text) => text !== undefined);
   const graph = toGraph(model);
-  const wanted = taskOutputs(graph, request.masking);
+  const wanted = taskOutputs(graph, request.task);
   graph.outputs = graph.outputs.filter((o) => wanted.includes(o.name));
   prune(graph);
   const choice = chooseParameters(model, graph, { freeze: request.freeze, outputs: wanted });
@@ -95,10 +95,10 @@ const inArena = ({ dtype }: Parameter): boolean => dtype === 'float32';
 function fitted(
   file: Model,
   config: ModelConfig,
-  { masking, seed, labels: given, headLayers: layers }: OpenRequest,
+  { task, seed, labels: given, headLayers: layers }: OpenRequest,
   labels: readonly string[],
 ): { model: Model; note?: string | undefined } {
-  if (masking) return fitMaskedHead(file, { seed, config, nextSentence: masking.nextSentence });
+  if (task.name === 'masked-lm') return fitMaskedHead(file, { seed, config, nextSentence: task.masking.nextSentence });
   return given ? fitHead(file, { labels: labels.length, layers, seed, config }) : { model: file };
 }
 
@@ -139,7 +139,7 @@ function compileOptions(): CompileOptions {
     frozen: new Set(choice.frozen.filter(inArena).map((p) => p.name)),
     dropout: info.dropout,
     labelSmoothing: opening.labelSmoothing ?? 0,
-    masking: opening.masking,
+    task: opening.task,
     family: config.model_type ?? '',
     kernels: new Set(opening.kernels),
   };
@@ -147,8 +147,11 @@ function compileOptions(): CompileOptions {
 
 function saveNow({ directory, arena: buffer }: SaveRequest): string {
   const { model, choice, config, info, request } = current();
-  const { masking, init } = request;
-  const saved = masking ? languageModelConfig(config, masking.nextSentence) : classifierConfig(config, info.labels);
+  const { task, init } = request;
+  const saved =
+    task.name === 'masked-lm'
+      ? languageModelConfig(config, task.masking.nextSentence)
+      : classifierConfig(config, info.labels);
   const changed = init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable;
   const arena = Arena.over(info.parameters, buffer);
   const weights = new Map(

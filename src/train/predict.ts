@@ -3,8 +3,8 @@
 
 import { parseOptions } from '../config/options.js';
 import { type PredictConfig, type PredictOptions, predictSchema } from '../config/schema.js';
-import { TextFeeder } from '../data/feeder.js';
 import { type TextInput, textRows } from '../data/rows.js';
+import { TextFeeder } from '../data/text-feeder.js';
 import type { ResolveOptions } from '../models/hub.js';
 import { openSavedModel, type SavedModel } from './saved-model.js';
 
@@ -24,7 +24,7 @@ export class LoadedModel {
   constructor(config: PredictConfig, model: SavedModel) {
     this.#config = config;
     this.#model = model;
-    this.#feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs });
+    this.#feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs, task: { name: config.task } });
   }
 
   /** Names of the classes in the order of the logits; empty when config.json names none. */

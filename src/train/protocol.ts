@@ -1,10 +1,10 @@
 // What the training process and its model worker tell each other. Everything here survives structured clone; bulk
 // data lies in SharedArrayBuffers, so parameters are never copied between the two threads.
 
-import type { Masking } from '../data/masking.js';
 import type { DataType } from '../onnx/dtype.js';
 import type { ArenaEntry } from '../runtime/arena.js';
 import type { MaskedResults } from '../tasks/masked-lm.js';
+import type { Task } from '../tasks/task.js';
 import type { DropoutRates } from '../transfer/config.js';
 
 export interface OpenRequest {
@@ -28,8 +28,7 @@ export interface OpenRequest {
   /** Where the weights start: at the file's values (the default) or drawn anew from the seed. */
   init?: 'pretrained' | 'random' | undefined;
   seed: number;
-  /** Masked-LM; undefined: text classification. */
-  masking?: Masking | undefined;
+  task: Task;
   /** Ops the device has kernels for. */
   kernels: readonly string[];
 }

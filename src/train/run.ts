@@ -4,16 +4,17 @@
 import { dirname, join } from 'node:path';
 import { CheckpointWriter, loadCheckpoint, resolveCheckpoint } from '../checkpoint/store.js';
 import type { TrainConfig } from '../config/train-schema.js';
-import { TextFeeder } from '../data/feeder.js';
-import type { Masking } from '../data/masking.js';
-import type { TextData } from '../data/text-data.js';
+import type { Feeder } from '../data/feeder.js';
+import type { LabelledData } from '../data/labelled-data.js';
+import { TextFeeder } from '../data/text-feeder.js';
 import { OrtuneError, UsageError } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Accumulator } from '../optim/accumulator.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleOf } from '../optim/schedule.js';
+import type { Task } from '../tasks/task.js';
 import { BestTracker } from './best.js';
-import { maskingOf, openData } from './data.js';
+import { openData, taskOf } from './data.js';
 import { Engine } from './engine.js';
 import type { EvaluationEvent } from './events.js';
 import { createOptimizer } from './groups.js';
@@ -39,11 +40,10 @@ interface Place {
 
 export interface Run {
   config: TrainConfig;
-  data: TextData;
-  /** Masked-LM; undefined: text classification. */
-  masking: Masking | undefined;
+  data: LabelledData;
+  task: Task;
   engine: Engine;
-  feeder: TextFeeder;
+  feeder: Feeder;
   optimizer: Optimizer;
   /** Where a step has more than one batch. */
   accumulator: Accumulator | undefined;
@@ -98,13 +98,13 @@ export async function openRun(
   };
   try {
     const data = keep(await openData(config, signal));
-    const masking = maskingOf(config);
-    const labels = masking ? undefined : data.labels.names;
+    const task = taskOf(config);
+    const labels = task.name === 'masked-lm' ? undefined : data.labels.names;
     const model = await resolveModel(config.model, { signal, onDownload });
-    const engine = keep(await Engine.open({ ...config, model, labels, masking }));
+    const engine = keep(await Engine.open({ ...config, model, labels, task }));
     if (labels) await data.relabel(engine.model.labels);
     const shape = textShape(engine.model.directory, engine.model.maxPositions, config);
-    const feeder = keep(new TextFeeder({ ...config, ...shape, inputs: engine.model.inputs, masking }));
+    const feeder = keep(new TextFeeder({ ...config, ...shape, inputs: engine.model.inputs, task }));
     const accumulator =
       config.gradientAccumulationSteps > 1 ? await Accumulator.create(engine.device, engine.gradients) : undefined;
     const optimizer = await createOptimizer(engine, config, accumulator?.total);
@@ -128,7 +128,7 @@ export async function openRun(
     const run: Run = {
       config,
       data,
-      masking,
+      task,
       engine,
       feeder,
       optimizer,

@@ -1,6 +1,6 @@
 // How long the rows of a text model may be: the wish of the user, bounded by the positions the model has.
 
-import { bucketsUpTo } from '../data/feeder.js';
+import { bucketsUpTo } from '../data/text-feeder.js';
 
 export interface TextShape {
   /** Holds the tokenizer. */

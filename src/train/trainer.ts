@@ -161,9 +161,9 @@ export class Trainer {
   }
 
   async #measure(run: Run, name: 'eval' | 'test', signal: AbortSignal | undefined) {
-    const { engine, feeder, data, masking } = run;
+    const { engine, feeder, data, task } = run;
     const measured = await unlessAborted(signal, () =>
-      measureEvaluation(engine, feeder, data[name]!, { labels: data.labels.names, masking }, { signal }),
+      measureEvaluation(engine, feeder, data[name]!, { labels: data.labels.names, task }, { signal }),
     );
     if (!measured) return undefined;
     const { truncated: _, ...metrics } = measured;

@@ -18,7 +18,7 @@ export function trunkCut(
 ): TrunkCut | undefined {
   const at = (inputs: InputShapes): Graph => {
     const graph = restored(source, inputs, options.trained);
-    const wanted = taskOutputs(graph, options.masking);
+    const wanted = taskOutputs(graph, options.task);
     graph.outputs = graph.outputs.filter(({ name }) => wanted.includes(name));
     return graph;
   };

@@ -3,16 +3,17 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Batch, bucketsUpTo, type FeederOptions, TextFeeder } from '#ortune/data/feeder.js';
-import type { Rows } from '#ortune/data/rows.js';
+import type { Batch } from '#ortune/data/feeder.js';
+import type { TextRows } from '#ortune/data/rows.js';
 import { epochOrder } from '#ortune/data/sampler.js';
+import { bucketsUpTo, TextFeeder, type TextFeederOptions } from '#ortune/data/text-feeder.js';
 import { DataError, ModelError, UsageError } from '#ortune/errors.js';
 import { rowsFor, tableFor } from './tables.js';
 import { sampleWords, wordPiece, writeTokenizer } from './tokenizers.js';
 
 const { tokenizer, config } = wordPiece(sampleWords);
 const directory = writeTokenizer(tokenizer, config);
-const inputs: FeederOptions['inputs'] = [
+const inputs: TextFeederOptions['inputs'] = [
   { name: 'input_ids', dtype: 'int64' },
   { name: 'attention_mask', dtype: 'int64' },
   { name: 'token_type_ids', dtype: 'int64' },
@@ -29,7 +30,7 @@ const source = tableFor(
 const lengths = source.length.subarray(0, source.count);
 
 const open: TextFeeder[] = [];
-function feeder(options: Partial<FeederOptions> = {}): TextFeeder {
+function feeder(options: Partial<TextFeederOptions> = {}): TextFeeder {
   const made = new TextFeeder({ directory, inputs, batchSize: 8, maxLength: 64, ...options });
   open.push(made);
   return made;
@@ -210,7 +211,7 @@ describe('a worker', () => {
 
   test('that breaks three times on one batch is reported with its lines', async () => {
     const made = feeder({ workers: 1 });
-    async function* broken(): AsyncGenerator<Rows, void, void> {
+    async function* broken(): AsyncGenerator<TextRows, void, void> {
       for await (const each of rows(plan({ sampling: 'sequential', groupByLength: false })))
         yield each.index === 1 ? { ...each, weights: undefined as never } : each;
     }

@@ -1,7 +1,7 @@
 // Tables of a few records and their rows, as the data thread and a data set would make them.
 
 import type { TextRecord } from '#ortune/data/read/record.js';
-import { type Rows, rowsOf } from '#ortune/data/rows.js';
+import { rowsOf, type TextRows } from '#ortune/data/rows.js';
 import { TableBuilder, type TextTable } from '#ortune/data/table.js';
 
 /** Labels are numbered as they come first. */
@@ -16,7 +16,7 @@ export async function* rowsFor(
   batchSize: number,
   order: Uint32Array,
   from = 0,
-): AsyncGenerator<Rows, void, void> {
+): AsyncGenerator<TextRows, void, void> {
   for (let index = from; index * batchSize < order.length; index++)
     yield rowsOf(table, order.subarray(index * batchSize, (index + 1) * batchSize), { index });
 }

@@ -16,7 +16,7 @@ import { restoreForms } from '#ortune/onnx/restore/restore.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { type Device, openDevice } from '#ortune/runtime/session.js';
-import { attachLoss } from '#ortune/tasks/text-classification.js';
+import { attachLoss } from '#ortune/tasks/classification.js';
 import { insertDropout, keyInput } from '#ortune/transfer/dropout.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { addOutput, encoderFeeds } from '../onnx/graphs.js';
@@ -40,7 +40,7 @@ function prepare(model: ReturnType<typeof openModel>, freeze: string[] = [], fam
   const shapes = Object.fromEntries(source.inputs.map(({ name }) => [name, [batch, length]]));
   const graph = specialize(source, shapes, { trainable: trained });
   restoreForms(graph);
-  insertDropout(new Builder(graph), 'logits', dropout, family);
+  insertDropout(new Builder(graph), 'logits', dropout, { family });
   return { source, graph, trained };
 }
 

@@ -5,9 +5,10 @@ import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Batch, TextFeeder } from '#ortune/data/feeder.js';
+import type { Batch } from '#ortune/data/feeder.js';
 import { textRows } from '#ortune/data/rows.js';
 import { epochOrder } from '#ortune/data/sampler.js';
+import { TextFeeder } from '#ortune/data/text-feeder.js';
 import { writeEncoder } from '#ortune/models/directory.js';
 import { TorchScriptWriter } from '#ortune/models/torchscript.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';

@@ -7,7 +7,7 @@ import { Builder } from '#ortune/onnx/builder.js';
 import type { DataType } from '#ortune/onnx/dtype.js';
 import { attrFloat, attrInt, Graph } from '#ortune/onnx/graph.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import { attachLoss } from '#ortune/tasks/text-classification.js';
+import { attachLoss } from '#ortune/tasks/classification.js';
 import { runStock } from '../support/onnxruntime.js';
 
 interface Golden {
