@@ -2,6 +2,7 @@
 // Pure and synchronous; it runs in the model worker, because building a large graph would hold up the host's event loop.
 
 import { backward } from '../autodiff/backward.js';
+import type { InputShapes } from '../data/slots.js';
 import { fuseAttention } from '../lower/attention.js';
 import { fuseBiasGelu } from '../lower/bias-gelu.js';
 import { lowerLinear } from '../lower/linear.js';
@@ -19,7 +20,7 @@ import type { DropoutRates } from '../transfer/config.js';
 import { insertDropout } from '../transfer/dropout.js';
 import { logitsOf } from '../transfer/parameters.js';
 import { keepAbove, keepBelow } from '../trunk/cut.js';
-import type { Compiled, CompileRequest, GraphValue, InputShapes } from './protocol.js';
+import type { Compiled, CompileRequest, GraphValue } from './protocol.js';
 
 export interface CompileOptions {
   /** Names of the trained parameters: they become inputs of the graph. */

@@ -4,6 +4,7 @@
 
 import { Piscina } from 'piscina';
 import { Pace } from '../data/pace.js';
+import type { InputShapes } from '../data/slots.js';
 import { ModelError, type Outcome, unwrap } from '../errors.js';
 import type { MaskedScores } from '../metrics/masked-lm.js';
 import { Optimizer, type OptimizerOptions, type ParameterRange } from '../optim/optimizer.js';
@@ -16,7 +17,7 @@ import type {
   Compiled,
   CompileRequest,
   CutRequest,
-  InputShapes,
+  
   Mode,
   OpenedModel,
   OpenRequest,

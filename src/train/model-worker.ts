@@ -3,7 +3,7 @@
 
 import { labelsOfConfig } from '../data/labels.js';
 import { ModelError, OrtuneError, type Outcome, outcomeOf } from '../errors.js';
-import { fingerprint } from '../onnx/fingerprint.js';
+import { fingerprint, preprocessingHash } from '../onnx/fingerprint.js';
 import { type Graph, prune } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
 import type { Model } from '../onnx/model.js';
@@ -71,8 +71,8 @@ function openNow(request: OpenRequest): OpenedModel {
   const inputs = graph.inputs.map(({ name, dtype }) => ({ name, dtype }));
   const dropout = { ...dropoutOf(config), ...request.dropout };
   const { directory } = file;
-  const hash = fingerprint(file);
-  const info = { inputs, parameters, arena, labels, dropout, hash, directory, maxPositions: positions, notes };
+  const hashes = { hash: fingerprint(file), preprocessing: preprocessingHash(file) };
+  const info = { inputs, parameters, arena, labels, dropout, ...hashes, directory, maxPositions: positions, notes };
   opened = { request, model, config, graph, choice, info };
   return info;
 }

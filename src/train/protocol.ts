@@ -1,11 +1,13 @@
 // What the training process and its model worker tell each other. Everything here survives structured clone; bulk
 // data lies in SharedArrayBuffers, so parameters are never copied between the two threads.
 
+import type { InputShapes } from '../data/slots.js';
 import type { DataType } from '../onnx/dtype.js';
 import type { ArenaEntry } from '../runtime/arena.js';
 import type { MaskedResults } from '../tasks/masked-lm.js';
 import type { Task } from '../tasks/task.js';
 import type { DropoutRates } from '../transfer/config.js';
+import type { CutValue } from '../trunk/cut.js';
 
 export interface OpenRequest {
   /** Model directory or .onnx file. */
@@ -57,6 +59,8 @@ export interface OpenedModel {
   dropout: DropoutRates;
   /** SHA-256 of the files the model consists of. */
   hash: string;
+  /** SHA-256 of those of them that say how samples become inputs. */
+  preprocessing: string;
   /** The model directory: where tokenizer and configuration lie. */
   directory: string;
   /** Positions the model has; Infinity when it has no position table. */
@@ -71,11 +75,9 @@ export interface OpenedModel {
  */
 export type Mode = 'train' | 'evaluate' | 'predict' | 'diagnose' | 'trunk';
 
-/** Shape of every input of the model, as the batch has it: [batch, length] for text, [batch, 3, H, W] for images. */
-export type InputShapes = Readonly<Record<string, readonly number[]>>;
-
 export interface CompileRequest {
   mode: Mode;
+  /** Shape of every input of the model, as the batch has it: [batch, length] for text, [batch, 3, H, W] for images. */
   shapes: InputShapes;
   /** Values at which the frozen trunk ends: mode trunk computes them, the others start from them. */
   cut?: readonly string[] | undefined;
@@ -94,7 +96,7 @@ export interface CutRequest {
 export interface TrunkCut {
   values: readonly string[];
   /** The values as each batch of the request has them. */
-  types: readonly (readonly GraphValue[])[];
+  types: readonly (readonly CutValue[])[];
   /** Multiply-adds a sample that the trunk takes in the largest batch. */
   workPerSample: number;
   /** SHA-256 of the graph of the largest batch below the cut, and of its weights. */

@@ -16,7 +16,7 @@ export interface StepBatches {
 
 /** From step `first` to the end of the run. */
 export async function* stepBatches(run: Run, first: number): AsyncGenerator<StepBatches, void, void> {
-  const { config, data, feeder, length } = run;
+  const { config, data, trunk, length } = run;
   const { batchSize, seed, gradientAccumulationSteps: perStep } = config;
   let step = first;
   while (step < length.totalSteps) {
@@ -26,7 +26,7 @@ export async function* stepBatches(run: Run, first: number): AsyncGenerator<Step
     let batches: Batch[] = [];
     let asked = performance.now();
     try {
-      for await (const batch of feeder.batches(data.train.rows({ batchSize, seed, epoch, from }), { seed, epoch })) {
+      for await (const batch of trunk.source('train').batches(data.train.rows({ batchSize, seed, epoch, from }), { seed, epoch })) {
         batches.push(batch);
         left--;
         if (batches.length < perStep && left > 0) continue;

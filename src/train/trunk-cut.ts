@@ -2,12 +2,13 @@
 // the trunk computes. Runs in the model worker, as everything that builds graphs.
 
 import { createHash } from 'node:crypto';
+import type { InputShapes } from '../data/slots.js';
 import type { Graph } from '../onnx/graph.js';
 import { elementCount } from '../onnx/tensor.js';
 import type { Arena } from '../runtime/arena.js';
-import { findCut } from '../trunk/cut.js';
+import { type CutValue, findCut } from '../trunk/cut.js';
 import { type CompileOptions, compile, restored, taskOutputs } from './compile.js';
-import type { CutRequest, GraphValue, InputShapes, TrunkCut } from './protocol.js';
+import type { CutRequest, TrunkCut } from './protocol.js';
 
 /** Undefined where there is no frozen trunk, or one whose values depend on more than the samples and their length. */
 export function trunkCut(
@@ -30,7 +31,7 @@ export function trunkCut(
   const fits = (graph: Graph, name: string) =>
     graph.types.has(name) && !graph.initializers.has(name) && elementCount(graph.shape(name)) % batch === 0;
   if (!graphs.every((graph) => values.every((name) => fits(graph, name)))) return undefined;
-  const types = graphs.map((graph) => values.map((name): GraphValue => ({ name, ...graph.type(name) })));
+  const types = graphs.map((graph) => values.map((name): CutValue => ({ name, ...graph.type(name) })));
   const { model, constants } = compile(source, { mode: 'trunk', shapes: shapes.at(-1)!, cut: values }, options);
   const hash = createHash('sha256').update(JSON.stringify(values)).update(model);
   for (const name of constants) hash.update(parameters.array(name));
