@@ -221,9 +221,12 @@ const run = {
     .boolean()
     .default(true)
     .meta(
-      about('Compute what is below the first trained parameter once for each sample, and keep it on disk for all epochs.', {
-        also: ['cache_activations', 'cache_features'],
-      }),
+      about(
+        'Compute what is below the first trained parameter once for each sample, and keep it on disk for all epochs.',
+        {
+          also: ['cache_activations', 'cache_features'],
+        },
+      ),
     ),
   trunkCacheDirectory: path.optional().meta(
     about('Where that is kept; runs with the same trunk and data share it. Default cache/ in output.', {

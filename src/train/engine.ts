@@ -17,7 +17,6 @@ import type {
   Compiled,
   CompileRequest,
   CutRequest,
-  
   Mode,
   OpenedModel,
   OpenRequest,

@@ -23,7 +23,12 @@ export interface FillOptions {
  * @throws DataError for a sample that cannot be used; the system's error when the file cannot be written; the signal's
  *   reason
  */
-export async function fillTrunk(engine: Engine, feeder: Feeder, data: DataPart, options: FillOptions): Promise<boolean> {
+export async function fillTrunk(
+  engine: Engine,
+  feeder: Feeder,
+  data: DataPart,
+  options: FillOptions,
+): Promise<boolean> {
   const { path, content, kept, most, signal, progress } = options;
   const { batchSize } = kept;
   const writer = await ActivationWriter.create(path, content);

@@ -26,7 +26,9 @@ export async function* stepBatches(run: Run, first: number): AsyncGenerator<Step
     let batches: Batch[] = [];
     let asked = performance.now();
     try {
-      for await (const batch of trunk.source('train').batches(data.train.rows({ batchSize, seed, epoch, from }), { seed, epoch })) {
+      for await (const batch of trunk
+        .source('train')
+        .batches(data.train.rows({ batchSize, seed, epoch, from }), { seed, epoch })) {
         batches.push(batch);
         left--;
         if (batches.length < perStep && left > 0) continue;

@@ -11,7 +11,7 @@ import { measureEvaluation } from './evaluate.js';
 import type { EvaluationEvent, SkippedEvent, StepEvent, TrainerEvents, TrainResult, TrunkEvent } from './events.js';
 import { feedRatio } from './feed-ratio.js';
 import { resultOf } from './result.js';
-import { loadWeights, openRun, repeatedParts, type Run, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
+import { loadWeights, openRun, type Run, repeatedParts, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
 import { takeStep } from './step.js';
 import { type StepBatches, stepBatches } from './step-batches.js';
 
@@ -229,7 +229,9 @@ export class Trainer {
     if (test) this.#report(run, { name: 'test', step, metrics: test, best: false });
     await directory.flush();
     throwIfUnwritten(run);
-    const ratio = await unlessAborted(signal, () => feedRatio(engine, run.trunk.source('train'), data.train, run.times, signal));
+    const ratio = await unlessAborted(signal, () =>
+      feedRatio(engine, run.trunk.source('train'), data.train, run.times, signal),
+    );
     return resultOf(run, {
       metrics: data.test ? test : metrics,
       feedRatio: ratio,

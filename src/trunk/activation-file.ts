@@ -29,7 +29,7 @@ interface Description extends ActivationContent {
   format: number;
   recordBytes: number;
   notes: Notes;
-  /** Of records and index. */
+  /** Of records, index and notes. */
   sha256: string;
 }
 
@@ -95,7 +95,7 @@ export class ActivationWriter {
     await this.#append(Buffer.from(this.#offsets.buffer));
     await this.#append(Buffer.from(this.#lengths.buffer));
     await this.#flush();
-    const sha256 = this.#hash.digest('hex');
+    const sha256 = this.#hash.update(JSON.stringify(notes)).digest('hex');
     const description: Description = { format, ...this.#content, recordBytes, notes, sha256 };
     const json = Buffer.from(JSON.stringify(description));
     const tail = Buffer.alloc(tailBytes);
@@ -234,7 +234,7 @@ const damaged = (path: string, problem: string): DataError => new DataError(`${p
 async function verified(
   path: string,
   file: FileHandle,
-  { recordBytes, samples, sha256 }: Description,
+  { recordBytes, samples, notes, sha256 }: Description,
   signal: AbortSignal | undefined,
 ): Promise<Buffer> {
   const hash = createHash('sha256');
@@ -248,6 +248,7 @@ async function verified(
   const index = Buffer.from(new ArrayBuffer(indexBytes * samples));
   await fill(file, index, recordBytes);
   for (let at = 0; at < index.length; at += pieceBytes) hash.update(index.subarray(at, at + pieceBytes));
+  hash.update(JSON.stringify(notes));
   if (hash.digest('hex') !== sha256) throw damaged(path, 'its content is not what was written');
   return index;
 }

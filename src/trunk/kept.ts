@@ -16,9 +16,7 @@ export interface Kept {
 
 /** Bytes of each value of a sample in rows of this length. */
 export const bytesPerSample = ({ lengths, batchSize }: Kept, length: number): number[] =>
-  lengths
-    .get(length)!
-    .types.map(({ dtype, shape }) => (elementCount(shape) / batchSize) * bytesPerElement(dtype));
+  lengths.get(length)!.types.map(({ dtype, shape }) => (elementCount(shape) / batchSize) * bytesPerElement(dtype));
 
 /** The largest length where values are the same for all lengths: batches then mix rows of any. */
 export function onlyLength(kept: Kept): number | undefined {
