@@ -23,10 +23,13 @@ macro(ortune_instruction_set isa bytes)
   ortune_kernel_library(ortune_kernels_${isa}
     ${ORTUNE_NATIVE_DIR}/ops/table.cc
     ${ORTUNE_NATIVE_DIR}/ops/attention.cc
+    ${ORTUNE_NATIVE_DIR}/ops/batch_norm.cc
     ${ORTUNE_NATIVE_DIR}/ops/bias.cc
     ${ORTUNE_NATIVE_DIR}/ops/conv.cc
     ${ORTUNE_NATIVE_DIR}/ops/conv_weight.cc
     ${ORTUNE_NATIVE_DIR}/ops/cross_entropy.cc
+    ${ORTUNE_NATIVE_DIR}/ops/depthwise.cc
+    ${ORTUNE_NATIVE_DIR}/ops/depthwise_weight.cc
     ${ORTUNE_NATIVE_DIR}/ops/dropout.cc
     ${ORTUNE_NATIVE_DIR}/ops/embedding.cc
     ${ORTUNE_NATIVE_DIR}/ops/gelu.cc

@@ -75,9 +75,14 @@ describe.each(fixtures)('%s', (name) => {
   });
 
   it('passes the gradient check of the command line', async () => {
-    const result = await gradcheckModel(path(`${name}.onnx`), { input: ['x=2x3x16x16'] });
-    expect(result.checked).toBe(golden.parameters.length);
-    expect(result.parameters.filter((p) => !(p.relativeError <= result.tolerance))).toEqual([]);
+    for (const batchNorm of ['frozen', 'batch'] as const) {
+      const result = await gradcheckModel(path(`${name}.onnx`), {
+        input: [`x=${batchNorm === 'batch' ? 4 : 2}x3x16x16`],
+        batchNorm,
+      });
+      expect(result.checked).toBe(golden.parameters.length);
+      expect(result.parameters.filter((p) => !(p.relativeError <= result.tolerance))).toEqual([]);
+    }
   });
 });
 

@@ -13,9 +13,11 @@ namespace ortune {
 /// Columns, which are channels of the output, are computed in blocks of at most so many, as even as multiples
 /// of 16 can be: whole panels of every instruction set.
 constexpr int64_t kConvColumns = 96;
-static inline int64_t column_blocks(int64_t columns) { return ceil_div(columns, kConvColumns); }
-static inline int64_t column_begin(int64_t columns, int64_t block) {
-  const int64_t units = ceil_div(columns, 16), blocks = column_blocks(columns);
+static inline int64_t column_blocks(int64_t columns, int64_t most = kConvColumns) {
+  return ceil_div(columns, most);
+}
+static inline int64_t column_begin(int64_t columns, int64_t block, int64_t most = kConvColumns) {
+  const int64_t units = ceil_div(columns, 16), blocks = column_blocks(columns, most);
   const int64_t begin = 16 * (units * block / blocks);
   return begin < columns ? begin : columns;
 }

@@ -168,10 +168,26 @@ static inline int64_t chunks(const CrossEntropyGrad& a) { return chunks(a.of); }
 struct Attention;
 struct AttentionGrad;
 
+/// What follows a layer.
+enum class Activation { kNone, kRelu, kRelu6, kHardSigmoid, kHardSwish, kSwish };
+
+/// Batch normalisation with its activation, and activations alone, see ops/batch_norm.h.
+struct Moments;
+struct Statistics;
+struct Normalise;
+struct NormSums;
+struct NormGrad;
+struct Activate;
+
 /// Convolutions and their gradients, see ops/conv.h.
 struct ConvPack;
 struct Conv;
 struct ConvWeight;
+
+/// Convolutions of each channel by itself, see ops/depthwise.h.
+struct DepthwisePack;
+struct Depthwise;
+struct DepthwiseWeight;
 
 /// A parameter update over ranges of flat arenas, see optim/update.h.
 struct Update;
@@ -191,10 +207,20 @@ struct Kernels {
   void (*embedding_add)(const EmbeddingGrad&, int64_t chunk);
   void (*attention)(const Attention&, int64_t chunk);
   void (*attention_grad)(const AttentionGrad&, int64_t chunk);
+  void (*moments)(const Moments&, int64_t chunk);
+  void (*statistics)(const Statistics&, int64_t chunk);
+  void (*normalise)(const Normalise&, int64_t chunk);
+  void (*norm_sums)(const NormSums&, int64_t chunk);
+  void (*norm_grad)(const NormGrad&, int64_t chunk);
+  void (*activate)(const Activate&, int64_t chunk);
   void (*conv_pack)(const ConvPack&, int64_t chunk);
   void (*conv)(const Conv&, int64_t chunk);
   void (*conv_weight)(const ConvWeight&, int64_t chunk);
   void (*conv_weight_total)(const ConvWeight&, int64_t chunk);
+  void (*depthwise_pack)(const DepthwisePack&, int64_t chunk);
+  void (*depthwise)(const Depthwise&, int64_t chunk);
+  void (*depthwise_weight)(const DepthwiseWeight&, int64_t chunk);
+  void (*depthwise_weight_total)(const DepthwiseWeight&, int64_t chunk);
   void (*cross_entropy)(const CrossEntropy&, int64_t chunk);
   void (*cross_entropy_total)(const CrossEntropy&, int64_t chunk);
   void (*cross_entropy_grad)(const CrossEntropyGrad&, int64_t chunk);

@@ -17,10 +17,20 @@ void embedding_zero(const EmbeddingGrad&, int64_t);
 void embedding_add(const EmbeddingGrad&, int64_t);
 void attention(const Attention&, int64_t);
 void attention_grad(const AttentionGrad&, int64_t);
+void moments(const Moments&, int64_t);
+void statistics(const Statistics&, int64_t);
+void normalise(const Normalise&, int64_t);
+void norm_sums(const NormSums&, int64_t);
+void norm_grad(const NormGrad&, int64_t);
+void activate(const Activate&, int64_t);
 void conv_pack(const ConvPack&, int64_t);
 void conv(const Conv&, int64_t);
 void conv_weight(const ConvWeight&, int64_t);
 void conv_weight_total(const ConvWeight&, int64_t);
+void depthwise_pack(const DepthwisePack&, int64_t);
+void depthwise(const Depthwise&, int64_t);
+void depthwise_weight(const DepthwiseWeight&, int64_t);
+void depthwise_weight_total(const DepthwiseWeight&, int64_t);
 void cross_entropy(const CrossEntropy&, int64_t);
 void cross_entropy_total(const CrossEntropy&, int64_t);
 void cross_entropy_grad(const CrossEntropyGrad&, int64_t);
@@ -44,10 +54,20 @@ const Kernels kKernels = {gelu_grad,
                           embedding_add,
                           attention,
                           attention_grad,
+                          moments,
+                          statistics,
+                          normalise,
+                          norm_sums,
+                          norm_grad,
+                          activate,
                           conv_pack,
                           conv,
                           conv_weight,
                           conv_weight_total,
+                          depthwise_pack,
+                          depthwise,
+                          depthwise_weight,
+                          depthwise_weight_total,
                           cross_entropy,
                           cross_entropy_total,
                           cross_entropy_grad,

@@ -1,9 +1,11 @@
 // Conv, ConvInputGrad and ConvWeightGrad, on channels-last images x [N, H, W, C] and filters W [M, C / group,
 // KH, KW]. Attributes: group, strides, dilations, pads (before the image), each of two entries but the first,
-// and `size`, the height and width that shapes do not tell.
+// and `size`, the height and width that shapes do not tell. With as many groups as channels and filters, the
+// kernels are the depthwise ones.
 #include <string>
 
 #include "ops/conv.h"
+#include "ops/depthwise.h"
 #include "session/conv_window.h"
 #include "session/custom_op.h"
 
@@ -32,6 +34,9 @@ struct ConvOptions {
     require(size.h > 0 && size.w > 0, "attribute 'size' is missing");
   }
 
+  /// Whether each channel of images with C channels is convolved to one of the M of the result by itself.
+  bool depthwise(int64_t C, int64_t M) const { return group == C && group == M; }
+
   /// Filters [groups * M, C, kernel] of an image of C channels and a result of M.
   void require_filters(const std::vector<int64_t>& shape, int64_t C, int64_t M) const {
     require(shape.size() == 4, "filters must have four axes");
@@ -50,6 +55,16 @@ void convolve(Context& c, ortune::ConvPack pack, ortune::Conv args) {
   args.packed = packed;
   args.filter_taps = pack.taps;
   c.run_with_scratch(kernels().conv, args);
+}
+
+/// The same where every channel has one filter.
+void convolve(Context& c, ortune::DepthwisePack pack, ortune::Depthwise args) {
+  float* packed = c.floats(packed_floats(pack));
+  pack.packed = packed;
+  c.run(kernels().depthwise_pack, pack);
+  args.packed = packed;
+  args.filter_taps = pack.taps;
+  c.run_with_scratch(kernels().depthwise, args);
 }
 
 struct Conv {
@@ -74,6 +89,10 @@ struct Conv {
     ConvGrids grids;
     grids.forward(window);
     float* y = c.output(0, {N, window.out.h, window.out.w, M});
+    if (options.depthwise(C, M))
+      return convolve(c, {filters.floats(), bias.floats(), C, window.kernel.count(), nullptr},
+                      {x.floats(), N, window.image.h, window.image.w, C, y, window.out.h, window.out.w,
+                       grids.grids.data(), 1, nullptr, 0, nullptr});
     const bool gather = C / groups < kGatherBelow;
     convolve(c, {filters.floats(), groups, M / groups, C / groups, window.kernel.count(), false, nullptr},
              {x.floats(), N, window.image.h, window.image.w, groups, C / groups, M / groups, y, window.out.h,
@@ -102,6 +121,10 @@ struct ConvInputGrad {
     ConvGrids grids;
     grids.backward(window);
     float* dx = c.output(0, {N, window.image.h, window.image.w, C});
+    if (options.depthwise(C, M))
+      return convolve(c, {filters.floats(), nullptr, C, window.kernel.count(), nullptr},
+                      {dy.floats(), N, window.out.h, window.out.w, C, dx, window.image.h, window.image.w,
+                       grids.grids.data(), static_cast<int64_t>(grids.grids.size()), nullptr, 0, nullptr});
     convolve(c, {filters.floats(), groups, M / groups, C / groups, window.kernel.count(), true, nullptr},
              {dy.floats(), N, window.out.h, window.out.w, groups, M / groups, C / groups, dx, window.image.h,
               window.image.w, grids.grids.data(), static_cast<int64_t>(grids.grids.size()), nullptr, 0,
@@ -130,6 +153,15 @@ struct ConvWeightGrad {
     window.out = spatial(dy);
     ConvGrids grids;
     grids.forward(window);
+    float *dw = c.output(0, {M, C / groups, window.kernel.h, window.kernel.w}), *dbias = c.output(1, {M});
+    if (options.depthwise(C, M)) {
+      ortune::DepthwiseWeight args{
+          x.floats(), x.shape[0], window.image.h, window.image.w, C, dy.floats(), grids.grids.data(),
+          nullptr,    dw,         dbias,          nullptr};
+      args.partials = c.floats(partial_floats(args));
+      c.run_with_scratch(kernels().depthwise_weight, args);
+      return c.run(kernels().depthwise_weight_total, args, total_chunks(args));
+    }
     ortune::ConvWeight args{};
     args.x = x.floats();
     args.images = x.shape[0];
@@ -141,8 +173,8 @@ struct ConvWeightGrad {
     args.dy = dy.floats();
     args.grid = grids.grids.data();
     args.gather = args.C < kGatherBelow;
-    args.dw = c.output(0, {M, args.C, window.kernel.h, window.kernel.w});
-    args.dbias = c.output(1, {M});
+    args.dw = dw;
+    args.dbias = dbias;
     args.partials = c.floats(partial_floats(args));
     c.run_with_scratch(kernels().conv_weight, args);
     c.run(kernels().conv_weight_total, args, total_chunks(args));

@@ -1,27 +1,19 @@
-// Geometry of a convolution in two axes, from the attributes of a node, and the grids of places that its
-// kernels walk. With xp the padded input, y[o] = sum over k of W[k] xp[o stride + k dilation]; so the
-// gradient of an input place i has a term for every tap k with (i + pad - k dilation) divisible by the
-// stride.
+// The geometry of a window from the attributes of a node.
 #pragma once
 
+#include <string>
 #include <vector>
 
-#include "ops/conv.h"
+#include "session/conv_grids.h"
 #include "session/custom_op.h"
 
 namespace custom_op {
 
-/// height and width, in this order.
-struct Pair {
-  int64_t h, w;
-  int64_t count() const { return h * w; }
-};
-
-struct ConvWindow {
-  Pair strides, dilations, pads;  // pads before the image; those behind it follow from the sizes
-  Pair kernel{}, image{}, out{};
-  explicit ConvWindow(const Attributes& a)
-      : strides(pair(a, "strides", 1)), dilations(pair(a, "dilations", 1)), pads(pair(a, "pads", 0)) {
+struct ConvWindow : Window {
+  explicit ConvWindow(const Attributes& a) {
+    strides = pair(a, "strides", 1);
+    dilations = pair(a, "dilations", 1);
+    pads = pair(a, "pads", 0);
     require(strides.h > 0 && strides.w > 0 && dilations.h > 0 && dilations.w > 0,
             "attributes 'strides' and 'dilations' must be positive");
   }
@@ -29,58 +21,6 @@ struct ConvWindow {
     const std::vector<int64_t> values = a.integers(name, {fallback, fallback});
     require(values.size() == 2, std::string("attribute '") + name + "' must have two entries");
     return {values[0], values[1]};
-  }
-};
-
-/// Grids with the taps they point to. Not to be copied.
-struct ConvGrids {
-  std::vector<ortune::ConvTap> taps;
-  std::vector<ortune::ConvGrid> grids;
-  ConvGrids() = default;
-  ConvGrids(const ConvGrids&) = delete;
-  ConvGrids& operator=(const ConvGrids&) = delete;
-
-  /// Every place of the output, every tap.
-  void forward(const ConvWindow& w) {
-    add({w.out.h, w.out.w, 0, 0, 1, 1, w.strides.h, w.strides.w, nullptr, 0}, w.kernel.count());
-    for (int64_t h = 0; h < w.kernel.h; ++h)
-      for (int64_t k = 0; k < w.kernel.w; ++k)
-        put(h * w.dilations.h - w.pads.h, k * w.dilations.w - w.pads.w, h * w.kernel.w + k);
-    point();
-  }
-
-  /// The places of the image, by their remainders of the strides.
-  void backward(const ConvWindow& w) {
-    for (int64_t h = 0; h < w.strides.h && h < w.image.h; ++h)
-      for (int64_t k = 0; k < w.strides.w && k < w.image.w; ++k) {
-        const int64_t first = static_cast<int64_t>(taps.size());
-        for (int64_t y = 0; y < w.kernel.h; ++y)
-          for (int64_t x = 0; x < w.kernel.w; ++x) {
-            const int64_t th = h + w.pads.h - y * w.dilations.h, tw = k + w.pads.w - x * w.dilations.w;
-            if (th % w.strides.h == 0 && tw % w.strides.w == 0)
-              put(th / w.strides.h, tw / w.strides.w, y * w.kernel.w + x);
-          }
-        add({ortune::ceil_div(w.image.h - h, w.strides.h), ortune::ceil_div(w.image.w - k, w.strides.w), h, k,
-             w.strides.h, w.strides.w, 1, 1, nullptr, 0},
-            static_cast<int64_t>(taps.size()) - first);
-      }
-    point();
-  }
-
- private:
-  void add(ortune::ConvGrid grid, int64_t tap_count) {
-    grid.tap_count = tap_count;
-    grids.push_back(grid);
-  }
-  void put(int64_t h, int64_t w, int64_t filter) {
-    taps.push_back({static_cast<int32_t>(h), static_cast<int32_t>(w), static_cast<int32_t>(filter)});
-  }
-  void point() {
-    const ortune::ConvTap* at = taps.data();
-    for (ortune::ConvGrid& grid : grids) {
-      grid.taps = at;
-      at += grid.tap_count;
-    }
   }
 };
 

@@ -186,6 +186,7 @@ const OrtCustomOp* instance() {
 std::vector<const OrtCustomOp*> attention_ops();
 std::vector<const OrtCustomOp*> conv_ops();
 std::vector<const OrtCustomOp*> gradient_ops();
+std::vector<const OrtCustomOp*> norm_ops();
 std::vector<const OrtCustomOp*> loss_ops();
 std::vector<const OrtCustomOp*> update_ops();
 

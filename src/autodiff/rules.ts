@@ -5,6 +5,7 @@
 import type { Builder } from '../onnx/builder.js';
 import type { Node, Value } from '../onnx/graph.js';
 import { activations } from './rules/activations.js';
+import { channelsLast } from './rules/channels-last.js';
 import { convolution } from './rules/convolution.js';
 import { einsum } from './rules/einsum.js';
 import { elementwise } from './rules/elementwise.js';
@@ -58,7 +59,7 @@ export type RuleTable = Readonly<Record<string, Rule | null>>;
 export const rules: ReadonlyMap<string, Rule | null> = new Map(
   [
     ...[elementwise, activations, reduce, normalise, normaliseChannels, matmul, einsum, convolution, pooling],
-    ...[layout, resample, indexing, fused, notDifferentiable],
+    ...[layout, resample, indexing, fused, channelsLast, notDifferentiable],
   ].flatMap((t) => Object.entries(t)),
 );
 

@@ -76,6 +76,10 @@ export const gradcheckSchema = z.strictObject({
       ),
     ),
   seed: trainSchema.shape.seed.meta(about('Decides inputs, projection and directions.')),
+  batchNorm: trainSchema.shape.batchNorm
+    .removeDefault()
+    .default('frozen')
+    .meta(about('Statistics of BatchNormalization: of the batch, as while training, or those of the file.')),
   tolerance: z.number().gt(0).default(1e-2).meta(about('Largest relative error of a directional derivative.')),
   threads: modelAndText.threads,
 });

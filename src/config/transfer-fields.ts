@@ -49,6 +49,15 @@ export const transfer = {
         also: ['from_scratch', 'initialization'],
       }),
     ),
+  batchNorm: z
+    .enum(['batch', 'frozen'])
+    .default('batch')
+    .meta(
+      about(
+        'Statistics of BatchNormalization while training: of each batch in layers whose scale or bias trains, or those of the file in all.',
+        { also: ['batch_norm', 'bn', 'freeze_bn', 'bn_mode', 'bn_eval'] },
+      ),
+    ),
   freeze: patterns.prefault([]).meta(
     about('Parameters that keep their values: globs over names, or trunk for all but the head.', {
       value: 'PATTERN',

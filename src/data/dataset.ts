@@ -22,8 +22,8 @@ export interface DataPart {
   where(sample: number): string;
   /** Its labels, unless they are read as they are needed. */
   readonly table?: LabelColumns | undefined;
-  /** Batches in an epoch; the last may be short. */
-  batches(batchSize: number): number;
+  /** Batches in an epoch; the last may be short, unless whole ones alone count. */
+  batches(batchSize: number, whole?: boolean): number;
   /**
    * The rows of an epoch's batches, in order, from batch `from` on: a function of (seed, epoch), batchSize and how the
    * data was opened.
@@ -48,6 +48,8 @@ export interface RowsRequest {
   from?: number | undefined;
   /** Every sample once, in the order of the files, whatever an epoch of training is. Default false. */
   everyOnce?: boolean | undefined;
+  /** Leaves out a last batch that is short; default false. */
+  whole?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -110,8 +112,9 @@ export class Dataset implements DataPart {
     throw new Error(`there is no sample ${sample}`);
   }
 
-  batches(batchSize: number): number {
-    return Math.ceil(this.samples / batchSize);
+  /** Batches in an epoch; the last may be short, unless whole ones alone count. */
+  batches(batchSize: number, whole = false): number {
+    return whole ? Math.floor(this.samples / batchSize) : Math.ceil(this.samples / batchSize);
   }
 
   /**
@@ -140,7 +143,8 @@ export class Dataset implements DataPart {
 
   /** Block after block, the next being read while one is used: two buffers of the data thread in turn. */
   async *#streamed(files: readonly StreamFile[], request: RowsRequest): AsyncGenerator<TextRows, void, void> {
-    const { batchSize, from = 0, signal } = request;
+    const { batchSize, from = 0, whole, signal } = request;
+    const count = this.batches(batchSize, whole);
     const size = Math.ceil(this.#options.shuffleBuffer / batchSize) * batchSize;
     const buffers = [this.#takeBuffer(), this.#takeBuffer()];
     const sequence = this.#sequence(files, request);
@@ -162,9 +166,10 @@ export class Dataset implements DataPart {
         reading = read(++block);
         for (; at < order.length; at += batchSize) {
           signal?.throwIfAborted();
+          const index = ((block - 1) * size + at) / batchSize;
+          if (index >= count) break;
           const members = order.subarray(at, at + batchSize);
           const samples = members.slice().map((member) => sample[member]!);
-          const index = ((block - 1) * size + at) / batchSize;
           yield detached(rowsOf(table, members, { index, samples, classWeights: this.classWeights }));
         }
         at = 0;

@@ -4,8 +4,11 @@
 
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
-import { type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
+import { attrInt, type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
+import { activations } from './definitions/activation.js';
 import { attention } from './definitions/attention.js';
+import { batchNormalisation } from './definitions/batch-norm.js';
+import { channelsLast } from './definitions/channels-last.js';
 import { fusedForward } from './definitions/forward.js';
 import { fusedGradients } from './definitions/gradients.js';
 import { losses } from './definitions/losses.js';
@@ -15,7 +18,9 @@ export type Definition = (b: Builder, node: Node) => Value[];
 
 /** By `domain.Op`, for every fused operator but the optimizers, which update memory in place. */
 export const definitions: ReadonlyMap<string, Definition> = new Map(
-  [fusedGradients, fusedForward, attention, losses].flatMap((table) => Object.entries(table)),
+  [fusedGradients, fusedForward, activations, attention, batchNormalisation, channelsLast, losses].flatMap((table) =>
+    Object.entries(table),
+  ),
 );
 
 /**
@@ -29,13 +34,16 @@ export function lower(graph: Graph, kernels: ReadonlySet<string>): void {
   graph.nodes = [];
   for (const node of nodes) {
     const definition = definitions.get(operatorKey(node));
-    if (!definition || (kernels.has(operatorKey(node)) && computesFloat32(graph, node))) graph.nodes.push(node);
+    if (!definition || (kernels.has(operatorKey(node)) && kernelTakes(graph, node))) graph.nodes.push(node);
     else spellOut(b, node, definition);
   }
 }
 
-const computesFloat32 = (graph: Graph, node: Node): boolean =>
-  node.inputs.every((x) => !x || !isFloat(graph.type(x).dtype) || graph.type(x).dtype === 'float32');
+/** Kernels compute in float32, and normalise along the last axis. */
+const kernelTakes = (graph: Graph, node: Node): boolean =>
+  node.inputs.every((x) => !x || !isFloat(graph.type(x).dtype) || graph.type(x).dtype === 'float32') &&
+  (!normsOfChannels.includes(node.op) || attrInt(node, 'channels_last', 0) !== 0);
+const normsOfChannels = ['BatchNorm', 'BatchNormGrad'];
 
 function spellOut(b: Builder, node: Node, definition: Definition): void {
   const first = b.graph.nodes.length;

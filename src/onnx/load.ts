@@ -9,6 +9,8 @@ import { decodeNode, decodeTensor, decodeValueInfo, elementType, tensorShape } f
 import { bytesPerElement } from './dtype.js';
 import { checkExternal } from './external.js';
 import { Graph, prune } from './graph.js';
+import { bringToInferenceForm } from './inference-form.js';
+import { separateTensors } from './merged-tensors.js';
 import { graphOf, type Model, operatorName } from './model.js';
 import { constantTensor } from './normalize/constants.js';
 import { inlineFunctions } from './normalize/inline.js';
@@ -21,7 +23,8 @@ import { elementCount } from './tensor.js';
 export type { Model } from './model.js';
 
 /**
- * Opens a model directory (onnx/model.onnx or model.onnx in it) or an .onnx file.
+ * Opens a model directory (onnx/model.onnx or model.onnx in it) or an .onnx file. What was exported in training
+ * mode is in inference form then, and what an exporter merged of the tensors of BatchNormalization is apart again.
  * ModelError: missing, unreadable, damaged or cut; quantised, with control flow, a training artifact, opset
  * outside 9 to 21.
  */
@@ -29,6 +32,8 @@ export function openModel(path: string): Model {
   const file = findModelFile(path);
   const model: Model = { path: file, directory: modelDirectory(file), proto: parseModel(readModelFile(file), file) };
   checkModel(model);
+  bringToInferenceForm(model);
+  separateTensors(model);
   return model;
 }
 

@@ -38,6 +38,9 @@ export const domainOf = (domain: string): string => (domain === 'ai.onnx' ? '' :
 export const operatorName = (op: string, domain: string): string =>
   domainOf(domain) === '' ? op : `${domainOf(domain)}.${op}`;
 
+export const isBatchNorm = (node: NodeProto): boolean =>
+  operatorName(node.opType, node.domain) === 'BatchNormalization';
+
 /** How messages call a node. */
 export const nodeLabel = (node: NodeProto): string =>
   node.name ? `'${node.name}'` : `that computes '${node.output.find((o) => o) ?? '?'}'`;
@@ -49,4 +52,16 @@ export const attributeOf = (node: NodeProto, name: string): AttributeProto | und
 export function opsetOf(imports: readonly { domain: string; version: bigint }[]): number | undefined {
   const found = imports.find((o) => domainOf(o.domain) === '');
   return found && Number(found.version);
+}
+
+/** A name that nothing in the graph has: `stem`, or with a number behind. */
+export function freeName(graph: GraphProto, stem: string): string {
+  const used = new Set([
+    ...graph.input.map((v) => v.name),
+    ...graph.initializer.map((t) => t.name),
+    ...graph.node.flatMap((n) => [n.name, ...n.output]),
+  ]);
+  let name = stem;
+  for (let n = 1; used.has(name); n++) name = `${stem}_${n}`;
+  return name;
 }

@@ -4,6 +4,8 @@
 
 import { ModelError } from '../errors.js';
 import { type Graph, type Node, operatorKey, type StaticType } from './graph.js';
+import { batchNormalisation } from './shapes/batch-norm.js';
+import { channelsLast } from './shapes/channels-last.js';
 import { TypeContext, type TypeRule, type TypeTable } from './shapes/context.js';
 import { elementwise } from './shapes/elementwise.js';
 import { microsoft, ortune } from './shapes/fused.js';
@@ -14,7 +16,7 @@ import { windows } from './shapes/windows.js';
 const domains: Readonly<Record<string, TypeTable>> = {
   '': { ...elementwise, ...layout, ...reduceAndMake, ...windows },
   'com.microsoft': microsoft,
-  ortune,
+  ortune: { ...ortune, ...batchNormalisation, ...channelsLast },
 };
 
 /** The operators of a domain whose output types are known. */

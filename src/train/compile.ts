@@ -3,9 +3,7 @@
 
 import { backward } from '../autodiff/backward.js';
 import type { InputShapes } from '../data/slots.js';
-import { fuseAttention } from '../lower/attention.js';
-import { fuseBiasGelu } from '../lower/bias-gelu.js';
-import { lowerLinear } from '../lower/linear.js';
+import { fuse } from '../lower/fuse.js';
 import { lower } from '../lower/lower.js';
 import { transposeOnce } from '../lower/transposed-products.js';
 import { Builder } from '../onnx/builder.js';
@@ -16,6 +14,7 @@ import { restoreForms } from '../onnx/restore/restore.js';
 import { specialize } from '../onnx/specialize.js';
 import { attachTask, furtherOutputs } from '../tasks/attach.js';
 import type { Task } from '../tasks/task.js';
+import { useBatchStatistics } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
 import { insertDropout } from '../transfer/dropout.js';
 import { logitsOf } from '../transfer/parameters.js';
@@ -27,6 +26,8 @@ export interface CompileOptions {
   trained: ReadonlySet<string>;
   /** Names of the frozen parameters: they become initializers whose data the session host supplies. */
   frozen: ReadonlySet<string>;
+  /** Names of the running averages of BatchNormalization that training updates: inputs of the graph; default none. */
+  statistics?: ReadonlySet<string>;
   dropout: DropoutRates;
   /** Of the training loss. */
   labelSmoothing: number;
@@ -39,7 +40,9 @@ export interface CompileOptions {
 /** Builds the graph of one mode for inputs of certain shapes from a normalised graph, which stays untouched. */
 export function compile(source: Graph, request: CompileRequest, options: CompileOptions): Compiled {
   const { mode, cut } = request;
-  const graph = restored(source, request.shapes, options.trained);
+  const { statistics = new Set<string>() } = options;
+  const changing = new Set([...options.trained, ...statistics]);
+  const graph = restored(source, request.shapes, changing);
   const logits = logitsOf(graph);
   const b = new Builder(graph);
   setOutputs(b, taskOutputs(graph, options.task));
@@ -47,19 +50,22 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   const training = mode === 'train';
   // A language-model head has no dropout in training either.
   const dropout = options.task.name === 'masked-lm' ? { ...options.dropout, head: 0 } : options.dropout;
-  if (training) insertDropout(b, logits, dropout, options);
+  if (training) insertDropout(b, logits, dropout, { family: options.family, trained: changing });
+  // What is not finite is looked for in the graph that trains.
+  const updates = training || mode === 'diagnose' ? useBatchStatistics(b, statistics) : new Map<Value, Value>();
   if (cut && mode === 'trunk') keepBelow(graph, cut);
-  else if (cut) keepAbove(graph, cut);
+  else if (cut) {
+    setOutputs(b, [...taskOutputs(graph, options.task), ...updates.values()]);
+    keepAbove(graph, cut);
+  }
   const kept = graph.outputs.map(({ name }) => name);
   const fed: GraphValue[] = graph.inputs.map((i) => ({ name: i.name, ...b.type(i.name) }));
   // Before the linear layers are lowered: masked-LM narrows the head to what it needs of it.
   const labelSmoothing = training ? options.labelSmoothing : 0;
   const task = mode === 'predict' || mode === 'trunk' ? undefined : attachTask(b, logits, options.task, labelSmoothing);
   // What is an output keeps its name below.
-  if (task) setOutputs(b, [...(task.masked ? Object.values(task.masked) : [logits]), task.loss]);
-  if (options.kernels.has('ortune.Attention')) fuseAttention(b, options.trained);
-  lowerLinear(b);
-  if (options.kernels.has('ortune.BiasGelu')) fuseBiasGelu(b);
+  if (task) setOutputs(b, [...(task.masked ? Object.values(task.masked) : [logits]), task.loss, ...updates.values()]);
+  fuse(b, { trained: options.trained, kernels: options.kernels, gradients: training });
 
   const outputs: Value[] = [];
   let gradients = new Map<string, string>();
@@ -68,7 +74,7 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
     outputs.push(task.loss);
     if (training) {
       gradients = backward(b, task.loss, [...options.trained]);
-      outputs.push(...gradients.values());
+      outputs.push(...gradients.values(), ...updates.values());
     }
   }
   const masked = training ? undefined : task?.masked;
@@ -81,7 +87,8 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   prune(graph);
   if (options.kernels.has('ortune.Transpose')) transposeOnce(b);
   lower(graph, options.kernels);
-  return { ...encode(graph, fed, gradients, options), loss: task?.loss, logits: fetched, masked };
+  const encoded = encode(graph, fed, { gradients, updates: training ? updates : new Map() }, options);
+  return { ...encoded, loss: task?.loss, logits: fetched, masked };
 }
 
 /** The static graph for inputs of certain shapes, in the forms that training works on. */
@@ -104,25 +111,29 @@ function setOutputs(b: Builder, values: readonly Value[]): void {
 function encode(
   graph: Graph,
   fed: readonly GraphValue[],
-  gradients: Map<string, string>,
+  { gradients, updates }: Pick<Compiled, 'gradients' | 'updates'>,
   options: CompileOptions,
 ): Omit<Compiled, 'loss' | 'logits'> {
-  const gradientValues = new Set(gradients.values());
+  const boundOutputs = new Set([...gradients.values(), ...updates.values()]);
   const used = (name: string) => graph.initializers.has(name);
   const trained = [...options.trained].filter(used);
+  const statistics = [...(options.statistics ?? [])].filter(used);
   const constants = [...options.frozen].filter(used);
   const types = (name: string): GraphValue => ({ name, ...graph.type(name) });
   const read = new Set(graph.nodes.flatMap((n) => n.inputs));
   const inputs = fed.filter((i) => read.has(i.name));
-  for (const name of trained) graph.initializers.delete(name);
-  graph.inputs = [...inputs, ...trained.map(types)].map((v) => ({ ...v, shape: [...v.shape] }));
+  const changing = [...trained, ...statistics];
+  for (const name of changing) graph.initializers.delete(name);
+  graph.inputs = [...inputs, ...changing.map(types)].map((v) => ({ ...v, shape: [...v.shape] }));
   const withoutData = new Set(constants);
   return {
     model: encodeGraph(graph, { withoutData: (name) => withoutData.has(name) }),
     inputs,
-    outputs: graph.outputs.map((o) => types(o.name)).filter((o) => !gradientValues.has(o.name)),
+    outputs: graph.outputs.map((o) => types(o.name)).filter((o) => !boundOutputs.has(o.name)),
     trained,
     constants,
+    statistics,
     gradients,
+    updates,
   };
 }

@@ -23,6 +23,7 @@ import type {
   SaveRequest,
   TrunkCut,
 } from './protocol.js';
+import { RunningAverages } from './running-averages.js';
 
 export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'task'> {
   /** Default text classification. */
@@ -68,9 +69,12 @@ export interface StepKey {
 export class Engine {
   readonly device: Device;
   readonly model: OpenedModel;
+  /** The statistics of BatchNormalization behind them. */
   readonly parameters: Arena;
   /** Gradients, laid out like the parameters. */
   readonly gradients: Arena;
+  /** Of BatchNormalization; a good step leaves new ones. */
+  readonly averages: RunningAverages;
   readonly #worker: Piscina;
   readonly #sessions: SessionCache<Prepared>;
   readonly #normalisers = new Map<string, TensorView>();
@@ -79,8 +83,9 @@ export class Engine {
   private constructor(device: Device, model: OpenedModel, worker: Piscina) {
     this.device = device;
     this.model = model;
-    this.parameters = Arena.over(model.parameters, model.arena);
+    this.parameters = Arena.over([...model.parameters, ...model.statistics], model.arena);
     this.gradients = this.parameters.like();
+    this.averages = new RunningAverages(model.statistics, this.parameters);
     this.#worker = worker;
     this.#sessions = new SessionCache(sessionsToKeep(device), (prepared) => prepared.session.release());
   }
@@ -105,6 +110,11 @@ export class Engine {
     }
   }
 
+  /** Whether every row of a training batch must be a sample: one that only fills up would go into the statistics. */
+  get wholeBatches(): boolean {
+    return this.model.statistics.some((s) => s.updated);
+  }
+
   /** `gradients`: what the updates read, where it is not this engine's own arena (gradient accumulation). */
   createOptimizer(
     ranges: readonly ParameterRange[],
@@ -116,11 +126,15 @@ export class Engine {
 
   /**
    * Forward and backward: writes the gradients of Σ weight·loss / normaliser into `gradients`, returns that loss.
-   * A normaliser is the sum of the weights over everything that one optimizer step covers; by the graph's input.
+   * A normaliser is the sum of the weights over everything that one optimizer step covers; by the graph's input. The
+   * running averages are those after the batch then, unless the loss is not finite; `averages.undo` takes back a step's.
    */
   async forwardBackward(batch: EngineBatch, normalisers: Normalisers, key: StepKey): Promise<number> {
     this.#key.data.set([key.seed >>> 0, key.step >>> 0, key.microStep >>> 0, 0] as never);
-    return lossOf(await this.#run('train', batch, normalisers));
+    if (key.microStep === 0) this.averages.begin();
+    const loss = lossOf(await this.#run('train', batch, normalisers));
+    if (Number.isFinite(loss)) this.averages.take();
+    return loss;
   }
 
   /** Loss (Σ weight·loss / normaliser) and logits [batch, labels]; the logits are overwritten by the next call. */
@@ -221,13 +235,14 @@ export class Engine {
     const built = unwrap((await this.#worker.run(request, { name: 'build' })) as Outcome<Compiled>);
     const { model, ...compiled } = built;
     const views = (names: Iterable<string>) => new Map([...names].map((name) => [name, this.parameters.view(name)]));
-    const gradients = [...compiled.gradients].map(
-      ([parameter, value]) => [value, this.gradients.view(parameter)] as const,
-    );
+    const written = [
+      ...[...compiled.gradients].map(([name, value]) => [value, this.gradients.view(name)] as const),
+      ...[...compiled.updates].map(([name, value]) => [value, this.averages.written(name)] as const),
+    ];
     const session = await this.device.createSession({
       model,
       constants: views(compiled.constants),
-      bound: { inputs: views(compiled.trained), outputs: new Map(gradients) },
+      bound: { inputs: views([...compiled.trained, ...compiled.statistics]), outputs: new Map(written) },
     });
     const outputs = new Map(compiled.outputs.map((o) => [o.name, sharedTensor(o.dtype, o.shape)]));
     return { session, compiled, outputs };

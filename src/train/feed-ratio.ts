@@ -1,5 +1,5 @@
 // How well the device was fed: the time of a real step over the same step on a batch that is already there, with the
-// workers idle. Measured after the run on the length most steps had, on gradients only, so no weight changes.
+// workers idle. Measured after the run on the length most steps had; gradients change, weights do not.
 
 import type { DataPart } from '../data/dataset.js';
 import type { BatchSource } from '../data/feeder.js';
@@ -45,6 +45,7 @@ async function stagedMs(
         await engine.forwardBackward(batch, normalisersOf([batch]), { seed: 0, step: 0, microStep: i });
         ms.push(performance.now() - started);
       }
+      engine.averages.undo();
       batch.release();
       return median(ms);
     }

@@ -5,8 +5,7 @@ import { type GradcheckResult, gradcheck, type Runnable } from '../autodiff/grad
 import { parseOptions } from '../config/options.js';
 import { type GradcheckOptions, gradcheckSchema } from '../config/schema.js';
 import { ModelError, UsageError } from '../errors.js';
-import { fuseAttention } from '../lower/attention.js';
-import { lowerLinear } from '../lower/linear.js';
+import { fuse } from '../lower/fuse.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Builder } from '../onnx/builder.js';
 import { type DataType, isFloat } from '../onnx/dtype.js';
@@ -19,6 +18,7 @@ import { elementCount, Tensor } from '../onnx/tensor.js';
 import { uniform } from '../random.js';
 import { sharedTensor } from '../runtime/arena.js';
 import { type Device, openDevice, type TensorView } from '../runtime/session.js';
+import { chooseStatistics, useBatchStatistics } from '../transfer/batch-norm.js';
 import { chooseParameters } from '../transfer/parameters.js';
 
 interface InputSpec {
@@ -62,7 +62,7 @@ export async function gradcheckModel(
   options: GradcheckOptions = {},
   resolving: ResolveOptions = {},
 ): Promise<GradcheckResult> {
-  const { input, seed, tolerance, threads } = parseOptions(gradcheckSchema, options);
+  const { input, seed, batchNorm, tolerance, threads } = parseOptions(gradcheckSchema, options);
   const model = openModel(await resolveModel(path, resolving));
   const source = toGraph(model);
   const inputs = drawInputs(source, input.map(parseInput), seed);
@@ -73,14 +73,16 @@ export async function gradcheckModel(
     throw new ModelError(
       `${path}: parameter '${other.name}' is ${other.dtype}, too coarse for a difference; check the float32 model it came from`,
     );
-  const graph = specialize(source, shapes, { trainable: new Set(parameters.map(({ name }) => name)) });
+  const trained = new Set(parameters.map(({ name }) => name));
+  const statistics = new Set(chooseStatistics(source, trained, batchNorm).updated.map(({ name }) => name));
+  const graph = specialize(source, shapes, { trainable: new Set([...trained, ...statistics]) });
   restoreForms(graph);
   const device = await openDevice('cpu', threads === undefined ? {} : { threads });
   try {
     const names = parameters.map(({ name }) => name).filter((name) => graph.initializers.has(name));
     const b = new Builder(graph);
-    if (device.kernels.has('ortune.Attention')) fuseAttention(b, new Set(names));
-    lowerLinear(b);
+    useBatchStatistics(b, statistics);
+    fuse(b, { trained: new Set(names), kernels: device.kernels, gradients: true });
     prune(graph);
     const open = (g: Graph) => runnable(device, g);
     const result = await gradcheck(graph, names, { open, inputs, tolerance, seed, kernels: device.kernels });

@@ -9,10 +9,11 @@ import { openModel, toGraph } from '../onnx/load.js';
 import type { Model } from '../onnx/model.js';
 import { Tensor } from '../onnx/tensor.js';
 import { Arena } from '../runtime/arena.js';
+import { chooseStatistics, type Statistic } from '../transfer/batch-norm.js';
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
 import { classifierConfig, languageModelConfig, writeModelDirectory } from '../transfer/directory.js';
 import { fitHead } from '../transfer/head.js';
-import { type DrawOptions, drawParameters } from '../transfer/init.js';
+import { type DrawOptions, drawParameters, resetStatistics } from '../transfer/init.js';
 import { keepLayers } from '../transfer/keep-layers.js';
 import { fitMaskedHead } from '../transfer/masked-lm-head.js';
 import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
@@ -25,6 +26,7 @@ import type {
   OpenRequest,
   ParameterInfo,
   SaveRequest,
+  StatisticInfo,
   TrunkCut,
 } from './protocol.js';
 import { trunkCut } from './trunk-cut.js';
@@ -64,15 +66,30 @@ function openNow(request: OpenRequest): OpenedModel {
   prune(graph);
   const choice = chooseParameters(model, graph, { freeze: request.freeze, outputs: wanted });
   refuseOtherTypes(file, choice, request);
-  for (const { name, reason } of choice.leftOut) notes.push(`not trained: '${name}' (${reason})`);
+  const trainable = new Set(choice.trainable.map(({ name }) => name));
+  const { updated, kept, notes: ofStatistics } = chooseStatistics(graph, trainable, request.batchNorm ?? 'batch');
+  notes.push(...ofStatistics);
+  const told = new Set([...updated, ...kept].map(({ name }) => name));
+  for (const { name, reason } of choice.leftOut) if (!told.has(name)) notes.push(`not trained: '${name}' (${reason})`);
   const drawn = request.init === 'random' ? { seed: request.seed, deviation: config.initializer_range } : undefined;
-  const { parameters, arena } = loadParameters(graph, choice, drawn);
+  const { parameters, statistics, arena } = loadParameters(graph, choice, { updated, kept }, drawn);
   const positions = maxPositions(config, parameters);
   const inputs = graph.inputs.map(({ name, dtype }) => ({ name, dtype }));
   const dropout = { ...dropoutOf(config), ...request.dropout };
   const { directory } = file;
   const hashes = { hash: fingerprint(file), preprocessing: preprocessingHash(file) };
-  const info = { inputs, parameters, arena, labels, dropout, ...hashes, directory, maxPositions: positions, notes };
+  const info = {
+    inputs,
+    parameters,
+    statistics,
+    arena,
+    labels,
+    dropout,
+    ...hashes,
+    directory,
+    maxPositions: positions,
+    notes,
+  };
   opened = { request, model, config, graph, choice, info };
   return info;
 }
@@ -105,22 +122,35 @@ function fitted(
 const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && b.every((name) => a.includes(name));
 
-/** The arena with the value of every float32 parameter, trained and frozen ones alike; the graph's, or drawn ones. */
+/**
+ * The arena with the value of every float32 parameter, trained and frozen ones alike, and of the statistics that are not as
+ * the file has them or will not stay so; the graph's, or drawn ones.
+ */
 function loadParameters(
   graph: Graph,
   choice: ParameterChoice,
+  { updated, kept }: Record<'updated' | 'kept', readonly Statistic[]>,
   drawn: DrawOptions | undefined,
-): Pick<OpenedModel, 'parameters' | 'arena'> {
+): Pick<OpenedModel, 'parameters' | 'statistics' | 'arena'> {
   const trainable = new Set<Parameter>(choice.trainable);
   const chosen = [...choice.trainable, ...choice.frozen].filter(inArena);
-  const arena = Arena.create(Arena.layout(chosen));
-  if (drawn) drawParameters(chosen, drawn, (name) => arena.array(name));
-  else for (const { name } of chosen) arena.array(name).set(graph.initializers.get(name)!.data() as Float32Array);
+  const measured = drawn ? [...updated, ...kept] : updated;
+  const arena = Arena.create(Arena.layout([...chosen, ...measured]));
+  const arrayOf = (name: string): Float32Array => arena.array(name);
+  if (drawn) {
+    drawParameters(chosen, drawn, arrayOf);
+    resetStatistics(measured, arrayOf);
+  } else
+    for (const { name } of [...chosen, ...measured])
+      arena.array(name).set(graph.initializers.get(name)!.data() as Float32Array);
   const parameters = chosen.map((parameter, i): ParameterInfo => {
     const { alias, head } = parameter;
     return { ...arena.entries[i]!, alias, head, trainable: trainable.has(parameter) };
   });
-  return { parameters, arena: arena.buffer };
+  const statistics = measured.map(({ kind }, i): StatisticInfo => {
+    return { ...arena.entries[chosen.length + i]!, kind, updated: i < updated.length };
+  });
+  return { parameters, statistics, arena: arena.buffer };
 }
 
 function buildNow(request: CompileRequest): Compiled {
@@ -129,14 +159,16 @@ function buildNow(request: CompileRequest): Compiled {
 
 function cutNow(request: CutRequest): TrunkCut | undefined {
   const { graph, info } = current();
-  return trunkCut(graph, request, compileOptions(), Arena.over(info.parameters, info.arena));
+  return trunkCut(graph, request, compileOptions(), Arena.over([...info.parameters, ...info.statistics], info.arena));
 }
 
 function compileOptions(): CompileOptions {
   const { choice, config, info, request: opening } = current();
+  const reset = info.statistics.filter((s) => !s.updated);
   return {
     trained: new Set(choice.trainable.map((p) => p.name)),
-    frozen: new Set(choice.frozen.filter(inArena).map((p) => p.name)),
+    frozen: new Set([...choice.frozen.filter(inArena), ...reset].map((p) => p.name)),
+    statistics: new Set(info.statistics.filter((s) => s.updated).map((s) => s.name)),
     dropout: info.dropout,
     labelSmoothing: opening.labelSmoothing ?? 0,
     task: opening.task,
@@ -153,9 +185,12 @@ function saveNow({ directory, arena: buffer }: SaveRequest): string {
       ? languageModelConfig(config, task.masking.nextSentence)
       : classifierConfig(config, info.labels);
   const changed = init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable;
-  const arena = Arena.over(info.parameters, buffer);
+  const arena = Arena.over([...info.parameters, ...info.statistics], buffer);
   const weights = new Map(
-    changed.map(({ name, shape }) => [name, Tensor.view('float32', shape, arena.array(name).slice())]),
+    [...changed, ...info.statistics].map(({ name, shape }) => [
+      name,
+      Tensor.view('float32', shape, arena.array(name).slice()),
+    ]),
   );
   try {
     return writeModelDirectory(model, directory, weights, { config: saved, copies: changed });

@@ -6,6 +6,7 @@ import type { DataType } from '../onnx/dtype.js';
 import type { ArenaEntry } from '../runtime/arena.js';
 import type { MaskedResults } from '../tasks/masked-lm.js';
 import type { Task } from '../tasks/task.js';
+import type { BatchNormMode, Statistic } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
 import type { CutValue } from '../trunk/cut.js';
 
@@ -29,6 +30,8 @@ export interface OpenRequest {
   keepLayers?: number | undefined;
   /** Where the weights start: at the file's values (the default) or drawn anew from the seed. */
   init?: 'pretrained' | 'random' | undefined;
+  /** Whose statistics BatchNormalization layers take that train; default the batch's. */
+  batchNorm?: BatchNormMode | undefined;
   seed: number;
   task: Task;
   /** Ops the device has kernels for. */
@@ -48,10 +51,18 @@ export interface ParameterInfo extends ArenaEntry {
   head: boolean;
 }
 
+/** A running average of BatchNormalization, in the arena behind the parameters. */
+export interface StatisticInfo extends ArenaEntry, Pick<Statistic, 'kind'> {
+  /** By every training batch; otherwise it was reset to where training starts from scratch, and stays there. */
+  updated: boolean;
+}
+
 export interface OpenedModel {
   inputs: readonly ModelInput[];
   parameters: readonly ParameterInfo[];
-  /** The parameter arena, initial values in place. */
+  /** Running averages that are not those of the file, or will not be. */
+  statistics: readonly StatisticInfo[];
+  /** The arena of parameters and then statistics, initial values in place. */
   arena: SharedArrayBuffer;
   /** Label names, from the request or from the model's configuration. */
   labels: readonly string[];
@@ -125,8 +136,12 @@ export interface Compiled {
   trained: readonly string[];
   /** Parameters that are initializers of the graph (frozen, or evaluation). */
   constants: readonly string[];
+  /** Running averages that are inputs of the graph, since training changes them. */
+  statistics: readonly string[];
   /** Gradient output of each trained parameter. */
   gradients: ReadonlyMap<string, string>;
+  /** Of a graph that trains: the output with each running average as the batch leaves it. */
+  updates: ReadonlyMap<string, string>;
 }
 
 export interface SaveRequest {

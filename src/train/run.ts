@@ -113,7 +113,7 @@ export async function openRun(
     const accumulator =
       config.gradientAccumulationSteps > 1 ? await Accumulator.create(engine.device, engine.gradients) : undefined;
     const optimizer = await createOptimizer(engine, config, accumulator?.total);
-    const stepsPerEpoch = Math.ceil(data.train.batches(config.batchSize) / config.gradientAccumulationSteps);
+    const stepsPerEpoch = Math.ceil(batchesPerEpoch(data, engine, config) / config.gradientAccumulationSteps);
     const length = { stepsPerEpoch, totalSteps: config.maxSteps ?? config.epochs * stepsPerEpoch };
     const resolved = { ...config, dropout: engine.model.dropout };
     const hashes = { model: engine.model.hash, train: data.train.hash, ...(data.eval && { eval: data.eval.hash }) };
@@ -163,6 +163,20 @@ export async function openRun(
     await close();
     throw error;
   }
+}
+
+/** @throws UsageError for fewer samples than the one batch that BatchNormalization needs */
+function batchesPerEpoch(
+  { train }: LabelledData,
+  { wholeBatches }: Engine,
+  { batchSize, maxSteps }: TrainConfig,
+): number {
+  const batches = train.batches(batchSize, wholeBatches && maxSteps !== 0);
+  if (batches > 0) return batches;
+  throw new UsageError(
+    `the training data has ${train.samples} samples, not one batch of ${batchSize}, and BatchNormalization would take what fills it up ` +
+      `into its statistics: set batchSize to at most ${train.samples}, or batchNorm to frozen`,
+  );
 }
 
 /** Loads the weights and the optimizer's state of a checkpoint and gives the rest, if it is of this very run. */

@@ -16,19 +16,19 @@ export interface StepBatches {
 
 /** From step `first` to the end of the run. */
 export async function* stepBatches(run: Run, first: number): AsyncGenerator<StepBatches, void, void> {
-  const { config, data, trunk, length } = run;
+  const { config, data, engine, trunk, length } = run;
   const { batchSize, seed, gradientAccumulationSteps: perStep } = config;
+  const whole = engine.wholeBatches;
   let step = first;
   while (step < length.totalSteps) {
     const epoch = Math.floor(step / length.stepsPerEpoch);
     const from = (step % length.stepsPerEpoch) * perStep;
-    let left = data.train.batches(batchSize) - from;
+    let left = data.train.batches(batchSize, whole) - from;
     let batches: Batch[] = [];
     let asked = performance.now();
     try {
-      for await (const batch of trunk
-        .source('train')
-        .batches(data.train.rows({ batchSize, seed, epoch, from }), { seed, epoch })) {
+      const rows = data.train.rows({ batchSize, seed, epoch, from, whole });
+      for await (const batch of trunk.source('train').batches(rows, { seed, epoch })) {
         batches.push(batch);
         left--;
         if (batches.length < perStep && left > 0) continue;

@@ -1,5 +1,6 @@
 // One optimizer step: gradients of the step's batches, added up and divided by the weights of them all, then the update.
-// A step whose loss or gradient is not finite changes no weight; what becomes of the run is for the trainer.
+// A step whose loss or gradient is not finite changes no weight and no running average; what becomes of the run is for the
+// trainer.
 
 import type { Batch } from '../data/feeder.js';
 import { scheduleFactor } from '../optim/schedule.js';
@@ -37,13 +38,17 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
     batch.slot.to('bound');
   }
   const updating = performance.now();
-  const finite = Number.isFinite(loss);
+  const average = engine.averages.firstBad();
+  const finite = Number.isFinite(loss) && average === undefined;
   const gradNorm = finite ? await optimizer.step(factor, config.maxGradNorm) : Number.NaN;
   const bad = finite
     ? Number.isFinite(gradNorm)
       ? undefined
       : `the gradient norm (${gradNorm})`
-    : `the loss (${loss})`;
+    : average === undefined
+      ? `the loss (${loss})`
+      : `the running average '${average}'`;
+  if (bad !== undefined) engine.averages.undo();
   return {
     loss,
     learningRate: config.learningRate * factor,

@@ -17,14 +17,15 @@ export function trunkCut(
   options: CompileOptions,
   parameters: Arena,
 ): TrunkCut | undefined {
+  const changing = new Set([...options.trained, ...(options.statistics ?? [])]);
   const at = (inputs: InputShapes): Graph => {
-    const graph = restored(source, inputs, options.trained);
+    const graph = restored(source, inputs, changing);
     const wanted = taskOutputs(graph, options.task);
     graph.outputs = graph.outputs.filter(({ name }) => wanted.includes(name));
     return graph;
   };
   const graphs = shapes.map(at);
-  const cut = findCut(graphs.at(-1)!, batch, options.trained, { graph: at(oneMore), batch: batch + 1 });
+  const cut = findCut(graphs.at(-1)!, batch, changing, { graph: at(oneMore), batch: batch + 1 });
   if (!cut) return undefined;
   const values = cut.values.map(({ name }) => name);
   // A shape at which a value has another name, or is one for all samples, has another trunk.

@@ -3,6 +3,7 @@
 // decides, not its name. Only values change: the graph and the way it is saved stay as they are.
 
 import { normalWeights } from '../models/normal.js';
+import type { Statistic } from './batch-norm.js';
 import type { Parameter } from './parameters.js';
 
 export interface DrawOptions {
@@ -27,4 +28,12 @@ export function drawParameters(
     if (kind === 'matrix') values.set(normalWeights(seed, stream, values.length, deviation));
     else values.fill(kind === 'scale' ? 1 : 0);
   }
+}
+
+/** Running averages before any batch: mean 0, variance 1. */
+export function resetStatistics(
+  statistics: readonly Pick<Statistic, 'name' | 'kind'>[],
+  arrayOf: (name: string) => Float32Array,
+): void {
+  for (const { name, kind } of statistics) arrayOf(name).fill(kind === 'mean' ? 0 : 1);
 }

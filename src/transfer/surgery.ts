@@ -16,6 +16,8 @@ import {
 import { Tensor } from '../onnx/tensor.js';
 import { normals } from '../random.js';
 
+export { freeName } from '../onnx/model.js';
+
 /** A number, a symbolic name, or null where the file says nothing. */
 export type FileDim = number | string | null;
 
@@ -50,18 +52,6 @@ export function withShape(info: ValueInfoProto, shape: readonly FileDim[], name 
     }),
   );
   return copy;
-}
-
-/** A name that nothing in the graph has: `stem`, or with a number behind. */
-export function freeName(graph: GraphProto, stem: string): string {
-  const used = new Set([
-    ...graph.input.map((v) => v.name),
-    ...graph.initializer.map((t) => t.name),
-    ...graph.node.flatMap((n) => [n.name, ...n.output]),
-  ]);
-  let name = stem;
-  for (let n = 1; used.has(name); n++) name = `${stem}_${n}`;
-  return name;
 }
 
 /** A weight drawn from a normal distribution, as a tensor of the file. */

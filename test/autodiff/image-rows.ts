@@ -98,11 +98,20 @@ const pools = [
   row('GlobalLpPool', [apart(2, 3, 4, 3)], { p: 2 }),
 ];
 
+/** By the statistics of the batch; the running averages are no part of y. */
+const batchNorm = (what: string, x: number[], attrs: Row['attrs'] = {}): Row =>
+  row('BatchNorm', [f64.any(...x), f64.any(3), f64.any(3), f64.any(3), f64.positive(3)], attrs, {
+    ...{ what, domain: 'ortune', unchecked: [3, 4] },
+  });
+
 const normalisations = [
   row('BatchNormalization', [f64.any(2, 3, 4, 2), f64.any(3), f64.any(3), f64.any(3), f64.positive(3)], {
     epsilon: float(1e-3),
   }),
   row('BatchNormalization', [f64.any(4, 3), f64.any(3), f64.any(3), f64.any(3), f64.positive(3)], {}, { what: 'rows' }),
+  batchNorm('images', [2, 3, 4, 2], { epsilon: float(1e-3) }),
+  batchNorm('rows', [5, 3]),
+  batchNorm('channels last', [2, 4, 2, 3], { channels_last: 1 }),
   row('InstanceNormalization', [any(2, 3, 4, 2), any(3), any(3)], { epsilon: float(1e-3) }),
   row('InstanceNormalization', [any(2, 3, 6), any(3), any(3)], {}, { what: 'one axis' }),
   row('GroupNormalization', [any(2, 6, 3, 2), any(6), any(6)], { num_groups: 3, epsilon: float(1e-3) }),

@@ -34,7 +34,7 @@ export function convolveBack(b: Builder, dy: Value, weight: Value, window: Windo
  * stride is the dilation. Groups become groups of channels: x [N, G·C', …] → [C', G·N, …], dy [N, M, …] → [M, N, …],
  * and their convolution in G groups is [C', M, …kernel], with positions behind the kernel cut off.
  */
-function weightGrad(b: Builder, x: Value, dy: Value, window: Window, group: number): Value {
+export function weightGrad(b: Builder, x: Value, dy: Value, window: Window, group: number): Value {
   const { kernel, strides, dilations, before, after } = window;
   const [n, channels, ...from] = b.shape(x) as [number, number, ...number[]];
   const inner = channels / group;

@@ -1,6 +1,6 @@
 // Gradients of normalisations of images [N, C, …]: per channel with given statistics (BatchNormalization as inference
-// runs it), per image and group of channels (GroupNormalization; InstanceNormalization is one group per channel), and to
-// unit p-norm. Batch statistics are not differentiated here.
+// runs it) or with the batch's own (ortune.BatchNorm), per image and group of channels (GroupNormalization; InstanceNormalization is one group per channel),
+// and to unit p-norm.
 
 import { add, axisOf, div, equal, mean, mul, neg, sqrt, sub, sum, view, where } from '../../onnx/formulas.js';
 import { attrFloat, attrInt, type Value } from '../../onnx/graph.js';
@@ -30,7 +30,7 @@ function batchParts(c: RuleContext, dy: Value) {
   const { b, node, x, once } = c;
   if (attrInt(node, 'training_mode', 0) !== 0)
     new TypeContext(b.graph, node).fail(
-      'statistics of the batch have no gradient here; export the model in evaluation mode',
+      'statistics of the batch have a gradient in ortune.BatchNorm alone, not in the standard operator',
     );
   const r = once('r', () => inverseDeviation(c, x[4]!));
   const slope = (): Value => once('slope', () => mul(b, x[1]!, r));
@@ -54,6 +54,20 @@ const batchVariance: InputRule = (c, dy) => {
   const { r, slope, dscale } = batchParts(c, dy);
   return mul(c.b, mul(c.b, mul(c.b, slope(), r), dscale()), -0.5);
 };
+
+/**
+ * With the statistics of the batch, mean and deviation depend on x as well; what they were is kept by the forward pass. The
+ * running averages are no part of the loss.
+ */
+const fromBatch =
+  (output: number): InputRule =>
+  (c, dy) =>
+    c.once('grad', () => {
+      const [x, scale, bias] = c.x as [Value, Value, Value];
+      const inputs = [dy, x, scale, bias, c.output(1), c.output(2)];
+      const attrs = Object.fromEntries(c.node.attrs);
+      return c.b.ops('BatchNormGrad', inputs, attrs, { domain: 'ortune', outputs: 3 });
+    })[output]!;
 
 /** x̂ and r over x viewed as [N, groups, elements]. */
 function grouped(c: RuleContext, groups: number): { normalised: Value; r: Value } {
@@ -101,6 +115,7 @@ const lpNormalization: InputRule = ({ b, node, x, y }, dy) => {
 
 export const normaliseChannels: RuleTable = {
   BatchNormalization: [batchInput, batchScale, batchBias, batchMean, batchVariance],
+  'ortune.BatchNorm': [fromBatch(0), fromBatch(1), fromBatch(2), null, null],
   GroupNormalization: inGroups(({ node }) => attrInt(node, 'num_groups', 1)),
   InstanceNormalization: inGroups(({ b, x }) => b.shape(x[0]!)[1]!),
   LpNormalization: [lpNormalization],

@@ -41,14 +41,21 @@ function counts({ kernel, strides, dilations, before, after, from, out }: Window
   return Tensor.of('float64', table, [1, 1, ...out]);
 }
 
-/** dx = Σ over the windows of dy / count. */
-const averagePool: InputRule = (c, dy) => {
-  const { b, node, x } = c;
-  const window = windowFor(c);
-  const table = counts(window, attrInt(node, 'count_include_pad', 0) !== 0);
+/** dx = Σ over the windows of dy / count, of `shape`. */
+export function averagePoolGrad(
+  b: Builder,
+  dy: Value,
+  window: Window,
+  padded: boolean,
+  shape: readonly number[],
+): Value {
+  const table = counts(window, padded);
   const count = b.constant(Tensor.of(b.type(dy).dtype, table.numbers(), table.shape));
-  return spread(b, div(b, dy, count), window, b.shape(x[0]!));
-};
+  return spread(b, div(b, dy, count), window, shape);
+}
+
+const averagePool: InputRule = (c, dy) =>
+  averagePoolGrad(c.b, dy, windowFor(c), attrInt(c.node, 'count_include_pad', 0) !== 0, c.b.shape(c.x[0]!));
 
 /**
  * y = (Σ |x|^p)^(1/p), so dx = |x|^(p−1) · sign x · Σ over the windows of dy · y^(1−p), and 0 where a norm is 0.
@@ -68,13 +75,17 @@ const lpPool: InputRule = (c, dy) => normPool(c, dy, (value) => spread(c.b, valu
 const globalLpPool: InputRule = (c, dy) => normPool(c, dy, (value) => expand(c.b, value, c.b.shape(c.x[0]!)));
 
 /** Positions in the whole tensor come with the maxima (Indices); windows overlap, so what meets adds up. */
+export function maxPoolGrad(b: Builder, dy: Value, places: Value, shape: readonly number[]): Value {
+  const count = elementCount(b.shape(dy));
+  const none = zeros(b, { dtype: b.type(dy).dtype, shape: [elementCount(shape)] });
+  const added = b.op('ScatterElements', [none, view(b, places, [count]), view(b, dy, [count])], { reduction: 'add' });
+  return view(b, added, shape);
+}
+
 const maxPool: InputRule = ({ b, node, x, output }, dy) => {
   if (attrInt(node, 'storage_order', 0) !== 0)
     new TypeContext(b.graph, node).fail('storage_order 1 has no gradient here; export the model without it');
-  const [shape, count] = [b.shape(x[0]!), elementCount(b.shape(dy))];
-  const none = zeros(b, { dtype: b.type(dy).dtype, shape: [elementCount(shape)] });
-  const places = view(b, output(1), [count]);
-  return view(b, b.op('ScatterElements', [none, places, view(b, dy, [count])], { reduction: 'add' }), shape);
+  return maxPoolGrad(b, dy, output(1), b.shape(x[0]!));
 };
 
 /** dx = dy / count everywhere. */

@@ -41,16 +41,9 @@ function tensorflowNearest({ node }: Rewrite): void {
   node.attrs.set('nearest_mode', text('round_prefer_ceil'));
 }
 
-/**
- * Outputs beyond the first said that the statistics are the batch's; since 14 an attribute says so, and the saved mean
- * and variance are gone. `spatial` 1 is the only form left, and files of opset 9 still say so.
- */
-function batchStatistics({ node }: Rewrite): void {
+/** Statistics per channel, `spatial` 1, are the only form left, and files of opset 9 still say so. */
+function perChannelStatistics({ node }: Rewrite): void {
   if (attrInt(node, 'spatial', 1) === 1) node.attrs.delete('spatial');
-  while (node.outputs.at(-1) === '') node.outputs.pop();
-  if (node.outputs.length === 1) return;
-  node.outputs = node.outputs.slice(0, 3);
-  node.attrs.set('training_mode', int(1));
 }
 
 /** 'bilinear' and 'bicubic' became 'linear' and 'cubic' when volumes came in. */
@@ -81,7 +74,7 @@ export const meaning: readonly Conversion[] = [
   ...changed(11, resizeByScales, 'Resize'),
   ...changed(13, tensorflowNearest, 'Resize'),
   ...changed(13, softmaxOfRows, 'Hardmax LogSoftmax Softmax'),
-  ...changed(14, batchStatistics, 'BatchNormalization'),
+  ...changed(14, perChannelStatistics, 'BatchNormalization'),
   ...changed(16, roiAlignMode, 'RoiAlign'),
   ...changed(20, gridSampleMode, 'GridSample'),
   ...changed(21, groupNormalizationParameters, 'GroupNormalization'),
