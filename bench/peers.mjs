@@ -6,10 +6,8 @@
 // tensorflow-cpu); `--python P` serves all, default python3. Without its library a peer is named and left out.
 // --rounds N repeats all in turn and takes medians; --json prints one object; sizes as in `ortune bench step`.
 
-import { spawnSync } from 'node:child_process';
-import { cpus } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { here, machineOf, measureInTurn, medianOf } from './peers/rows.mjs';
 
 const text = (value) => ({ type: 'string', ...(value === undefined ? {} : { default: value }) });
 const sizes = { layers: '6', hidden: '384', heads: '12', batch: '16', seq: '128' };
@@ -28,10 +26,9 @@ const { values: options } = parseArgs({
 });
 
 const shape = [...Object.keys(sizes), 'threads'].flatMap((name) => [`--${name}`, options[name]]);
-const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const python = (library, script, ...more) => ({
   command: options[library] ?? options.python,
-  args: ['-B', here(`peers/${script}`), ...shape, '--feed-forward', String(4 * Number(options.hidden)), ...more],
+  args: ['-B', here(`./peers/${script}`), ...shape, '--feed-forward', String(4 * Number(options.hidden)), ...more],
 });
 const ortune = (...more) => ({
   command: process.execPath,
@@ -54,23 +51,6 @@ const rows = [
   },
 ].filter((row) => !options.only || row.name.toLowerCase().includes(options.only.toLowerCase()));
 
-const median = (numbers) => {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
-
-/** Runs one row; its result is the last line of stdout. */
-function run(row) {
-  const { status, stdout, stderr, error } = spawnSync(row.command, row.args, { encoding: 'utf8' });
-  const line = stdout?.trim().split('\n').at(-1);
-  if (status === 0 && line?.startsWith('{')) return JSON.parse(line);
-  const lines = stderr?.trim().split('\n') ?? [];
-  const why = error?.message ?? lines.find((l) => l.includes('Error')) ?? lines.at(-1);
-  process.stderr.write(`${row.name} left out: ${row.command} failed: ${why}\n`);
-  return undefined;
-}
-
 /**
  * Peers without dropout start from the same weights and batch, so their losses and gradients are one number. ortune
  * draws its own weights here and tells no norm; the tests hold its gradients against PyTorch's.
@@ -85,32 +65,24 @@ function mustAgree(results) {
     }
 }
 
-for (const row of rows) row.results = [];
-for (let round = 0; round < Number(options.rounds); round++)
-  for (const row of rows) {
-    if (round > 0 && row.results.length === 0) continue;
-    const result = run(row);
-    if (result) row.results.push(result);
-  }
-const measured = rows.filter((row) => row.results.length > 0);
+const measured = measureInTurn(rows, Number(options.rounds));
 mustAgree(measured);
 
-const of = (row, key) => median(row.results.map((r) => r[key]));
 const summary = measured.map((row) => {
   const own = measured.find((r) => r.name.startsWith('ortune') && r.dropout === row.dropout);
   const steps = row.results.map((r) => r.stepMs);
   return {
     name: row.name,
-    stepMs: of(row, 'stepMs'),
+    stepMs: medianOf(row, 'stepMs'),
     stepMsRange: [Math.min(...steps), Math.max(...steps)],
-    gemmGflops: of(row, 'gemmGflops'),
-    peakRssBytes: of(row, 'peakRssBytes'),
-    timesOrtune: own && of(row, 'stepMs') / of(own, 'stepMs'),
+    gemmGflops: medianOf(row, 'gemmGflops'),
+    peakRssBytes: medianOf(row, 'peakRssBytes'),
+    timesOrtune: own && medianOf(row, 'stepMs') / medianOf(own, 'stepMs'),
     versions: row.results[0].version,
   };
 });
 
-const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${options.threads} threads, ${options.rounds} round(s)`;
+const machine = machineOf(options);
 if (options.json) console.log(JSON.stringify({ machine, rows: summary }));
 else {
   console.log(machine);

@@ -34,6 +34,8 @@ macro(ortune_instruction_set isa bytes)
     ${ORTUNE_NATIVE_DIR}/ops/embedding.cc
     ${ORTUNE_NATIVE_DIR}/ops/gelu.cc
     ${ORTUNE_NATIVE_DIR}/ops/layer_norm.cc
+    ${ORTUNE_NATIVE_DIR}/ops/max_pool_grad.cc
+    ${ORTUNE_NATIVE_DIR}/ops/pool.cc
     ${ORTUNE_NATIVE_DIR}/ops/softmax.cc
     ${ORTUNE_NATIVE_DIR}/ops/transpose.cc
     ${ORTUNE_NATIVE_DIR}/optim/adamw.cc

@@ -17,6 +17,12 @@ export type { Metrics } from './metrics/names.js';
 export { type EncoderDirectoryOptions, writeEncoder } from './models/directory.js';
 export { buildEncoder, type EncoderOptions } from './models/encoder.js';
 export type { DownloadEvent, ResolveOptions } from './models/hub.js';
+export {
+  buildImageModel,
+  type ImageModelDirectoryOptions,
+  type ImageModelOptions,
+  writeImageModel,
+} from './models/images.js';
 export { buildWordPiece } from './models/wordpiece.js';
 export { type EvalResult, evaluate } from './train/evaluate.js';
 export type { EvaluationEvent, StartEvent, StepEvent, TrainerEvents, TrainResult } from './train/events.js';

@@ -225,7 +225,7 @@ export interface GradientError {
  * parameter's copies at least one must be, and what the copies have adds up.
  */
 export function gradientErrors(
-  golden: Golden,
+  golden: Pick<Golden, 'parameters'>,
   gradientOf: (tensor: string) => ArrayLike<number> | undefined,
 ): GradientError[] {
   const all = norm(golden.parameters.map((p) => norm(p.gradient)));

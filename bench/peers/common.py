@@ -18,10 +18,12 @@ CLIP, LEARNING_RATE, BETA1, BETA2, EPSILON, DECAY = 1.0, 2e-5, 0.9, 0.999, 1e-8,
 NORM_EPSILON = 1e-12
 
 
-def options(description, **extra):
+ENCODER = dict(layers=6, hidden=384, heads=12, feed_forward=1536, vocabulary=8192, positions=512, labels=2, seq=128)
+
+
+def options(description, sizes=ENCODER, **extra):
     parser = argparse.ArgumentParser(description=description)
-    sizes = dict(layers=6, hidden=384, heads=12, feed_forward=1536, vocabulary=8192, positions=512, labels=2)
-    run = dict(batch=16, seq=128, threads=2, warmup=3, steps=15, seed=1)
+    run = dict(batch=16, threads=2, warmup=3, steps=15, seed=1)
     for name, default in {**sizes, **run}.items():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
     for name, settings in extra.items():

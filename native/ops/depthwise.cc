@@ -82,32 +82,25 @@ void depthwise_pack(const DepthwisePack& a, int64_t chunk) {
 }
 
 void depthwise(const Depthwise& a, int64_t chunk) {
-  const PlaceBlocks blocks = place_blocks(a);
-  const int64_t rows = grid_rows(a);
-  const PlaceBlock block(blocks, a.images, rows, chunk);
+  const int64_t rows = most_rows(a.grids, a.grid_count);
+  const PlaceBlock block = place_block(place_blocks(a), a.images, rows, chunk);
   for (int64_t b = 0; b < column_blocks(a.C, kDepthChannels); ++b) {
     const int64_t first = column_begin(a.C, b, kDepthChannels),
                   end = column_begin(a.C, b + 1, kDepthChannels);
     for (int64_t g = 0; g < a.grid_count; ++g) {
       const ConvGrid& grid = a.grids[g];
-      const int64_t row_end = block.row_end < grid.rows ? block.row_end : grid.rows;
-      each_rectangle(grid, a.height, a.width, a.C, block.row, row_end, a.scratch, [&](const Rectangle& r) {
-        RectanglePlace at{block.image};
-        const int64_t places = (block.image_end - block.image) * r.rows * r.columns;
-        for (int64_t p = 0, count; p < places; p += count) {
-          const int64_t left = (places - p + kPlaces - 1) / kPlaces;
-          count = (places - p + left - 1) / left;
+      const auto rectangle = [&](const Rectangle& r) {
+        each_tile<kPlaces>(r, block, [&](const RectanglePlace* at, int64_t count) {
           TilePlaces tile;
-          for (int64_t k = 0; k < count; ++k, at.next(r)) {
-            const int64_t h = r.h + at.i * grid.step_h, w = r.w + at.j * grid.step_w;
-            tile.x[k] = r.count ? a.x + ((at.image * a.height + h) * a.width + w) * a.C : a.x;
-            const int64_t y = grid.start_h + (r.i + at.i) * grid.stride_h,
-                          x = grid.start_w + (r.j + at.j) * grid.stride_w;
-            tile.y[k] = a.y + ((at.image * a.out_height + y) * a.out_width + x) * a.C;
+          for (int64_t k = 0; k < count; ++k) {
+            tile.x[k] = r.count ? a.x + at[k].source(grid, r, a.height, a.width) * a.C : a.x;
+            tile.y[k] = a.y + at[k].result(grid, r, a.out_height, a.out_width) * a.C;
           }
           panels<kPlaces>(a, tile, count, r, first, end);
-        }
-      });
+        });
+      };
+      const int64_t row_end = block.row_end < grid.rows ? block.row_end : grid.rows;
+      each_rectangle(grid, a.height, a.width, a.C, block.row, row_end, a.scratch, rectangle);
     }
   }
 }

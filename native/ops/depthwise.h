@@ -29,17 +29,27 @@ static inline PlaceBlocks place_blocks(int64_t images, int64_t rows, int64_t flo
 /// What a block holds: the images [image, image_end) and of each grid the rows [row, row_end).
 struct PlaceBlock {
   int64_t image, image_end, row, row_end;
-  PlaceBlock(const PlaceBlocks& blocks, int64_t images, int64_t rows, int64_t index) {
-    image = index / blocks.row_blocks * blocks.images;
-    image_end = image + blocks.images < images ? image + blocks.images : images;
-    const int64_t block = index % blocks.row_blocks;
-    row = rows * block / blocks.row_blocks;
-    row_end = rows * (block + 1) / blocks.row_blocks;
-  }
 };
+/// Of the blocks of places of grids with at most so many `rows`.
+static inline PlaceBlock place_block(const PlaceBlocks& blocks, int64_t images, int64_t rows, int64_t index) {
+  const int64_t image = index / blocks.row_blocks * blocks.images, block = index % blocks.row_blocks;
+  const int64_t image_end = image + blocks.images < images ? image + blocks.images : images;
+  return {image, image_end, rows * block / blocks.row_blocks, rows * (block + 1) / blocks.row_blocks};
+}
 
-/// Floats that the rectangles of one grid need, see ops/rectangles.h. Scratch is aligned to 8 bytes.
-static inline int64_t rectangle_floats(const ConvGrid& grid) { return 8 * grid.tap_count + 2; }
+/// Rows of the grid that has most.
+static inline int64_t most_rows(const ConvGrid* grids, int64_t count) {
+  int64_t most = 0;
+  for (int64_t g = 0; g < count; ++g) most = grids[g].rows > most ? grids[g].rows : most;
+  return most;
+}
+
+/// Floats of scratch, aligned to 8 bytes, for the rectangles of a grid: see ops/rectangles.h.
+static inline int64_t rectangle_floats(const ConvGrid* grids, int64_t count) {
+  int64_t taps = 0;
+  for (int64_t g = 0; g < count; ++g) taps = grids[g].tap_count > taps ? grids[g].tap_count : taps;
+  return 8 * taps + 2;
+}
 
 /// y[n, p, c] = bias[c] + sum over taps t of x[n, p + t, c] w[c, t], of every grid; places of y in no grid
 /// are left alone. `packed` holds w and bias as depthwise_pack has left them.
@@ -54,25 +64,13 @@ struct Depthwise {
   int64_t filter_taps;
   float* scratch;  // scratch_floats(args), of this thread: see set_scratch
 };
-/// Rows of the grid that has most.
-static inline int64_t grid_rows(const Depthwise& a) {
-  int64_t most = 0;
-  for (int64_t g = 0; g < a.grid_count; ++g) most = a.grids[g].rows > most ? a.grids[g].rows : most;
-  return most;
-}
 static inline PlaceBlocks place_blocks(const Depthwise& a) {
   const ConvGrid& grid = a.grids[0];
-  return place_blocks(a.images, grid_rows(a), (grid.stride_h * a.out_width + grid.step_h * a.width) * a.C);
+  return place_blocks(a.images, most_rows(a.grids, a.grid_count),
+                      (grid.stride_h * a.out_width + grid.step_h * a.width) * a.C);
 }
 static inline int64_t chunks(const Depthwise& a) { return a.grid_count ? place_blocks(a).count() : 0; }
-static inline int64_t scratch_floats(const Depthwise& a) {
-  int64_t most = 0;
-  for (int64_t g = 0; g < a.grid_count; ++g) {
-    const int64_t floats = rectangle_floats(a.grids[g]);
-    most = floats > most ? floats : most;
-  }
-  return most;
-}
+static inline int64_t scratch_floats(const Depthwise& a) { return rectangle_floats(a.grids, a.grid_count); }
 static inline void set_scratch(Depthwise& a, float* scratch) { a.scratch = scratch; }
 
 /// Reorders filters [C, taps] for `depthwise`: blocks of channels, panels of vectors, rows of taps and one
@@ -116,7 +114,7 @@ static inline int64_t splits(const DepthwiseWeight& a) {
 }
 static inline int64_t partial_floats(const DepthwiseWeight& a) { return splits(a) * partial_split(a); }
 static inline int64_t chunks(const DepthwiseWeight& a) { return splits(a); }
-static inline int64_t scratch_floats(const DepthwiseWeight& a) { return rectangle_floats(*a.grid); }
+static inline int64_t scratch_floats(const DepthwiseWeight& a) { return rectangle_floats(a.grid, 1); }
 static inline void set_scratch(DepthwiseWeight& a, float* scratch) { a.scratch = scratch; }
 /// depthwise_weight_total: a chunk is a block of channels.
 static inline int64_t total_chunks(const DepthwiseWeight& a) { return ceil_div(a.C, kColumnBlock); }

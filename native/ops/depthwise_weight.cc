@@ -108,7 +108,7 @@ void depthwise_weight(const DepthwiseWeight& a, int64_t chunk) {
   float* sums = a.partials + chunk * partial_split(a);
   memset(sums, 0, static_cast<size_t>(partial_split(a)) * sizeof(float));
   for (int64_t b = blocks.count() * chunk / splits(a); b < blocks.count() * (chunk + 1) / splits(a); ++b) {
-    const PlaceBlock block(blocks, a.images, a.grid->rows, b);
+    const PlaceBlock block = place_block(blocks, a.images, a.grid->rows, b);
     each_rectangle(*a.grid, a.height, a.width, a.C, block.row, block.row_end, a.scratch,
                    [&](const Rectangle& r) {
                      for (int64_t image = block.image; image < block.image_end; ++image)

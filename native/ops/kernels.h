@@ -189,6 +189,10 @@ struct DepthwisePack;
 struct Depthwise;
 struct DepthwiseWeight;
 
+/// Pooling, see ops/pool.h.
+struct Pool;
+struct MaxPoolGrad;
+
 /// A parameter update over ranges of flat arenas, see optim/update.h.
 struct Update;
 
@@ -221,6 +225,8 @@ struct Kernels {
   void (*depthwise)(const Depthwise&, int64_t chunk);
   void (*depthwise_weight)(const DepthwiseWeight&, int64_t chunk);
   void (*depthwise_weight_total)(const DepthwiseWeight&, int64_t chunk);
+  void (*pool)(const Pool&, int64_t chunk);
+  void (*max_pool_grad)(const MaxPoolGrad&, int64_t chunk);
   void (*cross_entropy)(const CrossEntropy&, int64_t chunk);
   void (*cross_entropy_total)(const CrossEntropy&, int64_t chunk);
   void (*cross_entropy_grad)(const CrossEntropyGrad&, int64_t chunk);

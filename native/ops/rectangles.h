@@ -7,9 +7,10 @@
 
 namespace ortune::ORTUNE_ISA {
 
-/// A tap of a rectangle: floats from the first one, and which tap of the filter.
+/// A tap of a rectangle: floats and places from the first one, and which tap of the filter.
 struct Tap {
-  int64_t offset, filter;
+  int64_t offset;
+  int32_t place, filter;
 };
 
 /// The places [i, i + rows) x [j, j + columns) of a grid. The first tap of the place (i, j) is at (h, w).
@@ -63,8 +64,8 @@ static inline void each_rectangle(const ConvGrid& grid, int64_t height, int64_t 
           r.h = r.i * grid.step_h + tap.h;
           r.w = r.j * grid.step_w + tap.w;
         }
-        taps[r.count++] = {((r.i * grid.step_h + tap.h - r.h) * width + r.j * grid.step_w + tap.w - r.w) * C,
-                           tap.filter};
+        const int64_t place = (r.i * grid.step_h + tap.h - r.h) * width + r.j * grid.step_w + tap.w - r.w;
+        taps[r.count++] = {place * C, static_cast<int32_t>(place), tap.filter};
       }
       r.columns = end - r.j;
       f(r);
@@ -72,9 +73,17 @@ static inline void each_rectangle(const ConvGrid& grid, int64_t height, int64_t 
   }
 }
 
-/// Walks the places of a rectangle in the images from `image` on.
+/// A place of a rectangle, of an image.
 struct RectanglePlace {
-  int64_t image, i = 0, j = 0;
+  int64_t image, i, j;
+  /// Its first tap, and its result in images of other sizes: numbers of places.
+  int64_t source(const ConvGrid& grid, const Rectangle& r, int64_t height, int64_t width) const {
+    return (image * height + r.h + i * grid.step_h) * width + r.w + j * grid.step_w;
+  }
+  int64_t result(const ConvGrid& grid, const Rectangle& r, int64_t height, int64_t width) const {
+    const int64_t h = grid.start_h + (r.i + i) * grid.stride_h, w = grid.start_w + (r.j + j) * grid.stride_w;
+    return (image * height + h) * width + w;
+  }
   void next(const Rectangle& r) {
     if (++j < r.columns) return;
     j = 0;
@@ -83,6 +92,20 @@ struct RectanglePlace {
     ++image;
   }
 };
+
+/// Calls f(places, count) for tiles of at most P places of a rectangle in all images of a block, as even as
+/// they can be.
+template <int P, class F>
+static inline void each_tile(const Rectangle& r, const PlaceBlock& block, F f) {
+  RectanglePlace at = {block.image, 0, 0}, tile[P];
+  const int64_t places = (block.image_end - block.image) * r.rows * r.columns;
+  int64_t tiles = (places + P - 1) / P;
+  for (int64_t p = 0, count; p < places; p += count, --tiles) {
+    count = (places - p + tiles - 1) / tiles;
+    for (int64_t k = 0; k < count; ++k, at.next(r)) tile[k] = at;
+    f(tile, count);
+  }
+}
 
 /// So many vectors, as a type.
 template <int V>

@@ -31,6 +31,8 @@ void depthwise_pack(const DepthwisePack&, int64_t);
 void depthwise(const Depthwise&, int64_t);
 void depthwise_weight(const DepthwiseWeight&, int64_t);
 void depthwise_weight_total(const DepthwiseWeight&, int64_t);
+void pool(const Pool&, int64_t);
+void max_pool_grad(const MaxPoolGrad&, int64_t);
 void cross_entropy(const CrossEntropy&, int64_t);
 void cross_entropy_total(const CrossEntropy&, int64_t);
 void cross_entropy_grad(const CrossEntropyGrad&, int64_t);
@@ -68,6 +70,8 @@ const Kernels kKernels = {gelu_grad,
                           depthwise,
                           depthwise_weight,
                           depthwise_weight_total,
+                          pool,
+                          max_pool_grad,
                           cross_entropy,
                           cross_entropy_total,
                           cross_entropy_grad,

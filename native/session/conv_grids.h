@@ -18,6 +18,29 @@ struct Pair {
 struct Window {
   Pair strides{1, 1}, dilations{1, 1}, pads{};  // pads before the image; those behind follow from the sizes
   Pair kernel{}, image{}, out{};
+
+  /// For every place of the output, in row order, one over how many taps its mean is of: all, with padding
+  /// counted, or those inside the image.
+  std::vector<float> mean_weights(bool padded) const {
+    std::vector<float> weights;
+    for (int64_t i = 0; i < out.h; ++i)
+      for (int64_t j = 0; j < out.w; ++j) {
+        const int64_t inside = taps_inside(i * strides.h - pads.h, kernel.h, dilations.h, image.h) *
+                               taps_inside(j * strides.w - pads.w, kernel.w, dilations.w, image.w);
+        weights.push_back(1.0f / static_cast<float>(padded ? kernel.count() : ortune::at_least_one(inside)));
+      }
+    return weights;
+  }
+
+ private:
+  static int64_t taps_inside(int64_t first, int64_t taps, int64_t dilation, int64_t length) {
+    int64_t inside = 0;
+    for (int64_t t = 0; t < taps; ++t) {
+      const int64_t at = first + t * dilation;
+      inside += at >= 0 && at < length;
+    }
+    return inside;
+  }
 };
 
 /// Grids with the taps they point to. Not to be copied.

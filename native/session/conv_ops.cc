@@ -17,13 +17,6 @@ using ortune::kernels;
 /// Channels too few to be a row of a product are gathered with all taps.
 constexpr int64_t kGatherBelow = 8;
 
-Pair spatial(const Input& image) { return {image.shape[1], image.shape[2]}; }
-
-void require_image(const Input& image, const char* name) {
-  require(image.shape.size() == 4,
-          std::string(name) + " must have the axes [N, H, W, C], not " + std::to_string(image.shape.size()));
-}
-
 struct ConvOptions {
   const int64_t group;
   const ConvWindow window;

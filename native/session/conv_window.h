@@ -10,7 +10,9 @@
 namespace custom_op {
 
 struct ConvWindow : Window {
-  explicit ConvWindow(const Attributes& a) {
+  /// `kernel_name` names the attribute of the kernel's size; null: another input tells.
+  explicit ConvWindow(const Attributes& a, const char* kernel_name = nullptr) {
+    if (kernel_name) kernel = pair(a, kernel_name, 0);
     strides = pair(a, "strides", 1);
     dilations = pair(a, "dilations", 1);
     pads = pair(a, "pads", 0);
@@ -23,5 +25,12 @@ struct ConvWindow : Window {
     return {values[0], values[1]};
   }
 };
+
+inline Pair spatial(const Input& image) { return {image.shape[1], image.shape[2]}; }
+
+inline void require_image(const Input& image, const char* name) {
+  require(image.shape.size() == 4,
+          std::string(name) + " must have the axes [N, H, W, C], not " + std::to_string(image.shape.size()));
+}
 
 }  // namespace custom_op

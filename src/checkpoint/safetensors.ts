@@ -1,4 +1,4 @@
-// The safetensors format for float32 tensors: 8 bytes with the header's length (little-endian), a JSON header that gives
+// The safetensors format: 8 bytes with the header's length (little-endian), a JSON header that gives
 // every tensor's type, shape and place, padded with spaces to 8 bytes, then the tensors without gaps. Nothing here reads
 // or writes files. A header is not believed: what it says must fit together and fit the file, byte for byte.
 // Source: https://github.com/huggingface/safetensors, "Format".
@@ -10,12 +10,29 @@ import { elementCount } from '../onnx/tensor.js';
 export const prefixBytes = 8;
 const longestHeader = 100_000_000; // the safetensors library takes no longer one
 const metadataKey = '__metadata__';
-const bytesPerFloat = 4;
+/** Bytes of an element by the format's name of its type. */
+const elementBytes = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  I64: 8,
+  U64: 8,
+  F64: 8,
+};
+export type StoredType = keyof typeof elementBytes;
 
 /** A file that is shorter than its header says. */
 export class CutFile extends DataError {}
 
 export interface TensorPlace {
+  readonly dtype: StoredType;
   readonly shape: readonly number[];
   /** In bytes from the end of the header. */
   readonly begin: number;
@@ -32,7 +49,7 @@ export function encodeHeader(
   const entries = tensors.map(({ name, shape }) => {
     if (name === metadataKey) throw new Error(`a tensor of a safetensors file cannot be called ${metadataKey}`);
     const begin = end;
-    end += elementCount(shape) * bytesPerFloat;
+    end += elementCount(shape) * elementBytes.F32;
     return `${JSON.stringify(name)}:${JSON.stringify({ dtype: 'F32', shape, data_offsets: [begin, end] })}`;
   });
   const json = Buffer.from(`{${[`"${metadataKey}":${JSON.stringify(metadata)}`, ...entries].join(',')}}`);
@@ -60,15 +77,21 @@ export function headerLength(prefix: Uint8Array, file: string, fileBytes: number
 }
 
 /**
- * Where the tensors are. `header` is the JSON with its padding, `dataBytes` how many bytes follow it in the file.
+ * Where the tensors are. `header` is the JSON with its padding, `dataBytes` how many bytes follow it in the file, `types`
+ * those that tensors may have; default float32 alone.
  * @throws DataError for a header that contradicts itself or the file; messages start with `file`
  */
-export function decodeHeader(header: Uint8Array, file: string, dataBytes: number): Map<string, TensorPlace> {
+export function decodeHeader(
+  header: Uint8Array,
+  file: string,
+  dataBytes: number,
+  types: readonly StoredType[] = ['F32'],
+): Map<string, TensorPlace> {
   const entries = Object.entries(parse(header, file));
   const places = new Map<string, TensorPlace>();
   for (const [name, entry] of entries) {
     if (name === metadataKey) checkMetadata(entry, file);
-    else places.set(name, placeOf(name, entry, file));
+    else places.set(name, placeOf(name, entry, file, types));
   }
   checkCoverage(places, file, dataBytes);
   return places;
@@ -115,11 +138,21 @@ function checkMetadata(entry: unknown, file: string): void {
     refuse(file, `${metadataKey} must map names to strings`);
 }
 
-function placeOf(name: string, entry: unknown, file: string): TensorPlace {
+/** What the file says of itself, for people and other programs. @throws DataError for a header that is no JSON */
+export function decodeMetadata(header: Uint8Array, file: string): Readonly<Record<string, string>> {
+  const metadata = parse(header, file)[metadataKey] ?? {};
+  checkMetadata(metadata, file);
+  return metadata as Record<string, string>;
+}
+
+export const storedTypes = Object.keys(elementBytes) as StoredType[];
+
+function placeOf(name: string, entry: unknown, file: string, types: readonly StoredType[]): TensorPlace {
   const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
   if (!isObject(entry)) return refuse(file, `tensor '${name}' is not described by an object`);
   const { dtype, shape, data_offsets: offsets, ...others } = entry;
-  if (dtype !== 'F32') return refuse(file, `tensor '${name}' is ${JSON.stringify(dtype)}, expected F32`);
+  const type = types.find((known) => known === dtype);
+  if (!type) return refuse(file, `tensor '${name}' is ${JSON.stringify(dtype)}, expected ${types.join(', ')}`);
   if (!Array.isArray(shape) || !shape.every(isCount))
     return refuse(file, `the shape of tensor '${name}' is ${JSON.stringify(shape)}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
@@ -127,13 +160,13 @@ function placeOf(name: string, entry: unknown, file: string): TensorPlace {
   const [other] = Object.keys(others);
   if (other !== undefined) return refuse(file, `tensor '${name}' has an unknown property '${other}'`);
   const [begin, end] = offsets as [number, number];
-  const bytes = elementCount(shape) * bytesPerFloat;
+  const bytes = elementCount(shape) * elementBytes[type];
   if (end - begin !== bytes)
     return refuse(
       file,
       `tensor '${name}' of shape [${shape}] takes ${bytes} bytes, its offsets [${offsets}] leave ${end - begin}`,
     );
-  return { shape, begin, end };
+  return { dtype: type, shape, begin, end };
 }
 
 /** The tensors must follow each other without gap or overlap and end where the file does. */

@@ -10,7 +10,7 @@ export function addBench(program: Command): void {
   const bench = program.command('bench').description('measure ortune on this machine');
   const step = bench
     .command('step', { isDefault: true })
-    .description('time one optimizer step: forward, loss, backward, clipping and AdamW over all parameters');
+    .description('time one optimizer step: forward, loss, backward and update of all parameters');
   addOptions(step, benchStepSchema).action((flags) =>
     execute(flags, async (signal) => {
       const config = configOf(benchStepSchema, {}, flags);
@@ -19,8 +19,9 @@ export function addBench(program: Command): void {
       const percent = (part: number) => `${(100 * part).toFixed(0)} %`;
       const lines = [
         `${r.cpu}, ${r.threads} threads`,
-        `step              ${r.stepMs.toFixed(1)} ms (${percent(r.efficiency)} of a large GEMM)`,
+        `step              ${r.stepMs.toFixed(1)} ms (${r.stepMsRange.map((ms) => ms.toFixed(1)).join(' to ')}; ${percent(r.efficiency)} of a large GEMM)`,
         `forward+backward  ${r.forwardBackwardMs.toFixed(1)} ms (${percent(r.efficiencyForwardBackward)})`,
+        `work of a step    ${r.gigaflops.toFixed(1)} GFLOP, ${r.parameters.toLocaleString('en')} parameters`,
         `large GEMM        ${r.gemmGflops.toFixed(0)} GFLOP/s`,
         `peak memory       ${formatBytes(r.peakRssBytes)}`,
       ];

@@ -8,18 +8,20 @@ import { readRaw } from '../data/read/raw.js';
 import { columnNames, toRecord } from '../data/read/record.js';
 import type { TextInput } from '../data/rows.js';
 import { DataError, UsageError } from '../errors.js';
-import { addOptions, configOf, execute } from './command.js';
+import { addOptions, configOf, execute, type Result } from './command.js';
 import { showDownload } from './download.js';
 
 export function addPredict(program: Command): void {
   const command = program
     .command('predict')
-    .description('label texts')
+    .description('label texts or pictures')
     .argument('[model]', 'model directory, .onnx file or hub name')
-    .argument('[text...]', 'texts; without any, and without --data, lines of standard input');
+    .argument('[text...]', 'texts; without any, and without --data, lines of standard input. Of pictures their files');
   addOptions(command, predictSchema).action((model: string | undefined, given: string[], flags) =>
     execute(flags, async (signal) => {
-      const config = configOf(predictSchema, model ? { model } : {}, flags);
+      const pictures = given.length > 0 && given.every((text) => text.endsWith('.safetensors'));
+      const config = configOf(predictSchema, { ...(model && { model }), ...(pictures && { data: given }) }, flags);
+      if (config.task === 'image-classification') return predictImages(config, signal);
       const inputs: readonly TextInput[] = given.length > 0 ? given : await readTexts(config, signal);
       const { predict } = await import('../train/predict.js');
       const predictions = await showDownload((onDownload) => predict(config, inputs, { signal, onDownload }));
@@ -31,6 +33,19 @@ export function addPredict(program: Command): void {
       return { json: { predictions: rows }, text: lines.join('\n') };
     }),
   );
+}
+
+/** A line for each picture: its label and score, or the labels that hold, and its row. */
+async function predictImages({ data: files, ...config }: PredictConfig, signal: AbortSignal): Promise<Result> {
+  if (!files)
+    throw new UsageError('nothing to label: give .safetensors files with pixel_values, as arguments or with --data');
+  const { predict } = await import('../train/predict.js');
+  const predictions = await showDownload((onDownload) => predict(config, { files }, { signal, onDownload }));
+  const lines = predictions.map(({ label, score, labels }, row) => {
+    const several = labels?.map((one) => `${one.label} ${one.score.toFixed(4)}`).join(', ') || '-';
+    return labels ? `${row}\t${several}` : `${label}\t${score.toFixed(4)}\t${row}`;
+  });
+  return { json: { predictions }, text: lines.join('\n') };
 }
 
 const oneLine = (text: string): string => {

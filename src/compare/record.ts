@@ -8,7 +8,7 @@ import { checkpointsOf, listCheckpoints } from '../checkpoint/files.js';
 import { neutralOptions } from '../config/options.js';
 import { type TrainConfig, trainSchema } from '../config/train-schema.js';
 import { UsageError } from '../errors.js';
-import { type Metrics, metricNames, metricOf } from '../metrics/names.js';
+import { type Metrics, metricNamesOf, metricOf } from '../metrics/names.js';
 import { PendingFile } from '../onnx/pending-file.js';
 import type { PlannedRun } from './plan.js';
 
@@ -16,7 +16,7 @@ import type { PlannedRun } from './plan.js';
 export type Figures = Readonly<Record<string, number>>;
 
 export const figuresOf = ({ options }: PlannedRun, metrics: Metrics): Figures =>
-  Object.fromEntries(metricNames[options.task].map((name) => [name, metricOf(metrics, name)]));
+  Object.fromEntries(metricNamesOf(options).map((name) => [name, metricOf(metrics, name)]));
 
 /** One evaluation of the run's `eval` data. */
 export interface CurvePoint {

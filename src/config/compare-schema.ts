@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { contradictions, unknownMetric } from './contradictions.js';
 import { about, leftOut, path } from './fields.js';
+import { withTask } from './guess-task.js';
 import { nearest } from './nearest.js';
 import { defaultStrategies, knownStrategies, strategyOptions } from './strategies.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from './train-schema.js';
@@ -33,10 +34,12 @@ const data = [
   'test',
 ] as const;
 const samples = ['streaming', 'numLabels', 'weightColumn', 'mlmProbability', 'wholeWordMask', 'nextSentence'] as const;
+const pictures = ['multiLabel', 'labelNames', 'imageMean', 'imageStd', 'imageSize'] as const;
 const budget = ['epochs', 'maxSteps', 'batchSize', 'gradientAccumulationSteps'] as const;
 const shared = [
   ...data,
   ...samples,
+  ...pictures,
   ...budget,
   'seed',
   'output',
@@ -110,7 +113,7 @@ export type CompareConfig = z.output<typeof options>;
 export type CompareOptions = Omit<z.input<typeof options>, 'overrides'> & { overrides?: Overrides | undefined };
 
 /** Everything `ortune compare` and `compare` take; options that contradict each other are refused. */
-export const compareSchema = options.superRefine((config, context) => {
+export const compareSchema = options.overwrite(withTask).superRefine((config, context) => {
   for (const message of problems(config)) context.addIssue({ code: 'custom', message });
 });
 
@@ -121,7 +124,7 @@ export function trainPart({ strategies, seeds, metric, overrides, ...rest }: Com
 
 function* problems(config: CompareConfig): Generator<string> {
   yield* contradictions(trainPart(config));
-  yield* unknownMetric('metric', config.metric, config.task);
+  yield* unknownMetric('metric', config.metric, config);
   yield* measured(config);
   for (const name of config.strategies) yield* unknownStrategy('strategies', name);
   for (const name of Object.keys(config.overrides ?? {})) yield* unknownStrategy('overrides', name);

@@ -1,7 +1,7 @@
 // Options of a training run that are each right and cannot be meant together. Said before anything is opened, to the
 // library and the command line alike: a run must not end after an hour over what its first line could have told.
 
-import { metricNames } from '../metrics/names.js';
+import { metricNamesOf } from '../metrics/names.js';
 import { nearest } from './nearest.js';
 import type { TrainConfig } from './train-schema.js';
 
@@ -15,6 +15,8 @@ export function contradictions(config: TrainConfig): string[] {
     ...groups(config),
     ...masking(config),
     ...classes(config),
+    ...pictures(config),
+    ...labels(config),
     ...resuming(config),
   ];
 }
@@ -23,7 +25,7 @@ function* evaluation(config: TrainConfig): Generator<string> {
   const { eval: files, evalSplit, evalStrategy, metricForBestModel: metric } = config;
   if (files && evalSplit !== undefined)
     yield "options 'eval' and 'evalSplit' both say what to evaluate on: give the files, or the share of the training data";
-  yield* unknownMetric('metricForBestModel', metric, config.task);
+  yield* unknownMetric('metricForBestModel', metric, config);
   const wants = {
     evalSteps: config.evalSteps !== undefined,
     evalStrategy: evalStrategy !== undefined && evalStrategy !== 'no',
@@ -41,8 +43,12 @@ function* evaluation(config: TrainConfig): Generator<string> {
 }
 
 /** Of an option that names a metric the task has none of. */
-export function* unknownMetric(option: string, metric: string, task: TrainConfig['task']): Generator<string> {
-  const known: readonly string[] = metricNames[task];
+export function* unknownMetric(
+  option: string,
+  metric: string,
+  of: Pick<TrainConfig, 'task' | 'multiLabel'>,
+): Generator<string> {
+  const known = metricNamesOf(of);
   if (known.includes(metric)) return;
   const close = nearest(
     metric,
@@ -108,6 +114,36 @@ function* classes({
   for (const [option, given] of Object.entries(ofClasses))
     if (given && task === 'masked-lm')
       yield `option ${option} is for classes, and task masked-lm has none; leave it out`;
+}
+
+/** Of the options that are for pictures, and of those that are not, in training and in evaluation. */
+export function* pictures(
+  config: Pick<
+    TrainConfig,
+    'task' | 'multiLabel' | 'labelNames' | 'imageMean' | 'imageStd' | 'imageSize' | 'pairColumn'
+  > & {
+    streaming?: boolean;
+  },
+): Generator<string> {
+  const { task, multiLabel, labelNames, imageMean, imageStd, imageSize, pairColumn, streaming } = config;
+  if (task === 'image-classification') {
+    if (pairColumn !== undefined)
+      yield "option 'pairColumn' is for texts, and the task is image-classification; leave it out";
+    if (streaming)
+      yield "option 'streaming' is for texts: of pictures only those of the next batches are in memory anyway; leave it out";
+    return;
+  }
+  for (const [name, given] of Object.entries({ multiLabel, labelNames, imageMean, imageStd, imageSize }))
+    if (given !== undefined && given !== false)
+      yield `option '${name}' is for task image-classification, and the task is ${task}; leave it out, or set task`;
+}
+
+function* labels({ multiLabel, sampling, classWeights }: TrainConfig): Generator<string> {
+  if (!multiLabel) return;
+  if (sampling === 'balanced')
+    yield "options 'sampling' and 'multiLabel' contradict each other: balanced draws classes, and a sample has several labels; choose another sampling";
+  if (classWeights !== undefined)
+    yield "options 'classWeights' and 'multiLabel' contradict each other: classes are weighed where each sample has one; leave one of them out";
 }
 
 function* resuming({ overwrite, resume }: TrainConfig): Generator<string> {

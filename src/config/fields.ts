@@ -3,6 +3,7 @@
 // names people type, so that a wrong key is answered with the right one.
 
 import { z } from 'zod';
+import { type TaskName, taskNames } from '../tasks/task.js';
 
 // A type alias, not an interface: zod's metadata wants an index signature.
 type Extra = {
@@ -37,6 +38,10 @@ export const files = z
   .transform((value) => (typeof value === 'string' ? [value] : value));
 export const batchSize = z.int().min(1).max(65536);
 
+/** Optional as one writes it, and always there in a configuration: guess-task.ts fills it in. */
+export const task = <N extends TaskName>(names: readonly [N, ...N[]]) =>
+  z.enum(names).optional() as unknown as z.ZodDefault<z.ZodEnum<{ [K in N]: K }>>;
+
 export const modelAndText = {
   model: path.meta(
     about(
@@ -48,10 +53,11 @@ export const modelAndText = {
       },
     ),
   ),
-  task: z
-    .enum(['text-classification', 'masked-lm'])
-    .default('text-classification')
-    .meta(about('What the model is for: labels of texts, or finding masked tokens, which needs no labels.')),
+  task: task(taskNames).meta(
+    about(
+      'What the model is for: labels of texts or of pictures, or finding masked tokens, which needs no labels. Default image-classification where the data are tensors, else text-classification.',
+    ),
+  ),
   textColumn: path
     .default('text')
     .meta(about('Column (CSV) or key (JSONL) that holds the text.', { value: 'NAME', also: ['text_column_name'] })),

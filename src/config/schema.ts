@@ -2,60 +2,100 @@
 // flags, messages and the documentation table from it. fields.ts has the conventions, train-schema.ts the training run.
 
 import { z } from 'zod';
-import { masking as maskingContradictions } from './contradictions.js';
-import { about, batchSize, count, files, masking, modelAndText, path, rate } from './fields.js';
+import type { WithTensors } from '../data/images/tensors.js';
+import { imageModels } from '../models/image-names.js';
+import { masking as maskingContradictions, pictures } from './contradictions.js';
+import { about, batchSize, count, files, masking, modelAndText, path, rate, task } from './fields.js';
+import { withTask } from './guess-task.js';
+import { images } from './image-fields.js';
 import { trainSchema } from './train-schema.js';
 
 const evalBatchSize = batchSize
   .default(32)
-  .meta(about('Texts per batch.', { also: ['per_device_eval_batch_size', 'eval_batch_size'] }));
+  .meta(about('Samples per batch.', { also: ['per_device_eval_batch_size', 'eval_batch_size'] }));
 
 const evalOptions = z.strictObject({
   ...modelAndText,
   data: files.meta(
-    about('Data to evaluate on: JSONL, CSV, TSV or Parquet, also gzipped; several files and globs.', {
-      value: 'FILE',
-      also: ['test', 'eval'],
-    }),
+    about(
+      'Data to evaluate on: JSONL, CSV, TSV or Parquet, also gzipped, or pictures as .safetensors; several files and globs.',
+      {
+        value: 'FILE',
+        also: ['test', 'eval'],
+      },
+    ),
   ),
   batchSize: evalBatchSize,
   ...masking,
+  ...images,
 });
 
 /** What `ortune eval` and `evaluate` take. */
-export const evalSchema = evalOptions.superRefine((config, context) => {
-  for (const message of maskingContradictions(config)) context.addIssue({ code: 'custom', message });
+export const evalSchema = evalOptions.overwrite(withTask).superRefine((config, context) => {
+  for (const message of [...maskingContradictions(config), ...pictures(config)])
+    context.addIssue({ code: 'custom', message });
 });
 
 const { labelColumn: _, ...modelAndPlainText } = modelAndText;
 
-/** What `ortune predict` and `predict` take; the texts come beside it. */
-export const predictSchema = z.strictObject({
+const predictOptions = z.strictObject({
   ...modelAndPlainText,
-  task: z.enum(['text-classification']).default('text-classification').meta(about('What the model is for.')),
+  task: task(['text-classification', 'image-classification']).meta(
+    about('What the model is for; default image-classification where the data are tensors, else text-classification.'),
+  ),
   data: files.optional().meta(
-    about('Texts to label: JSONL, CSV, TSV or Parquet, also gzipped; default the command line or standard input.', {
-      value: 'FILE',
-    }),
+    about(
+      'What to label: texts in JSONL, CSV, TSV or Parquet, also gzipped, or pictures as .safetensors; default texts of the command line or standard input.',
+      {
+        value: 'FILE',
+      },
+    ),
   ),
   batchSize: evalBatchSize,
+  multiLabel: images.multiLabel.meta(
+    about("Several labels may hold at once; default as the model's config.json says."),
+  ),
+  imageMean: images.imageMean,
+  imageStd: images.imageStd,
+  imageSize: images.imageSize,
 });
+
+/** What `ortune predict` and `predict` take; the texts come beside it. */
+export const predictSchema = predictOptions.overwrite(withTask);
 
 /** What `ortune bench step` takes. */
 export const benchStepSchema = z.strictObject({
-  model: path.optional().meta(
-    about('Model directory, .onnx file or hub name; without it an encoder of the sizes below is built.', {
-      value: 'MODEL',
-    }),
-  ),
+  model: path
+    .optional()
+    .meta(
+      about(
+        `Model directory, .onnx file or hub name; or an image network to build: ${imageModels.join(', ')}. ` +
+          'Without it an encoder of the sizes below is built.',
+        { value: 'MODEL' },
+      ),
+    ),
   layers: count.default(6).meta(about('Transformer layers.')),
   hidden: count.default(384).meta(about('Width of the residual stream.')),
   heads: count.default(12).meta(about('Attention heads.')),
   feedForward: count.optional().meta(about('Width of the feed-forward layer; default four times hidden.')),
   vocabulary: count.default(8192).meta(about('Rows of the word embedding.')),
-  batch: count.default(16).meta(about('Sequences per step.', { also: ['batch_size'] })),
+  batch: count.default(16).meta(about('Samples per step.', { also: ['batch_size'] })),
   seq: count.default(128).meta(about('Tokens per sequence.', { also: ['sequence_length'] })),
-  dropout: rate.default(0.1).meta(about('Dropout in the whole step; forwardBackwardMs never has any.')),
+  image: count
+    .default(224)
+    .meta(about('Side of the images in pixels, for models of images.', { also: ['image_size'] })),
+  optimizer: z
+    .enum(['adamw', 'sgd'])
+    .default('adamw')
+    .meta(about('adamw clips the gradient at norm 1; sgd has momentum 0.9 and no clipping.', { also: ['optim'] })),
+  batchNorm: trainSchema.shape.batchNorm,
+  dropout: rate
+    .optional()
+    .meta(
+      about(
+        'Dropout in the whole step, default what config.json says (an encoder: 0.1); forwardBackwardMs never has any.',
+      ),
+    ),
   threads: modelAndText.threads,
   warmup: z.int().min(0).default(3).meta(about('Steps that are not measured.')),
   steps: count.default(15).meta(about('Steps that are measured; figures are medians.')),
@@ -85,9 +125,9 @@ export const gradcheckSchema = z.strictObject({
 });
 
 export type EvalConfig = z.output<typeof evalOptions>;
-export type EvalOptions = z.input<typeof evalOptions>;
-export type PredictConfig = z.output<typeof predictSchema>;
-export type PredictOptions = z.input<typeof predictSchema>;
+export type EvalOptions = WithTensors<z.input<typeof evalOptions>, 'data'>;
+export type PredictConfig = z.output<typeof predictOptions>;
+export type PredictOptions = z.input<typeof predictOptions>;
 export type BenchStepConfig = z.output<typeof benchStepSchema>;
 export type BenchStepOptions = z.input<typeof benchStepSchema>;
 export type GradcheckConfig = z.output<typeof gradcheckSchema>;

@@ -1,8 +1,11 @@
 // The options of a training run: see fields.ts for the conventions.
 
 import { z } from 'zod';
+import type { WithTensors } from '../data/images/tensors.js';
 import { contradictions } from './contradictions.js';
 import { about, batchSize, count, files, masking, modelAndText, path, rate } from './fields.js';
+import { withTask } from './guess-task.js';
+import { images } from './image-fields.js';
 import { patterns, transfer } from './transfer-fields.js';
 
 const share = z.number().gt(0).lt(1);
@@ -19,10 +22,13 @@ const group = z.strictObject({
 
 const data = {
   train: files.meta(
-    about('Training data: JSONL, CSV, TSV or Parquet, also gzipped; several files and globs.', {
-      value: 'FILE',
-      also: ['train_file'],
-    }),
+    about(
+      'Training data: JSONL, CSV, TSV or Parquet, also gzipped, or pictures as .safetensors; several files and globs.',
+      {
+        value: 'FILE',
+        also: ['train_file'],
+      },
+    ),
   ),
   eval: files.optional().meta(
     about('Data to evaluate on during the run.', {
@@ -40,9 +46,12 @@ const data = {
     .optional()
     .meta(about('Data to evaluate on once, after training.', { value: 'FILE', also: ['test_file'], neutral: true })),
   weightColumn: path.optional().meta(
-    about('Column that holds a weight of each training sample, for its loss or, with sampling weighted, its odds.', {
-      value: 'NAME',
-    }),
+    about(
+      'Column, or tensor, that holds a weight of each training sample, for its loss or, with sampling weighted, its odds.',
+      {
+        value: 'NAME',
+      },
+    ),
   ),
   streaming: z
     .boolean()
@@ -95,7 +104,7 @@ const optimisation = {
     ),
   batchSize: batchSize
     .default(16)
-    .meta(about('Texts per batch.', { also: ['per_device_train_batch_size', 'train_batch_size'] })),
+    .meta(about('Samples per batch.', { also: ['per_device_train_batch_size', 'train_batch_size'] })),
   gradientAccumulationSteps: count
     .default(1)
     .meta(about('Batches per optimizer step; their gradients are added up.', { also: ['accumulate_grad_batches'] })),
@@ -196,10 +205,13 @@ const run = {
     .default(2)
     .meta(about('Checkpoints to keep: the latest ones, and the best besides.', { neutral: true })),
   metricForBestModel: path.default('loss').meta(
-    about('Metric that decides which evaluation is the best, such as loss, accuracy, f1, mcc or macro.f1.', {
-      value: 'NAME',
-      also: ['monitor'],
-    }),
+    about(
+      'Metric that decides which evaluation is the best, such as loss, accuracy, f1, mcc, macro.f1, top5Accuracy or meanAveragePrecision.',
+      {
+        value: 'NAME',
+        also: ['monitor'],
+      },
+    ),
   ),
   loadBestModelAtEnd: z
     .boolean()
@@ -282,6 +294,7 @@ const options = z.strictObject({
     .meta(about('Replace a run that output already holds.', { also: ['overwrite_output_dir'], neutral: true })),
   ...data,
   ...masking,
+  ...images,
   ...optimisation,
   ...run,
 });
@@ -289,9 +302,9 @@ const options = z.strictObject({
 /** Resolved configuration of a training run: every default filled in. */
 export type TrainConfig = z.output<typeof options>;
 /** What a user writes: only what has no default is required. */
-export type TrainOptions = z.input<typeof options>;
+export type TrainOptions = WithTensors<z.input<typeof options>, 'train' | 'eval' | 'test'>;
 
 /** Everything `ortune train` and `Trainer` take; options that contradict each other are refused. */
-export const trainSchema = options.superRefine((config, context) => {
+export const trainSchema = options.overwrite(withTask).superRefine((config, context) => {
   for (const message of contradictions(config)) context.addIssue({ code: 'custom', message });
 });

@@ -58,20 +58,28 @@ export function writeTokens(slot: Slot, length: number, rows: readonly Encoded[]
   }
 }
 
-/** Writes one number a row into the fields `value` and `weight`; rows behind the last sample weigh nothing. */
+/**
+ * Writes what each row has into the fields `value` (a class, or a number for each class) and `weight`; rows behind the
+ * last sample weigh nothing.
+ */
 function writeRows(slot: Slot, length: number, names: { value: string; weight: string }, task: CollateTask): number {
-  const { labels, weights } = task;
+  const { labels, targets, weights } = task;
   const last = labels.length - 1;
   for (const field of slot.layout.fields) {
     if (field.name !== names.value && field.name !== names.weight) continue;
     const out = writer(slot, field, length);
-    for (let b = 0; b < slot.layout.batchSize; b++)
-      out.set(b, field.name === names.value ? labels[Math.min(b, last)]! : b <= last ? weights[b]! : 0);
+    const [size] = field.row ?? [];
+    for (let b = 0; b < slot.layout.batchSize; b++) {
+      const row = Math.min(b, last);
+      if (field.name === names.weight) out.set(b, b <= last ? weights[b]! : 0);
+      else if (size === undefined) out.set(b, labels[row]!);
+      else for (let k = 0; k < size; k++) out.set(b * size + k, targets?.[row * size + k] ?? Number(labels[row] === k));
+    }
   }
   return weights.reduce((sum, weight) => sum + weight, 0);
 }
 
-/** A class for each row. Returns the sum of the weights. */
+/** The target of each row. Returns the sum of the weights. */
 export const writeClasses = (slot: Slot, length: number, task: CollateTask): number =>
   writeRows(slot, length, { value: 'labels', weight: 'sample_weights' }, task);
 

@@ -23,7 +23,7 @@ export interface FeederOptions {
 /** What makes a feeder one of texts or of pictures. */
 export interface Filling<R extends Rows> {
   layout: SlotLayout;
-  /** Lengths that rows are padded to, ascending; a single 0 where rows are no texts. */
+  /** Lengths that rows are padded to, ascending; a single 1 where rows are no texts. */
   lengths: readonly number[];
   /** What beside the files of the model decides what becomes of a sample; JSON. */
   preprocessing: unknown;

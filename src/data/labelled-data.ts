@@ -19,13 +19,16 @@ export class LabelledData<P extends DataPart = DataPart> {
   readonly test?: P;
   /** What the user should know, such as texts that are in the training data and in another part. */
   readonly notes: readonly string[];
+  /** Whether the classes have names, and not numbers only. */
+  readonly named: boolean;
   #labels: LabelSet;
   #client: DataClient;
 
-  constructor(client: DataClient, labels: LabelSet, parts: Parts<P>, notes: readonly string[]) {
+  constructor(client: DataClient, labels: LabelSet, parts: Parts<P>, notes: readonly string[], named = true) {
     this.#client = client;
     this.#labels = labels;
     this.notes = notes;
+    this.named = named;
     this.train = parts.train;
     if (parts.eval) this.eval = parts.eval;
     if (parts.test) this.test = parts.test;
@@ -40,9 +43,16 @@ export class LabelledData<P extends DataPart = DataPart> {
     return this.train.classCounts;
   }
 
-  /** Puts the classes in the order of `names`, which must be the same ones. Not while rows are being read. */
+  /**
+   * Puts the classes in the order of `names`, which must be the same ones; classes without names are called so. Not while
+   * rows are being read.
+   */
   async relabel(names: readonly string[]): Promise<void> {
     const labels = new LabelSet(names);
+    if (!this.named && labels.size === this.#labels.size) {
+      this.#labels = labels;
+      return;
+    }
     const classes = this.#labels.names.map((name) => names.indexOf(name));
     if (labels.size !== this.#labels.size || classes.includes(-1))
       throw new Error(`${names.join(', ')} are not the classes of the data, ${this.#labels.names.join(', ')}`);

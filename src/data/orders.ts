@@ -26,11 +26,11 @@ export class EpochOrders {
 
   /** The batches of an epoch in order, from batch `from` on. @throws OrtuneError when the data thread dies; the signal's reason */
   async *batches(request: RowsRequest, columns: OrderColumns): AsyncGenerator<Members, void, void> {
-    const { batchSize, from = 0, whole = false, signal, epoch } = request;
+    const { batchSize, from = 0, whole, signal, epoch } = request;
     const order = await orAborted(this.#orderOf(request, columns), signal);
     const half = order.length / 2;
-    const shortest = whole ? batchSize : 1;
-    for (let index = from; index * batchSize + shortest <= order.length; index++) {
+    const end = whole ? order.length - (order.length % batchSize) : order.length;
+    for (let index = from; index * batchSize < end; index++) {
       signal?.throwIfAborted();
       const at = index * batchSize;
       if (at >= half && at - batchSize < half) this.#orderOf({ ...request, epoch: epoch + 1 }, columns).catch(() => {});

@@ -1,6 +1,8 @@
 // What the main thread and the data thread tell each other. Everything here survives structured clone; texts, columns
 // and orders lie in SharedArrayBuffers. No request relies on an earlier one: what the thread keeps is only a cache.
 
+import type { ImageTable } from './images/image-table.js';
+import type { ImageInput, ImageOpenRequest, OpenedImages } from './images/open-images.js';
 import type { Columns } from './read/record.js';
 import type { OrderOptions } from './sampler.js';
 import type { TextTable } from './table.js';
@@ -84,6 +86,8 @@ export interface Block {
 }
 
 export type DataTask =
+  | ({ kind: 'openImages' } & ImageOpenRequest)
+  | ({ kind: 'openPixels' } & { input: ImageInput })
   | ({ kind: 'open' } & OpenRequest)
   | ({ kind: 'relabel' } & RelabelRequest)
   | ({ kind: 'order' } & OrderOptions)
@@ -92,6 +96,8 @@ export type DataTask =
 /** What each kind of task is answered with. */
 export interface DataAnswers {
   open: OpenedData;
+  openImages: OpenedImages;
+  openPixels: ImageTable;
   relabel: undefined;
   order: Uint32Array;
   block: Block;

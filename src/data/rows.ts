@@ -84,16 +84,17 @@ export function detached(rows: TextRows): TextRows {
   return { ...rows, chunks: [own], places: moved, where: (row) => where[row]! };
 }
 
-/** The rows in words: 'a.jsonl lines 3, 7; b.csv lines 12'. */
+/** The rows in words: 'a.jsonl lines 3, 7; b.csv lines 12', 'c.safetensors rows 5'. */
 export function describeRows({ samples, where }: Pick<Rows, 'samples' | 'where'>): string {
   const lines = new Map<string, string[]>();
   for (const row of samples.keys()) {
     const place = where(row);
     const colon = place.lastIndexOf(':');
-    const file = place.slice(0, colon);
-    lines.set(file, [...(lines.get(file) ?? []), place.slice(colon + 1)]);
+    const [, unit, number] = /^(row )?(.*)$/.exec(place.slice(colon + 1))!;
+    const file = `${place.slice(0, colon)} ${unit ? 'rows' : 'lines'}`;
+    lines.set(file, [...(lines.get(file) ?? []), number!]);
   }
-  return [...lines].map(([file, numbers]) => `${file} lines ${numbers.join(', ')}`).join('; ');
+  return [...lines].map(([file, numbers]) => `${file} ${numbers.join(', ')}`).join('; ');
 }
 
 /** A text, or a pair of texts. */

@@ -101,9 +101,9 @@ export class ClassificationMetrics {
   }
 }
 
-const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+export const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
 
-function meanScores(classes: readonly ClassMetrics[], weightOf: (c: ClassMetrics) => number): Scores {
+export function meanScores(classes: readonly ClassMetrics[], weightOf: (c: ClassMetrics) => number): Scores {
   const total = classes.reduce((sum, c) => sum + weightOf(c), 0);
   const mean = (of: (c: ClassMetrics) => number): number =>
     ratio(

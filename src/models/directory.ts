@@ -1,9 +1,8 @@
 // Puts a freshly built encoder on disk as a model directory in transformers.js layout, so that `ortune train` and
 // transformers.js open it like any export. Trained models are written elsewhere, from the files they came from.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { buildEncoder, type EncoderOptions, encoderSize } from './encoder.js';
+import { labelsOf, writeModelFiles } from './files.js';
 import type { TokenizerFiles } from './wordpiece.js';
 
 export interface EncoderDirectoryOptions extends Omit<EncoderOptions, 'labels'> {
@@ -45,18 +44,10 @@ export function writeEncoder(directory: string, options: EncoderDirectoryOptions
     hidden_dropout_prob: dropout,
     attention_probs_dropout_prob: dropout,
     pad_token_id: 0,
-    ...(size.head === 'classification' && {
-      num_labels: labels.length,
-      id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
-      label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
-    }),
+    ...(size.head === 'classification' && labelsOf(labels)),
   };
-  mkdirSync(join(directory, 'onnx'), { recursive: true });
-  const writeJson = (name: string, value: unknown) =>
-    writeFileSync(join(directory, name), `${JSON.stringify(value, null, 2)}\n`);
-  writeFileSync(join(directory, 'onnx', 'model.onnx'), buildEncoder(size));
-  writeJson('config.json', config);
-  if (!tokenizer) return;
-  writeJson('tokenizer.json', tokenizer.tokenizer);
-  writeJson('tokenizer_config.json', tokenizer.config);
+  writeModelFiles(directory, buildEncoder(size), {
+    'config.json': config,
+    ...(tokenizer && { 'tokenizer.json': tokenizer.tokenizer, 'tokenizer_config.json': tokenizer.config }),
+  });
 }

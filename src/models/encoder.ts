@@ -4,10 +4,21 @@
 // as in PyTorch; a linear's weight under a MatMul lies [in, out], as the exporter's constant folding leaves it.
 
 import { UsageError } from '../errors.js';
-import { float } from '../onnx/builder.js';
 import { Tensor } from '../onnx/tensor.js';
-import { normalWeights } from './normal.js';
+import { WeightStream } from './normal.js';
 import { TorchScriptWriter } from './torchscript.js';
+import {
+  dimension,
+  gelu,
+  gemm,
+  layerNorm,
+  linear,
+  matrix,
+  scopeOf,
+  selfAttention,
+  type TransformerContext,
+  type TransformerSize,
+} from './transformer.js';
 
 export interface EncoderOptions {
   /** Transformer layers; default 2. */
@@ -61,55 +72,8 @@ export function encoderSize(options: EncoderOptions): EncoderSize {
   return size;
 }
 
-/** Weights as BERT initialises them: matrices normal(0, 0.02); biases 0, layer norms 1 and 0 where they are made. */
-function weightStream(seed: number): (elements: number) => Float32Array {
-  let stream = 0;
-  return (elements) => normalWeights(seed, stream++, elements, 0.02);
-}
-
-interface Context {
-  w: TorchScriptWriter;
-  size: EncoderSize;
-  normal: (elements: number) => Float32Array;
-}
-
-/** The weight of a module as float32, in the file's kind of storage. */
-function matrix({ w, size, normal }: Context, module: string, shape: [number, number]): string {
-  const data = normal(shape[0] * shape[1]);
-  const weight = w.weight(`${module}.weight`, shape, data, size.storage);
-  return size.storage === 'float32' ? weight : w.op(scopeOf(module), 'Cast', [weight], { to: 1 });
-}
-
-const scopeOf = (module: string): string => `/${module.replaceAll('.', '/').replace(/layer\/(\d+)/, 'layer.$1')}`;
-
-/** x[..., in] -> [..., out]: MatMul and Add, bias first, as the exporter writes nn.Linear over three axes. */
-function linear(c: Context, module: string, x: string, inputs: number, outputs: number): string {
-  const { w } = c;
-  const scope = scopeOf(module);
-  const weight = matrix(c, module, [inputs, outputs]);
-  const bias = w.weight(`${module}.bias`, [outputs], new Float32Array(outputs));
-  return w.op(scope, 'Add', [bias, w.op(scope, 'MatMul', [x, weight])]);
-}
-
-/** x[B, in] -> [B, out]: Gemm with PyTorch's [out, in] weight, as the exporter writes nn.Linear over two axes. */
-function gemm(c: Context, module: string, x: string, inputs: number, outputs: number, as?: string): string {
-  const { w } = c;
-  const weight = matrix(c, module, [outputs, inputs]);
-  const bias = w.weight(`${module}.bias`, [outputs], new Float32Array(outputs));
-  const attributes = { alpha: float(1), beta: float(1), transB: 1 };
-  return w.op(scopeOf(module), 'Gemm', [x, weight, bias], attributes, as);
-}
-
-function layerNorm({ w, size }: Context, module: string, x: string, as?: string): string {
-  const scale = w.weight(`${module}.weight`, [size.hidden], new Float32Array(size.hidden).fill(1));
-  const bias = w.weight(`${module}.bias`, [size.hidden], new Float32Array(size.hidden));
-  return w.op(scopeOf(module), 'LayerNormalization', [x, scale, bias], { axis: -1, epsilon: float(1e-12) }, as);
-}
-
-/** One of the two dimensions of input_ids, as a scalar. */
-function dimension(w: TorchScriptWriter, scope: string, of: string, axis: number): string {
-  const shape = w.op(scope, 'Shape', [of]);
-  return w.op(scope, 'Gather', [shape, w.constant(scope, Tensor.scalar('int64', axis))], { axis: 0 });
+interface Context extends TransformerContext {
+  size: EncoderSize & TransformerSize;
 }
 
 interface Embedded {
@@ -148,40 +112,6 @@ function additiveMask(w: TorchScriptWriter, scope: string, mask: string): string
   const ones = w.op(scope, 'Cast', [broad], { to: 1 });
   const zeros = w.op(scope, 'Sub', [w.scalar(scope, 1), ones]);
   return w.op(scope, 'Mul', [zeros, w.scalar(scope, -3.4028234663852886e38)]);
-}
-
-/** A target shape for Reshape: batch and sequence length (scalars), then `rest`. */
-function shapeLike({ w }: Context, scope: string, batch: string, sequence: string, ...rest: number[]): string {
-  const b = w.op(scope, 'Unsqueeze', [batch, w.ints(scope, 0)]);
-  const t = w.op(scope, 'Unsqueeze', [sequence, w.ints(scope, 0)]);
-  return w.op(scope, 'Concat', [b, t, ...rest.map((r) => w.ints(scope, r))], { axis: 0 });
-}
-
-/** softmax(q k^T / sqrt(d) + mask) v over heads; x[B, T, C] -> [B, T, C] before the output projection. */
-function selfAttention(c: Context, module: string, x: string, mask: string): string {
-  const { w, size } = c;
-  const scope = scopeOf(module);
-  const batch = dimension(w, scope, x, 0);
-  const sequence = dimension(w, scope, x, 1);
-  const perHead = size.hidden / size.heads;
-  const project = (name: string): string => linear(c, `${module}.${name}`, x, size.hidden, size.hidden);
-  const heads = (value: string): string =>
-    w.op(scope, 'Reshape', [value, shapeLike(c, scope, batch, sequence, -1, perHead)], { allowzero: 0 });
-  const q = w.op(scope, 'Transpose', [heads(project('query'))], { perm: [0, 2, 1, 3] });
-  const k = heads(project('key'));
-  const v = w.op(scope, 'Transpose', [heads(project('value'))], { perm: [0, 2, 1, 3] });
-  const kT = w.op(scope, 'Transpose', [k], { perm: [0, 2, 3, 1] });
-  const scores = w.op(scope, 'Mul', [w.op(scope, 'MatMul', [q, kT]), w.scalar(scope, 1 / Math.sqrt(perHead))]);
-  const weights = w.op(scope, 'Softmax', [w.op(scope, 'Add', [scores, mask])], { axis: -1 });
-  const mixed = w.op(scope, 'Transpose', [w.op(scope, 'MatMul', [weights, v])], { perm: [0, 2, 1, 3] });
-  return w.op(scope, 'Reshape', [mixed, shapeLike(c, scope, batch, sequence, -1)], { allowzero: 0 });
-}
-
-/** x * (1 + erf(x / sqrt 2)) * 0.5 */
-function gelu(w: TorchScriptWriter, scope: string, x: string): string {
-  const erf = w.op(scope, 'Erf', [w.op(scope, 'Div', [x, w.scalar(scope, Math.SQRT2)])]);
-  const cdf = w.op(scope, 'Add', [erf, w.scalar(scope, 1)]);
-  return w.op(scope, 'Mul', [w.op(scope, 'Mul', [x, cdf]), w.scalar(scope, 0.5)]);
 }
 
 function encoderLayer(c: Context, module: string, x: string, mask: string, as?: string): string {
@@ -239,7 +169,7 @@ export function buildEncoder(options: EncoderOptions = {}): Uint8Array {
   const ids = w.input('input_ids', 'int64', tokens);
   const attentionMask = w.input('attention_mask', 'int64', tokens);
   const types = w.input('token_type_ids', 'int64', tokens);
-  const c: Context = { w, size, normal: weightStream(size.seed) };
+  const c: Context = { w, size: { ...size, epsilon: 1e-12 }, draw: new WeightStream(size.seed) };
   const bare = size.head === 'none';
   const [prefix, scope] = bare ? ['', ''] : ['bert.', '/bert'];
   const embedded = embeddings(c, `${prefix}embeddings`, ids, types);

@@ -2,7 +2,7 @@
 // ones, five times slower). Box and Muller's method over two tables: each 32-bit hash picks one of 65,536 radii and one of
 // 65,536 angles and gives two numbers. The tails end at 4.85 standard deviations, beyond what initial weights need.
 
-import { hash } from '../random.js';
+import { hash, uniform } from '../random.js';
 
 const SIZE = 65_536;
 let tables: { radius: Float32Array; cos: Float32Array; sin: Float32Array } | undefined;
@@ -32,4 +32,24 @@ export function normalWeights(seed: number, stream: number, length: number, devi
     if (i + 1 < length) out[i + 1] = r * sin[bits & 0xffff]!;
   }
   return out;
+}
+
+/** The initial weights of one model, tensor by tensor: each draw is a stream of its own. */
+export class WeightStream {
+  readonly #seed: number;
+  #stream = 0;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  normal(elements: number, deviation: number): Float32Array {
+    return normalWeights(this.#seed, this.#stream++, elements, deviation);
+  }
+
+  /** Between -bound and bound. */
+  uniform(elements: number, bound: number): Float32Array {
+    const stream = this.#stream++;
+    return Float32Array.from({ length: elements }, (_, i) => bound * (2 * uniform(this.#seed, stream, i) - 1));
+  }
 }

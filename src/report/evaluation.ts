@@ -3,6 +3,7 @@
 
 import type { ClassificationResult } from '../metrics/classification.js';
 import type { MaskedLmResult } from '../metrics/masked-lm.js';
+import type { MultiLabelResult } from '../metrics/multi-label.js';
 import type { Metrics } from '../metrics/names.js';
 import { alignRows, metricsLine } from './metrics.js';
 
@@ -19,6 +20,7 @@ function short(label: string, most = labelShown): string {
 
 export function evaluationText(result: Metrics): string {
   if ('perplexity' in result) return maskedText(result);
+  if ('meanAveragePrecision' in result) return labelText(result);
   return [`${result.samples} samples: ${metricsLine(result)}`, classTable(result), confusions(result)].join('\n\n');
 }
 
@@ -26,6 +28,16 @@ function maskedText(result: MaskedLmResult): string {
   const { samples, masked, nextSentence } = result;
   const pairs = nextSentence ? [`next sentences: ${metricsLine(nextSentence)}`] : [];
   return [`${samples} texts, ${masked} masked tokens: ${metricsLine(result)}`, ...pairs].join('\n');
+}
+
+function labelText({ classes, ...result }: MultiLabelResult): string {
+  const shown = classes.length > rowsShown ? classes.toSorted((a, b) => b.support - a.support) : classes;
+  const rows = shown
+    .slice(0, rowsShown)
+    .map((c) => [short(c.label), ...[c.averagePrecision, c.precision, c.recall, c.f1].map(figure), String(c.support)]);
+  const table = alignRows([['label', 'average precision', 'precision', 'recall', 'f1', 'samples'], ...rows]);
+  const more = classes.length > rowsShown ? [`the ${rowsShown} most frequent of ${classes.length} labels`] : [];
+  return [`${result.samples} samples: ${metricsLine(result)}`, [table, ...more].join('\n')].join('\n\n');
 }
 
 function classTable({ classes, macro, weighted, samples, positive }: ClassificationResult): string {

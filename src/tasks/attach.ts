@@ -20,7 +20,7 @@ export const furtherOutputs = (task: Task): Value[] =>
   task.name === 'masked-lm' && task.masking.nextSentence ? [pairOutput] : [];
 
 /**
- * Adds the task's loss to a static graph.
+ * Adds the task's loss to a static graph. Label smoothing is for classes.
  * @throws ModelError when the logits have another rank
  */
 export function attachTask(b: Builder, logits: Value, task: Task, labelSmoothing: number): AttachedTask {

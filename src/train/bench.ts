@@ -1,9 +1,9 @@
-// Times one optimizer step of an encoder: forward, loss, backward, clipping and AdamW over all parameters, beside one
+// Times one optimizer step of an encoder or an image network: forward, loss, backward and update of all parameters, beside one
 // large matrix product of the same runtime in the same process, so that the efficiency is a ratio of two measurements of
 // one machine in one state. Real steps with data are slower by what feeding costs (feedRatio of a run).
 
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,32 +12,33 @@ import { parseOptions } from '../config/options.js';
 import { type BenchStepConfig, type BenchStepOptions, benchStepSchema } from '../config/schema.js';
 import { type Outcome, unwrap } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
+import { imageModels } from '../models/image-names.js';
 import { Builder } from '../onnx/builder.js';
-import type { DataType } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { Graph } from '../onnx/graph.js';
-import { elementCount } from '../onnx/tensor.js';
-import { parameterRanges } from '../optim/optimizer.js';
-import { uniform } from '../random.js';
+import { type GroupOptions, type OptimizerOptions, parameterRanges } from '../optim/optimizer.js';
 import { sharedTensor } from '../runtime/arena.js';
 import type { Device, TensorView } from '../runtime/session.js';
+import { randomBatch } from './bench-batch.js';
+import type { BenchModel } from './bench-model.js';
 import { Engine, type EngineBatch } from './engine.js';
 import { median, peakRssBytes } from './statistics.js';
 
 export interface BenchStepResult {
-  /** Whole step with dropout, clipping and AdamW; median, milliseconds. */
+  /** Whole step with dropout, clipping where the optimizer clips, and the update; median, milliseconds. */
   stepMs: number;
   /** Forward and backward without dropout and optimizer. */
   forwardBackwardMs: number;
   /** Of a 2048x2048x2048 float32 product. */
   gemmGflops: number;
-  /** Matrix-product work of the step per time, over gemmGflops. */
+  /** Products and convolutions of the step per time, over gemmGflops. */
   efficiency: number;
   efficiencyForwardBackward: number;
   /** Of the process up to the end of the whole steps. */
   peakRssBytes: number;
   /** Fastest and slowest measured step. */
   stepMsRange: [number, number];
+  /** Of the products and convolutions of a step, forward and backward. */
   gigaflops: number;
   parameters: number;
   firstLoss: number;
@@ -51,43 +52,54 @@ export async function benchStep(
   resolving: ResolveOptions = {},
 ): Promise<BenchStepResult> {
   const config = parseOptions(benchStepSchema, options);
-  if (config.model !== undefined) config.model = await resolveModel(config.model, resolving);
+  const built = config.model === undefined || isImageModel(config.model);
+  if (config.model !== undefined && !built) config.model = await resolveModel(config.model, resolving);
   const directory = mkdtempSync(join(tmpdir(), 'ortune-bench-'));
   try {
-    const flops = unwrap(await prepareModel({ ...config, directory }));
-    return await measure(config.model ?? directory, config, (3 * flops) / 1e9);
+    const prepared = unwrap(await prepareModel({ ...config, directory }));
+    return await measure(built ? directory : config.model!, config, prepared);
   } finally {
     rmSync(directory, { recursive: true });
   }
 }
 
-/** Floating-point operations of the forward pass of the model, which is built in `directory` unless one was named. */
-async function prepareModel(options: object): Promise<Outcome<number>> {
+/** The name of a network to build; a file or directory that exists wins over it. */
+const isImageModel = (model: string): boolean => imageModels.some((name) => name === model) && !existsSync(model);
+
+/** What the bench needs to know of the model, which is built in `directory` unless one was named. */
+async function prepareModel(options: object): Promise<Outcome<BenchModel>> {
   const script = fileURLToPath(new URL('./bench-model.js', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(options)]);
   return JSON.parse(stdout);
 }
 
-const openEngine = (model: string, config: BenchStepConfig, rate: number): Promise<Engine> => {
-  const dropout = { hidden: rate, attention: rate, head: rate };
-  return Engine.open({ model, freeze: [], dropout, seed: 0, threads: config.threads });
-};
+/** Without `rate` with the dropout that the model's configuration says. */
+function openEngine(model: string, { threads, batchNorm }: BenchStepConfig, rate?: number): Promise<Engine> {
+  const dropout = rate === undefined ? {} : { hidden: rate, attention: rate, head: rate };
+  return Engine.open({ model, freeze: [], dropout, batchNorm, seed: 0, threads });
+}
 
-async function measure(model: string, config: BenchStepConfig, gigaflops: number): Promise<BenchStepResult> {
+async function measure(
+  model: string,
+  config: BenchStepConfig,
+  { flops, shapes }: BenchModel,
+): Promise<BenchStepResult> {
+  const gigaflops = flops / 1e9;
   let engine = await openEngine(model, config, config.dropout);
   const { threads } = engine.device;
   const parameters = engine.model.parameters.reduce((n, p) => n + p.length, 0);
   const gemm: number[] = [];
   try {
-    const batch = randomBatch(engine, config);
+    const batch = randomBatch(engine, shapes, config);
     const { wholeMs, passMs, firstLoss } = await timeSteps(engine, batch, config);
     const peak = peakRssBytes();
     gemm.push(...(await timeGemm(engine.device)));
-    if (config.dropout > 0) {
+    let bare = passMs;
+    if (Object.values(engine.model.dropout).some((rate) => rate > 0)) {
       await engine.close();
       engine = await openEngine(model, config, 0);
+      bare = await timePasses(engine, randomBatch(engine, shapes, config), config);
     }
-    const bare = config.dropout > 0 ? await timePasses(engine, randomBatch(engine, config), config) : passMs;
     gemm.push(...(await timeGemm(engine.device)));
     const [stepMs, forwardBackwardMs, gemmMs] = [median(wholeMs), median(bare), median(gemm)];
     const gemmGflops = (2 * gemmSize ** 3) / 1e6 / gemmMs;
@@ -111,10 +123,30 @@ async function measure(model: string, config: BenchStepConfig, gigaflops: number
   }
 }
 
+interface BenchOptimizer {
+  options: OptimizerOptions;
+  group: GroupOptions;
+  /** 0: no clipping. */
+  maxGradNorm: number;
+}
+
+const optimizers: Record<BenchStepConfig['optimizer'], BenchOptimizer> = {
+  adamw: {
+    options: { name: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+    group: { learningRate: 1e-4, weightDecay: 0.01 },
+    maxGradNorm: 1,
+  },
+  sgd: {
+    options: { name: 'sgd', momentum: 0.9, nesterov: false },
+    group: { learningRate: 0.01, weightDecay: 0 },
+    maxGradNorm: 0,
+  },
+};
+
 async function timeSteps(engine: Engine, batch: EngineBatch, config: BenchStepConfig) {
-  const ranges = parameterRanges(engine.model.parameters, () => ({ learningRate: 1e-4, weightDecay: 0.01 }));
-  const adamw = { name: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
-  const optimizer = await engine.createOptimizer(ranges, adamw);
+  const { options, group, maxGradNorm } = optimizers[config.optimizer];
+  const ranges = parameterRanges(engine.model.parameters, () => group);
+  const optimizer = await engine.createOptimizer(ranges, options);
   const wholeMs: number[] = [];
   const passMs: number[] = [];
   let firstLoss = Number.NaN;
@@ -122,7 +154,7 @@ async function timeSteps(engine: Engine, batch: EngineBatch, config: BenchStepCo
     const started = performance.now();
     const loss = await engine.forwardBackward(batch, { normaliser: config.batch }, { seed: 0, step, microStep: 0 });
     const middle = performance.now();
-    await optimizer.step(1, 1);
+    await optimizer.step(1, maxGradNorm);
     const ended = performance.now();
     if (step === 0) firstLoss = loss;
     if (step < config.warmup) continue;
@@ -141,34 +173,6 @@ async function timePasses(engine: Engine, batch: EngineBatch, config: BenchStepC
     if (step >= config.warmup) ms.push(performance.now() - started);
   }
   return ms;
-}
-
-function randomBatch(engine: Engine, { batch, seq, vocabulary }: BenchStepConfig): EngineBatch {
-  const labels = Math.max(2, engine.model.labels.length);
-  const filled = (dtype: DataType, shape: number[], value: (i: number) => number): TensorView => {
-    const view = sharedTensor(dtype, shape);
-    const data = view.data as unknown as (number | bigint)[];
-    for (let i = 0; i < elementCount(shape); i++) data[i] = dtype === 'int64' ? BigInt(value(i)) : value(i);
-    return view;
-  };
-  const words = engine.model.parameters.find((p) => p.alias.endsWith('word_embeddings.weight'))?.shape[0] ?? vocabulary;
-  const fillings: Record<string, (i: number) => number> = {
-    input_ids: (i) => Math.floor(words * uniform(0, 0, i)),
-    attention_mask: () => 1,
-    token_type_ids: () => 0,
-  };
-  const inputs = new Map<string, TensorView>();
-  for (const { name, dtype } of engine.model.inputs)
-    if (fillings[name]) inputs.set(name, filled(dtype, [batch, seq], fillings[name]));
-  inputs.set(
-    'labels',
-    filled('int64', [batch], (i) => i % labels),
-  );
-  inputs.set(
-    'sample_weights',
-    filled('float32', [batch], () => 1),
-  );
-  return { inputs };
 }
 
 const gemmSize = 2048;

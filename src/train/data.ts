@@ -1,22 +1,31 @@
-// The data of a run and of an evaluation: what a configuration says of it, in the terms of src/data.
+// The data of a run and of an evaluation, and who makes batches of them: what a configuration says, in the terms of
+// src/data.
 
 import type { EvalConfig } from '../config/schema.js';
 import type { TrainConfig } from '../config/train-schema.js';
-import type { OpenedDataset } from '../data/labelled-data.js';
+import type { Feeder, FeederOptions } from '../data/feeder.js';
+import { ImageData, openLabelledImages } from '../data/images/image-data.js';
+import type { ImageDataset } from '../data/images/image-dataset.js';
+import { ImageFeeder } from '../data/images/image-feeder.js';
+import type { ImageInput } from '../data/images/open-images.js';
+import { memoryPrefix, sourceOf, type Tensors } from '../data/images/tensors.js';
+import type { LabelledData, OpenedDataset } from '../data/labelled-data.js';
 import { openLabelled, TextData } from '../data/text-data.js';
-import { DataError } from '../errors.js';
-import type { Task } from '../tasks/task.js';
+import { TextFeeder } from '../data/text-feeder.js';
+import { DataError, UsageError } from '../errors.js';
+import type { ImageClassification, Task } from '../tasks/task.js';
+import { type ImageOptions, type ImagePlan, planImages } from './images.js';
+import type { ModelInput } from './protocol.js';
+import { textShape } from './text-shape.js';
 
 type Config = TrainConfig | EvalConfig;
 
-/** What a configuration asks for. */
-export function taskOf({
-  task: name,
-  mlmProbability: probability,
-  wholeWordMask: wholeWords,
-  nextSentence,
-}: Config): Task {
-  return name === 'masked-lm' ? { name, masking: { probability, wholeWords, nextSentence } } : { name };
+/** What a configuration asks for, `data` opened. */
+export function taskOf(config: Config, data?: LabelledData): Task {
+  const { task: name, mlmProbability: probability, wholeWordMask: wholeWords, nextSentence, multiLabel } = config;
+  if (name === 'masked-lm') return { name, masking: { probability, wholeWords, nextSentence } };
+  if (name === 'text-classification') return { name };
+  return { name, targets: data instanceof ImageData ? data.targets : multiLabel ? 'labels' : 'class' };
 }
 
 const columnsOf = (config: Config) => ({
@@ -25,13 +34,24 @@ const columnsOf = (config: Config) => ({
   label: config.task === 'masked-lm' ? undefined : config.labelColumn,
 });
 
+/** Files, or the pictures in memory that a name stands for. */
+export function imageInputOf(files: readonly string[], tensors: Tensors): ImageInput {
+  const [name] = files;
+  if (!name?.startsWith(memoryPrefix)) return { files };
+  const found = tensors[name.slice(memoryPrefix.length)];
+  if (!found)
+    throw new UsageError(
+      `${name} stands for pictures in memory, which are given to the library as they are, not by a name`,
+    );
+  return { source: sourceOf(found, name) };
+}
+
 /**
  * Opens the data that a training configuration names; the training data decides the classes. Close it after use.
  * @throws UsageError, DataError; the signal's reason
  */
-export async function openData(config: TrainConfig, signal?: AbortSignal): Promise<TextData> {
-  const columns = { ...columnsOf(config), weight: config.weightColumn };
-  const data = await TextData.open({ ...config, columns }, signal);
+export async function openData(config: TrainConfig, tensors: Tensors, signal?: AbortSignal): Promise<LabelledData> {
+  const data = await open(config, tensors, signal);
   const { size, names } = data.labels;
   if (config.task === 'masked-lm' || config.numLabels === undefined || config.numLabels === size) return data;
   await data.close();
@@ -41,9 +61,73 @@ export async function openData(config: TrainConfig, signal?: AbortSignal): Promi
   );
 }
 
+async function open(config: TrainConfig, tensors: Tensors, signal?: AbortSignal): Promise<LabelledData> {
+  if (config.task !== 'image-classification')
+    return TextData.open({ ...config, columns: { ...columnsOf(config), weight: config.weightColumn } }, signal);
+  const { eval: evaluation, test, sampling, classWeights, evalSplit, seed, multiLabel, numLabels } = config;
+  return ImageData.open(
+    {
+      train: imageInputOf(config.train, tensors),
+      eval: evaluation && imageInputOf(evaluation, tensors),
+      test: test && imageInputOf(test, tensors),
+      weights: config.weightColumn,
+      labels: config.labelNames,
+      ...{ sampling, classWeights, evalSplit, seed, multiLabel, numLabels },
+    },
+    signal,
+  );
+}
+
 /** Opens the data to evaluate on, against the classes of the model where there are any. Close it after use. */
-export const openEvaluation = (
+export function openEvaluation(
   config: EvalConfig,
+  tensors: Tensors,
   labels: readonly string[] | undefined,
   signal?: AbortSignal,
-): Promise<OpenedDataset> => openLabelled({ files: config.data, columns: columnsOf(config), labels }, signal);
+): Promise<OpenedDataset> {
+  if (config.task !== 'image-classification')
+    return openLabelled({ files: config.data, columns: columnsOf(config), labels }, signal);
+  const { multiLabel } = config;
+  return openLabelledImages({ input: imageInputOf(config.data, tensors), labels: labels!, multiLabel }, signal);
+}
+
+/** What a feeder has to know of the model. */
+export interface FedModel {
+  directory: string;
+  inputs: readonly ModelInput[];
+  /** Infinity when it has no position table. */
+  maxPositions: number;
+  labels: readonly string[];
+}
+
+export interface OpenedFeeder {
+  feeder: Feeder;
+  /** Of pictures. */
+  images?: ImagePlan;
+}
+
+/**
+ * Starts the threads that make batches of the data. Close the feeder after use.
+ * @throws ModelError, UsageError for a model that this data cannot feed; DataError for pictures of another size
+ */
+export function openFeeder(
+  config: FeederOptions & ImageOptions & { maxLength: number; buckets?: readonly number[] | undefined },
+  model: FedModel,
+  task: Task,
+  parts: readonly OpenedDataset['data'][],
+): OpenedFeeder {
+  if (task.name === 'image-classification') return openImageFeeder(config, model, task, parts as ImageDataset[]);
+  const shape = textShape(model.directory, model.maxPositions, config);
+  return { feeder: new TextFeeder({ ...config, ...shape, inputs: model.inputs, task }) };
+}
+
+function openImageFeeder(
+  config: FeederOptions & ImageOptions,
+  model: FedModel,
+  { targets }: ImageClassification,
+  parts: readonly { table: ImageDataset['table'] }[],
+): { feeder: ImageFeeder; images: ImagePlan } {
+  const plans = parts.map(({ table }) => planImages(model, config, table.shape));
+  const [images] = plans as [ImagePlan];
+  return { feeder: new ImageFeeder({ ...config, ...images, targets, labels: model.labels.length }), images };
+}

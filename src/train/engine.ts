@@ -190,8 +190,8 @@ export class Engine {
   }
 
   /** Writes the model directory with the weights as they are now; returns the path of the ONNX file. */
-  async save(directory: string): Promise<string> {
-    const request: SaveRequest = { directory, arena: this.parameters.buffer };
+  async save(directory: string, preprocessor?: SaveRequest['preprocessor']): Promise<string> {
+    const request: SaveRequest = { directory, arena: this.parameters.buffer, preprocessor };
     return unwrap((await this.#worker.run(request, { name: 'save' })) as Outcome<string>);
   }
 

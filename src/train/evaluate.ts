@@ -4,13 +4,13 @@
 import { parseOptions } from '../config/options.js';
 import { type EvalOptions, evalSchema } from '../config/schema.js';
 import type { DataPart } from '../data/dataset.js';
-import type { BatchSource } from '../data/feeder.js';
+import type { BatchSource, Feeder } from '../data/feeder.js';
+import { withoutTensors } from '../data/images/tensors.js';
 import type { OpenedDataset } from '../data/labelled-data.js';
-import { TextFeeder } from '../data/text-feeder.js';
 import { UsageError } from '../errors.js';
 import type { Metrics } from '../metrics/names.js';
 import type { ResolveOptions } from '../models/hub.js';
-import { openEvaluation, taskOf } from './data.js';
+import { openEvaluation, openFeeder, taskOf } from './data.js';
 import { type Measured, meterOf, type Source } from './meters.js';
 import { openSavedModel } from './saved-model.js';
 import { peakRssBytes, StepTimes } from './statistics.js';
@@ -31,10 +31,10 @@ export async function measureEvaluation(
   source: Source,
   feeder: BatchSource,
   data: DataPart,
-  measured: Measured,
+  measured: Omit<Measured, 'samples'>,
   options: { signal?: AbortSignal | undefined; times?: StepTimes } = {},
 ): Promise<Metrics & { truncated: number }> {
-  const meter = meterOf(source, measured);
+  const meter = meterOf(source, { ...measured, samples: data.samples });
   const { signal } = options;
   const rows = data.rows({ batchSize: feeder.layout.batchSize, seed: 0, epoch: 0, signal });
   let truncated = 0;
@@ -66,20 +66,22 @@ export async function measureEvaluation(
  * @throws UsageError, DataError (an unknown label with its line), ModelError
  */
 export async function evaluate(options: EvalOptions, { signal, onDownload }: ResolveOptions = {}): Promise<EvalResult> {
-  const config = parseOptions(evalSchema, options);
+  const { options: given, tensors } = withoutTensors(options);
+  const config = parseOptions(evalSchema, given);
   const started = performance.now();
   const model = await openSavedModel(config, { signal, onDownload });
-  let feeder: TextFeeder | undefined;
+  let feeder: Feeder | undefined;
   let opened: OpenedDataset | undefined;
   try {
-    const task = taskOf(config);
+    const asked = { ...config, multiLabel: config.multiLabel || model.multiLabel };
+    const task = taskOf(asked);
     const labels = task.name === 'masked-lm' ? undefined : model.labels;
     if (labels?.length === 0)
       throw new UsageError(
         `${config.model}: config.json names no labels (id2label), so there is nothing to compare with`,
       );
-    opened = await openEvaluation(config, labels, signal);
-    feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs, task });
+    opened = await openEvaluation(asked, tensors, labels, signal);
+    feeder = openFeeder(config, model, task, [opened.data]).feeder;
     const times = new StepTimes();
     const measured = { labels: labels ?? [], task };
     const { truncated, ...metrics } = await measureEvaluation(model, feeder, opened.data, measured, { signal, times });

@@ -3,7 +3,9 @@
 
 import type { Batch } from '../data/feeder.js';
 import { ClassificationMetrics } from '../metrics/classification.js';
+import { ImageClassificationMetrics } from '../metrics/image-classification.js';
 import { MaskedLmMetrics, type MaskedScores } from '../metrics/masked-lm.js';
+import { MultiLabelMetrics } from '../metrics/multi-label.js';
 import type { Metrics } from '../metrics/names.js';
 import type { TensorView } from '../runtime/session.js';
 import type { Task } from '../tasks/task.js';
@@ -15,9 +17,11 @@ export interface Source {
   maskedScores(batch: EngineBatch): Promise<MaskedScores>;
 }
 
-/** What an evaluation is of: classes, or masked tokens. */
+/** What an evaluation is of. */
 export interface Measured {
   labels: readonly string[];
+  /** How many there are. */
+  samples: number;
   task: Task;
 }
 
@@ -26,12 +30,34 @@ export interface Meter {
   result(): Metrics;
 }
 
-export function meterOf(source: Source, { labels, task }: Measured): Meter {
+export function meterOf(source: Source, { labels, samples, task }: Measured): Meter {
   if (task.name === 'masked-lm') return maskedMeter(source);
+  if (task.name === 'image-classification')
+    return imageMeter(source, labels, task.targets === 'labels' ? samples : undefined);
   const metrics = new ClassificationMetrics(labels);
   return {
     async add(batch) {
       metrics.add((await source.predict(batch)).data as Float32Array, batch.labels);
+    },
+    result: () => metrics.result(),
+  };
+}
+
+/** `samples`: how many there are, where several labels may hold at once. */
+function imageMeter(source: Source, labels: readonly string[], samples: number | undefined): Meter {
+  if (samples !== undefined) {
+    const metrics = new MultiLabelMetrics(labels, samples);
+    return {
+      async add(batch) {
+        metrics.add((await source.predict(batch)).data as Float32Array, batch.targets!, batch.samples.length);
+      },
+      result: () => metrics.result(),
+    };
+  }
+  const metrics = new ImageClassificationMetrics(labels);
+  return {
+    async add(batch) {
+      metrics.add((await source.predict(batch)).data as Float32Array, batch.labels, batch.targets);
     },
     result: () => metrics.result(),
   };

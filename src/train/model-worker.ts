@@ -6,17 +6,19 @@ import { ModelError, OrtuneError, type Outcome, outcomeOf } from '../errors.js';
 import { fingerprint, preprocessingHash } from '../onnx/fingerprint.js';
 import { type Graph, prune } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
-import type { Model } from '../onnx/model.js';
+import { graphOf, type Model } from '../onnx/model.js';
 import { Tensor } from '../onnx/tensor.js';
 import { Arena } from '../runtime/arena.js';
+import { isImageTask, type Task } from '../tasks/task.js';
 import { chooseStatistics, type Statistic } from '../transfer/batch-norm.js';
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
-import { classifierConfig, languageModelConfig, writeModelDirectory } from '../transfer/directory.js';
+import { savedConfig, writeModelDirectory } from '../transfer/directory.js';
 import { fitHead } from '../transfer/head.js';
 import { type DrawOptions, drawParameters, resetStatistics } from '../transfer/init.js';
 import { keepLayers } from '../transfer/keep-layers.js';
 import { fitMaskedHead } from '../transfer/masked-lm-head.js';
 import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
+import { dimensions } from '../transfer/surgery.js';
 import { type CompileOptions, compile, taskOutputs } from './compile.js';
 import type {
   Compiled,
@@ -57,7 +59,8 @@ function openNow(request: OpenRequest): OpenedModel {
   const trunk = keepLayers(file, readModelConfig(file.directory), request.keepLayers);
   const { config } = trunk;
   const own = labelsOfConfig(config)?.names ?? [];
-  const labels = request.labels && !sameNames(own, request.labels) ? request.labels : own;
+  const labels = labelsFor(own, request);
+  refuseOtherInput(file, request.task);
   const { model, note } = fitted(trunk.model, config, request, labels);
   const notes = [trunk.note, note].filter((text) => text !== undefined);
   const graph = toGraph(model);
@@ -74,8 +77,8 @@ function openNow(request: OpenRequest): OpenedModel {
   const drawn = request.init === 'random' ? { seed: request.seed, deviation: config.initializer_range } : undefined;
   const { parameters, statistics, arena } = loadParameters(graph, choice, { updated, kept }, drawn);
   const positions = maxPositions(config, parameters);
-  const inputs = graph.inputs.map(({ name, dtype }) => ({ name, dtype }));
-  const dropout = { ...dropoutOf(config), ...request.dropout };
+  const inputs = graph.inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
+  const dropout = { ...dropoutOf(config, request.task), ...request.dropout };
   const { directory } = file;
   const hashes = { hash: fingerprint(file), preprocessing: preprocessingHash(file) };
   const info = {
@@ -92,6 +95,18 @@ function openNow(request: OpenRequest): OpenedModel {
   };
   opened = { request, model, config, graph, choice, info };
   return info;
+}
+
+/** @throws ModelError for a model of pictures that is to read texts, and would be refused further on in words that help less */
+function refuseOtherInput(file: Model, task: Task): void {
+  const { input, initializer } = graphOf(file);
+  const weights = new Set(initializer.map(({ name }) => name));
+  const fed = input.filter(({ name }) => !weights.has(name));
+  const picture = fed.length === 1 && dimensions(fed[0]!)?.length === 4;
+  if (isImageTask(task) || !picture) return;
+  throw new ModelError(
+    `${file.path}: input '${fed[0]!.name}' takes pictures, and the task is ${task.name}; set task image-classification, with data in .safetensors files`,
+  );
 }
 
 /** Frozen weights of another type stay as they are, in the graph; one to train or to draw anew has to be float32. */
@@ -117,6 +132,12 @@ function fitted(
 ): { model: Model; note?: string | undefined } {
   if (task.name === 'masked-lm') return fitMaskedHead(file, { seed, config, nextSentence: task.masking.nextSentence });
   return given ? fitHead(file, { labels: labels.length, layers, seed, config }) : { model: file };
+}
+
+/** The model's own where they are the ones asked for, or where as many are asked for without names. */
+function labelsFor(own: readonly string[], { labels, numbered }: OpenRequest): readonly string[] {
+  if (!labels || sameNames(own, labels)) return own;
+  return numbered && own.length === labels.length ? own : labels;
 }
 
 const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
@@ -177,13 +198,10 @@ function compileOptions(): CompileOptions {
   };
 }
 
-function saveNow({ directory, arena: buffer }: SaveRequest): string {
+function saveNow({ directory, arena: buffer, preprocessor }: SaveRequest): string {
   const { model, choice, config, info, request } = current();
   const { task, init } = request;
-  const saved =
-    task.name === 'masked-lm'
-      ? languageModelConfig(config, task.masking.nextSentence)
-      : classifierConfig(config, info.labels);
+  const saved = savedConfig(config, task, info.labels);
   const changed = init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable;
   const arena = Arena.over([...info.parameters, ...info.statistics], buffer);
   const weights = new Map(
@@ -193,7 +211,7 @@ function saveNow({ directory, arena: buffer }: SaveRequest): string {
     ]),
   );
   try {
-    return writeModelDirectory(model, directory, weights, { config: saved, copies: changed });
+    return writeModelDirectory(model, directory, weights, { config: saved, copies: changed, preprocessor });
   } catch (error) {
     if (error instanceof OrtuneError || !(error as NodeJS.ErrnoException).code) throw error;
     throw new OrtuneError(`the trained model cannot be written to ${directory}: ${(error as Error).message}`);

@@ -1,30 +1,63 @@
-// Labels for texts, from a saved model directory through the stock onnxruntime-node session: a model that stays open
-// for many requests, and the one-call form over it.
+// Labels for texts or pictures, from a saved model directory through the stock onnxruntime-node session: a model that stays
+// open for many requests, and the one-call form over it.
 
 import { parseOptions } from '../config/options.js';
 import { type PredictConfig, type PredictOptions, predictSchema } from '../config/schema.js';
-import { type TextInput, textRows } from '../data/rows.js';
+import { DataClient } from '../data/data-client.js';
+import type { Batch, Feeder } from '../data/feeder.js';
+import { pictureRows } from '../data/images/image-dataset.js';
+import { ImageFeeder } from '../data/images/image-feeder.js';
+import type { ImageInput } from '../data/images/open-images.js';
+import { type ImageTensors, isImageTensors, sourceOf } from '../data/images/tensors.js';
+import { type Rows, type TextInput, textRows } from '../data/rows.js';
 import { TextFeeder } from '../data/text-feeder.js';
+import { UsageError } from '../errors.js';
 import type { ResolveOptions } from '../models/hub.js';
+import { planImages, readsImages } from './images.js';
 import { openSavedModel, type SavedModel } from './saved-model.js';
+import { textShape } from './text-shape.js';
 
 export interface Prediction {
   label: string;
-  /** Softmax probability of the label. */
+  /** Probability of the label: softmax over the labels, or of the label by itself where several may hold at once. */
   score: number;
+  /** Where several labels may hold at once: those with a probability of at least one half, the likeliest first. */
+  labels?: { label: string; score: number }[];
+}
+
+/** Texts, pictures in memory, or .safetensors files with pictures. */
+export type PredictInput = readonly TextInput[] | ImageTensors | { files: readonly string[] };
+
+interface Predicting {
+  signal?: AbortSignal | undefined;
 }
 
 /** A model directory that is open for predictions; `close` ends its threads. */
 export class LoadedModel {
   readonly #config: PredictConfig;
   readonly #model: SavedModel;
-  readonly #feeder: TextFeeder;
+  readonly #multiLabel: boolean;
+  /** Of texts, or of pictures by their shape. */
+  readonly #feeders = new Map<string, Feeder>();
+  readonly #client: DataClient | undefined;
 
   /** Use `loadModel`. */
   constructor(config: PredictConfig, model: SavedModel) {
     this.#config = config;
     this.#model = model;
-    this.#feeder = new TextFeeder({ ...config, ...model.shape, inputs: model.inputs, task: { name: config.task } });
+    this.#multiLabel = config.multiLabel || model.multiLabel;
+    if (readsImages(model.inputs)) this.#client = new DataClient();
+    else this.#feeders.set('', this.#textFeeder());
+  }
+
+  #textFeeder(): TextFeeder {
+    const { directory, maxPositions, inputs } = this.#model;
+    return new TextFeeder({
+      ...this.#config,
+      ...textShape(directory, maxPositions, this.#config),
+      inputs,
+      task: undefined,
+    });
   }
 
   /** Names of the classes in the order of the logits; empty when config.json names none. */
@@ -32,31 +65,64 @@ export class LoadedModel {
     return this.#model.labels;
   }
 
-  /** The most probable label of each text or pair of texts, in their order. Calls may overlap. */
-  async predict(
-    texts: readonly TextInput[],
-    { signal }: { signal?: AbortSignal | undefined } = {},
-  ): Promise<Prediction[]> {
+  /** The most probable label of each text, pair of texts or picture, in their order. Calls may overlap. */
+  async predict(input: PredictInput, { signal }: Predicting = {}): Promise<Prediction[]> {
+    const pictures = isImageTensors(input)
+      ? { source: sourceOf(input, 'pictures') }
+      : 'files' in input
+        ? input
+        : undefined;
+    if (pictures) return this.#predictImages(pictures, signal);
+    const feeder = this.#feeders.get('');
+    if (!feeder)
+      throw new UsageError(
+        `${this.#config.model} reads pictures: give a .safetensors file with pixel_values, or {pixels, shape}, in place of texts`,
+      );
     const { batchSize } = this.#config;
-    const predictions: Prediction[] = new Array(texts.length);
-    for await (const batch of this.#feeder.batches(textRows(texts, batchSize), { signal })) {
-      const { data } = await this.#model.predict(batch);
-      const classes = data.length / batchSize;
-      for (const [row, sample] of batch.samples.entries())
-        predictions[sample] = best(data.subarray(row * classes, (row + 1) * classes), this.labels);
+    return this.#collect(feeder, textRows(input as readonly TextInput[], batchSize), signal);
+  }
+
+  async #predictImages(input: ImageInput, signal: AbortSignal | undefined): Promise<Prediction[]> {
+    if (!this.#client) throw new UsageError(`${this.#config.model} reads texts, and was given pictures`);
+    const { batchSize } = this.#config;
+    const table = await this.#client.ask({ kind: 'openPixels', input }, signal);
+    const key = JSON.stringify(table.shape);
+    const plan = planImages(this.#model, this.#config, table.shape);
+    const feeder = this.#feeders.get(key) ?? new ImageFeeder({ ...this.#config, ...plan, targets: 'class', labels: 1 });
+    this.#feeders.set(key, feeder);
+    return this.#collect(feeder, pictureRows(table, batchSize), signal);
+  }
+
+  async #collect(
+    feeder: Feeder,
+    rows: AsyncGenerator<Rows, void, void>,
+    signal: AbortSignal | undefined,
+  ): Promise<Prediction[]> {
+    const predictions: Prediction[] = [];
+    for await (const batch of feeder.batches(rows, { signal })) {
+      await this.#label(batch, predictions);
       batch.release();
     }
     return predictions;
   }
 
+  async #label(batch: Batch, predictions: Prediction[]): Promise<void> {
+    const { data } = await this.#model.predict(batch);
+    const classes = data.length / this.#config.batchSize;
+    const pick = this.#multiLabel ? holding : best;
+    for (const [row, sample] of batch.samples.entries())
+      predictions[sample] = pick(data.subarray(row * classes, (row + 1) * classes), this.labels);
+  }
+
   async close(): Promise<void> {
-    await this.#feeder.close();
+    await this.#client?.close();
+    for (const feeder of this.#feeders.values()) await feeder.close();
     await this.#model.close();
   }
 }
 
 /**
- * Opens a model directory (or .onnx file) for predictions.
+ * Opens a model directory (or .onnx file) for predictions; its input says whether of texts or of pictures.
  * @param model its path or hub name
  * @param options those of `ortune predict`
  * @throws UsageError for a wrong option; ModelError for a model that cannot be opened or has no tokenizer
@@ -76,22 +142,30 @@ export async function loadModel(
   }
 }
 
-/** The most probable label of each text or pair of texts, in their order, from a model opened for this call. */
+/** The most probable label of each text, pair of texts or picture, in their order, from a model opened for this call. */
 export async function predict(
   { model, ...options }: PredictOptions,
-  texts: readonly TextInput[],
+  input: PredictInput,
   { signal, onDownload }: ResolveOptions = {},
 ): Promise<Prediction[]> {
   const loaded = await loadModel(model, options, { signal, onDownload });
   try {
-    return await loaded.predict(texts, { signal });
+    return await loaded.predict(input, { signal });
   } finally {
     await loaded.close();
   }
 }
 
+const nameOf = (labels: readonly string[], i: number): string => labels[i] ?? `LABEL_${i}`;
+
 function best(logits: Float32Array, labels: readonly string[]): Prediction {
   const top = logits.indexOf(Math.max(...logits));
   const sum = logits.reduce((total, logit) => total + Math.exp(logit - logits[top]!), 0);
-  return { label: labels[top] ?? `LABEL_${top}`, score: 1 / sum };
+  return { label: nameOf(labels, top), score: 1 / sum };
+}
+
+function holding(logits: Float32Array, labels: readonly string[]): Prediction {
+  const all = Array.from(logits, (logit, i) => ({ label: nameOf(labels, i), score: 1 / (1 + Math.exp(-logit)) }));
+  all.sort((a, b) => b.score - a.score);
+  return { ...all[0]!, labels: all.filter(({ score }) => score >= 0.5) };
 }

@@ -18,6 +18,8 @@ export interface OpenRequest {
    * keeps its own order of them. Undefined: keep the model's own.
    */
   labels?: readonly string[];
+  /** The labels are numbers for want of names: a model with as many classes keeps its names. Default false. */
+  numbered?: boolean | undefined;
   /** Globs over parameter names and aliases, or 'trunk'. */
   freeze: readonly string[];
   /** What is left out is as the model's configuration says. */
@@ -41,6 +43,8 @@ export interface OpenRequest {
 export interface ModelInput {
   name: string;
   dtype: DataType;
+  /** As the file states it: numbers, names of free dimensions, or nothing. */
+  shape?: readonly (number | string | null)[] | undefined;
 }
 
 export interface ParameterInfo extends ArenaEntry {
@@ -147,4 +151,6 @@ export interface Compiled {
 export interface SaveRequest {
   directory: string;
   arena: SharedArrayBuffer;
+  /** preprocessor_config.json, where it is not to be the model's own. */
+  preprocessor?: Readonly<Record<string, unknown>> | undefined;
 }

@@ -6,8 +6,8 @@ import { CheckpointWriter, loadCheckpoint, resolveCheckpoint } from '../checkpoi
 import type { TrainConfig } from '../config/train-schema.js';
 import type { DataPart } from '../data/dataset.js';
 import type { Feeder } from '../data/feeder.js';
+import type { Tensors } from '../data/images/tensors.js';
 import type { LabelledData } from '../data/labelled-data.js';
-import { TextFeeder } from '../data/text-feeder.js';
 import { OrtuneError, UsageError } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Accumulator } from '../optim/accumulator.js';
@@ -15,10 +15,11 @@ import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleOf } from '../optim/schedule.js';
 import type { Task } from '../tasks/task.js';
 import { BestTracker } from './best.js';
-import { openData, taskOf } from './data.js';
+import { openData, openFeeder, taskOf } from './data.js';
 import { Engine } from './engine.js';
 import type { EvaluationEvent } from './events.js';
 import { createOptimizer } from './groups.js';
+import type { ImagePlan } from './images.js';
 import { type Due, dueAt, type RunLength } from './intervals.js';
 import { RunDirectory } from './run-directory.js';
 import {
@@ -31,7 +32,6 @@ import {
   refuseAnotherRun,
 } from './run-state.js';
 import { StepTimes } from './statistics.js';
-import { textShape } from './text-shape.js';
 import { type CachedPart, TrunkCache } from './trunk-cache.js';
 
 /** A checkpoint. */
@@ -49,6 +49,8 @@ export interface Run {
   feeder: Feeder;
   /** Where the batches come from: the feeder, or what is kept of a frozen trunk. */
   trunk: TrunkCache;
+  /** How pictures are read. */
+  images: ImagePlan | undefined;
   optimizer: Optimizer;
   /** Where a step has more than one batch. */
   accumulator: Accumulator | undefined;
@@ -87,6 +89,7 @@ export interface Run {
  */
 export async function openRun(
   config: TrainConfig,
+  tensors: Tensors,
   signal: AbortSignal | undefined,
   onDownload?: ResolveOptions['onDownload'],
 ): Promise<Run> {
@@ -102,14 +105,15 @@ export async function openRun(
     return item;
   };
   try {
-    const data = keep(await openData(config, signal));
-    const task = taskOf(config);
+    const data = keep(await openData(config, tensors, signal));
+    const task = taskOf(config, data);
     const labels = task.name === 'masked-lm' ? undefined : data.labels.names;
     const model = await resolveModel(config.model, { signal, onDownload });
-    const engine = keep(await Engine.open({ ...config, model, labels, task }));
+    const engine = keep(await Engine.open({ ...config, model, labels, numbered: !data.named, task }));
     if (labels) await data.relabel(engine.model.labels);
-    const shape = textShape(engine.model.directory, engine.model.maxPositions, config);
-    const feeder = keep(new TextFeeder({ ...config, ...shape, inputs: engine.model.inputs, task }));
+    const parts = [data.train, data.eval, data.test].filter((part) => part !== undefined);
+    const { feeder, images } = openFeeder(config, engine.model, task, parts);
+    keep(feeder);
     const accumulator =
       config.gradientAccumulationSteps > 1 ? await Accumulator.create(engine.device, engine.gradients) : undefined;
     const optimizer = await createOptimizer(engine, config, accumulator?.total);
@@ -137,6 +141,7 @@ export async function openRun(
       engine,
       feeder,
       trunk: keep(new TrunkCache(config, engine, feeder)),
+      images,
       optimizer,
       accumulator,
       schedule: scheduleOf(config, length.totalSteps),

@@ -16,13 +16,16 @@ import { logitsOf } from '../transfer/parameters.js';
 import type { EngineBatch } from './engine.js';
 import { type Forward, maskedScores } from './masked-scores.js';
 import type { ModelInput } from './protocol.js';
-import { type TextShape, textShape } from './text-shape.js';
 
 export interface SavedModel {
   inputs: readonly ModelInput[];
   /** From config.json; empty when it names none. */
   labels: readonly string[];
-  shape: TextShape;
+  directory: string;
+  /** Infinity when it has no position table. */
+  maxPositions: number;
+  /** Whether config.json says that several labels may hold at once. */
+  multiLabel: boolean;
   /** Logits [batch, labels]. */
   predict(batch: EngineBatch): Promise<{ data: Float32Array }>;
   /** Of a masked language model. */
@@ -34,8 +37,6 @@ export interface SavedModel {
 export async function openSavedModel(
   options: {
     model: string;
-    maxLength: number;
-    buckets?: readonly number[] | undefined;
     threads?: number | undefined;
   },
   resolving: ResolveOptions = {},
@@ -60,9 +61,11 @@ export async function openSavedModel(
     return outputs.map((name) => ({ data: floats(fetched[name]!), dims: fetched[name]!.dims }));
   };
   return {
-    inputs: graph.inputs.map(({ name, dtype }) => ({ name, dtype })),
+    inputs: graph.inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
     labels: labelsOfConfig(config)?.names ?? [],
-    shape: textShape(model.directory, maxPositions(config, parameters), options),
+    directory: model.directory,
+    maxPositions: maxPositions(config, parameters),
+    multiLabel: config.problem_type === 'multi_label_classification',
     async predict(batch) {
       const [found] = await run(batch.inputs, [logits]);
       if (found!.dims.length !== 2)

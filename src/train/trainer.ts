@@ -4,6 +4,7 @@
 import { EventEmitter } from 'node:events';
 import { parseOptions } from '../config/options.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
+import { type Tensors, withoutTensors } from '../data/images/tensors.js';
 import { describeRows } from '../data/rows.js';
 import { OrtuneError } from '../errors.js';
 import { type Metrics, metricOf } from '../metrics/names.js';
@@ -31,10 +32,13 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Pro
 export class Trainer {
   readonly config: TrainConfig;
   readonly #events = new EventEmitter();
+  readonly #tensors: Tensors;
 
   /** @throws UsageError for an option that is missing, unknown or out of bounds */
   constructor(options: TrainOptions) {
-    this.config = parseOptions(trainSchema, options);
+    const given = withoutTensors(options);
+    this.#tensors = given.tensors;
+    this.config = parseOptions(trainSchema, given.options);
   }
 
   on<E extends keyof TrainerEvents>(event: E, listener: Listener<E>): this {
@@ -59,7 +63,7 @@ export class Trainer {
    *   worker thread is lost for good or nothing can be written. What it says of the last checkpoint can be relied on.
    */
   async run({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<TrainResult> {
-    const run = await openRun(this.config, signal, (event) => this.#emit('download', event));
+    const run = await openRun(this.config, this.#tensors, signal, (event) => this.#emit('download', event));
     try {
       this.#announce(run);
       await this.#keepTrunk(run, signal);
@@ -223,7 +227,7 @@ export class Trainer {
     await run.checkpointWritten;
     throwIfUnwritten(run);
     const { step, metrics } = await this.#chooseWeights(run, signal);
-    await engine.save(directory.model);
+    await engine.save(directory.model, run.images?.preprocessor);
     this.#emit('saved', { path: directory.model });
     const test = data.test && (await this.#measure(run, 'test', signal));
     if (test) this.#report(run, { name: 'test', step, metrics: test, best: false });
@@ -266,7 +270,8 @@ export class Trainer {
       samples,
       totalSteps: length.totalSteps,
     });
-    for (const message of [...engine.model.notes, ...data.notes]) this.#warn(run, message);
+    const notes = [...engine.model.notes, ...data.notes, ...(run.images?.preprocessing.notes ?? [])];
+    for (const message of notes) this.#warn(run, message);
     if (resumed) this.#emit('resumed', resumed);
   }
 

@@ -51,17 +51,19 @@ function statisticsOf(graph: Graph, layers: readonly Node[]): Statistic[] {
   return [...new Map(found.map((statistic) => [statistic.name, statistic])).values()];
 }
 
-const counted = (count: number): string => `${count} BatchNormalization ${count === 1 ? 'layer' : 'layers'}`;
+/** '2 BatchNormalization layers do', '1 BatchNormalization layer does'. */
+const counted = (count: number, verb: string): string =>
+  `${count} BatchNormalization ${count === 1 ? `layer ${verb}s` : `layers ${verb}`}`;
 
 function notesOf(graph: Graph, layers: number, updating: number, mode: BatchNormMode): string[] {
   const notes: string[] = [];
   if (updating > 0)
     notes.push(
-      `${counted(updating)} normalise by the statistics of each batch while training; their running averages are saved with the model`,
+      `${counted(updating, 'normalise')} by the statistics of each batch while training; the running averages are saved with the model`,
     );
   if (layers > updating)
     notes.push(
-      `${counted(layers - updating)} keep the statistics of the file, as ${mode === 'frozen' ? 'batchNorm frozen says' : 'scale and bias do not train'}`,
+      `${counted(layers - updating, 'keep')} the statistics of the file, as ${mode === 'frozen' ? 'batchNorm frozen says' : 'scale and bias do not train'}`,
     );
   const folded = graph.nodes.filter(isFolded).length;
   if (folded > 0)

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ModelError } from '../errors.js';
+import { type Task, textClassification } from '../tasks/task.js';
 
 /** config.json; everything may be missing. */
 export interface ModelConfig {
@@ -67,14 +68,18 @@ export interface DropoutRates {
   head: number;
 }
 
-/** The dropout the model was trained with; 0.1 where the configuration does not say. */
-export function dropoutOf(config: ModelConfig): DropoutRates {
+/** The dropout the model was trained with. Where the configuration does not say, 0.1 for texts and none for pictures; that of hidden states for what it leaves out. */
+export function dropoutOf(config: ModelConfig, task: Task = textClassification): DropoutRates {
+  const pictures = task.name === 'image-classification';
+  const fallback = pictures ? 0 : 0.1;
   const rate = (...keys: string[]): number | undefined =>
     keys.map((key) => config[key]).find((value) => typeof value === 'number');
-  const hidden = rate('hidden_dropout_prob', 'dropout') ?? 0.1;
+  const hidden = rate('hidden_dropout_prob', 'dropout') ?? fallback;
   return {
     hidden,
-    attention: rate('attention_probs_dropout_prob', 'attention_dropout') ?? 0.1,
-    head: rate('classifier_dropout', 'classifier_dropout_prob', 'seq_classif_dropout') ?? hidden,
+    attention: rate('attention_probs_dropout_prob', 'attention_dropout') ?? hidden,
+    head:
+      rate('classifier_dropout', 'classifier_dropout_prob', 'seq_classif_dropout') ??
+      (pictures ? (rate('dropout_rate') ?? 0) : hidden),
   };
 }

@@ -7,10 +7,12 @@ import type { Model } from '../onnx/model.js';
 import { PendingFile } from '../onnx/pending-file.js';
 import { saveModel } from '../onnx/save.js';
 import type { Tensor } from '../onnx/tensor.js';
+import type { Task } from '../tasks/task.js';
 import type { ModelConfig } from './config.js';
 import type { Parameter } from './parameters.js';
 import { transposed } from './tied.js';
 
+const preprocessorFile = 'preprocessor_config.json';
 const copied = [
   'tokenizer.json',
   'tokenizer_config.json',
@@ -21,7 +23,7 @@ const copied = [
   'merges.txt',
   'spiece.model',
   'sentencepiece.bpe.model',
-  'preprocessor_config.json',
+  preprocessorFile,
 ];
 
 /** Class names of the transformers library that do not follow from `model_type` by capitalising. */
@@ -32,6 +34,16 @@ const prefixes: Record<string, string> = {
   mpnet: 'MPNet',
   deberta: 'Deberta',
   'deberta-v2': 'DebertaV2',
+  vit: 'ViT',
+  deit: 'DeiT',
+  resnet: 'ResNet',
+  convnext: 'ConvNext',
+  convnextv2: 'ConvNextV2',
+  mobilenet_v1: 'MobileNetV1',
+  mobilenet_v2: 'MobileNetV2',
+  mobilenet_v3: 'MobileNetV3',
+  efficientnet: 'EfficientNet',
+  swinv2: 'Swinv2',
 };
 
 type Copied = Pick<Parameter, 'name' | 'copies' | 'transposedCopies'>;
@@ -45,7 +57,11 @@ export function writeModelDirectory(
   model: Model,
   directory: string,
   weights: ReadonlyMap<string, Tensor>,
-  { config, copies = [] }: { config: ModelConfig; copies?: readonly Copied[] },
+  {
+    config,
+    copies = [],
+    preprocessor,
+  }: { config: ModelConfig; copies?: readonly Copied[]; preprocessor?: object | undefined },
 ): string {
   const file = join(directory, 'onnx', 'model.onnx');
   mkdirSync(join(directory, 'onnx'), { recursive: true });
@@ -57,13 +73,30 @@ export function writeModelDirectory(
     for (const other of transposedCopies) all.set(other, transposed(weight));
   }
   saveModel(model, file, all);
-  const configFile = new PendingFile(join(directory, 'config.json'));
-  configFile.write(Buffer.from(`${JSON.stringify(config, null, 2)}\n`));
-  configFile.commit();
+  writeJson(join(directory, 'config.json'), config);
+  if (preprocessor) writeJson(join(directory, preprocessorFile), preprocessor);
   if (realpathSync(model.directory) === realpathSync(directory)) return file;
-  for (const name of copied)
+  for (const name of copied.filter((file) => !preprocessor || file !== preprocessorFile))
     if (existsSync(join(model.directory, name))) copyFileSync(join(model.directory, name), join(directory, name));
   return file;
+}
+
+function writeJson(path: string, value: object): void {
+  const file = new PendingFile(path);
+  file.write(Buffer.from(`${JSON.stringify(value, null, 2)}\n`));
+  file.commit();
+}
+
+/** The configuration that a model of this task is saved with. */
+export function savedConfig(config: ModelConfig, task: Task, labels: readonly string[]): ModelConfig {
+  if (task.name === 'masked-lm') return languageModelConfig(config, task.masking.nextSentence);
+  const pictures = task.name === 'image-classification';
+  const multiLabel = pictures && task.targets === 'labels';
+  return {
+    ...classifierConfig(config, labels),
+    ...(pictures && architecture(config, 'ForImageClassification')),
+    ...(multiLabel && { problem_type: 'multi_label_classification' }),
+  };
 }
 
 /** `architectures` for a head of the transformers library, where the family is known. */

@@ -60,6 +60,9 @@ const arranging = new Set([
   'Expand',
 ]);
 
+/** Operators that look at the shape of what they read and not at its values. */
+const measuring = new Set(['Shape', 'Size']);
+
 export interface Use {
   role: Role;
   node: Node;
@@ -81,7 +84,8 @@ export function weightUses(graph: Graph, consumers: Map<Value, Node[]>, name: Va
   const readers: { node: Node; input: number }[] = [];
   const visit = (value: Value): void => {
     for (const node of consumers.get(value) ?? [])
-      if (arranging.has(node.op) && node.domain === '' && node.inputs.indexOf(value) === 0)
+      if (measuring.has(node.op) && node.domain === '') continue;
+      else if (arranging.has(node.op) && node.domain === '' && node.inputs.indexOf(value) === 0)
         for (const out of node.outputs) visit(out);
       else for (const [input, x] of node.inputs.entries()) if (x === value) readers.push({ node, input });
   };

@@ -94,17 +94,6 @@ struct Tensors {
   AttentionGrad backward() { return {forward(), dy.data(), dq.data(), dk.data(), dv.data()}; }
 };
 
-/// Runs every chunk with scratch of exactly the length asked for.
-template <class Args>
-static void run_scratch(Order order, void (*kernel)(const Args&, int64_t), const Args& args) {
-  for_chunks(order, chunks(args), [&](int64_t chunk) {
-    std::vector<float> memory(static_cast<size_t>(scratch_floats(args)), NAN);
-    Args own = args;
-    set_scratch(own, memory.data());
-    kernel(own, chunk);
-  });
-}
-
 struct Reference {
   std::vector<double> y, dq, dk, dv, stats;
 };
@@ -187,9 +176,9 @@ static void test_case(const Target& target, const Case& s) {
   const auto produce = [&](Order order, int offset) {
     Tensors x(s, offset);
     std::vector<float> all;
-    run_scratch(order, target.kernels.attention, x.forward());
+    run_with_scratch(order, target.kernels.attention, x.forward());
     AttentionGrad grad = x.backward();
-    run_scratch(order, target.kernels.attention_grad, grad);
+    run_with_scratch(order, target.kernels.attention_grad, grad);
     for (Floats* f : {&x.y, &x.stats, &x.dq, &x.dk, &x.dv}) {
       check(f->guarded(), what + ": writes its range only");
       append(all, *f);
@@ -201,7 +190,7 @@ static void test_case(const Target& target, const Case& s) {
       one.dq = wanted == 0 ? z.dq.data() : nullptr;
       one.dk = wanted == 1 ? z.dk.data() : nullptr;
       one.dv = wanted == 2 ? z.dv.data() : nullptr;
-      run_scratch(order, target.kernels.attention_grad, one);
+      run_with_scratch(order, target.kernels.attention_grad, one);
       Floats &alone = wanted == 0   ? z.dq
                       : wanted == 1 ? z.dk
                                     : z.dv,
@@ -214,8 +203,8 @@ static void test_case(const Target& target, const Case& s) {
   };
   stable(what, produce);
   Tensors x(s, 0);
-  run_scratch(Order::kForward, target.kernels.attention, x.forward());
-  run_scratch(Order::kForward, target.kernels.attention_grad, x.backward());
+  run_with_scratch(Order::kForward, target.kernels.attention, x.forward());
+  run_with_scratch(Order::kForward, target.kernels.attention_grad, x.backward());
   const Reference want = reference(target, x.forward(), x.dy.data());
   check_close(what + " y", x.y.data(), want.y, 1e-5, 4e-6);
   check_close(what + " stats", x.stats.data(), want.stats, 1e-5, 4e-6);
@@ -236,8 +225,8 @@ static void test_masks(const Target& target) {
       for (int64_t t = 0; t < s.T; ++t)
         for (int64_t c = 0; c < s.S; ++c)
           x.bias[(n * s.T + t) * s.S + c] = c > t + n || (t == 5 && low == kLowest) ? low : 0.0f;
-    run_scratch(Order::kForward, target.kernels.attention, x.forward());
-    run_scratch(Order::kForward, target.kernels.attention_grad, x.backward());
+    run_with_scratch(Order::kForward, target.kernels.attention, x.forward());
+    run_with_scratch(Order::kForward, target.kernels.attention_grad, x.backward());
     const Reference want = reference(target, x.forward(), x.dy.data());
     check_close(what + " y", x.y.data(), want.y, 1e-5, 4e-6);
     check_norm(what + " dq", x.dq, want.dq, 2e-6);
@@ -253,7 +242,7 @@ static void test_rows_without_keys(const Target& target) {
   const Case s{1, 1, 9, 21, 8, 2, 0};
   Tensors x(s, 0);
   for (int64_t t = 0; t < s.T; ++t) x.bias[t] = t == 4 ? -INFINITY : 0.0f;
-  run_scratch(Order::kForward, target.kernels.attention, x.forward());
+  run_with_scratch(Order::kForward, target.kernels.attention, x.forward());
   bool right = true;
   for (int64_t t = 0; t < s.T; ++t)
     for (int64_t c = 0; c < s.d; ++c) right = right && isnan(x.y[t * s.d + c]) == (t == 4);
@@ -263,7 +252,7 @@ static void test_rows_without_keys(const Target& target) {
 static void test_large_scores(const Target& target) {
   const Case s{1, 2, 20, 40, 16, -1, 0};
   Tensors x(s, 0, 1000);
-  run_scratch(Order::kForward, target.kernels.attention, x.forward());
+  run_with_scratch(Order::kForward, target.kernels.attention, x.forward());
   const Reference want = reference(target, x.forward(), x.dy.data());
   check_close(target.name + " attention of large scores", x.y.data(), want.y, 1e-3, 2e-3);
 }

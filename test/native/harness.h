@@ -59,6 +59,17 @@ void run(Order order, void (*kernel)(const Args&, int64_t), const Args& args) {
   run(order, kernel, args, chunks(args));
 }
 
+/// Each chunk with scratch of its own, of just the length it asks for, which holds NaNs.
+template <class Args>
+void run_with_scratch(Order order, void (*kernel)(const Args&, int64_t), const Args& args) {
+  for_chunks(order, chunks(args), [&](int64_t chunk) {
+    std::vector<float> memory(static_cast<size_t>(scratch_floats(args)), NAN);
+    Args own = args;
+    set_scratch(own, memory.data());
+    kernel(own, chunk);
+  });
+}
+
 /// The instruction set under test.
 struct Target {
   std::string name;
@@ -76,6 +87,9 @@ void test_rows(const Target& target);
 void test_embedding(const Target& target);
 void test_attention(const Target& target);
 void test_cross_entropy(const Target& target);
+void test_conv(const Target& target);
+void test_depthwise(const Target& target);
+void test_pool(const Target& target);
 void test_optimizers(const Target& target);
 
 }  // namespace test

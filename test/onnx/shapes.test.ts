@@ -53,6 +53,18 @@ describe('output types of the domain ortune', () => {
     expect(ortune('CrossEntropyGrad', [x(), x(2, 3), x(2), labels])).toEqual([[2, 3]]);
   });
 
+  it('are y and statistics per channel for BatchNorm, in either layout', () => {
+    const [image, last, c] = [x(2, 3, 4, 4), x(2, 4, 4, 3), [x(3), x(3), x(3), x(3)]];
+    const statistics = [[3], [3], [3], [3]];
+    expect(ortune('BatchNorm', [image, ...c], {}, 5)).toEqual([[2, 3, 4, 4], ...statistics]);
+    expect(ortune('BatchNorm', [last, ...c], { channels_last: 1 }, 5)).toEqual([[2, 4, 4, 3], ...statistics]);
+    expect(ortune('BatchNormGrad', [image, image, ...c], {}, 3)).toEqual([[2, 3, 4, 4], [3], [3]]);
+    expect(() => ortune('BatchNorm', [last, ...c], {}, 5)).toThrow(/input 1 \[3\] must have 4 channels/);
+    expect(() => ortune('BatchNorm', [x(3), ...c], {}, 5)).toThrow(/the input \[3\] has no channels/);
+    expect(() => ortune('BatchNorm', [x(1, 3), ...c], {}, 5)).toThrow(/more than one value per channel/);
+    expect(() => ortune('BatchNormGrad', [last, image, ...c], {}, 3)).toThrow(/must have one shape/);
+  });
+
   it('are q, and two statistics per head and query, for attention', () => {
     const [q, k] = [x(2, 4, 6), x(2, 5, 6)];
     const shapes = [

@@ -8,8 +8,11 @@ import type { Graph, Value } from '#ortune/onnx/graph.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 
 /** Opens the graph without graph optimisation, on one thread. */
-export async function openStock(graph: Graph): Promise<Runnable> {
-  const session = await ort.InferenceSession.create(encodeGraph(graph), {
+export const openStock = (graph: Graph): Promise<Runnable> => openStockModel(encodeGraph(graph));
+
+/** The same for a ModelProto. */
+export async function openStockModel(model: Uint8Array): Promise<Runnable> {
+  const session = await ort.InferenceSession.create(model, {
     graphOptimizationLevel: 'disabled',
     intraOpNumThreads: 1,
     logSeverityLevel: 4,

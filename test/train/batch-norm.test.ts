@@ -77,6 +77,24 @@ describe('the running averages', () => {
   });
 });
 
+describe('a step that is left out', () => {
+  const weighted = write(
+    'weighted.jsonl',
+    lines.map((line, i) => JSON.stringify({ ...JSON.parse(line), weight: i >= 24 && i < 32 ? 1e38 : 1 })).join('\n'),
+  );
+  const options = {
+    ...({ train: weighted, weightColumn: 'weight', sampling: 'sequential', groupByLength: false } as const),
+    ...({ gradientAccumulationSteps: 2, schedule: 'constant', warmupRatio: 0, nonFinite: 'skip' } as const),
+  };
+
+  it('leaves the averages of the step before it, though its first batch was good', async () => {
+    const one = await train(config({ ...options, maxSteps: 1 }));
+    const two = await train(config({ ...options, maxSteps: 2 }));
+    expect(two.result).toMatchObject({ steps: 2, skipped: 1 });
+    expect(two.bits).toBe(one.bits);
+  });
+});
+
 describe('batches', () => {
   it('that are not whole are left out, and data of less than one is refused', async () => {
     const { result } = await train(config({ batchSize: 12, epochs: 1 }));

@@ -248,9 +248,10 @@ describe('activations that are there', () => {
 it('a comparison shares them between seeds and with itself when it goes on', async () => {
   const output = path('compared');
   const reused: (boolean | undefined)[] = [];
-  const { model, train: file, eval: dev, batchSize } = config();
+  const { model, batchSize } = config();
+  const data = { train: path('texts.jsonl'), eval: path('dev.jsonl') };
   await compare(
-    { model, train: file, eval: dev, batchSize, output, epochs: 2, strategies: ['frozen'], seeds: [0, 1], threads: 2 },
+    { model, ...data, batchSize, output, epochs: 2, strategies: ['frozen'], seeds: [0, 1], threads: 2 },
     { onRun: (_, trainer) => trainer.on('trunk', (event) => event.complete && reused.push(event.reused)) },
   );
   expect(reused).toEqual([false, false, true, true]);

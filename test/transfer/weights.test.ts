@@ -1,11 +1,12 @@
 // Which tensors of a convolutional network are weights, wherever the file keeps them.
 
 import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { type AttrInput, float } from '#ortune/onnx/builder.js';
 import { checkModel, openModel, toGraph } from '#ortune/onnx/load.js';
 import type { Model } from '#ortune/onnx/model.js';
-import type { NodeProto } from '#ortune/onnx/onnx_pb.js';
+import { type NodeProto, ValueInfoProtoSchema } from '#ortune/onnx/onnx_pb.js';
 import { saveModel } from '#ortune/onnx/save.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
@@ -89,6 +90,15 @@ test('a tensor that an exporter shared between a scale and a variance is a stati
   const { names, reasons } = choose(model);
   expect(names).toEqual(['w', 'bn.bias']);
   expect(reasons.get('bn.weight')).toMatch(/the variance of its channels/);
+});
+
+test('what looks at its shape alone does not keep a tensor from being a weight', () => {
+  const model = chain([['Conv', { w: tensor(4, 2, 1, 1) }]]);
+  const { node: nodes, output } = model.proto.graph!;
+  nodes.push(node('Shape', ['w'], ['shape'], { end: 1 }), node('ConstantOfShape', ['shape'], ['zero']));
+  nodes.push(node('Size', ['w'], ['size']), node('Cast', ['size'], ['count'], { to: 1 }));
+  output.push(...['zero', 'count'].map((name) => create(ValueInfoProtoSchema, value(name, 'float32', undefined))));
+  expect(choose(model).names).toEqual(['w']);
 });
 
 test('the ones and zeros of a normalisation without weights are no weights', () => {

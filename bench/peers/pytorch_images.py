@@ -1,0 +1,69 @@
+# The image networks of `bench step` in PyTorch eager: torchvision's and timm's own definitions, in training mode, so that
+# batch normalisation takes the statistics of the batch, and torch.optim.
+#   python bench/peers/pytorch_images.py --model resnet18 [--layout channels_last] [--optimizer adamw]
+# Needs torch, numpy and torchvision; for vision transformers also timm.
+
+import common
+
+MODELS = ["resnet18", "resnet50", "mobilenet-v2", "mobilenet-v3-small", "vit-tiny", "vit-small", "vit-base"]
+o = common.options(
+    "One training step of an image network in PyTorch eager",
+    sizes=dict(image=224, labels=1000),
+    model=dict(choices=MODELS, required=True),
+    layout=dict(choices=["nchw", "channels_last"], default="nchw"),
+    optimizer=dict(choices=["adamw", "sgd"], default="adamw"),
+)
+
+import torch  # noqa: E402  (after the thread settings)
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+torch.set_num_threads(o.threads)
+try:
+    import torchvision  # noqa: E402
+except RuntimeError:  # its compiled operators do not fit this torch; the networks need none of them
+    library = torch.library.Library("torchvision", "DEF")
+    for op in ("nms", "qnms"):
+        library.define(f"{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    import torchvision  # noqa: E402
+
+
+def network():
+    if o.model.startswith("vit"):
+        import timm
+
+        return timm.create_model(f"{o.model.replace('-', '_')}_patch16_224", img_size=o.image, num_classes=o.labels)
+    return getattr(torchvision.models, o.model.replace("-v", "_v").replace("-", "_"))(num_classes=o.labels)
+
+
+torch.manual_seed(o.seed)
+layout = torch.channels_last if o.layout == "channels_last" else torch.contiguous_format
+model = network().train().to(memory_format=layout)
+images = torch.randn(o.batch, 3, o.image, o.image).to(memory_format=layout)
+labels = torch.arange(o.batch) % o.labels
+if o.optimizer == "adamw":
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=1e-4, betas=(common.BETA1, common.BETA2), eps=common.EPSILON, weight_decay=common.DECAY
+    )
+else:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+
+
+def step():
+    """As ortune's step: with AdamW the gradient is clipped, with SGD not."""
+    loss = F.cross_entropy(model(images), labels)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(model.parameters(), common.CLIP).item() if o.optimizer == "adamw" else None
+    optimizer.step()
+    return loss.item(), norm
+
+
+def gemm(a):
+    t = torch.from_numpy(a)
+    return t @ t
+
+
+parameters = sum(p.numel() for p in model.parameters())
+about = dict(model=o.model, layout=o.layout, optimizer=o.optimizer, parameters=parameters)
+common.measure(o, step, gemm, peer="PyTorch", version=torch.__version__, **about)

@@ -1,0 +1,64 @@
+// The options of pictures: what their labels are, and how pixels are prepared where the model does not say. See fields.ts
+// for the conventions.
+
+import { z } from 'zod';
+import { about, path } from './fields.js';
+
+const ofChannels = z.union([z.number(), z.array(z.number()).min(1).max(4)]).transform((value) => [value].flat());
+const side = z.int().min(1).max(65535);
+
+export const images = {
+  multiLabel: z
+    .boolean()
+    .default(false)
+    .meta(
+      about('image-classification: several labels may hold at once; labels are then rows of 0 and 1, one for each.', {
+        also: ['multi_label', 'problem_type'],
+      }),
+    ),
+  labelNames: z
+    .union([path, z.array(path).min(1)])
+    .transform((value) => [value].flat().flatMap((text) => text.split(',').map((name) => name.trim())))
+    .optional()
+    .meta(
+      about(
+        'image-classification: names of the classes in the order of their numbers; default label_names of the data.',
+        {
+          value: 'NAME,..',
+          also: ['class_names', 'labels'],
+          expects: 'a list of names',
+        },
+      ),
+    ),
+  imageMean: ofChannels.optional().meta(
+    about("Mean that is taken off the channels of uint8 pixels; default the model's own, or ImageNet's.", {
+      value: 'N,N,N',
+      list: true,
+      also: ['image_mean', 'mean'],
+      expects: 'a number, or one for each channel',
+    }),
+  ),
+  imageStd: ofChannels.optional().meta(
+    about("Deviation that channels of uint8 pixels are divided by; default the model's own, or ImageNet's.", {
+      value: 'N,N,N',
+      list: true,
+      also: ['image_std', 'std'],
+      expects: 'a number, or one for each channel',
+    }),
+  ),
+  imageSize: z
+    .union([side, z.array(side).length(2)])
+    .transform((value) => (typeof value === 'number' ? [value, value] : value))
+    .optional()
+    .meta(
+      about(
+        "Height and width of the pictures, where the model takes any; default the model's own, or that of the data.",
+        {
+          value: 'N,N',
+          list: true,
+          also: ['image_size', 'size', 'input_size'],
+          expects: 'a number of pixels, or height and width',
+        },
+      ),
+    ),
+};

@@ -1,0 +1,46 @@
+// Turns pictures into batches: the workers read their pixels and normalise them into slots of the model's layout.
+
+import { DataError } from '../../errors.js';
+import type { Targets } from '../../tasks/task.js';
+import { Feeder, type FeederOptions } from '../feeder.js';
+import { type Field, slotLayout } from '../slots.js';
+import type { ImageRows } from './image-dataset.js';
+import type { ImageWorkerData } from './image-thread.js';
+import { type ImageShape, rowShape } from './pixels.js';
+import type { Preprocessing } from './preprocessing.js';
+
+export interface ImageFeederOptions extends FeederOptions {
+  /** Name of the model's input. */
+  input: string;
+  /** In which the model reads every picture. */
+  shape: ImageShape;
+  preprocessing: Preprocessing;
+  targets: Targets;
+  /** Number of labels. */
+  labels: number;
+}
+
+export class ImageFeeder extends Feeder<ImageRows> {
+  /** Starts the workers. The pictures of all rows must have the shape's channels, height and width. */
+  constructor(options: ImageFeederOptions) {
+    const { input, shape, preprocessing, targets, labels, batchSize } = options;
+    const workerData: ImageWorkerData = { input, channels: shape.channels, layout: shape.layout, preprocessing };
+    const fields: Field[] = [
+      { name: input, dtype: 'float32', per: 'sample', row: rowShape(shape) },
+      targets === 'class'
+        ? { name: 'labels', dtype: 'int64', per: 'sample' }
+        : { name: 'labels', dtype: 'float32', per: 'sample', row: [labels] },
+      { name: 'sample_weights', dtype: 'float32', per: 'sample' },
+    ];
+    super(options, {
+      layout: slotLayout(fields, batchSize, 1),
+      lengths: [1],
+      preprocessing: workerData,
+      worker: new URL('./image-worker.js', import.meta.url),
+      workerData,
+      source: ({ sources, shape: stored, places }) => ({ sources, shape: stored, places }),
+      failure: ({ failed, message }, rows) =>
+        new DataError(failed === 'worker' ? message : `${rows.where(failed)}: the picture cannot be read: ${message}`),
+    });
+  }
+}

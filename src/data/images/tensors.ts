@@ -1,0 +1,85 @@
+// Pictures that a host program has in memory, as train, eval or data of the library's functions.
+
+import { UsageError } from '../../errors.js';
+import type { Layout, PixelType } from './pixels.js';
+import { type ImageSource, shapeOf } from './tensor-file.js';
+
+export interface ImageTensors {
+  /** uint8 is rescaled and normalised as the model's preprocessing says; float32 is taken as it is. */
+  pixels: Uint8Array | Float32Array;
+  /** [N, C, H, W] or [N, H, W, C] */
+  shape: readonly number[];
+  /** Where the shape leaves it open; default: where 1, 3 or 4 channels stand. */
+  layout?: Layout | undefined;
+  /** A class for each picture, or row by row a number for each class (soft labels, multi-label). Not for prediction. */
+  labels?: ArrayLike<number> | ArrayLike<bigint> | undefined;
+  /** Names of the classes. */
+  labelNames?: readonly string[] | undefined;
+  /** Weight of each picture in the loss; default 1. */
+  weights?: ArrayLike<number> | undefined;
+}
+
+export const isImageTensors = (value: unknown): value is ImageTensors =>
+  typeof value === 'object' && value !== null && 'pixels' in value && 'shape' in value;
+
+/**
+ * The pictures as the workers find them; pixels that are not in shared memory are copied once.
+ * @param name what to call them in messages
+ * @throws UsageError for arrays that do not fit together; DataError for a shape that is none of pictures
+ */
+export function sourceOf({ pixels, shape: dims, layout, ...rest }: ImageTensors, name: string): ImageSource {
+  const shape = shapeOf(name, dims, layout);
+  const rows = dims[0]!;
+  const expected = dims.reduce((product, d) => product * d, 1);
+  if (!(pixels instanceof Uint8Array || pixels instanceof Float32Array))
+    throw new UsageError(`${name}: pixels must be a Uint8Array or a Float32Array`);
+  if (pixels.length !== expected)
+    throw new UsageError(`${name}: shape [${dims}] takes ${expected} pixels, found ${pixels.length}`);
+  const { labels, labelNames, weights } = rest;
+  const count = labels?.length ?? 0;
+  if (labels && (count % rows !== 0 || count === 0))
+    throw new UsageError(`${name}: ${rows} pictures take as many labels, or a row of them each; found ${count}`);
+  if (weights && weights.length !== rows)
+    throw new UsageError(`${name}: ${rows} pictures take as many weights, found ${weights.length}`);
+  const type: PixelType = pixels instanceof Uint8Array ? 'uint8' : 'float32';
+  return {
+    name,
+    ...sharedBytes(pixels),
+    rows,
+    type,
+    shape,
+    ...(labels && {
+      labels: { values: Float64Array.from(labels, Number), width: count === rows ? undefined : count / rows },
+    }),
+    names: labelNames,
+    ...(weights && { weights: Float64Array.from(weights) }),
+  };
+}
+
+function sharedBytes(pixels: Uint8Array | Float32Array): { memory: SharedArrayBuffer; begin: number } {
+  const { buffer, byteOffset, byteLength } = pixels;
+  if (buffer instanceof SharedArrayBuffer) return { memory: buffer, begin: byteOffset };
+  const memory = new SharedArrayBuffer(byteLength);
+  new Uint8Array(memory).set(new Uint8Array(buffer, byteOffset, byteLength));
+  return { memory, begin: 0 };
+}
+
+/** What pictures in memory are called where files have paths; the name of the option follows. */
+export const memoryPrefix = 'memory:';
+
+/** Options of which some may be pictures in memory. */
+export type WithTensors<O, K extends keyof O> = Omit<O, K> & { [P in K]: O[P] | ImageTensors };
+
+/** The pictures among options, by the option's name. */
+export type Tensors = Readonly<Record<string, ImageTensors>>;
+
+/** Options with a name in place of pictures, which stay out of configuration files and messages between threads. */
+export function withoutTensors<O extends object>(options: O): { options: O; tensors: Tensors } {
+  const tensors: Record<string, ImageTensors> = {};
+  const rest = Object.entries(options).map(([key, value]) => {
+    if (!isImageTensors(value)) return [key, value];
+    tensors[key] = value;
+    return [key, `${memoryPrefix}${key}`];
+  });
+  return { options: Object.fromEntries(rest) as O, tensors };
+}
