@@ -38,16 +38,16 @@ const ortune = (...more) => ({
 const dropout = ['--dropout', '0.1'];
 const rows = [
   { name: 'ortune', ...ortune('--dropout', '0') },
-  { name: 'PyTorch eager', ...python('pytorch', 'pytorch.py') },
-  { name: 'PyTorch eager, SDPA', ...python('pytorch', 'pytorch.py', '--attention', 'sdpa') },
+  { name: 'PyTorch eager', ...python('pytorch', 'pytorch_step.py') },
+  { name: 'PyTorch eager, SDPA', ...python('pytorch', 'pytorch_step.py', '--attention', 'sdpa') },
   { name: 'JAX', ...python('jax', 'jax_step.py') },
   { name: 'TensorFlow XLA', ...python('tensorflow', 'tensorflow_xla.py') },
   { name: 'ortune, dropout 0.1', dropout: true, ...ortune(...dropout) },
-  { name: 'PyTorch eager, dropout 0.1', dropout: true, ...python('pytorch', 'pytorch.py', ...dropout) },
+  { name: 'PyTorch eager, dropout 0.1', dropout: true, ...python('pytorch', 'pytorch_step.py', ...dropout) },
   {
     name: 'PyTorch eager, SDPA, dropout 0.1',
     dropout: true,
-    ...python('pytorch', 'pytorch.py', '--attention', 'sdpa', ...dropout),
+    ...python('pytorch', 'pytorch_step.py', '--attention', 'sdpa', ...dropout),
   },
 ].filter((row) => !options.only || row.name.toLowerCase().includes(options.only.toLowerCase()));
 

@@ -53,6 +53,7 @@ function prepare(file: string, kernels: ReadonlySet<string>): Prepared {
     { mode: 'train', shapes: { x: imageShape } },
     {
       ...{ trained, statistics: new Set(statistics.map(({ name }) => name)), frozen: new Set<string>() },
+      task: { name: 'image-classification', targets: 'class' },
       ...{ dropout: { hidden: 0, attention: 0, head: 0 }, labelSmoothing: 0, family: '', kernels },
     },
   );

@@ -84,20 +84,21 @@ void depthwise_pack(const DepthwisePack& a, int64_t chunk) {
 void depthwise(const Depthwise& a, int64_t chunk) {
   const int64_t rows = most_rows(a.grids, a.grid_count);
   const PlaceBlock block = place_block(place_blocks(a), a.images, rows, chunk);
+  const ImageSizes sizes = {a.height, a.width, a.out_height, a.out_width, a.C};
   for (int64_t b = 0; b < column_blocks(a.C, kDepthChannels); ++b) {
     const int64_t first = column_begin(a.C, b, kDepthChannels),
                   end = column_begin(a.C, b + 1, kDepthChannels);
     for (int64_t g = 0; g < a.grid_count; ++g) {
       const ConvGrid& grid = a.grids[g];
       const auto rectangle = [&](const Rectangle& r) {
-        each_tile<kPlaces>(r, block, [&](const RectanglePlace* at, int64_t count) {
-          TilePlaces tile;
-          for (int64_t k = 0; k < count; ++k) {
-            tile.x[k] = r.count ? a.x + at[k].source(grid, r, a.height, a.width) * a.C : a.x;
-            tile.y[k] = a.y + at[k].result(grid, r, a.out_height, a.out_width) * a.C;
-          }
-          panels<kPlaces>(a, tile, count, r, first, end);
-        });
+        TilePlaces tile;
+        each_tile<kPlaces>(
+            grid, r, block, sizes,
+            [&](int64_t k, const RectanglePlace& at) {
+              tile.x[k] = r.count ? a.x + at.source : a.x;
+              tile.y[k] = a.y + at.result;
+            },
+            [&](int64_t count) { panels<kPlaces>(a, tile, count, r, first, end); });
       };
       const int64_t row_end = block.row_end < grid.rows ? block.row_end : grid.rows;
       each_rectangle(grid, a.height, a.width, a.C, block.row, row_end, a.scratch, rectangle);

@@ -54,6 +54,7 @@ void max_pool_grad(const MaxPoolGrad& a, int64_t chunk) {
                 end = ceil_quotient(block.row_end - low, grid.step_h);
   const int64_t row = first > 0 ? first : 0, row_end = end < grid.rows ? end : grid.rows;
   const int64_t of_row = a.width * a.C;
+  const ImageSizes sizes = {a.height, a.width, grid.rows, grid.columns, a.C};
   for (int64_t image = block.image; image < block.image_end; ++image) {
     const Owned owned = {(image * a.height + block.row) * of_row,
                          (image * a.height + block.row_end) * of_row};
@@ -61,16 +62,16 @@ void max_pool_grad(const MaxPoolGrad& a, int64_t chunk) {
     const PlaceBlock only{image, image + 1, row, row_end};
     each_rectangle(grid, a.height, a.width, a.C, row, row_end, a.scratch, [&](const Rectangle& r) {
       if (r.count == 0) return;
-      each_tile<1>(r, only, [&](const RectanglePlace* place, int64_t) {
-        const int64_t at = place->source(grid, r, a.height, a.width) * a.C;
-        const int64_t out = place->result(grid, r, grid.rows, grid.columns) * a.C;
+      const auto at_place = [&](int64_t, const RectanglePlace& place) {
+        const int64_t at = place.source, out = place.result;
         // A vector that ends with the channels would add some of them twice: the tail is one of lanes.
         const int64_t whole = a.C / kLanes * kLanes;
         each_channel_panel(0, whole, [&](int64_t channel, auto vectors, auto part) {
           window<vectors.kCount>(a, r, owned, at, channel, a.y + out, a.dy + out, part);
         });
         if (whole < a.C) window<1>(a, r, owned, at, whole, a.y + out, a.dy + out, Tail{a.C - whole});
-      });
+      };
+      each_tile<1>(grid, r, only, sizes, at_place, [](int64_t) {});
     });
   }
 }

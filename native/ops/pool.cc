@@ -65,21 +65,22 @@ void panels(const Pool& a, const TilePlaces& places, int64_t count, const Rectan
 
 template <PoolKind K>
 void block(const Pool& a, const PlaceBlock& of) {
+  const ImageSizes sizes = {a.height, a.width, a.out_height, a.out_width, a.C};
   for (int64_t g = 0; g < a.grid_count; ++g) {
     const ConvGrid& grid = a.grids[g];
     const auto rectangle = [&](const Rectangle& r) {
       const int64_t divisor = a.divisor ? a.divisor : at_least_one(r.count);
       const float factor = 1.0f / static_cast<float>(divisor);
-      each_tile<kPlaces>(r, of, [&](const RectanglePlace* at, int64_t count) {
-        TilePlaces tile;
-        for (int64_t k = 0; k < count; ++k) {
-          const int64_t place = r.count ? at[k].source(grid, r, a.height, a.width) : 0;
-          tile.x[k] = a.x + place * a.C;
-          tile.weight[k] = K == PoolKind::kSpread ? a.weights + place % (a.height * a.width) : nullptr;
-          tile.y[k] = a.y + at[k].result(grid, r, a.out_height, a.out_width) * a.C;
-        }
-        panels<K, kPlaces>(a, tile, count, r, factor);
-      });
+      TilePlaces tile;
+      each_tile<kPlaces>(
+          grid, r, of, sizes,
+          [&](int64_t k, const RectanglePlace& at) {
+            tile.x[k] = r.count ? a.x + at.source : a.x;
+            tile.y[k] = a.y + at.result;
+            if constexpr (K == PoolKind::kSpread)
+              tile.weight[k] = a.weights + (r.count ? at.source_place % (a.height * a.width) : 0);
+          },
+          [&](int64_t count) { panels<K, kPlaces>(a, tile, count, r, factor); });
     };
     const int64_t row_end = of.row_end < grid.rows ? of.row_end : grid.rows;
     each_rectangle(grid, a.height, a.width, a.C, of.row, row_end, a.scratch, rectangle);

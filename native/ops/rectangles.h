@@ -73,37 +73,48 @@ static inline void each_rectangle(const ConvGrid& grid, int64_t height, int64_t 
   }
 }
 
-/// A place of a rectangle, of an image.
+/// Of a place of a rectangle: its first tap and its result, in floats from the first image's first; the first
+/// tap in places too.
 struct RectanglePlace {
-  int64_t image, i, j;
-  /// Its first tap, and its result in images of other sizes: numbers of places.
-  int64_t source(const ConvGrid& grid, const Rectangle& r, int64_t height, int64_t width) const {
-    return (image * height + r.h + i * grid.step_h) * width + r.w + j * grid.step_w;
-  }
-  int64_t result(const ConvGrid& grid, const Rectangle& r, int64_t height, int64_t width) const {
-    const int64_t h = grid.start_h + (r.i + i) * grid.stride_h, w = grid.start_w + (r.j + j) * grid.stride_w;
-    return (image * height + h) * width + w;
-  }
-  void next(const Rectangle& r) {
-    if (++j < r.columns) return;
-    j = 0;
-    if (++i < r.rows) return;
-    i = 0;
-    ++image;
-  }
+  int64_t source, result, source_place;
+};
+/// Heights and widths of the images that are read and written, all of C channels.
+struct ImageSizes {
+  int64_t height, width, out_height, out_width, C;
 };
 
-/// Calls f(places, count) for tiles of at most P places of a rectangle in all images of a block, as even as
-/// they can be.
-template <int P, class F>
-static inline void each_tile(const Rectangle& r, const PlaceBlock& block, F f) {
-  RectanglePlace at = {block.image, 0, 0}, tile[P];
+/// Cuts the places of a rectangle, in all images of a block, into tiles of P; the last two are as even as
+/// they can be. Calls put(k, place) for the places of a tile, then f(how many).
+template <int P, class Put, class F>
+static inline void each_tile(const ConvGrid& grid, const Rectangle& r, const PlaceBlock& block,
+                             const ImageSizes& sizes, Put put, F f) {
+  int64_t image = block.image, i = 0, j = 0;
+  RectanglePlace at;
+  const auto begin_row = [&] {
+    at.source_place = (image * sizes.height + r.h + i * grid.step_h) * sizes.width + r.w;
+    at.source = at.source_place * sizes.C;
+    const int64_t row = image * sizes.out_height + grid.start_h + (r.i + i) * grid.stride_h;
+    at.result = (row * sizes.out_width + grid.start_w + r.j * grid.stride_w) * sizes.C;
+  };
+  begin_row();
+  const int64_t source_step = grid.step_w * sizes.C, result_step = grid.stride_w * sizes.C;
   const int64_t places = (block.image_end - block.image) * r.rows * r.columns;
-  int64_t tiles = (places + P - 1) / P;
-  for (int64_t p = 0, count; p < places; p += count, --tiles) {
-    count = (places - p + tiles - 1) / tiles;
-    for (int64_t k = 0; k < count; ++k, at.next(r)) tile[k] = at;
-    f(tile, count);
+  for (int64_t left = places, count; left > 0; left -= count) {
+    count = left >= 2 * P || left == P ? P : left > P ? (left + 1) / 2 : left;
+    for (int64_t k = 0; k < count; ++k) {
+      put(k, at);
+      at.source += source_step;
+      at.result += result_step;
+      at.source_place += grid.step_w;
+      if (++j < r.columns) continue;
+      j = 0;
+      if (++i == r.rows) {
+        i = 0;
+        ++image;
+      }
+      begin_row();
+    }
+    f(count);
   }
 }
 

@@ -19,6 +19,7 @@ import { Graph } from '../onnx/graph.js';
 import { type GroupOptions, type OptimizerOptions, parameterRanges } from '../optim/optimizer.js';
 import { sharedTensor } from '../runtime/arena.js';
 import type { Device, TensorView } from '../runtime/session.js';
+import { type Task, textClassification } from '../tasks/task.js';
 import { randomBatch } from './bench-batch.js';
 import type { BenchModel } from './bench-model.js';
 import { Engine, type EngineBatch } from './engine.js';
@@ -74,9 +75,16 @@ async function prepareModel(options: object): Promise<Outcome<BenchModel>> {
 }
 
 /** Without `rate` with the dropout that the model's configuration says. */
-function openEngine(model: string, { threads, batchNorm }: BenchStepConfig, rate?: number): Promise<Engine> {
+function openEngine(
+  model: string,
+  { threads, batchNorm }: BenchStepConfig,
+  shapes: BenchModel['shapes'],
+  rate?: number,
+): Promise<Engine> {
   const dropout = rate === undefined ? {} : { hidden: rate, attention: rate, head: rate };
-  return Engine.open({ model, freeze: [], dropout, batchNorm, seed: 0, threads });
+  const pictures = Object.values(shapes).some((shape) => shape.length === 4);
+  const task: Task = pictures ? { name: 'image-classification', targets: 'class' } : textClassification;
+  return Engine.open({ model, task, freeze: [], dropout, batchNorm, seed: 0, threads });
 }
 
 async function measure(
@@ -85,7 +93,7 @@ async function measure(
   { flops, shapes }: BenchModel,
 ): Promise<BenchStepResult> {
   const gigaflops = flops / 1e9;
-  let engine = await openEngine(model, config, config.dropout);
+  let engine = await openEngine(model, config, shapes, config.dropout);
   const { threads } = engine.device;
   const parameters = engine.model.parameters.reduce((n, p) => n + p.length, 0);
   const gemm: number[] = [];
@@ -97,7 +105,7 @@ async function measure(
     let bare = passMs;
     if (Object.values(engine.model.dropout).some((rate) => rate > 0)) {
       await engine.close();
-      engine = await openEngine(model, config, 0);
+      engine = await openEngine(model, config, shapes, 0);
       bare = await timePasses(engine, randomBatch(engine, shapes, config), config);
     }
     gemm.push(...(await timeGemm(engine.device)));

@@ -99,6 +99,8 @@ describe('batches', () => {
   it('that are not whole are left out, and data of less than one is refused', async () => {
     const { result } = await train(config({ batchSize: 12, epochs: 1 }));
     expect(result.steps).toBe(5);
+    const streamed = await train(config({ batchSize: 12, epochs: 1, streaming: true, shuffleBuffer: 24 }));
+    expect(streamed.result.steps).toBe(5);
     const frozen = await train(config({ batchSize: 12, epochs: 1, batchNorm: 'frozen' }));
     expect(frozen.result.steps).toBe(6);
     const few = write('few.jsonl', lines.slice(0, 5).join('\n'));

@@ -1,5 +1,5 @@
 # The `bench step` model in PyTorch eager, as one would write it by hand: torch.nn modules, torch.optim.AdamW.
-#   python bench/peers/pytorch.py [--dropout 0.1] [--attention sdpa] [--optimizer fused]
+#   python bench/peers/pytorch_step.py [--dropout 0.1] [--attention sdpa] [--optimizer fused]
 
 import common
 
