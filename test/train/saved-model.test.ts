@@ -81,7 +81,7 @@ async function compare(
     }
     const saved = join(model, '..', `${model}-saved`);
     await engine.save(saved);
-    const stock = await openSavedModel({ model: saved, maxLength: 16, threads: 2 });
+    const stock = await openSavedModel({ model: saved, threads: 2 });
     expect(stock.labels).toEqual(labels);
     for await (const batch of feeder.batches(rows())) {
       const { logits } = await engine.evaluate(batch, batch.weights);
@@ -117,7 +117,7 @@ describe('a model of another type', () => {
     const inputs = graph.inputs.map(({ name, dtype }) => ({ name, dtype }));
     const feeder = new TextFeeder({ directory, inputs, batchSize, maxLength: 16 });
     const [whole, half] = await Promise.all(
-      [directory, join(root, 'half.onnx')].map((model) => openSavedModel({ model, maxLength: 16, threads: 1 })),
+      [directory, join(root, 'half.onnx')].map((model) => openSavedModel({ model, threads: 1 })),
     );
     for await (const batch of feeder.batches(textRows(texts.slice(0, batchSize), batchSize))) {
       const [expected, found] = [(await whole!.predict(batch)).data, (await half!.predict(batch)).data];
