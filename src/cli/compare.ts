@@ -61,6 +61,7 @@ async function compareAloud(config: CompareConfig, signal: AbortSignal): Promise
 /** Progress, and what is out of the ordinary; a note that every run has is said once. */
 function listen(trainer: Trainer, line: ProgressLine, told: Set<string>): void {
   trainer.on('step', (event) => line.update(event));
+  trainer.on('trunk', (event) => line.trunk(event));
   trainer.on('download', (event) => line.download(event));
   for (const name of ['resumed', 'skipped', 'stopped'] as const)
     trainer.on(name, (event) => {

@@ -50,6 +50,7 @@ async function train(config: TrainConfig, signal: AbortSignal, resume: () => str
   };
   for (const name of Object.keys(describeEvent) as (keyof typeof describeEvent)[]) tell(name);
   trainer.on('step', (event) => line.update(event));
+  trainer.on('trunk', (event) => line.trunk(event));
   trainer.on('download', (event) => line.download(event));
   try {
     const result = await trainer.run({ signal });

@@ -28,7 +28,10 @@ export function plannedRuns(config: CompareConfig): PlannedRun[] {
     config.strategies.map((strategy) => {
       const name = nameOf(strategy, seed);
       const own = { ...config.overrides?.[strategy], ...strategyOptions(strategy) };
-      const run = { ...shared, ...own, seed, output: join(config.output, name), overwrite: false };
+      const given = { ...shared, ...own };
+      // One for all runs, since seeds share the frozen trunk.
+      const trunkCacheDirectory = given.trunkCacheDirectory ?? join(config.output, 'cache');
+      const run = { ...given, seed, output: join(config.output, name), trunkCacheDirectory, overwrite: false };
       return { strategy, seed, name, options: parseOptions(trainSchema, run, `strategy ${strategy}`) };
     }),
   );

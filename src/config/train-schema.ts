@@ -229,6 +229,26 @@ const run = {
     .min(0)
     .default(0)
     .meta(about('What an evaluation must be better by to count as better.', { also: ['min_delta'] })),
+  trunkCache: z
+    .boolean()
+    .default(true)
+    .meta(
+      about(
+        'Compute what is below the first trained parameter once for each sample, and keep it on disk for all epochs.',
+        {
+          also: ['cache_activations', 'cache_features'],
+        },
+      ),
+    ),
+  trunkCacheDirectory: path.optional().meta(
+    about('Where that is kept; runs with the same trunk and data share it. Default cache/ in output.', {
+      value: 'DIR',
+      neutral: true,
+    }),
+  ),
+  trunkCacheMaxBytes: count
+    .default(4 * 2 ** 30)
+    .meta(about('Most bytes that directory may hold: older activations are removed, larger ones are not kept.')),
   nonFinite: z
     .enum(['stop', 'skip'])
     .default('stop')

@@ -20,9 +20,12 @@ const dropout = z
   ])
   .prefault({})
   .meta(
-    about('Dropout put back into the graph, as config.json of the model says; one number sets all three.', {
-      value: 'N',
-    }),
+    about(
+      'Dropout put back into the graph above the first trained parameter, as config.json of the model says; one number sets all three.',
+      {
+        value: 'N',
+      },
+    ),
   );
 
 export const transfer = {

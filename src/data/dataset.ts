@@ -46,6 +46,8 @@ export interface RowsRequest {
   epoch: number;
   /** Number of the first batch wanted; default 0. */
   from?: number | undefined;
+  /** Every sample once, in the order of the files, whatever an epoch of training is. Default false. */
+  everyOnce?: boolean | undefined;
   /** Leaves out a last batch that is short; default false. */
   whole?: boolean | undefined;
   signal?: AbortSignal | undefined;
@@ -181,9 +183,11 @@ export class Dataset implements DataPart {
   #blockOf(
     files: readonly StreamFile[],
     sequence: readonly number[],
-    { batchSize, seed, epoch }: RowsRequest,
+    request: RowsRequest,
   ): Omit<BlockRequest, 'from' | 'count' | 'buffer'> {
-    const { sampling, groupByLength, columns } = this.#options;
+    const { batchSize, seed, epoch } = request;
+    const { groupByLength, columns } = this.#options;
+    const sampling = this.#samplingOf(request);
     return {
       files,
       sequence,
@@ -194,10 +198,15 @@ export class Dataset implements DataPart {
   }
 
   /** The order in which the files are read. */
-  #sequence(files: readonly StreamFile[], { seed, epoch }: RowsRequest): number[] {
+  #sequence(files: readonly StreamFile[], request: RowsRequest): number[] {
+    const { seed, epoch } = request;
     const sequence = Uint32Array.from(files, (_, i) => i);
-    if (this.#options.sampling === 'shuffle') shuffleInPlace(sequence, hash(seed, fileStream, epoch), fileStream);
+    if (this.#samplingOf(request) === 'shuffle') shuffleInPlace(sequence, hash(seed, fileStream, epoch), fileStream);
     return [...sequence];
+  }
+
+  #samplingOf({ everyOnce }: RowsRequest): Sampling {
+    return everyOnce ? 'sequential' : this.#options.sampling;
   }
 
   #takeBuffer(): number {

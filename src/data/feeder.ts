@@ -7,9 +7,10 @@ import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { DataError, UsageError } from '../errors.js';
 import type { TensorView } from '../runtime/session.js';
+import { ahead } from './ahead.js';
 import type { CollateTask } from './collate.js';
 import { describeRows, type Rows } from './rows.js';
-import { Slot, type SlotLayout } from './slots.js';
+import { type InputShapes, Slot, type SlotLayout } from './slots.js';
 
 export interface FeederOptions {
   batchSize: number;
@@ -22,6 +23,10 @@ export interface FeederOptions {
 /** What makes a feeder one of texts or of pictures. */
 export interface Filling<R extends Rows> {
   layout: SlotLayout;
+  /** Lengths that rows are padded to, ascending; a single 1 where rows are no texts. */
+  lengths: readonly number[];
+  /** What beside the files of the model decides what becomes of a sample; JSON. */
+  preprocessing: unknown;
   /** A module for Piscina; it answers a FillTask, with what `source` adds, by a FillResult. */
   worker: URL;
   workerData: unknown;
@@ -62,6 +67,14 @@ export interface Draw {
   epoch: number;
 }
 
+export type BatchesOptions = { signal?: AbortSignal | undefined } & Partial<Draw>;
+
+/** Whatever turns rows into batches. */
+export interface BatchSource<R extends Rows = Rows> {
+  readonly layout: SlotLayout;
+  batches(rows: AsyncGenerator<R, void, void>, options?: BatchesOptions): AsyncGenerator<Batch, void, void>;
+}
+
 export interface Batch extends Filled {
   /** Number within the epoch, from 0. */
   index: number;
@@ -71,6 +84,8 @@ export interface Batch extends Filled {
    * next sentences also `pair_labels` and `pair_weights` [B].
    */
   inputs: Map<string, TensorView>;
+  /** Where `inputs` has the values at the cut of a frozen trunk for the model's inputs: their names, those inputs' shapes. */
+  trunk?: { values: readonly string[]; shapes: InputShapes } | undefined;
   /** Which samples these are; fewer than the batch size in the last batch. */
   samples: Uint32Array;
   /** Class of each sample. */
@@ -87,17 +102,18 @@ export interface Batch extends Filled {
 
 const attempts = 3;
 
-export class Feeder<R extends Rows = Rows> {
+export class Feeder<R extends Rows = Rows> implements BatchSource<R> {
   readonly #filling: Filling<R>;
   #pool: Piscina<FillTask, FillResult>;
-  #batchesAhead: number;
+  /** Batches prepared while one is in use. */
+  readonly batchesAhead: number;
   #free: Slot[] = [];
   #closed = false;
 
   /** Starts the workers. */
   constructor({ workers = 1, batchesAhead = 4 }: FeederOptions, filling: Filling<R>) {
     this.#filling = filling;
-    this.#batchesAhead = Math.max(1, batchesAhead);
+    this.batchesAhead = Math.max(1, batchesAhead);
     this.#pool = new Piscina<FillTask, FillResult>({
       filename: filling.worker.href,
       minThreads: workers,
@@ -112,37 +128,23 @@ export class Feeder<R extends Rows = Rows> {
     return this.#filling.layout;
   }
 
+  get lengths(): readonly number[] {
+    return this.#filling.lengths;
+  }
+
+  get preprocessing(): unknown {
+    return this.#filling.preprocessing;
+  }
+
   /**
    * The batches of `rows`, in order; it is closed at the end. Every batch must be released. Leaving the loop early, an
    * abort or an error frees what was prepared.
    * @throws DataError with its place for a sample that cannot be used; the signal's reason; what `rows` throws.
    */
-  async *batches(
-    rows: AsyncGenerator<R, void, void>,
-    { signal, seed = 0, epoch = 0 }: { signal?: AbortSignal | undefined } & Partial<Draw> = {},
-  ): AsyncGenerator<Batch, void, void> {
-    const ahead: Promise<Batch | undefined>[] = [];
-    try {
-      for (;;) {
-        signal?.throwIfAborted();
-        while (ahead.length <= this.#batchesAhead) {
-          // A generator answers its calls one after the other, so the batches stay in order.
-          const batch = rows.next().then(({ value }) => (value ? this.#prepare(value, { seed, epoch }) : undefined));
-          batch.catch(() => {}); // reported when its turn comes
-          ahead.push(batch);
-        }
-        const batch = await ahead[0]!;
-        signal?.throwIfAborted();
-        this.#throwIfClosed();
-        if (!batch) return;
-        ahead.shift();
-        batch.slot.to('bound');
-        yield batch;
-      }
-    } finally {
-      for (const result of await Promise.allSettled(ahead)) if (result.status === 'fulfilled') result.value?.release();
-      await rows.return();
-    }
+  batches(rows: AsyncGenerator<R, void, void>, options: BatchesOptions = {}): AsyncGenerator<Batch, void, void> {
+    const { signal, seed = 0, epoch = 0 } = options;
+    const prepare = (one: R): Promise<Batch> => this.prepare(one, { seed, epoch });
+    return ahead(rows, { count: this.batchesAhead, prepare, check: () => this.#throwIfClosed(), signal });
   }
 
   /** The worker threads at this moment, for diagnosis. */
@@ -160,7 +162,8 @@ export class Feeder<R extends Rows = Rows> {
     if (this.#closed) throw new UsageError('the feeder is closed: its batches can no longer be read');
   }
 
-  async #prepare(rows: R, draw: Draw): Promise<Batch> {
+  /** One batch, its slot filled. @throws as `batches` */
+  async prepare(rows: R, draw: Draw): Promise<Batch> {
     const { index, samples, labels, targets, weights } = rows;
     const slot = this.#free.pop() ?? new Slot(this.layout);
     slot.to('filling');

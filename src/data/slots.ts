@@ -63,6 +63,22 @@ function perRow({ per, row = [] }: Field, length: number, targetShare: number): 
   return per === 'token' ? length : per === 'sample' ? elementCount(row) : targetCount(length, targetShare);
 }
 
+/** Shape of each input of a model. */
+export type InputShapes = Readonly<Record<string, readonly number[]>>;
+
+/** A field's shape for rows of `length` tokens. */
+function shapeOf({ batchSize, targetShare }: SlotLayout, field: Field, length: number): number[] {
+  const { per, row = [] } = field;
+  if (per === 'target') return [batchSize * perRow(field, length, targetShare)];
+  return [batchSize, ...(per === 'token' ? [length] : row)];
+}
+
+/** Shapes of the named fields for rows of `length` tokens. */
+export function shapesOf(layout: SlotLayout, names: readonly string[], length: number): InputShapes {
+  const fields = layout.fields.filter(({ name }) => names.includes(name));
+  return Object.fromEntries(fields.map((field) => [field.name, shapeOf(layout, field, length)]));
+}
+
 export class Slot {
   readonly layout: SlotLayout;
   /** Shared with workers, which open it as another Slot. */
@@ -98,13 +114,10 @@ export class Slot {
 
   /** Every field as a tensor over the slot's memory, for rows of `length` tokens. */
   views(length: number): Map<string, TensorView> {
-    const { batchSize, fields } = this.layout;
     return new Map(
-      fields.map((field) => {
-        const data = this.data(field, length);
-        const { per, row = [] } = field;
-        const shape = per === 'target' ? [data.length] : [batchSize, ...(per === 'token' ? [length] : row)];
-        return [field.name, { dtype: field.dtype, shape, data }];
+      this.layout.fields.map((field) => {
+        const shape = shapeOf(this.layout, field, length);
+        return [field.name, { dtype: field.dtype, shape, data: this.data(field, length) }];
       }),
     );
   }

@@ -47,16 +47,19 @@ export class TextFeeder extends Feeder<TextRows> {
       throw new ModelError(`no ${tokenizerFile}: texts need the model's tokenizer.json beside config.json`);
     const config = join(directory, 'tokenizer_config.json');
     const masking = maskingOf(task);
-    const buckets = [...(options.buckets ?? bucketsUpTo(maxLength))].sort((a, b) => a - b).filter((b) => b < maxLength);
+    const wanted = options.buckets ?? bucketsUpTo(maxLength);
+    const buckets = [...wanted.toSorted((a, b) => a - b).filter((b) => b < maxLength), maxLength];
     const workerData: TextWorkerData = {
       tokenizerFile,
       tokenizerConfigFile: existsSync(config) ? config : undefined,
       maxLength,
-      buckets: [...buckets, maxLength],
+      buckets,
       masking,
     };
     super(options, {
       layout: slotLayout(fieldsOf(inputs, masking), batchSize, maxLength, masking?.probability),
+      lengths: buckets,
+      preprocessing: { maxLength, buckets },
       worker: new URL('./text-worker.js', import.meta.url),
       workerData,
       source: ({ chunks, places }) => ({ chunks, places }),

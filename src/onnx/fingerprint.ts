@@ -7,15 +7,26 @@ import { dirname, join } from 'node:path';
 import { externalLocations, readPieces } from './external.js';
 import { graphOf, type Model } from './model.js';
 
-/** What beside the graph decides what a model makes of a text. */
-const besides = ['config.json', 'tokenizer.json', 'tokenizer_config.json'];
+/** What decides what becomes of a sample before the graph sees it. */
+const preprocessing = ['tokenizer.json', 'tokenizer_config.json', 'preprocessor_config.json'];
+/** What beside the graph decides what a model makes of a sample. */
+const besides = ['config.json', ...preprocessing];
 
 /** SHA-256 in hex over the model file, its external data, and the configuration and tokenizer beside it. */
 export function fingerprint(model: Model): string {
   const locations = externalLocations(graphOf(model));
   const data = locations.map((location) => join(dirname(model.path), location)).sort();
+  return hashOf([model.path, ...data, ...besides.map((name) => join(model.directory, name))]);
+}
+
+/** SHA-256 in hex over the files of a model that say how samples become its inputs. */
+export const preprocessingHash = ({ directory }: Model): string =>
+  hashOf(preprocessing.map((name) => join(directory, name)));
+
+/** Over those of the files that are there. */
+function hashOf(files: readonly string[]): string {
   const hash = createHash('sha256');
-  for (const file of [model.path, ...data, ...besides.map((name) => join(model.directory, name))]) {
+  for (const file of files) {
     if (!existsSync(file)) continue;
     const length = statSync(file).size;
     hash.update(`${length}\n`);

@@ -137,6 +137,18 @@ export function prune(graph: Graph): void {
     }
 }
 
+/** The nodes that depend on any of these values, in graph order. */
+export function dependentNodes(graph: Graph, values: Iterable<Value>): Set<Node> {
+  const depends = new Set(values);
+  const found = new Set<Node>();
+  for (const node of graph.nodes) {
+    if (!node.inputs.some((input) => depends.has(input))) continue;
+    found.add(node);
+    for (const out of node.outputs) if (out) depends.add(out);
+  }
+  return found;
+}
+
 /** How tables name an operator: `Op`, or `domain.Op` outside the default domain. */
 export const operatorKey = (node: { readonly op: string; readonly domain: string }): string =>
   node.domain ? `${node.domain}.${node.op}` : node.op;

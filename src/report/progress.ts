@@ -4,6 +4,7 @@
 
 import cliProgress from 'cli-progress';
 import type { DownloadEvent } from '../models/hub.js';
+import type { TrunkEvent } from '../train/events.js';
 import { formatBytes, formatDuration, formatNumber } from './format.js';
 
 export interface Progress {
@@ -60,6 +61,14 @@ export class ProgressLine {
     const text = `${file} of ${model}`;
     if (this.#stream.isTTY) this.#updateBar({ done: loadedBytes, total: totalBytes ?? loadedBytes, count, text });
     else if (this.#plainIsDue()) this.#stream.write(`downloading ${text} | ${count}\n`);
+  }
+
+  /** The line of a frozen trunk's activations that are being computed. */
+  trunk({ data, done, samples, bytes, complete }: TrunkEvent): void {
+    if (complete) return;
+    const [count, text] = [`${done}/${samples}`, `activations (${data}) | ${formatBytes(bytes)}`];
+    if (this.#stream.isTTY) this.#updateBar({ done, total: samples, count, text });
+    else if (done > 0 && this.#plainIsDue()) this.#stream.write(`sample ${count} | ${text}\n`);
   }
 
   #updateBar({ done, total, count, text }: Shown): void {

@@ -20,6 +20,12 @@ export const describeEvent: { [E in Described]: Description<E> } = {
     `${trainSamples} samples, labels ${some(labels, 10)}; ` +
     `training ${formatCount(trainable)} of ${formatCount(parameters)} parameters in ${totalSteps} steps`,
   resumed: ({ path, step }) => `resumed after step ${step} from ${path}`,
+  trunk: ({ data, done, samples, bytes, seconds, reused, complete }) => {
+    const what = `the frozen trunk's activations of ${samples} samples (${data})`;
+    if (complete)
+      return `${what}: ${formatBytes(bytes)}, ${reused ? 'kept by an earlier run' : `computed in ${formatDuration(seconds)}`}`;
+    return done === 0 ? `computing ${what} once: at most ${formatBytes(bytes)}` : undefined;
+  },
   skipped: ({ step, reason, samples }) => `note: step ${step} left out: ${reason}. Its samples: ${some(samples, 4)}`,
   evaluation: ({ name, step, metrics, best }) =>
     `${name} after step ${step}: ${metricsLine(metrics)}${best ? ' (best so far)' : ''}`,

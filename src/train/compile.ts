@@ -2,6 +2,7 @@
 // Pure and synchronous; it runs in the model worker, because building a large graph would hold up the host's event loop.
 
 import { backward } from '../autodiff/backward.js';
+import type { InputShapes } from '../data/slots.js';
 import { fuse } from '../lower/fuse.js';
 import { lower } from '../lower/lower.js';
 import { transposeOnce } from '../lower/transposed-products.js';
@@ -15,8 +16,9 @@ import { attachTask, furtherOutputs } from '../tasks/attach.js';
 import type { Task } from '../tasks/task.js';
 import { useBatchStatistics } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
-import { insertDropout, keyInput } from '../transfer/dropout.js';
+import { insertDropout } from '../transfer/dropout.js';
 import { logitsOf } from '../transfer/parameters.js';
+import { keepAbove, keepBelow } from '../trunk/cut.js';
 import type { Compiled, CompileRequest, GraphValue } from './protocol.js';
 
 export interface CompileOptions {
@@ -37,24 +39,30 @@ export interface CompileOptions {
 
 /** Builds the graph of one mode for inputs of certain shapes from a normalised graph, which stays untouched. */
 export function compile(source: Graph, request: CompileRequest, options: CompileOptions): Compiled {
-  const statistics = options.statistics ?? new Set<string>();
-  const graph = specialize(source, request.shapes, { trainable: new Set([...options.trained, ...statistics]) });
-  restoreForms(graph);
+  const { mode, cut } = request;
+  const { statistics = new Set<string>() } = options;
+  const changing = new Set([...options.trained, ...statistics]);
+  const graph = restored(source, request.shapes, changing);
   const logits = logitsOf(graph);
   const b = new Builder(graph);
-  const fed: GraphValue[] = graph.inputs.map((i) => ({ name: i.name, ...b.type(i.name) }));
   setOutputs(b, taskOutputs(graph, options.task));
 
-  const training = request.mode === 'train';
+  const training = mode === 'train';
   // A language-model head has no dropout in training either.
   const dropout = options.task.name === 'masked-lm' ? { ...options.dropout, head: 0 } : options.dropout;
-  if (training) insertDropout(b, logits, dropout, options.family);
+  if (training) insertDropout(b, logits, dropout, { family: options.family, trained: changing });
   // What is not finite is looked for in the graph that trains.
-  const updates = training || request.mode === 'diagnose' ? useBatchStatistics(b, statistics) : new Map<Value, Value>();
-  if (graph.types.has(keyInput)) fed.push({ name: keyInput, ...b.type(keyInput) });
+  const updates = training || mode === 'diagnose' ? useBatchStatistics(b, statistics) : new Map<Value, Value>();
+  if (cut && mode === 'trunk') keepBelow(graph, cut);
+  else if (cut) {
+    setOutputs(b, [...taskOutputs(graph, options.task), ...updates.values()]);
+    keepAbove(graph, cut);
+  }
+  const kept = graph.outputs.map(({ name }) => name);
+  const fed: GraphValue[] = graph.inputs.map((i) => ({ name: i.name, ...b.type(i.name) }));
   // Before the linear layers are lowered: masked-LM narrows the head to what it needs of it.
   const labelSmoothing = training ? options.labelSmoothing : 0;
-  const task = request.mode === 'predict' ? undefined : attachTask(b, logits, options.task, labelSmoothing);
+  const task = mode === 'predict' || mode === 'trunk' ? undefined : attachTask(b, logits, options.task, labelSmoothing);
   // What is an output keeps its name below.
   if (task) setOutputs(b, [...(task.masked ? Object.values(task.masked) : [logits]), task.loss, ...updates.values()]);
   fuse(b, { trained: options.trained, kernels: options.kernels, gradients: training });
@@ -70,9 +78,10 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
     }
   }
   const masked = training ? undefined : task?.masked;
-  const fetched = training || masked ? undefined : logits;
+  const fetched = training || masked || mode === 'trunk' ? undefined : logits;
   // In the order of the graph, so that the first bad one is found.
-  if (request.mode === 'diagnose') outputs.push(...floatValues(graph));
+  if (mode === 'diagnose') outputs.push(...floatValues(graph));
+  if (mode === 'trunk') outputs.push(...kept);
   outputs.push(...Object.values(masked ?? {}), ...(fetched === undefined ? [] : [fetched]));
   setOutputs(b, outputs);
   prune(graph);
@@ -80,6 +89,13 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   lower(graph, options.kernels);
   const encoded = encode(graph, fed, { gradients, updates: training ? updates : new Map() }, options);
   return { ...encoded, loss: task?.loss, logits: fetched, masked };
+}
+
+/** The static graph for inputs of certain shapes, in the forms that training works on. */
+export function restored(source: Graph, shapes: InputShapes, trained: ReadonlySet<string>): Graph {
+  const graph = specialize(source, shapes, { trainable: trained });
+  restoreForms(graph);
+  return graph;
 }
 
 /** The outputs of a graph that its task reads. */

@@ -4,6 +4,7 @@
 
 import { Piscina } from 'piscina';
 import { Pace } from '../data/pace.js';
+import type { InputShapes } from '../data/slots.js';
 import { ModelError, type Outcome, unwrap } from '../errors.js';
 import type { MaskedScores } from '../metrics/masked-lm.js';
 import { Optimizer, type OptimizerOptions, type ParameterRange } from '../optim/optimizer.js';
@@ -12,7 +13,16 @@ import { SessionCache, sessionsToKeep } from '../runtime/cache.js';
 import { type Device, openDevice, type Session, type TensorView } from '../runtime/session.js';
 import { type Task, textClassification } from '../tasks/task.js';
 import { keyInput } from '../transfer/dropout.js';
-import type { Compiled, CompileRequest, Mode, OpenedModel, OpenRequest, SaveRequest } from './protocol.js';
+import type {
+  Compiled,
+  CompileRequest,
+  CutRequest,
+  Mode,
+  OpenedModel,
+  OpenRequest,
+  SaveRequest,
+  TrunkCut,
+} from './protocol.js';
 import { RunningAverages } from './running-averages.js';
 
 export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'task'> {
@@ -25,6 +35,8 @@ export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'task'> {
 /** A batch as the engine takes it: the model's inputs and the task's (labels, weights), by name. */
 export interface EngineBatch {
   inputs: ReadonlyMap<string, TensorView>;
+  /** Where `inputs` has the values at the cut in place of the model's own inputs: their names, and those inputs' shapes. */
+  trunk?: { values: readonly string[]; shapes: InputShapes } | undefined;
 }
 
 /** A session with what it was made from and the tensors its outputs go to. */
@@ -149,6 +161,17 @@ export class Engine {
     return logitsOf(await this.#run('predict', batch, {}));
   }
 
+  /** Where the frozen trunk ends; undefined where there is none whose values could be kept. */
+  async findCut(request: CutRequest): Promise<TrunkCut | undefined> {
+    return unwrap((await this.#worker.run(request, { name: 'cut' })) as Outcome<TrunkCut | undefined>);
+  }
+
+  /** The values at the cut for a batch of the model's inputs; overwritten by the next call. */
+  async activations(batch: EngineBatch, values: readonly string[]): Promise<TensorView[]> {
+    const { outputs } = await this.#run('trunk', { ...batch, trunk: { values, shapes: this.#shapesOf(batch) } }, {});
+    return values.map((name) => outputs.get(name) ?? inputOf(batch, name));
+  }
+
   /** The first value of the forward graph that is not finite on this batch, parameters first. */
   async firstBadTensor(batch: EngineBatch): Promise<string | undefined> {
     const pace = new Pace();
@@ -200,8 +223,12 @@ export class Engine {
   }
 
   #prepared(mode: Mode, batch: EngineBatch): Promise<Prepared> {
-    const shapes = Object.fromEntries(this.model.inputs.map(({ name }) => [name, inputOf(batch, name).shape]));
-    return this.#sessions.get(`${mode}:${JSON.stringify(shapes)}`, () => this.#prepare({ mode, shapes }));
+    const { values: cut, shapes = this.#shapesOf(batch) } = batch.trunk ?? {};
+    return this.#sessions.get(JSON.stringify([mode, shapes, cut]), () => this.#prepare({ mode, shapes, cut }));
+  }
+
+  #shapesOf(batch: EngineBatch): InputShapes {
+    return Object.fromEntries(this.model.inputs.map(({ name }) => [name, inputOf(batch, name).shape]));
   }
 
   async #prepare(request: CompileRequest): Promise<Prepared> {

@@ -4,7 +4,7 @@
 import { parseOptions } from '../config/options.js';
 import { type EvalOptions, evalSchema } from '../config/schema.js';
 import type { DataPart } from '../data/dataset.js';
-import type { Feeder } from '../data/feeder.js';
+import type { BatchSource, Feeder } from '../data/feeder.js';
 import { withoutTensors } from '../data/images/tensors.js';
 import type { OpenedDataset } from '../data/labelled-data.js';
 import { UsageError } from '../errors.js';
@@ -29,7 +29,7 @@ export interface EvalResult {
 /** Metrics of all samples. */
 export async function measureEvaluation(
   source: Source,
-  feeder: Feeder,
+  feeder: BatchSource,
   data: DataPart,
   measured: Omit<Measured, 'samples'>,
   options: { signal?: AbortSignal | undefined; times?: StepTimes } = {},

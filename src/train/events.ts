@@ -31,6 +31,22 @@ export interface StepEvent {
   secondsLeft: number;
 }
 
+/** Activations of a frozen trunk, computed once for all epochs. */
+export interface TrunkEvent {
+  /** Of which data. */
+  data: 'train' | 'eval';
+  /** Samples done, of how many. */
+  done: number;
+  samples: number;
+  /** On disk so far; before the first sample what it will be at most. */
+  bytes: number;
+  seconds: number;
+  /** They were there already. */
+  reused: boolean;
+  /** The last event of this data. */
+  complete: boolean;
+}
+
 /** A step that was left out because its loss or gradient was not finite. */
 export interface SkippedEvent {
   step: number;
@@ -63,6 +79,8 @@ export interface TrainerEvents {
   start: StartEvent;
   /** After `start`, when the run goes on from a checkpoint. */
   resumed: { path: string; step: number };
+  /** Before the first step, where there is a frozen trunk: as its activations are computed, and when all are there. */
+  trunk: TrunkEvent;
   step: StepEvent;
   skipped: SkippedEvent;
   epoch: { epoch: number; step: number };
@@ -92,6 +110,16 @@ export interface TrainResult {
   skipped: number;
   /** Median real step over the same step on a batch that is already there; undefined for runs too short to tell. */
   feedRatio?: number;
+  /** The activations of a frozen trunk that were kept, where any were. */
+  trunkCache?: {
+    /** On disk. */
+    bytes: number;
+    samples: number;
+    /** That computing or finding them took. */
+    seconds: number;
+    /** All of them were there already. */
+    reused: boolean;
+  };
   peakRssBytes: number;
   seconds: number;
   /** From the start of `run` to the end of the first update. */

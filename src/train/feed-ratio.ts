@@ -2,7 +2,7 @@
 // workers idle. Measured after the run on the length most steps had; gradients change, weights do not.
 
 import type { DataPart } from '../data/dataset.js';
-import type { Feeder } from '../data/feeder.js';
+import type { BatchSource } from '../data/feeder.js';
 import type { Engine } from './engine.js';
 import { median, type StepTimes, totalMs } from './statistics.js';
 import { normalisersOf } from './step.js';
@@ -13,7 +13,7 @@ const repeats = 5;
 /** Undefined for a run of too few steps of one length to tell. */
 export async function feedRatio(
   engine: Engine,
-  feeder: Feeder,
+  feeder: BatchSource,
   data: DataPart,
   times: StepTimes,
   signal?: AbortSignal,
@@ -30,7 +30,7 @@ export async function feedRatio(
 
 async function stagedMs(
   engine: Engine,
-  feeder: Feeder,
+  feeder: BatchSource,
   data: DataPart,
   length: number,
   signal: AbortSignal | undefined,

@@ -3,7 +3,7 @@
 
 import { labelsOfConfig } from '../data/labels.js';
 import { ModelError, OrtuneError, type Outcome, outcomeOf } from '../errors.js';
-import { fingerprint } from '../onnx/fingerprint.js';
+import { fingerprint, preprocessingHash } from '../onnx/fingerprint.js';
 import { type Graph, prune } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
 import { graphOf, type Model } from '../onnx/model.js';
@@ -20,16 +20,19 @@ import { keepLayers } from '../transfer/keep-layers.js';
 import { fitMaskedHead } from '../transfer/masked-lm-head.js';
 import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
 import { dimensions } from '../transfer/surgery.js';
-import { compile, taskOutputs } from './compile.js';
+import { type CompileOptions, compile, taskOutputs } from './compile.js';
 import type {
   Compiled,
   CompileRequest,
+  CutRequest,
   OpenedModel,
   OpenRequest,
   ParameterInfo,
   SaveRequest,
   StatisticInfo,
+  TrunkCut,
 } from './protocol.js';
+import { trunkCut } from './trunk-cut.js';
 
 interface Opened {
   request: OpenRequest;
@@ -49,6 +52,7 @@ const current = (): Opened => {
 
 export const open = (request: OpenRequest): Promise<Outcome<OpenedModel>> => outcomeOf(() => openNow(request));
 export const build = (request: CompileRequest): Promise<Outcome<Compiled>> => outcomeOf(() => buildNow(request));
+export const cut = (request: CutRequest): Promise<Outcome<TrunkCut | undefined>> => outcomeOf(() => cutNow(request));
 export const save = (request: SaveRequest): Promise<Outcome<string>> => outcomeOf(() => saveNow(request));
 
 function openNow(request: OpenRequest): OpenedModel {
@@ -77,7 +81,7 @@ function openNow(request: OpenRequest): OpenedModel {
   const inputs = graph.inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
   const dropout = { ...dropoutOf(config, request.task), ...request.dropout };
   const { directory } = file;
-  const hash = fingerprint(file);
+  const hashes = { hash: fingerprint(file), preprocessing: preprocessingHash(file) };
   const info = {
     inputs,
     parameters,
@@ -85,7 +89,7 @@ function openNow(request: OpenRequest): OpenedModel {
     arena,
     labels,
     dropout,
-    hash,
+    ...hashes,
     directory,
     maxPositions: positions,
     notes,
@@ -174,9 +178,18 @@ function loadParameters(
 }
 
 function buildNow(request: CompileRequest): Compiled {
-  const { graph, choice, config, info, request: opening } = current();
+  return compile(current().graph, request, compileOptions());
+}
+
+function cutNow(request: CutRequest): TrunkCut | undefined {
+  const { graph, info } = current();
+  return trunkCut(graph, request, compileOptions(), Arena.over([...info.parameters, ...info.statistics], info.arena));
+}
+
+function compileOptions(): CompileOptions {
+  const { choice, config, info, request: opening } = current();
   const reset = info.statistics.filter((s) => !s.updated);
-  return compile(graph, request, {
+  return {
     trained: new Set(choice.trainable.map((p) => p.name)),
     frozen: new Set([...choice.frozen.filter(inArena), ...reset].map((p) => p.name)),
     statistics: new Set(info.statistics.filter((s) => s.updated).map((s) => s.name)),
@@ -185,7 +198,7 @@ function buildNow(request: CompileRequest): Compiled {
     task: opening.task,
     family: config.model_type ?? '',
     kernels: new Set(opening.kernels),
-  });
+  };
 }
 
 function saveNow({ directory, arena: buffer, preprocessor }: SaveRequest): string {

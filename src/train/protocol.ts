@@ -1,12 +1,14 @@
 // What the training process and its model worker tell each other. Everything here survives structured clone; bulk
 // data lies in SharedArrayBuffers, so parameters are never copied between the two threads.
 
+import type { InputShapes } from '../data/slots.js';
 import type { DataType } from '../onnx/dtype.js';
 import type { ArenaEntry } from '../runtime/arena.js';
 import type { MaskedResults } from '../tasks/masked-lm.js';
 import type { Task } from '../tasks/task.js';
 import type { BatchNormMode, Statistic } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
+import type { CutValue } from '../trunk/cut.js';
 
 export interface OpenRequest {
   /** Model directory or .onnx file. */
@@ -72,6 +74,8 @@ export interface OpenedModel {
   dropout: DropoutRates;
   /** SHA-256 of the files the model consists of. */
   hash: string;
+  /** SHA-256 of those of them that say how samples become inputs. */
+  preprocessing: string;
   /** The model directory: where tokenizer and configuration lie. */
   directory: string;
   /** Positions the model has; Infinity when it has no position table. */
@@ -82,14 +86,36 @@ export interface OpenedModel {
 
 /**
  * train: loss and gradients with dropout; evaluate: loss and results; predict: logits (classification only); diagnose:
- * every float value.
+ * every float value; trunk: the values at the cut.
  */
-export type Mode = 'train' | 'evaluate' | 'predict' | 'diagnose';
+export type Mode = 'train' | 'evaluate' | 'predict' | 'diagnose' | 'trunk';
 
 export interface CompileRequest {
   mode: Mode;
   /** Shape of every input of the model, as the batch has it: [batch, length] for text, [batch, 3, H, W] for images. */
-  shapes: Readonly<Record<string, readonly number[]>>;
+  shapes: InputShapes;
+  /** Values at which the frozen trunk ends: mode trunk computes them, the others start from them. */
+  cut?: readonly string[] | undefined;
+}
+
+export interface CutRequest {
+  /** Of the batches there will be; the last ones are the largest. */
+  shapes: readonly InputShapes[];
+  /** Samples of a batch. */
+  batch: number;
+  /** The last ones, for a batch of one sample more. */
+  oneMore: InputShapes;
+}
+
+/** Where the frozen trunk ends. */
+export interface TrunkCut {
+  values: readonly string[];
+  /** The values as each batch of the request has them. */
+  types: readonly (readonly CutValue[])[];
+  /** Multiply-adds a sample that the trunk takes in the largest batch. */
+  workPerSample: number;
+  /** SHA-256 of the graph of the largest batch below the cut, and of its weights. */
+  hash: string;
 }
 
 export interface GraphValue {

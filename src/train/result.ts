@@ -13,7 +13,7 @@ export interface Outcome {
 
 /** The result of a run whose model has been written. */
 export function resultOf(run: Run, { metrics, feedRatio, interrupted }: Outcome): TrainResult {
-  const { times, directory, progress, best, length, startedMs, checkpoint } = run;
+  const { times, trunk, directory, progress, best, length, startedMs, checkpoint } = run;
   return {
     ...(metrics && { metrics }),
     ...(best.best && { best: { ...best.best, metric: best.metric } }),
@@ -25,6 +25,7 @@ export function resultOf(run: Run, { metrics, feedRatio, interrupted }: Outcome)
     truncated: progress.truncated,
     skipped: progress.skipped,
     ...(feedRatio !== undefined && { feedRatio }),
+    ...(trunk.summary && { trunkCache: trunk.summary }),
     peakRssBytes: peakRssBytes(),
     seconds: (performance.now() - startedMs) / 1000,
     firstStepSeconds: ((run.firstStepMs ?? startedMs) - startedMs) / 1000,

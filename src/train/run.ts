@@ -4,6 +4,7 @@
 import { dirname, join } from 'node:path';
 import { CheckpointWriter, loadCheckpoint, resolveCheckpoint } from '../checkpoint/store.js';
 import type { TrainConfig } from '../config/train-schema.js';
+import type { DataPart } from '../data/dataset.js';
 import type { Feeder } from '../data/feeder.js';
 import type { Tensors } from '../data/images/tensors.js';
 import type { LabelledData } from '../data/labelled-data.js';
@@ -31,6 +32,7 @@ import {
   refuseAnotherRun,
 } from './run-state.js';
 import { StepTimes } from './statistics.js';
+import { type CachedPart, TrunkCache } from './trunk-cache.js';
 
 /** A checkpoint. */
 interface Place {
@@ -43,7 +45,10 @@ export interface Run {
   data: LabelledData;
   task: Task;
   engine: Engine;
+  /** Of whole samples. */
   feeder: Feeder;
+  /** Where the batches come from: the feeder, or what is kept of a frozen trunk. */
+  trunk: TrunkCache;
   /** How pictures are read. */
   images: ImagePlan | undefined;
   optimizer: Optimizer;
@@ -135,6 +140,7 @@ export async function openRun(
       task,
       engine,
       feeder,
+      trunk: keep(new TrunkCache(config, engine, feeder)),
       images,
       optimizer,
       accumulator,
@@ -193,6 +199,22 @@ async function stateToResume(
   throw new UsageError(
     `checkpoint ${path} is of step ${state.progress.step}, this run ends at ${totalSteps}; raise epochs or maxSteps`,
   );
+}
+
+/**
+ * The parts of the data that are gone over more than once, so that keeping what a frozen trunk makes of them pays. A
+ * function of the configuration alone: a resumed run decides alike.
+ */
+export function repeatedParts({ data, length, task, evaluationDue }: Run): Map<CachedPart, DataPart> {
+  const parts = new Map<CachedPart, DataPart>();
+  // The masks of masked-LM differ from epoch to epoch.
+  if (task.name === 'masked-lm') return parts;
+  const { totalSteps, stepsPerEpoch } = length;
+  if (totalSteps > stepsPerEpoch) parts.set('train', data.train);
+  let evaluations = 0;
+  for (let step = 1; step <= totalSteps && evaluations < 2; step++) evaluations += Number(evaluationDue(step));
+  if (data.eval && evaluations > 1) parts.set('eval', data.eval);
+  return parts;
 }
 
 /** state.json of a checkpoint written now. */

@@ -16,7 +16,7 @@ export interface StepBatches {
 
 /** From step `first` to the end of the run. */
 export async function* stepBatches(run: Run, first: number): AsyncGenerator<StepBatches, void, void> {
-  const { config, data, engine, feeder, length } = run;
+  const { config, data, engine, trunk, length } = run;
   const { batchSize, seed, gradientAccumulationSteps: perStep } = config;
   const whole = engine.wholeBatches;
   let step = first;
@@ -28,7 +28,7 @@ export async function* stepBatches(run: Run, first: number): AsyncGenerator<Step
     let asked = performance.now();
     try {
       const rows = data.train.rows({ batchSize, seed, epoch, from, whole });
-      for await (const batch of feeder.batches(rows, { seed, epoch })) {
+      for await (const batch of trunk.source('train').batches(rows, { seed, epoch })) {
         batches.push(batch);
         left--;
         if (batches.length < perStep && left > 0) continue;

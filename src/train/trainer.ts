@@ -9,10 +9,10 @@ import { describeRows } from '../data/rows.js';
 import { OrtuneError } from '../errors.js';
 import { type Metrics, metricOf } from '../metrics/names.js';
 import { measureEvaluation } from './evaluate.js';
-import type { EvaluationEvent, SkippedEvent, StepEvent, TrainerEvents, TrainResult } from './events.js';
+import type { EvaluationEvent, SkippedEvent, StepEvent, TrainerEvents, TrainResult, TrunkEvent } from './events.js';
 import { feedRatio } from './feed-ratio.js';
 import { resultOf } from './result.js';
-import { loadWeights, openRun, type Run, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
+import { loadWeights, openRun, type Run, repeatedParts, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
 import { takeStep } from './step.js';
 import { type StepBatches, stepBatches } from './step-batches.js';
 
@@ -66,6 +66,7 @@ export class Trainer {
     const run = await openRun(this.config, this.#tensors, signal, (event) => this.#emit('download', event));
     try {
       this.#announce(run);
+      await this.#keepTrunk(run, signal);
       await this.#train(run, signal);
       return await this.#finish(run, signal);
     } catch (error) {
@@ -73,6 +74,16 @@ export class Trainer {
     } finally {
       await run.close();
     }
+  }
+
+  /** Computes what a frozen trunk makes of the data, once. */
+  async #keepTrunk(run: Run, signal: AbortSignal | undefined): Promise<void> {
+    const event = (event: TrunkEvent): void => {
+      if (event.complete) run.directory.record('trunk', event);
+      this.#emit('trunk', event);
+    };
+    await run.trunk.open(repeatedParts(run), { event, warn: (message) => this.#warn(run, message) }, signal);
+    if (run.progress.step === 0) run.progress.truncated = run.trunk.truncated ?? 0;
   }
 
   async #train(run: Run, signal: AbortSignal | undefined): Promise<void> {
@@ -109,7 +120,8 @@ export class Trainer {
     run.firstStepMs ??= performance.now();
     progress.epochLoss.sum += outcome.loss;
     progress.epochLoss.steps++;
-    if (epoch === 0) progress.truncated += batches.batches.reduce((n, batch) => n + batch.truncated, 0);
+    if (epoch === 0 && run.trunk.truncated === undefined)
+      progress.truncated += batches.batches.reduce((n, batch) => n + batch.truncated, 0);
     const lengths = new Set(batches.batches.map((batch) => batch.length));
     times.add({
       length: lengths.size === 1 ? batches.batches[0]!.length : 0,
@@ -165,9 +177,9 @@ export class Trainer {
   }
 
   async #measure(run: Run, name: 'eval' | 'test', signal: AbortSignal | undefined) {
-    const { engine, feeder, data, task } = run;
+    const { engine, trunk, data, task } = run;
     const measured = await unlessAborted(signal, () =>
-      measureEvaluation(engine, feeder, data[name]!, { labels: data.labels.names, task }, { signal }),
+      measureEvaluation(engine, trunk.source(name), data[name]!, { labels: data.labels.names, task }, { signal }),
     );
     if (!measured) return undefined;
     const { truncated: _, ...metrics } = measured;
@@ -221,7 +233,9 @@ export class Trainer {
     if (test) this.#report(run, { name: 'test', step, metrics: test, best: false });
     await directory.flush();
     throwIfUnwritten(run);
-    const ratio = await unlessAborted(signal, () => feedRatio(engine, run.feeder, data.train, run.times, signal));
+    const ratio = await unlessAborted(signal, () =>
+      feedRatio(engine, run.trunk.source('train'), data.train, run.times, signal),
+    );
     return resultOf(run, {
       metrics: data.test ? test : metrics,
       feedRatio: ratio,

@@ -1,10 +1,11 @@
 // Puts dropout back where the transformers library's training code has it; exporters leave it out of the file. Works on
 // the static graph with restored forms and before linear layers are lowered: behind the embeddings' LayerNormalization,
 // on attention probabilities, on the output of each sub-layer before its residual is added, and before the classifier.
-// Every place has a number that depends on the graph's structure alone, so masks stay the same for all shapes.
+// Every place has a number that depends on the graph's structure alone, so masks stay the same for all shapes. What no
+// trained parameter has touched computes as in evaluation, so that it is the same in every epoch.
 
 import { type Builder, float } from '../onnx/builder.js';
-import type { Graph, Node, Value } from '../onnx/graph.js';
+import { dependentNodes, type Graph, type Node, type Value } from '../onnx/graph.js';
 import type { DropoutRates } from './config.js';
 
 /** Graph input with the mask's key: uint32 [4] = seed, optimizer step, micro-step, rank. */
@@ -23,20 +24,24 @@ type SubLayer = 'attention' | 'feedForward';
 
 /**
  * Inserts `ortune.Dropout` nodes and the input `dropout_key`, in place; a rate of 0 inserts nothing.
- * @param family `model_type` of config.json, for families that leave a place out
+ * @param options `family`: `model_type` of config.json, for families that leave a place out; `trained`: the parameters that
+ *   are trained, default all. Only nodes that depend on them read a value with dropout.
  * @returns how many places of each kind there are, whatever their rate
  */
 export function insertDropout(
   b: Builder,
   logits: Value,
   rates: DropoutRates,
-  family = '',
+  { family = '', trained }: { family?: string; trained?: ReadonlySet<Value> } = {},
 ): Record<keyof DropoutRates, number> {
   const { graph } = b;
   const counts = { hidden: 0, attention: 0, head: 0 };
-  for (const [id, { kind, value, readers }] of new Places(graph, logits, family).all().entries()) {
+  const touched = trained && dependentNodes(graph, trained);
+  for (const [id, place] of new Places(graph, logits, family).all().entries()) {
+    const { kind, value } = place;
     counts[kind]++;
-    if (rates[kind] === 0) continue;
+    const readers = place.readers.filter((reader) => touched?.has(reader) ?? true);
+    if (rates[kind] === 0 || readers.length === 0) continue;
     if (!graph.types.has(keyInput)) {
       graph.inputs.push({ name: keyInput, dtype: 'uint32', shape: [4] });
       graph.types.set(keyInput, { dtype: 'uint32', shape: [4] });

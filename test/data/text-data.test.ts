@@ -51,6 +51,17 @@ describe('an epoch', () => {
     expect((await batchesOf(shuffled.train)).flatMap((b) => b.samples)).toEqual([...order]);
   });
 
+  test('is gone over once in order where that is asked for, whatever sampling says', async () => {
+    for (const sampling of ['shuffle', 'balanced'] as const) {
+      const { train } = await open({ train: [file], sampling });
+      const shuffled = (await batchesOf(train)).flatMap((b) => b.samples);
+      const batches = await batchesOf(train, { everyOnce: true });
+      const order = epochOrder({ lengths, batchSize: 8, seed: 0, epoch: 0, sampling: 'sequential' });
+      expect(batches.flatMap((b) => b.samples)).toEqual([...order]);
+      expect((await batchesOf(train)).flatMap((b) => b.samples)).toEqual(shuffled);
+    }
+  });
+
   test('may be drawn: classes equally often, or by the weights of a column, which then do not weigh the loss', async () => {
     const balanced = await open({ train: [file], sampling: 'balanced' });
     const perClass = [0, 0, 0];

@@ -40,7 +40,7 @@ function prepare(model: ReturnType<typeof openModel>, freeze: string[] = [], fam
   const shapes = Object.fromEntries(source.inputs.map(({ name }) => [name, [batch, length]]));
   const graph = specialize(source, shapes, { trainable: trained });
   restoreForms(graph);
-  insertDropout(new Builder(graph), 'logits', dropout, family);
+  insertDropout(new Builder(graph), 'logits', dropout, { family });
   return { source, graph, trained };
 }
 

@@ -11,16 +11,26 @@ import { type Exporter, encoders, type Family, fixture } from './fixtures.js';
 
 const rates = { hidden: 0.1, attention: 0.2, head: 0.3 };
 
-function withDropout(family: Family, exporter: Exporter, length = 12, used = rates, layers: number[] = []) {
+function withDropout(
+  family: Family,
+  exporter: Exporter,
+  length = 12,
+  used = rates,
+  layers: number[] = [],
+  freeze: string[] = [],
+) {
   const file = openModel(fixture('encoders', family, exporter));
   const model =
     layers.length > 0 ? fitHead(file, { labels: 3, seed: 0, layers, config: { model_type: family } }).model : file;
   const source = toGraph(model);
-  const names = new Set(chooseParameters(model, source).trainable.map(({ name }) => name));
+  const names = new Set(chooseParameters(model, source, { freeze }).trainable.map(({ name }) => name));
   const shapes = Object.fromEntries(source.inputs.map(({ name }) => [name, [4, length]]));
   const graph = specialize(source, shapes, { trainable: names });
   restoreForms(graph);
-  const counts = insertDropout(new Builder(graph), 'logits', used, family);
+  const counts = insertDropout(new Builder(graph), 'logits', used, {
+    family,
+    ...(freeze.length > 0 && { trained: names }),
+  });
   return { graph, counts, nodes: graph.nodes.filter(({ op }) => op === 'Dropout') };
 }
 
@@ -57,6 +67,25 @@ describe.each(encoders)('%s by %s', (family, exporter) => {
       for (const input of node.inputs) expect(known.has(input)).toBe(true);
       for (const output of node.outputs) known.add(output);
     }
+  });
+});
+
+describe.each(encoders)('%s by %s with frozen parameters', (family, exporter) => {
+  const idOf = (node: { attrs: Parameters<typeof attrInt>[0]['attrs'] }) => Number(node.attrs.get('id')!.value);
+  const all = withDropout(family, exporter);
+  const frozen = (...freeze: string[]) => withDropout(family, exporter, 12, rates, [], freeze);
+
+  test('has it behind the first trained one only, with the numbers it has otherwise', () => {
+    const head = frozen('trunk');
+    expect(head.counts).toEqual(all.counts);
+    expect(head.nodes.map(idOf)).toEqual(all.nodes.slice(-places[family].head).map(idOf));
+    // The embeddings are frozen, what reads them is not.
+    expect(frozen('*embeddings.*').nodes.map(idOf)).toEqual(all.nodes.map(idOf));
+  });
+
+  test('has it in a frozen layer above a trained one', () => {
+    if (family === 'albert') return expect(all.nodes.length).toBeGreaterThan(0); // one layer, used twice
+    expect(frozen('*layer.1.*').nodes.map(idOf)).toEqual(all.nodes.map(idOf));
   });
 });
 

@@ -34,6 +34,8 @@ export class ImageFeeder extends Feeder<ImageRows> {
     ];
     super(options, {
       layout: slotLayout(fields, batchSize, 1),
+      lengths: [1],
+      preprocessing: workerData,
       worker: new URL('./image-worker.js', import.meta.url),
       workerData,
       source: ({ sources, shape: stored, places }) => ({ sources, shape: stored, places }),
