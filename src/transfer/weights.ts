@@ -85,7 +85,11 @@ export function weightUses(graph: Graph, consumers: Map<Value, Node[]>, name: Va
   const visit = (value: Value): void => {
     for (const node of consumers.get(value) ?? [])
       if (measuring.has(node.op) && node.domain === '') continue;
-      else if (arranging.has(node.op) && node.domain === '' && (node.op === 'Concat' || node.inputs.indexOf(value) === 0))
+      else if (
+        arranging.has(node.op) &&
+        node.domain === '' &&
+        (node.op === 'Concat' || node.inputs.indexOf(value) === 0)
+      )
         for (const out of node.outputs) visit(out);
       else for (const [input, x] of node.inputs.entries()) if (x === value) readers.push({ node, input });
   };
