@@ -13,6 +13,7 @@ import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { restoreForms } from '#ortune/onnx/restore/restore.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
+import { useBatchStatistics } from '#ortune/transfer/batch-norm.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { type GoldenParameter, type Place, readSafetensors } from './golden.js';
 
@@ -36,16 +37,27 @@ interface GoldenFile {
   labels: number[];
   loss: number;
   optimizer: (SgdCurve | AdamwCurve) & { lr: number; weight_decay: number; clip: number; losses: number[] };
+  /** With the statistics of each batch. */
+  batch?: { loss: number; losses: number[]; statistics: { name: string; in: Record<string, Place[]> }[] };
   parameters: { name: string; shape: number[]; in: Record<string, Place[]> }[];
 }
 
-export interface VisionGolden extends Omit<GoldenFile, 'parameters' | 'files' | 'input'> {
+/** What training with the statistics of each batch gives. */
+export interface BatchGolden {
+  loss: number;
+  parameters: readonly GoldenParameter[];
+  /** Running averages after the first batch, by the name of the file's tensor. */
+  running: ReadonlyMap<string, Float32Array>;
+}
+
+export interface VisionGolden extends Omit<GoldenFile, 'parameters' | 'files' | 'input' | 'batch'> {
   /** The .onnx file. */
   file: string;
   opset: number;
   images: { name: string; tensor: Tensor };
   logits: Float32Array;
   parameters: readonly GoldenParameter[];
+  batch: BatchGolden | undefined;
 }
 
 const goldens = readdirSync(path(''))
@@ -72,7 +84,12 @@ export function readVisionGolden(fixture: string): VisionGolden {
   });
   const { name, shape } = found.content.input;
   const images = { name, tensor: Tensor.of('float32', cropped(shape), shape) };
-  return { ...found.content, file: path(file), opset, images, logits: values.get('logits')!, parameters };
+  const batch = found.content.batch && {
+    loss: found.content.batch.loss,
+    parameters: parameters.map((p) => ({ ...p, gradient: values.get(`batch.gradient.${p.name}`)! })),
+    running: new Map(found.content.batch.statistics.map((s) => [s.in[key]![0]!.name, values.get(`batch.${s.name}`)!])),
+  };
+  return { ...found.content, file: path(file), opset, images, logits: values.get('logits')!, parameters, batch };
 }
 
 /** The upper left of the common images; all of their values, in whatever shape, where there are as many. */
@@ -88,11 +105,17 @@ function cropped([batch, channels, height, width]: readonly number[]): number[] 
 }
 
 /** The graph at the golden batch with its forms restored, and the names of the parameters that train. */
-export function openVision({ file, images }: VisionGolden): { graph: Graph; trained: string[] } {
+export function openVision({ file, images }: VisionGolden, statistics: Iterable<string> = []) {
   const model = openModel(file);
   const source = toGraph(model);
   const trained = chooseParameters(model, source).trainable.map(({ name }) => name);
-  const graph = specialize(source, { [images.name]: images.tensor.shape }, { trainable: new Set(trained) });
+  const graph = specialize(
+    source,
+    { [images.name]: images.tensor.shape },
+    {
+      trainable: new Set([...trained, ...statistics]),
+    },
+  );
   restoreForms(graph);
   return { graph, trained };
 }
@@ -103,25 +126,37 @@ export interface CompiledVision {
   logits: Value;
   loss: Value;
   gradients: ReadonlyMap<string, Value>;
+  /** Running averages after the batch, which are outputs too. */
+  updates: ReadonlyMap<string, Value>;
 }
 
-/** Attaches the mean cross-entropy, differentiates and lowers, as training does. */
-export function compileVision(golden: VisionGolden, kernels: ReadonlySet<string>): CompiledVision {
-  const { graph, trained } = openVision(golden);
+/** Attaches the mean cross-entropy, differentiates and lowers, as training does; with frozen statistics or the batch's. */
+export function compileVision(
+  golden: VisionGolden,
+  kernels: ReadonlySet<string>,
+  statistics: 'frozen' | 'batch' = 'frozen',
+): CompiledVision {
+  const running = new Set(statistics === 'batch' ? golden.batch!.running.keys() : []);
+  const { graph, trained } = openVision(golden, running);
   const b = new Builder(graph);
+  const updates = useBatchStatistics(b, running);
   const logits = graph.outputs[0]!.name;
   const labels = b.constant(Tensor.of('int64', golden.labels));
   const sum = b.op('CrossEntropy', [rowsOf(b, logits), labels], {}, { domain: 'ortune' });
   const loss = div(b, sum, golden.labels.length);
-  graph.outputs = [logits, loss].map((name) => ({ name, ...b.type(name), shape: [...b.shape(name)] }));
+  graph.outputs = [logits, loss, ...updates.values()].map((name) => ({
+    name,
+    ...b.type(name),
+    shape: [...b.shape(name)],
+  }));
   fuse(b, { trained: new Set(trained), kernels, gradients: true });
   const gradients = backward(b, loss, trained);
-  graph.outputs = [logits, loss, ...gradients.values()].map((name) => {
+  graph.outputs = [logits, loss, ...gradients.values(), ...updates.values()].map((name) => {
     return { name, ...b.type(name), shape: [...b.shape(name)] };
   });
   prune(graph);
   lower(graph, kernels);
-  return { graph, logits, loss, gradients };
+  return { graph, logits, loss, gradients, updates };
 }
 
 /** [B, C], or [B, C, H, W] as one row for each pixel. */

@@ -37,6 +37,24 @@ describe.each(visionFixtures)('%s', (name) => {
   });
 });
 
+describe.each(visionFixtures.filter((name) => readVisionGolden(name).batch))(
+  '%s with the statistics of the batch',
+  (name) => {
+    it('gives the loss, every gradient and the running averages of PyTorch', async () => {
+      const golden = readVisionGolden(name);
+      const { graph, loss, gradients, updates } = compileVision(golden, new Set(), 'batch');
+      const results = await runStock(graph, new Map([[golden.images.name, golden.images.tensor]]));
+      const numbers = (value: string) => results.get(value)!.numbers();
+      expect(relativeError(numbers(loss), [golden.batch!.loss])).toBeLessThan(1e-5);
+      const errors = gradientErrors(golden.batch!, (tensor) => numbers(gradients.get(tensor)!));
+      expect(errors.filter((e) => !(e.error <= 2e-5))).toEqual([]);
+      expect(updates.size).toBe(golden.batch!.running.size);
+      for (const [tensor, expected] of golden.batch!.running)
+        expect(relativeError(numbers(updates.get(tensor)!), expected), tensor).toBeLessThan(1e-5);
+    });
+  },
+);
+
 // Two blocks of ViT and DeiT, four of ConvNeXt, three of Swin. Swin's attention adds a trained bias, which ortune.Attention
 // has no gradient for.
 it.each([

@@ -4,6 +4,7 @@
 import { type AttrInput, float } from '#ortune/onnx/builder.js';
 import { onnxDataType } from '#ortune/onnx/dtype.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
+import { channelsLastRows } from './channels-last-rows.js';
 import { furtherRows } from './further-rows.js';
 import { imageRows } from './image-rows.js';
 import { bools, type Float, fillFor, index, ints, microsoft, type Row, row } from './row-values.js';
@@ -193,6 +194,7 @@ export const rows: readonly Row[] = [
   ...[...binary, ...unary, ...several, ...reductions, ...normalisations],
   ...[...products, ...layouts, ...choices, ...fused, ...own, ...norms],
   ...imageRows,
+  ...channelsLastRows,
   ...furtherRows,
 ];
 
