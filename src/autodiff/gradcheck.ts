@@ -7,10 +7,11 @@ import { lower } from '../lower/lower.js';
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
 import { add, indices, mul, sum } from '../onnx/formulas.js';
-import { type Graph, prune, type Value } from '../onnx/graph.js';
+import { Graph, prune, type Value } from '../onnx/graph.js';
 import { Tensor } from '../onnx/tensor.js';
 import { normals } from '../random.js';
 import { backward } from './backward.js';
+import { holdPieces } from './pieces.js';
 
 /** A graph made ready to run; `run` takes a tensor for every graph input and gives every graph output. */
 export interface Runnable {
@@ -28,6 +29,11 @@ export interface GradcheckOptions {
   seed?: number;
   /** What the device has; default none, so that fused operators run by their definitions. */
   kernels?: ReadonlySet<string>;
+  /**
+   * The graph before operators were fused: differences are taken of it, with every ReLU, maximum, … held to its piece
+   * (pieces.ts). Default: differences are taken of the graph itself, as it is.
+   */
+  reference?: Graph;
 }
 
 export interface ParameterCheck {
@@ -72,24 +78,25 @@ export async function gradcheck(
   const projections = outputs.map((name, i) => random(seed, i, graph.type(name)));
   const forward = forwardGraph(graph, outputs, wrt);
   const { graph: derived, gradients } = gradientGraph(forward, outputs, wrt);
-  for (const g of [forward, derived]) lower(g, kernels);
+  const { decisions, held } = options.reference
+    ? holdPieces(forwardGraph(options.reference, outputs, wrt))
+    : { decisions: new Graph(), held: forward };
+  for (const g of [decisions, held, derived]) lower(g, kernels);
 
   const inputs = new Map([...options.inputs, ...start]);
-  const exact = await options.open(derived);
-  const results = await exact.run(
-    new Map([...inputs, ...outputs.map((_, i) => [seedName(i), projections[i]!] as const)]),
-  );
-  await exact.release();
+  const pieces = decisions.outputs.length > 0 ? await runOnce(options.open, decisions, inputs) : [];
+  const seeds = outputs.map((_, i) => [seedName(i), projections[i]!] as const);
+  const results = await runOnce(options.open, derived, new Map([...inputs, ...seeds]));
   const of = (name: Value) => floats(results.get(gradients.get(name)!)!);
   const sizes = wrt.map((name) => norm(of(name)) * scaleOf(start.get(name)!));
   const floor = negligible * Math.max(0, ...sizes);
 
-  const runnable = await options.open(forward);
+  const runnable = await options.open(held);
   const parameters: ParameterCheck[] = [];
   for (const [i, name] of wrt.entries()) {
     const project = async (moved: Floats): Promise<Floats[]> => {
       const { dtype, shape } = start.get(name)!;
-      const found = await runnable.run(new Map([...inputs, [name, Tensor.view(dtype, shape, moved)]]));
+      const found = await runnable.run(new Map([...inputs, ...pieces, [name, Tensor.view(dtype, shape, moved)]]));
       return outputs.map((o) => floats(found.get(o)!));
     };
     const error = await smallestError(start.get(name)!, of(name), project, projections, Math.max(sizes[i]!, floor), {
@@ -101,6 +108,13 @@ export async function gradcheck(
   }
   await runnable.release();
   return summary(parameters, tolerance);
+}
+
+async function runOnce(open: GradcheckOptions['open'], graph: Graph, inputs: ReadonlyMap<Value, Tensor>) {
+  const runnable = await open(graph);
+  const outputs = await runnable.run(inputs);
+  await runnable.release();
+  return outputs;
 }
 
 function summary(parameters: ParameterCheck[], tolerance: number): GradcheckResult {

@@ -19,6 +19,7 @@ import { notDifferentiable } from './rules/not-differentiable.js';
 import { pooling } from './rules/pooling.js';
 import { reduce } from './rules/reduce.js';
 import { resample } from './rules/resample.js';
+import { trigonometry } from './rules/trigonometry.js';
 
 /** What a rule sees of its node. */
 export interface RuleContext {
@@ -59,7 +60,7 @@ export type RuleTable = Readonly<Record<string, Rule | null>>;
 export const rules: ReadonlyMap<string, Rule | null> = new Map(
   [
     ...[elementwise, activations, reduce, normalise, normaliseChannels, matmul, einsum, convolution, pooling],
-    ...[layout, resample, indexing, fused, channelsLast, notDifferentiable],
+    ...[trigonometry, layout, resample, indexing, fused, channelsLast, notDifferentiable],
   ].flatMap((t) => Object.entries(t)),
 );
 

@@ -5,24 +5,31 @@
 // which drops the views that this leaves between the layers and the fused node.
 
 import { type Builder, float } from '../onnx/builder.js';
-import { add, axisOf, forgetViews, sameShape } from '../onnx/formulas.js';
+import { add, axisOf, forgetViews, sameShape, transpose } from '../onnx/formulas.js';
 import { attrFloat, attrInt, attrInts, type Graph, type Node, type Value } from '../onnx/graph.js';
 import { Matcher } from '../onnx/restore/match.js';
 
 /** A value added to the scores, or the inputs of a Where with '' for the scores, which it replaces by a low number. */
 type Bias = Value | readonly Value[];
 
-/** The parts of one attention. q, k and v are the values [B, ·, H, d] before their heads are brought forward. */
+/** A value before its heads are brought forward: [B, T, H, d], or [T, B, H, d] where the batch is the second axis. */
+interface Heads {
+  value: Value;
+  batchSecond: boolean;
+}
+
+/** The parts of one attention. */
 interface Attention {
-  q: Value;
-  k: Value;
-  v: Value;
+  q: Heads;
+  k: Heads;
+  v: Heads;
   scale: number;
   /** In order of application. */
   biases: Bias[];
   dropout: Node | undefined;
-  /** What the fused node replaces; the last of them gives [B, T, H, d]. */
+  /** What the fused node replaces; the last of them gives [B, T, H, d], or with the batch as its second axis. */
   nodes: Node[];
+  batchSecond: boolean;
 }
 
 const products = ['MatMul', 'com.microsoft.FusedMatMul'];
@@ -74,16 +81,18 @@ function findAttention(m: Matcher, softmax: Node): Attention | undefined {
   const dropped = dropout?.outputs[0] ?? weights;
   const mix = m.onlyConsumer(dropped, ...products);
   const last = mix && m.onlyConsumer(mix.outputs[0]!, 'Transpose');
-  if (!last || attrInts(last, 'perm')?.join() !== '0,2,1,3') return undefined;
+  const order = last && attrInts(last, 'perm')?.join();
+  if (!last || (order !== '0,2,1,3' && order !== '2,0,1,3')) return undefined;
   if (mix.inputs[0] !== dropped || !isPlain(mix) || attrInt(mix, 'transA', 0) || attrFloat(mix, 'alpha', 1) !== 1)
     return undefined;
   const v = splitValue(m, mix.inputs[1]!, attrInt(mix, 'transB', 0) !== 0, '0,2,1,3');
   const scores = m.onlyConsumer(softmax.inputs[0]!) === softmax ? findScores(m, softmax.inputs[0]!) : undefined;
-  if (v?.factor !== 1 || !scores || !m.sameShape(v.value, scores.k)) return undefined;
+  if (v?.factor !== 1 || !scores || !sameShape(shapeOf(m, v), shapeOf(m, scores.k))) return undefined;
   return {
     ...scores,
-    v: v.value,
+    v,
     dropout,
+    batchSecond: order === '2,0,1,3',
     nodes: [...scores.nodes, softmax, ...(dropout ? [dropout] : []), mix, last],
   };
 }
@@ -128,25 +137,31 @@ function scoresOf(m: Matcher, product: Node): Scores | undefined {
   const q = splitValue(m, product.inputs[0]!, attrInt(product, 'transA', 0) !== 0, '0,2,1,3');
   const k = splitValue(m, product.inputs[1]!, attrInt(product, 'transB', 0) !== 0, '0,2,3,1');
   if (!q || !k) return undefined;
-  const [queries, keys] = [m.graph.shape(q.value), m.graph.shape(k.value)];
+  const [queries, keys] = [shapeOf(m, q), shapeOf(m, k)];
   if (!sameShape(queries.toSpliced(1, 1), keys.toSpliced(1, 1))) return undefined;
   const scale = attrFloat(product, 'alpha', 1) * q.factor * k.factor;
-  return { q: q.value, k: k.value, scale, biases: [], nodes: [product] };
+  return { q, k, scale, biases: [], nodes: [product] };
 }
 
 const isPlain = (product: Node): boolean =>
   !attrInt(product, 'transBatchA', 0) && !attrInt(product, 'transBatchB', 0) && product.inputs.length === 2;
 
+/** [B, T, H, d] */
+const shapeOf = (m: Matcher, { value, batchSecond }: Heads): number[] => {
+  const [first, second, ...rest] = m.graph.shape(value) as [number, number, number, number];
+  return batchSecond ? [second, first, ...rest] : [first, second, ...rest];
+};
+
 /**
  * What a product's operand is a multiple of, if all transposes on the way, the product's own included, together are
- * the `wanted` one.
+ * the `wanted` one; or that after an exchange of the first two axes.
  */
 function splitValue(
   m: Matcher,
   operand: Value,
   transposed: boolean,
   wanted: string,
-): { value: Value; factor: number } | undefined {
+): (Heads & { factor: number }) | undefined {
   let [value, perm, factor] = [operand, transposed ? [0, 1, 3, 2] : [0, 1, 2, 3], 1];
   while (perm.join() !== wanted) {
     const node = m.producer(value, 'Transpose', 'Mul', 'Div');
@@ -158,26 +173,32 @@ function splitValue(
     } else if (before?.length === 4) {
       perm = perm.map((axis) => before[axis]!);
       value = node!.inputs[0]!;
-    } else return undefined;
+    } else {
+      const exchanged = perm.map((axis) => (axis < 2 ? 1 - axis : axis));
+      return exchanged.join() === wanted ? { value, batchSecond: true, factor } : undefined;
+    }
   }
-  return { value, factor };
+  return { value, batchSecond: false, factor };
 }
 
 /** `made`: the biases so far, by what they are made of; layers share them. */
-function emit(b: Builder, { q, k, v, scale, biases, dropout, nodes }: Attention, made: Map<string, Value>): void {
+function emit(b: Builder, attention: Attention, made: Map<string, Value>): void {
+  const { q, k, v, scale, biases, dropout, nodes, batchSecond } = attention;
   const last = nodes.at(-1)!;
-  const rows = (x: Value): Value => {
-    const [batch, length, heads, size] = b.shape(x) as [number, number, number, number];
-    return b.op('Reshape', [x, b.ints([batch, length, heads * size])]);
+  const rows = ({ value, batchSecond }: Heads): Value => {
+    const [first, second, heads, size] = b.shape(value) as [number, number, number, number];
+    const x = b.op('Reshape', [value, b.ints([first, second, heads * size])]);
+    return batchSecond ? transpose(b, x, [1, 0, 2]) : x;
   };
   const inputs = [rows(q), rows(k), rows(v), biasOf(b, biases, made), dropout?.inputs[1] ?? ''];
   const attrs = {
-    heads: b.shape(q)[2]!,
+    heads: b.shape(q.value)[2]!,
     scale: float(scale),
     ...(dropout && { ratio: dropout.attrs.get('ratio')!, id: dropout.attrs.get('id')! }),
   };
   const name = `${nodes[0]!.name.replace(/[^/]*$/, '')}Attention`;
-  const y = b.op('Attention', inputs, attrs, { domain: 'ortune', name });
+  const fused = b.op('Attention', inputs, attrs, { domain: 'ortune', name });
+  const y = batchSecond ? transpose(b, fused, [1, 0, 2]) : fused;
   const shape = b.ints(b.shape(last.outputs[0]!));
   b.append({ ...last, op: 'Reshape', inputs: [y, shape], attrs: new Map() });
 }

@@ -119,8 +119,8 @@ export function prune(graph: Graph): void {
       node.outputs.forEach(forget);
       continue;
     }
-    // The parts of a Split are not optional, nor is the first output of any standard operator.
-    if (node.op !== 'Split') {
+    // The parts of a Split and the places of a TopK are not optional, nor is the first output of any standard operator.
+    if (node.op !== 'Split' && node.op !== 'TopK') {
       const keeps = (out: Value, i: number): boolean => live.has(out) || (i === 0 && node.domain === '');
       for (const [i, out] of node.outputs.entries()) if (!keeps(out, i)) forget(out);
       node.outputs = node.outputs.map((o, i) => (keeps(o, i) ? o : ''));

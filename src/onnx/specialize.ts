@@ -9,6 +9,7 @@ import { inferTypes, refuseUnknownOperators } from './shapes.js';
 import { bindInputs } from './specialize/bind.js';
 import { Shared } from './specialize/share.js';
 import { mergeRun, unchanged } from './specialize/simplify.js';
+import { type Unpacked, unpack } from './specialize/unpack.js';
 import type { Tensor } from './tensor.js';
 
 export interface SpecializeOptions {
@@ -51,6 +52,7 @@ class Specializer {
   readonly #renamed = new Map<Value, Value>();
   readonly #producers = new Map<Value, Node>();
   readonly #shared = new Shared();
+  readonly #unpacked: Unpacked = new Map();
 
   constructor(graph: Graph, trainable: ReadonlySet<Value>) {
     this.#graph = graph;
@@ -85,8 +87,15 @@ class Specializer {
       this.#define(node, constants);
       return true;
     }
-    mergeRun(this.#builder, node, (value) => this.#producers.get(value));
-    const same = unchanged(this.#builder, node, (v) => this.#read.has(v), this.#alwaysTrue);
+    const first = this.#graph.nodes.length;
+    const parts = this.#rewrite(node);
+    for (const added of this.#graph.nodes.slice(first))
+      for (const out of added.outputs) this.#producers.set(out, added);
+    if (parts) {
+      for (const [i, out] of node.outputs.entries()) if (out) this.#rename(out, parts[i]!);
+      return true;
+    }
+    const same = unchanged(this.#builder, node, (v) => this.#read.has(v), this.#constant);
     if (same !== undefined) {
       this.#rename(node.outputs[0]!, same);
       return true;
@@ -95,6 +104,13 @@ class Specializer {
     if (!twin) return false;
     for (const [i, out] of node.outputs.entries()) if (out) this.#rename(out, twin.outputs[i]!);
     return true;
+  }
+
+  /** Nodes that this needs are appended. Values that the outputs are equal to, if the node itself is no longer needed. */
+  #rewrite(node: Node): Value[] | undefined {
+    const producer = (value: Value) => this.#producers.get(value);
+    mergeRun(this.#builder, node, producer);
+    return unpack(this.#builder, node, producer, this.#unpacked);
   }
 
   #define(node: Node, constants: readonly Tensor[]): void {
@@ -112,9 +128,4 @@ class Specializer {
 
   #constant = (value: Value): Tensor | undefined =>
     this.#trainable.has(value) ? undefined : this.#graph.initializers.get(value);
-
-  #alwaysTrue = (value: Value): boolean => {
-    const tensor = this.#graph.types.get(value)?.dtype === 'bool' ? this.#constant(value) : undefined;
-    return tensor?.data().every((v) => v === 1) ?? false;
-  };
 }

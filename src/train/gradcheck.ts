@@ -82,10 +82,18 @@ export async function gradcheckModel(
     const names = parameters.map(({ name }) => name).filter((name) => graph.initializers.has(name));
     const b = new Builder(graph);
     useBatchStatistics(b, statistics);
+    const reference = graph.clone();
     fuse(b, { trained: new Set(names), kernels: device.kernels, gradients: true });
     prune(graph);
     const open = (g: Graph) => runnable(device, g);
-    const result = await gradcheck(graph, names, { open, inputs, tolerance, seed, kernels: device.kernels });
+    const result = await gradcheck(graph, names, {
+      open,
+      inputs,
+      tolerance,
+      seed,
+      kernels: device.kernels,
+      reference,
+    });
     return withAliases(result, new Map(parameters.map(({ name, alias }) => [name, alias])));
   } finally {
     await device.close();

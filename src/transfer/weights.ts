@@ -85,7 +85,7 @@ export function weightUses(graph: Graph, consumers: Map<Value, Node[]>, name: Va
   const visit = (value: Value): void => {
     for (const node of consumers.get(value) ?? [])
       if (measuring.has(node.op) && node.domain === '') continue;
-      else if (arranging.has(node.op) && node.domain === '' && node.inputs.indexOf(value) === 0)
+      else if (arranging.has(node.op) && node.domain === '' && (node.op === 'Concat' || node.inputs.indexOf(value) === 0))
         for (const out of node.outputs) visit(out);
       else for (const [input, x] of node.inputs.entries()) if (x === value) readers.push({ node, input });
   };
@@ -110,9 +110,11 @@ export function weightUses(graph: Graph, consumers: Map<Value, Node[]>, name: Va
     : uses;
 }
 
-/** Values that no training would leave: all 0 or 1 over several axes, or as large as a mask. */
+/** Values that no training would leave: all 1, or 0 and one other number over several axes, or as large as a mask. */
 function isTable(tensor: Tensor): boolean {
   if (tensor.shape.filter((d) => d > 1).length < 2 || !(tensor.data() instanceof Float32Array)) return false;
   const data = tensor.data() as Float32Array;
-  return data.every((x) => x === 0 || x === 1) || data.some((x) => !(Math.abs(x) < 1e4));
+  const other = data.find((x) => x !== 0) ?? 0;
+  const plain = data.every((x) => x === 0 || x === other) && (other === 1 || data.includes(0));
+  return plain || data.some((x) => !(Math.abs(x) < 1e4));
 }

@@ -4,6 +4,7 @@
 import { type AttrInput, float } from '#ortune/onnx/builder.js';
 import { onnxDataType } from '#ortune/onnx/dtype.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
+import { furtherRows } from './further-rows.js';
 import { imageRows } from './image-rows.js';
 import { bools, type Float, fillFor, index, ints, microsoft, type Row, row } from './row-values.js';
 
@@ -192,6 +193,7 @@ export const rows: readonly Row[] = [
   ...[...binary, ...unary, ...several, ...reductions, ...normalisations],
   ...[...products, ...layouts, ...choices, ...fused, ...own, ...norms],
   ...imageRows,
+  ...furtherRows,
 ];
 
 /** float64 where every float input is. */

@@ -134,6 +134,16 @@ describe('attention is found with', () => {
       },
     ],
     ['dropout', { weights: drop }],
+    [
+      'the batch as second axis of the keys',
+      {
+        scores: (b, q) => {
+          const keys = b.op('Neg', [forward(b, split(b, 'k'), [1, 0, 2, 3])]);
+          return b.op('MatMul', [q, forward(b, keys, [1, 2, 3, 0])]);
+        },
+      },
+    ],
+    ['the batch as second axis of the result', { finish: (b, mixed) => forward(b, mixed, [2, 0, 1, 3]) }],
     ['its result as rows', { finish: (b, mixed) => b.op('Reshape', [forward(b, mixed), b.ints([6, 8])]) }],
   ])('%s', async (_, parts) => {
     expect(await fuse(written(parts))).toBe(1);
@@ -148,7 +158,7 @@ describe('attention stays in parts where', () => {
     ['the mixed values are read elsewhere', { also: (b, { mixed }) => [b.op('Neg', [mixed])] }],
     ['the softmax is over the queries', { axis: 2 }],
     ['heads stay in front', { finish: (b, mixed) => b.op('Neg', [mixed]) }],
-    ['the result is transposed otherwise', { finish: (b, mixed) => forward(b, mixed, [2, 0, 1, 3]) }],
+    ['the result is transposed otherwise', { finish: (b, mixed) => forward(b, mixed, [1, 0, 2, 3]) }],
     ['the weights are scaled', { mix: (b, p, v) => b.op('Mul', [b.op('MatMul', [p, v]), number(b, 2)]) }],
     [
       'the weights are transposed',

@@ -60,6 +60,7 @@ const elementwise = [
     row(op, [x(2, 3, 2)], { axis: 1 }),
   ]),
   row('ThresholdedRelu', [x(2, 3)]),
+  row('LRN', [x(1, 4, 2, 3)], { size: 3 }),
   row('MeanVarianceNormalization', [x(1, 2, 2, 2)]),
   row('PRelu', [x(2, 3), x(3)]),
   row('CumSum', [int(2, 3), scalar(1)]),

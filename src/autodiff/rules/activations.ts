@@ -27,6 +27,16 @@ const selu: InputRule = (c, dy) => {
   return leaky(c, mul(c.b, dy, gamma), mul(c.b, exp(c.b, c.x[0]!), alpha));
 };
 
+/** y = α(e^(x/α) − 1) for x ≤ 0, whose slope is e^(x/α). */
+const celu: InputRule = (c, dy) => leaky(c, dy, exp(c.b, div(c.b, c.x[0]!, attrFloat(c.node, 'alpha', 1))));
+
+/** y = x for x > α, 0 else. */
+const thresholdedRelu: InputRule = ({ b, node, x }, dy) => where(b, less(b, attrFloat(node, 'alpha', 1), x[0]!), dy, 0);
+
+/** y = 0 between −λ and λ, x moved towards 0 by the bias beyond. */
+const shrink: InputRule = ({ b, node, x }, dy) =>
+  where(b, less(b, attrFloat(node, 'lambd', 0.5), b.op('Abs', [x[0]!])), dy, 0);
+
 /** y = max(0, min(1, αx + β)): the slope α between the bounds. */
 const hardSigmoid: InputRule = ({ b, node, y }, dy) => {
   const inside = where(b, less(b, y[0]!, 1), mul(b, dy, attrFloat(node, 'alpha', 0.2)), 0);
@@ -62,6 +72,9 @@ export const activations: RuleTable = {
   PRelu: [prelu, preluSlope],
   Elu: [elu],
   Selu: [selu],
+  Celu: [celu],
+  ThresholdedRelu: [thresholdedRelu],
+  Shrink: [shrink],
   HardSigmoid: [hardSigmoid],
   HardSwish: [hardSwish],
   Softplus: [softplus],

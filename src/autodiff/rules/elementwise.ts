@@ -67,6 +67,15 @@ export const elementwise: RuleTable = {
   Pow: [powBase, powExponent],
   Sum: { variadic: (_, __, dy) => dy },
   Mean: { variadic: ({ b, x }, _, dy) => div(b, dy, x.length) },
+  // x − y · trunc(x / y): floats take the sign of x (fmod).
+  Mod: [
+    identity,
+    ({ b, x }, dy) => {
+      const quotient = div(b, x[0]!, x[1]!);
+      const whole = mul(b, b.op('Sign', [quotient]), b.op('Floor', [b.op('Abs', [quotient])]));
+      return neg(b, mul(b, dy, whole));
+    },
+  ],
   Max: extremum,
   Min: extremum,
   Where: [null, ({ b, x }, dy) => where(b, x[0]!, dy, 0), ({ b, x }, dy) => where(b, x[0]!, 0, dy)],
@@ -89,5 +98,6 @@ export const elementwise: RuleTable = {
   ],
   Identity: [identity],
   Cast: [({ b, x }, dy) => cast(b, dy, b.type(x[0]!).dtype)],
+  CastLike: [({ b, x }, dy) => cast(b, dy, b.type(x[0]!).dtype), null],
   Dropout: [dropout, null, null],
 };

@@ -40,6 +40,17 @@ const tileBack: InputRule = ({ b, x, y }, dy) => {
   );
 };
 
+/** What an element was added to lies on its other side: the sum runs the other way. */
+const cumSumBack: InputRule = ({ b, node, x }, dy) =>
+  b.op('CumSum', [dy, x[1]!], {
+    exclusive: attrInt(node, 'exclusive', 0),
+    reverse: 1 - attrInt(node, 'reverse', 0),
+  });
+
+/** What was cut off has no gradient. */
+const triluBack: InputRule = ({ b, node, x }, dy) =>
+  b.op('Trilu', [dy, ...x.slice(1)], { upper: attrInt(node, 'upper', 1) });
+
 export const layout: RuleTable = {
   Reshape: [reshapeBack, null],
   Flatten: [reshapeBack],
@@ -51,4 +62,6 @@ export const layout: RuleTable = {
   // The sum over the expanded axes is the one every broadcast needs.
   Expand: [(_, dy) => dy, null],
   Tile: [tileBack, null],
+  CumSum: [cumSumBack, null],
+  Trilu: [triluBack, null],
 };

@@ -2,10 +2,25 @@
 // runs it) or with the batch's own (ortune.BatchNorm), per image and group of channels (GroupNormalization; InstanceNormalization is one group per channel),
 // and to unit p-norm.
 
-import { add, axisOf, div, equal, mean, mul, neg, sqrt, sub, sum, view, where } from '../../onnx/formulas.js';
+import {
+  add,
+  axisOf,
+  div,
+  equal,
+  indices,
+  mean,
+  mul,
+  neg,
+  pow,
+  sqrt,
+  sub,
+  sum,
+  view,
+  where,
+} from '../../onnx/formulas.js';
 import { attrFloat, attrInt, type Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
-import { elementCount } from '../../onnx/tensor.js';
+import { elementCount, Tensor } from '../../onnx/tensor.js';
 import type { InputRule, RuleContext, RuleTable } from '../rules.js';
 import { perChannelSum } from './convolution.js';
 
@@ -113,10 +128,38 @@ const lpNormalization: InputRule = ({ b, node, x, y }, dy) => {
   return where(b, none, 0, div(b, turned, where(b, none, 1, size)));
 };
 
+/**
+ * y = x · s^−β, s = bias + α/size · Σ x² over `size` channels around each (one more behind than before it when even):
+ * dx = dy · s^−β − 2αβ/size · x · Σ (dy · x · s^(−β−1)) over the channels that x counts for. The sums over channels are
+ * products with a band of ones. Krizhevsky et al. 2012.
+ */
+const localResponse: InputRule = ({ b, node, x }, dy) => {
+  const shape = b.shape(x[0]!);
+  const [n, channels] = shape as [number, number];
+  const size = attrInt(node, 'size', 1);
+  const [alpha, beta] = [attrFloat(node, 'alpha', 1e-4) / size, attrFloat(node, 'beta', 0.75)];
+  const before = Math.floor((size - 1) / 2);
+  const counts = (c: number, other: number) => other >= c - before && other < c - before + size;
+  const band = (transposed: boolean): Value => {
+    const ones = indices(channels).flatMap((c) =>
+      indices(channels).map((other) => +(transposed ? counts(other, c) : counts(c, other))),
+    );
+    return b.constant(Tensor.of(b.type(dy).dtype, ones, [channels, channels]), 'band');
+  };
+  const rows = (value: Value): Value => view(b, value, [n, channels, elementCount(shape.slice(2))]);
+  const [image, slope] = [rows(x[0]!), rows(dy)];
+  const squares = b.op('MatMul', [band(false), mul(b, image, image)]);
+  const s = add(b, mul(b, squares, alpha), attrFloat(node, 'bias', 1));
+  const direct = mul(b, slope, pow(b, s, -beta));
+  const through = b.op('MatMul', [band(true), mul(b, mul(b, slope, image), pow(b, s, -beta - 1))]);
+  return view(b, sub(b, direct, mul(b, mul(b, image, through), 2 * alpha * beta)), shape);
+};
+
 export const normaliseChannels: RuleTable = {
   BatchNormalization: [batchInput, batchScale, batchBias, batchMean, batchVariance],
   'ortune.BatchNorm': [fromBatch(0), fromBatch(1), fromBatch(2), null, null],
   GroupNormalization: inGroups(({ node }) => attrInt(node, 'num_groups', 1)),
   InstanceNormalization: inGroups(({ b, x }) => b.shape(x[0]!)[1]!),
   LpNormalization: [lpNormalization],
+  LRN: [localResponse],
 };

@@ -10,7 +10,7 @@ const names = [
   // Positions and shapes.
   ...['ArgMax', 'ArgMin', 'NonZero', 'Shape', 'Size', 'ConstantOfShape', 'Range', 'OneHot', 'EyeLike'],
   // Steps, whose slope is zero wherever there is one.
-  ...['Sign', 'Floor', 'Ceil', 'Round'],
+  ...['Sign', 'Floor', 'Ceil', 'Round', 'Hardmax'],
   // Random numbers.
   ...['RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike', 'Bernoulli'],
 ];

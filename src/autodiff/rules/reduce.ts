@@ -74,6 +74,19 @@ const spreadLogSum: InputRule = (c, dy) => {
 const spreadLogSumExp: InputRule = (c, dy) =>
   mul(c.b, restored(c, dy), exp(c.b, sub(c.b, c.x[0]!, restored(c, c.y[0]!))));
 
+/** y = Π x, so dx = dy · the product of all others: y / x without zeros, that of the others for an only zero. */
+const spreadProduct: InputRule = (c, dy) => {
+  const { b, x } = c;
+  const isZero = equal(b, x[0]!, 0);
+  const others = where(b, isZero, 1, x[0]!);
+  const axes = reducedAxes(c);
+  const product = b.op('ReduceProd', [others, b.ints(axes)], { keepdims: 1 });
+  const zeros = sum(b, cast(b, isZero, b.type(dy).dtype), axes);
+  const alone = where(b, equal(b, zeros, 1), product, 0);
+  const share = where(b, equal(b, zeros, 0), product, 0);
+  return mul(b, restored(c, dy), where(b, isZero, alone, div(b, share, others)));
+};
+
 const over = (rule: InputRule): Rule => [rule, null];
 
 export const reduce: RuleTable = {
@@ -81,6 +94,7 @@ export const reduce: RuleTable = {
   ReduceMean: over(spreadMean),
   ReduceMax: over(spreadExtremum),
   ReduceMin: over(spreadExtremum),
+  ReduceProd: over(spreadProduct),
   ReduceL1: over(spreadSigns),
   ReduceL2: over(spreadNorm),
   ReduceSumSquare: over(spreadSquares),

@@ -29,8 +29,12 @@ function guarded(m: Matcher, node: Node): Node | undefined {
   return test?.inputs[0] === node.inputs[2] ? m.producer(node.inputs[2], 'Softmax') : undefined;
 }
 
-/** Whether the scores are a sum with a mask of 0 and a very low number; −∞ is made finite on the way. */
+/**
+ * Whether the scores are a product without a mask, or a sum with a mask of 0 and a very low number; −∞ is made finite on
+ * the way.
+ */
 function finiteMask(b: Builder, m: Matcher, scores: Value): boolean {
+  if (m.producer(m.scaled(m.producer(scores))?.x ?? scores, 'MatMul')) return true;
   const mask = m
     .producer(scores, 'Add')
     ?.inputs.map((input) => m.producer(input, 'Where'))

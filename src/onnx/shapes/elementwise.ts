@@ -23,8 +23,11 @@ const all = (rule: TypeRule, ops: string): TypeTable => Object.fromEntries(ops.s
 
 export const elementwise: TypeTable = {
   ...all(same, 'Abs Acos Acosh Asin Asinh Atan Atanh BitwiseNot Ceil Celu Clip Cos Cosh CumSum Elu Erf Exp Floor'),
-  ...all(same, 'Gelu HardSigmoid HardSwish Hardmax Identity LeakyRelu Log LogSoftmax LpNormalization'),
-  ...all(same, 'MeanVarianceNormalization Mish Neg Not PRelu Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh'),
+  ...all(same, 'Gelu HardSigmoid HardSwish Hardmax Identity LRN LeakyRelu Log LogSoftmax'),
+  ...all(
+    same,
+    'LpNormalization MeanVarianceNormalization Mish Neg Not PRelu Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh',
+  ),
   ...all(same, 'Softmax Softplus Softsign Sqrt Tan Tanh ThresholdedRelu Trilu'),
   ...all(boolean, 'IsInf IsNaN'),
   ...all(broadcast, 'Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Max Mean Min Mod Mul Or Sub Sum Xor'),

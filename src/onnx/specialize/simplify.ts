@@ -2,10 +2,10 @@
 // forward graph node by node, so every copy removed here is removed twice.
 
 import type { Builder } from '../builder.js';
-import { view } from '../formulas.js';
+import { indices, view } from '../formulas.js';
 import type { Node, Value } from '../graph.js';
 import { attrInts } from '../graph.js';
-import { elementCount } from '../tensor.js';
+import { elementCount, type Tensor } from '../tensor.js';
 
 const equal = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((d, i) => d === b[i]);
@@ -24,6 +24,9 @@ const sameWhenTypeIs = new Set([
   ...reshapes,
 ]);
 
+/** What leaves the other operand as it is: a mask that hides nothing. */
+const neutralElements: Readonly<Record<string, number>> = { And: 1, Add: 0 };
+
 const isReshape = (node: Node | undefined): node is Node => !!node && node.domain === '' && reshapes.has(node.op);
 const isTranspose = (node: Node | undefined): node is Node => !!node && node.domain === '' && node.op === 'Transpose';
 
@@ -32,13 +35,13 @@ const permOf = (node: Node, rank: number): number[] =>
 
 /**
  * The earlier value that output 0 of this node always equals, or undefined. Types are static.
- * `truth` tells whether a value is a boolean constant of nothing but true; `read` whether anything reads a value.
+ * `constant` gives a tensor that training leaves as it is; `read` tells whether anything reads a value.
  */
 export function unchanged(
   b: Builder,
   node: Node,
   read: (value: Value) => boolean,
-  truth: (value: Value) => boolean,
+  constant: (value: Value) => Tensor | undefined,
 ): Value | undefined {
   if (node.domain !== '') return undefined;
   const [x, y] = [node.inputs[0]!, node.outputs[0]!];
@@ -57,11 +60,14 @@ export function unchanged(
     const evaluating = !node.inputs[2] || b.graph.initializers.get(node.inputs[2])?.numbers()[0] === 0;
     return evaluating && !(node.outputs[1] && read(node.outputs[1])) ? x : undefined;
   }
-  if (node.op === 'And') {
-    const [other, mask] = truth(x) ? [node.inputs[1]!, x] : [x, node.inputs[1]!];
-    return truth(mask) && sameType(other) ? other : undefined;
-  }
-  return undefined;
+  const neutral = neutralElements[node.op];
+  if (neutral === undefined) return undefined;
+  const all = (value: Value) =>
+    constant(value)
+      ?.data()
+      .every((v) => v === neutral) ?? false;
+  const [other, mask] = all(x) ? [node.inputs[1]!, x] : [x, node.inputs[1]!];
+  return all(mask) && sameType(other) ? other : undefined;
 }
 
 /** Turns a node that continues a run of reshapes or transposes into one step from the run's start, in place. */
@@ -113,23 +119,33 @@ function setReshape(b: Builder, node: Node, x: Value): void {
 }
 
 /**
- * [B, H, T, D] → [B·H, T, D] → [B·H, D, T] → [B, H, D, T], as the dynamo exporter transposes the keys of attention,
- * is one transpose of the last axes: leading axes were only merged and split again.
+ * [B, H, T, D] → [B·H, T, D] → [B·H, D, T] → [B, H, D, T], as the dynamo exporter transposes the keys of attention, is one
+ * transpose of the last axes; [T, B, C] → [T, B·H, D] → [B·H, T, D] → [B, H, T, D], as PyTorch's own attention layer brings
+ * the heads forward, is one of [T, B, H, D]. A reshape that splits transposed axes, or drops some, joins the one before the transpose.
  */
 function splitTranspose(b: Builder, node: Node, transpose: Node, merge: Node | undefined): void {
   if (!isReshape(merge)) return;
-  const x = merge.inputs[0]!;
-  const [from, merged, to] = [b.shape(x), b.shape(merge.outputs[0]!), b.shape(node.outputs[0]!)];
-  const perm = permOf(transpose, merged.length);
-  const lead = from.length - merged.length + 1;
-  if (lead < 1 || perm[0] !== 0 || from.length !== to.length) return;
-  if (merged[0] !== elementCount(from.slice(0, lead)) || !equal(from.slice(lead), merged.slice(1))) return;
-  const whole = from.map((_, i) => (i < lead ? i : perm[i - lead + 1]! + lead - 1));
-  if (
-    equal(
-      whole.map((p) => from[p]!),
-      to,
-    )
-  )
-    setTranspose(node, x, whole);
+  const moved = b.shape(transpose.outputs[0]!);
+  const parts = splitAxes(moved, b.shape(node.outputs[0]!));
+  if (!parts) return;
+  const perm = permOf(transpose, moved.length);
+  const before = indices(moved.length).map((axis) => parts[perm.indexOf(axis)]!);
+  const starts = before.map((_, axis) => before.slice(0, axis).flat().length);
+  setTranspose(
+    node,
+    view(b, merge.inputs[0]!, before.flat()),
+    perm.flatMap((axis) => before[axis]!.map((_, i) => starts[axis]! + i)),
+  );
+}
+
+/** The dimensions that each axis of `from` becomes, where `to` only splits axes and drops those of 1. */
+function splitAxes(from: readonly number[], to: readonly number[]): number[][] | undefined {
+  const rest = [...to];
+  const parts = from.map((size) => {
+    const part: number[] = [];
+    if (size === 1 && rest[0] !== 1) return part;
+    while (rest.length > 0 && (part.length === 0 || elementCount(part) < size)) part.push(rest.shift()!);
+    return part;
+  });
+  return rest.length === 0 && from.every((size, i) => elementCount(parts[i]!) === size) ? parts : undefined;
 }
