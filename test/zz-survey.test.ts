@@ -11,7 +11,7 @@ it('survey', async () => {
   for (const f of [...fixtures, ...maskedFixtures]) {
     const label=`${f.kind} ${f.family} ${f.exporter}`;
     try {
-      const golden = readGolden(f);
+      if(!/roberta/.test(f.family) && f.exporter==='torchscript') continue; const golden = readGolden(f);
       const { graph, compiled } = compileGolden(golden, 'train', new Set(), 'webgpu');
       let t=performance.now();
       const session = await device.createSession({ model: compiled.model });
@@ -31,7 +31,7 @@ it('survey', async () => {
   }
   for (const name of visionFixtures) {
     try {
-      const golden=readVisionGolden(name);
+      if(!/swin-torch|densenet-opset9/.test(name)) continue; const golden=readVisionGolden(name);
       const { graph, loss, gradients } = compileVision(golden, new Set(), 'frozen', 'webgpu');
       const trained=[...gradients.keys()];
       const inputs=new Map<string, any>();

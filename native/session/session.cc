@@ -34,11 +34,12 @@ Session::Session(Environment& environment, const SessionSpec& spec)
   ort::check(api->SetSessionGraphOptimizationLevel(options.get(), spec.optimization));
   // Folding would turn every expanded constant of a training graph into a full tensor; ortune folds for
   // itself.
+  // On a device an Identity is a copy to another buffer, which its graphs rely on.
+  const bool on_device = !spec.provider.name.empty();
   ort::check(api->AddSessionConfigEntry(options.get(), "optimization.disable_specified_optimizers",
-                                        "ConstantFolding"));
+                                        on_device ? "ConstantFolding;EliminateIdentity" : "ConstantFolding"));
   if (profiling_) ort::check(api->EnableProfiling(options.get(), to_path(spec.profile).c_str()));
   add_constants(spec.constants, options.get());
-  const bool on_device = !spec.provider.name.empty();
   if (on_device) {
     append_provider(options.get(), spec.provider);
     ort::check(api->AddSessionConfigEntry(options.get(), "session.record_ep_graph_assignment_info", "1"));

@@ -4,10 +4,12 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { defaultThreads, disableRuntimeTelemetry } from '../environment.js';
 import { OrtuneError, UsageError } from '../errors.js';
-import { type DataType, onnxDataType } from '../onnx/dtype.js';
+import { onnxDataType } from '../onnx/dtype.js';
+import type { Arena } from './arena.js';
 import { type DeviceKind, parseDeviceName } from './kinds.js';
-import { addon, type NativeDevice, type NativeMemory, runtimeLibrary } from './native.js';
+import { addon, type NativeBuffer, type NativeDevice, type NativeMemory, runtimeLibrary } from './native.js';
 import { createSession, type Host } from './native-session.js';
+import { inBuffers, inPlace, type Placed } from './placed.js';
 import { providerOf } from './providers.js';
 import type { Device, DeviceTensor, Session, SessionSpec, Traffic } from './session.js';
 
@@ -34,6 +36,8 @@ function refuseSecondRuntime(library: string): void {
         `They would compete for threads and memory. Make all packages share one onnxruntime-node (npm dedupe, or "overrides" in package.json).`,
     );
 }
+
+type TensorType = Pick<DeviceTensor, 'dtype' | 'shape'>;
 
 /** What every device has: the sessions that it made. */
 abstract class SessionDevice implements Device {
@@ -64,8 +68,8 @@ abstract class SessionDevice implements Device {
     return session;
   }
 
-  abstract allocate(types: readonly { dtype: DataType; shape: readonly number[] }[]): Promise<DeviceTensor[]>;
-  abstract free(tensors: readonly DeviceTensor[]): void;
+  abstract place(arena: Arena, names?: readonly string[]): Promise<Placed>;
+  abstract allocate(types: readonly TensorType[]): Promise<DeviceTensor[]>;
 
   async close(): Promise<void> {
     await Promise.all([...this.#sessions].map((session) => session.release()));
@@ -89,10 +93,13 @@ class CpuDevice extends SessionDevice {
     this.sharedMemory = opened.sharedArena;
   }
 
+  async place(arena: Arena): Promise<Placed> {
+    return inPlace(arena);
+  }
+
   async allocate(): Promise<never> {
     throw new Error('the CPU computes in the memory of the host: bind an arena');
   }
-  free(): void {}
 }
 
 class ProviderDevice extends SessionDevice {
@@ -102,6 +109,8 @@ class ProviderDevice extends SessionDevice {
   readonly sharedMemory = false;
   readonly sharedThreads = false;
   readonly #memory: NativeMemory;
+  readonly #placed = new Map<Arena, Promise<Placed>>();
+  readonly #buffers: NativeBuffer[] = [];
 
   constructor(
     readonly name: string,
@@ -114,18 +123,29 @@ class ProviderDevice extends SessionDevice {
     this.#memory = memory;
   }
 
-  async allocate(types: readonly { dtype: DataType; shape: readonly number[] }[]): Promise<DeviceTensor[]> {
+  place(arena: Arena, names = arena.entries.map(({ name }) => name)): Promise<Placed> {
+    const known = this.#placed.get(arena);
+    if (known) return known;
+    const placed = inBuffers(this, arena, names);
+    this.#placed.set(arena, placed);
+    return placed;
+  }
+
+  async allocate(types: readonly TensorType[]): Promise<DeviceTensor[]> {
     const asked = types.map(({ dtype, shape }) => ({ type: onnxDataType(dtype), shape }));
     const buffers = await addon()
       .allocate(this.#memory, asked)
       .catch((error: Error) => {
         throw new OrtuneError(`${this.name} could not allocate its buffers: ${error.message}`);
       });
+    this.#buffers.push(...buffers);
     return types.map(({ dtype, shape }, i) => ({ dtype, shape, buffer: buffers[i]! }));
   }
 
-  free(tensors: readonly DeviceTensor[]): void {
-    addon().freeBuffers(tensors.map(({ buffer }) => buffer));
+  override async close(): Promise<void> {
+    await super.close();
+    addon().freeBuffers(this.#buffers.splice(0));
+    this.#placed.clear();
   }
 }
 

@@ -3,8 +3,10 @@
 // are done one after the other on a thread of the addon's own, so the event loop stays free.
 
 import type { DataType, TypedArray } from '../onnx/dtype.js';
+import type { Arena } from './arena.js';
 import type { DeviceKind } from './kinds.js';
 import type { NativeBuffer } from './native.js';
+import type { Placed } from './placed.js';
 
 /** A tensor in shared memory, row-major. */
 export interface TensorView {
@@ -75,11 +77,14 @@ export interface Device {
    * device: every such node is named.
    */
   createSession(spec: SessionSpec): Promise<Session>;
+  /**
+   * Where the tensors of an arena are for this device, the same answer for the same arena: in place on the CPU, elsewhere
+   * in buffers, which are made for `names` (default all) and start with the arena's values.
+   */
+  place(arena: Arena, names?: readonly string[]): Promise<Placed>;
   /** Tensors of undefined content in the device's memory. Not on the CPU, where arenas are bound in place. */
   allocate(types: readonly { dtype: DataType; shape: readonly number[] }[]): Promise<DeviceTensor[]>;
-  /** Frees them once no session is bound to them. */
-  free(tensors: readonly DeviceTensor[]): void;
-  /** Releases every session that is left. */
+  /** Releases every session and every buffer that is left. */
   close(): Promise<void>;
 }
 

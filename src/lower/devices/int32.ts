@@ -31,10 +31,12 @@ const shapeInputs: Readonly<Record<string, number>> = {
   ReduceLogSumExp: 1,
 };
 
-/** Whether the operator reads this input to know a shape; Pad's fill value between its pads and axes is data. */
+/** Whether the operator reads this input to know a shape or places, which the standard has in int64. */
 const tellsShape = ({ op, domain }: Node, input: number): boolean => {
   if (domain) return false;
+  // Pad's fill value between its pads and axes is data, and so are what ScatterND writes to and writes.
   if (op === 'Pad') return input === 1 || input === 3;
+  if (op === 'ScatterND') return input === 1;
   const first = Object.hasOwn(shapeInputs, op) ? shapeInputs[op]! : Number.POSITIVE_INFINITY;
   return input >= first;
 };

@@ -29,6 +29,14 @@ import { maxPoolGradByTaps } from './pooling.js';
 
 const x0 = (node: Node): Value => node.inputs[0]!;
 
+/** index, counted from the front where it is negative. */
+const wrap = (b: Builder, index: Value, length: number): Value =>
+  where(b, less(b, index, 0), add(b, index, length), index);
+
+/** Whole numbers of the index's own type, as a constant. */
+const numbers = (b: Builder, index: Value, values: readonly number[], shape: readonly number[]): Value =>
+  b.constant(Tensor.of(b.type(index).dtype, values, shape));
+
 const constantOfShape: Definition = (b, node) => {
   const given = node.attrs.get('value')?.value;
   const value = given instanceof Tensor ? given : Tensor.of('float32', [0]);
@@ -64,16 +72,9 @@ const oneHot: Definition = (b, node) => {
   const shape = b.shape(node.outputs[0]!);
   const axis = axisOf(attrInt(node, 'axis', -1), shape.length);
   const depth = shape[axis]!;
-  const { dtype } = b.type(index);
-  const classes = b.constant(
-    Tensor.of(
-      dtype,
-      indices(depth),
-      shape.map((_, i) => (i === axis ? depth : 1)),
-    ),
-  );
-  const wrapped = where(b, less(b, index, 0), add(b, index, depth), index);
-  const hit = equal(b, view(b, wrapped, shape.with(axis, 1)), classes);
+  const along = shape.map((_, i) => (i === axis ? depth : 1));
+  const classes = numbers(b, index, indices(depth), along);
+  const hit = equal(b, view(b, wrap(b, index, depth), shape.with(axis, 1)), classes);
   const [off, on] = b.ops('Split', [values], { axis: 0, num_outputs: 2 }, { outputs: 2 }) as [Value, Value];
   return [where(b, hit, on, off)];
 };
@@ -106,6 +107,56 @@ const either: Definition = (b, node) => {
   return [not(b, b.op('And', [not(b, x), not(b, y)]))];
 };
 
+/** Σ place · stride for every place of a tensor of `shape`, as a constant. */
+function offsets(b: Builder, index: Value, shape: readonly number[], strides: readonly number[]): Value {
+  const along = shape.map((length, axis) => indices(length).map((i) => i * strides[axis]!));
+  return numbers(
+    b,
+    index,
+    along.reduce((all, axis) => all.flatMap((a) => axis.map((i) => a + i)), [0]),
+    shape,
+  );
+}
+
+const stridesOf = (shape: readonly number[]): number[] => shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
+
+/** One Gather of rows of the flat tensor: GatherND's own indices are int64, which the provider does not compute with. */
+const gatherND: Definition = (b, node) => {
+  const [x, index] = node.inputs as [Value, Value];
+  const [shape, places] = [b.shape(x), b.shape(index)];
+  const batchAxes = attrInt(node, 'batch_dims', 0);
+  const depth = places.at(-1)!;
+  const dims = shape.slice(batchAxes, batchAxes + depth);
+  const last = places.length - 1;
+  const wrapped = where(b, less(b, index, 0), add(b, index, numbers(b, index, dims, [depth])), index);
+  let row = mul(b, wrapped, numbers(b, index, stridesOf(dims), [depth]));
+  row = depth === 1 ? view(b, row, places.slice(0, -1)) : sum(b, row, [last], false);
+  const batch = shape.slice(0, batchAxes);
+  if (elementCount(batch) > 1) {
+    const starts = indices(elementCount(batch)).map((i) => i * elementCount(dims));
+    row = add(b, row, numbers(b, index, starts, [...batch, ...places.slice(batchAxes, -1).map(() => 1)]));
+  }
+  const columns = shape.slice(batchAxes + depth);
+  const table = view(b, x, [elementCount(batch) * elementCount(dims), ...columns]);
+  return [b.op('Gather', [table, row], { axis: 0 })];
+};
+
+/** The same for single elements; the provider's own takes floats alone. */
+const gatherElements: Definition = (b, node) => {
+  const [x, index] = node.inputs as [Value, Value];
+  const shape = b.shape(x);
+  const axis = axisOf(attrInt(node, 'axis', 0), shape.length);
+  const strides = stridesOf(shape);
+  const place = mul(b, wrap(b, index, shape[axis]!), strides[axis]!);
+  const others = offsets(
+    b,
+    index,
+    b.shape(index).map((d, i) => (i === axis ? 1 : d)),
+    strides,
+  );
+  return [b.op('Gather', [view(b, x, [elementCount(shape)]), add(b, place, others)], { axis: 0 })];
+};
+
 /** Elements of the matrix that says which places hold the same index: 64 MB. */
 const sameElements = 2 ** 24;
 
@@ -118,7 +169,7 @@ const embeddingGrad: Definition = (b, node) => {
   const shape = b.shape(node.outputs[0]!);
   const [table, columns] = [shape[0]!, elementCount(shape.slice(1))];
   const count = elementCount(b.shape(given));
-  const index = where(b, less(b, given, 0), add(b, given, table), given);
+  const index = wrap(b, given, table);
   const rows = view(b, dy, [count, columns]);
   const type: StaticType = { dtype: b.type(dy).dtype, shape: [table, columns] };
   const beside = view(b, index, [1, count]);
@@ -146,6 +197,8 @@ export const webgpuForms: ReadonlyMap<string, Definition> = new Map(
     Mod: mod,
     OneHot: oneHot,
     Or: either,
+    GatherND: gatherND,
+    GatherElements: gatherElements,
     LogSoftmax: logSoftmax,
     Softplus: (b, node) => [softplus(b, x0(node))],
     Mish: (b, node) => [mul(b, x0(node), tanh(b, softplus(b, x0(node))))],
