@@ -136,7 +136,16 @@ export function compileGolden(
   const none = { hidden: 0, attention: 0, head: 0 };
   const { batch, length, family } = golden;
   const shapes = Object.fromEntries(graph.inputs.map(({ name }) => [name, [batch, length]]));
-  const options = { trained, frozen: new Set<string>(), dropout: none, labelSmoothing: 0, task, family, kernels, device };
+  const options = {
+    trained,
+    frozen: new Set<string>(),
+    dropout: none,
+    labelSmoothing: 0,
+    task,
+    family,
+    kernels,
+    target: device,
+  };
   return { graph, compiled: compile(graph, { mode, shapes }, options) };
 }
 

@@ -40,7 +40,7 @@ export interface CompileOptions {
   /**
    * What the graph is for, default the CPU; elsewhere frozen parameters are inputs too, and integers 32 bits wide.
    */
-  device?: DeviceKind | undefined;
+  target?: DeviceKind | undefined;
 }
 
 /** Builds the graph of one mode for inputs of certain shapes from a normalised graph, which stays untouched. */
@@ -92,9 +92,9 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   setOutputs(b, outputs);
   prune(graph);
   if (options.kernels.has('ortune.Transpose')) transposeOnce(b);
-  const { device = 'cpu' } = options;
-  if (device === 'cpu') lower(graph, options.kernels);
-  else lowerForDevice(graph, device);
+  const { target = 'cpu' } = options;
+  if (target === 'cpu') lower(graph, options.kernels);
+  else lowerForDevice(graph, target);
   const encoded = encode(graph, fed, { gradients, updates: training ? updates : new Map() }, options);
   return { ...encoded, loss: task?.loss, logits: fetched, masked };
 }
@@ -128,7 +128,7 @@ function encode(
   const statistics = [...(options.statistics ?? [])].filter(used);
   const frozen = [...options.frozen].filter(used);
   // A device keeps one copy for all sessions, in buffers that they are bound to.
-  const [constants, held] = (options.device ?? 'cpu') === 'cpu' ? [frozen, []] : [[], frozen];
+  const [constants, held] = (options.target ?? 'cpu') === 'cpu' ? [frozen, []] : [[], frozen];
   const types = (name: string): GraphValue => ({ name, ...graph.type(name) });
   const read = new Set(graph.nodes.flatMap((n) => n.inputs));
   const inputs = fed.filter((i) => read.has(i.name)).map(({ name }) => types(name));

@@ -198,7 +198,7 @@ function compileOptions(): CompileOptions {
     task: opening.task,
     family: config.model_type ?? '',
     kernels: new Set(opening.kernels),
-    device: opening.device ?? 'cpu',
+    target: opening.target ?? 'cpu',
   };
 }
 

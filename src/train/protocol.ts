@@ -40,7 +40,7 @@ export interface OpenRequest {
   /** Ops the device has kernels for. */
   kernels: readonly string[];
   /** What graphs are built for; default the CPU. */
-  device?: DeviceKind | undefined;
+  target?: DeviceKind | undefined;
 }
 
 export interface ModelInput {

@@ -38,7 +38,7 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
     batch.slot.to('bound');
   }
   const updating = performance.now();
-  const average = engine.averages.firstBad();
+  const average = await engine.averages.firstBad();
   const finite = Number.isFinite(loss) && average === undefined;
   const gradNorm = finite ? await optimizer.step(factor, config.maxGradNorm) : Number.NaN;
   const bad = finite
@@ -48,7 +48,7 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
     : average === undefined
       ? `the loss (${loss})`
       : `the running average '${average}'`;
-  if (bad !== undefined) engine.averages.undo();
+  if (bad !== undefined) await engine.averages.undo();
   return {
     loss,
     learningRate: config.learningRate * factor,

@@ -204,6 +204,7 @@ export class Trainer {
     await run.directory.flush();
     const started = performance.now();
     const keep = { limit: config.saveTotalLimit, ...(run.keepsBest && best.best && { best: best.best.step }) };
+    await run.engine.download(run.optimizer);
     const { path, written } = await checkpoints.snapshot(step, stateOf(run), keep);
     const snapshotMs = performance.now() - started;
     run.checkpointWritten = written.then(
