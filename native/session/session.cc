@@ -129,15 +129,13 @@ std::vector<Slot> Session::read_slots(bool input) const {
 }
 
 void Session::bind(const Tensor& tensor, bool input) {
+  if (!tensor.resident) check_length(tensor);
   check_fits(tensor, find_slot(input ? inputs_ : outputs_, tensor.name, input ? "input" : "output"));
+  const ort::Value made = tensor.resident ? nullptr : as_value(tensor);
+  const OrtValue* value = tensor.resident ? tensor.resident.get() : made.get();
   // The binding keeps its own reference.
-  const auto bind_value = [&](const OrtValue* value) {
-    ort::check(input ? ort::api()->BindInput(binding_.get(), tensor.name.c_str(), value)
-                     : ort::api()->BindOutput(binding_.get(), tensor.name.c_str(), value));
-  };
-  if (tensor.resident) return bind_value(tensor.resident.get());
-  check_length(tensor);
-  bind_value(as_value(tensor).get());
+  ort::check(input ? ort::api()->BindInput(binding_.get(), tensor.name.c_str(), value)
+                   : ort::api()->BindOutput(binding_.get(), tensor.name.c_str(), value));
 }
 
 void Session::run(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
