@@ -25,7 +25,7 @@ enum RenderCode : int32_t {
   kPad = 103,
 };
 
-enum class Filter : int32_t { kNearest = 0, kNearestExact = 1, kBilinear = 2, kBicubic = 3 };
+enum class Filter : int32_t { kNearest = 0, kNearestExact = 1, kBilinear = 2, kBicubic = 3, kLanczos = 4 };
 enum class PadMode : int32_t { kConstant = 0, kEdge = 1, kReflect = 2, kSymmetric = 3 };
 
 constexpr int64_t kMaxChannels = 4;

@@ -36,7 +36,7 @@ bool whole(double x, double low, double high) { return x >= low && x <= high && 
 const char* resample_problem(const Step& step) {
   const double* v = step.values;
   if (step.count != 13) return "a resampling takes 13 values";
-  if (!whole(v[0], 0, 3)) return "unknown filter";
+  if (!whole(v[0], 0, 4)) return "unknown filter";
   for (int i = 1; i < 5; ++i)
     if (!(fabs(v[i]) <= 1e6)) return "a resampling reads from a place beyond all pictures";
   if (!(v[3] > 0 && v[4] > 0)) return "a resampling reads an empty part";
