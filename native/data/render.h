@@ -11,6 +11,8 @@
 
 namespace ortune {
 
+struct Kernels;
+
 /// What each geometric operation is called in a program, and its values.
 enum RenderCode : int32_t {
   // filter; left, top, width, height of the part that is read (fractions of pixels allowed); width, height
@@ -94,6 +96,6 @@ const char* render_problem(const Render& a);
 size_t render_scratch(const Render& a);
 
 /// Writes the sample; `scratch` is aligned to 64 bytes.
-void render(const Render& a, uint8_t* scratch);
+void render(const Render& a, const Kernels& kernels, uint8_t* scratch);
 
 }  // namespace ortune

@@ -164,11 +164,11 @@ void pad(const double* v, const Tile& from, uint8_t* out, const Size& size) {
   }
 }
 
-void affine(const double* v, const Tile& from, uint8_t* out) {
+void affine(const Kernels& kernels, const double* v, const Tile& from, uint8_t* out) {
   Affine a = {from.pixels, from.height, from.width, from.channels, v[0] == 1, {}, {}, out};
   for (int i = 0; i < 6; ++i) a.matrix[i] = static_cast<float>(v[1 + i]);
   for (int i = 0; i < kMaxChannels; ++i) a.fill[i] = static_cast<float>(v[7 + i]);
-  kernels().affine(a);
+  kernels.affine(a);
 }
 
 }  // namespace
@@ -213,7 +213,7 @@ size_t render_scratch(const Render& a) {
   return 2 * tiles + most;
 }
 
-void render(const Render& a, uint8_t* scratch) {
+void render(const Render& a, const Kernels& kernels, uint8_t* scratch) {
   // The two halves of the scratch memory hold what an operation reads and what it writes, in turn.
   size_t half = 0;
   Size size = {a.height, a.width};
@@ -233,9 +233,9 @@ void render(const Render& a, uint8_t* scratch) {
       fill_taps(axis_y(step.values, from.height), r.y);
       r.in = tile.pixels;
       r.out = next;
-      kernels().resample(r);
+      kernels.resample(r);
     } else if (step.code == kAffine) {
-      affine(step.values, tile, next);
+      affine(kernels, step.values, tile, next);
     } else {
       pad(step.values, tile, next, to);
     }
@@ -247,7 +247,7 @@ void render(const Render& a, uint8_t* scratch) {
   last.in = tile.pixels;
   last.places = tile.height * tile.width;
   last.channels = a.channels;
-  kernels().finish(last);
+  kernels.finish(last);
 }
 
 }  // namespace ortune
