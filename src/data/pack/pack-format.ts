@@ -63,9 +63,9 @@ export function checkPack(stored: StoredTensors, kind: PackKind): { sha256: stri
 const isPack = (metadata: StoredTensors['metadata']): boolean =>
   [versionKey, kindKey, sumKey].some((key) => metadata[key] !== undefined);
 
-function sumOf(stored: StoredTensors, sum: string): string {
+function sumOf(stored: StoredTensors, sum: string): string | undefined {
   const at = Buffer.from(stored.head).indexOf(sumEntry(sum));
-  if (at < 0 || sum.length !== noSum.length) return '';
+  if (at < 0 || sum.length !== noSum.length) return undefined;
   const hash = createHash('sha256');
   const piece = Buffer.allocUnsafe(pieceBytes);
   for (let from = stored.start; from < stored.size; from += pieceBytes) {
