@@ -91,6 +91,7 @@ void test_batch_norm(const Target& target);
 void test_conv(const Target& target);
 void test_depthwise(const Target& target);
 void test_pool(const Target& target);
+void test_render(const Target& target);
 void test_optimizers(const Target& target);
 
 }  // namespace test

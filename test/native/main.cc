@@ -86,6 +86,7 @@ int main() {
     test::test_conv(target);
     test::test_depthwise(target);
     test::test_pool(target);
+    test::test_render(target);
     test::test_optimizers(target);
     printf("%s: done\n", ortune::isa_name(isa));
   }
