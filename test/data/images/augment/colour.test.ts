@@ -162,7 +162,7 @@ describe('parameters follow their distributions over 10,000 samples', () => {
       Math.atan2(values[2]!, values[1]!),
     );
     expect(distance(angles, [-Math.PI / 6, Math.PI / 6]) * 100).toBeLessThan(1.95);
-    const moved = drawn([{ op: 'randomAffine', translate: [0.25, 0] }], [32, 4000, 3]).map(({ values }) => values[3]!);
+    const moved = drawn([{ op: 'randomAffine', translate: [0.25, 0] }], [32, 4000, 3]).map((one) => one!.values[3]!);
     expect(distance(moved, [-1000, 1000]) * 100).toBeLessThan(1.95);
   });
 
