@@ -158,8 +158,8 @@ describe('parameters follow their distributions over 10,000 samples', () => {
   });
 
   it('rotations and translations are uniform', () => {
-    const angles = drawn([{ op: 'randomRotation', degrees: 30 }]).map(({ values }) =>
-      Math.atan2(values[2]!, values[1]!),
+    const angles = drawn([{ op: 'randomRotation', degrees: 30 }]).map((one) =>
+      Math.atan2(one!.values[2]!, one!.values[1]!),
     );
     expect(distance(angles, [-Math.PI / 6, Math.PI / 6]) * 100).toBeLessThan(1.95);
     const moved = drawn([{ op: 'randomAffine', translate: [0.25, 0] }], [32, 4000, 3]).map((one) => one!.values[3]!);
