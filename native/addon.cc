@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "bindings/buffers.h"
+#include "bindings/data.h"
 #include "bindings/device.h"
 #include "bindings/promises.h"
 
@@ -18,6 +19,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["loadedLibraries"] = Napi::Function::New(env, bindings::loaded_libraries);
   exports["shutdown"] = Napi::Function::New(env, bindings::shutdown);
   exports["misalignment"] = Napi::Function::New(env, bindings::misalignment);
+  exports["renderPicture"] = Napi::Function::New(env, bindings::render_picture);
   return exports;
 }
 

@@ -196,6 +196,13 @@ struct MaxPoolGrad;
 /// A parameter update over ranges of flat arenas, see optim/update.h.
 struct Update;
 
+/// Pictures on their way to a sample, see data/render.h.
+struct Resample;
+struct Affine;
+struct Finish;
+/// Colour operations on one picture, see data/colour.h.
+struct Colour;
+
 struct Kernels {
   void (*gelu_grad)(const GeluGrad&, int64_t chunk);
   void (*bias_gelu)(const BiasGelu&, int64_t chunk);
@@ -234,6 +241,10 @@ struct Kernels {
   void (*gradient_norm_total)(const Update&, int64_t chunk);
   void (*adamw)(const Update&, int64_t chunk);
   void (*sgd)(const Update&, int64_t chunk);
+  void (*resample)(const Resample&);
+  void (*affine)(const Affine&);
+  void (*finish)(const Finish&);
+  void (*colour)(const Colour&);
 };
 
 /// The kernels compiled for an instruction set; null when not compiled in or not known to this CPU.

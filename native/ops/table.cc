@@ -40,6 +40,10 @@ void gradient_norm(const Update&, int64_t);
 void gradient_norm_total(const Update&, int64_t);
 void adamw(const Update&, int64_t);
 void sgd(const Update&, int64_t);
+void resample(const Resample&);
+void affine(const Affine&);
+void finish(const Finish&);
+void colour(const Colour&);
 
 extern const Kernels kKernels;
 const Kernels kKernels = {gelu_grad,
@@ -78,6 +82,10 @@ const Kernels kKernels = {gelu_grad,
                           gradient_norm,
                           gradient_norm_total,
                           adamw,
-                          sgd};
+                          sgd,
+                          resample,
+                          affine,
+                          finish,
+                          colour};
 
 }  // namespace ortune::ORTUNE_ISA
