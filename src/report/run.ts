@@ -40,7 +40,7 @@ export const describeEvent: { [E in Described]: Description<E> } = {
 
 /** The figures of a run that has ended. */
 export function summary(result: TrainResult): string {
-  const { best, feedRatio, skipped, steps } = result;
+  const { best, feedRatio, skipped, steps, traffic } = result;
   const feed = feedRatio === undefined ? '' : ` (${feedRatio.toFixed(2)} times one whose batch lies ready)`;
   // A run that took no step has no pace.
   const pace = Number.isFinite(result.stepMs)
@@ -51,6 +51,9 @@ export function summary(result: TrainResult): string {
     ...(best ? [`best ${best.metric} ${formatNumber(best.value)} after step ${best.step}`] : []),
     ...(skipped > 0 ? [`${skipped} of ${steps} steps were not finite and left out`] : []),
     figures,
+    ...(traffic
+      ? [`on ${result.device}: at most ${formatBytes(traffic.up)} up and ${formatBytes(traffic.down)} down a step`]
+      : []),
     ...(result.interrupted ? [`interrupted after step ${steps}`] : []),
   ].join('\n');
 }

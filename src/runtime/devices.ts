@@ -37,6 +37,14 @@ function refuseSecondRuntime(library: string): void {
     );
 }
 
+/** What the runtime says, without where in its sources it says so. */
+const reasonIn = (message: string): string =>
+  message
+    .replace(/^.*\[ONNXRuntimeError\] : \d+ : \w+ : /s, '')
+    .replace(/^\S+\.(?:cc|h|cpp):\d+ .*?\) (?:\[.*?\] )?/s, '')
+    .trim()
+    .replace(/\.$/, '');
+
 type TensorType = Pick<DeviceTensor, 'dtype' | 'shape'>;
 
 /** What every device has: the sessions that it made. */
@@ -175,7 +183,7 @@ export async function openDevice(name: string, options: { threads?: number | und
     .openMemory(library, threads, provider)
     .catch((error: Error) => {
       throw new OrtuneError(
-        `device ${name} does not work here: ${error.message}. 'ortune doctor' says what is missing.`,
+        `device ${name} does not work here: ${reasonIn(error.message)}. 'ortune doctor' says what is missing.`,
       );
     });
   return new ProviderDevice(name, kind, memory, host, opened);

@@ -123,7 +123,8 @@ export interface Addon {
 const require = createRequire(import.meta.url);
 let loaded: Addon | undefined;
 
-const addonFile = fileURLToPath(new URL('../../build/Release/ortune.node', import.meta.url));
+/** Where the build puts the addon. */
+export const addonFile = fileURLToPath(new URL('../../build/Release/ortune.node', import.meta.url));
 
 /** The addon; throws OrtuneError when it has not been built. */
 export function addon(): Addon {

@@ -11,6 +11,7 @@ import { Optimizer, type OptimizerOptions, type ParameterRange } from '../optim/
 import { Arena, sharedTensor } from '../runtime/arena.js';
 import { SessionCache, sessionsToKeep } from '../runtime/cache.js';
 import type { Placed } from '../runtime/placed.js';
+import { chooseDevice, probeDevices } from '../runtime/probe.js';
 import { type Device, openDevice, type Session, type TensorView } from '../runtime/session.js';
 import { type Task, textClassification } from '../tasks/task.js';
 import { keyInput } from '../transfer/dropout.js';
@@ -29,7 +30,7 @@ import { RunningAverages } from './running-averages.js';
 export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'task' | 'target'> {
   /** Default text classification. */
   task?: Task | undefined;
-  /** See openDevice; default cpu. */
+  /** See openDevice, or 'auto' for the fastest that works; default cpu. */
   device?: string | undefined;
   /** Threads of the runtime; default: one per core. */
   threads?: number | undefined;
@@ -113,7 +114,8 @@ export class Engine {
     const { threads, task = textClassification, device: name = 'cpu', ...asked } = options;
     let device: Device | undefined;
     try {
-      device = await openDevice(name, { threads });
+      const chosen = name === 'auto' ? chooseDevice(await probeDevices()) : { name, why: undefined };
+      device = await openDevice(chosen.name, { threads });
       const request: OpenRequest = { ...asked, task, kernels: [...device.kernels], target: device.kind };
       const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
       const parameters = Arena.over([...model.parameters, ...model.statistics], model.arena);
@@ -123,8 +125,10 @@ export class Engine {
         parameters: await device.place(parameters),
         gradients: await device.place(gradients, trained),
       };
+      const { why } = chosen;
+      const notes = why === undefined ? model.notes : [`device auto is ${device.name}: ${why}`, ...model.notes];
       const averages = await RunningAverages.create(device, model.statistics, parameters);
-      return new Engine(device, model, worker, { parameters, gradients, averages }, placed);
+      return new Engine(device, { ...model, notes }, worker, { parameters, gradients, averages }, placed);
     } catch (error) {
       await device?.close();
       await worker.destroy();

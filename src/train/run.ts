@@ -13,6 +13,7 @@ import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Accumulator } from '../optim/accumulator.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleOf } from '../optim/schedule.js';
+import type { Traffic } from '../runtime/session.js';
 import type { Task } from '../tasks/task.js';
 import { BestTracker } from './best.js';
 import { openData, openFeeder, taskOf } from './data.js';
@@ -66,6 +67,8 @@ export interface Run {
   origin: Origin;
   progress: Progress;
   times: StepTimes;
+  /** Most of a step, where the device has memory of its own. */
+  traffic?: Traffic | undefined;
   startedMs: number;
   firstStepMs: number | undefined;
   /** Of the evaluation data: the latest, and the best of this process. */
