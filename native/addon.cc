@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "bindings/device.h"
+#include "bindings/jpeg.h"
 #include "bindings/promises.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
@@ -14,6 +15,8 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["loadedLibraries"] = Napi::Function::New(env, bindings::loaded_libraries);
   exports["shutdown"] = Napi::Function::New(env, bindings::shutdown);
   exports["misalignment"] = Napi::Function::New(env, bindings::misalignment);
+  exports["openJpegLibrary"] = Napi::Function::New(env, bindings::open_jpeg_library);
+  exports["decodeJpeg"] = Napi::Function::New(env, bindings::decode_jpeg);
   return exports;
 }
 

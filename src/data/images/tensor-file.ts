@@ -12,29 +12,8 @@ import {
   type TensorPlace,
 } from '../../checkpoint/safetensors.js';
 import { DataError } from '../../errors.js';
-import { type ImageShape, type Layout, type PixelType, pixelBytes, pixelsOf } from './pixels.js';
-
-/** Where a part of the pictures lies. */
-export interface PixelSource {
-  /** Path of the file, or what to call an array. */
-  name: string;
-  /** First byte of the first picture. */
-  begin: number;
-  rows: number;
-  type: PixelType;
-  /** The bytes themselves, where they are in memory. */
-  memory?: SharedArrayBuffer | undefined;
-}
-
-/** One file or array with its labels. */
-export interface ImageSource extends PixelSource {
-  shape: ImageShape;
-  /** A number for each picture, or [rows, width] of them. Undefined where there are none. */
-  labels?: { values: Float64Array; width: number | undefined } | undefined;
-  /** Of the classes, where the source says. */
-  names?: readonly string[] | undefined;
-  weights?: Float64Array | undefined;
-}
+import type { ImageShape, Layout, PixelType } from './pixels.js';
+import type { PixelSource, SourceLabels } from './sources.js';
 
 export const pixelTensor = 'pixel_values';
 export const labelTensor = 'labels';
@@ -64,7 +43,7 @@ const isChannels = (d: number): boolean => d === 1 || d === 3 || d === 4;
  * Opens a file; `labelled`: it has to hold labels. `weights` names the tensor with a weight for each picture.
  * @throws DataError for a file that is cut, or whose tensors are not those of pictures
  */
-export function openImageFile(path: string, labelled: boolean, weights?: string): ImageSource {
+export function openImageFile(path: string, labelled: boolean, weights?: string): PixelSource & SourceLabels {
   const file = openSync(path, 'r');
   try {
     const size = fstatSync(file).size;
@@ -91,14 +70,21 @@ export function openImageFile(path: string, labelled: boolean, weights?: string)
       : undefined;
     const names = given === undefined ? undefined : namesOf(given, path);
     const begin = start + pixels.begin;
-    return { name: path, begin, rows, type, shape, labels, names, ...(weights && { weights: numbers(weights) }) };
+    return {
+      kind: 'pixels',
+      name: path,
+      begin,
+      rows,
+      type,
+      shape,
+      labels,
+      names,
+      ...(weights && { weights: numbers(weights) }),
+    };
   } finally {
     closeSync(file);
   }
 }
-
-/** Bytes that a picture takes. */
-export const bytesOf = ({ type }: PixelSource, shape: ImageShape): number => pixelBytes[type] * pixelsOf(shape);
 
 function tensorOf(places: ReadonlyMap<string, TensorPlace>, path: string, name: string): TensorPlace {
   const place = places.get(name);
