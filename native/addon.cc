@@ -2,6 +2,7 @@
 
 #include <napi.h>
 
+#include "bindings/data.h"
 #include "bindings/device.h"
 #include "bindings/jpeg.h"
 #include "bindings/promises.h"
@@ -17,6 +18,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["misalignment"] = Napi::Function::New(env, bindings::misalignment);
   exports["openJpegLibrary"] = Napi::Function::New(env, bindings::open_jpeg_library);
   exports["decodeJpeg"] = Napi::Function::New(env, bindings::decode_jpeg);
+  exports["renderPicture"] = Napi::Function::New(env, bindings::render_picture);
   return exports;
 }
 

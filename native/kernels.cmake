@@ -18,6 +18,10 @@ function(ortune_kernel_library name)
   set(ORTUNE_KERNEL_OBJECTS ${ORTUNE_KERNEL_OBJECTS} $<TARGET_OBJECTS:${name}> PARENT_SCOPE)
 endfunction()
 
+# Pixels get the same bits from every instruction set, so their multiply-adds are not contracted.
+set_source_files_properties(${ORTUNE_NATIVE_DIR}/data/affine.cc ${ORTUNE_NATIVE_DIR}/data/finish.cc
+  ${ORTUNE_NATIVE_DIR}/data/taps.cc PROPERTIES COMPILE_OPTIONS -ffp-contract=off)
+
 # An instruction set: its name in simd/isa.h, the width of its vectors, the compiler's flags.
 macro(ortune_instruction_set isa bytes)
   ortune_kernel_library(ortune_kernels_${isa}
@@ -38,6 +42,9 @@ macro(ortune_instruction_set isa bytes)
     ${ORTUNE_NATIVE_DIR}/ops/pool.cc
     ${ORTUNE_NATIVE_DIR}/ops/softmax.cc
     ${ORTUNE_NATIVE_DIR}/ops/transpose.cc
+    ${ORTUNE_NATIVE_DIR}/data/affine.cc
+    ${ORTUNE_NATIVE_DIR}/data/finish.cc
+    ${ORTUNE_NATIVE_DIR}/data/resample.cc
     ${ORTUNE_NATIVE_DIR}/optim/adamw.cc
     ${ORTUNE_NATIVE_DIR}/optim/norm.cc
     ${ORTUNE_NATIVE_DIR}/optim/sgd.cc)
@@ -47,7 +54,8 @@ macro(ortune_instruction_set isa bytes)
 endmacro()
 
 ortune_kernel_library(ortune_kernels_dispatch
-  ${ORTUNE_NATIVE_DIR}/simd/isa.cc ${ORTUNE_NATIVE_DIR}/ops/dispatch.cc)
+  ${ORTUNE_NATIVE_DIR}/simd/isa.cc ${ORTUNE_NATIVE_DIR}/ops/dispatch.cc
+  ${ORTUNE_NATIVE_DIR}/data/render_program.cc ${ORTUNE_NATIVE_DIR}/data/taps.cc)
 ortune_instruction_set(baseline 16)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64|i[3-6]86)$")
   ortune_instruction_set(avx2 32 -mavx2 -mfma)

@@ -196,6 +196,11 @@ struct MaxPoolGrad;
 /// A parameter update over ranges of flat arenas, see optim/update.h.
 struct Update;
 
+/// Pictures on their way to a sample, see data/render.h.
+struct Resample;
+struct Affine;
+struct Finish;
+
 struct Kernels {
   void (*gelu_grad)(const GeluGrad&, int64_t chunk);
   void (*bias_gelu)(const BiasGelu&, int64_t chunk);
@@ -234,6 +239,9 @@ struct Kernels {
   void (*gradient_norm_total)(const Update&, int64_t chunk);
   void (*adamw)(const Update&, int64_t chunk);
   void (*sgd)(const Update&, int64_t chunk);
+  void (*resample)(const Resample&);
+  void (*affine)(const Affine&);
+  void (*finish)(const Finish&);
 };
 
 /// The kernels compiled for an instruction set; null when not compiled in or not known to this CPU.

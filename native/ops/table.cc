@@ -40,6 +40,9 @@ void gradient_norm(const Update&, int64_t);
 void gradient_norm_total(const Update&, int64_t);
 void adamw(const Update&, int64_t);
 void sgd(const Update&, int64_t);
+void resample(const Resample&);
+void affine(const Affine&);
+void finish(const Finish&);
 
 extern const Kernels kKernels;
 const Kernels kKernels = {gelu_grad,
@@ -78,6 +81,9 @@ const Kernels kKernels = {gelu_grad,
                           gradient_norm,
                           gradient_norm_total,
                           adamw,
-                          sgd};
+                          sgd,
+                          resample,
+                          affine,
+                          finish};
 
 }  // namespace ortune::ORTUNE_ISA

@@ -9,13 +9,15 @@ import { labelsOf, writeModelFiles } from './files.js';
 import { type ImageModel, imageModels } from './image-names.js';
 import { mobilenetV2, mobilenetV3Small } from './mobilenet.js';
 import { WeightStream } from './normal.js';
-import { expansion, type ResNet, resnet, resnets } from './resnet.js';
+import { expansion, type ResNet, type ResNetSize, resnet, resnets, stageWidths } from './resnet.js';
 import { TorchScriptWriter } from './torchscript.js';
 import { type ViTSize, vit, vits } from './vit.js';
 
 export interface ImageModelOptions {
-  /** Which network; a ViT's sizes may be changed by `vit`. */
+  /** Which network; sizes of a ResNet may be changed by `resnet`, those of a ViT by `vit`. */
   model: ImageModel;
+  /** Changes sizes of a residual network. */
+  resnet?: Partial<ResNetSize>;
   /** Changes sizes of a vision transformer. */
   vit?: Partial<ViTSize>;
   /** Number of classes; default 1000. */
@@ -69,8 +71,8 @@ const residual = (net: ResNet, side: number): Architecture => ({
     model_type: 'resnet',
     layer_type: net.block,
     depths: net.depths,
-    embedding_size: 64,
-    hidden_sizes: [64, 128, 256, 512].map((width) => width * expansion[net.block]),
+    embedding_size: net.width,
+    hidden_sizes: stageWidths(net).map((width) => width * expansion[net.block]),
     hidden_act: 'relu',
     downsample_in_first_stage: false,
     hidden_dropout_prob: 0,
@@ -128,25 +130,34 @@ const transformer = (size: ViTSize, side: number): Architecture => ({
 });
 
 const mobileV3Norm = { epsilon: 1e-3, momentum: 0.01 };
-const networks: Record<ImageModel, (side: number, changes?: Partial<ViTSize>) => Architecture> = {
-  resnet18: (side) => residual(resnets.resnet18, side),
-  resnet50: (side) => residual(resnets.resnet50, side),
+type Changes = Pick<ImageModelOptions, 'resnet' | 'vit'>;
+const networks: Record<ImageModel, (side: number, changes: Changes) => Architecture> = {
+  resnet18: (side, { resnet }) => residual({ ...resnets.resnet18, ...resnet }, side),
+  resnet50: (side, { resnet }) => residual({ ...resnets.resnet50, ...resnet }, side),
   'mobilenet-v2': (side) => mobile(2, 'relu6', convolutional(mobilenetV2), side),
   'mobilenet-v3-small': (side) => mobile(3, 'hard_swish', convolutional(mobilenetV3Small, mobileV3Norm), side),
-  'vit-tiny': (side, changes) => transformer({ ...vits['vit-tiny'], ...changes }, side),
-  'vit-small': (side, changes) => transformer({ ...vits['vit-small'], ...changes }, side),
-  'vit-base': (side, changes) => transformer({ ...vits['vit-base'], ...changes }, side),
+  'vit-tiny': (side, { vit }) => transformer({ ...vits['vit-tiny'], ...vit }, side),
+  'vit-small': (side, { vit }) => transformer({ ...vits['vit-small'], ...vit }, side),
+  'vit-base': (side, { vit }) => transformer({ ...vits['vit-base'], ...vit }, side),
 };
 
 function check(options: ImageModelOptions): void {
-  const { model, vit: changes, classes = 1000, imageSize = 224, seed = 0 } = options;
+  const { model, resnet, vit, classes = 1000, imageSize = 224, seed = 0 } = options;
   if (!imageModels.includes(model))
     throw new UsageError(`image model option 'model' must be one of ${imageModels.join(', ')}, found '${model}'`);
   const preset = model in vits ? vits[model as keyof typeof vits] : undefined;
-  if (changes && !preset)
+  if (vit && !preset)
     throw new UsageError(`image model option 'vit' changes vision transformers only, and ${model} is none`);
-  const sizes = { ...preset, ...changes };
-  for (const [name, value] of Object.entries({ classes, imageSize, ...sizes, seed })) {
+  if (resnet && !(model in resnets))
+    throw new UsageError(`image model option 'resnet' changes residual networks only, and ${model} is none`);
+  const { depths = [1], width = 1, stem = 'small' } = resnet ?? {};
+  if (depths.length === 0 || !['imagenet', 'small'].includes(stem))
+    throw new UsageError(
+      `image model option 'resnet' takes the blocks of one stage or more and a stem 'imagenet' or 'small', found ${JSON.stringify(resnet)}`,
+    );
+  const sizes = { ...preset, ...vit };
+  const blocks = Object.fromEntries(depths.map((depth, stage) => [`depths[${stage}]`, depth]));
+  for (const [name, value] of Object.entries({ classes, imageSize, ...sizes, width, ...blocks, seed })) {
     const least = name === 'seed' ? 0 : 1;
     if (!Number.isSafeInteger(value) || value < least)
       throw new UsageError(`image model option '${name}' must be a whole number of at least ${least}, found ${value}`);
@@ -171,7 +182,7 @@ function check(options: ImageModelOptions): void {
 export function buildImageModel(options: ImageModelOptions): Uint8Array {
   check(options);
   const { classes = 1000, imageSize = 224, seed = 0 } = options;
-  const { build, fixedSize } = networks[options.model](imageSize, options.vit);
+  const { build, fixedSize } = networks[options.model](imageSize, options);
   const w = new TorchScriptWriter(17);
   const plane: Dim[] = fixedSize ? [imageSize, imageSize] : ['height', 'width'];
   const value = w.input('pixel_values', 'float32', ['batch_size', 3, ...plane]);
@@ -188,7 +199,7 @@ export function writeImageModel(directory: string, options: ImageModelDirectoryO
   const { labels = Array.from({ length: 1000 }, (_, i) => `LABEL_${i}`), ...rest } = options;
   const onnx = buildImageModel({ ...rest, classes: labels.length });
   const { imageSize = 224 } = rest;
-  const { config, preprocessor } = networks[rest.model](imageSize, rest.vit);
+  const { config, preprocessor } = networks[rest.model](imageSize, rest);
   writeModelFiles(directory, onnx, {
     'config.json': { ...config, num_channels: 3, image_size: imageSize, ...labelsOf(labels) },
     'preprocessor_config.json': preprocessor,

@@ -12,16 +12,26 @@ import {
   pooledVector,
 } from './convolutional.js';
 
-export interface ResNet {
-  block: 'basic' | 'bottleneck';
-  /** Blocks of the four stages, whose widths are 64, 128, 256 and 512. */
+export interface ResNetSize {
+  /** Blocks of each stage; a stage is twice as wide as the one before it and, but for the first, halves height and width. */
   depths: readonly number[];
+  /** Of the first stage; default 64. */
+  width: number;
+  /** 'imagenet': a 7x7 convolution and a pooling, which divide height and width by 4. 'small': a 3x3 convolution, by 2. */
+  stem: 'imagenet' | 'small';
+}
+
+export interface ResNet extends ResNetSize {
+  block: 'basic' | 'bottleneck';
 }
 
 export const resnets = {
-  resnet18: { block: 'basic', depths: [2, 2, 2, 2] },
-  resnet50: { block: 'bottleneck', depths: [3, 4, 6, 3] },
+  resnet18: { block: 'basic', depths: [2, 2, 2, 2], width: 64, stem: 'imagenet' },
+  resnet50: { block: 'bottleneck', depths: [3, 4, 6, 3], width: 64, stem: 'imagenet' },
 } as const satisfies Record<string, ResNet>;
+
+/** Width of every stage before expansion. */
+export const stageWidths = ({ depths, width }: ResNetSize): number[] => depths.map((_, stage) => width * 2 ** stage);
 
 /** Output channels of a block over its width. */
 export const expansion = { basic: 1, bottleneck: 4 };
@@ -60,12 +70,14 @@ function residual(
 }
 
 /** From images to logits. */
-export function resnet(c: ConvolutionalContext, image: Features, { block, depths }: ResNet, classes: number): void {
-  const stem = { conv: 'conv1', norm: 'bn1', activation: 'relu' };
-  let x = convNorm(c, stem, image, { channels: 64, kernel: 7, stride: 2, activation: 'Relu' });
-  x = maxPool(c, 'maxpool', x, { kernel: 3, stride: 2 });
-  for (const [stage, depth] of depths.entries())
-    for (let i = 0; i < depth; i++)
-      x = residual(c, `layer${stage + 1}.${i}`, x, block, 64 * 2 ** stage, stage > 0 && i === 0 ? 2 : 1);
+export function resnet(c: ConvolutionalContext, image: Features, size: ResNet, classes: number): void {
+  const { block, depths, width, stem } = size;
+  const modules = { conv: 'conv1', norm: 'bn1', activation: 'relu' };
+  const kernel = stem === 'imagenet' ? 7 : 3;
+  let x = convNorm(c, modules, image, { channels: width, kernel, stride: 2, activation: 'Relu' });
+  if (stem === 'imagenet') x = maxPool(c, 'maxpool', x, { kernel: 3, stride: 2 });
+  for (const [stage, channels] of stageWidths(size).entries())
+    for (let i = 0; i < depths[stage]!; i++)
+      x = residual(c, `layer${stage + 1}.${i}`, x, block, channels, stage > 0 && i === 0 ? 2 : 1);
   dense(c, 'fc', pooledVector(c, x), { channels: classes, start: 'default', as: 'logits' });
 }

@@ -77,6 +77,20 @@ export interface Addon {
     grey: boolean,
     out: Uint8Array,
   ): string;
+  /**
+   * Writes one sample: the program on decoded pixels (native/data/render.h), then a scale and a bias for each of the model's
+   * channels. `flags`: 1 flips the channels, 2 puts them last. Callable in any thread.
+   * @throws RangeError for a program that does not fit
+   */
+  renderPicture(
+    pixels: Uint8Array,
+    from: readonly [height: number, width: number, channels: number],
+    program: Float64Array,
+    finish: Float32Array,
+    flags: number,
+    out: Float32Array,
+    to: readonly [height: number, width: number],
+  ): void;
   /** Address of the array's first element modulo 64. */
   misalignment(data: TypedArray): number;
 }

@@ -101,10 +101,24 @@ describe('options', () => {
     expect(shapes.has('vit.encoder.layer.2.layernorm_before.weight')).toBe(false);
   });
 
+  it('change the sizes of a residual network', () => {
+    const resnet = { depths: [1, 2], width: 16, stem: 'small' as const };
+    const { initializer, node } = graphOf({ model: 'resnet18', resnet, classes: 2 });
+    const shapes = new Map(initializer.map(({ name, dims }) => [name, dims.map(Number)]));
+    expect(shapes.get('conv1.weight')).toEqual([16, 3, 3, 3]);
+    expect(shapes.get('layer2.1.conv2.weight')).toEqual([32, 32, 3, 3]);
+    expect(shapes.get('fc.weight')).toEqual([2, 32]);
+    expect(shapes.has('layer3.0.conv1.weight')).toBe(false);
+    expect(node.some(({ opType }) => opType === 'MaxPool')).toBe(false);
+  });
+
   it.each<[Partial<ImageModelOptions> | { model: string }, string]>([
     [{ model: 'resnet34' }, "'model' must be one of resnet18, resnet50"],
     [{ classes: 0 }, "'classes' must be a whole number of at least 1, found 0"],
     [{ vit: { heads: 2 } }, 'changes vision transformers only, and resnet18 is none'],
+    [{ model: 'vit-tiny', resnet: { width: 8 } }, 'changes residual networks only, and vit-tiny is none'],
+    [{ resnet: { depths: [1, 0] } }, "'depths[1]' must be a whole number of at least 1, found 0"],
+    [{ resnet: { depths: [] } }, 'takes the blocks of one stage or more'],
     [{ model: 'vit-tiny', vit: { heads: 5 } }, "'heads' must divide 'hidden': 192 is no multiple of 5"],
     [{ model: 'vit-tiny', imageSize: 100 }, "'patch' must divide 'imageSize': 100 is no multiple of 16"],
   ])('%o are refused', (options, message) => {

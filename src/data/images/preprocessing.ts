@@ -217,8 +217,7 @@ export function savedPreprocessorConfig(
 ): Json {
   const { imageMean, imageStd, imageSize } = options;
   const used = { do_rescale: true, rescale_factor: rescale, do_normalize: true, image_mean: mean, image_std: std };
-  const sized = { do_resize: true, do_center_crop: false, size, resample };
-  if (!config) return { image_processor_type: 'ViTImageProcessor', ...sized, ...used };
+  if (!config || imageSize) return plain(config, { ...used, image_mean: mean.map((m) => m - offset) }, resample, size);
   const told = imageMean !== undefined || imageStd !== undefined;
   const normalises = config.do_normalize ?? (config.image_mean ?? config.mean) !== undefined;
   return {
@@ -227,6 +226,15 @@ export function savedPreprocessorConfig(
     rescale_factor: config.rescale_factor ?? (rescale === 1 ? 1 / 255 : rescale),
     do_normalize: normalises,
     ...(told && { ...used, do_rescale: config.do_rescale ?? true, include_top: false, rescale_offset: offset !== 0 }),
-    ...(imageSize && sized),
   };
+}
+
+/**
+ * Of the plainest processor: every picture is brought to one size. Others read a size differently (ConvNext's wants the
+ * shortest edge and crops), so what is particular to them is left out.
+ */
+function plain(config: Json | undefined, used: Json, resample: number, size: Size): Json {
+  const { crop_pct, crop_size, include_top, rescale_offset, feature_extractor_type, ...rest } = config ?? {};
+  const sized = { do_resize: true, do_center_crop: false, size, resample };
+  return { ...rest, image_processor_type: 'ViTImageProcessor', ...sized, ...used };
 }

@@ -162,6 +162,8 @@ test('what is saved comes to the same again', () => {
     { ...half, do_rescale: false },
     { ...half, do_normalize: false },
     { image_processor_type: 'EfficientNetImageProcessor', ...half },
+    { image_processor_type: 'EfficientNetImageProcessor', rescale_offset: true, ...half },
+    { image_processor_type: 'ConvNextImageProcessor', ...half, size: { shortest_edge: 64 }, crop_pct: 0.875 },
   ])
     for (const options of [{}, { imageMean: [0.1], imageStd: [0.2] }, { imageSize: size }]) {
       const used = of(config, options);
@@ -170,4 +172,17 @@ test('what is saved comes to the same again', () => {
       expect(pixelTable(again, 3), JSON.stringify([config, options])).toEqual(pixelTable(used, 3));
       if ('imageSize' in options || !config) expect(sizeOf(again)).toEqual(size);
     }
+});
+
+test('a size that options give is saved in a form that every image processor reads', () => {
+  const config = {
+    image_processor_type: 'ConvNextImageProcessor',
+    ...half,
+    size: { shortest_edge: 64 },
+    crop_pct: 0.875,
+  };
+  const options = { imageSize: { height: 48, width: 48 } };
+  const saved = savedPreprocessorConfig(config, of(config, options), options, options.imageSize);
+  expect(saved).toMatchObject({ image_processor_type: 'ViTImageProcessor', size: { height: 48, width: 48 } });
+  expect(saved).not.toHaveProperty('crop_pct');
 });
