@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "data/render.h"
+#include "ops/kernels.h"
 
 namespace bindings {
 namespace {
@@ -74,7 +75,7 @@ Napi::Value render_picture(const Napi::CallbackInfo& info) {
   if (scratch.size() < bytes || scratch.size() > 16 * bytes + (size_t{64} << 20))
     scratch = std::vector<uint8_t>(bytes);
   const uintptr_t at = reinterpret_cast<uintptr_t>(scratch.data());
-  ortune::render(a, scratch.data() + (kAlignment - at % kAlignment) % kAlignment);
+  ortune::render(a, ortune::kernels(), scratch.data() + (kAlignment - at % kAlignment) % kAlignment);
   return info.Env().Undefined();
 }
 

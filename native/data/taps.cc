@@ -4,7 +4,7 @@
 
 namespace ortune {
 
-// Keys' cubic convolution with a = -0.5, and the triangle.
+// The triangle, Keys' cubic convolution with a = -0.5, and a sinc under a sinc of three times its width.
 static double cubic(double x) {
   x = fabs(x);
   if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
@@ -15,6 +15,21 @@ static double triangle(double x) {
   return x < 1 ? 1 - x : 0;
 }
 
+static double sinc(double x) {
+  const double t = x * 3.14159265358979323846;
+  return t == 0 ? 1 : sin(t) / t;
+}
+static double lanczos(double x) { return fabs(x) < 3 ? sinc(x) * sinc(x / 3) : 0; }
+
+static double weight_of(Filter filter, double x) {
+  if (filter == Filter::kBicubic) return cubic(x);
+  return filter == Filter::kLanczos ? lanczos(x) : triangle(x);
+}
+static double radius_of(Filter filter) {
+  if (filter == Filter::kBicubic) return 2;
+  return filter == Filter::kLanczos ? 3 : 1;
+}
+
 static bool is_nearest(Filter filter) {
   return filter == Filter::kNearest || filter == Filter::kNearestExact;
 }
@@ -23,7 +38,7 @@ static double scale_of(const AxisMap& axis) { return axis.length / static_cast<d
 
 static double support_of(const AxisMap& axis) {
   const double scale = scale_of(axis);
-  return (axis.filter == Filter::kBicubic ? 2.0 : 1.0) * (scale > 1 ? scale : 1);
+  return radius_of(axis.filter) * (scale > 1 ? scale : 1);
 }
 
 int64_t taps_of(const AxisMap& axis) {
@@ -69,8 +84,7 @@ void fill_taps(const AxisMap& axis, Taps& taps) {
     const int64_t n = static_cast<int64_t>(end - begin);
     taps.first[i] = static_cast<int32_t>(begin);
     const auto weight = [&](int64_t k) {
-      const double x = (begin + static_cast<double>(k) - centre + 0.5) / stretch;
-      return axis.filter == Filter::kBicubic ? cubic(x) : triangle(x);
+      return weight_of(axis.filter, (begin + static_cast<double>(k) - centre + 0.5) / stretch);
     };
     double sum = 0;
     for (int64_t k = 0; k < n; ++k) sum += weight(k);

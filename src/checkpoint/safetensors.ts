@@ -39,21 +39,25 @@ export interface TensorPlace {
   readonly end: number;
 }
 
-/** Length and header of a file whose tensors follow in this order; `metadata` is for people and other programs. */
+/**
+ * Length and header of a file whose tensors follow in this order, float32 unless they say otherwise; `metadata` is for people
+ * and other programs. `leastBytes`: of both, filled up with spaces, so that the tensors may be written first.
+ */
 export function encodeHeader(
-  tensors: readonly { name: string; shape: readonly number[] }[],
+  tensors: readonly { name: string; shape: readonly number[]; dtype?: StoredType }[],
   metadata: Readonly<Record<string, string>>,
+  leastBytes = 0,
 ): Uint8Array {
   let end = 0;
   // Entry by entry, because an object would put names that are numbers first.
-  const entries = tensors.map(({ name, shape }) => {
+  const entries = tensors.map(({ name, shape, dtype = 'F32' }) => {
     if (name === metadataKey) throw new Error(`a tensor of a safetensors file cannot be called ${metadataKey}`);
     const begin = end;
-    end += elementCount(shape) * elementBytes.F32;
-    return `${JSON.stringify(name)}:${JSON.stringify({ dtype: 'F32', shape, data_offsets: [begin, end] })}`;
+    end += elementCount(shape) * elementBytes[dtype];
+    return `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`;
   });
   const json = Buffer.from(`{${[`"${metadataKey}":${JSON.stringify(metadata)}`, ...entries].join(',')}}`);
-  const length = Math.ceil(json.length / 8) * 8;
+  const length = Math.max(Math.ceil(json.length / 8) * 8, leastBytes - prefixBytes);
   const bytes = Buffer.alloc(prefixBytes + length, ' ');
   bytes.writeBigUInt64LE(BigInt(length));
   bytes.set(json, prefixBytes);

@@ -10,6 +10,7 @@ import { addCompare } from './compare.js';
 import { addEval } from './eval.js';
 import { addGradcheck } from './gradcheck.js';
 import { addInspect } from './inspect.js';
+import { addPack } from './pack.js';
 import { addPredict } from './predict.js';
 import { addTrain } from './train.js';
 
@@ -39,7 +40,8 @@ const program = new Command('ortune')
   .exitOverride()
   .configureHelp({ helpWidth: 110 });
 // Commands made from here on inherit the settings above.
-for (const add of [addTrain, addCompare, addEval, addPredict, addInspect, addGradcheck, addBench]) add(program);
+for (const add of [addTrain, addCompare, addEval, addPredict, addInspect, addGradcheck, addPack, addBench])
+  add(program);
 
 try {
   await program.parseAsync();

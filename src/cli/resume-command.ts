@@ -17,7 +17,10 @@ export function resumeCommand(args: readonly string[], overwrite: boolean): stri
 export function sameCommand(args: readonly string[], overwrite: boolean): string {
   const kept = args.filter((arg) => arg !== '--overwrite');
   const back = overwrite && !kept.includes('--no-overwrite') ? ['--no-overwrite'] : [];
-  return ['ortune', ...kept, ...back].map(quote).join(' ');
+  return fullCommand([...kept, ...back]);
 }
+
+/** The command as it was given. */
+export const fullCommand = (args: readonly string[]): string => ['ortune', ...args].map(quote).join(' ');
 
 const quote = (arg: string): string => (/^[\w./:@%+=,-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`);

@@ -5,6 +5,7 @@ import { statSync } from 'node:fs';
 import { DataError } from '../errors.js';
 import { RecordHash, TextKeys } from './digest.js';
 import { LabelSet, labelsOfData } from './labels.js';
+import { isStored, readPackedTexts } from './pack/read-texts.js';
 import type { OpenedData, OpenedPart, OpenRequest, StreamFile } from './protocol.js';
 import { openFiles } from './read/files.js';
 import { readBlocks } from './read/raw.js';
@@ -17,6 +18,7 @@ export async function openData(request: OpenRequest): Promise<OpenedData> {
   const { columns, evalSplit, seed } = request;
   const files = await openFiles(request.train);
   const keys = new TextKeys();
+  if (request.streaming) refusePacked(files);
   const read = request.streaming ? await scan(files, columns, keys) : await readTable(files, columns);
   const labels = classesOf(request, read.names, files);
   const notes: string[] = [];
@@ -85,10 +87,17 @@ function refuseEmpty(records: number, files: readonly string[]): void {
   throw new DataError(`data file ${files.join(', ')} ${files.length > 1 ? 'hold' : 'holds'} no records`);
 }
 
+function refusePacked(files: readonly string[]): void {
+  const packed = files.find(isStored);
+  if (packed !== undefined)
+    throw new DataError(`${packed} holds packed texts, which are not streamed; leave streaming out`);
+}
+
 async function readTable(
   files: readonly string[],
   columns: Columns,
 ): Promise<{ table: TextTable; names: readonly string[] }> {
+  if (files.some(isStored)) return readPackedTexts(files, columns);
   const builder = new TableBuilder(files, hasOf(columns));
   for (const [file, path] of files.entries()) await readInto(builder, path, file, columns);
   refuseEmpty(builder.table.count, files);

@@ -23,6 +23,8 @@ export interface TextRows extends Rows {
   chunks: readonly SharedArrayBuffer[];
   /** Four numbers a sample: index into `chunks`, first byte, bytes of the text and of the pair behind it. */
   places: Uint32Array;
+  /** The bytes are tokens already: see pack/tokens.ts. */
+  packed: boolean;
 }
 
 export interface RowsOptions {
@@ -61,6 +63,7 @@ export function rowsOf(table: TextTable, members: Uint32Array, options: RowsOpti
     places,
     labels,
     weights,
+    packed: table.tokens !== undefined,
     where: (row) => placeOf(table, members[row]!),
   };
 }

@@ -2,6 +2,7 @@
 // threads see the same bytes, and nobody holds a JavaScript object per record. So millions of records cost neither the
 // host's heap nor time to clone. A table can be cleared and filled again, which is how streamed blocks use it.
 
+import type { TokenOrigin } from './pack/tokens.js';
 import type { TextRecord } from './read/record.js';
 
 export interface TextTable {
@@ -25,18 +26,20 @@ export interface TextTable {
   /** Index into `files`, and the line there. */
   file: Uint32Array;
   line: Uint32Array;
+  /** Where the bytes are tokens already (pack/tokens.ts): what they were made with. Lines are then rows, from 0. */
+  tokens?: TokenOrigin | undefined;
 }
 
-/** 'file:line' of a record. */
-export const placeOf = (table: Pick<TextTable, 'files' | 'file' | 'line'>, i: number): string =>
-  `${table.files[table.file[i]!]}:${table.line[i]}`;
+/** 'file:line' of a record, 'file:row 17' of a packed one. */
+export const placeOf = ({ files, file, line, tokens }: TextTable, i: number): string =>
+  `${files[file[i]!]}:${tokens ? 'row ' : ''}${line[i]}`;
 
 const leastCapacity = 1024;
 const leastChunkBytes = 64 * 1024;
 const mostChunkBytes = 16 * 1024 * 1024;
 
 type Column = Uint32Array | Int32Array | Float32Array;
-const shared = {
+export const shared = {
   uint32: (length: number) => new Uint32Array(new SharedArrayBuffer(4 * length)),
   int32: (length: number) => new Int32Array(new SharedArrayBuffer(4 * length)),
   float32: (length: number) => new Float32Array(new SharedArrayBuffer(4 * length)),
@@ -162,5 +165,6 @@ export function subset(table: TextTable, indices: Uint32Array): TextTable {
     weight: table.weight && of(table.weight, float32),
     file: of(table.file, uint32),
     line: of(table.line, uint32),
+    tokens: table.tokens,
   };
 }

@@ -62,7 +62,7 @@ export class TextFeeder extends Feeder<TextRows> {
       preprocessing: { maxLength, buckets },
       worker: new URL('./text-worker.js', import.meta.url),
       workerData,
-      source: ({ chunks, places }) => ({ chunks, places }),
+      source: ({ chunks, places, packed }) => ({ chunks, places, packed }),
       failure: ({ failed, message }, rows) =>
         failed === 'worker'
           ? new ModelError(`${tokenizerFile} cannot be used: ${message}`)

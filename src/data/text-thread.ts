@@ -8,6 +8,8 @@ import { serveQuietly } from '../threads/quiet.js';
 import { writeClasses, writePairs, writeTargets, writeTokens } from './collate.js';
 import type { FillResult, FillTask } from './feeder.js';
 import { type Masking, type MaskVocabulary, pairedRows } from './masking.js';
+import { encodedOf } from './pack/tokens.js';
+import type { TextRows } from './rows.js';
 import { Slot } from './slots.js';
 import { type Encoded, TextTokenizer } from './tokenize.js';
 
@@ -21,11 +23,7 @@ export interface TextWorkerData {
   masking?: Masking | undefined;
 }
 
-export interface TextTask extends FillTask {
-  /** Of the rows of the batch: see TextRows. */
-  chunks: readonly SharedArrayBuffer[];
-  places: Uint32Array;
-}
+export type TextTask = FillTask & Pick<TextRows, 'chunks' | 'places' | 'packed'>;
 
 const data = workerData as TextWorkerData;
 let opened: { tokenizer: TextTokenizer; vocabulary: MaskVocabulary | undefined } | undefined;
@@ -51,9 +49,7 @@ function fill(task: TextTask): FillResult {
   const rows: Encoded[] = [];
   for (let row = 0; row < task.labels.length; row++) {
     try {
-      const [text, own] = textsOf(task, row);
-      const partner = partners?.[row] ?? row;
-      rows.push(tokenizer.encode(text, partner === row ? own : textsOf(task, partner)[1]));
+      rows.push(task.packed ? encodedOf(bytesOf(task, row)[0]) : encode(tokenizer, task, row, partners?.[row] ?? row));
     } catch (error) {
       return { failed: row, message: (error as Error).message };
     }
@@ -76,9 +72,20 @@ function fill(task: TextTask): FillResult {
   return { length, truncated: rows.filter((row) => row.truncated).length, tokens, weights };
 }
 
-/** A row's text and its pair, '' where it has none, out of the shared bytes. */
-function textsOf({ chunks, places }: TextTask, row: number): [text: string, pair: string] {
-  const [chunk, start, textBytes, pairBytes] = Array.from(places.subarray(4 * row, 4 * row + 4));
-  const bytes = Buffer.from(chunks[chunk!]!, start, textBytes! + pairBytes!);
+/** The tokens of a row's text with the pair of row `partner`, which may be itself. */
+function encode(tokenizer: TextTokenizer, task: TextTask, row: number, partner: number): Encoded {
+  const [text, own] = textsOf(task, row);
+  return tokenizer.encode(text, partner === row ? own : textsOf(task, partner)[1]);
+}
+
+/** A row's text and its pair, '' where it has none. */
+function textsOf(task: TextTask, row: number): [text: string, pair: string] {
+  const [bytes, textBytes] = bytesOf(task, row);
   return [bytes.toString('utf8', 0, textBytes), bytes.toString('utf8', textBytes)];
+}
+
+/** A row's shared bytes, and how many of them come before those of the pair. */
+function bytesOf({ chunks, places }: TextTask, row: number): [bytes: Buffer, textBytes: number] {
+  const [chunk, start, textBytes, pairBytes] = Array.from(places.subarray(4 * row, 4 * row + 4));
+  return [Buffer.from(chunks[chunk!]!, start, textBytes! + pairBytes!), textBytes!];
 }

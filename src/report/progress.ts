@@ -3,6 +3,7 @@
 // results for programs go elsewhere.
 
 import cliProgress from 'cli-progress';
+import type { PackProgress } from '../data/pack/pack-blocks.js';
 import type { DownloadEvent } from '../models/hub.js';
 import type { TrunkEvent } from '../train/events.js';
 import { formatBytes, formatDuration, formatNumber } from './format.js';
@@ -69,6 +70,13 @@ export class ProgressLine {
     const [count, text] = [`${done}/${samples}`, `activations (${data}) | ${formatBytes(bytes)}`];
     if (this.#stream.isTTY) this.#updateBar({ done, total: samples, count, text });
     else if (done > 0 && this.#plainIsDue()) this.#stream.write(`sample ${count} | ${text}\n`);
+  }
+
+  /** The line of data that are being packed. */
+  pack({ done, samples, bytes }: PackProgress): void {
+    const [count, text] = [`${done}/${samples}`, `packed | ${formatBytes(bytes)}`];
+    if (this.#stream.isTTY) this.#updateBar({ done, total: samples, count, text });
+    else if (this.#plainIsDue()) this.#stream.write(`sample ${count} | ${text}\n`);
   }
 
   #updateBar({ done, total, count, text }: Shown): void {

@@ -3,6 +3,7 @@
 
 import type { EvalConfig } from '../config/schema.js';
 import type { TrainConfig } from '../config/train-schema.js';
+import type { Dataset } from '../data/dataset.js';
 import type { Feeder, FeederOptions } from '../data/feeder.js';
 import { ImageData, openLabelledImages } from '../data/images/image-data.js';
 import type { ImageDataset } from '../data/images/image-dataset.js';
@@ -11,6 +12,7 @@ import type { ImageInput } from '../data/images/image-inputs.js';
 import { storedShapes } from '../data/images/image-table.js';
 import { memoryPrefix, sourceOf, type Tensors } from '../data/images/tensors.js';
 import type { LabelledData, OpenedDataset } from '../data/labelled-data.js';
+import { refuseOtherTokens } from '../data/pack/tokens.js';
 import { openLabelled, TextData } from '../data/text-data.js';
 import { TextFeeder } from '../data/text-feeder.js';
 import { DataError, UsageError } from '../errors.js';
@@ -133,6 +135,12 @@ export function openFeeder(
 ): OpenedFeeder {
   if (task.name === 'image-classification') return openImageFeeder(config, model, task, parts as ImageDataset[]);
   const shape = textShape(model.directory, model.maxPositions, config);
+  for (const { table, files } of parts as Dataset[]) {
+    if (!table?.tokens) continue;
+    refuseOtherTokens(table.tokens, files, shape);
+    if (task.name === 'masked-lm' && task.masking.nextSentence)
+      throw new DataError(`${files.join(', ')}: packed texts cannot be joined to others; leave nextSentence out`);
+  }
   return { feeder: new TextFeeder({ ...config, ...shape, inputs: model.inputs, task }) };
 }
 

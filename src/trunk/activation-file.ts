@@ -8,6 +8,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DataError } from '../errors.js';
+import { syncDirectory } from '../sync-directory.js';
 
 /** What of a file must be as asked for, or it is another's. */
 export interface ActivationContent {
@@ -263,12 +264,4 @@ async function verified(
   hash.update(JSON.stringify(notes));
   if (hash.digest('hex') !== sha256) throw damaged(path, 'its content is not what was written');
   return index;
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  // Windows does not open directories, and needs no sync of theirs.
-  if (process.platform === 'win32') return;
-  const handle = await open(directory, 'r');
-  await handle.sync();
-  await handle.close();
 }

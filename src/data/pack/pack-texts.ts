@@ -1,0 +1,119 @@
+// Writes the tokens of a table of texts as a packed file: `input_ids` int32, those of all rows one behind the other, and for
+// each row its `lengths` in tokens, `characters` of its text (what batches are grouped by), whether it was `truncated`, from
+// `second_from` to `second_to` the tokens of the second type, its class in `labels` and, where it has one, its weight.
+
+import type { TextTable } from '../table.js';
+import { placeOf } from '../table.js';
+import { type PackProgress, packBlocks } from './pack-blocks.js';
+import { type PackedTensor, PackWriter } from './pack-writer.js';
+import type { TokenBlock, TokenTask, TokenWorkerData } from './token-worker.js';
+import { tokenizerHash } from './tokens.js';
+
+export interface PackTextsOptions {
+  table: TextTable;
+  /** SHA-256 of the texts, their labels and weights. */
+  hash: string;
+  /** Names of the classes; undefined where there are no labels. */
+  labels: readonly string[] | undefined;
+  /** What the tensor of the weights is called. */
+  weightColumn?: string | undefined;
+  output: string;
+  /** Holds the tokenizer. */
+  directory: string;
+  /** Most tokens of a row. */
+  maxLength: number;
+  workers?: number | undefined;
+  onProgress?: ((progress: PackProgress) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface PackedTexts {
+  samples: number;
+  tokens: number;
+  /** Texts that were cut to the maximum length. */
+  truncated: number;
+  bytes: number;
+  sha256: string;
+}
+
+const blockSamples = 1024;
+
+/**
+ * @returns undefined when it was aborted; the same call goes on then
+ * @throws DataError with the place of a text that has no tokens; the system's error
+ */
+export async function packTexts(options: PackTextsOptions): Promise<PackedTexts | undefined> {
+  const { table, hash, labels, output, directory, maxLength } = options;
+  const more = {
+    tokenizer_sha256: tokenizerHash(directory),
+    max_length: String(maxLength),
+    source_sha256: hash,
+    ...(labels && { label_names: JSON.stringify(labels) }),
+  };
+  const key = { samples: table.count, blockSamples };
+  const writer = await PackWriter.open<TokenBlock>(output, { kind: 'texts', more, key });
+  try {
+    const workerData: TokenWorkerData = { directory, maxLength };
+    const whole = await packBlocks<TokenTask, TokenBlock>(writer, {
+      ...options,
+      samples: table.count,
+      blockSamples,
+      worker: new URL('./token-worker.js', import.meta.url),
+      workerData,
+      task: (first, end) => taskOf(table, first, end),
+    });
+    if (!whole) return undefined;
+    const blocks = writer.blocks;
+    const lengths = blocks.flatMap(({ lengths }) => lengths);
+    const truncated = blocks.flatMap(({ truncated }) => truncated);
+    const second = blocks.flatMap(({ second }) => second);
+    const tokens = lengths.reduce((sum, length) => sum + length, 0);
+    const sha256 = await writer.finish({ name: 'input_ids', dtype: 'I32', shape: [tokens] }, [
+      int32('lengths', lengths),
+      int32('characters', table.length.subarray(0, table.count)),
+      int32(
+        'second_from',
+        second.map(([from]) => from),
+      ),
+      int32(
+        'second_to',
+        second.map(([, to]) => to),
+      ),
+      ...(labels ? [int32('labels', table.label.subarray(0, table.count))] : []),
+      ...(table.weight ? [weights(options.weightColumn!, table)] : []),
+      { name: 'truncated', dtype: 'U8', shape: [table.count], data: Uint8Array.from(truncated) },
+    ]);
+    return {
+      samples: table.count,
+      tokens,
+      truncated: truncated.filter((one) => one === 1).length,
+      bytes: writer.size,
+      sha256,
+    };
+  } finally {
+    await writer.close();
+  }
+}
+
+function taskOf(table: TextTable, first: number, end: number): TokenTask {
+  const task: TokenTask = { texts: [], places: [] };
+  for (let i = first; i < end; i++) {
+    const [start, textBytes, pairBytes] = [table.start[i]!, table.textBytes[i]!, table.pairBytes?.[i] ?? 0];
+    const bytes = Buffer.from(table.chunks[table.chunk[i]!]!, start, textBytes + pairBytes);
+    task.texts.push([bytes.toString('utf8', 0, textBytes), bytes.toString('utf8', textBytes)]);
+    task.places.push(placeOf(table, i));
+  }
+  return task;
+}
+
+function int32(name: string, values: ArrayLike<number>): PackedTensor {
+  const { buffer } = Int32Array.from(values);
+  return { name, dtype: 'I32', shape: [values.length], data: new Uint8Array(buffer) };
+}
+
+const weights = (name: string, { weight, count }: TextTable): PackedTensor => ({
+  name,
+  dtype: 'F32',
+  shape: [count],
+  data: new Uint8Array(weight!.slice(0, count).buffer),
+});
