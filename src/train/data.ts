@@ -128,7 +128,7 @@ export interface OpenedFeeder {
  */
 export function openFeeder(
   config: FeederOptions &
-    ImageOptions & { maxPixels: number; maxLength: number; buckets?: readonly number[] | undefined },
+    ImageOptions & { maxPixels?: number | undefined; maxLength: number; buckets?: readonly number[] | undefined },
   model: FedModel,
   task: Task,
   parts: readonly OpenedDataset['data'][],
@@ -145,7 +145,7 @@ export function openFeeder(
 }
 
 function openImageFeeder(
-  config: FeederOptions & ImageOptions & { maxPixels: number },
+  config: FeederOptions & ImageOptions & { maxPixels?: number | undefined },
   model: FedModel,
   { targets }: ImageClassification,
   parts: readonly { table: ImageDataset['table'] }[],

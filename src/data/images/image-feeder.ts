@@ -6,6 +6,7 @@ import { Feeder, type FeederOptions } from '../feeder.js';
 import { type Field, slotLayout } from '../slots.js';
 import type { ImageRows } from './image-dataset.js';
 import type { ImageWorkerData } from './image-thread.js';
+import { mostPixels } from './picture-names.js';
 import { type ImageShape, rowShape } from './pixels.js';
 import type { Preprocessing } from './preprocessing.js';
 
@@ -15,8 +16,8 @@ export interface ImageFeederOptions extends FeederOptions {
   /** In which the model reads every picture. */
   shape: ImageShape;
   preprocessing: Preprocessing;
-  /** Most pixels that a picture may have. */
-  maxPixels: number;
+  /** Most pixels that a picture may have; default 100 million. */
+  maxPixels?: number | undefined;
   targets: Targets;
   /** Number of labels. */
   labels: number;
@@ -25,7 +26,7 @@ export interface ImageFeederOptions extends FeederOptions {
 export class ImageFeeder extends Feeder<ImageRows> {
   /** Starts the workers. */
   constructor(options: ImageFeederOptions) {
-    const { input, shape, preprocessing, maxPixels, targets, labels, batchSize } = options;
+    const { input, shape, preprocessing, maxPixels = mostPixels, targets, labels, batchSize } = options;
     const workerData: ImageWorkerData = { input, shape, preprocessing, maxPixels };
     const fields: Field[] = [
       { name: input, dtype: 'float32', per: 'sample', row: rowShape(shape) },
