@@ -6,12 +6,8 @@
 #include "bindings/device.h"
 #include "bindings/jpeg.h"
 #include "bindings/promises.h"
-#include "ort/platform.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
-  // A data worker may be the only thread that has loaded the addon, and Node unmaps it when that thread ends, from under
-  // what the C library has still to do for it.
-  ort::platform::pin_this_module();
   env.SetInstanceData(new bindings::Promises(env));
   exports["openDevice"] = Napi::Function::New(env, bindings::open_device);
   exports["createSession"] = Napi::Function::New(env, bindings::create_session);
