@@ -3,6 +3,7 @@
 import type { Metrics } from '../metrics/names.js';
 import type { DownloadEvent } from '../models/hub.js';
 import type { Traffic } from '../runtime/session.js';
+import type { LeftOut } from './bad-samples.js';
 
 export interface StartEvent {
   model: string;
@@ -86,6 +87,8 @@ export interface TrainerEvents {
   trunk: TrunkEvent;
   step: StepEvent;
   skipped: SkippedEvent;
+  /** A picture cannot be decoded and is left out; once for each, however often it comes. */
+  badSample: LeftOut;
   epoch: { epoch: number; step: number };
   evaluation: EvaluationEvent;
   checkpoint: CheckpointEvent;
@@ -115,6 +118,8 @@ export interface TrainResult {
   truncated: number;
   /** Steps left out because they were not finite. */
   skipped: number;
+  /** Samples that could not be used and were left out, as bad-samples.jsonl of the run lists them. */
+  badSamples: number;
   /** Median real step over the same step on a batch that is already there; undefined for runs too short to tell. */
   feedRatio?: number;
   /** The activations of a frozen trunk that were kept, where any were. */

@@ -15,6 +15,7 @@ import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleOf } from '../optim/schedule.js';
 import type { Traffic } from '../runtime/session.js';
 import type { Task } from '../tasks/task.js';
+import { BadSamples, type LeftOut } from './bad-samples.js';
 import { BestTracker } from './best.js';
 import { openData, openFeeder, taskOf } from './data.js';
 import { Engine } from './engine.js';
@@ -63,6 +64,8 @@ export interface Run {
   /** Whether the weights of the best evaluation are the ones to write. */
   keepsBest: boolean;
   directory: RunDirectory;
+  /** Samples that were left out. */
+  bad: BadSamples;
   checkpoints: CheckpointWriter;
   origin: Origin;
   progress: Progress;
@@ -94,7 +97,7 @@ export async function openRun(
   config: TrainConfig,
   tensors: Tensors,
   signal: AbortSignal | undefined,
-  onDownload?: ResolveOptions['onDownload'],
+  tell: { download?: ResolveOptions['onDownload']; badSample?: (sample: LeftOut) => void } = {},
 ): Promise<Run> {
   const startedMs = performance.now();
   new RunDirectory(config);
@@ -111,11 +114,13 @@ export async function openRun(
     const data = keep(await openData(config, tensors, signal));
     const task = taskOf(config, data);
     const labels = task.name === 'masked-lm' ? undefined : data.labels.names;
-    const model = await resolveModel(config.model, { signal, onDownload });
+    const model = await resolveModel(config.model, { signal, onDownload: tell.download });
     const engine = keep(await Engine.open({ ...config, model, labels, numbered: !data.named, task }));
     if (labels) await data.relabel(engine.model.labels);
     const parts = [data.train, data.eval, data.test].filter((part) => part !== undefined);
-    const { feeder, images } = openFeeder(config, engine.model, task, parts);
+    let bad: BadSamples | undefined;
+    const feeding = { ...config, badSample: (sample: LeftOut) => bad?.add(sample) };
+    const { feeder, images } = openFeeder(feeding, engine.model, task, parts);
     keep(feeder);
     const accumulator =
       config.gradientAccumulationSteps > 1
@@ -140,6 +145,17 @@ export async function openRun(
     if (saved) optimizer.steps = saved.optimizerSteps;
     if (saved) await engine.upload(optimizer);
     const directory = keep(new RunDirectory(resolved, { resumeStep: resumed?.step }));
+    bad = new BadSamples(
+      {
+        samples: parts.reduce((sum, { samples }) => sum + samples, 0),
+        maxBadSamples: config.maxBadSamples,
+        known: directory.badSamples,
+      },
+      (sample) => {
+        directory.addBadSample(sample);
+        tell.badSample?.(sample);
+      },
+    );
     const run: Run = {
       config,
       data,
@@ -157,6 +173,7 @@ export async function openRun(
       best,
       keepsBest: keepsBest(config),
       directory,
+      bad,
       checkpoints: keep(new CheckpointWriter(directory.checkpoints, checkpointSources(engine, optimizer))),
       origin: { config: resolved, hashes },
       progress: saved?.progress ?? newProgress(),
