@@ -47,7 +47,17 @@ export function openImageFile(path: string, labelled: boolean, weights?: string)
     const labels = labelled ? { values: numbers(labelTensor), width: widthOf(stored) } : undefined;
     const names = given === undefined ? undefined : namesOf(given, path);
     const begin = stored.begin(pixelTensor);
-    return { kind: 'pixels', name: path, begin, rows, type, shape, labels, names, ...(weights && { weights: numbers(weights) }) };
+    return {
+      kind: 'pixels',
+      name: path,
+      begin,
+      rows,
+      type,
+      shape,
+      labels,
+      names,
+      ...(weights && { weights: numbers(weights) }),
+    };
   });
 }
 
