@@ -4,6 +4,7 @@
 
 #include "bindings/data.h"
 #include "bindings/device.h"
+#include "bindings/jpeg.h"
 #include "bindings/promises.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
@@ -15,6 +16,8 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["loadedLibraries"] = Napi::Function::New(env, bindings::loaded_libraries);
   exports["shutdown"] = Napi::Function::New(env, bindings::shutdown);
   exports["misalignment"] = Napi::Function::New(env, bindings::misalignment);
+  exports["openJpegLibrary"] = Napi::Function::New(env, bindings::open_jpeg_library);
+  exports["decodeJpeg"] = Napi::Function::New(env, bindings::decode_jpeg);
   exports["renderPicture"] = Napi::Function::New(env, bindings::render_picture);
   return exports;
 }

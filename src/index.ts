@@ -10,6 +10,7 @@ export type { SeedResult, StrategyResult } from './compare/tabulate.js';
 export type { CompareConfig, CompareOptions } from './config/compare-schema.js';
 export type { EvalOptions, GradcheckOptions, PredictOptions } from './config/schema.js';
 export type { TrainConfig, TrainOptions } from './config/train-schema.js';
+export type { EncodedImages } from './data/images/encoded-images.js';
 export type { ImageTensors } from './data/images/tensors.js';
 export { DataError, ModelError, OrtuneError, UsageError } from './errors.js';
 export type { ClassificationResult, ClassMetrics } from './metrics/classification.js';

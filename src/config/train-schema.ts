@@ -23,7 +23,7 @@ const group = z.strictObject({
 const data = {
   train: files.meta(
     about(
-      'Training data: JSONL, CSV, TSV or Parquet, also gzipped, or pictures as .safetensors; several files and globs.',
+      'Training data: JSONL, CSV, TSV or Parquet, also gzipped; of pictures also a folder with one sub-folder for each class, or .safetensors; several files and globs.',
       {
         value: 'FILE',
         also: ['train_file'],

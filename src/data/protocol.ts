@@ -1,8 +1,9 @@
 // What the main thread and the data thread tell each other. Everything here survives structured clone; texts, columns
 // and orders lie in SharedArrayBuffers. No request relies on an earlier one: what the thread keeps is only a cache.
 
+import type { ImageInput, OpenSourceOptions } from './images/image-inputs.js';
 import type { ImageTable } from './images/image-table.js';
-import type { ImageInput, ImageOpenRequest, OpenedImages } from './images/open-images.js';
+import type { ImageOpenRequest, OpenedImages } from './images/open-images.js';
 import type { Columns } from './read/record.js';
 import type { OrderOptions } from './sampler.js';
 import type { TextTable } from './table.js';
@@ -87,7 +88,7 @@ export interface Block {
 
 export type DataTask =
   | ({ kind: 'openImages' } & ImageOpenRequest)
-  | ({ kind: 'openPixels' } & { input: ImageInput })
+  | ({ kind: 'openUnlabelled'; input: ImageInput } & Omit<OpenSourceOptions, 'labelled'>)
   | ({ kind: 'open' } & OpenRequest)
   | ({ kind: 'relabel' } & RelabelRequest)
   | ({ kind: 'order' } & OrderOptions)
@@ -97,7 +98,7 @@ export type DataTask =
 export interface DataAnswers {
   open: OpenedData;
   openImages: OpenedImages;
-  openPixels: ImageTable;
+  openUnlabelled: { table: ImageTable; notes: readonly string[] };
   relabel: undefined;
   order: Uint32Array;
   block: Block;

@@ -61,6 +61,22 @@ export interface Addon {
   loadedLibraries(): string[];
   /** Ends the run under way early and waits for it; later work is never done. For the end of the process. */
   shutdown(): void;
+  /** Opens libjpeg-turbo, once for the process; throws the loader's message. */
+  openJpegLibrary(path: string): void;
+  /**
+   * Decodes the part of a JPEG that lies at (left, top) of its picture at `eighths`/8 of the size, in pixels of that scale,
+   * into packed rows of RGB or grey. Returns what is wrong with the file, '' when nothing is.
+   */
+  decodeJpeg(
+    file: Uint8Array,
+    eighths: number,
+    left: number,
+    top: number,
+    width: number,
+    height: number,
+    grey: boolean,
+    out: Uint8Array,
+  ): string;
   /**
    * Writes one sample: the program on decoded pixels (native/data/render.h), then a scale and a bias for each of the model's
    * channels. `flags`: 1 flips the channels, 2 puts them last. Callable in any thread.
@@ -122,4 +138,31 @@ export function runtimeLibrary(): string {
       `onnxruntime-node has no library for ${process.platform} ${process.arch} (looked in ${folder})`,
     );
   return file;
+}
+
+/**
+ * Opens libjpeg-turbo out of the package @julusian/jpeg-turbo, which has it beside its binding on Linux and within it on
+ * macOS. False where it has none that can be opened.
+ */
+export function openJpegLibrary(): boolean {
+  let packageFile: string;
+  try {
+    packageFile = require.resolve('@julusian/jpeg-turbo/package.json');
+  } catch {
+    return false;
+  }
+  const { platform, arch } = process;
+  // The first does not open where the C library is musl.
+  const names: Partial<Record<NodeJS.Platform, string[]>> = {
+    linux: [`linux-${arch}/libturbojpeg.so.0`, `linux-${arch}-musl/libturbojpeg.so.0`],
+    darwin: [`darwin-${arch}/node-napi-v7.node`],
+  };
+  return (names[platform] ?? []).some((name) => {
+    try {
+      addon().openJpegLibrary(path.join(path.dirname(packageFile), 'prebuilds', `jpeg-turbo-${name}`));
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }

@@ -8,7 +8,8 @@ import type { Feeder, FeederOptions } from '../data/feeder.js';
 import { ImageData, openLabelledImages } from '../data/images/image-data.js';
 import type { ImageDataset } from '../data/images/image-dataset.js';
 import { ImageFeeder } from '../data/images/image-feeder.js';
-import type { ImageInput } from '../data/images/open-images.js';
+import type { ImageInput } from '../data/images/image-inputs.js';
+import { storedShapes } from '../data/images/image-table.js';
 import { memoryPrefix, sourceOf, type Tensors } from '../data/images/tensors.js';
 import type { LabelledData, OpenedDataset } from '../data/labelled-data.js';
 import { refuseOtherTokens } from '../data/pack/tokens.js';
@@ -34,6 +35,17 @@ const columnsOf = (config: Config) => ({
   text: config.textColumn,
   pair: config.pairColumn,
   label: config.task === 'masked-lm' ? undefined : config.labelColumn,
+});
+
+export const imageColumnsOf = ({
+  imageColumn,
+  labelColumn,
+}: {
+  imageColumn?: string | undefined;
+  labelColumn: string;
+}) => ({
+  image: imageColumn ?? 'image',
+  label: labelColumn,
 });
 
 /** Files, or the pictures in memory that a name stands for. */
@@ -73,6 +85,7 @@ async function open(config: TrainConfig, tensors: Tensors, signal?: AbortSignal)
       eval: evaluation && imageInputOf(evaluation, tensors),
       test: test && imageInputOf(test, tensors),
       weights: config.weightColumn,
+      columns: imageColumnsOf(config),
       labels: config.labelNames,
       ...{ sampling, classWeights, evalSplit, seed, multiLabel, numLabels },
     },
@@ -90,7 +103,8 @@ export function openEvaluation(
   if (config.task !== 'image-classification')
     return openLabelled({ files: config.data, columns: columnsOf(config), labels }, signal);
   const { multiLabel } = config;
-  return openLabelledImages({ input: imageInputOf(config.data, tensors), labels: labels!, multiLabel }, signal);
+  const input = imageInputOf(config.data, tensors);
+  return openLabelledImages({ input, labels: labels!, multiLabel, columns: imageColumnsOf(config) }, signal);
 }
 
 /** What a feeder has to know of the model. */
@@ -113,7 +127,8 @@ export interface OpenedFeeder {
  * @throws ModelError, UsageError for a model that this data cannot feed; DataError for pictures of another size
  */
 export function openFeeder(
-  config: FeederOptions & ImageOptions & { maxLength: number; buckets?: readonly number[] | undefined },
+  config: FeederOptions &
+    ImageOptions & { maxPixels: number; maxLength: number; buckets?: readonly number[] | undefined },
   model: FedModel,
   task: Task,
   parts: readonly OpenedDataset['data'][],
@@ -130,12 +145,15 @@ export function openFeeder(
 }
 
 function openImageFeeder(
-  config: FeederOptions & ImageOptions,
+  config: FeederOptions & ImageOptions & { maxPixels: number },
   model: FedModel,
   { targets }: ImageClassification,
   parts: readonly { table: ImageDataset['table'] }[],
 ): { feeder: ImageFeeder; images: ImagePlan } {
-  const plans = parts.map(({ table }) => planImages(model, config, table.shape));
-  const [images] = plans as [ImagePlan];
+  const images = planImages(
+    model,
+    config,
+    parts.flatMap(({ table }) => storedShapes(table)),
+  );
   return { feeder: new ImageFeeder({ ...config, ...images, targets, labels: model.labels.length }), images };
 }

@@ -2,6 +2,7 @@
 
 import type { Metrics } from '../metrics/names.js';
 import type { DownloadEvent } from '../models/hub.js';
+import type { LeftOut } from './bad-samples.js';
 
 export interface StartEvent {
   model: string;
@@ -83,6 +84,8 @@ export interface TrainerEvents {
   trunk: TrunkEvent;
   step: StepEvent;
   skipped: SkippedEvent;
+  /** A picture cannot be decoded and is left out; once for each, however often it comes. */
+  badSample: LeftOut;
   epoch: { epoch: number; step: number };
   evaluation: EvaluationEvent;
   checkpoint: CheckpointEvent;
@@ -108,6 +111,8 @@ export interface TrainResult {
   truncated: number;
   /** Steps left out because they were not finite. */
   skipped: number;
+  /** Samples that could not be used and were left out, as bad-samples.jsonl of the run lists them. */
+  badSamples: number;
   /** Median real step over the same step on a batch that is already there; undefined for runs too short to tell. */
   feedRatio?: number;
   /** The activations of a frozen trunk that were kept, where any were. */

@@ -24,6 +24,7 @@ export function resultOf(run: Run, { metrics, feedRatio, interrupted }: Outcome)
     stepMs: times.medianMs(),
     truncated: progress.truncated,
     skipped: progress.skipped,
+    badSamples: run.bad.all.length,
     ...(feedRatio !== undefined && { feedRatio }),
     ...(trunk.summary && { trunkCache: trunk.summary }),
     peakRssBytes: peakRssBytes(),

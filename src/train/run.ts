@@ -14,6 +14,7 @@ import { Accumulator } from '../optim/accumulator.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleOf } from '../optim/schedule.js';
 import type { Task } from '../tasks/task.js';
+import { BadSamples, type LeftOut } from './bad-samples.js';
 import { BestTracker } from './best.js';
 import { openData, openFeeder, taskOf } from './data.js';
 import { Engine } from './engine.js';
@@ -62,6 +63,8 @@ export interface Run {
   /** Whether the weights of the best evaluation are the ones to write. */
   keepsBest: boolean;
   directory: RunDirectory;
+  /** Samples that were left out. */
+  bad: BadSamples;
   checkpoints: CheckpointWriter;
   origin: Origin;
   progress: Progress;
@@ -91,7 +94,7 @@ export async function openRun(
   config: TrainConfig,
   tensors: Tensors,
   signal: AbortSignal | undefined,
-  onDownload?: ResolveOptions['onDownload'],
+  tell: { download?: ResolveOptions['onDownload']; badSample?: (sample: LeftOut) => void } = {},
 ): Promise<Run> {
   const startedMs = performance.now();
   new RunDirectory(config);
@@ -108,11 +111,13 @@ export async function openRun(
     const data = keep(await openData(config, tensors, signal));
     const task = taskOf(config, data);
     const labels = task.name === 'masked-lm' ? undefined : data.labels.names;
-    const model = await resolveModel(config.model, { signal, onDownload });
+    const model = await resolveModel(config.model, { signal, onDownload: tell.download });
     const engine = keep(await Engine.open({ ...config, model, labels, numbered: !data.named, task }));
     if (labels) await data.relabel(engine.model.labels);
     const parts = [data.train, data.eval, data.test].filter((part) => part !== undefined);
-    const { feeder, images } = openFeeder(config, engine.model, task, parts);
+    let bad: BadSamples | undefined;
+    const feeding = { ...config, badSample: (sample: LeftOut) => bad?.add(sample) };
+    const { feeder, images } = openFeeder(feeding, engine.model, task, parts);
     keep(feeder);
     const accumulator =
       config.gradientAccumulationSteps > 1 ? await Accumulator.create(engine.device, engine.gradients) : undefined;
@@ -134,6 +139,17 @@ export async function openRun(
     if (saved) best.restore(saved.best);
     if (saved) optimizer.steps = saved.optimizerSteps;
     const directory = keep(new RunDirectory(resolved, { resumeStep: resumed?.step }));
+    bad = new BadSamples(
+      {
+        samples: parts.reduce((sum, { samples }) => sum + samples, 0),
+        maxBadSamples: config.maxBadSamples,
+        known: directory.badSamples,
+      },
+      (sample) => {
+        directory.addBadSample(sample);
+        tell.badSample?.(sample);
+      },
+    );
     const run: Run = {
       config,
       data,
@@ -151,6 +167,7 @@ export async function openRun(
       best,
       keepsBest: keepsBest(config),
       directory,
+      bad,
       checkpoints: keep(new CheckpointWriter(directory.checkpoints, checkpointSources(engine, optimizer))),
       origin: { config: resolved, hashes },
       progress: saved?.progress ?? newProgress(),

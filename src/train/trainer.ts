@@ -63,7 +63,10 @@ export class Trainer {
    *   worker thread is lost for good or nothing can be written. What it says of the last checkpoint can be relied on.
    */
   async run({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<TrainResult> {
-    const run = await openRun(this.config, this.#tensors, signal, (event) => this.#emit('download', event));
+    const run = await openRun(this.config, this.#tensors, signal, {
+      download: (event) => this.#emit('download', event),
+      badSample: (sample) => this.#emit('badSample', sample),
+    });
     try {
       this.#announce(run);
       await this.#keepTrunk(run, signal);

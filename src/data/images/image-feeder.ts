@@ -15,16 +15,18 @@ export interface ImageFeederOptions extends FeederOptions {
   /** In which the model reads every picture. */
   shape: ImageShape;
   preprocessing: Preprocessing;
+  /** Most pixels that a picture may have. */
+  maxPixels: number;
   targets: Targets;
   /** Number of labels. */
   labels: number;
 }
 
 export class ImageFeeder extends Feeder<ImageRows> {
-  /** Starts the workers. The pictures of all rows must have the shape's channels, height and width. */
+  /** Starts the workers. */
   constructor(options: ImageFeederOptions) {
-    const { input, shape, preprocessing, targets, labels, batchSize } = options;
-    const workerData: ImageWorkerData = { input, channels: shape.channels, layout: shape.layout, preprocessing };
+    const { input, shape, preprocessing, maxPixels, targets, labels, batchSize } = options;
+    const workerData: ImageWorkerData = { input, shape, preprocessing, maxPixels };
     const fields: Field[] = [
       { name: input, dtype: 'float32', per: 'sample', row: rowShape(shape) },
       targets === 'class'
@@ -38,7 +40,7 @@ export class ImageFeeder extends Feeder<ImageRows> {
       preprocessing: workerData,
       worker: new URL('./image-worker.js', import.meta.url),
       workerData,
-      source: ({ sources, shape: stored, places }) => ({ sources, shape: stored, places }),
+      source: ({ sources, places }) => ({ sources, places }),
       failure: ({ failed, message }, rows) =>
         new DataError(failed === 'worker' ? message : `${rows.where(failed)}: the picture cannot be read: ${message}`),
     });

@@ -4,29 +4,8 @@
 import type { StoredType } from '../../checkpoint/safetensors.js';
 import { DataError } from '../../errors.js';
 import { namesOf, StoredTensors } from '../stored-tensors.js';
-import { type ImageShape, type Layout, type PixelType, pixelBytes, pixelsOf } from './pixels.js';
-
-/** Where a part of the pictures lies. */
-export interface PixelSource {
-  /** Path of the file, or what to call an array. */
-  name: string;
-  /** First byte of the first picture. */
-  begin: number;
-  rows: number;
-  type: PixelType;
-  /** The bytes themselves, where they are in memory. */
-  memory?: SharedArrayBuffer | undefined;
-}
-
-/** One file or array with its labels. */
-export interface ImageSource extends PixelSource {
-  shape: ImageShape;
-  /** A number for each picture, or [rows, width] of them. Undefined where there are none. */
-  labels?: { values: Float64Array; width: number | undefined } | undefined;
-  /** Of the classes, where the source says. */
-  names?: readonly string[] | undefined;
-  weights?: Float64Array | undefined;
-}
+import type { ImageShape, Layout, PixelType } from './pixels.js';
+import type { PixelSource, SourceLabels } from './sources.js';
 
 export const pixelTensor = 'pixel_values';
 export const labelTensor = 'labels';
@@ -56,7 +35,7 @@ const isChannels = (d: number): boolean => d === 1 || d === 3 || d === 4;
  * Opens a file; `labelled`: it has to hold labels. `weights` names the tensor with a weight for each picture.
  * @throws DataError for a file that is cut, or whose tensors are not those of pictures
  */
-export function openImageFile(path: string, labelled: boolean, weights?: string): ImageSource {
+export function openImageFile(path: string, labelled: boolean, weights?: string): PixelSource & SourceLabels {
   return StoredTensors.with(path, `a .safetensors file with '${pixelTensor}'`, (stored) => {
     const { label_names: given, layout } = stored.metadata;
     const pixels = stored.place(pixelTensor);
@@ -68,12 +47,10 @@ export function openImageFile(path: string, labelled: boolean, weights?: string)
     const labels = labelled ? { values: numbers(labelTensor), width: widthOf(stored) } : undefined;
     const names = given === undefined ? undefined : namesOf(given, path);
     const begin = stored.begin(pixelTensor);
-    return { name: path, begin, rows, type, shape, labels, names, ...(weights && { weights: numbers(weights) }) };
+    const weighed = weights && { weights: numbers(weights) };
+    return { kind: 'pixels', name: path, begin, rows, type, shape, labels, names, ...weighed };
   });
 }
-
-/** Bytes that a picture takes. */
-export const bytesOf = ({ type }: PixelSource, shape: ImageShape): number => pixelBytes[type] * pixelsOf(shape);
 
 function widthOf(stored: StoredTensors): number | undefined {
   const { shape } = stored.place(labelTensor);
