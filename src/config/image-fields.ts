@@ -17,13 +17,11 @@ export const pictureFiles = {
         { value: 'NAME', also: ['image_column_name', 'path_column'] },
       ),
     ),
-  maxPixels: count
-    .default(100_000_000)
-    .meta(
-      about('Pictures of more pixels are not decoded, and count as ones that cannot be used.', {
-        also: ['max_image_pixels'],
-      }),
-    ),
+  maxPixels: count.default(100_000_000).meta(
+    about('Pictures of more pixels are not decoded, and count as ones that cannot be used.', {
+      also: ['max_image_pixels'],
+    }),
+  ),
 };
 
 /** Of samples that cannot be used. */
