@@ -200,6 +200,8 @@ struct Update;
 struct Resample;
 struct Affine;
 struct Finish;
+/// Colour operations on one picture, see data/colour.h.
+struct Colour;
 
 struct Kernels {
   void (*gelu_grad)(const GeluGrad&, int64_t chunk);
@@ -242,6 +244,7 @@ struct Kernels {
   void (*resample)(const Resample&);
   void (*affine)(const Affine&);
   void (*finish)(const Finish&);
+  void (*colour)(const Colour&);
 };
 
 /// The kernels compiled for an instruction set; null when not compiled in or not known to this CPU.

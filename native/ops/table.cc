@@ -43,6 +43,7 @@ void sgd(const Update&, int64_t);
 void resample(const Resample&);
 void affine(const Affine&);
 void finish(const Finish&);
+void colour(const Colour&);
 
 extern const Kernels kKernels;
 const Kernels kKernels = {gelu_grad,
@@ -84,6 +85,7 @@ const Kernels kKernels = {gelu_grad,
                           sgd,
                           resample,
                           affine,
-                          finish};
+                          finish,
+                          colour};
 
 }  // namespace ortune::ORTUNE_ISA

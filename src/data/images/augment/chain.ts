@@ -3,11 +3,13 @@
 
 import { z } from 'zod';
 import { nearest } from '../../../config/nearest.js';
+import { automatic } from './automatic.js';
+import { colour } from './colour.js';
 import { geometry } from './geometry.js';
 import type { StepContext, StepKind } from './step.js';
 
 /** Every step, by name. */
-export const stepKinds: Readonly<Record<string, StepKind>> = { ...geometry };
+export const stepKinds: Readonly<Record<string, StepKind>> = { ...geometry, ...colour, ...automatic };
 
 /** One step with its options, defaults filled in; JSON. */
 export interface AugmentStep {
