@@ -1,5 +1,5 @@
-// Which task is meant where none is named: the data tell. Folders, picture files and tensors hold pictures, and so does a table
-// with a column of them; anything else is read as texts, packed ones included.
+// Which task is meant where none is named: the data tell. Folders, picture files and tensors hold pictures, unless they are
+// packed texts, and so does a table with a column of them; anything else is read as texts.
 
 import { statSync } from 'node:fs';
 import { isPicture } from '../data/images/picture-names.js';
@@ -14,11 +14,11 @@ interface Given {
   imageColumn?: string | undefined;
 }
 
-/** Whether a path is that of pictures, by its ending or because it is a folder. */
+/** Whether a path is that of pictures: by its ending, by what it holds, or because it is a folder. */
 export const holdsPictures = (file: string): boolean =>
-  (file.endsWith('.safetensors') && packKind(file) !== 'texts') ||
-  isPicture(file) ||
-  (statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false);
+  file.endsWith('.safetensors')
+    ? packKind(file) !== 'texts'
+    : isPicture(file) || (statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false);
 
 /** The configuration with a task. */
 export function withTask<C extends Given>(config: C): C & { task: TaskName } {
