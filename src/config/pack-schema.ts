@@ -2,12 +2,11 @@
 
 import { z } from 'zod';
 import { parseSize } from '../data/pack/fit-picture.js';
-import { about, files, modelAndText, path } from './fields.js';
+import { about, count, files, modelAndText, path } from './fields.js';
 import { images, maxBadSamples, pictureFiles } from './image-fields.js';
 import { trainSchema } from './train-schema.js';
 
 const { textColumn, pairColumn, labelColumn, maxLength, workers } = modelAndText;
-const defaultSize = '256';
 
 const packOptions = z.strictObject({
   data: files.meta(
@@ -24,8 +23,9 @@ const packOptions = z.strictObject({
     }),
   ),
   size: z
-    .union([z.string(), z.number().transform(String)])
-    .default(defaultSize)
+    .union([path, count])
+    .transform(String)
+    .prefault('256')
     .meta(
       about(
         'Pictures: 256 resizes those whose shorter side is longer to that, 256x320 brings all to this height and width, cut from the middle.',
