@@ -35,9 +35,6 @@ const shape = { channels: 3, height: target, width: target, layout: 'NCHW' };
 const preprocessing = preprocessingOf({ image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] }, {}, 3);
 const sampleSize = 3 * target * target;
 
-if (isMainThread) await main();
-else augmentInMemory(workerData);
-
 /** A JPEG of 500 x 375 pixels. */
 async function writePicture(index, path) {
   const [width, height] = [500, 375];
@@ -60,12 +57,15 @@ function augmentInMemory({ pixels, begin, height, width, first, threads }) {
     pictures.push({ sample: i, picture: { data, height: height[i], width: width[i], channels: 3 } });
   }
   const out = new Float32Array(batchSize * sampleSize);
+  const sumOf = (values) => values.reduce((sum, value) => sum + value, 0);
   parentPort.on('message', (epoch) => {
+    let sum = 0;
     for (const [i, { sample, picture }] of pictures.entries()) {
       const at = (i % batchSize) * sampleSize;
       renderer.render(picture, { seed, epoch, sample }, out.subarray(at, at + sampleSize));
+      if (i === 0) sum = sumOf(out.subarray(0, sampleSize));
     }
-    parentPort.postMessage(out.subarray(0, sampleSize).reduce((sum, value) => sum + value, 0));
+    parentPort.postMessage(sum);
   });
 }
 
@@ -153,7 +153,7 @@ async function main() {
 async function train(directory, file) {
   const model = join(directory, 'model');
   writeImageModel(model, { model: 'mobilenet-v3-small', labels: ['a', 'b'], imageSize: target });
-  const common = { model, train: file, output: join(directory, 'run'), augmentation, saveStrategy: 'no' };
+  const common = { model, train: file, output: join(directory, 'run'), saveStrategy: 'no' };
   const trainer = new Trainer({ ...common, batchSize: 32, maxSteps: steps, epochs: 1000, optimizer: 'sgd' });
   const { stepMs, feedRatio, samplesPerSecond } = await trainer.run();
   return { stepMs, feedRatio, samplesPerSecond };
@@ -169,3 +169,6 @@ function print(cpu, packing, rows, training) {
   if (training)
     console.log(`MobileNetV3-small: ${training.stepMs.toFixed(1)} ms a step, feedRatio ${training.feedRatio?.toFixed(3)}`);
 }
+
+if (isMainThread) await main();
+else augmentInMemory(workerData);
