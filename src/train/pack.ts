@@ -1,7 +1,8 @@
 // Packs data for training: what `ortune pack` and `pack` do. Texts where a model is given, whose tokenizer makes their tokens;
 // else pictures.
 
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parseOptions } from '../config/options.js';
 import { type PackConfig, type PackOptions, packSchema } from '../config/pack-schema.js';
 import { DataClient } from '../data/data-client.js';
@@ -9,7 +10,7 @@ import { parseSize } from '../data/pack/fit-picture.js';
 import type { PackProgress } from '../data/pack/pack-blocks.js';
 import { type PackedImages, packImages } from '../data/pack/pack-images.js';
 import { type PackedTexts, packTexts } from '../data/pack/pack-texts.js';
-import { UsageError } from '../errors.js';
+import { OrtuneError, UsageError } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { openModel, toGraph } from '../onnx/load.js';
 import { maxPositions, readModelConfig } from '../transfer/config.js';
@@ -48,8 +49,14 @@ export async function pack(options: PackOptions, hooks: PackHooks = {}): Promise
     throw new UsageError(`${output} is there already; set overwrite to replace it, or name another output`);
   const client = new DataClient();
   try {
+    mkdirSync(dirname(output), { recursive: true });
     const packed = await (model === undefined ? pictures(config, client, hooks) : texts(model, config, client, hooks));
     return packed && { output, ...packed, seconds: (performance.now() - started) / 1000 };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw new OrtuneError(
+      `${output} cannot be written: ${(error as Error).message}. What has been packed is kept; the same command goes on with it`,
+    );
   } finally {
     await client.close();
   }
