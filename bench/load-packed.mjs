@@ -81,7 +81,10 @@ async function inMemory({ name, rows, begin, height, width }) {
 /** Pictures a second of each epoch behind the first, and the sum of the first sample's numbers in epoch 1. */
 async function augmentationOnly(pictures, threads) {
   const workers = Array.from({ length: threads }, (_, first) => {
-    return new Worker(new URL(import.meta.url), { workerData: { ...pictures, first, threads }, argv: process.argv.slice(2) });
+    return new Worker(new URL(import.meta.url), {
+      workerData: { ...pictures, first, threads },
+      argv: process.argv.slice(2),
+    });
   });
   const perSecond = [];
   let sum = 0;
@@ -108,7 +111,10 @@ async function fromFile(dataset, workers) {
     for await (const batch of feeder.batches(dataset.rows({ batchSize, seed, epoch }), { seed, epoch })) {
       samples += batch.samples.length;
       if (epoch === 1 && batch.index === 0)
-        sum = batch.inputs.get('x').data.subarray(0, sampleSize).reduce((total, value) => total + value, 0);
+        sum = batch.inputs
+          .get('x')
+          .data.subarray(0, sampleSize)
+          .reduce((total, value) => total + value, 0);
       batch.release();
     }
     if (epoch > 0) perSecond.push((1000 * samples) / (performance.now() - started));
@@ -167,7 +173,9 @@ function print(cpu, packing, rows, training) {
       `${threads} thread(s): augmentation only ${round(augmentationOnly)}/s, from the packed file ${round(fromPackedFile)}/s (${share.toFixed(2)})`,
     );
   if (training)
-    console.log(`MobileNetV3-small: ${training.stepMs.toFixed(1)} ms a step, feedRatio ${training.feedRatio?.toFixed(3)}`);
+    console.log(
+      `MobileNetV3-small: ${training.stepMs.toFixed(1)} ms a step, feedRatio ${training.feedRatio?.toFixed(3)}`,
+    );
 }
 
 if (isMainThread) await main();

@@ -4,6 +4,7 @@ import { DataError } from '../../errors.js';
 import type { Targets } from '../../tasks/task.js';
 import { Feeder, type FeederOptions } from '../feeder.js';
 import { type Field, slotLayout } from '../slots.js';
+import type { Augmentation } from './augment/chain.js';
 import type { ImageRows } from './image-dataset.js';
 import type { ImageWorkerData } from './image-thread.js';
 import { type ImageShape, rowShape } from './pixels.js';
@@ -17,6 +18,8 @@ export interface ImageFeederOptions extends FeederOptions {
   preprocessing: Preprocessing;
   /** Most pixels that a picture may have. */
   maxPixels: number;
+  /** Of the batches that ask for it; default none. */
+  augmentation?: Augmentation | undefined;
   targets: Targets;
   /** Number of labels. */
   labels: number;
@@ -25,8 +28,8 @@ export interface ImageFeederOptions extends FeederOptions {
 export class ImageFeeder extends Feeder<ImageRows> {
   /** Starts the workers. */
   constructor(options: ImageFeederOptions) {
-    const { input, shape, preprocessing, maxPixels, targets, labels, batchSize } = options;
-    const workerData: ImageWorkerData = { input, shape, preprocessing, maxPixels };
+    const { input, shape, preprocessing, maxPixels, augmentation = [], targets, labels, batchSize } = options;
+    const workerData: ImageWorkerData = { input, shape, preprocessing, maxPixels, augmentation };
     const fields: Field[] = [
       { name: input, dtype: 'float32', per: 'sample', row: rowShape(shape) },
       targets === 'class'
@@ -37,7 +40,7 @@ export class ImageFeeder extends Feeder<ImageRows> {
     super(options, {
       layout: slotLayout(fields, batchSize, 1),
       lengths: [1],
-      preprocessing: workerData,
+      preprocessing: { input, shape, preprocessing, maxPixels },
       worker: new URL('./image-worker.js', import.meta.url),
       workerData,
       source: ({ sources, places }) => ({ sources, places }),

@@ -52,7 +52,8 @@ export class PictureFitter {
     const { renderer, resize, crop } = this.#rendererFor(whole);
     const count = crop.width * crop.height * this.#channels;
     const same = (a: Size): boolean => a.width === width && a.height === height;
-    if (same(whole) && same(resize) && same(crop)) return { pixels: Uint8Array.from(data.subarray(0, count)), width, height };
+    if (same(whole) && same(resize) && same(crop))
+      return { pixels: Uint8Array.from(data.subarray(0, count)), width, height };
     if (this.#numbers.length < count) this.#numbers = new Float32Array(count);
     const numbers = this.#numbers.subarray(0, count);
     renderer.render(picture, key, numbers);
