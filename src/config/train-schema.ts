@@ -5,7 +5,7 @@ import type { WithTensors } from '../data/images/tensors.js';
 import { contradictions } from './contradictions.js';
 import { about, batchSize, count, files, masking, modelAndText, path, rate } from './fields.js';
 import { withTask } from './guess-task.js';
-import { images } from './image-fields.js';
+import { augmentation, images } from './image-fields.js';
 import { patterns, transfer } from './transfer-fields.js';
 
 const share = z.number().gt(0).lt(1);
@@ -295,6 +295,7 @@ const options = z.strictObject({
   ...data,
   ...masking,
   ...images,
+  augmentation,
   ...optimisation,
   ...run,
 });
