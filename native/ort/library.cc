@@ -53,7 +53,6 @@ void open(const std::string& path) {
     throw std::runtime_error("ONNX Runtime " + library_version() + " at " + path +
                              " does not fit ortune: " + error.what());
   }
-  platform::pin_this_module();
   g_path = new std::string(path);
 }
 
