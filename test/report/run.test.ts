@@ -75,6 +75,7 @@ describe('summary', () => {
     stepMs: 45.2,
     truncated: 0,
     skipped: 0,
+    badSamples: 0,
     peakRssBytes: 900e6,
     seconds: 75,
     firstStepSeconds: 1,
