@@ -68,6 +68,7 @@ describe('describeEvent', () => {
 
 describe('summary', () => {
   const result: TrainResult = {
+    device: 'cpu',
     steps: 10,
     epochs: 2,
     trainLoss: 0.5,
