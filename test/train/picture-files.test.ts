@@ -19,6 +19,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import { ImageData } from '#ortune/data/images/image-data.js';
 import { ImageFeeder } from '#ortune/data/images/image-feeder.js';
+import type { PixelSource, SourceLabels } from '#ortune/data/images/sources.js';
 import { openImageFile } from '#ortune/data/images/tensor-file.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { loadModel, predict } from '#ortune/train/predict.js';
@@ -36,7 +37,7 @@ const names = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'e
 const classOf: string[] = [];
 
 beforeAll(async () => {
-  const { begin, labels } = openImageFile(stored, true);
+  const { begin, labels } = openImageFile(stored, true) as PixelSource & SourceLabels;
   const bytes = readFileSync(stored);
   for (let i = 0; i < count; i++) {
     const pixels = bytes.subarray(begin + 64 * i, begin + 64 * (i + 1));
