@@ -77,7 +77,7 @@ describe('a folder of pictures', () => {
   test('trains as the same pixels in memory do, with any number of workers', async () => {
     const files = readdirSync(digits, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
     const sorted = files.map(({ parentPath, name }) => join(parentPath, name)).sort();
-    const { begin } = openImageFile(stored, true);
+    const { begin } = openImageFile(stored, true) as PixelSource & SourceLabels;
     const bytes = readFileSync(stored);
     const order = sorted.map((file) => Number(/(\d+)\.png$/.exec(file)![1]));
     const pixels = Uint8Array.from(order.flatMap((i) => [...bytes.subarray(begin + 64 * i, begin + 64 * (i + 1))]));
