@@ -2,6 +2,7 @@
 // for the conventions.
 
 import { z } from 'zod';
+import { augmentationSchema, presetNames } from '../data/images/augment/chain.js';
 import { mostPixels } from '../data/images/picture-names.js';
 import { about, count, path } from './fields.js';
 
@@ -94,3 +95,13 @@ export const images = {
       ),
     ),
 };
+
+/** Of training alone. */
+export const augmentation = augmentationSchema
+  .default([])
+  .meta(
+    about(
+      `Random changes of the training pictures: a list of steps, each a name or {op: NAME, option: value} (docs/images.md), or one of ${presetNames.join(', ')}.`,
+      { also: ['augment', 'augmentations', 'transforms'], value: 'STEPS', expects: 'a list of steps' },
+    ),
+  );

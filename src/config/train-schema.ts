@@ -6,7 +6,7 @@ import { deviceNames } from '../runtime/kinds.js';
 import { contradictions } from './contradictions.js';
 import { about, batchSize, count, files, masking, modelAndText, path, rate } from './fields.js';
 import { withTask } from './guess-task.js';
-import { images } from './image-fields.js';
+import { augmentation, images } from './image-fields.js';
 import { patterns, transfer } from './transfer-fields.js';
 
 const share = z.number().gt(0).lt(1);
@@ -305,6 +305,7 @@ const options = z.strictObject({
   ...data,
   ...masking,
   ...images,
+  augmentation,
   ...optimisation,
   ...run,
 });

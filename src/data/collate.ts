@@ -17,6 +17,7 @@ export interface CollateTask {
   samples: Uint32Array;
   seed: number;
   epoch: number;
+  augment?: boolean;
 }
 
 /** How the rows are written. */

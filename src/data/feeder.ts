@@ -80,10 +80,12 @@ export interface FillFailure {
 
 export type FillResult = Filled | FillFailure;
 
-/** What the random part of a filling depends on besides the samples: the masks of masked-LM. */
+/** What the random part of a filling depends on besides the samples: the masks of masked-LM, the augmentation of pictures. */
 export interface Draw {
   seed: number;
   epoch: number;
+  /** Whether pictures are augmented; default no. */
+  augment?: boolean;
 }
 
 export type BatchesOptions = { signal?: AbortSignal | undefined } & Partial<Draw>;
@@ -165,8 +167,8 @@ export class Feeder<R extends Rows = Rows> implements BatchSource<R> {
    * @throws DataError with its place for a sample that cannot be used; the signal's reason; what `rows` throws.
    */
   batches(rows: AsyncGenerator<R, void, void>, options: BatchesOptions = {}): AsyncGenerator<Batch, void, void> {
-    const { signal, seed = 0, epoch = 0 } = options;
-    const prepare = (one: R): Promise<Batch> => this.prepare(one, { seed, epoch });
+    const { signal, seed = 0, epoch = 0, augment = false } = options;
+    const prepare = (one: R): Promise<Batch> => this.prepare(one, { seed, epoch, augment });
     return ahead(rows, { count: this.batchesAhead, prepare, check: (batch) => this.check(batch), signal });
   }
 

@@ -5,6 +5,7 @@ import type { EvalConfig } from '../config/schema.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Feeder, FeederOptions } from '../data/feeder.js';
+import { type Augmentation, checkChannels, mixStepsOf } from '../data/images/augment/chain.js';
 import { ImageData, openLabelledImages } from '../data/images/image-data.js';
 import type { ImageDataset } from '../data/images/image-dataset.js';
 import { ImageFeeder } from '../data/images/image-feeder.js';
@@ -28,7 +29,10 @@ export function taskOf(config: Config, data?: LabelledData): Task {
   const { task: name, mlmProbability: probability, wholeWordMask: wholeWords, nextSentence, multiLabel } = config;
   if (name === 'masked-lm') return { name, masking: { probability, wholeWords, nextSentence } };
   if (name === 'text-classification') return { name };
-  return { name, targets: data instanceof ImageData ? data.targets : multiLabel ? 'labels' : 'class' };
+  const targets = data instanceof ImageData ? data.targets : multiLabel ? 'labels' : 'class';
+  // A mixed sample belongs to several classes by shares.
+  const mixed = 'augmentation' in config && mixStepsOf(config.augmentation).length > 0;
+  return { name, targets: mixed && targets === 'class' ? 'probabilities' : targets };
 }
 
 const columnsOf = (config: Config) => ({
@@ -128,7 +132,12 @@ export interface OpenedFeeder {
  */
 export function openFeeder(
   config: FeederOptions &
-    ImageOptions & { maxPixels?: number | undefined; maxLength: number; buckets?: readonly number[] | undefined },
+    ImageOptions & {
+      maxPixels?: number | undefined;
+      maxLength: number;
+      buckets?: readonly number[] | undefined;
+      augmentation?: Augmentation;
+    },
   model: FedModel,
   task: Task,
   parts: readonly OpenedDataset['data'][],
@@ -144,16 +153,27 @@ export function openFeeder(
   return { feeder: new TextFeeder({ ...config, ...shape, inputs: model.inputs, task }) };
 }
 
+/** Augmentation works on pixels as they are stored in files of pictures. */
+function refuseFloats({ sources }: ImageDataset['table']): void {
+  const floats = sources.find((source) => source.kind === 'pixels' && source.type !== 'uint8');
+  if (floats)
+    throw new UsageError(
+      `${floats.name}: the pictures are floats, and augmentation takes uint8 pixels: leave augmentation out`,
+    );
+}
+
 function openImageFeeder(
-  config: FeederOptions & ImageOptions & { maxPixels?: number | undefined },
+  config: FeederOptions & ImageOptions & { maxPixels?: number | undefined; augmentation?: Augmentation },
   model: FedModel,
   { targets }: ImageClassification,
   parts: readonly { table: ImageDataset['table'] }[],
 ): { feeder: ImageFeeder; images: ImagePlan } {
+  if (config.augmentation?.length) refuseFloats(parts[0]!.table);
   const images = planImages(
     model,
     config,
     parts.flatMap(({ table }) => storedShapes(table)),
   );
+  checkChannels(config.augmentation ?? [], images.shape.channels);
   return { feeder: new ImageFeeder({ ...config, ...images, targets, labels: model.labels.length }), images };
 }

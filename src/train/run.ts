@@ -231,12 +231,13 @@ async function stateToResume(
  * The parts of the data that are gone over more than once, so that keeping what a frozen trunk makes of them pays. A
  * function of the configuration alone: a resumed run decides alike.
  */
-export function repeatedParts({ data, length, task, evaluationDue }: Run): Map<CachedPart, DataPart> {
+export function repeatedParts({ config, data, length, task, evaluationDue }: Run): Map<CachedPart, DataPart> {
   const parts = new Map<CachedPart, DataPart>();
   // The masks of masked-LM differ from epoch to epoch.
   if (task.name === 'masked-lm') return parts;
   const { totalSteps, stepsPerEpoch } = length;
-  if (totalSteps > stepsPerEpoch) parts.set('train', data.train);
+  // Augmented pictures are others in every epoch.
+  if (totalSteps > stepsPerEpoch && config.augmentation.length === 0) parts.set('train', data.train);
   let evaluations = 0;
   for (let step = 1; step <= totalSteps && evaluations < 2; step++) evaluations += Number(evaluationDue(step));
   if (data.eval && evaluations > 1) parts.set('eval', data.eval);

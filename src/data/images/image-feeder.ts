@@ -4,6 +4,7 @@ import { DataError } from '../../errors.js';
 import type { Targets } from '../../tasks/task.js';
 import { Feeder, type FeederOptions } from '../feeder.js';
 import { type Field, slotLayout } from '../slots.js';
+import type { Augmentation } from './augment/chain.js';
 import type { ImageRows } from './image-dataset.js';
 import type { ImageWorkerData } from './image-thread.js';
 import { mostPixels } from './picture-names.js';
@@ -18,6 +19,8 @@ export interface ImageFeederOptions extends FeederOptions {
   preprocessing: Preprocessing;
   /** Most pixels that a picture may have; default 100 million. */
   maxPixels?: number | undefined;
+  /** Of the batches that ask for it; default none. */
+  augmentation?: Augmentation | undefined;
   targets: Targets;
   /** Number of labels. */
   labels: number;
@@ -26,8 +29,17 @@ export interface ImageFeederOptions extends FeederOptions {
 export class ImageFeeder extends Feeder<ImageRows> {
   /** Starts the workers. */
   constructor(options: ImageFeederOptions) {
-    const { input, shape, preprocessing, maxPixels = mostPixels, targets, labels, batchSize } = options;
-    const workerData: ImageWorkerData = { input, shape, preprocessing, maxPixels };
+    const {
+      input,
+      shape,
+      preprocessing,
+      maxPixels = mostPixels,
+      augmentation = [],
+      targets,
+      labels,
+      batchSize,
+    } = options;
+    const workerData: ImageWorkerData = { input, shape, preprocessing, maxPixels, augmentation };
     const fields: Field[] = [
       { name: input, dtype: 'float32', per: 'sample', row: rowShape(shape) },
       targets === 'class'
@@ -38,7 +50,7 @@ export class ImageFeeder extends Feeder<ImageRows> {
     super(options, {
       layout: slotLayout(fields, batchSize, 1),
       lengths: [1],
-      preprocessing: workerData,
+      preprocessing: { input, shape, preprocessing, maxPixels },
       worker: new URL('./image-worker.js', import.meta.url),
       workerData,
       source: ({ sources, places }) => ({ sources, places }),

@@ -8,6 +8,9 @@ import { writeClasses } from '../collate.js';
 import type { BadRow, FillResult, FillTask } from '../feeder.js';
 import { keptRows } from '../rows.js';
 import { Slot } from '../slots.js';
+import { type Augmentation, mixStepsOf } from './augment/chain.js';
+import { Draws, seedOf } from './augment/draws.js';
+import { mixBatch } from './augment/mix.js';
 import { Renderer } from './augment/renderer.js';
 import { BadPicture } from './decode.js';
 import type { ImageRows } from './image-dataset.js';
@@ -23,14 +26,19 @@ export interface ImageWorkerData {
   preprocessing: Preprocessing;
   /** Most pixels that a picture may have before it is decoded. */
   maxPixels: number;
+  augmentation: Augmentation;
 }
 
 export type ImageTask = FillTask & Pick<ImageRows, 'sources' | 'places'>;
 
-const { input, shape, preprocessing, maxPixels } = workerData as ImageWorkerData;
+const { input, shape, preprocessing, maxPixels, augmentation } = workerData as ImageWorkerData;
 const table = pixelTable(preprocessing, shape.channels);
 const reader = new PictureReader({ channels: shape.channels, maxPixels });
-const renderer = new Renderer({ shape, preprocessing });
+const plain = new Renderer({ shape, preprocessing });
+const augmenting = new Renderer({ shape, preprocessing, augmentation });
+const mixing = mixStepsOf(augmentation);
+/** Behind the numbers of the chain's steps. */
+const mixStream = 1000;
 serveQuietly(fill);
 
 /** Fills the slot of `task`. The rows behind the last sample repeat it with weight 0. */
@@ -57,23 +65,35 @@ async function fill(task: ImageTask): Promise<FillResult> {
   else for (let b = last + 1; b < slot.layout.batchSize; b++) out.copyWithin(b * size, last * size, (last + 1) * size);
   const rows = { ...task, ...keptRows(task, kept), weights: Float32Array.from(kept, (row) => task.weights[row]!) };
   const normaliser = writeClasses(slot, 1, rows);
+  if (task.augment && mixing.length > 0) mix(slot, task, kept.length);
   slot.to('filled');
   return { length: 1, tokens: 0, truncated: 0, weights: { normaliser }, ...(bad.length > 0 && { bad }) };
 }
 
+/** Blends the samples that count with each other. The draw depends on the first of them. */
+function mix(slot: Slot, { seed, epoch, samples }: ImageTask, count: number): void {
+  const rows = (name: string): Float32Array => {
+    const data = slot.data(slot.layout.fields.find((field) => field.name === name)!, 1) as Float32Array;
+    return data.subarray(0, (data.length / slot.layout.batchSize) * count);
+  };
+  const batch = { count, shape, pixels: rows(input), targets: rows('labels'), weights: rows('sample_weights') };
+  mixBatch(mixing, batch, new Draws(seedOf({ seed, epoch, sample: samples[0]! }), mixStream));
+}
+
 /** One finished picture. @throws BadPicture */
 async function write(task: ImageTask, row: number, out: Float32Array): Promise<void> {
-  const { places, samples, seed, epoch } = task;
+  const { places, samples, seed, epoch, augment } = task;
   const source = task.sources[places[2 * row]!]!;
   const at = places[2 * row + 1]!;
   const key = { seed, epoch, sample: samples[row]! };
+  const renderer = augment ? augmenting : plain;
   if (source.kind !== 'pixels') {
     const picture = await reader.read(source, at, (size) => renderer.need(size, key));
     return renderer.render(picture, key, out);
   }
   const raw = reader.pixels(source, at);
   // Of the model's size: nothing but arithmetic.
-  if (sameSize(source.shape, shape)) {
+  if (sameSize(source.shape, shape) && !(augment && augmentation.length > 0)) {
     const how = { type: source.type, shape: source.shape, to: shape.layout, flip: preprocessing.flipChannels, table };
     return writePixels(raw, how, out);
   }
