@@ -5,12 +5,14 @@ import { backward } from '../autodiff/backward.js';
 import type { InputShapes } from '../data/slots.js';
 import { lowerForDevice } from '../lower/devices/forms.js';
 import { fuse } from '../lower/fuse.js';
+import { leavesLast } from '../lower/leaves-last.js';
 import { lower } from '../lower/lower.js';
+import { recomputeLayers } from '../lower/recompute.js';
 import { transposeOnce } from '../lower/transposed-products.js';
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
-import { type Graph, prune, type Value } from '../onnx/graph.js';
+import { type Graph, type Node, prune, type Value } from '../onnx/graph.js';
 import { restoreForms } from '../onnx/restore/restore.js';
 import { specialize } from '../onnx/specialize.js';
 import type { DeviceKind } from '../runtime/kinds.js';
@@ -34,6 +36,8 @@ export interface CompileOptions {
   /** Of the training loss. */
   labelSmoothing: number;
   task: Task;
+  /** Which activations are computed again for their gradients instead of kept; default none. */
+  recompute?: 'none' | 'layers' | undefined;
   /** `model_type` of config.json. */
   family: string;
   kernels: ReadonlySet<string>;
@@ -75,10 +79,12 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
 
   const outputs: Value[] = [];
   let gradients = new Map<string, string>();
+  let forward: readonly Node[] = [];
   if (task) {
     fed.push(...task.inputs.map((name) => ({ name, ...b.type(name) })));
     outputs.push(task.loss);
     if (training) {
+      forward = [...graph.nodes];
       gradients = backward(b, task.loss, [...options.trained]);
       outputs.push(...gradients.values(), ...updates.values());
     }
@@ -91,10 +97,13 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   outputs.push(...Object.values(masked ?? {}), ...(fetched === undefined ? [] : [fetched]));
   setOutputs(b, outputs);
   prune(graph);
+  if (training && options.recompute === 'layers')
+    recomputeLayers(b, { forward, parameters: new Set([...changing, ...options.frozen]) });
   if (options.kernels.has('ortune.Transpose')) transposeOnce(b);
   const { target = 'cpu' } = options;
   if (target === 'cpu') lower(graph, options.kernels);
   else lowerForDevice(graph, target);
+  if (training) leavesLast(graph);
   const encoded = encode(graph, fed, { gradients, updates: training ? updates : new Map() }, options);
   return { ...encoded, loss: task?.loss, logits: fetched, masked };
 }
