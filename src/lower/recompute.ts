@@ -39,8 +39,9 @@ export function recomputeLayers(b: Builder, options: RecomputeOptions): number {
   ];
   const sources = new Set(graph.inputs.filter(({ dtype }) => isFloat(dtype)).map(({ name }) => name));
   const segments = chooseSegments(b, segmentsOf(b, forward, carriedValues(b, forward, options.parameters)));
-  const last = segments.length - 1;
   const rank = segmentRanks(b, segments);
+  // What the gradient of the loss is made of, and so everything behind it; the loss itself may lie further on.
+  const last = Math.max(-1, ...behind.flatMap(({ outputs }) => outputs.map((out) => rank.get(out) ?? -1)));
   // Backward's views and transposes of activations need no gradient, and belong to the layer that they look at.
   const reached = (node: Node): boolean => node.outputs.some((out) => rank.get(out) === last);
   const readers = behind.filter(reached);
@@ -49,7 +50,7 @@ export function recomputeLayers(b: Builder, options: RecomputeOptions): number {
   const copies = new Map<Node, Node[]>();
   graph.nodes = [];
   forgetViews(b);
-  for (const [i, { nodes, end }] of segments.slice(0, -1).entries()) {
+  for (const [i, { nodes, end }] of segments.slice(0, Math.max(0, last)).entries()) {
     const own = [...nodes, ...views.filter((node) => node.outputs.some((out) => rank.get(out) === i))];
     const producers = recomputable(own, { sources, kept: new Set([...outputs, end]) });
     const reader = readers.find((node) => node.inputs.some((x) => producers.has(x)));

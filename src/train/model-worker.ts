@@ -195,6 +195,7 @@ function compileOptions(): CompileOptions {
     statistics: new Set(info.statistics.filter((s) => s.updated).map((s) => s.name)),
     dropout: info.dropout,
     labelSmoothing: opening.labelSmoothing ?? 0,
+    recompute: opening.recompute,
     task: opening.task,
     family: config.model_type ?? '',
     kernels: new Set(opening.kernels),

@@ -35,6 +35,8 @@ export interface OpenRequest {
   init?: 'pretrained' | 'random' | undefined;
   /** Whose statistics BatchNormalization layers take that train; default the batch's. */
   batchNorm?: BatchNormMode | undefined;
+  /** Which activations are computed again for their gradients; default none. */
+  recompute?: 'none' | 'layers' | undefined;
   seed: number;
   task: Task;
   /** Ops the device has kernels for. */

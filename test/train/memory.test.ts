@@ -11,10 +11,11 @@ import { childResult } from '../runtime/children.js';
 const root = mkdtempSync(join(tmpdir(), 'ortune-memory-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
-const measure = (model: string, freeze: string, lengths: number[]) =>
+const measure = (model: string, freeze: string, lengths: number[], recompute = 'none') =>
   childResult<{ added: number; parametersMB: number }>('../../train/children/memory.mjs', [
     model,
     freeze,
+    recompute,
     ...lengths.map(String),
   ]);
 
@@ -28,6 +29,15 @@ describe('an engine', () => {
     expect(largest.added).toBeGreaterThan(60);
     expect(growing.added).toBeLessThan(1.25 * largest.added);
     expect(mixed.added).toBeLessThan(1.25 * largest.added);
+  });
+
+  it('that computes the activations of twelve layers again takes less than half the memory', async () => {
+    const model = join(root, 'deep');
+    writeEncoder(model, { layers: 12, hidden: 128, heads: 4, vocabulary: 500, positions: 256 });
+    const kept = await measure(model, 'nothing', [256]);
+    const again = await measure(model, 'nothing', [256], 'layers');
+    expect(kept.added).toBeGreaterThan(100);
+    expect(again.added).toBeLessThan(kept.added / 2);
   });
 
   it('holds more than 100 MB of frozen weights at most 1.3 times more for five shapes', async () => {
