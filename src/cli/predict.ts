@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { holdsPictures } from '../config/guess-task.js';
 import { type PredictConfig, predictSchema } from '../config/schema.js';
+import { packKind } from '../data/pack/pack-format.js';
 import { openFiles } from '../data/read/files.js';
 import { readRaw } from '../data/read/raw.js';
 import { columnNames, toRecord } from '../data/read/record.js';
@@ -23,9 +24,10 @@ export function addPredict(program: Command): void {
     );
   addOptions(command, predictSchema).action((model: string | undefined, given: string[], flags) =>
     execute(flags, async (signal) => {
-      const pictures = given.length > 0 && given.every(holdsPictures);
-      const config = configOf(predictSchema, { ...(model && { model }), ...(pictures && { data: given }) }, flags);
-      if (config.task === 'image-classification') return predictImages(config, signal);
+      const named = given.length > 0 && given.every((text) => holdsPictures(text) || packKind(text) !== undefined);
+      const config = configOf(predictSchema, { ...(model && { model }), ...(named && { data: given }) }, flags);
+      const packed = config.data?.every((file) => packKind(file) !== undefined);
+      if (packed || config.task === 'image-classification') return predictFiles(config, signal);
       const inputs: readonly TextInput[] = given.length > 0 ? given : await readTexts(config, signal);
       const { predict } = await import('../train/predict.js');
       const predictions = await showDownload((onDownload) => predict(config, inputs, { signal, onDownload }));
@@ -39,8 +41,8 @@ export function addPredict(program: Command): void {
   );
 }
 
-/** A line for each picture: its label and score, or the labels that hold, and where it is. */
-async function predictImages({ data: files, ...config }: PredictConfig, signal: AbortSignal): Promise<Result> {
+/** A line for each picture or packed text: its label and score, or the labels that hold, and where it is. */
+async function predictFiles({ data: files, ...config }: PredictConfig, signal: AbortSignal): Promise<Result> {
   if (!files)
     throw new UsageError(
       'nothing to label: give pictures, folders of them or .safetensors files, as arguments or with --data',

@@ -16,7 +16,7 @@ serveQuietly((task: DataTask): Promise<Outcome<Answer>> => outcomeOf<Answer>(() 
 function answer(task: DataTask): Answer | Promise<Answer> {
   if (task.kind === 'open') return openData(task);
   if (task.kind === 'openImages') return openImages(task);
-  if (task.kind === 'openUnlabelled') return openUnlabelled(task.input, task);
+  if (task.kind === 'openUnlabelled') return openUnlabelled(task);
   if (task.kind === 'relabel') return relabel(task);
   return task.kind === 'order' ? epochOrder(task) : readBlock(task);
 }

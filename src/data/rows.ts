@@ -120,6 +120,19 @@ export function describeRows({ samples, where }: Pick<Rows, 'samples' | 'where'>
 /** A text, or a pair of texts. */
 export type TextInput = string | { text: string; pair: string };
 
+/** The rows of a table, grouped by length in windows. */
+export async function* tableRows(table: TextTable, batchSize: number): AsyncGenerator<TextRows, void, void> {
+  const windowSize = groupBatches * batchSize;
+  for (let first = 0; first < table.count; first += windowSize) {
+    const lengths = table.length.subarray(first, Math.min(first + windowSize, table.count));
+    const order = epochOrder({ lengths, batchSize, seed: 0, epoch: 0, sampling: 'sequential' });
+    for (let at = 0; at < order.length; at += batchSize) {
+      const members = order.slice(at, at + batchSize).map((member) => first + member);
+      yield rowsOf(table, members, { index: (first + at) / batchSize });
+    }
+  }
+}
+
 /** Rows for texts of the host's own, grouped by length in windows, so that many of them do not hold it up. */
 export async function* textRows(texts: readonly TextInput[], batchSize: number): AsyncGenerator<TextRows, void, void> {
   const windowSize = groupBatches * batchSize;

@@ -10,7 +10,10 @@ import { ImageFeeder } from '../data/images/image-feeder.js';
 import type { ImageInput } from '../data/images/image-inputs.js';
 import { placeOf, storedShapes } from '../data/images/image-table.js';
 import { type GivenImages, isGivenImages, sourceOf } from '../data/images/tensors.js';
-import { type Rows, type TextInput, textRows } from '../data/rows.js';
+import { isStored } from '../data/pack/read-texts.js';
+import { refuseOtherTokens } from '../data/pack/tokens.js';
+import { type Rows, type TextInput, tableRows, textRows } from '../data/rows.js';
+import { placeOf as placeOfText } from '../data/table.js';
 import { TextFeeder } from '../data/text-feeder.js';
 import { UsageError } from '../errors.js';
 import type { ResolveOptions } from '../models/hub.js';
@@ -78,8 +81,10 @@ export class LoadedModel {
       : 'files' in input
         ? input
         : undefined;
-    if (pictures) return this.#predictImages(pictures, signal);
     const feeder = this.#feeders.get('');
+    if (feeder && 'files' in input && input.files.every(isStored))
+      return this.#predictTokens(feeder, input.files, signal);
+    if (pictures) return this.#predictImages(pictures, signal);
     if (!feeder)
       throw new UsageError(
         `${this.#config.model} reads pictures: give their files or a .safetensors file, or {pixels, shape} or {images}, in place of texts`,
@@ -100,6 +105,25 @@ export class LoadedModel {
     this.#feeders.set(key, feeder);
     const predictions = await this.#collect(feeder, pictureRows(table, batchSize), signal);
     return predictions.map((prediction, i) => ({ ...prediction, place: placeOf(table, i) }));
+  }
+
+  async #predictTokens(
+    feeder: Feeder,
+    files: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<Prediction[]> {
+    const client = new DataClient();
+    try {
+      const asked = { columns: { text: '' }, train: files, seed: 0, streaming: false };
+      const { source } = (await client.ask({ kind: 'open', ...asked }, signal)).train;
+      const { table } = source as Extract<typeof source, { table: unknown }>;
+      const { directory, maxPositions } = this.#model;
+      refuseOtherTokens(table.tokens!, files, textShape(directory, maxPositions, this.#config));
+      const predictions = await this.#collect(feeder, tableRows(table, this.#config.batchSize), signal);
+      return predictions.map((prediction, i) => ({ ...prediction, place: placeOfText(table, i) }));
+    } finally {
+      await client.close();
+    }
   }
 
   async #collect(

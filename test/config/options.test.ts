@@ -149,6 +149,7 @@ describe('listOptions', () => {
     const structures = listOptions(trainSchema).filter((o) => o.kind === 'structure');
     expect(structures.map(({ key, many }) => [key, many])).toEqual([
       ['classWeights', false],
+      ['augmentation', true],
       ['groups', true],
       ['dropout', false],
     ]);

@@ -56,7 +56,7 @@ static void turn_hue(double* v, double turn) {
   const double f = h - floor(h), p = high * (1 - s), q = high * (1 - s * f), t = high * (1 - s * (1 - f));
   const double cases[6][3] = {{high, t, p}, {q, high, p}, {p, high, t},
                               {p, q, high}, {t, p, high}, {high, p, q}};
-  for (int c = 0; c < 3; ++c) v[c] = floor(cases[sector][c] * 255.999);
+  for (int c = 0; c < 3; ++c) v[c] = cases[sector][c] * 255.999;
 }
 
 /// In float32, which decides on which side of a whole number a sum comes to lie.
@@ -68,7 +68,7 @@ static double blend(double x, double y, double f) {
 
 static int64_t mirrored(int64_t i, int64_t n) { return i < 0 ? -i : i < n ? i : 2 * (n - 1) - i; }
 
-/// One operation, into doubles that are whole numbers.
+/// One operation, before the fraction is cut off.
 static std::vector<double> reference(Picture p, const Program& op) {
   const int code = static_cast<int>(op[0]);
   const double f = op.size() > 2 ? op[2] : 0;
@@ -90,7 +90,7 @@ static std::vector<double> reference(Picture p, const Program& op) {
       while (count[static_cast<size_t>(high)] == 0) --high;
       for (int k = 0; k < o[c]; ++k) below += count[static_cast<size_t>(k)];
       const int64_t step = (n - count[static_cast<size_t>(high)]) / 255;
-      if (code == kBrightness) o[c] = floor(std::min(255.0, o[c] * f));
+      if (code == kBrightness) o[c] = std::min(255.0, o[c] * f);
       if (code == kContrast) o[c] = blend(o[c], mean, f);
       if (code == kSaturation && C == 3) o[c] = blend(o[c], gray, f);
       if (code == kGrayscale && C == 3) o[c] = gray;
@@ -117,7 +117,7 @@ static std::vector<double> reference(Picture p, const Program& op) {
           double total = 4 * o;
           for (int64_t dy = -1; dy <= 1; ++dy)
             for (int64_t dx = -1; dx <= 1; ++dx) total += neighbour(y + dy, x + dx, c);
-          o = floor(std::min(255.0, std::max(0.0, o + (1 - f) * (floor(total / 13 + 0.5) - o))) + 1e-9);
+          o = std::min(255.0, std::max(0.0, o + (1 - f) * (floor(total / 13 + 0.5) - o)));
         }
         if (code != kGaussianBlur) continue;
         const int64_t columns = static_cast<int64_t>(f), rows = static_cast<int64_t>(op[1]) - 1 - columns;
@@ -126,7 +126,7 @@ static std::vector<double> reference(Picture p, const Program& op) {
           for (int64_t k = 0; k < columns; ++k)
             total += neighbour(y + j - rows / 2, x + k - columns / 2, c) * op[static_cast<size_t>(3 + k)] *
                      op[static_cast<size_t>(3 + columns + j)];
-        o = floor(total + 0.5);
+        o = total + 0.5;
       }
   return out;
 }
@@ -213,16 +213,11 @@ static void test_operation(const Target& target, Picture p, int style, const Pro
                            std::to_string(style);
   const Bytes got = run_everywhere(target, what, p, op);
   const std::vector<double> want = reference(p, op);
-  double worst = 0;
-  int64_t off = 0;
-  for (size_t i = 0; i < got.size(); ++i) {
-    worst = std::max(worst, fabs(got[i] - want[i]));
-    off += got[i] != want[i];
-  }
-  check(worst <= 1, target.name + " " + what + ": off by " + std::to_string(worst));
-  // float32 rounds a few values across a whole number.
-  check(static_cast<double>(off) <= 2 + 0.03 * static_cast<double>(got.size()),
-        target.name + " " + what + ": " + std::to_string(off) + " values differ");
+  bool right = true;
+  // float32 may round across a whole number.
+  for (size_t i = 0; i < got.size(); ++i)
+    right = right && got[i] >= floor(want[i] - 1e-3) && got[i] <= floor(want[i] + 1e-3);
+  check(right, target.name + " " + what);
 }
 
 /// Operations in one program give what they give one by one.

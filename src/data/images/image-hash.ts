@@ -11,7 +11,7 @@ import type { ImageTable } from './image-table.js';
 import { bytesOf, type FileSource, type PictureSource, textAt } from './sources.js';
 
 /** SHA-256 over the pictures of the sources, then over which of them each sample has, its target and weight. */
-export function hashOf(table: ImageTable, { names }: LabelSet): string {
+export function hashOf(table: ImageTable, { names }: Pick<LabelSet, 'names'>): string {
   const { sources, source, row, label, targets, weight } = table;
   const hash = createHash('sha256');
   hash.update(JSON.stringify({ names, sources: sources.map(contentOf) }));
@@ -25,9 +25,10 @@ const contentOf = (source: PictureSource): unknown[] =>
   source.kind === 'pixels' ? [source.type, source.rows, source.shape] : [source.kind, source.rows];
 
 function hashPictures(hash: Hash, source: PictureSource): void {
-  if (source.kind === 'files') hashFiles(hash, source);
+  if ('sha256' in source && source.sha256) hash.update(source.sha256);
+  else if (source.kind === 'files') hashFiles(hash, source);
   else if (source.kind === 'pixels') hashBytes(hash, source.name, source, source.rows * bytesOf(source));
-  else {
+  else if (source.kind === 'pieces') {
     hash.update(new Uint8Array(source.length.buffer));
     const bytes = source.length.reduce((sum, length) => sum + length, 0);
     hashBytes(hash, source.file ?? '', { begin: 0, memory: source.memory }, bytes);

@@ -67,14 +67,24 @@ export async function openImages(request: ImageOpenRequest): Promise<OpenedImage
   };
 }
 
-/** Pictures without labels, to be predicted. */
-export async function openUnlabelled(
-  input: ImageInput,
-  options: Omit<OpenSourceOptions, 'labelled'>,
-): Promise<{ table: ImageTable; notes: readonly string[] }> {
+export interface UnlabelledRequest extends Omit<OpenSourceOptions, 'labelled'> {
+  input: ImageInput;
+  /** The hash is wanted, which reads from every file. */
+  hashed?: boolean | undefined;
+}
+
+export interface OpenedUnlabelled {
+  table: ImageTable;
+  hash: string | undefined;
+  notes: readonly string[];
+}
+
+/** Pictures without labels, to be predicted or packed. */
+export async function openUnlabelled({ input, hashed, ...options }: UnlabelledRequest): Promise<OpenedUnlabelled> {
   const notes: string[] = [];
   const sources = await openSources(input, { ...options, labelled: false }, notes);
-  return { table: tableOf(sources, undefined, false), notes };
+  const table = tableOf(sources, undefined, false);
+  return { table, hash: hashed ? hashOf(table, { names: [] }) : undefined, notes };
 }
 
 /** @throws DataError for sources that hold no pictures at all, and labels that do not fit together */

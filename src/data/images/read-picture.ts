@@ -2,27 +2,30 @@
 // they are. Memory is used again from picture to picture, so what is returned is valid until the next call.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { BadPicture, type NeedOf, PictureDecoder } from './decode.js';
+import { BadPicture, type NeedOf, PictureDecoder, withChannels } from './decode.js';
 import type { Picture } from './picture.js';
 import type { ImageShape } from './pixels.js';
 import { ReusedBytes } from './reused-bytes.js';
-import { bytesOf, type FileSource, type PieceSource, type PixelSource, textAt } from './sources.js';
+import { bytesOf, type FileSource, type PackedSource, type PieceSource, type PixelSource, textAt } from './sources.js';
 
 /** A file of pictures this large is none. */
 const mostFileBytes = 1024 ** 3;
 
 export class PictureReader {
+  readonly #channels: number;
   readonly #decoder: PictureDecoder;
   readonly #bytes = new ReusedBytes();
   /** Files of many pictures, which stay open. */
   readonly #files = new Map<string, number>();
 
   constructor(options: { channels: number; maxPixels: number }) {
+    this.#channels = options.channels;
     this.#decoder = new PictureDecoder(options);
   }
 
   /** @throws BadPicture */
-  async read(source: FileSource | PieceSource, row: number, needOf: NeedOf): Promise<Picture> {
+  async read(source: FileSource | PieceSource | PackedSource, row: number, needOf: NeedOf): Promise<Picture> {
+    if (source.kind === 'packed') return this.#packed(source, row);
     const bytes = source.kind === 'files' ? this.#fileBytes(textAt(source.paths, row)) : this.#pieceBytes(source, row);
     return this.#decoder.decode(bytes, needOf);
   }
@@ -31,6 +34,12 @@ export class PictureReader {
   pixels(source: PixelSource, row: number): Uint8Array {
     const length = bytesOf(source);
     return this.#bytesAt(source.memory ?? source.name, source.begin + row * length, length);
+  }
+
+  #packed({ name, channels, begin, height, width }: PackedSource, row: number): Picture {
+    const size = { height: height[row]!, width: width[row]! };
+    const data = this.#bytesAt(name, begin[row]!, size.height * size.width * channels);
+    return { data: withChannels(data, channels, this.#channels), ...size, channels: this.#channels };
   }
 
   #fileBytes(path: string): Uint8Array {

@@ -17,6 +17,23 @@ export interface PixelSource {
   shape: ImageShape;
   /** The bytes themselves, where they are in memory. */
   memory?: SharedArrayBuffer | undefined;
+  /** Of the file, where it is a packed one that has been found whole. */
+  sha256?: string | undefined;
+}
+
+/** Decoded pictures of sizes of their own in a packed file: uint8, channels last, one behind the other. */
+export interface PackedSource {
+  kind: 'packed';
+  /** Path of the file. */
+  name: string;
+  rows: number;
+  channels: number;
+  /** First byte of each. */
+  begin: Float64Array;
+  height: Uint32Array;
+  width: Uint32Array;
+  /** Of the file, which has been found whole. */
+  sha256: string;
 }
 
 /** A file for each picture. */
@@ -44,7 +61,7 @@ export interface PieceSource {
   length: Uint32Array;
 }
 
-export type PictureSource = PixelSource | FileSource | PieceSource;
+export type PictureSource = PixelSource | PackedSource | FileSource | PieceSource;
 
 /** What a source says beside the pictures. */
 export interface SourceLabels {
@@ -94,7 +111,7 @@ export const textAt = ({ bytes, at }: SharedTexts, i: number): string =>
 
 /** Where a picture is, for messages: 'file:row 17' of tensors, whose rows count from 0; 'file:17' and paths as people write them. */
 export function placeInSource(source: PictureSource, row: number): string {
-  if (source.kind === 'pixels') return `${source.name}:row ${row}`;
+  if (source.kind === 'pixels' || source.kind === 'packed') return `${source.name}:row ${row}`;
   if (source.kind === 'pieces') return source.memory ? `${source.name}:row ${row}` : `${source.name}:${row + 1}`;
   const path = textAt(source.paths, row);
   return source.lines ? `${source.name}:${source.lines[row]} (${path})` : path;

@@ -132,7 +132,11 @@ test('steps are options of the configuration', () => {
   expect(message(['randomHorizontalFlop'])).toContain("did you mean 'randomHorizontalFlip'");
   expect(message([{ op: 'randomHorizontalFlip', p: 2 }])).toContain("option 'p' of step 'randomHorizontalFlip'");
   expect(message([{ op: 'randomResizedCrop', scale: [0.5, 0.2] }])).toContain('lower bound first');
-  expect(message([3])).toContain('a step is a name');
+  expect(message([{ op: 'colorJitter', hue: 3 }])).toBe(
+    "augmentation: option 'hue' of step 'colorJitter': Too big: expected number to be <=0.5",
+  );
+  expect(message([{ op: 'colorJitter', tone: 1 }])).toContain('tone');
+  expect(augmentationSchema.safeParse([3]).success).toBe(false);
 });
 
 test('crops follow the distributions of torchvision', () => {
