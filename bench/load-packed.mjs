@@ -2,7 +2,7 @@
 // two workers, beside the same augmentation of pictures that are in memory already, on as many threads, in this run and in turn.
 // And what that leaves of a real training step: MobileNetV3-small from the packed file, its feedRatio (real step over a step on
 // a batch that is there). Before anything is timed, both must give the same samples.
-//   node bench/load-packed.mjs [--pictures 512] [--rounds 3] [--batch 64] [--steps 60] [--no-train] [--json]
+//   node bench/load-packed.mjs [--pictures 256] [--rounds 15] [--batch 64] [--steps 60] [--no-train] [--json]
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
@@ -20,8 +20,8 @@ const text = (value) => ({ type: 'string', default: value });
 const { values: given } = parseArgs({
   allowNegative: true,
   options: {
-    pictures: text('512'),
-    rounds: text('3'),
+    pictures: text('256'),
+    rounds: text('15'),
     batch: text('64'),
     steps: text('60'),
     train: { type: 'boolean', default: true },
@@ -39,9 +39,11 @@ const sampleSize = 3 * target * target;
 async function writePicture(index, path) {
   const [width, height] = [500, 375];
   const data = Buffer.alloc(3 * width * height);
+  const wave = (length, of) => Array.from({ length: 3 * length }, (_, i) => of(Math.floor(i / 3), i % 3));
+  const across = wave(width, (x, c) => 127 * Math.sin((x + index) / (5 + c)));
+  const down = wave(height, (y, c) => Math.cos(y / (9 - c)));
   for (let y = 0, at = 0; y < height; y++)
-    for (let x = 0; x < width; x++)
-      for (let c = 0; c < 3; c++) data[at++] = 128 + 127 * Math.sin((x + index) / (5 + c)) * Math.cos(y / (9 - c));
+    for (let i = 0; i < 3 * width; i++) data[at++] = 128 + across[i] * down[3 * y + (i % 3)];
   await sharp(data, { raw: { width, height, channels: 3 } })
     .jpeg({ quality: 90 })
     .toFile(path);
@@ -78,49 +80,60 @@ async function inMemory({ name, rows, begin, height, width }) {
   return { pixels, begin: begin.slice(0, rows), height: height.slice(0, rows), width: width.slice(0, rows) };
 }
 
-/** Pictures a second of each epoch behind the first, and the sum of the first sample's numbers in epoch 1. */
-async function augmentationOnly(pictures, threads) {
+/** Threads that render the pictures in memory: `epoch` has them do so once, and gives the sum of the first sample's numbers. */
+function openMemory(pictures, threads) {
   const workers = Array.from({ length: threads }, (_, first) => {
-    return new Worker(new URL(import.meta.url), {
-      workerData: { ...pictures, first, threads },
-      argv: process.argv.slice(2),
-    });
+    const options = { workerData: { ...pictures, first, threads }, argv: process.argv.slice(2) };
+    return new Worker(new URL(import.meta.url), options);
   });
-  const perSecond = [];
-  let sum = 0;
-  for (let epoch = 0; epoch <= rounds; epoch++) {
-    const started = performance.now();
-    const answers = workers.map((worker) => new Promise((done) => worker.once('message', done)));
-    for (const worker of workers) worker.postMessage(epoch);
-    const [first] = await Promise.all(answers);
-    if (epoch === 1) sum = first;
-    if (epoch > 0) perSecond.push((1000 * count) / (performance.now() - started));
-  }
-  await Promise.all(workers.map((worker) => worker.terminate()));
-  return { perSecond, sum };
+  return {
+    async epoch(epoch) {
+      const answers = workers.map((worker) => new Promise((done) => worker.once('message', done)));
+      for (const worker of workers) worker.postMessage(epoch);
+      return (await Promise.all(answers))[0];
+    },
+    close: () => Promise.all(workers.map((worker) => worker.terminate())),
+  };
 }
 
-async function fromFile(dataset, workers) {
+/** The same from the packed file, as a run is fed. */
+function openFile(dataset, workers) {
   const common = { input: 'x', shape, preprocessing, augmentation, maxPixels: 1e8, targets: 'class', labels: 2 };
   const feeder = new ImageFeeder({ ...common, batchSize, workers, batchesAhead: 2 * workers });
-  const perSecond = [];
-  let sum = 0;
-  for (let epoch = 0; epoch <= rounds; epoch++) {
-    const started = performance.now();
-    let samples = 0;
-    for await (const batch of feeder.batches(dataset.rows({ batchSize, seed, epoch }), { seed, epoch })) {
-      samples += batch.samples.length;
-      if (epoch === 1 && batch.index === 0)
-        sum = batch.inputs
+  return {
+    async epoch(epoch) {
+      let sum;
+      const rows = dataset.rows({ batchSize, seed, epoch });
+      for await (const batch of feeder.batches(rows, { seed, epoch, augment: true })) {
+        sum ??= batch.inputs
           .get('x')
           .data.subarray(0, sampleSize)
           .reduce((total, value) => total + value, 0);
-      batch.release();
+        batch.release();
+      }
+      return sum;
+    },
+    close: () => feeder.close(),
+  };
+}
+
+/** Pictures a second of both, an epoch of each in turn; the first of each is not counted. */
+async function compare(pictures, dataset, threads) {
+  const ways = [openMemory(pictures, threads), openFile(dataset, threads)];
+  const perSecond = [[], []];
+  for (let epoch = 0; epoch <= rounds; epoch++) {
+    const sums = [];
+    for (const [i, way] of ways.entries()) {
+      const started = performance.now();
+      sums.push(await way.epoch(epoch));
+      if (epoch > 0) perSecond[i].push((1000 * count) / (performance.now() - started));
     }
-    if (epoch > 0) perSecond.push((1000 * samples) / (performance.now() - started));
+    if (sums[0] !== sums[1]) throw new Error(`the samples differ: their sums are ${sums.join(' and ')}`);
   }
-  await feeder.close();
-  return { perSecond, sum };
+  for (const way of ways) await way.close();
+  const [augmentationOnly, fromPackedFile] = perSecond.map(median);
+  const share = median(perSecond[1].map((rate, i) => rate / perSecond[0][i]));
+  return { threads, augmentationOnly, fromPackedFile, share };
 }
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
@@ -137,13 +150,7 @@ async function main() {
     const data = await ImageData.open({ ...open, sampling: 'sequential' });
     const pictures = await inMemory(data.train.table.sources[0]);
     const rows = [];
-    for (const threads of [1, 2]) {
-      const alone = await augmentationOnly(pictures, threads);
-      const loaded = await fromFile(data.train, threads);
-      if (alone.sum !== loaded.sum) throw new Error(`the samples differ: sums ${alone.sum} and ${loaded.sum}`);
-      const [augmented, read] = [median(alone.perSecond), median(loaded.perSecond)];
-      rows.push({ threads, augmentationOnly: augmented, fromPackedFile: read, share: read / augmented });
-    }
+    for (const threads of [1, 2]) rows.push(await compare(pictures, data.train, threads));
     await data.close();
     const training = given.train ? await train(directory, output) : undefined;
     const cpu = `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores`;
@@ -159,7 +166,7 @@ async function main() {
 async function train(directory, file) {
   const model = join(directory, 'model');
   writeImageModel(model, { model: 'mobilenet-v3-small', labels: ['a', 'b'], imageSize: target });
-  const common = { model, train: file, output: join(directory, 'run'), saveStrategy: 'no' };
+  const common = { model, train: file, output: join(directory, 'run'), augmentation, saveStrategy: 'no' };
   const trainer = new Trainer({ ...common, batchSize: 32, maxSteps: steps, epochs: 1000, optimizer: 'sgd' });
   const { stepMs, feedRatio, samplesPerSecond } = await trainer.run();
   return { stepMs, feedRatio, samplesPerSecond };

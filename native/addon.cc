@@ -2,6 +2,7 @@
 
 #include <napi.h>
 
+#include "bindings/buffers.h"
 #include "bindings/data.h"
 #include "bindings/device.h"
 #include "bindings/jpeg.h"
@@ -13,6 +14,9 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["createSession"] = Napi::Function::New(env, bindings::create_session);
   exports["run"] = Napi::Function::New(env, bindings::run_session);
   exports["release"] = Napi::Function::New(env, bindings::release_session);
+  exports["openMemory"] = Napi::Function::New(env, bindings::open_memory);
+  exports["allocate"] = Napi::Function::New(env, bindings::allocate);
+  exports["freeBuffers"] = Napi::Function::New(env, bindings::free_buffers);
   exports["loadedLibraries"] = Napi::Function::New(env, bindings::loaded_libraries);
   exports["shutdown"] = Napi::Function::New(env, bindings::shutdown);
   exports["misalignment"] = Napi::Function::New(env, bindings::misalignment);

@@ -40,7 +40,8 @@ struct Library {
   int (*read_header)(Handle, const unsigned char* data, size_t size);
   int (*set_scale)(Handle, Scale);
   int (*set_region)(Handle, Region);
-  int (*decompress)(Handle, const unsigned char* data, size_t size, unsigned char* out, int pitch, int format);
+  int (*decompress)(Handle, const unsigned char* data, size_t size, unsigned char* out, int pitch,
+                    int format);
 };
 
 Library g_library = {};
@@ -74,14 +75,16 @@ class Decoder {
     const int width = scaled(g_library.get(handle_, kParamWidth), part.eighths);
     const int height = scaled(g_library.get(handle_, kParamHeight), part.eighths);
     const int channels = grey ? 1 : 3;
-    if (part.left < 0 || part.top < 0 || part.width < 1 || part.height < 1 || part.left > width - part.width ||
-        part.top > height - part.height)
+    if (part.left < 0 || part.top < 0 || part.width < 1 || part.height < 1 ||
+        part.left > width - part.width || part.top > height - part.height)
       return "the part is not within the picture";
-    if (static_cast<size_t>(part.width) * part.height * channels > out_size) return "the part is larger than its buffer";
+    if (static_cast<size_t>(part.width) * part.height * channels > out_size)
+      return "the part is larger than its buffer";
     const bool whole = part.left == 0 && part.top == 0 && part.width == width && part.height == height;
     if (!whole && g_library.set_region(handle_, {part.left, part.top, part.width, part.height}) != 0)
       return g_library.error(handle_);
-    if (g_library.decompress(handle_, data, size, out, part.width * channels, grey ? kFormatGrey : kFormatRgb) != 0)
+    if (g_library.decompress(handle_, data, size, out, part.width * channels,
+                             grey ? kFormatGrey : kFormatRgb) != 0)
       return g_library.error(handle_);
     return "";
   }
@@ -116,7 +119,8 @@ void open_library(const std::string& path) {
   g_library = found;
 }
 
-std::string decode(const uint8_t* data, size_t size, const Part& part, bool grey, uint8_t* out, size_t out_size) {
+std::string decode(const uint8_t* data, size_t size, const Part& part, bool grey, uint8_t* out,
+                   size_t out_size) {
   thread_local Decoder decoder;
   return decoder.decode(data, size, part, grey, out, out_size);
 }

@@ -1,6 +1,6 @@
-// Decodes a part of a JPEG at a reduced scale with libjpeg-turbo, whose library a package of the registry brings along. Its
-// binding for JavaScript decodes whole pictures only; so the library is opened here and called over its C interface,
-// TurboJPEG 3, of which nothing but the functions used is declared.
+// Decodes a part of a JPEG at a reduced scale with libjpeg-turbo, whose library a package of the registry
+// brings along. Its binding for JavaScript decodes whole pictures only; so the library is opened here and
+// called over its C interface, TurboJPEG 3, of which nothing but the functions used is declared.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace jpeg {
 
-/// What to decode: a rectangle of the picture at `eighths`/8 of its size, in pixels of that scale. `left` has to be a
-/// multiple of the scaled width of the blocks that the file is made of.
+/// What to decode: a rectangle of the picture at `eighths`/8 of its size, in pixels of that scale. `left` has
+/// to be a multiple of the scaled width of the blocks that the file is made of.
 struct Part {
   int eighths;
   int left;
@@ -22,9 +22,10 @@ struct Part {
 /// Opens the library; again at the same path does nothing. Throws std::runtime_error naming what is missing.
 void open_library(const std::string& path);
 
-/// Writes the pixels of the part, rows packed, as RGB or grey, into `out`, which holds `out_size` bytes. Returns what is
-/// wrong with the file, empty when nothing is: a warning of the library (a cut file, damaged data) counts. Each thread
-/// has a decoder of its own, kept from call to call. Call open_library before.
-std::string decode(const uint8_t* data, size_t size, const Part& part, bool grey, uint8_t* out, size_t out_size);
+/// Writes the pixels of the part, rows packed, as RGB or grey, into `out`, which holds `out_size` bytes.
+/// Returns what is wrong with the file, empty when nothing is: a warning of the library (a cut file, damaged
+/// data) counts. Each thread has a decoder of its own, kept from call to call. Call open_library before.
+std::string decode(const uint8_t* data, size_t size, const Part& part, bool grey, uint8_t* out,
+                   size_t out_size);
 
 }  // namespace jpeg

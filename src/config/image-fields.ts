@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { augmentationSchema, presetNames } from '../data/images/augment/chain.js';
+import { mostPixels } from '../data/images/picture-names.js';
 import { about, count, path } from './fields.js';
 
 const ofChannels = z.union([z.number(), z.array(z.number()).min(1).max(4)]).transform((value) => [value].flat());
@@ -18,7 +19,7 @@ export const pictureFiles = {
         { value: 'NAME', also: ['image_column_name', 'path_column'] },
       ),
     ),
-  maxPixels: count.default(100_000_000).meta(
+  maxPixels: count.default(mostPixels).meta(
     about('Pictures of more pixels are not decoded, and count as ones that cannot be used.', {
       also: ['max_image_pixels'],
     }),

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { WithTensors } from '../data/images/tensors.js';
+import { isDeviceName } from '../runtime/kinds.js';
 import { contradictions } from './contradictions.js';
 import { about, batchSize, count, files, masking, modelAndText, path, rate } from './fields.js';
 import { withTask } from './guess-task.js';
@@ -281,6 +282,15 @@ const run = {
 
 const options = z.strictObject({
   ...modelAndText,
+  device: z
+    .string()
+    .refine(isDeviceName)
+    .default('cpu')
+    .meta(
+      about('Where to compute: cpu, webgpu, cuda, cuda:N, or auto for the fastest that works here.', {
+        expects: 'auto, cpu, webgpu, cuda or cuda:N',
+      }),
+    ),
   output: path.meta(
     about('Directory for the run; the trained model goes to its sub-directory model/.', {
       value: 'DIR',

@@ -9,12 +9,36 @@ import { isMainThread } from 'node:worker_threads';
 import { OrtuneError } from '../errors.js';
 import type { TypedArray } from '../onnx/dtype.js';
 
-/** `type` is a TensorProto.DataType number. */
-export interface NativeTensor {
+declare const handle: unique symbol;
+declare const memory: unique symbol;
+declare const buffer: unique symbol;
+export interface NativeHandle {
+  readonly [handle]: never;
+}
+/** Where tensors of a device are allocated. */
+export interface NativeMemory {
+  readonly [memory]: never;
+}
+/** A tensor in a device's memory. */
+export interface NativeBuffer {
+  readonly [buffer]: never;
+}
+
+/** In the process's memory; `type` is a TensorProto.DataType number. */
+export interface NativeHostTensor {
   name: string;
   type: number;
   shape: readonly number[];
   data: TypedArray;
+}
+export type NativeTensor = NativeHostTensor | { name: string; buffer: NativeBuffer };
+
+/** An execution provider by the runtime's name, its options, and the name of its memory. */
+export interface NativeProvider {
+  name: string;
+  options: [string, string][];
+  memory: string;
+  id: number;
 }
 
 export interface NativeSlot {
@@ -30,33 +54,50 @@ export interface NativeDevice {
   sharedArena: boolean;
   /** Ops of the domain `ortune` that the addon has kernels for. */
   ops: string[];
+  /** Execution providers that the runtime was built with. */
+  providers: string[];
+}
+
+/** A node and who runs it. */
+export interface NativePlacement {
+  name: string;
+  op: string;
+  provider: string;
+}
+
+export interface NativeSession {
+  handle: NativeHandle;
+  inputs: NativeSlot[];
+  outputs: NativeSlot[];
+  /** Nodes that do not run on the provider asked for. */
+  elsewhere: NativePlacement[];
 }
 
 export interface NativeSpec {
   model: Uint8Array;
-  constants: NativeTensor[];
+  constants: NativeHostTensor[];
   inputs: NativeTensor[];
   outputs: NativeTensor[];
   /** Prefix of the profile's file; '' for none. */
   profile: string;
   optimization: number;
   threads: number;
-}
-
-declare const handle: unique symbol;
-export interface NativeHandle {
-  readonly [handle]: never;
+  /** Undefined: the CPU. */
+  provider?: NativeProvider | undefined;
 }
 
 export interface Addon {
   openDevice(library: string, threads: number): Promise<NativeDevice>;
-  createSession(
-    library: string,
-    spec: NativeSpec,
-  ): Promise<{ handle: NativeHandle; inputs: NativeSlot[]; outputs: NativeSlot[] }>;
+  createSession(library: string, spec: NativeSpec): Promise<NativeSession>;
   run(handle: NativeHandle, inputs: NativeTensor[], outputs: NativeTensor[]): Promise<void>;
   /** Resolves to the profile's file, '' when there is none. */
   release(handle: NativeHandle): Promise<string>;
+  /** Opens a provider's device; rejects with the runtime's reason where it does not work. */
+  openMemory(library: string, threads: number, provider: NativeProvider): Promise<NativeMemory>;
+  /** Tensors of undefined content. */
+  allocate(memory: NativeMemory, types: { type: number; shape: readonly number[] }[]): Promise<NativeBuffer[]>;
+  /** Sessions bound to one keep it until they are released. */
+  freeBuffers(buffers: readonly NativeBuffer[]): void;
   /** Every copy of the runtime that this process has loaded. */
   loadedLibraries(): string[];
   /** Ends the run under way early and waits for it; later work is never done. For the end of the process. */
@@ -98,7 +139,8 @@ export interface Addon {
 const require = createRequire(import.meta.url);
 let loaded: Addon | undefined;
 
-const addonFile = fileURLToPath(new URL('../../build/Release/ortune.node', import.meta.url));
+/** Where the build puts the addon. */
+export const addonFile = fileURLToPath(new URL('../../build/Release/ortune.node', import.meta.url));
 
 /** The addon; throws OrtuneError when it has not been built. */
 export function addon(): Addon {

@@ -133,7 +133,7 @@ export interface OpenedFeeder {
 export function openFeeder(
   config: FeederOptions &
     ImageOptions & {
-      maxPixels: number;
+      maxPixels?: number | undefined;
       maxLength: number;
       buckets?: readonly number[] | undefined;
       augmentation?: Augmentation;
@@ -163,7 +163,7 @@ function refuseFloats({ sources }: ImageDataset['table']): void {
 }
 
 function openImageFeeder(
-  config: FeederOptions & ImageOptions & { maxPixels: number; augmentation?: Augmentation },
+  config: FeederOptions & ImageOptions & { maxPixels?: number | undefined; augmentation?: Augmentation },
   model: FedModel,
   { targets }: ImageClassification,
   parts: readonly { table: ImageDataset['table'] }[],

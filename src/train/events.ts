@@ -2,6 +2,7 @@
 
 import type { Metrics } from '../metrics/names.js';
 import type { DownloadEvent } from '../models/hub.js';
+import type { Traffic } from '../runtime/session.js';
 import type { LeftOut } from './bad-samples.js';
 
 export interface StartEvent {
@@ -30,6 +31,8 @@ export interface StepEvent {
   /** Over the last 20 steps. */
   samplesPerSecond: number;
   secondsLeft: number;
+  /** Bytes that went to the device for the step and came back; none on the CPU, which computes in the host's memory. */
+  traffic?: Traffic;
 }
 
 /** Activations of a frozen trunk, computed once for all epochs. */
@@ -100,6 +103,10 @@ export interface TrainResult {
   metrics?: Metrics;
   /** The best evaluation, where there were any. */
   best?: { step: number; metric: string; value: number };
+  /** Where it was trained: cpu, webgpu, cuda:0. */
+  device: string;
+  /** Most bytes that went to the device for one step, and came back; none on the CPU. */
+  traffic?: Traffic;
   steps: number;
   epochs: number;
   /** Mean loss of the last epoch's steps. */

@@ -17,6 +17,8 @@ export function resultOf(run: Run, { metrics, feedRatio, interrupted }: Outcome)
   return {
     ...(metrics && { metrics }),
     ...(best.best && { best: { ...best.best, metric: best.metric } }),
+    device: run.engine.device.name,
+    ...(run.traffic && { traffic: run.traffic }),
     steps: progress.step,
     epochs: Math.ceil(progress.step / length.stepsPerEpoch),
     trainLoss: progress.epochLoss.sum / Math.max(1, progress.epochLoss.steps),

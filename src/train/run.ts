@@ -13,6 +13,7 @@ import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Accumulator } from '../optim/accumulator.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleOf } from '../optim/schedule.js';
+import type { Traffic } from '../runtime/session.js';
 import type { Task } from '../tasks/task.js';
 import { BadSamples, type LeftOut } from './bad-samples.js';
 import { BestTracker } from './best.js';
@@ -69,6 +70,8 @@ export interface Run {
   origin: Origin;
   progress: Progress;
   times: StepTimes;
+  /** Most of a step, where the device has memory of its own. */
+  traffic?: Traffic | undefined;
   startedMs: number;
   firstStepMs: number | undefined;
   /** Of the evaluation data: the latest, and the best of this process. */
@@ -120,11 +123,13 @@ export async function openRun(
     const { feeder, images } = openFeeder(feeding, engine.model, task, parts);
     keep(feeder);
     const accumulator =
-      config.gradientAccumulationSteps > 1 ? await Accumulator.create(engine.device, engine.gradients) : undefined;
+      config.gradientAccumulationSteps > 1
+        ? await Accumulator.create(engine.device, engine.gradients, trainedNames(engine))
+        : undefined;
     const optimizer = await createOptimizer(engine, config, accumulator?.total);
     const stepsPerEpoch = Math.ceil(batchesPerEpoch(data, engine, config) / config.gradientAccumulationSteps);
     const length = { stepsPerEpoch, totalSteps: config.maxSteps ?? config.epochs * stepsPerEpoch };
-    const resolved = { ...config, dropout: engine.model.dropout };
+    const resolved = { ...config, dropout: engine.model.dropout, device: engine.device.name };
     const hashes = { model: engine.model.hash, train: data.train.hash, ...(data.eval && { eval: data.eval.hash }) };
     const saved =
       from === undefined
@@ -138,6 +143,7 @@ export async function openRun(
     });
     if (saved) best.restore(saved.best);
     if (saved) optimizer.steps = saved.optimizerSteps;
+    if (saved) await engine.upload(optimizer);
     const directory = keep(new RunDirectory(resolved, { resumeStep: resumed?.step }));
     bad = new BadSamples(
       {
@@ -186,6 +192,9 @@ export async function openRun(
     throw error;
   }
 }
+
+const trainedNames = ({ model }: Engine): string[] =>
+  model.parameters.filter((p) => p.trainable).map(({ name }) => name);
 
 /** @throws UsageError for fewer samples than the one batch that BatchNormalization needs */
 function batchesPerEpoch(
@@ -257,6 +266,7 @@ export async function loadWeights({ directory, engine, optimizer, resumed }: Run
   const before = resumed !== undefined && best <= resumed.step;
   const path = join(before ? dirname(resumed.path) : directory.checkpoints, `step-${best}`);
   await loadCheckpoint(path, checkpointSources(engine, optimizer));
+  await engine.upload(optimizer);
 }
 
 /** @throws OrtuneError when something that the run has to write could not be written: better now than at the end */

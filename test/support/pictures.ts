@@ -3,7 +3,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 
 /** [height, width, 3], a function of the seed. */
 export function colours(width: number, height: number, seed = 1): Buffer {
@@ -19,7 +19,7 @@ export function colours(width: number, height: number, seed = 1): Buffer {
   return data;
 }
 
-export const picture = (width: number, height: number, seed = 1): sharp.Sharp =>
+export const picture = (width: number, height: number, seed = 1): Sharp =>
   sharp(colours(width, height, seed), { raw: { width, height, channels: 3 } });
 
 export const jpeg = (width: number, height: number, seed = 1): Promise<Buffer> =>

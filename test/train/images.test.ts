@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { env, pipeline, RawImage } from '@xenova/transformers';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
+import type { PixelSource, SourceLabels } from '#ortune/data/images/sources.js';
 import { openImageFile } from '#ortune/data/images/tensor-file.js';
 import type { ImageTensors } from '#ortune/data/images/tensors.js';
 import type { ImageClassificationResult } from '#ortune/metrics/image-classification.js';
@@ -38,7 +39,7 @@ const options = (more: Partial<TrainOptions> = {}): TrainOptions => ({
 
 /** The digits as a host program has them. */
 function inMemory(part: 'train' | 'test'): ImageTensors & { pixels: Uint8Array; labels: number[] } {
-  const { begin, rows, labels } = openImageFile(digits(part), true);
+  const { begin, rows, labels } = openImageFile(digits(part), true) as PixelSource & SourceLabels;
   const pixels = Uint8Array.from(readFileSync(digits(part)).subarray(begin, begin + rows * 64));
   return { pixels, shape: [rows, 1, 8, 8], labels: [...labels!.values], labelNames: names };
 }

@@ -7,6 +7,7 @@ import { type Field, slotLayout } from '../slots.js';
 import type { Augmentation } from './augment/chain.js';
 import type { ImageRows } from './image-dataset.js';
 import type { ImageWorkerData } from './image-thread.js';
+import { mostPixels } from './picture-names.js';
 import { type ImageShape, rowShape } from './pixels.js';
 import type { Preprocessing } from './preprocessing.js';
 
@@ -16,8 +17,8 @@ export interface ImageFeederOptions extends FeederOptions {
   /** In which the model reads every picture. */
   shape: ImageShape;
   preprocessing: Preprocessing;
-  /** Most pixels that a picture may have. */
-  maxPixels: number;
+  /** Most pixels that a picture may have; default 100 million. */
+  maxPixels?: number | undefined;
   /** Of the batches that ask for it; default none. */
   augmentation?: Augmentation | undefined;
   targets: Targets;
@@ -28,7 +29,16 @@ export interface ImageFeederOptions extends FeederOptions {
 export class ImageFeeder extends Feeder<ImageRows> {
   /** Starts the workers. */
   constructor(options: ImageFeederOptions) {
-    const { input, shape, preprocessing, maxPixels, augmentation = [], targets, labels, batchSize } = options;
+    const {
+      input,
+      shape,
+      preprocessing,
+      maxPixels = mostPixels,
+      augmentation = [],
+      targets,
+      labels,
+      batchSize,
+    } = options;
     const workerData: ImageWorkerData = { input, shape, preprocessing, maxPixels, augmentation };
     const fields: Field[] = [
       { name: input, dtype: 'float32', per: 'sample', row: rowShape(shape) },

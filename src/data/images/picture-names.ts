@@ -1,4 +1,4 @@
-// Which files are pictures by their names.
+// Which files are taken for pictures, before anything of them is decoded.
 
 export const pictureEndings: readonly string[] = [
   ...['jpg', 'jpeg', 'jpe', 'jfif', 'png', 'webp', 'avif', 'gif', 'tif', 'tiff'],
@@ -8,3 +8,6 @@ export const pictureEndings: readonly string[] = [
 const ending = new RegExp(`\\.(${pictureEndings.join('|')})$`, 'i');
 
 export const isPicture = (path: string): boolean => ending.test(path);
+
+/** A picture may have so many pixels, where nothing else is said. */
+export const mostPixels = 100_000_000;
