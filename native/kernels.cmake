@@ -19,7 +19,7 @@ function(ortune_kernel_library name)
 endfunction()
 
 # Pixels get the same bits from every instruction set, so their multiply-adds are not contracted.
-foreach(source affine colour colour_filter colour_table finish taps)
+foreach(source affine colour colour_filter colour_table finish mix taps)
   set_source_files_properties(${ORTUNE_NATIVE_DIR}/data/${source}.cc PROPERTIES COMPILE_OPTIONS -ffp-contract=off)
 endforeach()
 
@@ -45,6 +45,7 @@ macro(ortune_instruction_set isa bytes)
     ${ORTUNE_NATIVE_DIR}/ops/transpose.cc
     ${ORTUNE_NATIVE_DIR}/data/affine.cc
     ${ORTUNE_NATIVE_DIR}/data/finish.cc
+    ${ORTUNE_NATIVE_DIR}/data/mix.cc
     ${ORTUNE_NATIVE_DIR}/data/resample.cc
     ${ORTUNE_NATIVE_DIR}/data/colour.cc
     ${ORTUNE_NATIVE_DIR}/data/colour_filter.cc

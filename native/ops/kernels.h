@@ -202,6 +202,8 @@ struct Affine;
 struct Finish;
 /// Colour operations on one picture, see data/colour.h.
 struct Colour;
+/// The samples of a batch blended with each other, see data/mix.h.
+struct Mix;
 
 struct Kernels {
   void (*gelu_grad)(const GeluGrad&, int64_t chunk);
@@ -245,6 +247,7 @@ struct Kernels {
   void (*affine)(const Affine&);
   void (*finish)(const Finish&);
   void (*colour)(const Colour&);
+  void (*mix)(const Mix&);
 };
 
 /// The kernels compiled for an instruction set; null when not compiled in or not known to this CPU.

@@ -44,6 +44,7 @@ void resample(const Resample&);
 void affine(const Affine&);
 void finish(const Finish&);
 void colour(const Colour&);
+void mix(const Mix&);
 
 extern const Kernels kKernels;
 const Kernels kKernels = {gelu_grad,
@@ -86,6 +87,7 @@ const Kernels kKernels = {gelu_grad,
                           resample,
                           affine,
                           finish,
-                          colour};
+                          colour,
+                          mix};
 
 }  // namespace ortune::ORTUNE_ISA

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import type { WithTensors } from '../data/images/tensors.js';
-import { isDeviceName } from '../runtime/kinds.js';
+import { deviceNames } from '../runtime/kinds.js';
 import { contradictions } from './contradictions.js';
 import { about, batchSize, count, files, masking, modelAndText, path, rate } from './fields.js';
 import { withTask } from './guess-task.js';
@@ -284,7 +284,7 @@ const options = z.strictObject({
   ...modelAndText,
   device: z
     .string()
-    .refine(isDeviceName)
+    .regex(deviceNames)
     .default('cpu')
     .meta(
       about('Where to compute: cpu, webgpu, cuda, cuda:N, or auto for the fastest that works here.', {

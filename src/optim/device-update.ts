@@ -62,11 +62,11 @@ const numbersOf = (ranges: number): string[] => [
 class DeviceUpdate implements Update {
   readonly #session: Session;
   readonly #numbers: ReadonlyMap<string, TensorView>;
-  readonly #norm = sharedTensor('float32', [1]);
+  readonly #norm = sharedTensor('float32', []);
 
   constructor(session: Session, ranges: number) {
     this.#session = session;
-    this.#numbers = new Map(numbersOf(ranges).map((name) => [name, sharedTensor('float32', [1])]));
+    this.#numbers = new Map(numbersOf(ranges).map((name) => [name, sharedTensor('float32', [])]));
   }
 
   async run({ rows, maxNorm, corrections }: UpdateStep): Promise<number> {
@@ -97,7 +97,7 @@ function updateGraph(options: OptimizerOptions, updated: readonly Updated[], ran
     graph.types.set(name, { dtype: 'float32', shape });
     return name;
   };
-  for (const name of numbersOf(ranges)) input(name, [1]);
+  for (const name of numbersOf(ranges)) input(name, []);
   const states = options.name === 'adamw' ? ['m', 'v'] : ['velocity'];
   for (const [i, { entry }] of updated.entries())
     for (const part of ['p', 'g', ...states]) input(`${part}${i}`, entry.shape);
@@ -115,15 +115,15 @@ function updateGraph(options: OptimizerOptions, updated: readonly Updated[], ran
     for (const [part, value] of Object.entries(values)) store(b, `${part}${i}`, where(b, finite, value, `${part}${i}`));
   }
   b.append({ name: 'norm', op: 'Identity', domain: '', inputs: [norm], outputs: ['norm'], attrs: new Map() });
-  graph.outputs.push({ name: 'norm', dtype: 'float32', shape: [1] });
+  graph.outputs.push({ name: 'norm', dtype: 'float32', shape: [] });
   return encodeGraph(graph);
 }
 
-/** Σ x², [1]; row after row first, so that no thread of the device adds up a whole matrix. */
+/** Σ x², a scalar; row after row first, so that no thread of the device adds up a whole matrix. */
 function squares(b: Builder, x: Value): Value {
   const shape = b.shape(x);
   const rows = view(b, x, [elementCount(shape.slice(0, -1)), shape.at(-1) ?? 1]);
-  return view(b, sum(b, b.op('ReduceSumSquare', [rows, b.ints([1])], { keepdims: 0 }), [0], false), [1]);
+  return sum(b, b.op('ReduceSumSquare', [rows, b.ints([1])], { keepdims: 0 }), [0], false);
 }
 
 /** The new values of what a tensor has, by part, from its clipped gradient. */

@@ -13,8 +13,8 @@ export interface DeviceName {
 
 const form = /^(?:cpu|webgpu|cuda(?::(\d{1,3}))?)$/;
 
-/** Whether the text names a device, or is 'auto'. */
-export const isDeviceName = (text: string): boolean => text === 'auto' || form.test(text);
+/** What a run may be given: a device, or 'auto'. */
+export const deviceNames = new RegExp(`^auto$|${form.source}`);
 
 /** @throws UsageError for what is no device's name */
 export function parseDeviceName(text: string): DeviceName {

@@ -132,6 +132,8 @@ export interface Addon {
     out: Float32Array,
     to: readonly [height: number, width: number],
   ): void;
+  /** Each of `count` samples becomes share * itself + (1 - share) * the one before it, the first following the last. */
+  mixSamples(samples: Float32Array, count: number, share: number): void;
   /** Address of the array's first element modulo 64. */
   misalignment(data: TypedArray): number;
 }

@@ -5,7 +5,7 @@ import type { EvalConfig } from '../config/schema.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Feeder, FeederOptions } from '../data/feeder.js';
-import { type Augmentation, mixStepsOf } from '../data/images/augment/chain.js';
+import { type Augmentation, checkChannels, mixStepsOf } from '../data/images/augment/chain.js';
 import { ImageData, openLabelledImages } from '../data/images/image-data.js';
 import type { ImageDataset } from '../data/images/image-dataset.js';
 import { ImageFeeder } from '../data/images/image-feeder.js';
@@ -174,5 +174,6 @@ function openImageFeeder(
     config,
     parts.flatMap(({ table }) => storedShapes(table)),
   );
+  checkChannels(config.augmentation ?? [], images.shape.channels);
   return { feeder: new ImageFeeder({ ...config, ...images, targets, labels: model.labels.length }), images };
 }

@@ -93,6 +93,7 @@ void test_depthwise(const Target& target);
 void test_pool(const Target& target);
 void test_render(const Target& target);
 void test_colour(const Target& target);
+void test_mix(const Target& target);
 void test_colour_programs();
 void test_optimizers(const Target& target);
 

@@ -89,6 +89,7 @@ int main() {
     test::test_pool(target);
     test::test_render(target);
     test::test_colour(target);
+    test::test_mix(target);
     test::test_optimizers(target);
     printf("%s: done\n", ortune::isa_name(isa));
   }

@@ -19,10 +19,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import { ImageData } from '#ortune/data/images/image-data.js';
 import { ImageFeeder } from '#ortune/data/images/image-feeder.js';
-import type { PixelSource, SourceLabels } from '#ortune/data/images/sources.js';
-import { openImageFile } from '#ortune/data/images/tensor-file.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { loadModel, predict } from '#ortune/train/predict.js';
+import { storedDigits } from '../support/digits.js';
 import { jpeg, put } from '../support/pictures.js';
 import { train } from './run.js';
 
@@ -30,18 +29,17 @@ const directory = mkdtempSync(join(tmpdir(), 'ortune-files-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 const path = (...names: string[]): string => join(directory, ...names);
 const fixtures = join(import.meta.dirname, '../fixtures');
-const stored = join(fixtures, 'digits/train.safetensors');
+const stored = storedDigits('train');
 const digits = path('digits');
 const count = 120;
 const names = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
 const classOf: string[] = [];
 
 beforeAll(async () => {
-  const { begin, labels } = openImageFile(stored, true) as PixelSource & SourceLabels;
-  const bytes = readFileSync(stored);
+  const { labels } = stored;
   for (let i = 0; i < count; i++) {
-    const pixels = bytes.subarray(begin + 64 * i, begin + 64 * (i + 1));
-    classOf.push(names[labels!.values[i]!]!);
+    const pixels = stored.pixels.subarray(64 * i, 64 * (i + 1));
+    classOf.push(names[labels[i]!]!);
     const file = await sharp(pixels, { raw: { width: 8, height: 8, channels: 1 } })
       .png()
       .toBuffer();
@@ -77,10 +75,8 @@ describe('a folder of pictures', () => {
   test('trains as the same pixels in memory do, with any number of workers', async () => {
     const files = readdirSync(digits, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
     const sorted = files.map(({ parentPath, name }) => join(parentPath, name)).sort();
-    const { begin } = openImageFile(stored, true) as PixelSource & SourceLabels;
-    const bytes = readFileSync(stored);
     const order = sorted.map((file) => Number(/(\d+)\.png$/.exec(file)![1]));
-    const pixels = Uint8Array.from(order.flatMap((i) => [...bytes.subarray(begin + 64 * i, begin + 64 * (i + 1))]));
+    const pixels = Uint8Array.from(order.flatMap((i) => [...stored.pixels.subarray(64 * i, 64 * (i + 1))]));
     const labelNames = [...new Set(classOf)].sort();
     const labels = order.map((i) => labelNames.indexOf(classOf[i]!));
     const fromPixels = await train(options({ train: { pixels, shape: [count, 1, 8, 8], labels, labelNames } }));

@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { nearest } from '../../../config/nearest.js';
+import { UsageError } from '../../../errors.js';
 import { automatic } from './automatic.js';
 import { colour } from './colour.js';
 import { geometry } from './geometry.js';
@@ -55,18 +56,41 @@ const step = written.transform((value, context): AugmentStep => {
   return issue(name === '' ? `step '${op}': ${message}` : `option '${name}' of step '${op}': ${message}`);
 });
 
+/** Steps on finished numbers come last. */
+function checkOrder(steps: readonly AugmentStep[], context: z.RefinementCtx): void {
+  const kinds = steps.filter(({ op }) => op in stepKinds);
+  const first = kinds.findIndex(({ op }) => stepKinds[op]!.finished);
+  const late = first < 0 ? undefined : kinds.slice(first).find(({ op }) => !stepKinds[op]!.finished);
+  if (!late) return;
+  const { op } = kinds[first]!;
+  const message = `augmentation: '${late.op}' follows '${op}', which works on normalised numbers; put '${op}' behind it`;
+  context.addIssue({ code: 'custom', message });
+}
+
 /** A list of steps and of usual chains by name, or one of them. */
 export const augmentationSchema = z
   .union([written, z.array(written)])
   .transform((value) => [value].flat().flatMap((one) => (typeof one === 'string' && presets[one]) || [one]))
-  .pipe(z.array(step));
+  .pipe(z.array(step).superRefine(checkOrder));
 
 /** A chain that is ready to be drawn from. */
 export interface Chain {
   /** Whether a step decides the picture's size. */
   sizes: boolean;
   draw(index: number, context: StepContext): void;
+  /** Whether a step works on finished numbers, which have the model's size. */
+  finished(index: number): boolean;
   length: number;
+}
+
+/** @throws UsageError for steps that the model's pictures have too many channels for */
+export function checkChannels(augmentation: Augmentation, channels: number): void {
+  const ops = augmentation.map(({ op }) => op);
+  const colours = ops.filter((op) => op in automatic || (op in colour && !stepKinds[op]!.finished));
+  if (channels === 4 && colours.length > 0)
+    throw new UsageError(
+      `augmentation: ${colours.join(', ')}: colours of 1 or 3 channels can be changed, and the model reads 4; leave these steps out`,
+    );
 }
 
 const isMixing = ({ op }: AugmentStep): boolean => op in mixOptions;
@@ -91,6 +115,7 @@ export function chainOf(augmentation: Augmentation): Chain {
   return {
     length: steps.length,
     sizes: steps.some(({ kind }) => kind.sizes),
+    finished: (index) => steps[index]!.kind.finished ?? false,
     draw: (index, context) => steps[index]!.kind.draw(steps[index]!.options, context),
   };
 }

@@ -129,6 +129,7 @@ export const colour: Readonly<Record<string, StepKind>> = {
     },
   }),
   randomErasing: stepKind({
+    finished: true,
     options: z.strictObject({
       p: probability.default(0.5),
       /** Share of the picture's area. */

@@ -3,6 +3,7 @@
 // names both, each batch has one of them, by chance. Sources: Zhang et al., mixup (2017); Yun et al., CutMix (2019).
 
 import { z } from 'zod';
+import { addon } from '../../../runtime/native.js';
 import type { ImageShape } from '../pixels.js';
 import type { Draws } from './draws.js';
 import { probability } from './step.js';
@@ -32,7 +33,7 @@ export interface MixedBatch {
   pixels: Float32Array;
   /** [count, classes] */
   targets: Float32Array;
-  /** [count]: weights in the loss, which are shared like the targets. */
+  /** [count]: weights in the loss. */
   weights: Float32Array;
 }
 
@@ -75,26 +76,27 @@ export function mixBatch(steps: readonly MixStep[], batch: MixedBatch, draws: Dr
   const step = steps[steps.length === 1 ? 0 : draws.below(steps.length)];
   if (!step || batch.count < 2 || !draws.happens(step.p)) return;
   const share = drawShare(step.alpha, draws);
-  const kept = step.op === 'mixup' ? blend(batch, share) : paste(batch, drawRectangle(batch.shape, share, draws));
-  roll(batch.targets, batch.count, (own, before) => own * kept + before * (1 - kept));
-  roll(batch.weights, batch.count, (own, before) => own * kept + before * (1 - kept));
+  if (step.op === 'mixup') addon().mixSamples(batch.pixels, batch.count, share);
+  mixTargets(batch, step.op === 'mixup' ? share : paste(batch, drawRectangle(batch.shape, share, draws)));
 }
 
-/** Replaces the rows of an array by what `mix` makes of each and the one before it, the first following the last. */
-function roll(rows: Float32Array, count: number, mix: (own: number, before: number, column: number) => number): void {
-  const size = rows.length / count;
-  const last = rows.slice((count - 1) * size);
-  for (let b = count - 1; b >= 0; b--) {
-    const [at, from] = [b * size, b === 0 ? 0 : (b - 1) * size];
-    const before = b === 0 ? last : rows;
-    for (let i = 0; i < size; i++) rows[at + i] = mix(rows[at + i]!, before[from + i]!, i);
+/**
+ * Mixes targets and weights so that the loss of a row is the sum of both samples' losses, each by its share and its own weight.
+ * The sum of all weights stays what it was.
+ */
+function mixTargets({ targets, weights, count }: MixedBatch, share: number): void {
+  const classes = targets.length / count;
+  const [oldTargets, oldWeights] = [targets.slice(), weights.slice()];
+  for (let b = 0; b < count; b++) {
+    const from = (b + count - 1) % count;
+    const [own, before] = [share * oldWeights[b]!, (1 - share) * oldWeights[from]!];
+    weights[b] = own + before;
+    if (own + before === 0) continue;
+    for (let k = 0; k < classes; k++) {
+      const mixed = own * oldTargets[b * classes + k]! + before * oldTargets[from * classes + k]!;
+      targets[b * classes + k] = mixed / (own + before);
+    }
   }
-}
-
-function blend({ pixels, count }: MixedBatch, share: number): number {
-  const rest = 1 - share;
-  roll(pixels, count, (own, before) => own * share + before * rest);
-  return share;
 }
 
 /** Returns the share of the area that each sample keeps. */

@@ -5,6 +5,8 @@ import { type Augmentation, chainOf } from '#ortune/data/images/augment/chain.js
 import { Draws, seedOf } from '#ortune/data/images/augment/draws.js';
 import { affineMatrix } from '#ortune/data/images/augment/geometry.js';
 import { Program } from '#ortune/data/images/augment/program.js';
+import { Renderer } from '#ortune/data/images/augment/renderer.js';
+import { preprocessingOf } from '#ortune/data/images/preprocessing.js';
 import { bytesOf, run, type StoredPicture, worst } from '../../../support/pixels.js';
 
 interface Golden {
@@ -191,4 +193,17 @@ test('erasing replaces a rectangle of the finished numbers', () => {
   const square = noise.reduce((a, b) => a + b * b, 0) / noise.length;
   expect(Math.abs(mean)).toBeLessThan(4 / Math.sqrt(noise.length));
   expect(Math.abs(square - 1)).toBeLessThan(6 / Math.sqrt(noise.length));
+});
+
+test('erasing comes after the picture has the size of the model', () => {
+  const picture = { data: new Uint8Array(40 * 30 * 3).fill(128), width: 40, height: 30, channels: 3 };
+  const steps = [
+    { op: 'resize', size: 30 },
+    { op: 'randomErasing', p: 1, value: 7, ratio: [1, 1], scale: [0.25, 0.25] },
+  ];
+  const shape = { channels: 3, height: 24, width: 24, layout: 'NCHW' } as const;
+  const out = new Float32Array(3 * 24 * 24);
+  const preprocessing = preprocessingOf({}, {}, 3);
+  new Renderer({ shape, preprocessing, augmentation: steps }).render(picture, { seed: 1, epoch: 0, sample: 0 }, out);
+  expect(out.filter((x) => x === 7)).toHaveLength(3 * 12 * 12);
 });

@@ -62,13 +62,15 @@ test('of two steps each batch has one', () => {
   expect(Math.abs(pasted - 200)).toBeLessThan(66);
 });
 
-test('weights go with the samples', () => {
-  const batch = batchOf(2);
-  batch.weights.set([1, 3]);
+test('every sample keeps its weight: what a row takes of it, over all rows', () => {
+  const batch = batchOf(3);
+  batch.weights.set([1, 3, 0]);
   mixBatch([{ op: 'mixup', alpha: 1, p: 1 }], batch, new Draws(3, 0));
-  const kept = batch.targets[0]!;
-  expect(batch.weights[0]).toBeCloseTo(kept + 3 * (1 - kept), 5);
-  expect(batch.weights[0]! + batch.weights[1]!).toBeCloseTo(4, 5);
+  const share = batch.pixels[1 * 3 * 6 * 8]!; // of sample 1, in a row that is otherwise sample 0
+  expect(batch.weights[1]).toBeCloseTo(3 * share + (1 - share), 5);
+  expect(batch.targets[3 + 1]! * batch.weights[1]!).toBeCloseTo(3 * share, 5);
+  for (const [k, weight] of [1, 3, 0].entries())
+    expect([0, 1, 2].reduce((sum, b) => sum + batch.weights[b]! * batch.targets[3 * b + k]!, 0)).toBeCloseTo(weight, 5);
 });
 
 describe.each([0.2, 1, 3])('shares for alpha %f', (alpha) => {
