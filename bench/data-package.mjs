@@ -24,6 +24,17 @@ export const dataPackages = {
     megabytes: 1.5,
     integrity: 'sha512-Z/mmk/6k2GWFujAURpbtvjvoRON6rVvCzl9U9lhi4xeBRtNL68lcFMbX6/JjjFLOOPwkYn1uYmTX33YMNIUoig==',
   },
+  // Pictures: models/tiny-emoji is made from the first, the quickstart of pictures evaluates on the second.
+  'emoji-datasource-google': {
+    version: '16.0.0',
+    megabytes: 74.3,
+    integrity: 'sha512-ZRexfzs7MVoLnmzZmNsO4TKhnAJp5D++Vm6PpUpH/jEQQlemp3l88CjZ+DoZ2faM9R4QxZkOPJCoT8DlPhfQ3A==',
+  },
+  'emoji-datasource-twitter': {
+    version: '16.0.0',
+    megabytes: 61.7,
+    integrity: 'sha512-7F+uCuHH+7Qnrc15P5tnbvKkg9E6tlzi4MnT2uW1RlN4pLYTza6cP/dstIfSDMtpjFLWuZewWg8jBbuL2eyELQ==',
+  },
 };
 
 const defaultCache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'ortune', 'data');

@@ -9,6 +9,7 @@ export {
 export type { SeedResult, StrategyResult } from './compare/tabulate.js';
 export type { CompareConfig, CompareOptions } from './config/compare-schema.js';
 export type { PackOptions } from './config/pack-schema.js';
+export type { PreviewOptions } from './config/preview-schema.js';
 export type { EvalOptions, GradcheckOptions, PredictOptions } from './config/schema.js';
 export type { TrainConfig, TrainOptions } from './config/train-schema.js';
 export type { EncodedImages } from './data/images/encoded-images.js';
@@ -35,4 +36,5 @@ export { gradcheckModel } from './train/gradcheck.js';
 export { inspectModel } from './train/inspect.js';
 export { type PackHooks, type PackResult, pack } from './train/pack.js';
 export { type LoadedModel, loadModel, type PredictInput, type Prediction, predict } from './train/predict.js';
+export { type Preview, preview } from './train/preview.js';
 export { Trainer } from './train/trainer.js';

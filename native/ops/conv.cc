@@ -1,8 +1,8 @@
 // Convolution over a table of addresses: a tile of places by a panel of columns stays in registers while the
-// taps and channels go by. Channels of a place lie together, so nothing is copied but what few channels
-// gather (the stem of a network). Taps outside the image read a row of zeros. Every element of y is one chain
-// of multiply-adds in the order of taps and channels, so it does not depend on how places and columns are
-// cut.
+// taps and channels go by. Channels of a place lie together, so nothing is copied. Where they are few (the
+// stem of a network) a row of taps is read as one. Taps outside the image read a row of zeros. Every element
+// of y is one chain of multiply-adds in the order of taps and channels, so it does not depend on how places
+// and columns are cut.
 #include "ops/conv_places.h"
 
 namespace ortune::ORTUNE_ISA {
@@ -15,7 +15,7 @@ struct Block {
   const float** addresses;  // [tile][tap][kRows]
   float** out;              // [place], column 0 of the group
   int64_t places, taps, depth;
-  const ConvTap* tap;  // null: one tap, filter 0
+  const ConvTap* tap;  // null: in the order of the filter
 };
 
 template <int V>
@@ -38,7 +38,7 @@ void tile(const Block& block, int64_t first, const float* panel, const float* bi
   const float* const* address = block.addresses + first * block.taps;
   const int64_t depth = block.depth;
   for (int64_t t = 0; t < block.taps; ++t, address += kRows) {
-    const float* b = panel + (block.tap ? block.tap[t].filter : 0) * depth * (V * kLanes);
+    const float* b = panel + (block.tap ? block.tap[t].filter : t) * depth * (V * kLanes);
     const float* a[kRows];
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) a[r] = address[r];
@@ -82,20 +82,20 @@ void tiles(const Block& block, const float* panel, int64_t width, const float* b
     tile<V>(block, first, panel, bias, column, left);
 }
 
-/// Fills the tables of a block of places beginning at `place`.
+/// Fills the tables of a block of places beginning at `place`. `rest`: a row of zeros, or room for what is
+/// copied.
 void tabulate(const Conv& a, const ConvGrid& grid, int64_t group, int64_t place, const Block& block,
-              const float* zeros, float* gathered) {
+              float* rest) {
   const Source from = {a.x + group * a.C, a.height, a.width, a.groups * a.C, a.C};
   const Reach reach(grid, 0, grid.tap_count);
+  const Runs runs(from, grid, a.run);
   Place at(grid, place);
   for (int64_t p = 0; p < block.places; ++p, at.next(grid)) {
     const float** address = block.addresses + p / kRows * kRows * block.taps + p % kRows;
-    if (gathered) {
-      *address = gathered + p * block.depth;
-      gather_taps(from, grid, at, gathered + p * block.depth);
-    } else {
-      address_taps(from, reach, at, zeros, address, kRows);
-    }
+    if (a.run > 1)
+      address_runs(from, runs, at, rest + p * grid.tap_count * a.C, address, kRows);
+    else
+      address_taps(from, reach, at, rest, address, kRows);
     const int64_t h = grid.start_h + at.i * grid.stride_h, w = grid.start_w + at.j * grid.stride_w;
     block.out[p] = a.y + (((at.image * a.out_height + h) * a.out_width + w) * a.groups + group) * a.M;
   }
@@ -143,15 +143,15 @@ void conv(const Conv& a, int64_t chunk) {
 
   Block block;
   block.places = smaller(size, a.images * grid->rows * grid->columns - place);
-  block.taps = a.gather ? 1 : grid->tap_count;
-  block.depth = a.gather ? grid->tap_count * a.C : a.C;
-  block.tap = a.gather ? nullptr : grid->taps;
+  block.taps = grid->tap_count / a.run;
+  block.depth = a.run * a.C;
+  block.tap = a.run > 1 ? nullptr : grid->taps;
   block.addresses = reinterpret_cast<const float**>(a.scratch);
   block.out = reinterpret_cast<float**>(a.scratch) + size * block.taps;
   float* rest = a.scratch + 2 * size * (block.taps + 1);
-  if (!a.gather)
+  if (a.run == 1)
     for (int64_t c = 0; c < a.C; ++c) rest[c] = 0;
-  tabulate(a, *grid, group, place, block, rest, a.gather ? rest : nullptr);
+  tabulate(a, *grid, group, place, block, rest);
 
   const int64_t rows = a.filter_taps * a.C;
   const float* packed = a.packed + group * packed_group(a.M, a.filter_taps, a.C) + first * rows;

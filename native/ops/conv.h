@@ -51,8 +51,9 @@ struct Conv {
   const float* packed;
   int64_t filter_taps;
   const float* bias;  // null: none
-  /// One tap of all C channels of all taps, gathered: for few channels.
-  bool gather;
+  /// So many taps are read as one of all their channels: for few channels. Divides the number of taps; 1:
+  /// each by itself.
+  int64_t run;
   float* scratch;  // scratch_floats(args), of this thread: see set_scratch
 };
 
@@ -77,11 +78,11 @@ static inline int64_t packed_floats(const ConvPack& a) {
 }
 static inline int64_t chunks(const ConvPack& a) { return a.groups * column_blocks(a.columns()); }
 
-/// Places of a chunk: the addresses of a block's taps and, with gather, its rows fit the caches. A multiple
-/// of the rows of every instruction set's tile.
+/// Places of a chunk: the addresses of a block's taps and, where they are copied, its rows fit the caches. A
+/// multiple of the rows of every instruction set's tile.
 static inline int64_t conv_block(const Conv& a, const ConvGrid& grid) {
-  const int64_t depth = a.gather ? grid.tap_count * a.C : 0;
-  const int64_t by_table = 2048 / at_least_one(a.gather ? 1 : grid.tap_count);
+  const int64_t depth = a.run > 1 ? grid.tap_count * a.C : 0;
+  const int64_t by_table = 2048 / at_least_one(grid.tap_count / a.run);
   const int64_t by_rows = depth ? 24576 / depth : by_table;
   const int64_t places = (by_table < by_rows ? by_table : by_rows) / 24 * 24;
   return places < 48 ? 48 : places > 480 ? 480 : places;
@@ -98,8 +99,8 @@ static inline int64_t scratch_floats(const Conv& a) {
   int64_t most = 0;
   for (int64_t g = 0; g < a.grid_count; ++g) {
     const ConvGrid& grid = a.grids[g];
-    const int64_t places = conv_block(a, grid), taps = a.gather ? 1 : grid.tap_count;
-    const int64_t floats = 2 * places * (taps + 1) + (a.gather ? places * grid.tap_count * a.C : a.C) + 64;
+    const int64_t places = conv_block(a, grid), taps = grid.tap_count / a.run;
+    const int64_t floats = 2 * places * (taps + 1) + (a.run > 1 ? places * grid.tap_count * a.C : a.C) + 64;
     most = floats > most ? floats : most;
   }
   return most;
@@ -115,7 +116,7 @@ struct ConvWeight {
   int64_t groups, C, M;
   const float* dy;
   const ConvGrid* grid;
-  bool gather;      // as in Conv
+  int64_t run;      // as in Conv
   float* partials;  // partial_floats(args): [splits][groups][panels of columns][taps * C, and one row: the
                     // sum of dy]
   float* dw;        // [groups * M, C, taps]
@@ -123,10 +124,10 @@ struct ConvWeight {
   float* scratch;   // scratch_floats(args), of this thread: see set_scratch
 };
 static inline int64_t filter_rows(const ConvWeight& a) { return a.grid->tap_count * a.C; }
-/// Taps are done in blocks too; all at once where they are gathered.
+/// Taps are done in blocks too; all at once where they are read in runs.
 static inline int64_t tap_blocks(const ConvWeight& a) {
   const int64_t most = 1536 / at_least_one(a.C);
-  return a.gather ? 1 : ceil_div(a.grid->tap_count, at_least_one(most));
+  return a.run > 1 ? 1 : ceil_div(a.grid->tap_count, at_least_one(most));
 }
 static inline int64_t tap_begin(const ConvWeight& a, int64_t block) {
   return a.grid->tap_count * block / tap_blocks(a);
@@ -134,7 +135,7 @@ static inline int64_t tap_begin(const ConvWeight& a, int64_t block) {
 static inline int64_t weight_places(const ConvWeight& a) { return a.images * a.grid->rows * a.grid->columns; }
 /// Places whose dy and x are in the cache while all their products are added.
 static inline int64_t weight_block(const ConvWeight& a) {
-  const int64_t places = 65536 / at_least_one(a.gather ? 2 * filter_rows(a) : a.C) / 32 * 32;
+  const int64_t places = 65536 / at_least_one(a.run > 1 ? 2 * filter_rows(a) : a.C) / 32 * 32;
   return places < 64 ? 64 : places > 256 ? 256 : places;
 }
 static inline int64_t partial_group(const ConvWeight& a) {
@@ -152,8 +153,8 @@ static inline int64_t chunks(const ConvWeight& a) {
   return splits(a) * a.groups * column_blocks(a.M) * tap_blocks(a);
 }
 static inline int64_t scratch_floats(const ConvWeight& a) {
-  const int64_t places = weight_block(a), taps = a.gather ? 1 : a.grid->tap_count;
-  return places * (2 * taps + kConvColumns) + (a.gather ? places * filter_rows(a) : a.C) + 64;
+  const int64_t places = weight_block(a), taps = a.grid->tap_count / a.run;
+  return places * (2 * taps + kConvColumns) + (a.run > 1 ? places * filter_rows(a) : a.C) + 64;
 }
 static inline void set_scratch(ConvWeight& a, float* scratch) { a.scratch = scratch; }
 /// conv_weight_total: a chunk is a block of columns of a group.

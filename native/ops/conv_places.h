@@ -79,25 +79,38 @@ static inline void address_taps(const Source& from, const Reach& reach, const Pl
         from.inside(h + taps[t].h, w + taps[t].w) ? from.at(at.image, h + taps[t].h, w + taps[t].w) : zeros;
 }
 
-/// Copies the channels of all taps of a place, tap by tap. Neighbouring taps may be neighbours in memory: a
-/// run of them is one copy.
-static inline void gather_taps(const Source& from, const ConvGrid& grid, const Place& at, float* to) {
-  for (int64_t t = 0, run; t < grid.tap_count; t += run) {
-    const ConvTap& tap = grid.taps[t];
-    const int64_t h = at.i * grid.step_h + tap.h, w = at.j * grid.step_w + tap.w;
-    run = 1;
-    if (from.stride == from.C)
-      while (t + run < grid.tap_count && grid.taps[t + run].h == tap.h && grid.taps[t + run].w == tap.w + run)
-        ++run;
-    float* const row = to + t * from.C;
-    if (from.inside(h, w) && w + run <= from.width) {
-      const float* source = from.at(at.image, h, w);
-      each(run * from.C, [&](int64_t i, auto part) { store(row + i, load(source + i, part), part); });
+/// The taps of a grid in runs of `length`, which are read as one tap each.
+struct Runs {
+  const ConvGrid& grid;
+  int64_t length;
+  bool neighbours;  // a run inside the image is one piece of memory
+  Runs(const Source& from, const ConvGrid& grid, int64_t length)
+      : grid(grid), length(length), neighbours(from.stride == from.C) {
+    for (int64_t t = 0; t < grid.tap_count && neighbours; ++t) {
+      const ConvTap &tap = grid.taps[t], &head = grid.taps[t - t % length];
+      neighbours = tap.h == head.h && tap.w == head.w + t % length;
+    }
+  }
+};
+
+/// Writes the address of each run of a place, `step` apart. What is not one piece of memory inside the image
+/// is copied to `rows` first, with zeros outside: [tap_count * C] for each place.
+static inline void address_runs(const Source& from, const Runs& runs, const Place& at, float* rows,
+                                const float** address, int64_t step) {
+  const ConvGrid& grid = runs.grid;
+  const int64_t i = at.i * grid.step_h, j = at.j * grid.step_w;
+  for (int64_t t = 0; t < grid.tap_count; t += runs.length, address += step) {
+    const int64_t h = i + grid.taps[t].h, w = j + grid.taps[t].w;
+    if (runs.neighbours && from.inside(h, w) && w + runs.length <= from.width) {
+      *address = from.at(at.image, h, w);
       continue;
     }
-    for (int64_t r = 0; r < run; ++r)
+    *address = rows + t * from.C;
+    for (int64_t r = t; r < t + runs.length; ++r) {
+      const int64_t y = i + grid.taps[r].h, x = j + grid.taps[r].w;
       for (int64_t c = 0; c < from.C; ++c)
-        row[r * from.C + c] = from.inside(h, w + r) ? from.at(at.image, h, w + r)[c] : 0;
+        rows[r * from.C + c] = from.inside(y, x) ? from.at(at.image, y, x)[c] : 0;
+    }
   }
 }
 

@@ -93,7 +93,7 @@ void conv_weight(const ConvWeight& a, int64_t chunk) {
   const int64_t first = column_begin(a.M, of_taps % blocks),
                 columns = column_begin(a.M, of_taps % blocks + 1) - first;
   const int64_t first_tap = tap_begin(a, tap_block), end_tap = tap_begin(a, tap_block + 1);
-  const int64_t taps = a.gather ? 1 : end_tap - first_tap, depth = a.gather ? filter_rows(a) : a.C;
+  const int64_t taps = (end_tap - first_tap) / a.run, depth = a.run * a.C;
   const int64_t size = weight_block(a), rows = filter_rows(a) + 1, stride = a.groups * a.M;
   const int64_t place_blocks = ceil_div(weight_places(a), size);
   const int64_t begin_block = place_blocks * split / splits(a),
@@ -102,11 +102,12 @@ void conv_weight(const ConvWeight& a, int64_t chunk) {
 
   const Source from = {a.x + group * a.C, a.height, a.width, a.groups * a.C, a.C};
   const Reach reach(*a.grid, first_tap, end_tap);
+  const Runs runs(from, *a.grid, a.run);
   Block block;
   block.addresses = reinterpret_cast<const float**>(a.scratch);
   block.dy = a.scratch + 2 * size * taps;
   float* rest = block.dy + size * kConvColumns;
-  if (!a.gather)
+  if (a.run == 1)
     for (int64_t c = 0; c < a.C; ++c) rest[c] = 0;
   for (int64_t b = begin_block; b < end_block; ++b) {
     const int64_t place = b * size;
@@ -114,12 +115,10 @@ void conv_weight(const ConvWeight& a, int64_t chunk) {
     block.add = b > begin_block;
     Place at(*a.grid, place);
     for (int64_t p = 0; p < block.places; ++p, at.next(*a.grid)) {
-      if (a.gather) {
-        block.addresses[p] = rest + p * depth;
-        gather_taps(from, *a.grid, at, rest + p * depth);
-      } else {
+      if (a.run > 1)
+        address_runs(from, runs, at, rest + p * filter_rows(a), block.addresses + p, size);
+      else
         address_taps(from, reach, at, rest, block.addresses + p, size);
-      }
     }
     each_panel(columns, [&](int64_t begin, int64_t width) {
       float *sums = partial + begin * rows, *total = sums + (rows - 1) * width;
@@ -128,7 +127,7 @@ void conv_weight(const ConvWeight& a, int64_t chunk) {
                  block.add);
       for (int64_t t = 0; t < taps; ++t)
         channels<kTileVectors>(block, block.addresses + t * size, depth, block.dy, width,
-                               sums + (first_tap + t) * a.C * width);
+                               sums + (first_tap * a.C + t * depth) * width);
     });
   }
 }

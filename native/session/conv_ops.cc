@@ -14,8 +14,14 @@ namespace {
 
 using ortune::kernels;
 
-/// Channels too few to be a row of a product are gathered with all taps.
-constexpr int64_t kGatherBelow = 8;
+/// How many taps of C channels a group are read as one: channels too few to be a row of a product come with
+/// the taps of the filter's row where these are neighbours in memory, else with all taps.
+int64_t taps_in_run(const ConvWindow& window, int64_t groups, int64_t C) {
+  constexpr int64_t kFew = 8;
+  if (C >= kFew) return 1;
+  const bool neighbours = groups == 1 && window.dilations.w == 1 && window.kernel.w > 1;
+  return neighbours ? window.kernel.w : window.kernel.count();
+}
 
 struct ConvOptions {
   const int64_t group;
@@ -86,10 +92,10 @@ struct Conv {
       return convolve(c, {filters.floats(), bias.floats(), C, window.kernel.count(), nullptr},
                       {x.floats(), N, window.image.h, window.image.w, C, y, window.out.h, window.out.w,
                        grids.grids.data(), 1, nullptr, 0, nullptr});
-    const bool gather = C / groups < kGatherBelow;
+    const int64_t run = taps_in_run(window, groups, C / groups);
     convolve(c, {filters.floats(), groups, M / groups, C / groups, window.kernel.count(), false, nullptr},
              {x.floats(), N, window.image.h, window.image.w, groups, C / groups, M / groups, y, window.out.h,
-              window.out.w, grids.grids.data(), 1, nullptr, 0, bias.floats(), gather, nullptr});
+              window.out.w, grids.grids.data(), 1, nullptr, 0, bias.floats(), run, nullptr});
   }
 };
 
@@ -121,7 +127,7 @@ struct ConvInputGrad {
     convolve(c, {filters.floats(), groups, M / groups, C / groups, window.kernel.count(), true, nullptr},
              {dy.floats(), N, window.out.h, window.out.w, groups, M / groups, C / groups, dx, window.image.h,
               window.image.w, grids.grids.data(), static_cast<int64_t>(grids.grids.size()), nullptr, 0,
-              nullptr, false, nullptr});
+              nullptr, 1, nullptr});
   }
 };
 
@@ -165,7 +171,7 @@ struct ConvWeightGrad {
     args.M = M / groups;
     args.dy = dy.floats();
     args.grid = grids.grids.data();
-    args.gather = args.C < kGatherBelow;
+    args.run = taps_in_run(window, groups, args.C);
     args.dw = dw;
     args.dbias = dbias;
     args.partials = c.floats(partial_floats(args));

@@ -13,6 +13,7 @@ import { addGradcheck } from './gradcheck.js';
 import { addInspect } from './inspect.js';
 import { addPack } from './pack.js';
 import { addPredict } from './predict.js';
+import { addPreview } from './preview.js';
 import { addTrain } from './train.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -41,7 +42,18 @@ const program = new Command('ortune')
   .exitOverride()
   .configureHelp({ helpWidth: 110 });
 // Commands made from here on inherit the settings above.
-for (const add of [addTrain, addCompare, addEval, addPredict, addInspect, addGradcheck, addPack, addBench, addDevices])
+for (const add of [
+  addTrain,
+  addCompare,
+  addEval,
+  addPredict,
+  addPreview,
+  addInspect,
+  addGradcheck,
+  addPack,
+  addBench,
+  addDevices,
+])
   add(program);
 
 try {

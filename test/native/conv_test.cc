@@ -17,9 +17,12 @@ struct Channels {
   int64_t groups, C, M;
 };
 
-enum class Method { kTable, kGather, kDepthwise };
+/// Each tap by itself, the taps of a row of the filter as one, or all; or the kernels for one channel a
+/// group.
+enum class Method { kTable, kRow, kAll, kDepthwise };
 const char* name(Method method) {
-  return method == Method::kTable ? "conv" : method == Method::kGather ? "conv gather" : "depthwise";
+  const char* const names[] = {"conv", "conv by rows", "conv of all taps", "depthwise"};
+  return names[static_cast<int>(method)];
 }
 
 struct Operands {
@@ -92,12 +95,16 @@ struct Convolution {
     Floats packed(packed_floats(pack), offset);
     pack.packed = packed.data();
     run(order, kernels.conv_pack, pack);
-    const bool gather = method == Method::kGather && !back;
+    const int64_t joined = back ? 1 : taps_in_run();
     run_with_scratch(
         order, kernels.conv,
         Conv{from.data(), of.images, size.h, size.w, groups, C / groups, M / groups, to.data(), out.h, out.w,
-             grids.grids.data(), count, packed.data(), taps, bias, gather, nullptr});
+             grids.grids.data(), count, packed.data(), taps, bias, joined, nullptr});
     guarded = guarded && packed.guarded();
+  }
+
+  int64_t taps_in_run() const {
+    return method == Method::kRow ? of.kernel.w : method == Method::kAll ? of.kernel.count() : 1;
   }
 
   template <class Args>
@@ -115,10 +122,9 @@ struct Convolution {
       return sum_weights(DepthwiseWeight{in.x.data(), of.images, of.height, of.width, c.C, in.dy.data(), grid,
                                          nullptr, dw, dbias, nullptr},
                          kernels.depthwise_weight, kernels.depthwise_weight_total);
-    sum_weights(
-        ConvWeight{in.x.data(), of.images, of.height, of.width, c.groups, c.C / c.groups, c.M / c.groups,
-                   in.dy.data(), grid, method == Method::kGather, nullptr, dw, dbias, nullptr},
-        kernels.conv_weight, kernels.conv_weight_total);
+    sum_weights(ConvWeight{in.x.data(), of.images, of.height, of.width, c.groups, c.C / c.groups,
+                           c.M / c.groups, in.dy.data(), grid, taps_in_run(), nullptr, dw, dbias, nullptr},
+                kernels.conv_weight, kernels.conv_weight_total);
   }
 };
 
@@ -167,7 +173,7 @@ void test_conv(const Target& target) {
   const Channels few[] = {{1, 1, 3}, {1, 7, 5}, {2, 6, 14}, {4, 12, 8}};
   for (const WindowCase& of : kWindowCases)
     for (Channels c : few)
-      for (Method method : {Method::kTable, Method::kGather}) test_case(target, of, c, method);
+      for (Method method : {Method::kTable, Method::kRow, Method::kAll}) test_case(target, of, c, method);
   // More than a block of columns, of taps, of places.
   const WindowCase small{1, 4, 3, {5, 5}, {1, 1}, {1, 1}, {2, 2}, {2, 2}}, point{1, 3, 3, {1, 1}},
       large{2, 41, 37, {3, 3}, {1, 2}, {1, 1}, {1, 0}, {1, 1}};
@@ -175,7 +181,8 @@ void test_conv(const Target& target) {
     test_case(target, small, c, Method::kTable);
   test_case(target, point, {1, 97, 130}, Method::kTable);
   test_case(target, point, {1, 2000, 3}, Method::kTable);
-  test_case(target, large, {1, 3, 17}, Method::kGather);
+  test_case(target, large, {1, 3, 17}, Method::kRow);
+  test_case(target, large, {1, 3, 17}, Method::kAll);
   test_case(target, large, {1, 9, 17}, Method::kTable);
 }
 

@@ -66,6 +66,10 @@ test('worker threads use the addon and end where the main thread never loads it'
   expect(await childResult('workers-alone.mjs')).toEqual({ ended: 80 });
 });
 
+test('worker threads may be stopped while they load the addon', async () => {
+  expect(await childResult('workers-stopped.mjs')).toEqual({ ended: 180 });
+});
+
 test('the event loop goes on during a long run', async () => {
   const { runMs, ticks, longestMs } = await childResult<{ runMs: number; ticks: number; longestMs: number }>(
     'responsive.mjs',

@@ -38,7 +38,13 @@ export interface PackedImages {
   sha256: string;
 }
 
-const blockSamples = 16;
+/** A block of 16 pictures takes no more, or is one of fewer: so memory does not grow with their size. */
+const blockBytes = 4 * 2 ** 20;
+
+function blockSamplesOf(size: PackSize, channels: number): number {
+  const { height, width } = 'edge' in size ? { height: size.edge, width: size.edge } : size;
+  return Math.min(16, Math.max(1, Math.floor(blockBytes / (height * width * channels))));
+}
 
 /**
  * @returns undefined when it was aborted; the same call goes on then
@@ -55,6 +61,7 @@ export async function packImages(options: PackImagesOptions): Promise<PackedImag
     source_sha256: hash,
     ...(labels && named && { label_names: JSON.stringify(labels) }),
   };
+  const blockSamples = blockSamplesOf(size, channels);
   const key = { samples: table.count, blockSamples, maxPixels };
   const writer = await PackWriter.open<PixelBlock>(output, { kind: 'images', more, key });
   try {

@@ -1,0 +1,32 @@
+// The options of `ortune preview`: see fields.ts for the conventions.
+
+import { z } from 'zod';
+import { about, path } from './fields.js';
+import { images, pictureFiles } from './image-fields.js';
+import { trainSchema } from './train-schema.js';
+
+const { model, train, labelColumn, augmentation, seed, workers, multiLabel } = trainSchema.shape;
+const upTo = (most: number) => z.int().min(1).max(most);
+
+export const previewSchema = z.strictObject({
+  model,
+  train,
+  labelColumn,
+  multiLabel,
+  imageColumn: pictureFiles.imageColumn,
+  maxPixels: pictureFiles.maxPixels,
+  labelNames: images.labelNames,
+  imageMean: images.imageMean,
+  imageStd: images.imageStd,
+  imageSize: images.imageSize,
+  augmentation,
+  seed,
+  workers,
+  output: path.default('preview.png').meta(about('PNG file to write.', { value: 'FILE' })),
+  pictures: upTo(100).default(6).meta(about('Training pictures to show, a row for each.')),
+  variants: upTo(50).default(8).meta(about('How often each is augmented.')),
+});
+
+/** What `ortune preview` and `preview` take. */
+export type PreviewOptions = z.input<typeof previewSchema>;
+export type PreviewConfig = z.output<typeof previewSchema>;
