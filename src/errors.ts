@@ -23,6 +23,20 @@ export class DataError extends OrtuneError {
   override readonly name = 'DataError';
 }
 
+/** A device that ended a run: its memory does not suffice, or it is gone. */
+export class DeviceError extends OrtuneError {
+  override readonly name = 'DeviceError';
+  /** Smaller batches may help; otherwise the device is lost. */
+  readonly exhausted: boolean;
+  /** Nothing of the parameters or of the optimizer's state has been written since the last step. */
+  weightsIntact = false;
+
+  constructor(message: string, exhausted: boolean) {
+    super(message);
+    this.exhausted = exhausted;
+  }
+}
+
 // Structured clone turns an error of ours into a plain Error, so worker threads return the outcome as data.
 const kinds = { OrtuneError, UsageError, ModelError, DataError };
 

@@ -2,7 +2,7 @@
 // people can get wrong and says so by name; the addon checks again what would corrupt memory.
 
 import { rename } from 'node:fs/promises';
-import { OrtuneError, UsageError } from '../errors.js';
+import { DeviceError, OrtuneError, UsageError } from '../errors.js';
 import { bytesPerElement, dataTypeFromOnnx, onnxDataType } from '../onnx/dtype.js';
 import { elementCount } from '../onnx/tensor.js';
 import {
@@ -63,6 +63,28 @@ function checkFits(
         `${kind} '${name}' must be ${describe(expected, slot.shape)}, found ${describe(dtype, shape)}`,
       );
   }
+}
+
+/** How providers say that memory did not suffice, and that the device is gone. */
+const exhausted =
+  /out of memory|OUT_OF_(?:DEVICE_|HOST_)?MEMORY|max buffer size|\[Invalid Buffer|Failed to allocate memory/i;
+const lost = /device (?:is |was |has been )?lost|DEVICE_LOST|DeviceLost|device removed/i;
+
+/** The error of a device that ended a run; undefined for any other. */
+export function deviceError(
+  provider: Pick<NativeProvider, 'name'> | undefined,
+  message: string,
+): DeviceError | undefined {
+  if (!provider) return undefined;
+  const said = message.trim().split('\n')[0];
+  if (lost.test(message))
+    return new DeviceError(
+      `the ${provider.name} device is lost (${said}): its driver was reset, or it was unplugged`,
+      false,
+    );
+  if (exhausted.test(message))
+    return new DeviceError(`the memory of the ${provider.name} device does not suffice (${said})`, true);
+  return undefined;
 }
 
 /** What a device makes its sessions with. */
@@ -141,7 +163,10 @@ class HostSession implements Session {
     await addon()
       .run(handle, nativeInputs, nativeOutputs)
       .catch((error: Error) => {
-        throw new OrtuneError(`a run of the graph failed: ${error.message}`);
+        throw (
+          deviceError(this.#host.provider, error.message) ??
+          new OrtuneError(`a run of the graph failed: ${error.message}`)
+        );
       });
     if (!this.#host.provider) return;
     this.#host.traffic.up += hostBytes(inputs);

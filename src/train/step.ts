@@ -3,6 +3,7 @@
 // trainer.
 
 import type { Batch } from '../data/feeder.js';
+import { DeviceError } from '../errors.js';
 import { scheduleFactor } from '../optim/schedule.js';
 import type { Traffic } from '../runtime/session.js';
 import type { Normalisers } from './engine.js';
@@ -35,7 +36,8 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
   let addingMs = 0;
   for (const [microStep, batch] of batches.entries()) {
     batch.slot.to('running');
-    loss += await engine.forwardBackward(batch, normalisers, { seed: config.seed, step, microStep });
+    const key = { seed: config.seed, step, microStep };
+    loss += await engine.forwardBackward(batch, normalisers, key).catch((error) => undoStep(run, error));
     const adding = performance.now();
     await accumulator?.add(microStep === 0);
     addingMs += performance.now() - adding;
@@ -62,6 +64,15 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
     ...(engine.device.kind !== 'cpu' && { traffic: since(before, engine.device.traffic) }),
     ...(bad !== undefined && { bad }),
   };
+}
+
+/** An error of forward or backward leaves the weights and the averages as they were before the step. */
+async function undoStep({ engine }: Run, error: unknown): Promise<never> {
+  if (error instanceof DeviceError && error.exhausted) {
+    await engine.averages.undo();
+    error.weightsIntact = true;
+  }
+  throw error;
 }
 
 const since = (before: Traffic, now: Traffic): Traffic => ({ up: now.up - before.up, down: now.down - before.down });

@@ -6,7 +6,7 @@ import { parseOptions } from '../config/options.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
 import { type Tensors, withoutTensors } from '../data/images/tensors.js';
 import { describeRows } from '../data/rows.js';
-import { OrtuneError } from '../errors.js';
+import { DeviceError, OrtuneError } from '../errors.js';
 import { type Metrics, metricOf } from '../metrics/names.js';
 import type { Traffic } from '../runtime/session.js';
 import { measureEvaluation } from './evaluate.js';
@@ -118,7 +118,8 @@ export class Trainer {
   async #step(run: Run, batches: StepBatches): Promise<void> {
     const { progress, times, directory, length } = run;
     const { epoch, step } = batches;
-    const { bad, forwardBackwardMs, updateMs, ...outcome } = await takeStep(run, batches);
+    const taken = await takeStep(run, batches).catch((error) => this.#keepProgress(run, batches, error));
+    const { bad, forwardBackwardMs, updateMs, ...outcome } = taken;
     if (bad !== undefined) await this.#leaveOut(run, batches, bad);
     else if (run.firstStepMs === undefined) directory.open();
     throwIfUnwritten(run);
@@ -150,6 +151,19 @@ export class Trainer {
     };
     directory.record('step', event);
     this.#emit('step', event);
+  }
+
+  /** Memory that does not suffice ends the run with a checkpoint of the steps before, and what to change. */
+  async #keepProgress(run: Run, { batches, step }: StepBatches, error: unknown): Promise<never> {
+    if (!(error instanceof DeviceError) || !error.exhausted) throw error;
+    const { batchSize, gradientAccumulationSteps: micros, recompute } = this.config;
+    const half = Math.max(1, Math.floor(batchSize / 2));
+    error.message =
+      `step ${step + 1}: ${error.message}. The batch is ${batches.map(describeRows).join('; ')}. ` +
+      `Set batchSize to ${half} and gradientAccumulationSteps to ${micros * Math.ceil(batchSize / half)}, ` +
+      `${recompute === 'none' ? 'or recompute to layers, ' : ''}or maxLength or the size of the images lower.`;
+    if (error.weightsIntact && run.progress.step > 0) await this.#checkpoint(run);
+    throw error;
   }
 
   /** A step that is not finite: ends the run, or is reported and forgotten while there are few. */

@@ -1,10 +1,12 @@
 // Training through the library with everything but the batch on a WebGPU device: the CPU's course of the loss, dropout
 // included, the same directories, exact resuming, and what crosses between host and device.
 
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
+import { writeEncoder } from '#ortune/models/directory.js';
+import { buildWordPiece } from '#ortune/models/wordpiece.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import type { StepEvent, TrainResult } from '#ortune/train/events.js';
 import { Trainer } from '#ortune/train/trainer.js';
@@ -13,7 +15,7 @@ import { describeWebgpu } from '../support/webgpu.js';
 import { writeBatchNormModel } from './batch-norm-model.js';
 import { modelFile, newRuns, train } from './run.js';
 
-const { path, remove } = smallProblem();
+const { path, write, remove } = smallProblem();
 afterAll(remove);
 const fixtures = join(import.meta.dirname, '../fixtures');
 
@@ -130,5 +132,34 @@ describeWebgpu('a run on WebGPU', () => {
     const other = { ...options, device: 'cpu', maxSteps: 4, resume: 'latest' };
     await expect(train(other)).rejects.toThrow(/device/);
     expect((await train({ ...other, allowChanges: true })).result.steps).toBe(4);
+  });
+
+  it('that needs more memory than there is ends with a checkpoint, and says what to change', async () => {
+    // The scores of one long text, 32 heads of 2048 by 2048, are within the largest buffer; those of three are not.
+    const tokenizer = buildWordPiece(['win prize the'], { minFrequency: 1, maxLength: 2048 });
+    const size = { layers: 1, hidden: 32, heads: 32, positions: 2048, labels: ['ham', 'spam'] };
+    writeEncoder(path('long'), { ...size, tokenizer });
+    const text = (words: number, i: number) =>
+      JSON.stringify({ text: 'win '.repeat(words), label: i % 2 ? 'ham' : 'spam' });
+    write(
+      'long.jsonl',
+      [...[1, 2, 3, 4, 5, 6].map((i) => text(i, i)), ...[7, 8, 9].map((i) => text(2040, i))].join('\n'),
+    );
+    const options = config({
+      device: 'webgpu',
+      model: path('long'),
+      train: path('long.jsonl'),
+      batchSize: 3,
+      maxLength: 2048,
+      freeze: ['*embeddings*'],
+      sampling: 'sequential',
+      groupByLength: false,
+      epochs: 1,
+    });
+    delete options.maxSteps;
+    const said =
+      /^step 3: the memory of the WebGPU device does not suffice .*Set batchSize to 1 and gradientAccumulationSteps to 3, or recompute.*checkpoint is .*step-2/s;
+    await expect(train(options)).rejects.toThrow(said);
+    expect(existsSync(join(options.output, 'checkpoints/step-2/SHA256SUMS'))).toBe(true);
   });
 });

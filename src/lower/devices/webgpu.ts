@@ -177,7 +177,14 @@ const embeddingGrad: Definition = (b, node) => {
   const sums = indices(Math.ceil(count / step)).map((part) => {
     const [from, to] = [part * step, Math.min(count, (part + 1) * step)];
     const below = view(b, index, [count, 1]);
-    const some = to - from === count ? below : b.op('Slice', [below, b.ints([from]), b.ints([to]), b.ints([0])]);
+    const places = numbers(
+      b,
+      index,
+      indices(to - from).map((i) => from + i),
+      [to - from],
+    );
+    // The provider slices floats alone.
+    const some = to - from === count ? below : b.op('Gather', [below, places], { axis: 0 });
     return b.op('MatMul', [cast(b, equal(b, some, beside), type.dtype), rows]);
   });
   const all = sums.length === 1 ? sums[0]! : b.op('Concat', sums, { axis: 0 });
