@@ -179,6 +179,9 @@ struct NormSums;
 struct NormGrad;
 struct Activate;
 
+/// Matrix products, see ops/gemm.h.
+struct Gemm;
+
 /// Convolutions and their gradients, see ops/conv.h.
 struct ConvPack;
 struct Conv;
@@ -222,6 +225,9 @@ struct Kernels {
   void (*norm_sums)(const NormSums&, int64_t chunk);
   void (*norm_grad)(const NormGrad&, int64_t chunk);
   void (*activate)(const Activate&, int64_t chunk);
+  void (*gemm_pack)(const Gemm&, int64_t chunk);
+  void (*gemm)(const Gemm&, int64_t chunk);
+  void (*gemm_total)(const Gemm&, int64_t chunk);
   void (*conv_pack)(const ConvPack&, int64_t chunk);
   void (*conv)(const Conv&, int64_t chunk);
   void (*conv_weight)(const ConvWeight&, int64_t chunk);
