@@ -1,7 +1,7 @@
-// C = A B + bias, block by block: see gemm.h. A chunk packs its rows of A, and its columns of B unless gemm_pack
-// has done so for all, and multiplies panel by panel while both are in the cache. Every element of C is a sum
-// in the order of the depth, in parts that depend on sizes only. Not for products that fit the cache as they
-// are: gemm_tile.h.
+// C = A B + bias, block by block: see gemm.h. A chunk packs its rows of A, and its columns of B unless
+// gemm_pack has done so for all, and multiplies panel by panel while both are in the cache. Every element of
+// C is a sum in the order of the depth, in parts that depend on sizes only. Not for products that fit the
+// cache as they are: gemm_tile.h.
 #include "ops/gemm.h"
 
 #include "ops/gemm_panels.h"
@@ -20,21 +20,27 @@ void pack(const Lines& from, int64_t lines, int64_t depth, float* to) {
     pack_panel<Left>({from.data + first * from.line, from.line, from.depth}, lines - first, depth, to);
 }
 
-/// One panel of rows by one of columns. `start` begins the sums, see multiply_panels; of a row that is the
-/// same for all, start_row is 0.
-void product(const float* left, const float* right, int64_t depth, const float* start, int64_t start_row,
-             float* to, int64_t to_row, int64_t rows, int64_t columns) {
-  if (rows >= kLeftLines && columns >= kRightLines)
-    return multiply_panels(left, right, depth, start, start_row, to, to_row);
-  alignas(64) float part[kLeftLines * kRightLines];
-  const int64_t height = smaller(rows, kLeftLines), width = smaller(columns, kRightLines);
-  for (float& x : part) x = 0;
-  if (start)
-    for (int64_t r = 0; r < height; ++r)
-      memcpy(part + r * kRightLines, start + r * start_row, static_cast<size_t>(width) * sizeof(float));
-  multiply_panels(left, right, depth, part, kRightLines, part, kRightLines);
-  for (int64_t r = 0; r < height; ++r)
-    memcpy(to + r * to_row, part + r * kRightLines, static_cast<size_t>(width) * sizeof(float));
+/// A product of two panels on its way to C.
+struct Result {
+  const float* sums;
+  const float* bias;  // of the first column, or null
+  float* to;
+  int64_t to_row, rows, columns;  // of C from here on
+};
+
+/// C's memory is fetched while the panels are multiplied.
+void expect(const Result& r) {
+  for (int64_t i = 0; i < smaller(r.rows, kLeftLines); ++i)
+    for (int64_t j = 0; j < smaller(r.columns, kRightLines); j += 16)
+      __builtin_prefetch(r.to + i * r.to_row + j, 1);
+}
+
+void put(const Result& r) {
+  each(smaller(r.columns, kRightLines), [&](int64_t j, auto part) {
+    const F32 of_column = r.bias ? load(r.bias + j, part) : F32{};
+    for (int64_t i = 0; i < smaller(r.rows, kLeftLines); ++i)
+      store(r.to + i * r.to_row + j, load(r.sums + i * kRightLines + j, Full{}) + of_column, part);
+  });
 }
 
 }  // namespace
@@ -49,15 +55,19 @@ void gemm_pack(const Gemm& a, int64_t chunk) {
 
 void gemm(const Gemm& a, int64_t chunk) {
   const int64_t row_blocks = ceil_div(a.rows, gemm_rows(a)), tiles = gemm_tiles(a), split = chunk / tiles;
-  const int64_t row = chunk % row_blocks * gemm_rows(a), column = chunk % tiles / row_blocks * gemm_columns(a);
+  const int64_t row = chunk % row_blocks * gemm_rows(a),
+                column = chunk % tiles / row_blocks * gemm_columns(a);
   const int64_t rows = smaller(gemm_rows(a), a.rows - row),
                 columns = smaller(gemm_columns(a), a.columns - column);
   const int64_t deep = gemm_depth(a), blocks = depth_blocks(a);
   const int64_t begin = blocks * split / splits(a), end = blocks * (split + 1) / splits(a);
-  float* const c = (splits(a) == 1 ? a.c : a.partials + split * a.rows * a.columns) + row * a.columns + column;
+  float* const c =
+      (splits(a) == 1 ? a.c : a.partials + split * a.rows * a.columns) + row * a.columns + column;
   const Tiles tiles_in_use;
-  float* const left = aligned(a.scratch);
+  float* const sums = aligned(a.scratch);
+  float* const left = sums + gemm_sums(a);
   float* const own = left + gemm_floats(gemm_rows(a), deep);
+  const float* const bias = a.bias && split == 0 ? a.bias + column : nullptr;
   for (int64_t block = begin; block < end; ++block) {
     const int64_t k = block * deep, depth = smaller(deep, a.depth - k);
     pack<true>({a.a.data + row * a.a.row + k * a.a.column, a.a.row, a.a.column}, rows, depth, left);
@@ -66,18 +76,26 @@ void gemm(const Gemm& a, int64_t chunk) {
       right = aligned(a.packed) + block * gemm_floats(a.columns, deep) + gemm_floats(column, deep);
     else
       pack<false>({a.b.data + k * a.b.row + column * a.b.column, a.b.column, a.b.row}, columns, depth, own);
-    const float* const bias = a.bias && block == 0 ? a.bias + column : nullptr;
+    const bool last = block + 1 == end;
+    // The sums of a product are there some time after it was asked for, so the one before is put away
+    // meanwhile.
+    Result before = {};
+    int64_t index = 0;
     for (int64_t j = 0; j < columns; j += kRightLines) {
-      const float* panel = right + gemm_floats(j / kGemmPanel * kGemmPanel, deep) +
-                           panel_floats(j % kGemmPanel, depth);
+      const float* panel =
+          right + gemm_floats(j / kGemmPanel * kGemmPanel, deep) + panel_floats(j % kGemmPanel, depth);
       if (!shares_b(a)) panel = right + panel_floats(j, depth);
-      for (int64_t i = 0; i < rows; i += kLeftLines) {
-        float* to = c + i * a.columns + j;
-        const float* start = block > begin ? to : bias ? bias + j : nullptr;
-        product(left + panel_floats(i, depth), panel, depth, start, block > begin ? a.columns : 0, to, a.columns,
-                rows - i, columns - j);
+      for (int64_t i = 0; i < rows; i += kLeftLines, ++index) {
+        float* const tile = sums + (end - begin > 1 ? index : index % 2) * (kLeftLines * kRightLines);
+        const Result result = {
+            tile, bias ? bias + j : nullptr, c + i * a.columns + j, a.columns, rows - i, columns - j};
+        if (last) expect(result);
+        multiply_panels(left + panel_floats(i, depth), panel, depth, tile, block > begin);
+        if (last && index > 0) put(before);
+        before = result;
       }
     }
+    if (last) put(before);
   }
   if (a.depth == 0)
     for (int64_t i = 0; i < rows; ++i)

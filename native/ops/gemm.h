@@ -25,15 +25,17 @@ struct Gemm {
   float* scratch;     // scratch_floats(args), of this thread: see set_scratch
 };
 
-/// Panels are of so many rows or columns, in every instruction set a whole number of its tiles, and as deep as
-/// a multiple of kGemmDepth. A packed element takes at most six bytes.
+/// Panels are of so many rows or columns, in every instruction set a whole number of its tiles, and as deep
+/// as a multiple of kGemmDepth. A packed element takes at most six bytes.
 constexpr int64_t kGemmPanel = 96, kGemmDepth = 32;
 static inline int64_t gemm_floats(int64_t lines, int64_t depth) {
   return ceil_div(lines, kGemmPanel) * kGemmPanel * ceil_div(depth, kGemmDepth) * kGemmDepth * 3 / 2;
 }
 
-/// Many rows share B, which is packed once beforehand then.
-static inline bool shares_b(const Gemm& a) { return a.rows > 6 * kGemmPanel; }
+/// Many rows share B, which is packed once beforehand then, unless that took much memory.
+static inline bool shares_b(const Gemm& a) {
+  return a.rows > 6 * kGemmPanel && a.columns * a.depth <= int64_t{1} << 22;
+}
 
 /// What one chunk multiplies: rows and columns of C, and the depth in blocks that fit the cache packed.
 static inline int64_t gemm_rows(const Gemm& a) {
@@ -45,7 +47,7 @@ static inline int64_t gemm_columns(const Gemm& a) {
   return ceil_div(ceil_div(a.columns, ceil_div(a.columns, most)), kGemmPanel) * kGemmPanel;
 }
 static inline int64_t gemm_depth(const Gemm& a) {
-  const int64_t most = shares_b(a) ? 768 : 256;
+  const int64_t most = 128;
   const int64_t depth = at_least_one(a.depth);
   return ceil_div(ceil_div(depth, ceil_div(depth, most)), kGemmDepth) * kGemmDepth;
 }
@@ -62,15 +64,21 @@ static inline int64_t chunks(const Gemm& a) { return gemm_tiles(a) * splits(a); 
 static inline int64_t partial_floats(const Gemm& a) {
   return splits(a) == 1 ? 0 : splits(a) * a.rows * a.columns;
 }
+/// The sums of a chunk until they are complete.
+static inline int64_t gemm_sums(const Gemm& a) {
+  return (gemm_rows(a) + kGemmPanel) * (gemm_columns(a) + kGemmPanel);
+}
 static inline int64_t scratch_floats(const Gemm& a) {
   const int64_t right = shares_b(a) ? 0 : gemm_floats(gemm_columns(a), gemm_depth(a));
-  return gemm_floats(gemm_rows(a), gemm_depth(a)) + right + 16;
+  return gemm_sums(a) + gemm_floats(gemm_rows(a), gemm_depth(a)) + right + 16;
 }
 static inline void set_scratch(Gemm& a, float* scratch) { a.scratch = scratch; }
 
 /// gemm_pack: a chunk is a panel of B in one block of the depth.
 static inline int64_t gemm_panels(const Gemm& a) { return ceil_div(a.columns, kGemmPanel); }
-static inline int64_t pack_chunks(const Gemm& a) { return shares_b(a) ? gemm_panels(a) * depth_blocks(a) : 0; }
+static inline int64_t pack_chunks(const Gemm& a) {
+  return shares_b(a) ? gemm_panels(a) * depth_blocks(a) : 0;
+}
 static inline int64_t packed_floats(const Gemm& a) {
   return shares_b(a) ? depth_blocks(a) * gemm_floats(a.columns, gemm_depth(a)) + 16 : 0;
 }

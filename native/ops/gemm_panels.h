@@ -1,9 +1,10 @@
 // Panels of packed operands and the product of two of them, for gemm.cc and the convolutions: in float32
-// vectors, or on processors with AMX in its tiles of bfloat16. There every float32 is the sum of three bfloat16, of
-// 8 significant bits each, so exactly itself, and of the nine products of such sums the six that matter are
-// added up in float32; those left out are below 2^-25 of the result's terms. Six products at 16 times the
-// rate of vectors. Source: Henry, Tang and Heinecke, Leveraging the bfloat16 Artificial Intelligence Datatype
-// For Higher-Precision Computations (2019). A number that is not finite makes NaN of its results.
+// vectors, or on processors with AMX in its tiles of bfloat16. There every float32 is the sum of three
+// bfloat16, of 8 significant bits each, so exactly itself, and of the nine products of such sums the six that
+// matter are added up in float32; those left out are below 2^-25 of the result's terms. Six products at 16
+// times the rate of vectors. Source: Henry, Tang and Heinecke, Leveraging the bfloat16 Artificial
+// Intelligence Datatype For Higher-Precision Computations (2019). A number that is not finite makes NaN of
+// its results.
 #pragma once
 
 #include "ops/gemm.h"
@@ -55,8 +56,9 @@ static inline F32 load_some(const float* p, int64_t n) {
 
 /// Pairs (a, b) of bfloat16, the three parts of them `step` bytes apart.
 static inline void put_split(F32 a, F32 b, char* to, int64_t step) {
-  alignas(64) static const uint16_t kPairs[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
-                                                  8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  alignas(64) static const uint16_t kPairs[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                                  21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                                  11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
   const __m512i pairs = _mm512_load_si512(kPairs);
   for (int part = 0; part < 3; ++part) {
     const __m512i both = (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a);
@@ -67,8 +69,9 @@ static inline void put_split(F32 a, F32 b, char* to, int64_t step) {
   }
 }
 
-/// Packs a panel, `lines` of whose lines exist, at an address of whole cache lines: [depth / 32][part][2] tiles of 1024 bytes. A tile holds
-/// pairs of depths i and i + 16; for the left operand, [line][i], and for the right one [i][line].
+/// Packs a panel, `lines` of whose lines exist, at an address of whole cache lines: [depth / 32][part][2]
+/// tiles of 1024 bytes. A tile holds pairs of depths i and i + 16; for the left operand, [line][i], and for
+/// the right one [i][line].
 template <bool Left>
 static inline void pack_panel(const Lines& from, int64_t lines, int64_t depth, float* panel) {
   char* to = reinterpret_cast<char*>(panel);
@@ -93,16 +96,13 @@ static inline void pack_panel(const Lines& from, int64_t lines, int64_t depth, f
     }
 }
 
-/// Sums of kLeftLines x kRightLines start as `start` has them (rows start_row apart, null: zeros) and go to
-/// `to`.
-static inline void multiply_panels(const float* a, const float* b, int64_t depth, const float* start,
-                                   int64_t start_row, float* to, int64_t to_row) {
-  const int64_t step = start_row * 4, out = to_row * 4;
-  if (start) {
-    _tile_loadd(0, start, step);
-    _tile_loadd(1, start + 16, step);
-    _tile_loadd(2, start + 16 * start_row, step);
-    _tile_loadd(3, start + 16 * start_row + 16, step);
+/// sums [kLeftLines, kRightLines] = the product of two panels, or += that.
+static inline void multiply_panels(const float* a, const float* b, int64_t depth, float* sums, bool add) {
+  if (add) {
+    _tile_loadd(0, sums, 128);
+    _tile_loadd(1, sums + 16, 128);
+    _tile_loadd(2, sums + 512, 128);
+    _tile_loadd(3, sums + 528, 128);
   } else {
     _tile_zero(0);
     _tile_zero(1);
@@ -110,16 +110,16 @@ static inline void multiply_panels(const float* a, const float* b, int64_t depth
     _tile_zero(3);
   }
   const char *left = reinterpret_cast<const char*>(a), *right = reinterpret_cast<const char*>(b);
-#define ORTUNE_LEFT(part)                     \
-  _tile_loadd(4, left + (part)*2048, 64);     \
+#define ORTUNE_LEFT(part)                 \
+  _tile_loadd(4, left + (part)*2048, 64); \
   _tile_loadd(5, left + (part)*2048 + 1024, 64)
-#define ORTUNE_RIGHT(part)                    \
-  _tile_loadd(6, right + (part)*2048, 64);    \
+#define ORTUNE_RIGHT(part)                 \
+  _tile_loadd(6, right + (part)*2048, 64); \
   _tile_loadd(7, right + (part)*2048 + 1024, 64)
-#define ORTUNE_ADD             \
-  _tile_dpbf16ps(0, 4, 6);     \
-  _tile_dpbf16ps(1, 4, 7);     \
-  _tile_dpbf16ps(2, 5, 6);     \
+#define ORTUNE_ADD         \
+  _tile_dpbf16ps(0, 4, 6); \
+  _tile_dpbf16ps(1, 4, 7); \
+  _tile_dpbf16ps(2, 5, 6); \
   _tile_dpbf16ps(3, 5, 7)
   for (int64_t k = 0; k < depth; k += kPanelDepth, left += 6 * 1024, right += 6 * 1024) {
     ORTUNE_LEFT(0);
@@ -139,10 +139,10 @@ static inline void multiply_panels(const float* a, const float* b, int64_t depth
 #undef ORTUNE_LEFT
 #undef ORTUNE_RIGHT
 #undef ORTUNE_ADD
-  _tile_stored(0, to, out);
-  _tile_stored(1, to + 16, out);
-  _tile_stored(2, to + 16 * to_row, out);
-  _tile_stored(3, to + 16 * to_row + 16, out);
+  _tile_stored(0, sums, 128);
+  _tile_stored(1, sums + 16, 128);
+  _tile_stored(2, sums + 512, 128);
+  _tile_stored(3, sums + 528, 128);
 }
 
 #else
@@ -163,16 +163,14 @@ static inline void pack_panel(const Lines& from, int64_t lines, int64_t depth, f
   }
 }
 
-/// Sums of kLeftLines x kRightLines start as `start` has them (rows start_row apart, null: zeros) and go to
-/// `to`.
-static inline void multiply_panels(const float* a, const float* b, int64_t depth, const float* start,
-                                   int64_t start_row, float* to, int64_t to_row) {
+/// sums [kLeftLines, kRightLines] = the product of two panels, or += that.
+static inline void multiply_panels(const float* a, const float* b, int64_t depth, float* sums, bool add) {
   F32 c[kTileRows][kTileVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kTileRows; ++r)
 #pragma GCC unroll 8
     for (int v = 0; v < kTileVectors; ++v)
-      c[r][v] = start ? load(start + r * start_row + v * kLanes, Full{}) : F32{};
+      c[r][v] = add ? load(sums + (r * kTileVectors + v) * kLanes, Full{}) : F32{};
   for (int64_t k = 0; k < depth; ++k, a += kTileRows, b += kRightLines) {
     F32 of_b[kTileVectors];
 #pragma GCC unroll 8
@@ -187,7 +185,7 @@ static inline void multiply_panels(const float* a, const float* b, int64_t depth
 #pragma GCC unroll 8
   for (int r = 0; r < kTileRows; ++r)
 #pragma GCC unroll 8
-    for (int v = 0; v < kTileVectors; ++v) store(to + r * to_row + v * kLanes, c[r][v], Full{});
+    for (int v = 0; v < kTileVectors; ++v) store(sums + (r * kTileVectors + v) * kLanes, c[r][v], Full{});
 }
 
 #endif

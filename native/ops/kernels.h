@@ -205,6 +205,7 @@ struct Affine;
 struct Finish;
 
 struct Kernels {
+  bool fast_gemm;  // faster than the runtime's: bench/gemm.mjs
   void (*gelu_grad)(const GeluGrad&, int64_t chunk);
   void (*bias_gelu)(const BiasGelu&, int64_t chunk);
   void (*bias_gelu_grad)(const BiasGeluGrad&, int64_t chunk);

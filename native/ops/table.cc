@@ -48,7 +48,13 @@ void affine(const Affine&);
 void finish(const Finish&);
 
 extern const Kernels kKernels;
-const Kernels kKernels = {gelu_grad,
+#if defined(__AMX_BF16__)
+constexpr bool kFastGemm = true;
+#else
+constexpr bool kFastGemm = false;
+#endif
+const Kernels kKernels = {kFastGemm,
+                          gelu_grad,
                           bias_gelu,
                           bias_gelu_grad,
                           transpose,

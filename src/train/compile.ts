@@ -5,6 +5,7 @@ import { backward } from '../autodiff/backward.js';
 import type { InputShapes } from '../data/slots.js';
 import { fuse } from '../lower/fuse.js';
 import { lower } from '../lower/lower.js';
+import { useOwnProducts } from '../lower/own-products.js';
 import { transposeOnce } from '../lower/transposed-products.js';
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
@@ -85,7 +86,8 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   outputs.push(...Object.values(masked ?? {}), ...(fetched === undefined ? [] : [fetched]));
   setOutputs(b, outputs);
   prune(graph);
-  if (options.kernels.has('ortune.Transpose')) transposeOnce(b);
+  if (options.kernels.has('ortune.Gemm')) useOwnProducts(b);
+  else if (options.kernels.has('ortune.Transpose')) transposeOnce(b);
   lower(graph, options.kernels);
   const encoded = encode(graph, fed, { gradients, updates: training ? updates : new Map() }, options);
   return { ...encoded, loss: task?.loss, logits: fetched, masked };

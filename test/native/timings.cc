@@ -47,7 +47,7 @@ void time_attention(const Kernels& k) {
 void time_products(const Kernels& k) {
   const struct {
     int64_t tokens, in, out;
-  } layers[] = {{3152, 192, 192}, {3152, 192, 576}, {3152, 192, 768}, {3152, 768, 192},
+  } layers[] = {{3152, 192, 192}, {3152, 192, 576},  {3152, 192, 768},  {3152, 768, 192},
                 {2048, 384, 384}, {2048, 384, 1536}, {2048, 2048, 2048}};
   for (auto s : layers) {
     const std::vector<float> x = numbers(s.tokens * s.in), w = numbers(s.in * s.out),
