@@ -2,8 +2,10 @@
 
 #include <napi.h>
 
+#include "bindings/buffers.h"
 #include "bindings/data.h"
 #include "bindings/device.h"
+#include "bindings/jpeg.h"
 #include "bindings/promises.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
@@ -12,10 +14,16 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["createSession"] = Napi::Function::New(env, bindings::create_session);
   exports["run"] = Napi::Function::New(env, bindings::run_session);
   exports["release"] = Napi::Function::New(env, bindings::release_session);
+  exports["openMemory"] = Napi::Function::New(env, bindings::open_memory);
+  exports["allocate"] = Napi::Function::New(env, bindings::allocate);
+  exports["freeBuffers"] = Napi::Function::New(env, bindings::free_buffers);
   exports["loadedLibraries"] = Napi::Function::New(env, bindings::loaded_libraries);
   exports["shutdown"] = Napi::Function::New(env, bindings::shutdown);
   exports["misalignment"] = Napi::Function::New(env, bindings::misalignment);
+  exports["openJpegLibrary"] = Napi::Function::New(env, bindings::open_jpeg_library);
+  exports["decodeJpeg"] = Napi::Function::New(env, bindings::decode_jpeg);
   exports["renderPicture"] = Napi::Function::New(env, bindings::render_picture);
+  exports["mixSamples"] = Napi::Function::New(env, bindings::mix_samples);
   return exports;
 }
 

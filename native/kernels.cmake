@@ -19,8 +19,9 @@ function(ortune_kernel_library name)
 endfunction()
 
 # Pixels get the same bits from every instruction set, so their multiply-adds are not contracted.
-set_source_files_properties(${ORTUNE_NATIVE_DIR}/data/affine.cc ${ORTUNE_NATIVE_DIR}/data/finish.cc
-  ${ORTUNE_NATIVE_DIR}/data/taps.cc PROPERTIES COMPILE_OPTIONS -ffp-contract=off)
+foreach(source affine colour colour_filter colour_table finish mix taps)
+  set_source_files_properties(${ORTUNE_NATIVE_DIR}/data/${source}.cc PROPERTIES COMPILE_OPTIONS -ffp-contract=off)
+endforeach()
 
 # An instruction set: its name in simd/isa.h, the width of its vectors, the compiler's flags.
 macro(ortune_instruction_set isa bytes)
@@ -45,7 +46,11 @@ macro(ortune_instruction_set isa bytes)
     ${ORTUNE_NATIVE_DIR}/ops/transpose.cc
     ${ORTUNE_NATIVE_DIR}/data/affine.cc
     ${ORTUNE_NATIVE_DIR}/data/finish.cc
+    ${ORTUNE_NATIVE_DIR}/data/mix.cc
     ${ORTUNE_NATIVE_DIR}/data/resample.cc
+    ${ORTUNE_NATIVE_DIR}/data/colour.cc
+    ${ORTUNE_NATIVE_DIR}/data/colour_filter.cc
+    ${ORTUNE_NATIVE_DIR}/data/colour_table.cc
     ${ORTUNE_NATIVE_DIR}/optim/adamw.cc
     ${ORTUNE_NATIVE_DIR}/optim/norm.cc
     ${ORTUNE_NATIVE_DIR}/optim/sgd.cc)
@@ -56,7 +61,9 @@ endmacro()
 
 ortune_kernel_library(ortune_kernels_dispatch
   ${ORTUNE_NATIVE_DIR}/simd/isa.cc ${ORTUNE_NATIVE_DIR}/ops/dispatch.cc
-  ${ORTUNE_NATIVE_DIR}/data/render_program.cc ${ORTUNE_NATIVE_DIR}/data/taps.cc)
+  ${ORTUNE_NATIVE_DIR}/data/colour_program.cc ${ORTUNE_NATIVE_DIR}/data/erase.cc
+  ${ORTUNE_NATIVE_DIR}/data/render_checks.cc ${ORTUNE_NATIVE_DIR}/data/render_program.cc
+  ${ORTUNE_NATIVE_DIR}/data/taps.cc)
 ortune_instruction_set(baseline 16)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64|i[3-6]86)$")
   ortune_instruction_set(avx2 32 -mavx2 -mfma)

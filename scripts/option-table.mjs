@@ -1,13 +1,18 @@
-// Prints the options of `ortune train`, and those that `ortune compare` has besides, as Markdown tables, or with --write
-// puts them between the markers <!-- options --> and <!-- compare options --> of docs/options.md and the ends of these. The
-// schemas are the one source.
+// Prints the options of `ortune train`, those that `ortune compare` has besides, and those of `ortune pack` that train has not, as
+// Markdown tables, or with --write puts them between markers such as <!-- options --> of docs/options.md and the ends of these.
+// The schemas are the one source.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { compareSchema } from '../dist/config/compare-schema.js';
 import { optionTable } from '../dist/config/options.js';
+import { packSchema } from '../dist/config/pack-schema.js';
 import { trainSchema } from '../dist/config/train-schema.js';
 
-const tables = { options: optionTable(trainSchema), 'compare options': optionTable(compareSchema, trainSchema) };
+const tables = {
+  options: optionTable(trainSchema),
+  'compare options': optionTable(compareSchema, trainSchema),
+  'pack options': optionTable(packSchema, trainSchema),
+};
 if (process.argv.includes('--write')) {
   const file = new URL('../docs/options.md', import.meta.url);
   let page = readFileSync(file, 'utf8');

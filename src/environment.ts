@@ -1,7 +1,7 @@
 // The one place that reads process.env. Everything else takes options; a variable only supplies the default of one.
 
 import { availableParallelism, homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { UsageError } from './errors.js';
 
 function readThreads(text: string | undefined): number | undefined {
@@ -31,4 +31,12 @@ export function hubEndpoint(): string {
   const endpoint = process.env.HF_ENDPOINT || 'https://huggingface.co';
   if (/^https?:/.test(endpoint) && URL.canParse(endpoint)) return endpoint.replace(/\/*$/, '/');
   throw new UsageError(`HF_ENDPOINT must be a URL that begins with http:// or https://, found '${endpoint}'`);
+}
+
+const listOf = (text: string | undefined): string[] => (text ?? '').split(delimiter).filter((part) => part !== '');
+
+/** Folders of LD_LIBRARY_PATH, and the manifests of Vulkan drivers that VK_DRIVER_FILES (or its older name) says to use. */
+export function loaderPaths(): { libraries: string[]; vulkanFiles: string[] } {
+  const { LD_LIBRARY_PATH, VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
+  return { libraries: listOf(LD_LIBRARY_PATH), vulkanFiles: listOf(VK_DRIVER_FILES || VK_ICD_FILENAMES) };
 }

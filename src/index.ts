@@ -8,8 +8,10 @@ export {
 } from './compare/compare.js';
 export type { SeedResult, StrategyResult } from './compare/tabulate.js';
 export type { CompareConfig, CompareOptions } from './config/compare-schema.js';
+export type { PackOptions } from './config/pack-schema.js';
 export type { EvalOptions, GradcheckOptions, PredictOptions } from './config/schema.js';
 export type { TrainConfig, TrainOptions } from './config/train-schema.js';
+export type { EncodedImages } from './data/images/encoded-images.js';
 export type { ImageTensors } from './data/images/tensors.js';
 export { DataError, ModelError, OrtuneError, UsageError } from './errors.js';
 export type { ClassificationResult, ClassMetrics } from './metrics/classification.js';
@@ -31,5 +33,6 @@ export { type EvalResult, evaluate } from './train/evaluate.js';
 export type { EvaluationEvent, StartEvent, StepEvent, TrainerEvents, TrainResult } from './train/events.js';
 export { gradcheckModel } from './train/gradcheck.js';
 export { inspectModel } from './train/inspect.js';
+export { type PackHooks, type PackResult, pack } from './train/pack.js';
 export { type LoadedModel, loadModel, type PredictInput, type Prediction, predict } from './train/predict.js';
 export { Trainer } from './train/trainer.js';

@@ -141,7 +141,7 @@ async function onDevice(
   for (const [name, tensor] of state) arena.array(name).set(tensor.data() as Float32Array);
   const gradients = arena.like();
   const infos = statistics.map(({ name, kind }) => ({ ...arena.entry(name), kind, updated: true }));
-  const averages = new RunningAverages(infos, arena);
+  const averages = await RunningAverages.create(device, infos, arena);
   const session = await device.createSession({
     model,
     bound: {
@@ -168,7 +168,7 @@ async function onDevice(
     },
     gradient: (name) => (names.has(name) ? gradients.array(name) : undefined),
     async step() {
-      averages.take();
+      await averages.take();
       await optimizer.step(1, 0);
     },
     average: (name) => arena.array(name),

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { compareSchema } from '#ortune/config/compare-schema.js';
 import { optionTable } from '#ortune/config/options.js';
+import { packSchema } from '#ortune/config/pack-schema.js';
 import { trainSchema } from '#ortune/config/train-schema.js';
 
 const root = join(import.meta.dirname, '..');
@@ -13,6 +14,7 @@ const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 it('the tables of options are those of the schemas (scripts/option-table.mjs --write)', () => {
   const page = read('docs/options.md');
   expect(page).toContain(`<!-- options -->\n${optionTable(trainSchema)}\n<!-- /options -->`);
+  expect(page).toContain(`<!-- pack options -->\n${optionTable(packSchema, trainSchema)}\n<!-- /pack options -->`);
   expect(page).toContain(
     `<!-- compare options -->\n${optionTable(compareSchema, trainSchema)}\n<!-- /compare options -->`,
   );

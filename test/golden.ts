@@ -9,6 +9,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import type { Graph, Value } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { ModelProtoSchema } from '#ortune/onnx/onnx_pb.js';
+import type { DeviceKind } from '#ortune/runtime/kinds.js';
 import { type Task, textClassification } from '#ortune/tasks/task.js';
 import { compile, taskOutputs } from '#ortune/train/compile.js';
 import type { Compiled, Mode } from '#ortune/train/protocol.js';
@@ -125,6 +126,7 @@ export function compileGolden(
   golden: Golden,
   mode: Mode,
   kernels: ReadonlySet<string>,
+  device: DeviceKind = 'cpu',
 ): { graph: Graph; compiled: Compiled } {
   const model = openModel(golden.file);
   const graph = toGraph(model);
@@ -134,7 +136,16 @@ export function compileGolden(
   const none = { hidden: 0, attention: 0, head: 0 };
   const { batch, length, family } = golden;
   const shapes = Object.fromEntries(graph.inputs.map(({ name }) => [name, [batch, length]]));
-  const options = { trained, frozen: new Set<string>(), dropout: none, labelSmoothing: 0, task, family, kernels };
+  const options = {
+    trained,
+    frozen: new Set<string>(),
+    dropout: none,
+    labelSmoothing: 0,
+    task,
+    family,
+    kernels,
+    target: device,
+  };
   return { graph, compiled: compile(graph, { mode, shapes }, options) };
 }
 

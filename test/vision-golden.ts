@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { backward } from '#ortune/autodiff/backward.js';
+import { lowerForDevice } from '#ortune/lower/devices/forms.js';
 import { fuse } from '#ortune/lower/fuse.js';
 import { lower } from '#ortune/lower/lower.js';
 import { Builder } from '#ortune/onnx/builder.js';
@@ -13,6 +14,7 @@ import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { restoreForms } from '#ortune/onnx/restore/restore.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
+import type { DeviceKind } from '#ortune/runtime/kinds.js';
 import { useBatchStatistics } from '#ortune/transfer/batch-norm.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { type GoldenParameter, type Place, readSafetensors } from './golden.js';
@@ -135,6 +137,7 @@ export function compileVision(
   golden: VisionGolden,
   kernels: ReadonlySet<string>,
   statistics: 'frozen' | 'batch' = 'frozen',
+  kind: DeviceKind = 'cpu',
 ): CompiledVision {
   const running = new Set(statistics === 'batch' ? golden.batch!.running.keys() : []);
   const { graph, trained } = openVision(golden, running);
@@ -155,7 +158,8 @@ export function compileVision(
     return { name, ...b.type(name), shape: [...b.shape(name)] };
   });
   prune(graph);
-  lower(graph, kernels);
+  if (kind === 'cpu') lower(graph, kernels);
+  else lowerForDevice(graph, kind);
   return { graph, logits, loss, gradients, updates };
 }
 

@@ -9,10 +9,17 @@ session::Tensor read_tensor(Napi::Object object, size_t alignment) {
   Napi::Env env = object.Env();
   session::Tensor tensor;
   tensor.name = object.Get("name").As<Napi::String>();
+  Napi::Value handle = object.Get("buffer");
+  if (handle.IsExternal()) {
+    const Buffer& buffer = *handle.As<Napi::External<Buffer>>().Data();
+    if (buffer.value == nullptr) throw Napi::Error::New(env, "tensor '" + tensor.name + "' was freed");
+    tensor.type = buffer.type;
+    tensor.shape = buffer.shape;
+    tensor.resident = buffer.value;
+    return tensor;
+  }
   tensor.type = static_cast<ONNXTensorElementDataType>(object.Get("type").As<Napi::Number>().Int32Value());
-  Napi::Array shape = object.Get("shape").As<Napi::Array>();
-  for (uint32_t i = 0; i < shape.Length(); i++)
-    tensor.shape.push_back(shape.Get(i).As<Napi::Number>().Int64Value());
+  tensor.shape = read_shape(object.Get("shape"));
 
   Napi::Value data = object.Get("data");
   if (!data.IsTypedArray())
@@ -46,9 +53,49 @@ std::vector<session::Tensor> read_tensors(Napi::Value value, size_t alignment) {
   return tensors;
 }
 
+std::vector<int64_t> read_shape(Napi::Value value) {
+  Napi::Array list = value.As<Napi::Array>();
+  std::vector<int64_t> shape;
+  for (uint32_t i = 0; i < list.Length(); i++) shape.push_back(list.Get(i).As<Napi::Number>().Int64Value());
+  return shape;
+}
+
+session::Provider read_provider(Napi::Value value) {
+  session::Provider provider;
+  if (value.IsUndefined()) return provider;
+  Napi::Object object = value.As<Napi::Object>();
+  provider.name = object.Get("name").As<Napi::String>();
+  provider.memory = object.Get("memory").As<Napi::String>();
+  provider.id = object.Get("id").As<Napi::Number>().Int32Value();
+  Napi::Array options = object.Get("options").As<Napi::Array>();
+  for (uint32_t i = 0; i < options.Length(); i++) {
+    Napi::Array pair = options.Get(i).As<Napi::Array>();
+    provider.options.emplace_back(pair.Get(0u).As<Napi::String>(), pair.Get(1u).As<Napi::String>());
+  }
+  return provider;
+}
+
 std::vector<unsigned char> read_bytes(Napi::Value value) {
   auto bytes = value.As<Napi::Uint8Array>();
   return {bytes.Data(), bytes.Data() + bytes.ByteLength()};
+}
+
+Napi::Value write_strings(Napi::Env env, const std::vector<std::string>& strings) {
+  Napi::Array list = Napi::Array::New(env, strings.size());
+  for (uint32_t i = 0; i < strings.size(); i++) list[i] = strings[i];
+  return list;
+}
+
+Napi::Value write_placements(Napi::Env env, const std::vector<session::Placement>& nodes) {
+  Napi::Array list = Napi::Array::New(env, nodes.size());
+  for (uint32_t i = 0; i < nodes.size(); i++) {
+    Napi::Object node = Napi::Object::New(env);
+    node["name"] = nodes[i].name;
+    node["op"] = nodes[i].op;
+    node["provider"] = nodes[i].provider;
+    list[i] = node;
+  }
+  return list;
 }
 
 Napi::Value write_slots(Napi::Env env, const std::vector<session::Slot>& slots) {

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "data/mix.h"
 #include "data/render.h"
 #include "ops/kernels.h"
 
@@ -76,6 +77,16 @@ Napi::Value render_picture(const Napi::CallbackInfo& info) {
     scratch = std::vector<uint8_t>(bytes);
   const uintptr_t at = reinterpret_cast<uintptr_t>(scratch.data());
   ortune::render(a, ortune::kernels(), scratch.data() + (kAlignment - at % kAlignment) % kAlignment);
+  return info.Env().Undefined();
+}
+
+Napi::Value mix_samples(const Napi::CallbackInfo& info) {
+  const auto samples = view_of<float>(info[0], napi_float32_array, "samples");
+  const int64_t count = info[1].As<Napi::Number>().Int64Value();
+  const int64_t length = static_cast<int64_t>(samples.length);
+  if (count < 1 || length % count != 0)
+    throw Napi::RangeError::New(info.Env(), "the samples are not of one size");
+  ortune::kernels().mix({samples.data, count, length / count, info[2].As<Napi::Number>().FloatValue()});
   return info.Env().Undefined();
 }
 

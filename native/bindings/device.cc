@@ -44,7 +44,7 @@ std::shared_ptr<session::Session> make_session(const std::string& library, const
 
 }  // namespace
 
-// openDevice(libraryPath, threads) → Promise<{version, sharedThreads, sharedArena, ops}>
+// openDevice(libraryPath, threads) → Promise<{version, sharedThreads, sharedArena, ops, providers}>
 Napi::Value open_device(const Napi::CallbackInfo& info) {
   const std::string path = info[0].As<Napi::String>();
   const int threads = info[1].As<Napi::Number>().Int32Value();
@@ -54,21 +54,19 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
                 const auto& environment = session::Environment::open(path, threads);
                 return [&environment](Napi::Env env, KeepAlive&) -> Napi::Value {
                   Napi::Object device = Napi::Object::New(env);
-                  const std::vector<std::string> names = ortune_ops();
-                  Napi::Array ops = Napi::Array::New(env, names.size());
-                  for (uint32_t i = 0; i < names.size(); i++) ops[i] = names[i];
                   device["version"] = ort::library_version();
                   device["sharedThreads"] = environment.shared_threads();
                   device["sharedArena"] = environment.shared_arena();
-                  device["ops"] = ops;
+                  device["ops"] = write_strings(env, ortune_ops());
+                  device["providers"] = write_strings(env, session::available_providers());
                   return device;
                 };
               },
               {});
 }
 
-// createSession(libraryPath, {model, constants, inputs, outputs, profile, optimization, threads})
-//   → Promise<{handle, inputs, outputs}>
+// createSession(libraryPath, {model, constants, inputs, outputs, profile, optimization, threads, provider})
+//   → Promise<{handle, inputs, outputs, elsewhere}>
 Napi::Value create_session(const Napi::CallbackInfo& info) {
   const std::string path = info[0].As<Napi::String>();
   Napi::Object options = info[1].As<Napi::Object>();
@@ -81,6 +79,7 @@ Napi::Value create_session(const Napi::CallbackInfo& info) {
   spec->optimization =
       static_cast<GraphOptimizationLevel>(options.Get("optimization").As<Napi::Number>().Int32Value());
   spec->threads = options.Get("threads").As<Napi::Number>().Int32Value();
+  spec->provider = read_provider(options.Get("provider"));
   KeepAlive keep;
   for (const char* list : {"constants", "inputs", "outputs"}) keep.push_back(reference(options.Get(list)));
   return Promises::of(info.Env())
@@ -95,6 +94,7 @@ Napi::Value create_session(const Napi::CallbackInfo& info) {
                                               [](Napi::Env, Handle* handle) { delete handle; });
               created["inputs"] = write_slots(env, session->inputs());
               created["outputs"] = write_slots(env, session->outputs());
+              created["elsewhere"] = write_placements(env, session->elsewhere());
               return created;
             };
           },
@@ -143,10 +143,7 @@ Napi::Value release_session(const Napi::CallbackInfo& info) {
 
 // loadedLibraries() → string[]
 Napi::Value loaded_libraries(const Napi::CallbackInfo& info) {
-  const std::vector<std::string> paths = ort::loaded_libraries();
-  Napi::Array list = Napi::Array::New(info.Env(), paths.size());
-  for (uint32_t i = 0; i < paths.size(); i++) list[i] = paths[i];
-  return list;
+  return write_strings(info.Env(), ort::loaded_libraries());
 }
 
 // shutdown(): waits until nothing runs; what is asked for later never settles

@@ -13,7 +13,7 @@ namespace ortune {
 
 struct Kernels;
 
-/// What each geometric operation is called in a program, and its values.
+/// What each operation but those on colours (ColourCode in colour.h) is called in a program, and its values.
 enum RenderCode : int32_t {
   // filter; left, top, width, height of the part that is read (fractions of pixels allowed); width, height
   // it is brought to; left, top, width, height of what is kept of that; 1 to mirror left and right; the same
@@ -25,6 +25,10 @@ enum RenderCode : int32_t {
   // mode (PadMode); pixels added left, top, right, bottom, where negative ones cut; a fill value for each of
   // four channels
   kPad = 103,
+  // Only at the end, since it works on the finished numbers. left, top, width, height; a seed of the noise
+  // that is put
+  // there, or -1; else a number for each of four channels
+  kErase = 201,
 };
 
 enum class Filter : int32_t { kNearest = 0, kNearestExact = 1, kBilinear = 2, kBicubic = 3, kLanczos = 4 };
@@ -78,6 +82,14 @@ struct Finish {
   bool channels_last;
   float* out;
 };
+
+/// A rectangle of the finished numbers replaced by one value for each channel, or by standard normal noise.
+struct Erase {
+  int64_t left, top, width, height;
+  double seed;  // -1: the values
+  float values[kMaxChannels];
+};
+void erase(const Erase& a, const Finish& of, int64_t row);
 
 /// One sample. The program is a row of operations, each its code, how many values follow, and these.
 struct Render {

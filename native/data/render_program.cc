@@ -4,78 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "data/render.h"
+#include "data/program.h"
 #include "data/taps.h"
 #include "ops/kernels.h"
 
 namespace ortune {
 namespace {
-
-constexpr double kMaxSide = 65535;
-constexpr int64_t kMaxPlaces = int64_t{1} << 28;
-
-struct Size {
-  int64_t height, width;
-};
-
-/// An operation of a program.
-struct Step {
-  int32_t code;
-  int64_t count;
-  const double* values;
-  const double* next;
-};
-
-Step step_at(const double* p) {
-  const int64_t count = static_cast<int64_t>(p[1]);
-  return {static_cast<int32_t>(p[0]), count, p + 2, p + 2 + count};
-}
-
-bool whole(double x, double low, double high) { return x >= low && x <= high && floor(x) == x; }
-
-const char* resample_problem(const Step& step) {
-  const double* v = step.values;
-  if (step.count != 13) return "a resampling takes 13 values";
-  if (!whole(v[0], 0, 4)) return "unknown filter";
-  for (int i = 1; i < 5; ++i)
-    if (!(fabs(v[i]) <= 1e6)) return "a resampling reads from a place beyond all pictures";
-  if (!(v[3] > 0 && v[4] > 0)) return "a resampling reads an empty part";
-  if (!whole(v[5], 1, kMaxSide) || !whole(v[6], 1, kMaxSide)) return "a resampling gives an empty picture";
-  if (!whole(v[9], 1, v[5]) || !whole(v[10], 1, v[6]) || !whole(v[7], 0, v[5] - v[9]) ||
-      !whole(v[8], 0, v[6] - v[10]))
-    return "a resampling keeps what lies outside its result";
-  return nullptr;
-}
-
-const char* affine_problem(const Step& step) {
-  if (step.count != 11) return "an affine map takes 11 values";
-  if (!whole(step.values[0], 0, 1)) return "unknown filter of an affine map";
-  return nullptr;
-}
-
-const char* pad_problem(const Step& step, const Size& size) {
-  const double* v = step.values;
-  if (step.count != 9) return "padding takes 9 values";
-  if (!whole(v[0], 0, 3)) return "unknown mode of padding";
-  for (int i = 1; i < 5; ++i)
-    if (!whole(v[i], -kMaxSide, kMaxSide)) return "padding takes whole numbers of pixels";
-  const double height = static_cast<double>(size.height), width = static_cast<double>(size.width);
-  if (width + v[1] + v[3] < 1 || height + v[2] + v[4] < 1) return "padding cuts the whole picture away";
-  const auto mode = static_cast<PadMode>(v[0]);
-  const double least = mode == PadMode::kReflect ? 1 : 0;
-  if (mode == PadMode::kReflect || mode == PadMode::kSymmetric)
-    if (v[1] > width - least || v[3] > width - least || v[2] > height - least || v[4] > height - least)
-      return "padding mirrors more than there is of the picture";
-  return nullptr;
-}
-
-Size size_after(const Step& step, const Size& size) {
-  const double* v = step.values;
-  if (step.code == kResample) return {static_cast<int64_t>(v[10]), static_cast<int64_t>(v[9])};
-  if (step.code == kPad)
-    return {size.height + static_cast<int64_t>(v[2] + v[4]), size.width + static_cast<int64_t>(v[1] + v[3])};
-  return size;
-}
 
 AxisMap axis_x(const double* v, int64_t source) {
   return {static_cast<Filter>(v[0]),
@@ -141,6 +75,38 @@ size_t tile_bytes(const Size& size, int64_t channels) {
   return aligned(static_cast<size_t>(size.height * size.width * channels));
 }
 
+/// What the tiles take each, and the operation that needs most beside them.
+struct Memory {
+  size_t tile, own;
+};
+
+Memory memory_of(const Render& a) {
+  const double* const end = a.program + a.length;
+  Size size = {a.height, a.width};
+  Memory most = {0, 0};
+  for (const double* p = a.program; p < end;) {
+    const Step step = step_at(p, end);
+    Scratch scratch = {nullptr, 0};
+    if (step.code == kResample) take_resample(scratch, step.values, size, a.channels);
+    if (step.code == 0) scratch.used = colour_scratch(colour_of(step, nullptr, size, a.channels, nullptr));
+    size = size_after(step, size);
+    const size_t tile = tile_bytes(size, a.channels);
+    most = {tile > most.tile ? tile : most.tile, scratch.used > most.own ? scratch.used : most.own};
+    p = step.next;
+  }
+  return most;
+}
+
+void resample(const Kernels& kernels, const double* v, const Tile& from, uint8_t* out, uint8_t* memory) {
+  Scratch scratch = {memory, 0};
+  Resample a = take_resample(scratch, v, {from.height, from.width}, from.channels);
+  fill_taps(axis_x(v, from.width), a.x);
+  fill_taps(axis_y(v, from.height), a.y);
+  a.in = from.pixels;
+  a.out = out;
+  kernels.resample(a);
+}
+
 /// Where a padded place comes from along one axis; -1 where it is filled.
 int64_t padded_from(int64_t at, int64_t n, PadMode mode) {
   if (at >= 0 && at < n) return at;
@@ -171,83 +137,55 @@ void affine(const Kernels& kernels, const double* v, const Tile& from, uint8_t* 
   kernels.affine(a);
 }
 
-}  // namespace
-
-const char* render_problem(const Render& a) {
-  if (a.height < 1 || a.width < 1) return "the picture is empty";
-  if (a.channels < 1 || a.channels > kMaxChannels) return "a picture has 1 to 4 channels";
-  const double* const end = a.program + a.length;
-  for (const double* p = a.program; p < end; ++p)
-    if (!isfinite(*p)) return "a number of the program is not finite";
-  Size size = {a.height, a.width};
-  for (const double* p = a.program; p < end;) {
-    if (end - p < 2 || !whole(p[0], 0, 1000) || !whole(p[1], 0, static_cast<double>(end - p - 2)))
-      return "the program ends within an operation";
-    const Step step = step_at(p);
-    const char* problem = step.code == kResample ? resample_problem(step)
-                          : step.code == kAffine ? affine_problem(step)
-                          : step.code == kPad    ? pad_problem(step, size)
-                                                 : "unknown operation";
-    if (problem != nullptr) return problem;
-    size = size_after(step, size);
-    if (size.height * size.width > kMaxPlaces) return "the picture grows too large";
-    p = step.next;
-  }
-  if (size.height != a.out_height || size.width != a.out_width) return "the program ends at another size";
-  return nullptr;
+Erase erase_of(const double* v) {
+  const auto whole = [](double x) { return static_cast<int64_t>(x); };
+  Erase a = {whole(v[0]), whole(v[1]), whole(v[2]), whole(v[3]), v[4], {}};
+  for (int i = 0; i < kMaxChannels; ++i) a.values[i] = static_cast<float>(v[5 + i]);
+  return a;
 }
 
+}  // namespace
+
 size_t render_scratch(const Render& a) {
-  Size size = {a.height, a.width};
-  size_t most = 0, tiles = 0;
-  for (const double* p = a.program; p < a.program + a.length;) {
-    const Step step = step_at(p);
-    Scratch scratch = {nullptr, 0};
-    if (step.code == kResample) take_resample(scratch, step.values, size, a.channels);
-    size = size_after(step, size);
-    most = scratch.used > most ? scratch.used : most;
-    const size_t bytes = tile_bytes(size, a.channels);
-    tiles = bytes > tiles ? bytes : tiles;
-    p = step.next;
-  }
-  return 2 * tiles + most;
+  const Memory memory = memory_of(a);
+  return 2 * memory.tile + memory.own;
 }
 
 void render(const Render& a, const Kernels& kernels, uint8_t* scratch) {
-  // The two halves of the scratch memory hold what an operation reads and what it writes, in turn.
-  size_t half = 0;
-  Size size = {a.height, a.width};
-  for (const double* p = a.program; p < a.program + a.length; p = step_at(p).next) {
-    size = size_after(step_at(p), size);
-    half = tile_bytes(size, a.channels) > half ? tile_bytes(size, a.channels) : half;
-  }
+  const double* const end = a.program + a.length;
+  // Two tiles hold what an operation reads and what it writes, in turn; behind them is what it needs itself.
+  const size_t half = memory_of(a).tile;
+  uint8_t* const own = scratch + 2 * half;
   Tile tile = {const_cast<uint8_t*>(a.pixels), a.height, a.width, a.channels};
-  uint8_t* next = scratch;
-  for (const double* p = a.program; p < a.program + a.length;) {
-    const Step step = step_at(p);
+  const double* p = a.program;
+  while (p < end && step_at(p, end).code != kErase) {
+    const Step step = step_at(p, end);
     const Size from = {tile.height, tile.width}, to = size_after(step, from);
+    uint8_t* const next = tile.pixels == scratch ? scratch + half : scratch;
+    p = step.next;
     if (step.code == kResample) {
-      Scratch parts = {scratch + 2 * half, 0};
-      Resample r = take_resample(parts, step.values, from, a.channels);
-      fill_taps(axis_x(step.values, from.width), r.x);
-      fill_taps(axis_y(step.values, from.height), r.y);
-      r.in = tile.pixels;
-      r.out = next;
-      kernels.resample(r);
+      resample(kernels, step.values, tile, next, own);
     } else if (step.code == kAffine) {
       affine(kernels, step.values, tile, next);
-    } else {
+    } else if (step.code == kPad) {
       pad(step.values, tile, next, to);
+    } else {
+      // In place, but the picture itself is the caller's.
+      if (tile.pixels == a.pixels)
+        memcpy(next, a.pixels, static_cast<size_t>(from.height * from.width * a.channels));
+      uint8_t* const pixels = tile.pixels == a.pixels ? next : tile.pixels;
+      kernels.colour(colour_of(step, pixels, from, a.channels, own));
+      tile.pixels = pixels;
+      continue;
     }
     tile = {next, to.height, to.width, a.channels};
-    next = next == scratch ? scratch + half : scratch;
-    p = step.next;
   }
   Finish last = a.finish;
   last.in = tile.pixels;
   last.places = tile.height * tile.width;
   last.channels = a.channels;
   kernels.finish(last);
+  for (; p < end; p = step_at(p, end).next) erase(erase_of(step_at(p, end).values), last, tile.width);
 }
 
 }  // namespace ortune

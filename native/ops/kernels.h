@@ -203,6 +203,10 @@ struct Update;
 struct Resample;
 struct Affine;
 struct Finish;
+/// Colour operations on one picture, see data/colour.h.
+struct Colour;
+/// The samples of a batch blended with each other, see data/mix.h.
+struct Mix;
 
 struct Kernels {
   bool fast_gemm;  // faster than the runtime's: bench/gemm.mjs
@@ -249,6 +253,8 @@ struct Kernels {
   void (*resample)(const Resample&);
   void (*affine)(const Affine&);
   void (*finish)(const Finish&);
+  void (*colour)(const Colour&);
+  void (*mix)(const Mix&);
 };
 
 /// The kernels compiled for an instruction set; null when not compiled in or not known to this CPU.

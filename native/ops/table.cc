@@ -46,6 +46,8 @@ void sgd(const Update&, int64_t);
 void resample(const Resample&);
 void affine(const Affine&);
 void finish(const Finish&);
+void colour(const Colour&);
+void mix(const Mix&);
 
 extern const Kernels kKernels;
 #if defined(__AMX_BF16__)
@@ -96,6 +98,8 @@ const Kernels kKernels = {kFastGemm,
                           sgd,
                           resample,
                           affine,
-                          finish};
+                          finish,
+                          colour,
+                          mix};
 
 }  // namespace ortune::ORTUNE_ISA

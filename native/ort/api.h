@@ -8,8 +8,10 @@
 #include "ort/slots.h"
 #include "ort/types.h"
 
-/// The lowest version of the table that has every slot in slots.h and every member of OrtCustomOp.
-constexpr uint32_t kOrtApiVersion = 20;
+/// The lowest version of the table that has every slot in slots.h.
+constexpr uint32_t kOrtApiVersion = 24;
+/// The version of OrtCustomOp whose members types.h has.
+constexpr uint32_t kCustomOpVersion = 20;
 
 struct OrtApi {
 #define ORTUNE_SLOT(number, name, result, parameters)                                                   \
@@ -21,7 +23,7 @@ struct OrtApi {
 #undef ORTUNE_SLOT
 
  private:
-  void* slots_[278];
+  void* slots_[413];
 };
 
 /// What the library's only exported symbol, OrtGetApiBase, returns.

@@ -28,7 +28,9 @@ inline void check(OrtStatus* status) {
   };                                                           \
   using Name = std::unique_ptr<Ort##Name, Name##Deleter>;
 
+ORTUNE_HANDLE(Allocator, ReleaseAllocator)
 ORTUNE_HANDLE(ArenaCfg, ReleaseArenaCfg)
+ORTUNE_HANDLE(CUDAProviderOptionsV2, ReleaseCUDAProviderOptions)
 ORTUNE_HANDLE(IoBinding, ReleaseIoBinding)
 ORTUNE_HANDLE(MemoryInfo, ReleaseMemoryInfo)
 ORTUNE_HANDLE(PrepackedWeightsContainer, ReleasePrepackedWeightsContainer)

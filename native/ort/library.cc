@@ -45,7 +45,7 @@ void open(const std::string& path) {
   if (g_api == nullptr)
     throw std::runtime_error("ONNX Runtime " + library_version() + " at " + path + " has no C API version " +
                              std::to_string(kOrtApiVersion) +
-                             ", which ortune needs; install onnxruntime-node 1.20 or later");
+                             ", which ortune needs; install onnxruntime-node 1.24 or later");
   try {
     self_test();
   } catch (const std::exception& error) {
@@ -53,7 +53,6 @@ void open(const std::string& path) {
     throw std::runtime_error("ONNX Runtime " + library_version() + " at " + path +
                              " does not fit ortune: " + error.what());
   }
-  platform::pin_this_module();
   g_path = new std::string(path);
 }
 

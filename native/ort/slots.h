@@ -24,6 +24,8 @@
   SLOT(157, ReleaseArenaCfg, void, (OrtArenaCfg * arena))                                                    \
   SLOT(164, CreateArenaCfgV2, OrtStatus*,                                                                    \
        (const char* const* keys, const size_t* values, size_t count, OrtArenaCfg** arena))                   \
+  SLOT(125, GetAvailableProviders, OrtStatus*, (char*** names, int* count))                                  \
+  SLOT(126, ReleaseAvailableProviders, OrtStatus*, (char** names, int count))                                \
   /* session options */                                                                                      \
   SLOT(10, CreateSessionOptions, OrtStatus*, (OrtSessionOptions * *options))                                 \
   SLOT(11, SetOptimizedModelFilePath, OrtStatus*, (OrtSessionOptions * options, const OrtPathChar* path))    \
@@ -42,6 +44,15 @@
        (OrtSessionOptions * options, const char* name, const OrtValue* value))                               \
   SLOT(210, AddExternalInitializers, OrtStatus*,                                                             \
        (OrtSessionOptions * options, const char* const* names, const OrtValue* const* values, size_t count)) \
+  SLOT(216, SessionOptionsAppendExecutionProvider, OrtStatus*,                                               \
+       (OrtSessionOptions * options, const char* provider, const char* const* keys,                          \
+        const char* const* values, size_t count))                                                            \
+  SLOT(204, SessionOptionsAppendExecutionProvider_CUDA_V2, OrtStatus*,                                       \
+       (OrtSessionOptions * options, const OrtCUDAProviderOptionsV2* cuda))                                  \
+  SLOT(205, CreateCUDAProviderOptions, OrtStatus*, (OrtCUDAProviderOptionsV2 * *cuda))                       \
+  SLOT(206, UpdateCUDAProviderOptions, OrtStatus*,                                                           \
+       (OrtCUDAProviderOptionsV2 * cuda, const char* const* keys, const char* const* values, size_t count))  \
+  SLOT(208, ReleaseCUDAProviderOptions, void, (OrtCUDAProviderOptionsV2 * cuda))                             \
   /* custom-op domain */                                                                                     \
   SLOT(26, CreateCustomOpDomain, OrtStatus*, (const char* name, OrtCustomOpDomain** domain))                 \
   SLOT(27, CustomOpDomain_Add, OrtStatus*, (OrtCustomOpDomain * domain, const OrtCustomOp* op))              \
@@ -59,6 +70,15 @@
        (const OrtSession* session, size_t index, OrtAllocator* allocator, char** name))                      \
   SLOT(95, ReleaseSession, void, (OrtSession * session))                                                     \
   SLOT(110, SessionEndProfiling, OrtStatus*, (OrtSession * session, OrtAllocator * allocator, char** file))  \
+  /* which provider runs which node */                                                                       \
+  SLOT(407, Session_GetEpGraphAssignmentInfo, OrtStatus*,                                                    \
+       (const OrtSession* session, const OrtEpAssignedSubgraph* const** parts, size_t* count))               \
+  SLOT(408, EpAssignedSubgraph_GetEpName, OrtStatus*,                                                        \
+       (const OrtEpAssignedSubgraph* part, const char** name))                                               \
+  SLOT(409, EpAssignedSubgraph_GetNodes, OrtStatus*,                                                         \
+       (const OrtEpAssignedSubgraph* part, const OrtEpAssignedNode* const** nodes, size_t* count))           \
+  SLOT(410, EpAssignedNode_GetName, OrtStatus*, (const OrtEpAssignedNode* node, const char** name))          \
+  SLOT(412, EpAssignedNode_GetOperatorType, OrtStatus*, (const OrtEpAssignedNode* node, const char** name))  \
   SLOT(166, CreatePrepackedWeightsContainer, OrtStatus*, (OrtPrepackedWeightsContainer * *container))        \
   SLOT(167, ReleasePrepackedWeightsContainer, void, (OrtPrepackedWeightsContainer * container))              \
   SLOT(169, CreateSessionFromArrayWithPrepackedWeightsContainer, OrtStatus*,                                 \
@@ -76,6 +96,9 @@
   SLOT(136, BindInput, OrtStatus*, (OrtIoBinding * binding, const char* name, const OrtValue* value))        \
   SLOT(137, BindOutput, OrtStatus*, (OrtIoBinding * binding, const char* name, const OrtValue* value))       \
   /* tensors */                                                                                              \
+  SLOT(48, CreateTensorAsOrtValue, OrtStatus*,                                                               \
+       (OrtAllocator * allocator, const int64_t* shape, size_t rank, ONNXTensorElementDataType type,         \
+        OrtValue** value))                                                                                   \
   SLOT(49, CreateTensorWithDataAsOrtValue, OrtStatus*,                                                       \
        (const OrtMemoryInfo* memory, void* data, size_t bytes, const int64_t* shape, size_t rank,            \
         ONNXTensorElementDataType type, OrtValue** value))                                                   \
@@ -96,10 +119,15 @@
   SLOT(98, ReleaseTypeInfo, void, (OrtTypeInfo * info))                                                      \
   SLOT(99, ReleaseTensorTypeAndShapeInfo, void, (OrtTensorTypeAndShapeInfo * info))                          \
   /* memory */                                                                                               \
+  SLOT(68, CreateMemoryInfo, OrtStatus*,                                                                     \
+       (const char* name, OrtAllocatorType type, int id, OrtMemType memory, OrtMemoryInfo** info))           \
   SLOT(69, CreateCpuMemoryInfo, OrtStatus*,                                                                  \
        (OrtAllocatorType type, OrtMemType memory, OrtMemoryInfo * *info))                                    \
   SLOT(76, AllocatorFree, OrtStatus*, (OrtAllocator * allocator, void* block))                               \
   SLOT(78, GetAllocatorWithDefaultOptions, OrtStatus*, (OrtAllocator * *allocator))                          \
+  SLOT(131, CreateAllocator, OrtStatus*,                                                                     \
+       (const OrtSession* session, const OrtMemoryInfo* info, OrtAllocator** allocator))                     \
+  SLOT(132, ReleaseAllocator, void, (OrtAllocator * allocator))                                              \
   SLOT(94, ReleaseMemoryInfo, void, (OrtMemoryInfo * info))                                                  \
   /* kernels of the custom-op domain */                                                                      \
   SLOT(85, KernelInfoGetAttribute_float, OrtStatus*,                                                         \

@@ -34,6 +34,9 @@ struct OrtKernelInfo;
 struct OrtKernelContext;
 struct OrtShapeInferContext;
 struct OrtKeyValuePairs;
+struct OrtCUDAProviderOptionsV2;
+struct OrtEpAssignedSubgraph;
+struct OrtEpAssignedNode;
 
 enum OrtErrorCode { ORT_OK = 0, ORT_FAIL = 1, ORT_INVALID_ARGUMENT = 2 };
 enum OrtLoggingLevel {
@@ -84,7 +87,7 @@ struct OrtAllocator {
 };
 
 // Filled by native/session/custom_ops.cc. The runtime calls by pointer and reads as many members as `version`
-// had: set it to kOrtApiVersion. The object must outlive every session that uses it.
+// had: set it to kCustomOpVersion. The object must outlive every session that uses it.
 struct OrtCustomOp {
   uint32_t version;
   void*(ORT_CALL* CreateKernel)(const OrtCustomOp* op, const OrtApi* api, const OrtKernelInfo* info);

@@ -123,7 +123,7 @@ void require(bool ok, const std::string& what);
 template <class Op>
 struct CustomOp : OrtCustomOp {
   CustomOp() : OrtCustomOp() {
-    version = kOrtApiVersion;
+    version = kCustomOpVersion;
     GetName = [](const OrtCustomOp*) { return Op::kName; };
     GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };
     GetInputTypeCount = [](const OrtCustomOp*) { return std::size(Op::kInputs); };

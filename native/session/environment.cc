@@ -76,10 +76,14 @@ ort::Session Environment::probe(bool pool, bool arena) {
   if (arena) ort::check(api->AddSessionConfigEntry(options.get(), "session.use_env_allocators", "1"));
   // Failing here is an answer, not news for the terminal.
   ort::check(api->SetSessionLogSeverityLevel(options.get(), int{ORT_LOGGING_LEVEL_FATAL}));
+  return identity_session(options.get());
+}
+
+ort::Session Environment::identity_session(const OrtSessionOptions* options) {
   auto packed = prepacked();
   return ort::take<ort::Session>([&](OrtSession** out) {
-    return api->CreateSessionFromArrayWithPrepackedWeightsContainer(env_, kIdentity, sizeof(kIdentity),
-                                                                    options.get(), packed.get(), out);
+    return ort::api()->CreateSessionFromArrayWithPrepackedWeightsContainer(env_, kIdentity, sizeof(kIdentity),
+                                                                           options, packed.get(), out);
   });
 }
 

@@ -25,6 +25,9 @@ class Environment {
   /// Options every session starts from. `threads`: size of the pool where the shared one does not apply.
   ort::SessionOptions options(int threads) const;
 
+  /// A session of one Identity node with these options: whether they work is found by trying.
+  ort::Session identity_session(const OrtSessionOptions* options);
+
   /// Pre-packed forms of shared initializers; lives as long as the sessions that hold it.
   std::shared_ptr<OrtPrepackedWeightsContainer> prepacked();
 

@@ -15,6 +15,8 @@ RunThread& RunThread::instance() {
 }
 
 RunThread::RunThread() {
+  // Node unloads the addon with the last worker thread that used it, which this thread would not survive.
+  ort::platform::pin_this_module();
   std::thread([this] { loop(); }).detach();
 }
 

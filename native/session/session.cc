@@ -34,15 +34,22 @@ Session::Session(Environment& environment, const SessionSpec& spec)
   ort::check(api->SetSessionGraphOptimizationLevel(options.get(), spec.optimization));
   // Folding would turn every expanded constant of a training graph into a full tensor; ortune folds for
   // itself.
+  // On a device an Identity is a copy to another buffer, which its graphs rely on.
+  const bool on_device = !spec.provider.name.empty();
   ort::check(api->AddSessionConfigEntry(options.get(), "optimization.disable_specified_optimizers",
-                                        "ConstantFolding"));
+                                        on_device ? "ConstantFolding;EliminateIdentity" : "ConstantFolding"));
   if (profiling_) ort::check(api->EnableProfiling(options.get(), to_path(spec.profile).c_str()));
   add_constants(spec.constants, options.get());
+  if (on_device) {
+    append_provider(options.get(), spec.provider);
+    ort::check(api->AddSessionConfigEntry(options.get(), "session.record_ep_graph_assignment_info", "1"));
+  }
   prepacked_ = environment.prepacked();
   session_ = ort::take<ort::Session>([&](OrtSession** out) {
     return api->CreateSessionFromArrayWithPrepackedWeightsContainer(
         environment.env(), spec.model.data(), spec.model.size(), options.get(), prepacked_.get(), out);
   });
+  if (on_device) elsewhere_ = nodes_elsewhere(session_.get(), spec.provider);
   inputs_ = read_slots(true);
   outputs_ = read_slots(false);
   binding_ = ort::take<ort::IoBinding>(
@@ -122,11 +129,13 @@ std::vector<Slot> Session::read_slots(bool input) const {
 }
 
 void Session::bind(const Tensor& tensor, bool input) {
-  check_length(tensor);
+  if (!tensor.resident) check_length(tensor);
   check_fits(tensor, find_slot(input ? inputs_ : outputs_, tensor.name, input ? "input" : "output"));
-  auto value = as_value(tensor);  // the binding keeps its own reference
-  ort::check(input ? ort::api()->BindInput(binding_.get(), tensor.name.c_str(), value.get())
-                   : ort::api()->BindOutput(binding_.get(), tensor.name.c_str(), value.get()));
+  const ort::Value made = tensor.resident ? nullptr : as_value(tensor);
+  const OrtValue* value = tensor.resident ? tensor.resident.get() : made.get();
+  // The binding keeps its own reference.
+  ort::check(input ? ort::api()->BindInput(binding_.get(), tensor.name.c_str(), value)
+                   : ort::api()->BindOutput(binding_.get(), tensor.name.c_str(), value));
 }
 
 void Session::run(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "session/environment.h"
+#include "session/provider.h"
 #include "session/tensor.h"
 
 namespace session {
@@ -19,6 +20,7 @@ struct SessionSpec {
   std::string profile;                // file prefix of the runtime's profiler; empty: off
   GraphOptimizationLevel optimization = ORT_ENABLE_ALL;
   int threads = 1;
+  Provider provider;
 };
 
 class Session {
@@ -28,6 +30,9 @@ class Session {
 
   const std::vector<Slot>& inputs() const { return inputs_; }
   const std::vector<Slot>& outputs() const { return outputs_; }
+
+  /// Nodes that do not run on the provider asked for; always empty for the CPU.
+  const std::vector<Placement>& elsewhere() const { return elsewhere_; }
 
   /// Binds what is not bound yet and runs once; every input and output of the graph must be bound then.
   /// `options` may be told to terminate from another thread.
@@ -51,6 +56,7 @@ class Session {
   ort::IoBinding binding_;
   std::vector<Slot> inputs_;
   std::vector<Slot> outputs_;
+  std::vector<Placement> elsewhere_;
   bool profiling_;
 };
 

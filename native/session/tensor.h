@@ -1,9 +1,11 @@
-// A tensor in memory that somebody else owns: what bindings hand to sessions. Data must stay valid and in
-// place for as long as the session (bound tensors, constants) or the run (inputs, outputs) that uses it.
+// A tensor that somebody else owns: what bindings hand to sessions. It lies in the process's memory, where
+// its data must stay valid and in place for as long as the session (bound tensors, constants) or the run
+// (inputs, outputs) that uses it; or in a device's, and is shared then.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@ struct Tensor {
   std::vector<int64_t> shape;
   void* data = nullptr;
   size_t bytes = 0;
+  std::shared_ptr<const OrtValue> resident;  // in a device's memory; data is null then
 };
 
 /// Name, element type and static shape of a session's input or output.

@@ -11,13 +11,14 @@ export function addEval(program: Command): void {
     .command('eval')
     .description('measure a model on labelled data')
     .argument('[model]', 'model directory, .onnx file or hub name')
-    .argument('[data]', 'file with texts and labels, or a glob');
+    .argument('[data]', 'file with texts and labels, a folder of pictures by class, or a glob');
   addOptions(command, evalSchema).action((model: string | undefined, data: string | undefined, flags) =>
     execute(flags, async (signal) => {
       const config = configOf(evalSchema, { ...(model && { model }), ...(data && { data }) }, flags);
       const { evaluate } = await import('../train/evaluate.js');
       const result = await showDownload((onDownload) => evaluate(config, { signal, onDownload }));
       const { samples } = result.metrics;
+      for (const { place, reason } of result.badSamples) say(`note: left out: ${place}: ${reason}`);
       if (result.truncated > 0)
         say(`note: ${result.truncated} of ${samples} texts were longer than the model reads and were cut`);
       return { json: result, text: evaluationText(result.metrics) };

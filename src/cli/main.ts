@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { addBench } from './bench.js';
 import { write } from './command.js';
 import { addCompare } from './compare.js';
+import { addDevices } from './devices.js';
 import { addEval } from './eval.js';
 import { addGradcheck } from './gradcheck.js';
 import { addInspect } from './inspect.js';
@@ -40,7 +41,7 @@ const program = new Command('ortune')
   .exitOverride()
   .configureHelp({ helpWidth: 110 });
 // Commands made from here on inherit the settings above.
-for (const add of [addTrain, addCompare, addEval, addPredict, addInspect, addGradcheck, addPack, addBench])
+for (const add of [addTrain, addCompare, addEval, addPredict, addInspect, addGradcheck, addPack, addBench, addDevices])
   add(program);
 
 try {

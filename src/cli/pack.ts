@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { packSchema } from '../config/pack-schema.js';
 import { formatBytes } from '../report/format.js';
 import { ProgressLine } from '../report/progress.js';
+import type { LeftOut } from '../train/bad-samples.js';
 import { addOptions, configOf, execute, type Result } from './command.js';
 import { fullCommand } from './resume-command.js';
 
@@ -20,7 +21,8 @@ export function addPack(program: Command): void {
       const onProgress = (progress: Parameters<typeof line.pack>[0]): void => line.pack(progress);
       const onDownload = (event: Parameters<typeof line.download>[0]): void => line.download(event);
       try {
-        const packed = await pack(config, { signal, onProgress, onDownload });
+        const onSkipped = ({ place, reason }: LeftOut): void => line.message(`note: left out: ${place}: ${reason}`);
+        const packed = await pack(config, { signal, onProgress, onDownload, onSkipped });
         if (!packed) {
           line.message(`go on with: ${fullCommand(process.argv.slice(2))}`);
           return { json: { output: config.output, interrupted: true } };

@@ -2,13 +2,15 @@
 
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
+import { holdsPictures } from '../config/guess-task.js';
 import { type PredictConfig, predictSchema } from '../config/schema.js';
+import { packKind } from '../data/pack/pack-format.js';
 import { openFiles } from '../data/read/files.js';
 import { readRaw } from '../data/read/raw.js';
 import { columnNames, toRecord } from '../data/read/record.js';
 import type { TextInput } from '../data/rows.js';
 import { DataError, UsageError } from '../errors.js';
-import { addOptions, configOf, execute, type Result } from './command.js';
+import { addOptions, configOf, execute, type Result, say } from './command.js';
 import { showDownload } from './download.js';
 
 export function addPredict(program: Command): void {
@@ -16,12 +18,16 @@ export function addPredict(program: Command): void {
     .command('predict')
     .description('label texts or pictures')
     .argument('[model]', 'model directory, .onnx file or hub name')
-    .argument('[text...]', 'texts; without any, and without --data, lines of standard input. Of pictures their files');
+    .argument(
+      '[text...]',
+      'texts; without any, and without --data, lines of standard input. Or pictures: their files, folders or .safetensors',
+    );
   addOptions(command, predictSchema).action((model: string | undefined, given: string[], flags) =>
     execute(flags, async (signal) => {
-      const pictures = given.length > 0 && given.every((text) => text.endsWith('.safetensors'));
-      const config = configOf(predictSchema, { ...(model && { model }), ...(pictures && { data: given }) }, flags);
-      if (config.task === 'image-classification') return predictImages(config, signal);
+      const named = given.length > 0 && given.every((text) => holdsPictures(text) || packKind(text) !== undefined);
+      const config = configOf(predictSchema, { ...(model && { model }), ...(named && { data: given }) }, flags);
+      const packed = config.data?.every((file) => packKind(file) !== undefined);
+      if (packed || config.task === 'image-classification') return predictFiles(config, signal);
       const inputs: readonly TextInput[] = given.length > 0 ? given : await readTexts(config, signal);
       const { predict } = await import('../train/predict.js');
       const predictions = await showDownload((onDownload) => predict(config, inputs, { signal, onDownload }));
@@ -35,17 +41,23 @@ export function addPredict(program: Command): void {
   );
 }
 
-/** A line for each picture: its label and score, or the labels that hold, and its row. */
-async function predictImages({ data: files, ...config }: PredictConfig, signal: AbortSignal): Promise<Result> {
+/** A line for each picture or packed text: its label and score, or the labels that hold, and where it is. */
+async function predictFiles({ data: files, ...config }: PredictConfig, signal: AbortSignal): Promise<Result> {
   if (!files)
-    throw new UsageError('nothing to label: give .safetensors files with pixel_values, as arguments or with --data');
+    throw new UsageError(
+      'nothing to label: give pictures, folders of them or .safetensors files, as arguments or with --data',
+    );
   const { predict } = await import('../train/predict.js');
   const predictions = await showDownload((onDownload) => predict(config, { files }, { signal, onDownload }));
-  const lines = predictions.map(({ label, score, labels }, row) => {
+  const lines = predictions.flatMap(({ label, score, labels, place, error }) => {
+    if (error !== undefined) {
+      say(`note: left out: ${place}: ${error}`);
+      return [];
+    }
     const several = labels?.map((one) => `${one.label} ${one.score.toFixed(4)}`).join(', ') || '-';
-    return labels ? `${row}\t${several}` : `${label}\t${score.toFixed(4)}\t${row}`;
+    return labels ? `${place}\t${several}` : `${label}\t${score.toFixed(4)}\t${place}`;
   });
-  return { json: { predictions }, text: lines.join('\n') };
+  return { json: { predictions }, text: lines.join('\n'), ok: predictions.some(({ error }) => error === undefined) };
 }
 
 const oneLine = (text: string): string => {

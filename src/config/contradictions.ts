@@ -120,12 +120,31 @@ function* classes({
 export function* pictures(
   config: Pick<
     TrainConfig,
-    'task' | 'multiLabel' | 'labelNames' | 'imageMean' | 'imageStd' | 'imageSize' | 'pairColumn'
+    | 'task'
+    | 'multiLabel'
+    | 'labelNames'
+    | 'imageColumn'
+    | 'maxBadSamples'
+    | 'imageMean'
+    | 'imageStd'
+    | 'imageSize'
+    | 'pairColumn'
   > & {
     streaming?: boolean;
   },
 ): Generator<string> {
-  const { task, multiLabel, labelNames, imageMean, imageStd, imageSize, pairColumn, streaming } = config;
+  const {
+    task,
+    multiLabel,
+    labelNames,
+    imageColumn,
+    maxBadSamples,
+    imageMean,
+    imageStd,
+    imageSize,
+    pairColumn,
+    streaming,
+  } = config;
   if (task === 'image-classification') {
     if (pairColumn !== undefined)
       yield "option 'pairColumn' is for texts, and the task is image-classification; leave it out";
@@ -133,7 +152,15 @@ export function* pictures(
       yield "option 'streaming' is for texts: of pictures only those of the next batches are in memory anyway; leave it out";
     return;
   }
-  for (const [name, given] of Object.entries({ multiLabel, labelNames, imageMean, imageStd, imageSize }))
+  for (const [name, given] of Object.entries({
+    multiLabel,
+    labelNames,
+    imageColumn,
+    maxBadSamples,
+    imageMean,
+    imageStd,
+    imageSize,
+  }))
     if (given !== undefined && given !== false)
       yield `option '${name}' is for task image-classification, and the task is ${task}; leave it out, or set task`;
 }

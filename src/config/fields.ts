@@ -55,7 +55,7 @@ export const modelAndText = {
   ),
   task: task(taskNames).meta(
     about(
-      'What the model is for: labels of texts or of pictures, or finding masked tokens, which needs no labels. Default image-classification where the data are tensors, else text-classification.',
+      'What the model is for: labels of texts or of pictures, or finding masked tokens, which needs no labels. Default image-classification where the data are a folder, tensors or have an imageColumn, else text-classification.',
     ),
   ),
   textColumn: path
@@ -95,7 +95,7 @@ export const modelAndText = {
     .max(64)
     .default(1)
     .meta(
-      about('Threads that read and tokenise; results do not depend on it.', {
+      about('Threads that read, tokenise and decode; results do not depend on it.', {
         also: ['dataloader_num_workers'],
         neutral: true,
       }),

@@ -2,12 +2,45 @@
 // for the conventions.
 
 import { z } from 'zod';
-import { about, path } from './fields.js';
+import { augmentationSchema, presetNames } from '../data/images/augment/chain.js';
+import { mostPixels } from '../data/images/picture-names.js';
+import { about, count, path } from './fields.js';
 
 const ofChannels = z.union([z.number(), z.array(z.number()).min(1).max(4)]).transform((value) => [value].flat());
 const side = z.int().min(1).max(65535);
 
+/** Of every command that reads pictures. */
+export const pictureFiles = {
+  imageColumn: path
+    .optional()
+    .meta(
+      about(
+        'Column with the paths of the pictures, from the folder of the file on, or in Parquet with the pictures themselves; default image.',
+        { value: 'NAME', also: ['image_column_name', 'path_column'] },
+      ),
+    ),
+  maxPixels: count.default(mostPixels).meta(
+    about('Pictures of more pixels are not decoded, and count as ones that cannot be used.', {
+      also: ['max_image_pixels'],
+    }),
+  ),
+};
+
+/** Of samples that cannot be used. */
+export const maxBadSamples = z
+  .int()
+  .min(0)
+  .optional()
+  .meta(
+    about(
+      'So many pictures that cannot be decoded are left out before the run stops; default 10, or 1 % of the samples where that is more.',
+      { neutral: true },
+    ),
+  );
+
 export const images = {
+  ...pictureFiles,
+  maxBadSamples,
   multiLabel: z
     .boolean()
     .default(false)
@@ -62,3 +95,13 @@ export const images = {
       ),
     ),
 };
+
+/** Of training alone. */
+export const augmentation = augmentationSchema
+  .default([])
+  .meta(
+    about(
+      `Random changes of the training pictures: a list of steps, each a name or {op: NAME, option: value} (docs/images.md), or one of ${presetNames.join(', ')}.`,
+      { also: ['augment', 'augmentations', 'transforms'], value: 'STEPS', expects: 'a list of steps' },
+    ),
+  );

@@ -7,7 +7,7 @@ import { imageModels } from '../models/image-names.js';
 import { masking as maskingContradictions, pictures } from './contradictions.js';
 import { about, batchSize, count, files, masking, modelAndText, path, rate, task } from './fields.js';
 import { withTask } from './guess-task.js';
-import { images } from './image-fields.js';
+import { images, pictureFiles } from './image-fields.js';
 import { trainSchema } from './train-schema.js';
 
 const evalBatchSize = batchSize
@@ -18,7 +18,7 @@ const evalOptions = z.strictObject({
   ...modelAndText,
   data: files.meta(
     about(
-      'Data to evaluate on: JSONL, CSV, TSV or Parquet, also gzipped, or pictures as .safetensors; several files and globs.',
+      'Data to evaluate on: JSONL, CSV, TSV or Parquet, also gzipped; of pictures also a folder with one sub-folder for each class, or .safetensors; several files and globs.',
       {
         value: 'FILE',
         also: ['test', 'eval'],
@@ -41,11 +41,13 @@ const { labelColumn: _, ...modelAndPlainText } = modelAndText;
 const predictOptions = z.strictObject({
   ...modelAndPlainText,
   task: task(['text-classification', 'image-classification']).meta(
-    about('What the model is for; default image-classification where the data are tensors, else text-classification.'),
+    about(
+      'What the model is for; default image-classification where the data are pictures, folders or tensors, else text-classification.',
+    ),
   ),
   data: files.optional().meta(
     about(
-      'What to label: texts in JSONL, CSV, TSV or Parquet, also gzipped, or pictures as .safetensors; default texts of the command line or standard input.',
+      'What to label: texts in JSONL, CSV, TSV or Parquet, also gzipped; or pictures: their files, folders, tables or .safetensors; default texts of the command line or standard input.',
       {
         value: 'FILE',
       },
@@ -55,6 +57,7 @@ const predictOptions = z.strictObject({
   multiLabel: images.multiLabel.meta(
     about("Several labels may hold at once; default as the model's config.json says."),
   ),
+  ...pictureFiles,
   imageMean: images.imageMean,
   imageStd: images.imageStd,
   imageSize: images.imageSize,

@@ -2,10 +2,11 @@
 
 import { z } from 'zod';
 import type { WithTensors } from '../data/images/tensors.js';
+import { deviceNames } from '../runtime/kinds.js';
 import { contradictions } from './contradictions.js';
 import { about, batchSize, count, files, masking, modelAndText, path, rate } from './fields.js';
 import { withTask } from './guess-task.js';
-import { images } from './image-fields.js';
+import { augmentation, images } from './image-fields.js';
 import { patterns, transfer } from './transfer-fields.js';
 
 const share = z.number().gt(0).lt(1);
@@ -23,7 +24,7 @@ const group = z.strictObject({
 const data = {
   train: files.meta(
     about(
-      'Training data: JSONL, CSV, TSV or Parquet, also gzipped, or pictures as .safetensors; several files and globs.',
+      'Training data: JSONL, CSV, TSV or Parquet, also gzipped; of pictures also a folder with one sub-folder for each class, or .safetensors; several files and globs.',
       {
         value: 'FILE',
         also: ['train_file'],
@@ -281,6 +282,15 @@ const run = {
 
 const options = z.strictObject({
   ...modelAndText,
+  device: z
+    .string()
+    .regex(deviceNames)
+    .default('cpu')
+    .meta(
+      about('Where to compute: cpu, webgpu, cuda, cuda:N, or auto for the fastest that works here.', {
+        expects: 'auto, cpu, webgpu, cuda or cuda:N',
+      }),
+    ),
   output: path.meta(
     about('Directory for the run; the trained model goes to its sub-directory model/.', {
       value: 'DIR',
@@ -295,6 +305,7 @@ const options = z.strictObject({
   ...data,
   ...masking,
   ...images,
+  augmentation,
   ...optimisation,
   ...run,
 });

@@ -8,8 +8,8 @@ export interface AheadOptions<R extends Rows, B> {
   count: number;
   /** One batch, its slot filled. */
   prepare(rows: R): Promise<B>;
-  /** Called before a batch is handed out; may throw. */
-  check(): void;
+  /** Called before a batch is handed out, and at the end without one; may throw. */
+  check(batch: B | undefined): void;
   signal?: AbortSignal | undefined;
 }
 
@@ -34,7 +34,7 @@ export async function* ahead<R extends Rows, B extends { slot: Slot; release(): 
       }
       const batch = await waiting[0]!;
       signal?.throwIfAborted();
-      check();
+      check(batch);
       if (!batch) return;
       waiting.shift();
       batch.slot.to('bound');

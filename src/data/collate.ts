@@ -17,6 +17,7 @@ export interface CollateTask {
   samples: Uint32Array;
   seed: number;
   epoch: number;
+  augment?: boolean;
 }
 
 /** How the rows are written. */
@@ -70,9 +71,9 @@ function writeRows(slot: Slot, length: number, names: { value: string; weight: s
     const out = writer(slot, field, length);
     const [size] = field.row ?? [];
     for (let b = 0; b < slot.layout.batchSize; b++) {
-      const row = Math.min(b, last);
+      const row = Math.max(0, Math.min(b, last));
       if (field.name === names.weight) out.set(b, b <= last ? weights[b]! : 0);
-      else if (size === undefined) out.set(b, labels[row]!);
+      else if (size === undefined) out.set(b, labels[row] ?? 0);
       else for (let k = 0; k < size; k++) out.set(b * size + k, targets?.[row * size + k] ?? Number(labels[row] === k));
     }
   }

@@ -1,5 +1,9 @@
 // The main thread's door to the data thread. Tasks are answered in the order they are asked.
 
+import { rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { OrtuneError, type Outcome, UsageError, unwrap } from '../errors.js';
@@ -7,7 +11,12 @@ import type { DataAnswers, DataTask } from './protocol.js';
 
 type Pool = Piscina<DataTask, Outcome<DataAnswers[keyof DataAnswers]>>;
 
+let clients = 0;
+
 export class DataClient {
+  /** A folder for what the thread has to unpack; it is there when something was, and goes when the client is closed. */
+  readonly scratch = join(tmpdir(), `ortune-${process.pid}-${clients++}`);
+  readonly #removeScratch = (): void => rmSync(this.scratch, { recursive: true, force: true });
   #pool: Pool | undefined;
   /** Pools that are going away. */
   #ending: Promise<void> = Promise.resolve();
@@ -16,6 +25,7 @@ export class DataClient {
   /** Starts the thread. */
   constructor() {
     this.#pool = this.#start();
+    process.once('exit', this.#removeScratch);
   }
 
   #start(): Pool {
@@ -60,12 +70,14 @@ export class DataClient {
     return unwrap(outcome) as DataAnswers[K];
   }
 
-  /** Ends the thread; tasks under way fail. May be called again. */
+  /** Ends the thread and removes what it unpacked; tasks under way fail. May be called again. */
   async close(): Promise<void> {
     this.#closed = true;
     const pool = this.#pool;
     this.#pool = undefined;
     await Promise.all([this.#ending, pool?.destroy()]);
+    process.off('exit', this.#removeScratch);
+    await rm(this.scratch, { recursive: true, force: true });
   }
 
   /** The worker threads at this moment, for diagnosis. */

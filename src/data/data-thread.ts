@@ -3,7 +3,7 @@
 
 import { type Outcome, outcomeOf } from '../errors.js';
 import { serveQuietly } from '../threads/quiet.js';
-import { openImages, openPixels } from './images/open-images.js';
+import { openImages, openUnlabelled } from './images/open-images.js';
 import { openData } from './load.js';
 import type { DataAnswers, DataTask, RelabelRequest } from './protocol.js';
 import { epochOrder } from './sampler.js';
@@ -16,7 +16,7 @@ serveQuietly((task: DataTask): Promise<Outcome<Answer>> => outcomeOf<Answer>(() 
 function answer(task: DataTask): Answer | Promise<Answer> {
   if (task.kind === 'open') return openData(task);
   if (task.kind === 'openImages') return openImages(task);
-  if (task.kind === 'openPixels') return openPixels(task.input);
+  if (task.kind === 'openUnlabelled') return openUnlabelled(task);
   if (task.kind === 'relabel') return relabel(task);
   return task.kind === 'order' ? epochOrder(task) : readBlock(task);
 }

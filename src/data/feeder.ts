@@ -9,7 +9,7 @@ import { DataError, UsageError } from '../errors.js';
 import type { TensorView } from '../runtime/session.js';
 import { ahead } from './ahead.js';
 import type { CollateTask } from './collate.js';
-import { describeRows, type Rows } from './rows.js';
+import { describeRows, keptRows, type Rows } from './rows.js';
 import { type InputShapes, Slot, type SlotLayout } from './slots.js';
 
 export interface FeederOptions {
@@ -18,6 +18,8 @@ export interface FeederOptions {
   workers?: number | undefined;
   /** Batches prepared while one is in use; default 4. */
   batchesAhead?: number | undefined;
+  /** Told of each sample that is left out of a batch, as the batch is handed out; what it throws ends the batches. */
+  badSample?: ((sample: BadSample) => void) | undefined;
 }
 
 /** What makes a feeder one of texts or of pictures. */
@@ -51,6 +53,23 @@ export interface Filled {
   truncated: number;
   /** By the input of the graph that divides a loss: the sum of the weights in it. */
   weights: Record<string, number>;
+  /** Rows that cannot be used and are left out: the others moved up in the slot. */
+  bad?: readonly BadRow[] | undefined;
+}
+
+/** A row that cannot be used, such as one of a picture that cannot be decoded. */
+export interface BadRow {
+  row: number;
+  reason: string;
+}
+
+/** A sample that cannot be used. */
+export interface BadSample {
+  /** Number within its data. */
+  sample: number;
+  /** Where it is. */
+  place: string;
+  reason: string;
 }
 
 /** A bad row, or a worker that cannot work at all. */
@@ -61,10 +80,12 @@ export interface FillFailure {
 
 export type FillResult = Filled | FillFailure;
 
-/** What the random part of a filling depends on besides the samples: the masks of masked-LM. */
+/** What the random part of a filling depends on besides the samples: the masks of masked-LM, the augmentation of pictures. */
 export interface Draw {
   seed: number;
   epoch: number;
+  /** Whether pictures are augmented; default no. */
+  augment?: boolean;
 }
 
 export type BatchesOptions = { signal?: AbortSignal | undefined } & Partial<Draw>;
@@ -75,7 +96,9 @@ export interface BatchSource<R extends Rows = Rows> {
   batches(rows: AsyncGenerator<R, void, void>, options?: BatchesOptions): AsyncGenerator<Batch, void, void>;
 }
 
-export interface Batch extends Filled {
+export interface Batch extends Omit<Filled, 'bad'> {
+  /** What was left out of it. */
+  bad: readonly BadSample[];
   /** Number within the epoch, from 0. */
   index: number;
   /**
@@ -86,7 +109,7 @@ export interface Batch extends Filled {
   inputs: Map<string, TensorView>;
   /** Where `inputs` has the values at the cut of a frozen trunk for the model's inputs: their names, those inputs' shapes. */
   trunk?: { values: readonly string[]; shapes: InputShapes } | undefined;
-  /** Which samples these are; fewer than the batch size in the last batch. */
+  /** Which samples these are; fewer than the batch size in the last batch, and where some cannot be used. */
   samples: Uint32Array;
   /** Class of each sample. */
   labels: Int32Array;
@@ -104,6 +127,7 @@ const attempts = 3;
 
 export class Feeder<R extends Rows = Rows> implements BatchSource<R> {
   readonly #filling: Filling<R>;
+  readonly #badSample: FeederOptions['badSample'];
   #pool: Piscina<FillTask, FillResult>;
   /** Batches prepared while one is in use. */
   readonly batchesAhead: number;
@@ -111,8 +135,9 @@ export class Feeder<R extends Rows = Rows> implements BatchSource<R> {
   #closed = false;
 
   /** Starts the workers. */
-  constructor({ workers = 1, batchesAhead = 4 }: FeederOptions, filling: Filling<R>) {
+  constructor({ workers = 1, batchesAhead = 4, badSample }: FeederOptions, filling: Filling<R>) {
     this.#filling = filling;
+    this.#badSample = badSample;
     this.batchesAhead = Math.max(1, batchesAhead);
     this.#pool = new Piscina<FillTask, FillResult>({
       filename: filling.worker.href,
@@ -142,9 +167,15 @@ export class Feeder<R extends Rows = Rows> implements BatchSource<R> {
    * @throws DataError with its place for a sample that cannot be used; the signal's reason; what `rows` throws.
    */
   batches(rows: AsyncGenerator<R, void, void>, options: BatchesOptions = {}): AsyncGenerator<Batch, void, void> {
-    const { signal, seed = 0, epoch = 0 } = options;
-    const prepare = (one: R): Promise<Batch> => this.prepare(one, { seed, epoch });
-    return ahead(rows, { count: this.batchesAhead, prepare, check: () => this.#throwIfClosed(), signal });
+    const { signal, seed = 0, epoch = 0, augment = false } = options;
+    const prepare = (one: R): Promise<Batch> => this.prepare(one, { seed, epoch, augment });
+    return ahead(rows, { count: this.batchesAhead, prepare, check: (batch) => this.check(batch), signal });
+  }
+
+  /** Of a batch that is about to be handed out: tells of its bad samples. @throws UsageError when closed; what is told throws */
+  check(batch: Batch | undefined): void {
+    this.#throwIfClosed();
+    for (const sample of batch?.bad ?? []) this.#badSample?.(sample);
   }
 
   /** The worker threads at this moment, for diagnosis. */
@@ -175,8 +206,11 @@ export class Feeder<R extends Rows = Rows> implements BatchSource<R> {
       const common = { layout: this.layout, buffer: slot.buffer, labels, targets, weights, samples, ...draw };
       const result = await this.#run({ ...common, ...this.#filling.source(rows) }, slot, rows);
       if ('failed' in result) throw this.#filling.failure(result, rows);
-      const where = rows.where.bind(rows);
-      return { index, inputs: slot.views(result.length), samples, labels, targets, where, slot, release, ...result };
+      const bad = (result.bad ?? []).map(({ row, reason }) => {
+        return { sample: samples[row]!, place: rows.where(row), reason };
+      });
+      const { where, ...kept } = without(rows, result.bad ?? []);
+      return { ...result, index, inputs: slot.views(result.length), ...kept, where, slot, release, bad };
     } catch (error) {
       release();
       throw error;
@@ -201,4 +235,15 @@ export class Feeder<R extends Rows = Rows> implements BatchSource<R> {
       }
     }
   }
+}
+
+type Kept = Pick<Batch, 'samples' | 'labels' | 'targets' | 'where'>;
+
+/** What a batch has of its rows, those left out that are bad. */
+function without(rows: Rows, bad: readonly BadRow[]): Kept {
+  const { samples, labels, targets } = rows;
+  if (bad.length === 0) return { samples, labels, targets, where: rows.where.bind(rows) };
+  const left = new Set(bad.map(({ row }) => row));
+  const kept = Array.from(samples.keys()).filter((row) => !left.has(row));
+  return { ...keptRows(rows, kept), where: (row) => rows.where(kept[row]!) };
 }

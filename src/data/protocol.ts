@@ -1,8 +1,7 @@
 // What the main thread and the data thread tell each other. Everything here survives structured clone; texts, columns
 // and orders lie in SharedArrayBuffers. No request relies on an earlier one: what the thread keeps is only a cache.
 
-import type { ImageTable } from './images/image-table.js';
-import type { ImageInput, ImageOpenRequest, OpenedImages } from './images/open-images.js';
+import type { ImageOpenRequest, OpenedImages, OpenedUnlabelled, UnlabelledRequest } from './images/open-images.js';
 import type { Columns } from './read/record.js';
 import type { OrderOptions } from './sampler.js';
 import type { TextTable } from './table.js';
@@ -87,7 +86,7 @@ export interface Block {
 
 export type DataTask =
   | ({ kind: 'openImages' } & ImageOpenRequest)
-  | ({ kind: 'openPixels' } & { input: ImageInput })
+  | ({ kind: 'openUnlabelled' } & UnlabelledRequest)
   | ({ kind: 'open' } & OpenRequest)
   | ({ kind: 'relabel' } & RelabelRequest)
   | ({ kind: 'order' } & OrderOptions)
@@ -97,7 +96,7 @@ export type DataTask =
 export interface DataAnswers {
   open: OpenedData;
   openImages: OpenedImages;
-  openPixels: ImageTable;
+  openUnlabelled: OpenedUnlabelled;
   relabel: undefined;
   order: Uint32Array;
   block: Block;

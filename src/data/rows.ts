@@ -68,6 +68,21 @@ export function rowsOf(table: TextTable, members: Uint32Array, options: RowsOpti
   };
 }
 
+/** Samples, classes and targets of some of the rows. */
+export function keptRows<R extends Pick<Rows, 'samples' | 'labels' | 'targets'>>(
+  { samples, labels, targets }: R,
+  kept: readonly number[],
+): Pick<Rows, 'samples' | 'labels'> & { targets: Float32Array | undefined } {
+  const size = targets ? targets.length / samples.length : 0;
+  const some = new Float32Array(kept.length * size);
+  for (const [i, row] of kept.entries()) some.set(targets?.subarray(row * size, (row + 1) * size) ?? [], i * size);
+  return {
+    samples: Uint32Array.from(kept, (row) => samples[row]!),
+    labels: Int32Array.from(kept, (row) => labels[row]!),
+    targets: targets && some,
+  };
+}
+
 /** The same rows with bytes and places of their own, for a table that will be filled again. */
 export function detached(rows: TextRows): TextRows {
   const { places, samples } = rows;
@@ -87,21 +102,36 @@ export function detached(rows: TextRows): TextRows {
   return { ...rows, chunks: [own], places: moved, where: (row) => where[row]! };
 }
 
-/** The rows in words: 'a.jsonl lines 3, 7; b.csv lines 12', 'c.safetensors rows 5'. */
+/** The rows in words: 'a.jsonl lines 3, 7; b.csv lines 12', 'c.safetensors rows 5', 'cat/1.jpg'. */
 export function describeRows({ samples, where }: Pick<Rows, 'samples' | 'where'>): string {
-  const lines = new Map<string, string[]>();
+  const numbers = new Map<string, string[]>();
   for (const row of samples.keys()) {
     const place = where(row);
-    const colon = place.lastIndexOf(':');
-    const [, unit, number] = /^(row )?(.*)$/.exec(place.slice(colon + 1))!;
-    const file = `${place.slice(0, colon)} ${unit ? 'rows' : 'lines'}`;
-    lines.set(file, [...(lines.get(file) ?? []), number!]);
+    const [, file, unit, number] = /^(.*):(row )?(\d+)$/.exec(place) ?? [];
+    if (number === undefined) numbers.set(place, []);
+    else {
+      const key = `${file} ${unit ? 'rows' : 'lines'}`;
+      numbers.set(key, [...(numbers.get(key) ?? []), number]);
+    }
   }
-  return [...lines].map(([file, numbers]) => `${file} ${numbers.join(', ')}`).join('; ');
+  return [...numbers].map(([place, all]) => [place, all.join(', ')].join(' ').trim()).join('; ');
 }
 
 /** A text, or a pair of texts. */
 export type TextInput = string | { text: string; pair: string };
+
+/** The rows of a table, grouped by length in windows. */
+export async function* tableRows(table: TextTable, batchSize: number): AsyncGenerator<TextRows, void, void> {
+  const windowSize = groupBatches * batchSize;
+  for (let first = 0; first < table.count; first += windowSize) {
+    const lengths = table.length.subarray(first, Math.min(first + windowSize, table.count));
+    const order = epochOrder({ lengths, batchSize, seed: 0, epoch: 0, sampling: 'sequential' });
+    for (let at = 0; at < order.length; at += batchSize) {
+      const members = order.slice(at, at + batchSize).map((member) => first + member);
+      yield rowsOf(table, members, { index: (first + at) / batchSize });
+    }
+  }
+}
 
 /** Rows for texts of the host's own, grouped by length in windows, so that many of them do not hold it up. */
 export async function* textRows(texts: readonly TextInput[], batchSize: number): AsyncGenerator<TextRows, void, void> {

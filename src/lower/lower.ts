@@ -24,6 +24,23 @@ export const definitions: ReadonlyMap<string, Definition> = new Map(
 );
 
 /**
+ * Replaces, in place, every operator that `forms` has by its definition there, and what those bring in as well. Value
+ * names outside stay.
+ */
+export function useForms(graph: Graph, forms: ReadonlyMap<string, Definition>): void {
+  while (graph.nodes.some((node) => forms.has(operatorKey(node)))) {
+    const b = new Builder(graph);
+    const nodes = graph.nodes;
+    graph.nodes = [];
+    for (const node of nodes) {
+      const definition = forms.get(operatorKey(node));
+      if (definition) spellOut(b, node, definition);
+      else graph.nodes.push(node);
+    }
+  }
+}
+
+/**
  * Replaces, in place, every fused operator that `kernels` lacks by its definition. Value names outside stay.
  * @param graph a static graph
  * @param kernels what the device has, as 'ortune.GeluGrad' or 'com.microsoft.FusedMatMul'

@@ -1,12 +1,11 @@
-// Gradient accumulation: the sum over the micro-batches of one optimizer step, in an arena of its own. Two graphs of one
-// node each, run by the device like everything else that touches an arena: the first micro-batch is copied, so that
+// Gradient accumulation: the sum over the micro-batches of one optimizer step, in an arena of its own. Two graphs, run by the device like everything else that touches an arena: the first micro-batch is copied, so that
 // nothing needs zeroing, and the others are added in place.
 
 import { Builder } from '../onnx/builder.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { Graph } from '../onnx/graph.js';
 import type { Arena } from '../runtime/arena.js';
-import type { Device, Session } from '../runtime/session.js';
+import type { BoundTensor, Device, Session } from '../runtime/session.js';
 
 export class Accumulator {
   /** The sum so far, laid out like the gradients. */
@@ -20,24 +19,22 @@ export class Accumulator {
     this.#add = add;
   }
 
-  /** `gradients`: the arena that each micro-batch writes. */
-  static async create(device: Device, gradients: Arena): Promise<Accumulator> {
+  /** `gradients`: the arena that each micro-batch writes, `names` of whose tensors (default all) are added up. */
+  static async create(device: Device, gradients: Arena, names?: readonly string[]): Promise<Accumulator> {
     const total = gradients.like();
-    const outputs = new Map([['sum', total.whole()]]);
+    const parts = device.kind === 'cpu' ? wholes(gradients, total) : await buffers(device, gradients, total, names);
+    const bind = (...lists: (keyof Part)[]) =>
+      new Map(parts.flatMap((part, i) => lists.map((list) => [`${list}${i}`, part[list]] as const)));
+    const outputs = new Map(parts.map((part, i) => [`sum${i}`, part.total]));
+    const shapes = parts.map((part) => part.total.shape);
     const copy = await device.createSession({
-      model: sumGraph(['gradients'], gradients.data.length),
-      bound: { inputs: new Map([['gradients', gradients.whole()]]), outputs },
+      model: sumGraph(['gradients'], shapes, device),
+      bound: { inputs: bind('gradients'), outputs },
     });
     // Reads and writes the same memory, element by element.
     const add = await device.createSession({
-      model: sumGraph(['total', 'gradients'], gradients.data.length),
-      bound: {
-        inputs: new Map([
-          ['total', total.whole()],
-          ['gradients', gradients.whole()],
-        ]),
-        outputs,
-      },
+      model: sumGraph(['total', 'gradients'], shapes, device),
+      bound: { inputs: bind('total', 'gradients'), outputs },
     });
     return new Accumulator(total, copy, add);
   }
@@ -53,14 +50,50 @@ export class Accumulator {
   }
 }
 
-function sumGraph(inputs: readonly string[], length: number): Uint8Array {
+/** What is added to what. */
+interface Part {
+  gradients: BoundTensor;
+  total: BoundTensor;
+}
+
+const wholes = (gradients: Arena, total: Arena): Part[] => [{ gradients: gradients.whole(), total: total.whole() }];
+
+/** A part for each tensor, since buffers of devices take no offsets. */
+async function buffers(
+  device: Device,
+  gradients: Arena,
+  total: Arena,
+  names: readonly string[] = gradients.entries.map(({ name }) => name),
+): Promise<Part[]> {
+  const [from, to] = [await device.place(gradients, names), await device.place(total, names)];
+  return names.map((name) => ({ gradients: from.tensor(name), total: to.tensor(name) }));
+}
+
+/** sum0 = gradients0 or total0 + gradients0, sum1 = … */
+function sumGraph(
+  inputs: readonly (keyof Part)[],
+  shapes: readonly (readonly number[])[],
+  { kind }: Device,
+): Uint8Array {
   const graph = new Graph();
-  for (const name of inputs) {
-    graph.inputs.push({ name, dtype: 'float32', shape: [length] });
-    graph.types.set(name, { dtype: 'float32', shape: [length] });
+  const b = new Builder(graph);
+  const node = (name: string, op: string, from: string[], to: string): void =>
+    b.append({ name, op, domain: '', inputs: from, outputs: [to], attrs: new Map() });
+  for (const [i, shape] of shapes.entries()) {
+    const from = inputs.map((name) => `${name}${i}`);
+    for (const name of from) {
+      graph.inputs.push({ name, dtype: 'float32', shape: [...shape] });
+      graph.types.set(name, { dtype: 'float32', shape });
+    }
+    const sum = `sum${i}`;
+    if (from.length === 1) node(sum, 'Identity', from, sum);
+    else if (kind === 'cpu') node(sum, 'Add', from, sum);
+    else {
+      // A device's operators may not write what they read; the sum is copied to its place.
+      node(`${sum}/add`, 'Add', from, `${sum}/new`);
+      node(sum, 'Identity', [`${sum}/new`], sum);
+    }
+    graph.outputs.push({ name: sum, dtype: 'float32', shape: [...shape] });
   }
-  const op = inputs.length === 1 ? 'Identity' : 'Add';
-  new Builder(graph).append({ name: 'sum', op, domain: '', inputs: [...inputs], outputs: ['sum'], attrs: new Map() });
-  graph.outputs.push({ name: 'sum', dtype: 'float32', shape: [length] });
   return encodeGraph(graph);
 }

@@ -1,13 +1,12 @@
-// The optimizer runs where the parameters are: one fused node over the whole parameter arena, executed by the device
-// as a graph of its own, so its threads are the runtime's and runs stay serialised. Groups are ranges of the arena.
+// The optimizer: what it keeps beside the parameters, how far it has come, and which options hold for which range of the
+// arena. The update itself runs where the parameters are.
 // Formulas: AdamW as Loshchilov & Hutter 2019 (decoupled decay), SGD with momentum as PyTorch's torch.optim.SGD.
 
-import { Builder } from '../onnx/builder.js';
-import type { DataType } from '../onnx/dtype.js';
-import { encodeGraph } from '../onnx/encode.js';
-import { Graph } from '../onnx/graph.js';
-import { type Arena, type ArenaEntry, sharedTensor } from '../runtime/arena.js';
-import type { Device, Session, TensorView } from '../runtime/session.js';
+import type { Arena, ArenaEntry } from '../runtime/arena.js';
+import type { Device } from '../runtime/session.js';
+import { deviceUpdate } from './device-update.js';
+import { fusedUpdate } from './fused-update.js';
+import type { Update } from './update.js';
 
 export interface AdamWOptions {
   name: 'adamw';
@@ -69,24 +68,18 @@ export class Optimizer {
   readonly state: ReadonlyMap<string, Arena>;
   /** Optimizer steps taken; part of a checkpoint. */
   steps = 0;
-  readonly #session: Session;
-  readonly #hyper: TensorView;
-  readonly #clip: TensorView;
-  readonly #norm: TensorView;
+  readonly #update: Update;
 
   private constructor(
     options: OptimizerOptions,
     ranges: readonly ParameterRange[],
     state: ReadonlyMap<string, Arena>,
-    session: Session,
+    update: Update,
   ) {
     this.options = options;
     this.ranges = ranges;
     this.state = state;
-    this.#session = session;
-    this.#hyper = sharedTensor('float32', [ranges.length, 8]);
-    this.#clip = sharedTensor('float32', [1]);
-    this.#norm = sharedTensor('float32', [1]);
+    this.#update = update;
   }
 
   static async create(
@@ -96,24 +89,10 @@ export class Optimizer {
     ranges: readonly ParameterRange[],
     options: OptimizerOptions,
   ): Promise<Optimizer> {
-    const names = stateNames[options.name];
-    const state = new Map(names.map((name) => [name, parameters.like()]));
-    const rangeTensor = sharedTensor('int64', [ranges.length, 2]);
-    ranges.forEach((range, i) => {
-      rangeTensor.data[2 * i] = BigInt(range.start);
-      rangeTensor.data[2 * i + 1] = BigInt(range.end);
-    });
-    const bound = new Map<string, TensorView>([
-      ['parameters', parameters.whole()],
-      ['gradients', gradients.whole()],
-      ...[...state].map(([name, arena]) => [name, arena.whole()] as const),
-      ['ranges', rangeTensor],
-    ]);
-    const session = await device.createSession({
-      model: updateGraph(options.name, parameters.data.length, names, ranges.length),
-      bound: { inputs: bound, outputs: new Map() },
-    });
-    return new Optimizer(options, ranges, state, session);
+    const state = new Map(stateNames[options.name].map((name) => [name, parameters.like()]));
+    const make = device.kind === 'cpu' ? fusedUpdate : deviceUpdate;
+    const update = await make(device, { parameters, gradients, state }, ranges, options);
+    return new Optimizer(options, ranges, state, update);
   }
 
   /**
@@ -122,76 +101,23 @@ export class Optimizer {
    */
   async step(factor: number, maxGradNorm: number): Promise<number> {
     this.steps++;
-    const row = this.options.name === 'adamw' ? adamwRow(this.options, this.steps) : sgdRow(this.options);
-    this.ranges.forEach((range, i) => {
-      this.#hyper.data.set(row(range.learningRate * factor, range.weightDecay) as never, 8 * i);
+    const norm = await this.#update.run({
+      rows: this.ranges.map(({ learningRate, weightDecay }) => ({ learningRate: learningRate * factor, weightDecay })),
+      maxNorm: maxGradNorm,
+      corrections: this.#corrections(),
     });
-    this.#clip.data[0] = maxGradNorm;
-    await this.#session.run(
-      new Map([
-        ['hyper', this.#hyper],
-        ['clip', this.#clip],
-      ]),
-      new Map([['norm', this.#norm]]),
-    );
-    const norm = Number(this.#norm.data[0]);
     if (!Number.isFinite(norm)) this.steps--;
     return norm;
   }
 
   release(): Promise<void> {
-    return this.#session.release();
+    return this.#update.release();
   }
-}
 
-// The kernel's 1 - beta is that of the float32 beta; a correction of the same beta leaves no error in the update.
-const adamwRow = (o: AdamWOptions, t: number) => (learningRate: number, weightDecay: number) => [
-  learningRate,
-  o.beta1,
-  o.beta2,
-  o.epsilon,
-  weightDecay,
-  1 - Math.fround(o.beta1) ** t,
-  1 - Math.fround(o.beta2) ** t,
-  0,
-];
-
-// PyTorch starts the velocity at the first gradient, undamped; ours has no dampening, so a zero start gives the same.
-const sgdRow = (o: SgdOptions) => (learningRate: number, weightDecay: number) => [
-  learningRate,
-  o.momentum,
-  0,
-  o.nesterov ? 1 : 0,
-  weightDecay,
-  0,
-  0,
-  0,
-];
-
-function updateGraph(name: 'adamw' | 'sgd', length: number, states: readonly string[], ranges: number): Uint8Array {
-  const graph = new Graph();
-  const input = (value: string, dtype: DataType, shape: number[]) => {
-    graph.inputs.push({ name: value, dtype, shape });
-    graph.types.set(value, { dtype, shape });
-    return value;
-  };
-  const inputs = [
-    input('parameters', 'float32', [length]),
-    input('gradients', 'float32', [length]),
-    ...states.map((state) => input(state, 'float32', [length])),
-    input('ranges', 'int64', [ranges, 2]),
-    input('hyper', 'float32', [ranges, 8]),
-    input('clip', 'float32', [1]),
-  ];
-  const b = new Builder(graph);
-  b.append({
-    name: 'update',
-    op: name === 'adamw' ? 'AdamW' : 'Sgd',
-    domain: 'ortune',
-    inputs,
-    outputs: ['norm'],
-    attrs: new Map(),
-  });
-  graph.outputs.push({ name: 'norm', dtype: 'float32', shape: [1] });
-  return encodeGraph(graph);
+  // The kernel's 1 - beta is that of the float32 beta; a correction of the same beta leaves no error in the update.
+  #corrections(): [number, number] {
+    const { options, steps } = this;
+    if (options.name === 'sgd') return [1, 1];
+    return [1 - Math.fround(options.beta1) ** steps, 1 - Math.fround(options.beta2) ** steps];
+  }
 }

@@ -27,6 +27,7 @@ export const describeEvent: { [E in Described]: Description<E> } = {
     return done === 0 ? `computing ${what} once: at most ${formatBytes(bytes)}` : undefined;
   },
   skipped: ({ step, reason, samples }) => `note: step ${step} left out: ${reason}. Its samples: ${some(samples, 4)}`,
+  badSample: ({ place, reason }) => `note: left out: ${place}: ${reason}`,
   evaluation: ({ name, step, metrics, best }) =>
     `${name} after step ${step}: ${metricsLine(metrics)}${best ? ' (best so far)' : ''}`,
   checkpoint: ({ path }) => `checkpoint ${path}`,
@@ -40,7 +41,7 @@ export const describeEvent: { [E in Described]: Description<E> } = {
 
 /** The figures of a run that has ended. */
 export function summary(result: TrainResult): string {
-  const { best, feedRatio, skipped, steps } = result;
+  const { best, feedRatio, skipped, steps, badSamples, traffic } = result;
   const feed = feedRatio === undefined ? '' : ` (${feedRatio.toFixed(2)} times one whose batch lies ready)`;
   // A run that took no step has no pace.
   const pace = Number.isFinite(result.stepMs)
@@ -50,7 +51,15 @@ export function summary(result: TrainResult): string {
   return [
     ...(best ? [`best ${best.metric} ${formatNumber(best.value)} after step ${best.step}`] : []),
     ...(skipped > 0 ? [`${skipped} of ${steps} steps were not finite and left out`] : []),
+    ...(badSamples > 0
+      ? [
+          `${badSamples} ${badSamples === 1 ? 'sample' : 'samples'} could not be used and left out: see bad-samples.jsonl`,
+        ]
+      : []),
     figures,
+    ...(traffic
+      ? [`on ${result.device}: at most ${formatBytes(traffic.up)} up and ${formatBytes(traffic.down)} down a step`]
+      : []),
     ...(result.interrupted ? [`interrupted after step ${steps}`] : []),
   ].join('\n');
 }

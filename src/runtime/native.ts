@@ -9,12 +9,36 @@ import { isMainThread } from 'node:worker_threads';
 import { OrtuneError } from '../errors.js';
 import type { TypedArray } from '../onnx/dtype.js';
 
-/** `type` is a TensorProto.DataType number. */
-export interface NativeTensor {
+declare const handle: unique symbol;
+declare const memory: unique symbol;
+declare const buffer: unique symbol;
+export interface NativeHandle {
+  readonly [handle]: never;
+}
+/** Where tensors of a device are allocated. */
+export interface NativeMemory {
+  readonly [memory]: never;
+}
+/** A tensor in a device's memory. */
+export interface NativeBuffer {
+  readonly [buffer]: never;
+}
+
+/** In the process's memory; `type` is a TensorProto.DataType number. */
+export interface NativeHostTensor {
   name: string;
   type: number;
   shape: readonly number[];
   data: TypedArray;
+}
+export type NativeTensor = NativeHostTensor | { name: string; buffer: NativeBuffer };
+
+/** An execution provider by the runtime's name, its options, and the name of its memory. */
+export interface NativeProvider {
+  name: string;
+  options: [string, string][];
+  memory: string;
+  id: number;
 }
 
 export interface NativeSlot {
@@ -30,37 +54,70 @@ export interface NativeDevice {
   sharedArena: boolean;
   /** Ops of the domain `ortune` that the addon has kernels for. */
   ops: string[];
+  /** Execution providers that the runtime was built with. */
+  providers: string[];
+}
+
+/** A node and who runs it. */
+export interface NativePlacement {
+  name: string;
+  op: string;
+  provider: string;
+}
+
+export interface NativeSession {
+  handle: NativeHandle;
+  inputs: NativeSlot[];
+  outputs: NativeSlot[];
+  /** Nodes that do not run on the provider asked for. */
+  elsewhere: NativePlacement[];
 }
 
 export interface NativeSpec {
   model: Uint8Array;
-  constants: NativeTensor[];
+  constants: NativeHostTensor[];
   inputs: NativeTensor[];
   outputs: NativeTensor[];
   /** Prefix of the profile's file; '' for none. */
   profile: string;
   optimization: number;
   threads: number;
-}
-
-declare const handle: unique symbol;
-export interface NativeHandle {
-  readonly [handle]: never;
+  /** Undefined: the CPU. */
+  provider?: NativeProvider | undefined;
 }
 
 export interface Addon {
   openDevice(library: string, threads: number): Promise<NativeDevice>;
-  createSession(
-    library: string,
-    spec: NativeSpec,
-  ): Promise<{ handle: NativeHandle; inputs: NativeSlot[]; outputs: NativeSlot[] }>;
+  createSession(library: string, spec: NativeSpec): Promise<NativeSession>;
   run(handle: NativeHandle, inputs: NativeTensor[], outputs: NativeTensor[]): Promise<void>;
   /** Resolves to the profile's file, '' when there is none. */
   release(handle: NativeHandle): Promise<string>;
+  /** Opens a provider's device; rejects with the runtime's reason where it does not work. */
+  openMemory(library: string, threads: number, provider: NativeProvider): Promise<NativeMemory>;
+  /** Tensors of undefined content. */
+  allocate(memory: NativeMemory, types: { type: number; shape: readonly number[] }[]): Promise<NativeBuffer[]>;
+  /** Sessions bound to one keep it until they are released. */
+  freeBuffers(buffers: readonly NativeBuffer[]): void;
   /** Every copy of the runtime that this process has loaded. */
   loadedLibraries(): string[];
   /** Ends the run under way early and waits for it; later work is never done. For the end of the process. */
   shutdown(): void;
+  /** Opens libjpeg-turbo, once for the process; throws the loader's message. */
+  openJpegLibrary(path: string): void;
+  /**
+   * Decodes the part of a JPEG that lies at (left, top) of its picture at `eighths`/8 of the size, in pixels of that scale,
+   * into packed rows of RGB or grey. Returns what is wrong with the file, '' when nothing is.
+   */
+  decodeJpeg(
+    file: Uint8Array,
+    eighths: number,
+    left: number,
+    top: number,
+    width: number,
+    height: number,
+    grey: boolean,
+    out: Uint8Array,
+  ): string;
   /**
    * Writes one sample: the program on decoded pixels (native/data/render.h), then a scale and a bias for each of the model's
    * channels. `flags`: 1 flips the channels, 2 puts them last. Callable in any thread.
@@ -75,6 +132,8 @@ export interface Addon {
     out: Float32Array,
     to: readonly [height: number, width: number],
   ): void;
+  /** Each of `count` samples becomes share * itself + (1 - share) * the one before it, the first following the last. */
+  mixSamples(samples: Float32Array, count: number, share: number): void;
   /** Address of the array's first element modulo 64. */
   misalignment(data: TypedArray): number;
 }
@@ -82,7 +141,8 @@ export interface Addon {
 const require = createRequire(import.meta.url);
 let loaded: Addon | undefined;
 
-const addonFile = fileURLToPath(new URL('../../build/Release/ortune.node', import.meta.url));
+/** Where the build puts the addon. */
+export const addonFile = fileURLToPath(new URL('../../build/Release/ortune.node', import.meta.url));
 
 /** The addon; throws OrtuneError when it has not been built. */
 export function addon(): Addon {
@@ -122,4 +182,31 @@ export function runtimeLibrary(): string {
       `onnxruntime-node has no library for ${process.platform} ${process.arch} (looked in ${folder})`,
     );
   return file;
+}
+
+/**
+ * Opens libjpeg-turbo out of the package @julusian/jpeg-turbo, which has it beside its binding on Linux and within it on
+ * macOS. False where it has none that can be opened.
+ */
+export function openJpegLibrary(): boolean {
+  let packageFile: string;
+  try {
+    packageFile = require.resolve('@julusian/jpeg-turbo/package.json');
+  } catch {
+    return false;
+  }
+  const { platform, arch } = process;
+  // The first does not open where the C library is musl.
+  const names: Partial<Record<NodeJS.Platform, string[]>> = {
+    linux: [`linux-${arch}/libturbojpeg.so.0`, `linux-${arch}-musl/libturbojpeg.so.0`],
+    darwin: [`darwin-${arch}/node-napi-v7.node`],
+  };
+  return (names[platform] ?? []).some((name) => {
+    try {
+      addon().openJpegLibrary(path.join(path.dirname(packageFile), 'prebuilds', `jpeg-turbo-${name}`));
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }

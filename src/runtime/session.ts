@@ -1,9 +1,12 @@
-// What a device is: it makes sessions from graphs and says which fused ops it has. Parameters and gradients are bound
-// once and used in place, batches are bound per run; nothing is copied. Runs and creations of one process are done one
-// after the other on a thread of the device's own, so the event loop stays free.
+// What a device is: it makes sessions from graphs, holds tensors in its memory, and says which fused ops it has.
+// Parameters and gradients are bound once and used in place, batches are bound per run. Runs and creations of one process
+// are done one after the other on a thread of the addon's own, so the event loop stays free.
 
 import type { DataType, TypedArray } from '../onnx/dtype.js';
-import { openCpu } from './cpu.js';
+import type { Arena } from './arena.js';
+import type { DeviceKind } from './kinds.js';
+import type { NativeBuffer } from './native.js';
+import type { Placed } from './placed.js';
 
 /** A tensor in shared memory, row-major. */
 export interface TensorView {
@@ -12,6 +15,16 @@ export interface TensorView {
   /** Over a SharedArrayBuffer, because that cannot be transferred away under a run. */
   data: TypedArray;
 }
+
+/** A tensor in a device's own memory. */
+export interface DeviceTensor {
+  dtype: DataType;
+  shape: readonly number[];
+  buffer: NativeBuffer;
+}
+
+/** What a session can be bound to: on a device whose memory is the host's, views alone. */
+export type BoundTensor = TensorView | DeviceTensor;
 
 /** How far the runtime may rewrite the graph before it runs. */
 export type Optimization = 'none' | 'basic' | 'extended' | 'all';
@@ -22,7 +35,7 @@ export interface SessionSpec {
   /** Data of initializers that the model declares without data (frozen weights): shared by all sessions. */
   constants?: ReadonlyMap<string, TensorView>;
   /** Bound once, in place; 64-byte aligned (see Arena). */
-  bound?: { inputs: ReadonlyMap<string, TensorView>; outputs: ReadonlyMap<string, TensorView> };
+  bound?: { inputs: ReadonlyMap<string, BoundTensor>; outputs: ReadonlyMap<string, BoundTensor> };
   /** File the runtime's profile (Chrome trace JSON) is written to when the session is released. */
   profile?: string;
   /** Default: what measured best for training graphs. */
@@ -34,13 +47,21 @@ export interface Session {
    * Runs once with these inputs and outputs beside the bound ones; every input and output of the graph must be given.
    * The arrays belong to the run until the promise settles. Rejects with UsageError naming what does not fit.
    */
-  run(inputs: ReadonlyMap<string, TensorView>, outputs: ReadonlyMap<string, TensorView>): Promise<void>;
+  run(inputs: ReadonlyMap<string, BoundTensor>, outputs: ReadonlyMap<string, BoundTensor>): Promise<void>;
   /** Frees the session after the runs already asked for. Safe to call twice. */
   release(): Promise<void>;
 }
 
+/** Bytes that have crossed between the host's memory and the device's; always 0 on the CPU. */
+export interface Traffic {
+  up: number;
+  down: number;
+}
+
 export interface Device {
+  /** 'cpu', 'webgpu', 'cuda:1'. */
   readonly name: string;
+  readonly kind: DeviceKind;
   /** Ops beyond the standard that it has, as 'ortune.GeluGrad' or 'com.microsoft.FusedMatMul'. */
   readonly kernels: ReadonlySet<string>;
   readonly threads: number;
@@ -50,17 +71,21 @@ export interface Device {
   readonly sharedMemory: boolean;
   /** Whether sessions share one thread pool. */
   readonly sharedThreads: boolean;
+  readonly traffic: Readonly<Traffic>;
+  /**
+   * Rejects with OrtuneError when the runtime does not accept the graph, and when a node would run elsewhere than on the
+   * device: every such node is named.
+   */
   createSession(spec: SessionSpec): Promise<Session>;
-  /** Releases every session that is left. */
+  /**
+   * Where the tensors of an arena are for this device, the same answer for the same arena: in place on the CPU, elsewhere
+   * in buffers, which are made for `names` (default all) and start with the arena's values.
+   */
+  place(arena: Arena, names?: readonly string[]): Promise<Placed>;
+  /** Tensors of undefined content in the device's memory. Not on the CPU, where arenas are bound in place. */
+  allocate(types: readonly { dtype: DataType; shape: readonly number[] }[]): Promise<DeviceTensor[]>;
+  /** Releases every session and every buffer that is left. */
   close(): Promise<void>;
 }
 
-/**
- * Opens a device. `threads`: of the runtime's pool, the run thread included (default: ORTUNE_THREADS or the processors
- * this process may use). The first device of a process decides the size of the shared pool; one with another size
- * gives its sessions pools of their own.
- */
-export function openDevice(name: 'cpu', options: { threads?: number } = {}): Promise<Device> {
-  void name;
-  return openCpu(options);
-}
+export { openDevice } from './devices.js';

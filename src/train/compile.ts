@@ -3,6 +3,7 @@
 
 import { backward } from '../autodiff/backward.js';
 import type { InputShapes } from '../data/slots.js';
+import { lowerForDevice } from '../lower/devices/forms.js';
 import { fuse } from '../lower/fuse.js';
 import { lower } from '../lower/lower.js';
 import { useOwnProducts } from '../lower/own-products.js';
@@ -13,6 +14,7 @@ import { encodeGraph } from '../onnx/encode.js';
 import { type Graph, prune, type Value } from '../onnx/graph.js';
 import { restoreForms } from '../onnx/restore/restore.js';
 import { specialize } from '../onnx/specialize.js';
+import type { DeviceKind } from '../runtime/kinds.js';
 import { attachTask, furtherOutputs } from '../tasks/attach.js';
 import type { Task } from '../tasks/task.js';
 import { useBatchStatistics } from '../transfer/batch-norm.js';
@@ -36,6 +38,10 @@ export interface CompileOptions {
   /** `model_type` of config.json. */
   family: string;
   kernels: ReadonlySet<string>;
+  /**
+   * What the graph is for, default the CPU; elsewhere frozen parameters are inputs too, and integers 32 bits wide.
+   */
+  target?: DeviceKind | undefined;
 }
 
 /** Builds the graph of one mode for inputs of certain shapes from a normalised graph, which stays untouched. */
@@ -88,7 +94,9 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   prune(graph);
   if (options.kernels.has('ortune.Gemm')) useOwnProducts(b);
   else if (options.kernels.has('ortune.Transpose')) transposeOnce(b);
-  lower(graph, options.kernels);
+  const { target = 'cpu' } = options;
+  if (target === 'cpu') lower(graph, options.kernels);
+  else lowerForDevice(graph, target);
   const encoded = encode(graph, fed, { gradients, updates: training ? updates : new Map() }, options);
   return { ...encoded, loss: task?.loss, logits: fetched, masked };
 }
@@ -120,19 +128,22 @@ function encode(
   const used = (name: string) => graph.initializers.has(name);
   const trained = [...options.trained].filter(used);
   const statistics = [...(options.statistics ?? [])].filter(used);
-  const constants = [...options.frozen].filter(used);
+  const frozen = [...options.frozen].filter(used);
+  // A device keeps one copy for all sessions, in buffers that they are bound to.
+  const [constants, held] = (options.target ?? 'cpu') === 'cpu' ? [frozen, []] : [[], frozen];
   const types = (name: string): GraphValue => ({ name, ...graph.type(name) });
   const read = new Set(graph.nodes.flatMap((n) => n.inputs));
-  const inputs = fed.filter((i) => read.has(i.name));
-  const changing = [...trained, ...statistics];
-  for (const name of changing) graph.initializers.delete(name);
-  graph.inputs = [...inputs, ...changing.map(types)].map((v) => ({ ...v, shape: [...v.shape] }));
+  const inputs = fed.filter((i) => read.has(i.name)).map(({ name }) => types(name));
+  const bound = [...trained, ...statistics, ...held];
+  for (const name of bound) graph.initializers.delete(name);
+  graph.inputs = [...inputs, ...bound.map(types)].map((v) => ({ ...v, shape: [...v.shape] }));
   const withoutData = new Set(constants);
   return {
     model: encodeGraph(graph, { withoutData: (name) => withoutData.has(name) }),
     inputs,
     outputs: graph.outputs.map((o) => types(o.name)).filter((o) => !boundOutputs.has(o.name)),
     trained,
+    held,
     constants,
     statistics,
     gradients,

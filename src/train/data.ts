@@ -5,10 +5,12 @@ import type { EvalConfig } from '../config/schema.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Feeder, FeederOptions } from '../data/feeder.js';
+import { type Augmentation, checkChannels, mixStepsOf } from '../data/images/augment/chain.js';
 import { ImageData, openLabelledImages } from '../data/images/image-data.js';
 import type { ImageDataset } from '../data/images/image-dataset.js';
 import { ImageFeeder } from '../data/images/image-feeder.js';
-import type { ImageInput } from '../data/images/open-images.js';
+import type { ImageInput } from '../data/images/image-inputs.js';
+import { storedShapes } from '../data/images/image-table.js';
 import { memoryPrefix, sourceOf, type Tensors } from '../data/images/tensors.js';
 import type { LabelledData, OpenedDataset } from '../data/labelled-data.js';
 import { refuseOtherTokens } from '../data/pack/tokens.js';
@@ -27,13 +29,27 @@ export function taskOf(config: Config, data?: LabelledData): Task {
   const { task: name, mlmProbability: probability, wholeWordMask: wholeWords, nextSentence, multiLabel } = config;
   if (name === 'masked-lm') return { name, masking: { probability, wholeWords, nextSentence } };
   if (name === 'text-classification') return { name };
-  return { name, targets: data instanceof ImageData ? data.targets : multiLabel ? 'labels' : 'class' };
+  const targets = data instanceof ImageData ? data.targets : multiLabel ? 'labels' : 'class';
+  // A mixed sample belongs to several classes by shares.
+  const mixed = 'augmentation' in config && mixStepsOf(config.augmentation).length > 0;
+  return { name, targets: mixed && targets === 'class' ? 'probabilities' : targets };
 }
 
 const columnsOf = (config: Config) => ({
   text: config.textColumn,
   pair: config.pairColumn,
   label: config.task === 'masked-lm' ? undefined : config.labelColumn,
+});
+
+export const imageColumnsOf = ({
+  imageColumn,
+  labelColumn,
+}: {
+  imageColumn?: string | undefined;
+  labelColumn: string;
+}) => ({
+  image: imageColumn ?? 'image',
+  label: labelColumn,
 });
 
 /** Files, or the pictures in memory that a name stands for. */
@@ -73,6 +89,7 @@ async function open(config: TrainConfig, tensors: Tensors, signal?: AbortSignal)
       eval: evaluation && imageInputOf(evaluation, tensors),
       test: test && imageInputOf(test, tensors),
       weights: config.weightColumn,
+      columns: imageColumnsOf(config),
       labels: config.labelNames,
       ...{ sampling, classWeights, evalSplit, seed, multiLabel, numLabels },
     },
@@ -90,7 +107,8 @@ export function openEvaluation(
   if (config.task !== 'image-classification')
     return openLabelled({ files: config.data, columns: columnsOf(config), labels }, signal);
   const { multiLabel } = config;
-  return openLabelledImages({ input: imageInputOf(config.data, tensors), labels: labels!, multiLabel }, signal);
+  const input = imageInputOf(config.data, tensors);
+  return openLabelledImages({ input, labels: labels!, multiLabel, columns: imageColumnsOf(config) }, signal);
 }
 
 /** What a feeder has to know of the model. */
@@ -113,7 +131,13 @@ export interface OpenedFeeder {
  * @throws ModelError, UsageError for a model that this data cannot feed; DataError for pictures of another size
  */
 export function openFeeder(
-  config: FeederOptions & ImageOptions & { maxLength: number; buckets?: readonly number[] | undefined },
+  config: FeederOptions &
+    ImageOptions & {
+      maxPixels?: number | undefined;
+      maxLength: number;
+      buckets?: readonly number[] | undefined;
+      augmentation?: Augmentation;
+    },
   model: FedModel,
   task: Task,
   parts: readonly OpenedDataset['data'][],
@@ -129,13 +153,27 @@ export function openFeeder(
   return { feeder: new TextFeeder({ ...config, ...shape, inputs: model.inputs, task }) };
 }
 
+/** Augmentation works on pixels as they are stored in files of pictures. */
+function refuseFloats({ sources }: ImageDataset['table']): void {
+  const floats = sources.find((source) => source.kind === 'pixels' && source.type !== 'uint8');
+  if (floats)
+    throw new UsageError(
+      `${floats.name}: the pictures are floats, and augmentation takes uint8 pixels: leave augmentation out`,
+    );
+}
+
 function openImageFeeder(
-  config: FeederOptions & ImageOptions,
+  config: FeederOptions & ImageOptions & { maxPixels?: number | undefined; augmentation?: Augmentation },
   model: FedModel,
   { targets }: ImageClassification,
   parts: readonly { table: ImageDataset['table'] }[],
 ): { feeder: ImageFeeder; images: ImagePlan } {
-  const plans = parts.map(({ table }) => planImages(model, config, table.shape));
-  const [images] = plans as [ImagePlan];
+  if (config.augmentation?.length) refuseFloats(parts[0]!.table);
+  const images = planImages(
+    model,
+    config,
+    parts.flatMap(({ table }) => storedShapes(table)),
+  );
+  checkChannels(config.augmentation ?? [], images.shape.channels);
   return { feeder: new ImageFeeder({ ...config, ...images, targets, labels: model.labels.length }), images };
 }

@@ -10,6 +10,8 @@ import type { MaskedScores } from '../metrics/masked-lm.js';
 import { Optimizer, type OptimizerOptions, type ParameterRange } from '../optim/optimizer.js';
 import { Arena, sharedTensor } from '../runtime/arena.js';
 import { SessionCache, sessionsToKeep } from '../runtime/cache.js';
+import type { Placed } from '../runtime/placed.js';
+import { chooseDevice, probeDevices } from '../runtime/probe.js';
 import { type Device, openDevice, type Session, type TensorView } from '../runtime/session.js';
 import { type Task, textClassification } from '../tasks/task.js';
 import { keyInput } from '../transfer/dropout.js';
@@ -25,9 +27,11 @@ import type {
 } from './protocol.js';
 import { RunningAverages } from './running-averages.js';
 
-export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'task'> {
+export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'task' | 'target'> {
   /** Default text classification. */
   task?: Task | undefined;
+  /** See openDevice, or 'auto' for the fastest that works; default cpu. */
+  device?: string | undefined;
   /** Threads of the runtime; default: one per core. */
   threads?: number | undefined;
 }
@@ -77,15 +81,24 @@ export class Engine {
   readonly averages: RunningAverages;
   readonly #worker: Piscina;
   readonly #sessions: SessionCache<Prepared>;
+  readonly #placed: { parameters: Placed; gradients: Placed };
   readonly #normalisers = new Map<string, TensorView>();
+  readonly #narrowed = new Map<string, TensorView>();
   readonly #key = sharedTensor('uint32', [4]);
 
-  private constructor(device: Device, model: OpenedModel, worker: Piscina) {
+  private constructor(
+    device: Device,
+    model: OpenedModel,
+    worker: Piscina,
+    state: Pick<Engine, 'parameters' | 'gradients' | 'averages'>,
+    placed: { parameters: Placed; gradients: Placed },
+  ) {
     this.device = device;
     this.model = model;
-    this.parameters = Arena.over([...model.parameters, ...model.statistics], model.arena);
-    this.gradients = this.parameters.like();
-    this.averages = new RunningAverages(model.statistics, this.parameters);
+    this.parameters = state.parameters;
+    this.gradients = state.gradients;
+    this.averages = state.averages;
+    this.#placed = placed;
     this.#worker = worker;
     this.#sessions = new SessionCache(sessionsToKeep(device), (prepared) => prepared.session.release());
   }
@@ -98,16 +111,41 @@ export class Engine {
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
-    const { threads, task = textClassification, ...asked } = options;
+    const { threads, task = textClassification, device: name = 'cpu', ...asked } = options;
+    let device: Device | undefined;
     try {
-      const device = await openDevice('cpu', threads === undefined ? {} : { threads });
-      const request: OpenRequest = { ...asked, task, kernels: [...device.kernels] };
+      const chosen = name === 'auto' ? chooseDevice(await probeDevices()) : { name, why: undefined };
+      device = await openDevice(chosen.name, { threads });
+      const request: OpenRequest = { ...asked, task, kernels: [...device.kernels], target: device.kind };
       const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
-      return new Engine(device, model, worker);
+      const parameters = Arena.over([...model.parameters, ...model.statistics], model.arena);
+      const gradients = parameters.like();
+      const trained = model.parameters.filter((p) => p.trainable).map((p) => p.name);
+      const placed = {
+        parameters: await device.place(parameters),
+        gradients: await device.place(gradients, trained),
+      };
+      const { why } = chosen;
+      const notes = why === undefined ? model.notes : [`device auto is ${device.name}: ${why}`, ...model.notes];
+      const averages = await RunningAverages.create(device, model.statistics, parameters);
+      return new Engine(device, { ...model, notes }, worker, { parameters, gradients, averages }, placed);
     } catch (error) {
+      await device?.close();
       await worker.destroy();
       throw error;
     }
+  }
+
+  /** Brings what a device holds of the parameters, and of the optimizer, to the arenas; nothing to do on the CPU. */
+  async download(optimizer?: Optimizer): Promise<void> {
+    for (const arena of [this.parameters, ...(optimizer?.state.values() ?? [])])
+      await (await this.device.place(arena)).download();
+  }
+
+  /** The other way, after the arenas were written. */
+  async upload(optimizer?: Optimizer): Promise<void> {
+    for (const arena of [this.parameters, ...(optimizer?.state.values() ?? [])])
+      await (await this.device.place(arena)).upload();
   }
 
   /** Whether every row of a training batch must be a sample: one that only fills up would go into the statistics. */
@@ -131,9 +169,9 @@ export class Engine {
    */
   async forwardBackward(batch: EngineBatch, normalisers: Normalisers, key: StepKey): Promise<number> {
     this.#key.data.set([key.seed >>> 0, key.step >>> 0, key.microStep >>> 0, 0] as never);
-    if (key.microStep === 0) this.averages.begin();
+    if (key.microStep === 0) await this.averages.begin();
     const loss = lossOf(await this.#run('train', batch, normalisers));
-    if (Number.isFinite(loss)) this.averages.take();
+    if (Number.isFinite(loss)) await this.averages.take();
     return loss;
   }
 
@@ -147,7 +185,10 @@ export class Engine {
   async maskedScores(batch: EngineBatch): Promise<MaskedScores> {
     const ran = await this.#run('evaluate', batch, { normaliser: 1, pair_normaliser: 1 });
     const { maskedLoss, predictions, pairLoss, pairPredictions } = ran.compiled.masked!;
-    const data = (name: string) => ran.outputs.get(name)!.data as BigInt64Array;
+    const data = (name: string): BigInt64Array => {
+      const { data } = ran.outputs.get(name)!;
+      return data instanceof BigInt64Array ? data : BigInt64Array.from(data as Int32Array, BigInt);
+    };
     return {
       loss: numberOf(ran, maskedLoss),
       predictions: data(predictions),
@@ -179,6 +220,7 @@ export class Engine {
       if (pace.due) await pace.rest();
       return dtype !== 'float32' || (data as Float32Array).every(Number.isFinite);
     };
+    await this.download();
     for (const { name, alias } of this.model.parameters)
       if (!(await finite(this.parameters.view(name)))) return `parameter '${alias}'`;
     const { outputs, compiled } = await this.#run('diagnose', batch, { normaliser: 1, pair_normaliser: 1 });
@@ -191,6 +233,7 @@ export class Engine {
 
   /** Writes the model directory with the weights as they are now; returns the path of the ONNX file. */
   async save(directory: string, preprocessor?: SaveRequest['preprocessor']): Promise<string> {
+    await this.download();
     const request: SaveRequest = { directory, arena: this.parameters.buffer, preprocessor };
     return unwrap((await this.#worker.run(request, { name: 'save' })) as Outcome<string>);
   }
@@ -207,8 +250,9 @@ export class Engine {
     const own = new Map([[keyInput, this.#key]]);
     for (const [name, value] of Object.entries(normalisers)) own.set(name, this.#normaliser(name, value));
     const inputs = new Map(
-      compiled.inputs.map(({ name }) => {
-        return [name, own.get(name) ?? inputOf(batch, name)];
+      compiled.inputs.map(({ name, dtype }) => {
+        const view = own.get(name) ?? inputOf(batch, name);
+        return [name, dtype === 'int32' && view.dtype === 'int64' ? this.#narrow(name, view) : view];
       }),
     );
     await session.run(inputs, outputs);
@@ -219,6 +263,15 @@ export class Engine {
     const view = this.#normalisers.get(name) ?? sharedTensor('float32', []);
     this.#normalisers.set(name, view);
     view.data[0] = value;
+    return view;
+  }
+
+  /** Whole numbers of a batch as devices take them. */
+  #narrow(name: string, { shape, data }: TensorView): TensorView {
+    const key = `${name} [${shape}]`;
+    const view = this.#narrowed.get(key) ?? sharedTensor('int32', shape);
+    this.#narrowed.set(key, view);
+    for (const [i, value] of (data as BigInt64Array).entries()) view.data[i] = Number(value);
     return view;
   }
 
@@ -235,14 +288,16 @@ export class Engine {
     const built = unwrap((await this.#worker.run(request, { name: 'build' })) as Outcome<Compiled>);
     const { model, ...compiled } = built;
     const views = (names: Iterable<string>) => new Map([...names].map((name) => [name, this.parameters.view(name)]));
+    const { parameters, gradients } = this.#placed;
+    const bound = [...compiled.trained, ...compiled.statistics, ...compiled.held];
     const written = [
-      ...[...compiled.gradients].map(([name, value]) => [value, this.gradients.view(name)] as const),
+      ...[...compiled.gradients].map(([name, value]) => [value, gradients.tensor(name)] as const),
       ...[...compiled.updates].map(([name, value]) => [value, this.averages.written(name)] as const),
     ];
     const session = await this.device.createSession({
       model,
       constants: views(compiled.constants),
-      bound: { inputs: views([...compiled.trained, ...compiled.statistics]), outputs: new Map(written) },
+      bound: { inputs: new Map(bound.map((name) => [name, parameters.tensor(name)])), outputs: new Map(written) },
     });
     const outputs = new Map(compiled.outputs.map((o) => [o.name, sharedTensor(o.dtype, o.shape)]));
     return { session, compiled, outputs };

@@ -10,6 +10,7 @@ import type { OpenedDataset } from '../data/labelled-data.js';
 import { UsageError } from '../errors.js';
 import type { Metrics } from '../metrics/names.js';
 import type { ResolveOptions } from '../models/hub.js';
+import { BadSamples, type LeftOut } from './bad-samples.js';
 import { openEvaluation, openFeeder, taskOf } from './data.js';
 import { type Measured, meterOf, type Source } from './meters.js';
 import { openSavedModel } from './saved-model.js';
@@ -24,6 +25,8 @@ export interface EvalResult {
   seconds: number;
   /** Texts cut to maxLength. */
   truncated: number;
+  /** Pictures that could not be decoded and were left out: where each is, and why. */
+  badSamples: readonly LeftOut[];
 }
 
 /** Metrics of all samples. */
@@ -81,7 +84,8 @@ export async function evaluate(options: EvalOptions, { signal, onDownload }: Res
         `${config.model}: config.json names no labels (id2label), so there is nothing to compare with`,
       );
     opened = await openEvaluation(asked, tensors, labels, signal);
-    feeder = openFeeder(config, model, task, [opened.data]).feeder;
+    const bad = new BadSamples({ samples: opened.data.samples, maxBadSamples: config.maxBadSamples }, () => {});
+    feeder = openFeeder({ ...config, badSample: (sample) => bad.add(sample) }, model, task, [opened.data]).feeder;
     const times = new StepTimes();
     const measured = { labels: labels ?? [], task };
     const { truncated, ...metrics } = await measureEvaluation(model, feeder, opened.data, measured, { signal, times });
@@ -92,6 +96,7 @@ export async function evaluate(options: EvalOptions, { signal, onDownload }: Res
       peakRssBytes: peakRssBytes(),
       seconds: (performance.now() - started) / 1000,
       truncated,
+      badSamples: bad.all,
     };
   } finally {
     await feeder?.close();

@@ -2,6 +2,8 @@
 
 import type { Metrics } from '../metrics/names.js';
 import type { DownloadEvent } from '../models/hub.js';
+import type { Traffic } from '../runtime/session.js';
+import type { LeftOut } from './bad-samples.js';
 
 export interface StartEvent {
   model: string;
@@ -29,6 +31,8 @@ export interface StepEvent {
   /** Over the last 20 steps. */
   samplesPerSecond: number;
   secondsLeft: number;
+  /** Bytes that went to the device for the step and came back; none on the CPU, which computes in the host's memory. */
+  traffic?: Traffic;
 }
 
 /** Activations of a frozen trunk, computed once for all epochs. */
@@ -83,6 +87,8 @@ export interface TrainerEvents {
   trunk: TrunkEvent;
   step: StepEvent;
   skipped: SkippedEvent;
+  /** A picture cannot be decoded and is left out; once for each, however often it comes. */
+  badSample: LeftOut;
   epoch: { epoch: number; step: number };
   evaluation: EvaluationEvent;
   checkpoint: CheckpointEvent;
@@ -97,6 +103,10 @@ export interface TrainResult {
   metrics?: Metrics;
   /** The best evaluation, where there were any. */
   best?: { step: number; metric: string; value: number };
+  /** Where it was trained: cpu, webgpu, cuda:0. */
+  device: string;
+  /** Most bytes that went to the device for one step, and came back; none on the CPU. */
+  traffic?: Traffic;
   steps: number;
   epochs: number;
   /** Mean loss of the last epoch's steps. */
@@ -108,6 +118,8 @@ export interface TrainResult {
   truncated: number;
   /** Steps left out because they were not finite. */
   skipped: number;
+  /** Samples that could not be used and were left out, as bad-samples.jsonl of the run lists them. */
+  badSamples: number;
   /** Median real step over the same step on a batch that is already there; undefined for runs too short to tell. */
   feedRatio?: number;
   /** The activations of a frozen trunk that were kept, where any were. */

@@ -45,7 +45,7 @@ async function stagedMs(
         await engine.forwardBackward(batch, normalisersOf([batch]), { seed: 0, step: 0, microStep: i });
         ms.push(performance.now() - started);
       }
-      engine.averages.undo();
+      await engine.averages.undo();
       batch.release();
       return median(ms);
     }

@@ -45,8 +45,9 @@ export async function fillTrunk(
           batch.length,
           values.map((view) => bytesOfRow(view, row, batchSize)),
         );
+      for (const { sample } of batch.bad) writer.leaveOut(sample);
       truncated += batch.truncated;
-      done += batch.samples.length;
+      done += batch.samples.length + batch.bad.length;
       batch.release();
       if (writer.bytes > most) {
         await writer.discard();

@@ -1,6 +1,7 @@
 // How a model reads pictures and whether the data's fit: the one input, its layout and size, and the preprocessing.
 
-import { type ImageShape, type Layout, rowShape } from '../data/images/pixels.js';
+import type { StoredShape } from '../data/images/image-table.js';
+import { type ImageShape, type Layout, rowShape, sameSize } from '../data/images/pixels.js';
 import {
   type Preprocessing,
   preprocessingOf,
@@ -9,7 +10,7 @@ import {
   savedPreprocessorConfig,
   sizeOf,
 } from '../data/images/preprocessing.js';
-import { DataError, ModelError } from '../errors.js';
+import { DataError, ModelError, UsageError } from '../errors.js';
 import type { ModelInput } from './protocol.js';
 
 export interface ImagePlan {
@@ -37,13 +38,14 @@ export const readsImages = (inputs: readonly ModelInput[]): boolean =>
   inputs.length === 1 && inputs[0]!.dtype.startsWith('float') && inputs[0]!.shape?.length === 4;
 
 /**
- * @param stored shape of the data's pictures
- * @throws ModelError for a model that reads no pictures; DataError for pictures it cannot read
+ * @param stored shapes of those of the data's pictures that are tensors; others have a size each, and are resized
+ * @throws ModelError for a model that reads no pictures; DataError for tensors it cannot read; UsageError where nothing says
+ *   what size pictures are to have
  */
 export function planImages(
   model: { directory: string; inputs: readonly ModelInput[] },
   { imageMean, imageStd, imageSize }: ImageOptions,
-  stored: ImageShape,
+  stored: readonly StoredShape[],
 ): ImagePlan {
   const [input] = model.inputs;
   if (!readsImages(model.inputs))
@@ -53,28 +55,37 @@ export function planImages(
   if (input!.dtype !== 'float32')
     throw new ModelError(`model input '${input!.name}' is ${input!.dtype}; export the model in float32`);
   const { layout, ...fixed } = fixedShape(input!);
-  const channels = fixed.channels ?? stored.channels;
+  const [first] = stored;
+  const channels = fixed.channels ?? first?.shape.channels ?? 3;
   const options = { imageMean, imageStd, imageSize: imageSize && { height: imageSize[0]!, width: imageSize[1]! } };
   const file = readPreprocessorConfig(model.directory);
   const preprocessing = preprocessingOf(file, options, channels);
-  const wished = sizeOf(preprocessing);
-  const size: Size = {
-    height: fixed.height ?? wished?.height ?? stored.height,
-    width: fixed.width ?? wished?.width ?? stored.width,
-  };
-  const shape = { channels, ...size, layout };
-  if (stored.channels !== channels || stored.height !== size.height || stored.width !== size.width)
-    throw new DataError(
-      `the data's pictures have the shape [${rowShape(stored)}] (${stored.layout.slice(1)}), the model reads [${rowShape(shape)}] ` +
-        `(${layout.slice(1)}): bring the pictures to ${size.height} x ${size.width} pixels of ${channels} channels` +
-        `${fixed.height === undefined ? ', or set imageSize' : ''}`,
+  const wished = sizeOf(preprocessing) ?? first?.shape;
+  const height = fixed.height ?? wished?.height;
+  const width = fixed.width ?? wished?.width;
+  if (height === undefined || width === undefined)
+    throw new UsageError(
+      `model input '${input!.name}' takes pictures of any size, and nothing says to which the data's are to be resized: set imageSize`,
     );
+  const size: Size = { height, width };
+  const shape = { channels, ...size, layout };
+  for (const one of stored) refuseOtherShape(one, shape, fixed.height === undefined);
   return {
     input: input!.name,
     shape,
     preprocessing,
     preprocessor: savedPreprocessorConfig(file, preprocessing, options, size),
   };
+}
+
+/** Pictures of another size are resized, where they are of uint8. */
+function refuseOtherShape({ name, shape: found, floats }: StoredShape, shape: ImageShape, free: boolean): void {
+  if (found.channels === shape.channels && (!floats || sameSize(found, shape))) return;
+  throw new DataError(
+    `${name}: the pictures have the shape [${rowShape(found)}] (${found.layout.slice(1)}), the model reads [${rowShape(shape)}] ` +
+      `(${shape.layout.slice(1)}): bring them to ${shape.height} x ${shape.width} pixels of ${shape.channels} channels` +
+      `${free ? ', or set imageSize' : ''}${floats ? ', or store them as uint8, which is resized' : ''}`,
+  );
 }
 
 /** What the file fixes of the input, and where its channels are. */

@@ -198,6 +198,7 @@ function compileOptions(): CompileOptions {
     task: opening.task,
     family: config.model_type ?? '',
     kernels: new Set(opening.kernels),
+    target: opening.target ?? 'cpu',
   };
 }
 

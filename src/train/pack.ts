@@ -1,24 +1,39 @@
-// Packs the data of a run: what `ortune pack` and `pack` do. Texts where a model is given, whose tokenizer makes their tokens;
+// Packs data for training: what `ortune pack` and `pack` do. Texts where a model is given, whose tokenizer makes their tokens;
 // else pictures.
 
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parseOptions } from '../config/options.js';
 import { type PackConfig, type PackOptions, packSchema } from '../config/pack-schema.js';
 import { DataClient } from '../data/data-client.js';
+import { parseSize } from '../data/pack/fit-picture.js';
 import type { PackProgress } from '../data/pack/pack-blocks.js';
+import { type PackedImages, packImages } from '../data/pack/pack-images.js';
 import { type PackedTexts, packTexts } from '../data/pack/pack-texts.js';
-import { UsageError } from '../errors.js';
+import { OrtuneError, UsageError } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { openModel, toGraph } from '../onnx/load.js';
 import { maxPositions, readModelConfig } from '../transfer/config.js';
+import { BadSamples, type LeftOut } from './bad-samples.js';
+import { imageColumnsOf } from './data.js';
 import { textShape } from './text-shape.js';
 
-export type PackResult = PackedTexts & { output: string; seconds: number; notes: readonly string[] };
+export interface PackResult extends PackedImages, Partial<Pick<PackedTexts, 'tokens' | 'truncated'>> {
+  output: string;
+  /** Pictures that could not be decoded and are not in the file. */
+  skipped: readonly LeftOut[];
+  notes: readonly string[];
+  seconds: number;
+}
 
 export interface PackHooks extends ResolveOptions {
   /** Told after every block. */
   onProgress?: ((progress: PackProgress) => void) | undefined;
+  /** Told of each picture that is left out. */
+  onSkipped?: ((sample: LeftOut) => void) | undefined;
 }
+
+type Packed = Omit<PackResult, 'output' | 'seconds'>;
 
 /**
  * Writes data once decoded or tokenised as a file that `train`, `evaluate` and `predict` read without doing so again.
@@ -28,36 +43,69 @@ export interface PackHooks extends ResolveOptions {
  */
 export async function pack(options: PackOptions, hooks: PackHooks = {}): Promise<PackResult | undefined> {
   const config = parseOptions(packSchema, options);
+  const { output, overwrite, model } = config;
   const started = performance.now();
-  if (existsSync(config.output) && !config.overwrite)
-    throw new UsageError(`${config.output} is there already; set overwrite to replace it, or name another output`);
+  if (existsSync(output) && !overwrite)
+    throw new UsageError(`${output} is there already; set overwrite to replace it, or name another output`);
   const client = new DataClient();
   try {
-    const packed = await packTheTexts(config, client, hooks);
-    return packed && { ...packed, output: config.output, seconds: (performance.now() - started) / 1000 };
+    mkdirSync(dirname(output), { recursive: true });
+    const packed = await (model === undefined ? pictures(config, client, hooks) : texts(model, config, client, hooks));
+    return packed && { output, ...packed, seconds: (performance.now() - started) / 1000 };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw new OrtuneError(
+      `${output} cannot be written: ${(error as Error).message}. What has been packed is kept; the same command goes on with it`,
+    );
   } finally {
     await client.close();
   }
 }
 
-async function packTheTexts(
+async function pictures(config: PackConfig, client: DataClient, hooks: PackHooks): Promise<Packed | undefined> {
+  const { data, labelled, labelNames, multiLabel, weightColumn, maxBadSamples } = config;
+  const { signal, onProgress, onSkipped } = hooks;
+  const columns = imageColumnsOf(config);
+  const common = { columns, weights: weightColumn, scratch: client.scratch };
+  const opened = labelled
+    ? await client.ask(
+        { kind: 'openImages', train: { files: data }, labels: labelNames, multiLabel, seed: 0, ...common },
+        signal,
+      )
+    : await client.ask({ kind: 'openUnlabelled', input: { files: data }, hashed: true, ...common }, signal);
+  const { table, hash } = 'train' in opened ? opened.train : opened;
+  const skipped = new BadSamples({ samples: table.count, maxBadSamples }, (sample) => onSkipped?.(sample));
+  const packed = await packImages({
+    ...config,
+    ...{ table, hash: hash!, onProgress, signal },
+    labels: 'labels' in opened ? opened.labels : undefined,
+    named: 'named' in opened && opened.named,
+    size: parseSize(config.size)!,
+    bad: (sample) => skipped.add(sample),
+  });
+  return packed && { ...packed, skipped: skipped.all, notes: opened.notes };
+}
+
+async function texts(
+  model: string,
   config: PackConfig,
   client: DataClient,
   { signal, onDownload, onProgress }: PackHooks,
-): Promise<(PackedTexts & { notes: readonly string[] }) | undefined> {
-  const { data, output, workers, textColumn: text, pairColumn: pair, weightColumn } = config;
+): Promise<Packed | undefined> {
+  const { data, textColumn: text, pairColumn: pair, weightColumn: weight } = config;
   const label = config.labelled ? config.labelColumn : undefined;
-  const model = openModel(await resolveModel(config.model!, { signal, onDownload }));
-  const parameters = [...toGraph(model).initializers].map(([alias, { shape }]) => ({ alias, shape }));
-  const positions = maxPositions(readModelConfig(model.directory), parameters);
-  const { directory, maxLength } = textShape(model.directory, positions, config);
-  const columns = { text, pair, label, weight: weightColumn };
+  const file = openModel(await resolveModel(model, { signal, onDownload }));
+  const parameters = [...toGraph(file).initializers].map(([alias, { shape }]) => ({ alias, shape }));
+  const shape = textShape(file.directory, maxPositions(readModelConfig(file.directory), parameters), config);
+  const columns = { text, pair, label, weight };
   const opened = await client.ask({ kind: 'open', columns, train: data, seed: 0, streaming: false }, signal);
   const { source, hash } = opened.train;
-  const { table } = source as Extract<typeof source, { table: unknown }>;
-  const labels = label === undefined ? undefined : opened.labels;
+  if (!('table' in source)) throw new Error('the texts are streamed');
   const packed = await packTexts({
-    ...{ table, hash, labels, weightColumn, output, directory, maxLength, workers, onProgress, signal },
+    ...config,
+    ...shape,
+    ...{ table: source.table, hash, onProgress, signal },
+    labels: label === undefined ? undefined : opened.labels,
   });
-  return packed && { ...packed, notes: opened.notes };
+  return packed && { ...packed, skipped: [], notes: opened.notes };
 }

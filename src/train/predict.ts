@@ -7,12 +7,17 @@ import { DataClient } from '../data/data-client.js';
 import type { Batch, Feeder } from '../data/feeder.js';
 import { pictureRows } from '../data/images/image-dataset.js';
 import { ImageFeeder } from '../data/images/image-feeder.js';
-import type { ImageInput } from '../data/images/open-images.js';
-import { type ImageTensors, isImageTensors, sourceOf } from '../data/images/tensors.js';
-import { type Rows, type TextInput, textRows } from '../data/rows.js';
+import type { ImageInput } from '../data/images/image-inputs.js';
+import { placeOf, storedShapes } from '../data/images/image-table.js';
+import { type GivenImages, isGivenImages, sourceOf } from '../data/images/tensors.js';
+import { isStored } from '../data/pack/read-texts.js';
+import { refuseOtherTokens } from '../data/pack/tokens.js';
+import { type Rows, type TextInput, tableRows, textRows } from '../data/rows.js';
+import { placeOf as placeOfText } from '../data/table.js';
 import { TextFeeder } from '../data/text-feeder.js';
 import { UsageError } from '../errors.js';
 import type { ResolveOptions } from '../models/hub.js';
+import { imageColumnsOf } from './data.js';
 import { planImages, readsImages } from './images.js';
 import { openSavedModel, type SavedModel } from './saved-model.js';
 import { textShape } from './text-shape.js';
@@ -23,10 +28,14 @@ export interface Prediction {
   score: number;
   /** Where several labels may hold at once: those with a probability of at least one half, the likeliest first. */
   labels?: { label: string; score: number }[];
+  /** Where the picture is: its path, or file and row. */
+  place?: string;
+  /** Why a picture could not be labelled: label is then empty, and score 0. */
+  error?: string;
 }
 
-/** Texts, pictures in memory, or .safetensors files with pictures. */
-export type PredictInput = readonly TextInput[] | ImageTensors | { files: readonly string[] };
+/** Texts; pictures in memory; or paths and globs of picture files, folders of them, tables and .safetensors files. */
+export type PredictInput = readonly TextInput[] | GivenImages | { files: readonly string[] };
 
 interface Predicting {
   signal?: AbortSignal | undefined;
@@ -67,16 +76,18 @@ export class LoadedModel {
 
   /** The most probable label of each text, pair of texts or picture, in their order. Calls may overlap. */
   async predict(input: PredictInput, { signal }: Predicting = {}): Promise<Prediction[]> {
-    const pictures = isImageTensors(input)
+    const pictures = isGivenImages(input)
       ? { source: sourceOf(input, 'pictures') }
       : 'files' in input
         ? input
         : undefined;
-    if (pictures) return this.#predictImages(pictures, signal);
     const feeder = this.#feeders.get('');
+    if (feeder && 'files' in input && input.files.every(isStored))
+      return this.#predictTokens(feeder, input.files, signal);
+    if (pictures) return this.#predictImages(pictures, signal);
     if (!feeder)
       throw new UsageError(
-        `${this.#config.model} reads pictures: give a .safetensors file with pixel_values, or {pixels, shape}, in place of texts`,
+        `${this.#config.model} reads pictures: give their files or a .safetensors file, or {pixels, shape} or {images}, in place of texts`,
       );
     const { batchSize } = this.#config;
     return this.#collect(feeder, textRows(input as readonly TextInput[], batchSize), signal);
@@ -85,12 +96,34 @@ export class LoadedModel {
   async #predictImages(input: ImageInput, signal: AbortSignal | undefined): Promise<Prediction[]> {
     if (!this.#client) throw new UsageError(`${this.#config.model} reads texts, and was given pictures`);
     const { batchSize } = this.#config;
-    const table = await this.#client.ask({ kind: 'openPixels', input }, signal);
-    const key = JSON.stringify(table.shape);
-    const plan = planImages(this.#model, this.#config, table.shape);
+    const columns = imageColumnsOf({ imageColumn: this.#config.imageColumn, labelColumn: '' });
+    const request = { input, columns, scratch: this.#client.scratch };
+    const { table } = await this.#client.ask({ kind: 'openUnlabelled', ...request }, signal);
+    const plan = planImages(this.#model, this.#config, storedShapes(table));
+    const key = JSON.stringify(plan.shape);
     const feeder = this.#feeders.get(key) ?? new ImageFeeder({ ...this.#config, ...plan, targets: 'class', labels: 1 });
     this.#feeders.set(key, feeder);
-    return this.#collect(feeder, pictureRows(table, batchSize), signal);
+    const predictions = await this.#collect(feeder, pictureRows(table, batchSize), signal);
+    return predictions.map((prediction, i) => ({ ...prediction, place: placeOf(table, i) }));
+  }
+
+  async #predictTokens(
+    feeder: Feeder,
+    files: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<Prediction[]> {
+    const client = new DataClient();
+    try {
+      const asked = { columns: { text: '' }, train: files, seed: 0, streaming: false };
+      const { source } = (await client.ask({ kind: 'open', ...asked }, signal)).train;
+      const { table } = source as Extract<typeof source, { table: unknown }>;
+      const { directory, maxPositions } = this.#model;
+      refuseOtherTokens(table.tokens!, files, textShape(directory, maxPositions, this.#config));
+      const predictions = await this.#collect(feeder, tableRows(table, this.#config.batchSize), signal);
+      return predictions.map((prediction, i) => ({ ...prediction, place: placeOfText(table, i) }));
+    } finally {
+      await client.close();
+    }
   }
 
   async #collect(
@@ -101,6 +134,7 @@ export class LoadedModel {
     const predictions: Prediction[] = [];
     for await (const batch of feeder.batches(rows, { signal })) {
       await this.#label(batch, predictions);
+      for (const { sample, reason } of batch.bad) predictions[sample] = { label: '', score: 0, error: reason };
       batch.release();
     }
     return predictions;

@@ -4,6 +4,7 @@
 import type { InputShapes } from '../data/slots.js';
 import type { DataType } from '../onnx/dtype.js';
 import type { ArenaEntry } from '../runtime/arena.js';
+import type { DeviceKind } from '../runtime/kinds.js';
 import type { MaskedResults } from '../tasks/masked-lm.js';
 import type { Task } from '../tasks/task.js';
 import type { BatchNormMode, Statistic } from '../transfer/batch-norm.js';
@@ -38,6 +39,8 @@ export interface OpenRequest {
   task: Task;
   /** Ops the device has kernels for. */
   kernels: readonly string[];
+  /** What graphs are built for; default the CPU. */
+  target?: DeviceKind | undefined;
 }
 
 export interface ModelInput {
@@ -140,6 +143,8 @@ export interface Compiled {
   trained: readonly string[];
   /** Parameters that are initializers of the graph (frozen, or evaluation). */
   constants: readonly string[];
+  /** Frozen parameters that are inputs of the graph: on a device with memory of its own. */
+  held: readonly string[];
   /** Running averages that are inputs of the graph, since training changes them. */
   statistics: readonly string[];
   /** Gradient output of each trained parameter. */

@@ -17,6 +17,8 @@ export function resultOf(run: Run, { metrics, feedRatio, interrupted }: Outcome)
   return {
     ...(metrics && { metrics }),
     ...(best.best && { best: { ...best.best, metric: best.metric } }),
+    device: run.engine.device.name,
+    ...(run.traffic && { traffic: run.traffic }),
     steps: progress.step,
     epochs: Math.ceil(progress.step / length.stepsPerEpoch),
     trainLoss: progress.epochLoss.sum / Math.max(1, progress.epochLoss.steps),
@@ -24,6 +26,7 @@ export function resultOf(run: Run, { metrics, feedRatio, interrupted }: Outcome)
     stepMs: times.medianMs(),
     truncated: progress.truncated,
     skipped: progress.skipped,
+    badSamples: run.bad.all.length,
     ...(feedRatio !== undefined && { feedRatio }),
     ...(trunk.summary && { trunkCache: trunk.summary }),
     peakRssBytes: peakRssBytes(),

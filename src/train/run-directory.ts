@@ -1,9 +1,19 @@
-// A run's directory: config.json (everything resolved), metrics.jsonl (a line per step and evaluation), event files for
-// TensorBoard, checkpoints/ and model/. Nothing is written before the first step has gone well, so that a run that
+// A run's directory: config.json (everything resolved), metrics.jsonl (a line per step and evaluation), bad-samples.jsonl (one
+// per sample that cannot be used, where there are any), event files for TensorBoard, checkpoints/ and model/. Nothing is written before the first step has gone well, so that a run that
 // cannot start neither replaces what an earlier one left nor leaves a directory that counts as a run. Checkpoints and
 // model are written elsewhere; here is only where they lie and what becomes of an earlier run's.
 
-import { existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { checkpointsOf } from '../checkpoint/files.js';
@@ -12,6 +22,7 @@ import { UsageError } from '../errors.js';
 import { AppendFile } from '../report/append-file.js';
 import { EVENT_FILE, EventFile } from '../report/tensorboard/event-file.js';
 import { scalarsOf } from '../report/tensorboard/scalars.js';
+import type { LeftOut } from './bad-samples.js';
 import { linesUpTo } from './metrics-lines.js';
 
 /** Checkpoints of a run that was replaced, on their way out. */
@@ -29,6 +40,9 @@ export class RunDirectory {
   #metrics: AppendFile | undefined;
   #events: EventFile | undefined;
   #removal: Promise<unknown> | undefined;
+  /** Samples that cannot be used, those of the run that is gone on with first. */
+  readonly #badSamples: LeftOut[] = [];
+  #badFile: AppendFile | undefined;
 
   /**
    * `config` as config.json will have it. `resumeStep`: the step of the checkpoint that the run goes on from; what
@@ -41,6 +55,7 @@ export class RunDirectory {
     this.checkpoints = checkpointsOf(this.path);
     this.#config = config;
     this.#resumeStep = resumeStep;
+    if (this.#goesOn) this.#badSamples.push(...readBadSamples(this.#badPath));
     if (config.overwrite || this.#goesOn || !this.#holdsRun) return;
     throw new UsageError(
       config.resume === undefined
@@ -69,6 +84,29 @@ export class RunDirectory {
       throw new UsageError(`output ${this.path} cannot be written: ${(error as Error).message}`);
     }
     for (const [event, values] of this.#early) this.record(event, values);
+    if (this.#badSamples.length > 0) this.#writeBadSamples();
+    else rmSync(this.#badPath, { force: true });
+  }
+
+  get #badPath(): string {
+    return join(this.path, 'bad-samples.jsonl');
+  }
+
+  /** Those that are known, of the run that is gone on with too. */
+  get badSamples(): readonly LeftOut[] {
+    return this.#badSamples;
+  }
+
+  /** Adds a line to bad-samples.jsonl. */
+  addBadSample(sample: LeftOut): void {
+    this.#badSamples.push(sample);
+    if (this.#badFile) this.#badFile.append(lineOf(sample));
+    else if (this.#metrics) this.#writeBadSamples();
+  }
+
+  #writeBadSamples(): void {
+    this.#badFile = new AppendFile(this.#badPath);
+    for (const sample of this.#badSamples) this.#badFile.append(lineOf(sample));
   }
 
   /** Adds a line to metrics.jsonl, and the numbers in it to TensorBoard's; on the disk within seconds. */
@@ -85,7 +123,7 @@ export class RunDirectory {
 
   /** Why a file of the run is incomplete, such as a full disk; undefined while all is well. */
   get failure(): Error | undefined {
-    return this.#metrics?.failure ?? this.#events?.failure;
+    return this.#metrics?.failure ?? this.#events?.failure ?? this.#badFile?.failure;
   }
 
   /**
@@ -93,12 +131,12 @@ export class RunDirectory {
    * has the lines of all its steps.
    */
   async flush(): Promise<void> {
-    await Promise.all([this.#metrics?.flush(), this.#events?.flush()]);
+    await Promise.all([this.#metrics?.flush(), this.#events?.flush(), this.#badFile?.flush()]);
   }
 
   /** Writes what is left; never rejects. */
   async close(): Promise<void> {
-    await Promise.all([this.#metrics?.close(), this.#events?.close(), this.#removal]);
+    await Promise.all([this.#metrics?.close(), this.#events?.close(), this.#badFile?.close(), this.#removal]);
   }
 
   get #holdsRun(): boolean {
@@ -133,4 +171,13 @@ export class RunDirectory {
 
 function realPath(path: string): string {
   return existsSync(path) ? realpathSync(path) : resolve(path);
+}
+
+const lineOf = ({ place, reason }: LeftOut): string => `${JSON.stringify({ place, reason })}\n`;
+
+/** A line that was being written when the machine stopped is none. */
+function readBadSamples(path: string): LeftOut[] {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as LeftOut);
 }

@@ -13,7 +13,9 @@ import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Accumulator } from '../optim/accumulator.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleOf } from '../optim/schedule.js';
+import type { Traffic } from '../runtime/session.js';
 import type { Task } from '../tasks/task.js';
+import { BadSamples, type LeftOut } from './bad-samples.js';
 import { BestTracker } from './best.js';
 import { openData, openFeeder, taskOf } from './data.js';
 import { Engine } from './engine.js';
@@ -62,10 +64,14 @@ export interface Run {
   /** Whether the weights of the best evaluation are the ones to write. */
   keepsBest: boolean;
   directory: RunDirectory;
+  /** Samples that were left out. */
+  bad: BadSamples;
   checkpoints: CheckpointWriter;
   origin: Origin;
   progress: Progress;
   times: StepTimes;
+  /** Most of a step, where the device has memory of its own. */
+  traffic?: Traffic | undefined;
   startedMs: number;
   firstStepMs: number | undefined;
   /** Of the evaluation data: the latest, and the best of this process. */
@@ -91,7 +97,7 @@ export async function openRun(
   config: TrainConfig,
   tensors: Tensors,
   signal: AbortSignal | undefined,
-  onDownload?: ResolveOptions['onDownload'],
+  tell: { download?: ResolveOptions['onDownload']; badSample?: (sample: LeftOut) => void } = {},
 ): Promise<Run> {
   const startedMs = performance.now();
   new RunDirectory(config);
@@ -108,18 +114,22 @@ export async function openRun(
     const data = keep(await openData(config, tensors, signal));
     const task = taskOf(config, data);
     const labels = task.name === 'masked-lm' ? undefined : data.labels.names;
-    const model = await resolveModel(config.model, { signal, onDownload });
+    const model = await resolveModel(config.model, { signal, onDownload: tell.download });
     const engine = keep(await Engine.open({ ...config, model, labels, numbered: !data.named, task }));
     if (labels) await data.relabel(engine.model.labels);
     const parts = [data.train, data.eval, data.test].filter((part) => part !== undefined);
-    const { feeder, images } = openFeeder(config, engine.model, task, parts);
+    let bad: BadSamples | undefined;
+    const feeding = { ...config, badSample: (sample: LeftOut) => bad?.add(sample) };
+    const { feeder, images } = openFeeder(feeding, engine.model, task, parts);
     keep(feeder);
     const accumulator =
-      config.gradientAccumulationSteps > 1 ? await Accumulator.create(engine.device, engine.gradients) : undefined;
+      config.gradientAccumulationSteps > 1
+        ? await Accumulator.create(engine.device, engine.gradients, trainedNames(engine))
+        : undefined;
     const optimizer = await createOptimizer(engine, config, accumulator?.total);
     const stepsPerEpoch = Math.ceil(batchesPerEpoch(data, engine, config) / config.gradientAccumulationSteps);
     const length = { stepsPerEpoch, totalSteps: config.maxSteps ?? config.epochs * stepsPerEpoch };
-    const resolved = { ...config, dropout: engine.model.dropout };
+    const resolved = { ...config, dropout: engine.model.dropout, device: engine.device.name };
     const hashes = { model: engine.model.hash, train: data.train.hash, ...(data.eval && { eval: data.eval.hash }) };
     const saved =
       from === undefined
@@ -133,7 +143,19 @@ export async function openRun(
     });
     if (saved) best.restore(saved.best);
     if (saved) optimizer.steps = saved.optimizerSteps;
+    if (saved) await engine.upload(optimizer);
     const directory = keep(new RunDirectory(resolved, { resumeStep: resumed?.step }));
+    bad = new BadSamples(
+      {
+        samples: parts.reduce((sum, { samples }) => sum + samples, 0),
+        maxBadSamples: config.maxBadSamples,
+        known: directory.badSamples,
+      },
+      (sample) => {
+        directory.addBadSample(sample);
+        tell.badSample?.(sample);
+      },
+    );
     const run: Run = {
       config,
       data,
@@ -151,6 +173,7 @@ export async function openRun(
       best,
       keepsBest: keepsBest(config),
       directory,
+      bad,
       checkpoints: keep(new CheckpointWriter(directory.checkpoints, checkpointSources(engine, optimizer))),
       origin: { config: resolved, hashes },
       progress: saved?.progress ?? newProgress(),
@@ -169,6 +192,9 @@ export async function openRun(
     throw error;
   }
 }
+
+const trainedNames = ({ model }: Engine): string[] =>
+  model.parameters.filter((p) => p.trainable).map(({ name }) => name);
 
 /** @throws UsageError for fewer samples than the one batch that BatchNormalization needs */
 function batchesPerEpoch(
@@ -205,12 +231,13 @@ async function stateToResume(
  * The parts of the data that are gone over more than once, so that keeping what a frozen trunk makes of them pays. A
  * function of the configuration alone: a resumed run decides alike.
  */
-export function repeatedParts({ data, length, task, evaluationDue }: Run): Map<CachedPart, DataPart> {
+export function repeatedParts({ config, data, length, task, evaluationDue }: Run): Map<CachedPart, DataPart> {
   const parts = new Map<CachedPart, DataPart>();
   // The masks of masked-LM differ from epoch to epoch.
   if (task.name === 'masked-lm') return parts;
   const { totalSteps, stepsPerEpoch } = length;
-  if (totalSteps > stepsPerEpoch) parts.set('train', data.train);
+  // Augmented pictures are others in every epoch.
+  if (totalSteps > stepsPerEpoch && config.augmentation.length === 0) parts.set('train', data.train);
   let evaluations = 0;
   for (let step = 1; step <= totalSteps && evaluations < 2; step++) evaluations += Number(evaluationDue(step));
   if (data.eval && evaluations > 1) parts.set('eval', data.eval);
@@ -239,6 +266,7 @@ export async function loadWeights({ directory, engine, optimizer, resumed }: Run
   const before = resumed !== undefined && best <= resumed.step;
   const path = join(before ? dirname(resumed.path) : directory.checkpoints, `step-${best}`);
   await loadCheckpoint(path, checkpointSources(engine, optimizer));
+  await engine.upload(optimizer);
 }
 
 /** @throws OrtuneError when something that the run has to write could not be written: better now than at the end */

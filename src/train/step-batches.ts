@@ -28,7 +28,7 @@ export async function* stepBatches(run: Run, first: number): AsyncGenerator<Step
     let asked = performance.now();
     try {
       const rows = data.train.rows({ batchSize, seed, epoch, from, whole });
-      for await (const batch of trunk.source('train').batches(rows, { seed, epoch })) {
+      for await (const batch of trunk.source('train').batches(rows, { seed, epoch, augment: true })) {
         batches.push(batch);
         left--;
         if (batches.length < perStep && left > 0) continue;

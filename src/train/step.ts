@@ -4,6 +4,7 @@
 
 import type { Batch } from '../data/feeder.js';
 import { scheduleFactor } from '../optim/schedule.js';
+import type { Traffic } from '../runtime/session.js';
 import type { Normalisers } from './engine.js';
 import type { Run } from './run.js';
 import type { StepBatches } from './step-batches.js';
@@ -17,6 +18,8 @@ export interface StepOutcome {
   forwardBackwardMs: number;
   /** Adding gradients up included. */
   updateMs: number;
+  /** What crossed to the device and back, where it has memory of its own. */
+  traffic?: Traffic;
   /** What is not finite, where something is: then nothing was updated. */
   bad?: string;
 }
@@ -26,6 +29,7 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
   const { config, engine, accumulator, optimizer } = run;
   const factor = scheduleFactor(run.schedule, step);
   const normalisers = normalisersOf(batches);
+  const before = { ...engine.device.traffic };
   const started = performance.now();
   let loss = 0;
   let addingMs = 0;
@@ -38,7 +42,7 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
     batch.slot.to('bound');
   }
   const updating = performance.now();
-  const average = engine.averages.firstBad();
+  const average = await engine.averages.firstBad();
   const finite = Number.isFinite(loss) && average === undefined;
   const gradNorm = finite ? await optimizer.step(factor, config.maxGradNorm) : Number.NaN;
   const bad = finite
@@ -48,16 +52,19 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
     : average === undefined
       ? `the loss (${loss})`
       : `the running average '${average}'`;
-  if (bad !== undefined) engine.averages.undo();
+  if (bad !== undefined) await engine.averages.undo();
   return {
     loss,
     learningRate: config.learningRate * factor,
     gradNorm,
     forwardBackwardMs: updating - started - addingMs,
     updateMs: performance.now() - updating + addingMs,
+    ...(engine.device.kind !== 'cpu' && { traffic: since(before, engine.device.traffic) }),
     ...(bad !== undefined && { bad }),
   };
 }
+
+const since = (before: Traffic, now: Traffic): Traffic => ({ up: now.up - before.up, down: now.down - before.down });
 
 /** The sums of the batches' weights. Samples of weight 0 alone give a loss of 0, not 0 / 0. */
 export function normalisersOf(batches: readonly Pick<Batch, 'weights'>[]): Normalisers {

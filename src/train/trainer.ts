@@ -8,6 +8,7 @@ import { type Tensors, withoutTensors } from '../data/images/tensors.js';
 import { describeRows } from '../data/rows.js';
 import { OrtuneError } from '../errors.js';
 import { type Metrics, metricOf } from '../metrics/names.js';
+import type { Traffic } from '../runtime/session.js';
 import { measureEvaluation } from './evaluate.js';
 import type { EvaluationEvent, SkippedEvent, StepEvent, TrainerEvents, TrainResult, TrunkEvent } from './events.js';
 import { feedRatio } from './feed-ratio.js';
@@ -27,6 +28,10 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Pro
     throw error;
   }
 }
+
+/** The larger of each, where there is any. */
+const mostOf = (a: Traffic | undefined, b: Traffic | undefined): Traffic | undefined =>
+  a && b ? { up: Math.max(a.up, b.up), down: Math.max(a.down, b.down) } : (a ?? b);
 
 /** Trains one model on one data set; `run` may be called once. */
 export class Trainer {
@@ -63,7 +68,10 @@ export class Trainer {
    *   worker thread is lost for good or nothing can be written. What it says of the last checkpoint can be relied on.
    */
   async run({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<TrainResult> {
-    const run = await openRun(this.config, this.#tensors, signal, (event) => this.#emit('download', event));
+    const run = await openRun(this.config, this.#tensors, signal, {
+      download: (event) => this.#emit('download', event),
+      badSample: (sample) => this.#emit('badSample', sample),
+    });
     try {
       this.#announce(run);
       await this.#keepTrunk(run, signal);
@@ -120,6 +128,7 @@ export class Trainer {
     run.firstStepMs ??= performance.now();
     progress.epochLoss.sum += outcome.loss;
     progress.epochLoss.steps++;
+    run.traffic = mostOf(run.traffic, outcome.traffic);
     if (epoch === 0 && run.trunk.truncated === undefined)
       progress.truncated += batches.batches.reduce((n, batch) => n + batch.truncated, 0);
     const lengths = new Set(batches.batches.map((batch) => batch.length));
@@ -204,6 +213,7 @@ export class Trainer {
     await run.directory.flush();
     const started = performance.now();
     const keep = { limit: config.saveTotalLimit, ...(run.keepsBest && best.best && { best: best.best.step }) };
+    await run.engine.download(run.optimizer);
     const { path, written } = await checkpoints.snapshot(step, stateOf(run), keep);
     const snapshotMs = performance.now() - started;
     run.checkpointWritten = written.then(

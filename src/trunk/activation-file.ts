@@ -14,7 +14,7 @@ import { syncDirectory } from '../sync-directory.js';
 export interface ActivationContent {
   /** SHA-256 of everything the activations follow from. */
   key: string;
-  /** Samples there are; every one has a record. */
+  /** Samples there are; every one that can be used has a record. */
   samples: number;
   /** Bytes of each value of a record, by the length of the rows it was computed at. */
   layout: readonly { length: number; bytes: readonly number[] }[];
@@ -40,6 +40,8 @@ const tailBytes = 8 + mark.length;
 /** Of the index for each sample: offset as float64, length as uint32. */
 const indexBytes = 12;
 const pieceBytes = 1 << 20;
+/** Offset of a sample without a record. */
+const leftOut = -1;
 
 let partials = 0;
 
@@ -86,6 +88,11 @@ export class ActivationWriter {
         if (this.#used === pieceBytes) await this.#flush();
       }
     }
+  }
+
+  /** A sample that cannot be used has no record. */
+  leaveOut(sample: number): void {
+    this.#offsets[sample] = leftOut;
   }
 
   /** Puts the file in its place. @throws the system's error; Error when a sample has no record */
@@ -172,6 +179,11 @@ export class ActivationFile {
       await file.close();
       throw error;
     }
+  }
+
+  /** Whether a sample has a record. */
+  has(sample: number): boolean {
+    return this.#offsets[sample] !== leftOut;
   }
 
   /** At which length of rows a sample's record was computed. */

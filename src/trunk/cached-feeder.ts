@@ -47,7 +47,11 @@ export class CachedFeeder<R extends Rows> implements BatchSource<R> {
   batches(rows: AsyncGenerator<R, void, void>, options: BatchesOptions = {}): AsyncGenerator<Batch, void, void> {
     const { signal, seed = 0, epoch = 0 } = options;
     const prepare = (one: R): Promise<Batch> => this.#prepare(one, { seed, epoch });
-    return ahead(rows, { count: this.#whole.batchesAhead, prepare, check: () => this.#throwIfClosed(), signal });
+    const check = (batch: Batch | undefined): void => {
+      this.#throwIfClosed();
+      this.#whole.check(batch);
+    };
+    return ahead(rows, { count: this.#whole.batchesAhead, prepare, check, signal });
   }
 
   /** No batch is prepared any more. */
@@ -59,8 +63,9 @@ export class CachedFeeder<R extends Rows> implements BatchSource<R> {
     if (this.#closed) throw new UsageError('the feeder is closed: its batches can no longer be read');
   }
 
-  /** Of rows whose values can share a batch; undefined where they cannot. */
+  /** Of rows whose values can share a batch; undefined where they cannot, or where one could not be computed. */
   #lengthOf(samples: Uint32Array): number | undefined {
+    if (!samples.every((sample) => this.#file.has(sample))) return undefined;
     if (this.#only !== undefined) return this.#only;
     const length = this.#file.lengthOf(samples[0]!);
     return samples.every((sample) => this.#file.lengthOf(sample) === length) ? length : undefined;
@@ -88,7 +93,7 @@ export class CachedFeeder<R extends Rows> implements BatchSource<R> {
       const trunk = { values: this.#kept.values, shapes: this.#kept.lengths.get(length)!.shapes };
       const where = rows.where.bind(rows);
       const counts = { length, tokens: 0, truncated: 0, weights };
-      return { index, inputs, trunk, samples, labels, targets, where, slot, release, ...counts };
+      return { index, inputs, trunk, samples, labels, targets, where, slot, release, bad: [], ...counts };
     } catch (error) {
       release();
       throw error;

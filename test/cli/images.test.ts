@@ -22,18 +22,19 @@ describe('pictures', () => {
     const { output, metrics } = JSON.parse(trained.stdout);
     expect(metrics).toMatchObject({ samples: 150, top5Accuracy: expect.any(Number) });
     const measured = await ortune(['eval', output, test]);
+    expect(measured.stderr).toBe('');
     expect(measured.stdout).toMatch(/150 samples: loss .*top5Accuracy/);
     const labelled = await ortune(['predict', output, test]);
     const rows = labelled.stdout.trimEnd().split('\n');
     expect(rows).toHaveLength(150);
-    expect(rows[149]).toMatch(/^\w+\t[01]\.\d{4}\t149$/);
+    expect(rows[149]).toMatch(/^\w+\t[01]\.\d{4}\t.*test\.safetensors:row 149$/);
   });
 
   it.each([
     [
       'of another size',
       { pixel_values: uint8([2, 3, 8, 8], new Array(384).fill(0)), labels: int64([2], [0, 1]) },
-      /the data's pictures have the shape \[3,8,8\] \(CHW\), the model reads \[1,8,8\]/,
+      /wrong\.safetensors: the pictures have the shape \[3,8,8\] \(CHW\), the model reads \[1,8,8\]/,
     ],
     [
       'of another number of classes than numLabels says',
@@ -63,7 +64,7 @@ describe('pictures', () => {
     expect(texts.code).toBe(1);
     expect(texts.stderr).toMatch(/input 'pixel_values' takes pictures, and the task is text-classification/);
     const asked = await ortune(['predict', network, 'a text']);
-    expect(asked.stderr).toMatch(/reads pictures: give a \.safetensors file/);
+    expect(asked.stderr).toMatch(/reads pictures: give their files or a \.safetensors file/);
     const wrong = await ortune([...base, '--train', path('train.jsonl'), '--multi-label']);
     expect(wrong).toMatchObject({
       code: 2,

@@ -34,7 +34,7 @@ describe('parseOptions', () => {
 
   it('says what is missing, and from where', () => {
     expect(messageOf({ model: 'm', output: 'o' }, 'run.yaml')).toBe(
-      "run.yaml: option 'train' is missing: Training data: JSONL, CSV, TSV or Parquet, also gzipped, or pictures as .safetensors; " +
+      "run.yaml: option 'train' is missing: Training data: JSONL, CSV, TSV or Parquet, also gzipped; of pictures also a folder with one sub-folder for each class, or .safetensors; " +
         'several files and globs. It takes a non-empty text or a list, each a non-empty text',
     );
   });
@@ -149,6 +149,7 @@ describe('listOptions', () => {
     const structures = listOptions(trainSchema).filter((o) => o.kind === 'structure');
     expect(structures.map(({ key, many }) => [key, many])).toEqual([
       ['classWeights', false],
+      ['augmentation', true],
       ['groups', true],
       ['dropout', false],
     ]);
@@ -172,7 +173,7 @@ describe('listOptions', () => {
   it('makes a table with a row per option', () => {
     const table = optionTable(trainSchema);
     expect(table).toContain(
-      '| `train` | required | Training data: JSONL, CSV, TSV or Parquet, also gzipped, or pictures as .safetensors;',
+      '| `train` | required | Training data: JSONL, CSV, TSV or Parquet, also gzipped; of pictures also a folder with one sub-folder for each class, or .safetensors;',
     );
     expect(table).toContain('| `schedulePower` | `1` | Exponent of the polynomial schedule. Takes a number above 0. |');
     expect(table.split('\n')).toHaveLength(listOptions(trainSchema).length + 2);

@@ -93,6 +93,9 @@ void test_conv(const Target& target);
 void test_depthwise(const Target& target);
 void test_pool(const Target& target);
 void test_render(const Target& target);
+void test_colour(const Target& target);
+void test_mix(const Target& target);
+void test_colour_programs();
 void test_optimizers(const Target& target);
 
 }  // namespace test

@@ -70,6 +70,7 @@ std::vector<float> stable(const std::string& what,
 
 int main() {
   test::test_math();
+  test::test_colour_programs();
   for (ortune::Isa isa : ortune::kAllIsas) {
     const ortune::Kernels* kernels = ortune::kernels_for(isa);
     if (!kernels) {
@@ -88,6 +89,8 @@ int main() {
     test::test_depthwise(target);
     test::test_pool(target);
     test::test_render(target);
+    test::test_colour(target);
+    test::test_mix(target);
     test::test_optimizers(target);
     printf("%s: done\n", ortune::isa_name(isa));
   }

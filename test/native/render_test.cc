@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "data/colour.h"
 #include "harness.h"
 
 namespace test {
@@ -153,7 +154,7 @@ void test_programs(const Target& target) {
     const int64_t steps = below(4);
     for (int64_t i = 0; i < steps; ++i) {
       Program next;
-      switch (below(3)) {
+      switch (below(4)) {
         case 0: {
           const Shape size{1 + below(60), 1 + below(60), shape.channels};
           const double part = 0.3 + static_cast<double>(below(700)) / 1000;
@@ -172,6 +173,10 @@ void test_programs(const Target& target) {
         case 1:
           next = {kAffine, 11, static_cast<double>(below(2)), 0.8, 0.4, -1.3, -0.3, 1.1, 2.6, 9, 200,
                   33,      255};
+          break;
+        case 2:
+          if (to.channels == 1 || to.channels == 3)
+            next = {kBrightness, 1, 1.2, kContrast, 1, 0.7, kHue, 1, 0.1, kSharpness, 1, 1.5};
           break;
         default: {
           const int64_t most = to.width < to.height ? to.width : to.height;
@@ -192,6 +197,11 @@ void test_programs(const Target& target) {
       }
       program.insert(program.end(), next.begin(), next.end());
     }
+    if (below(3) == 0)
+      for (double value :
+           {double(kErase), 9.0, static_cast<double>(to.width / 2), 0.0, static_cast<double>(to.width / 3),
+            static_cast<double>(to.height), below(2) == 0 ? -1.0 : 77.0, 1.5, 2.5, 3.5, 4.5})
+        program.push_back(value);
     const std::string what = target.name + " program " + std::to_string(round) + " on " + shape.label();
     const bool last = below(2) == 1;
     const std::vector<float> got = rendered(target.kernels, pixels, shape, program, to, last, what);

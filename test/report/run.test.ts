@@ -68,6 +68,7 @@ describe('describeEvent', () => {
 
 describe('summary', () => {
   const result: TrainResult = {
+    device: 'cpu',
     steps: 10,
     epochs: 2,
     trainLoss: 0.5,
@@ -75,6 +76,7 @@ describe('summary', () => {
     stepMs: 45.2,
     truncated: 0,
     skipped: 0,
+    badSamples: 0,
     peakRssBytes: 900e6,
     seconds: 75,
     firstStepSeconds: 1,

@@ -62,6 +62,10 @@ test('worker threads and the main thread use the addon together', async () => {
   expect(await childResult('workers.mjs', [file('deep.onnx')])).toEqual({ agree: 3, codes: [0, 0, 0], later: true });
 });
 
+test('worker threads use the addon and end where the main thread never loads it', async () => {
+  expect(await childResult('workers-alone.mjs')).toEqual({ ended: 80 });
+});
+
 test('the event loop goes on during a long run', async () => {
   const { runMs, ticks, longestMs } = await childResult<{ runMs: number; ticks: number; longestMs: number }>(
     'responsive.mjs',

@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { env, pipeline, RawImage } from '@xenova/transformers';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
-import { openImageFile } from '#ortune/data/images/tensor-file.js';
 import type { ImageTensors } from '#ortune/data/images/tensors.js';
 import type { ImageClassificationResult } from '#ortune/metrics/image-classification.js';
 import type { MultiLabelResult } from '#ortune/metrics/multi-label.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { loadModel, predict } from '#ortune/train/predict.js';
+import { digitsFile, storedDigits } from '../support/digits.js';
 import { float32, int64, uint8, writeSafetensors } from '../support/safetensors.js';
 import { train } from './run.js';
 
@@ -21,14 +21,13 @@ afterAll(() => rmSync(directory, { recursive: true }));
 const path = (name: string): string => join(directory, name);
 
 const fixtures = join(import.meta.dirname, '../fixtures');
-const digits = (part: 'train' | 'test'): string => join(fixtures, `digits/${part}.safetensors`);
 const network = join(fixtures, 'digits/net.onnx');
 const names = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
 
 let runs = 0;
 const options = (more: Partial<TrainOptions> = {}): TrainOptions => ({
   model: network,
-  train: digits('train'),
+  train: digitsFile('train'),
   output: path(`run${runs++}`),
   epochs: 2,
   learningRate: 1e-2,
@@ -38,25 +37,24 @@ const options = (more: Partial<TrainOptions> = {}): TrainOptions => ({
 
 /** The digits as a host program has them. */
 function inMemory(part: 'train' | 'test'): ImageTensors & { pixels: Uint8Array; labels: number[] } {
-  const { begin, rows, labels } = openImageFile(digits(part), true);
-  const pixels = Uint8Array.from(readFileSync(digits(part)).subarray(begin, begin + rows * 64));
-  return { pixels, shape: [rows, 1, 8, 8], labels: [...labels!.values], labelNames: names };
+  const { rows, pixels, labels } = storedDigits(part);
+  return { pixels, shape: [rows, 1, 8, 8], labels, labelNames: names };
 }
 
 describe('a network of digits', () => {
   test('learns them, and the saved model measures and predicts alike', async () => {
-    const { result, warnings } = await train(options({ eval: digits('test'), epochs: 30 }));
+    const { result, warnings } = await train(options({ eval: digitsFile('test'), epochs: 30 }));
     const metrics = result.metrics as ImageClassificationResult;
     expect(metrics.accuracy).toBeGreaterThan(0.9);
     expect(metrics.top5Accuracy).toBeGreaterThanOrEqual(metrics.accuracy);
     expect(warnings).toContainEqual(expect.stringContaining('5 classes became 10'));
     expect(warnings).toContainEqual(expect.stringContaining('the model has no preprocessor_config.json'));
 
-    const again = await evaluate({ model: result.output, data: digits('test') });
+    const again = await evaluate({ model: result.output, data: digitsFile('test') });
     expect(again.metrics.accuracy).toBe(metrics.accuracy);
     expect(again.metrics.loss).toBeCloseTo(metrics.loss, 5);
 
-    const found = await predict({ model: result.output, batchSize: 32 }, { files: [digits('test')] });
+    const found = await predict({ model: result.output, batchSize: 32 }, { files: [digitsFile('test')] });
     const { labels } = inMemory('test');
     expect(found.filter(({ label }, i) => label === names[labels[i]!]).length / labels.length).toBe(metrics.accuracy);
     expect(JSON.parse(readFileSync(join(result.output, 'config.json'), 'utf8'))).toMatchObject({

@@ -82,10 +82,13 @@ export function maxPoolGrad(b: Builder, dy: Value, places: Value, shape: readonl
   return view(b, added, shape);
 }
 
-const maxPool: InputRule = ({ b, node, x, output }, dy) => {
+const maxPool: InputRule = (c, dy) => {
+  const { b, node, x, y, output } = c;
   if (attrInt(node, 'storage_order', 0) !== 0)
     new TypeContext(b.graph, node).fail('storage_order 1 has no gradient here; export the model without it');
-  return maxPoolGrad(b, dy, output(1), b.shape(x[0]!));
+  const { kernel, strides, dilations, before } = windowFor(c);
+  const attrs = { kernel_shape: kernel, strides, dilations, pads: before };
+  return b.op('MaxPoolScatter', [dy, output(1), x[0]!, y[0]!], attrs, { domain: 'ortune' });
 };
 
 /** dx = dy / count everywhere. */

@@ -7,9 +7,10 @@ import { LabelledData, type OpenedDataset, weightsOf } from '../labelled-data.js
 import { LabelSet } from '../labels.js';
 import type { Sampling } from '../sampler.js';
 import { ImageDataset } from './image-dataset.js';
-import type { ImageInput, ImageOpenRequest, OpenedImagePart } from './open-images.js';
+import type { ImageInput } from './image-inputs.js';
+import type { ImageOpenRequest, OpenedImagePart } from './open-images.js';
 
-export interface ImageDataOptions extends ImageOpenRequest {
+export interface ImageDataOptions extends Omit<ImageOpenRequest, 'scratch'> {
   /** Of the training data; the other parts keep the order of their files. */
   sampling: Sampling;
   classWeights?: 'balanced' | Readonly<Record<string, number>> | undefined;
@@ -30,7 +31,7 @@ export class ImageData extends LabelledData<ImageDataset> {
   }
 
   /**
-   * Reads headers and labels, and the pixels once for their hash. Close what you opened.
+   * Finds the pictures, reads labels, and what the hash takes of the pictures. Close what you opened.
    * @throws UsageError for a pattern without a file and an unknown name in classWeights; DataError, with file and row, for
    *   what cannot be trained on; the signal's reason
    */
@@ -39,7 +40,7 @@ export class ImageData extends LabelledData<ImageDataset> {
     const { sampling, classWeights, ...request } = options;
     const client = new DataClient();
     try {
-      const opened = await client.ask({ kind: 'openImages', ...request }, signal);
+      const opened = await client.ask({ kind: 'openImages', ...request, scratch: client.scratch }, signal);
       const labels = new LabelSet(opened.labels);
       const make = (part: OpenedImagePart, order: Sampling) => new ImageDataset(client, part, order);
       const parts = {
@@ -51,7 +52,7 @@ export class ImageData extends LabelledData<ImageDataset> {
       if (classWeights !== undefined && targets !== 'class')
         throw new UsageError('classWeights are for labels that are one class each; leave classWeights out');
       parts.train.classWeights = weightsOf(classWeights, labels, parts.train);
-      return new ImageData(client, labels, parts, [], opened.named, targets);
+      return new ImageData(client, labels, parts, opened.notes, opened.named, targets);
     } catch (error) {
       await client.close();
       throw error;
@@ -67,13 +68,17 @@ const targetsOf = ({ table }: OpenedImagePart, multiLabel: boolean): Targets =>
  * @throws as ImageData.open
  */
 export async function openLabelledImages(
-  { input, labels, multiLabel }: { input: ImageInput; labels: readonly string[]; multiLabel: boolean },
+  {
+    input,
+    ...options
+  }: { input: ImageInput; labels: readonly string[] } & Pick<ImageOpenRequest, 'multiLabel' | 'columns'>,
   signal?: AbortSignal,
 ): Promise<OpenedDataset<ImageDataset>> {
   signal?.throwIfAborted();
   const client = new DataClient();
   try {
-    const opened = await client.ask({ kind: 'openImages', train: input, labels, multiLabel, seed: 0 }, signal);
+    const request = { train: input, ...options, seed: 0, scratch: client.scratch };
+    const opened = await client.ask({ kind: 'openImages', ...request }, signal);
     return { data: new ImageDataset(client, opened.train, 'sequential'), close: () => client.close() };
   } catch (error) {
     await client.close();

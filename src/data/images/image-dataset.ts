@@ -7,13 +7,12 @@ import type { Rows } from '../rows.js';
 import type { Sampling } from '../sampler.js';
 import { type ImageTable, placeOf } from './image-table.js';
 import type { OpenedImagePart } from './open-images.js';
-import type { ImageShape } from './pixels.js';
-import type { PixelSource } from './tensor-file.js';
+import type { PictureSource } from './sources.js';
 
 /** A batch's pictures before they are written into a slot. */
 export interface ImageRows extends Rows {
-  sources: readonly PixelSource[];
-  shape: ImageShape;
+  /** Of these pictures alone. */
+  sources: readonly PictureSource[];
   /** Two numbers a picture: index into `sources`, row there. */
   places: Uint32Array;
 }
@@ -28,7 +27,9 @@ export function imageRows(
     unweighted = false,
   }: { index: number; classWeights?: readonly number[] | undefined; unweighted?: boolean },
 ): ImageRows {
-  const { sources, shape, source, row, label, targets, weight } = table;
+  const { source, row, label, targets, weight } = table;
+  const sources: PictureSource[] = [];
+  const numbers = new Map<number, number>();
   const size = targets ? targets.length / table.count : 0;
   const count = members.length;
   const rows = {
@@ -38,12 +39,14 @@ export function imageRows(
     targets: targets && new Float32Array(count * size),
   };
   for (const [b, i] of members.entries()) {
-    rows.places.set([source[i]!, row[i]!], 2 * b);
+    const from = source[i]!;
+    if (!numbers.has(from)) numbers.set(from, sources.push(table.sources[from]!) - 1);
+    rows.places.set([numbers.get(from)!, row[i]!], 2 * b);
     rows.labels[b] = label[i]!;
     rows.weights[b] = (unweighted ? 1 : (weight?.[i] ?? 1)) * (classWeights?.[label[i]!] ?? 1);
     rows.targets?.set(targets!.subarray(i * size, (i + 1) * size), b * size);
   }
-  return { index, samples: members, sources, shape, ...rows, where: (b) => placeOf(table, members[b]!) };
+  return { index, samples: members, sources, ...rows, where: (b) => placeOf(table, members[b]!) };
 }
 
 export class ImageDataset implements DataPart {

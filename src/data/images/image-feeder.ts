@@ -4,8 +4,10 @@ import { DataError } from '../../errors.js';
 import type { Targets } from '../../tasks/task.js';
 import { Feeder, type FeederOptions } from '../feeder.js';
 import { type Field, slotLayout } from '../slots.js';
+import type { Augmentation } from './augment/chain.js';
 import type { ImageRows } from './image-dataset.js';
 import type { ImageWorkerData } from './image-thread.js';
+import { mostPixels } from './picture-names.js';
 import { type ImageShape, rowShape } from './pixels.js';
 import type { Preprocessing } from './preprocessing.js';
 
@@ -15,16 +17,29 @@ export interface ImageFeederOptions extends FeederOptions {
   /** In which the model reads every picture. */
   shape: ImageShape;
   preprocessing: Preprocessing;
+  /** Most pixels that a picture may have; default 100 million. */
+  maxPixels?: number | undefined;
+  /** Of the batches that ask for it; default none. */
+  augmentation?: Augmentation | undefined;
   targets: Targets;
   /** Number of labels. */
   labels: number;
 }
 
 export class ImageFeeder extends Feeder<ImageRows> {
-  /** Starts the workers. The pictures of all rows must have the shape's channels, height and width. */
+  /** Starts the workers. */
   constructor(options: ImageFeederOptions) {
-    const { input, shape, preprocessing, targets, labels, batchSize } = options;
-    const workerData: ImageWorkerData = { input, channels: shape.channels, layout: shape.layout, preprocessing };
+    const {
+      input,
+      shape,
+      preprocessing,
+      maxPixels = mostPixels,
+      augmentation = [],
+      targets,
+      labels,
+      batchSize,
+    } = options;
+    const workerData: ImageWorkerData = { input, shape, preprocessing, maxPixels, augmentation };
     const fields: Field[] = [
       { name: input, dtype: 'float32', per: 'sample', row: rowShape(shape) },
       targets === 'class'
@@ -35,10 +50,10 @@ export class ImageFeeder extends Feeder<ImageRows> {
     super(options, {
       layout: slotLayout(fields, batchSize, 1),
       lengths: [1],
-      preprocessing: workerData,
+      preprocessing: { input, shape, preprocessing, maxPixels },
       worker: new URL('./image-worker.js', import.meta.url),
       workerData,
-      source: ({ sources, shape: stored, places }) => ({ sources, shape: stored, places }),
+      source: ({ sources, places }) => ({ sources, places }),
       failure: ({ failed, message }, rows) =>
         new DataError(failed === 'worker' ? message : `${rows.where(failed)}: the picture cannot be read: ${message}`),
     });

@@ -1,14 +1,12 @@
-// Labelled pictures as columns over shared buffers: what each picture's target is and where its pixels lie. The pixels
+// Labelled pictures as columns over shared buffers: what each picture's target is and where it lies. The pictures
 // themselves stay in their files, or in the host's memory.
 
 import type { LabelColumns } from '../protocol.js';
 import type { ImageShape } from './pixels.js';
-import type { PixelSource } from './tensor-file.js';
+import { type PictureSource, placeInSource, shared } from './sources.js';
 
 export interface ImageTable extends LabelColumns {
-  sources: readonly PixelSource[];
-  /** Of every picture. */
-  shape: ImageShape;
+  sources: readonly PictureSource[];
   /** Index into `sources`, and the row there. */
   source: Uint32Array;
   row: Uint32Array;
@@ -16,15 +14,22 @@ export interface ImageTable extends LabelColumns {
   weight?: Float32Array | undefined;
 }
 
-/** 'file:row 17' of a picture; rows are counted from 0, as the tensor counts them. */
+/** Where a picture is, for messages: see placeInSource. */
 export const placeOf = ({ sources, source, row }: ImageTable, i: number): string =>
-  `${sources[source[i]!]!.name}:row ${row[i]}`;
+  placeInSource(sources[source[i]!]!, row[i]!);
 
-export const shared = {
-  uint32: (length: number) => new Uint32Array(new SharedArrayBuffer(4 * length)),
-  int32: (length: number) => new Int32Array(new SharedArrayBuffer(4 * length)),
-  float32: (length: number) => new Float32Array(new SharedArrayBuffer(4 * length)),
-};
+/** What of a table's stored tensors decides how they become a model's input: shape and whether they are floats. */
+export interface StoredShape {
+  name: string;
+  shape: ImageShape;
+  floats: boolean;
+}
+
+/** Of each source of stored tensors; pictures that have to be decoded have a size each. */
+export const storedShapes = ({ sources }: Pick<ImageTable, 'sources'>): StoredShape[] =>
+  sources.flatMap((source) =>
+    source.kind === 'pixels' ? [{ name: source.name, shape: source.shape, floats: source.type !== 'uint8' }] : [],
+  );
 
 /** The pictures at `indices` as a table of their own. */
 export function subset(table: ImageTable, indices: Uint32Array): ImageTable {

@@ -1,69 +1,101 @@
-// The thread behind an image worker: reads the pixels of one batch by byte range, rescales and normalises them and writes
-// them into the batch's slot, in the model's layout. It gives way to the trainer's threads.
-// Bad samples come back as a value with their row; an exception here means that the worker itself is broken.
+// The thread behind an image worker: reads the pictures of one batch, decodes them as far as they are needed and writes them,
+// resized, cropped and normalised, into the batch's slot in the model's layout. It gives way to the trainer's threads.
+// Pictures that cannot be decoded are left out of the batch and told of; an exception means that the worker itself is broken.
 
-import { openSync, readSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { serveQuietly } from '../../threads/quiet.js';
 import { writeClasses } from '../collate.js';
-import type { FillResult, FillTask } from '../feeder.js';
+import type { BadRow, FillResult, FillTask } from '../feeder.js';
+import { keptRows } from '../rows.js';
 import { Slot } from '../slots.js';
+import { type Augmentation, mixStepsOf } from './augment/chain.js';
+import { Draws, seedOf } from './augment/draws.js';
+import { mixBatch } from './augment/mix.js';
+import { Renderer } from './augment/renderer.js';
+import { BadPicture } from './decode.js';
 import type { ImageRows } from './image-dataset.js';
-import { type Layout, pixelsOf, pixelTable, writePixels } from './pixels.js';
+import { type ImageShape, pixelsOf, pixelTable, sameSize, writePixels } from './pixels.js';
 import type { Preprocessing } from './preprocessing.js';
-import { bytesOf, type PixelSource } from './tensor-file.js';
+import { PictureReader, pictureOf } from './read-picture.js';
 
 export interface ImageWorkerData {
   /** The model's input. */
   input: string;
-  channels: number;
-  /** In which the model reads. */
-  layout: Layout;
+  /** In which the model reads every picture. */
+  shape: ImageShape;
   preprocessing: Preprocessing;
+  /** Most pixels that a picture may have before it is decoded. */
+  maxPixels: number;
+  augmentation: Augmentation;
 }
 
-export type ImageTask = FillTask & Pick<ImageRows, 'sources' | 'shape' | 'places'>;
+export type ImageTask = FillTask & Pick<ImageRows, 'sources' | 'places'>;
 
-const { input, channels, layout, preprocessing } = workerData as ImageWorkerData;
-const table = pixelTable(preprocessing, channels);
-const files = new Map<string, number>();
-let scratch = new Uint8Array(0);
+const { input, shape, preprocessing, maxPixels, augmentation } = workerData as ImageWorkerData;
+const table = pixelTable(preprocessing, shape.channels);
+const reader = new PictureReader({ channels: shape.channels, maxPixels });
+const plain = new Renderer({ shape, preprocessing });
+const augmenting = new Renderer({ shape, preprocessing, augmentation });
+const mixing = mixStepsOf(augmentation);
+/** Behind the numbers of the chain's steps. */
+const mixStream = 1000;
 serveQuietly(fill);
 
 /** Fills the slot of `task`. The rows behind the last sample repeat it with weight 0. */
-function fill(task: ImageTask): FillResult {
-  const { shape, places, samples } = task;
+async function fill(task: ImageTask): Promise<FillResult> {
   const slot = new Slot(task.layout, task.buffer);
   const field = slot.layout.fields.find(({ name }) => name === input)!;
   const out = slot.data(field, 1) as Float32Array;
   const size = pixelsOf(shape);
-  const last = samples.length - 1;
-  for (let b = 0; b <= last; b++) {
-    const source = task.sources[places[2 * b]!]!;
+  const kept: number[] = [];
+  const bad: BadRow[] = [];
+  for (let row = 0; row < task.samples.length; row++) {
+    const at = kept.length * size;
     try {
-      const raw = bytesAt(source, places[2 * b + 1]!, bytesOf(source, shape));
-      const how = { type: source.type, shape, to: layout, flip: preprocessing.flipChannels, table };
-      writePixels(raw, how, out.subarray(b * size, (b + 1) * size));
+      await write(task, row, out.subarray(at, at + size));
+      kept.push(row);
     } catch (error) {
-      return { failed: b, message: (error as Error).message };
+      const reason = (error as Error).message;
+      if (!(error instanceof BadPicture)) return { failed: row, message: reason };
+      bad.push({ row, reason });
     }
   }
-  for (let b = last + 1; b < slot.layout.batchSize; b++) out.copyWithin(b * size, last * size, (last + 1) * size);
-  const normaliser = writeClasses(slot, 1, task);
+  const last = kept.length - 1;
+  if (last < 0) out.fill(0);
+  else for (let b = last + 1; b < slot.layout.batchSize; b++) out.copyWithin(b * size, last * size, (last + 1) * size);
+  const rows = { ...task, ...keptRows(task, kept), weights: Float32Array.from(kept, (row) => task.weights[row]!) };
+  const normaliser = writeClasses(slot, 1, rows);
+  if (task.augment && mixing.length > 0) mix(slot, task, kept.length);
   slot.to('filled');
-  return { length: 1, tokens: 0, truncated: 0, weights: { normaliser } };
+  return { length: 1, tokens: 0, truncated: 0, weights: { normaliser }, ...(bad.length > 0 && { bad }) };
 }
 
-/** The bytes of one picture; valid until the next call. */
-function bytesAt({ name, begin, memory }: PixelSource, row: number, bytes: number): Uint8Array {
-  if (memory) return new Uint8Array(memory, begin + row * bytes, bytes);
-  const file = files.get(name) ?? openSync(name, 'r');
-  files.set(name, file);
-  if (scratch.length < bytes) scratch = new Uint8Array(bytes);
-  for (let done = 0; done < bytes; ) {
-    const read = readSync(file, scratch, done, bytes - done, begin + row * bytes + done);
-    if (read === 0) throw new Error('the file ends before its pixels do; it has been cut since the run began');
-    done += read;
+/** Blends the samples that count with each other. The draw depends on the first of them. */
+function mix(slot: Slot, { seed, epoch, samples }: ImageTask, count: number): void {
+  const rows = (name: string): Float32Array => {
+    const data = slot.data(slot.layout.fields.find((field) => field.name === name)!, 1) as Float32Array;
+    return data.subarray(0, (data.length / slot.layout.batchSize) * count);
+  };
+  const batch = { count, shape, pixels: rows(input), targets: rows('labels'), weights: rows('sample_weights') };
+  mixBatch(mixing, batch, new Draws(seedOf({ seed, epoch, sample: samples[0]! }), mixStream));
+}
+
+/** One finished picture. @throws BadPicture */
+async function write(task: ImageTask, row: number, out: Float32Array): Promise<void> {
+  const { places, samples, seed, epoch, augment } = task;
+  const source = task.sources[places[2 * row]!]!;
+  const at = places[2 * row + 1]!;
+  const key = { seed, epoch, sample: samples[row]! };
+  const renderer = augment ? augmenting : plain;
+  if (source.kind !== 'pixels') {
+    const picture = await reader.read(source, at, (size) => renderer.need(size, key));
+    return renderer.render(picture, key, out);
   }
-  return scratch.subarray(0, bytes);
+  const raw = reader.pixels(source, at);
+  // Of the model's size: nothing but arithmetic.
+  if (sameSize(source.shape, shape) && !(augment && augmentation.length > 0)) {
+    const how = { type: source.type, shape: source.shape, to: shape.layout, flip: preprocessing.flipChannels, table };
+    return writePixels(raw, how, out);
+  }
+  renderer.render(pictureOf(raw, source.shape), key, out);
 }

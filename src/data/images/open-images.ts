@@ -1,28 +1,21 @@
-// Opens the pictures of a run, in the data thread: headers and labels of the files, the classes, held-out samples, and the
-// hash by which a resumed run knows its data. Pixels are read once, to be hashed, and never kept.
+// Opens the pictures of a run, in the data thread: where they lie and what labels they have, the classes, held-out samples, and
+// the hash by which a resumed run knows its data. Pixels are read once, to be hashed, and never kept.
 
-import { createHash, type Hash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
 import { DataError } from '../../errors.js';
 import type { LabelSet } from '../labels.js';
-import { openFiles } from '../read/files.js';
 import { stratifiedSplit } from '../split.js';
-import { type ImageTable, shared, subset } from './image-table.js';
-import { rowShape } from './pixels.js';
+import { hashOf } from './image-hash.js';
+import { type ImageInput, type OpenSourceOptions, openSources } from './image-inputs.js';
+import { type ImageTable, subset } from './image-table.js';
+import { type ImageSource, pictureSource, placeInSource, shared } from './sources.js';
 import { type ClassOptions, classesOf, countClasses, targetsFor, writeTargets } from './targets.js';
-import { bytesOf, type ImageSource, openImageFile, type PixelSource } from './tensor-file.js';
 
-/** Files and globs, or pictures in memory. */
-export type ImageInput = { files: readonly string[] } | { source: ImageSource };
-
-export interface ImageOpenRequest extends ClassOptions {
+export interface ImageOpenRequest extends ClassOptions, Omit<OpenSourceOptions, 'labelled'> {
   train: ImageInput;
   eval?: ImageInput | undefined;
   test?: ImageInput | undefined;
   evalSplit?: number | undefined;
   seed: number;
-  /** Name of the tensor with weights of the training samples. */
-  weights?: string | undefined;
 }
 
 export interface OpenedImagePart {
@@ -38,12 +31,16 @@ export interface OpenedImages {
   train: OpenedImagePart;
   eval?: OpenedImagePart;
   test?: OpenedImagePart;
+  /** What the user should know. */
+  notes: readonly string[];
 }
 
 /** @throws UsageError for a pattern without a file; DataError, with file and row, for what cannot be trained on */
 export async function openImages(request: ImageOpenRequest): Promise<OpenedImages> {
-  const { multiLabel, evalSplit, seed } = request;
-  const train = await sourcesOf(request.train, true, request.weights);
+  const { multiLabel, evalSplit, seed, columns, scratch, weights } = request;
+  const notes: string[] = [];
+  const opening = { labelled: true, columns, scratch };
+  const train = await openSources(request.train, { ...opening, weights }, notes);
   const { labels, named } = classesOf(train, request);
   const all = tableOf(train, labels, multiLabel);
   const held = evalSplit === undefined ? undefined : split(all, labels, evalSplit, seed);
@@ -55,7 +52,7 @@ export async function openImages(request: ImageOpenRequest): Promise<OpenedImage
   });
   const other = async (input: ImageInput | undefined): Promise<OpenedImagePart | undefined> => {
     if (!input) return undefined;
-    const sources = await sourcesOf(input, true);
+    const sources = await openSources(input, opening, notes);
     return partOf(sources, tableOf(sources, labels, multiLabel));
   };
   const evaluation = held ? partOf(train, { ...held.eval, weight: undefined }) : await other(request.eval);
@@ -66,42 +63,37 @@ export async function openImages(request: ImageOpenRequest): Promise<OpenedImage
     train: partOf(train, held?.train ?? all),
     ...(evaluation && { eval: evaluation }),
     ...(test && { test }),
+    notes,
   };
 }
 
-/** Pictures without labels, to be predicted. */
-export async function openPixels(input: ImageInput): Promise<ImageTable> {
-  return tableOf(await sourcesOf(input, false), undefined, false);
+export interface UnlabelledRequest extends Omit<OpenSourceOptions, 'labelled'> {
+  input: ImageInput;
+  /** The hash is wanted, which reads from every file. */
+  hashed?: boolean | undefined;
 }
 
-async function sourcesOf(input: ImageInput, labelled: boolean, weights?: string): Promise<ImageSource[]> {
-  if ('source' in input) {
-    const { source } = input;
-    if (labelled && !source.labels) throw new DataError(`${source.name}: there are no labels`);
-    return [source];
-  }
-  const files = await openFiles(input.files);
-  const wrong = files.find((file) => !file.endsWith('.safetensors'));
-  if (wrong !== undefined)
-    throw new DataError(
-      `data file ${wrong}: pictures are read from .safetensors files with the tensors pixel_values and labels`,
-    );
-  return files.map((file) => openImageFile(file, labelled, weights));
+export interface OpenedUnlabelled {
+  table: ImageTable;
+  hash: string | undefined;
+  notes: readonly string[];
 }
 
-/** @throws DataError for sources whose pictures differ in shape, and for none at all */
+/** Pictures without labels, to be predicted or packed. */
+export async function openUnlabelled({ input, hashed, ...options }: UnlabelledRequest): Promise<OpenedUnlabelled> {
+  const notes: string[] = [];
+  const sources = await openSources(input, { ...options, labelled: false }, notes);
+  const table = tableOf(sources, undefined, false);
+  return { table, hash: hashed ? hashOf(table, { names: [] }) : undefined, notes };
+}
+
+/** @throws DataError for sources that hold no pictures at all, and labels that do not fit together */
 function tableOf(sources: readonly ImageSource[], labels: LabelSet | undefined, multiLabel: boolean): ImageTable {
   const [first] = sources as [ImageSource];
-  for (const { name, shape } of sources)
-    if (JSON.stringify(shape) !== JSON.stringify(first.shape))
-      throw new DataError(
-        `${name}: pictures of shape [${rowShape(shape)}], those of ${first.name} have [${rowShape(first.shape)}]; all must be alike`,
-      );
   const count = sources.reduce((sum, { rows }) => sum + rows, 0);
   if (count === 0) throw new DataError(`data file ${sources.map(({ name }) => name).join(', ')} holds no pictures`);
   const table: ImageTable = {
-    sources: sources.map(({ name, begin, rows, type, memory }): PixelSource => ({ name, begin, rows, type, memory })),
-    shape: first.shape,
+    sources: sources.map(pictureSource),
     count,
     source: shared.uint32(count),
     row: shared.uint32(count),
@@ -130,10 +122,10 @@ function refuseMixed(source: ImageSource, first: ImageSource): void {
   );
 }
 
-function weightOf({ weights, name }: ImageSource, row: number): number {
-  const weight = weights?.[row] ?? 1;
+function weightOf(source: ImageSource, row: number): number {
+  const weight = source.weights?.[row] ?? 1;
   if (weight >= 0 && weight < Number.POSITIVE_INFINITY) return weight;
-  throw new DataError(`${name}:row ${row}: the weight is ${weight}, expected a number of at least 0`);
+  throw new DataError(`${placeInSource(source, row)}: the weight is ${weight}, expected a number of at least 0`);
 }
 
 function split(table: ImageTable, labels: LabelSet, share: number, seed: number) {
@@ -143,37 +135,4 @@ function split(table: ImageTable, labels: LabelSet, share: number, seed: number)
       `evalSplit ${share} of ${table.count} samples (${table.sources.map(({ name }) => name).join(', ')}) holds out none of any class; raise it`,
     );
   return { train: subset(table, parts.train), eval: subset(table, parts.eval) };
-}
-
-/** SHA-256 over the pixels of the sources, then over which of them each sample has, its target and weight. */
-function hashOf(table: ImageTable, { names }: LabelSet): string {
-  const { sources, shape, source, row, label, targets, weight } = table;
-  const hash = createHash('sha256');
-  hash.update(JSON.stringify({ names, shape, types: sources.map(({ type, rows }) => [type, rows]) }));
-  for (const one of sources) hashPixels(hash, one, one.rows * bytesOf(one, shape));
-  for (const column of [source, row, label, targets, weight])
-    if (column) hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
-  return hash.digest('hex');
-}
-
-const piece = 4 * 1024 * 1024;
-
-function hashPixels(hash: Hash, { name, begin, memory }: PixelSource, bytes: number): void {
-  if (memory) {
-    for (let at = 0; at < bytes; at += piece)
-      hash.update(new Uint8Array(memory, begin + at, Math.min(piece, bytes - at)));
-    return;
-  }
-  const buffer = Buffer.alloc(Math.min(piece, bytes));
-  const file = openSync(name, 'r');
-  try {
-    for (let at = 0; at < bytes; ) {
-      const read = readSync(file, buffer, 0, Math.min(piece, bytes - at), begin + at);
-      if (read === 0) throw new DataError(`data file ${name} ends at byte ${begin + at}; is it being written?`);
-      hash.update(buffer.subarray(0, read));
-      at += read;
-    }
-  } finally {
-    closeSync(file);
-  }
 }

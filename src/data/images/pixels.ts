@@ -21,6 +21,10 @@ export const pixelBytes: Readonly<Record<PixelType, number>> = { uint8: 1, float
 /** Numbers of one picture. */
 export const pixelsOf = ({ channels, height, width }: ImageShape): number => channels * height * width;
 
+/** Whether pictures of one shape have the size and channels of the other, whatever the order of their axes. */
+export const sameSize = (a: ImageShape, b: ImageShape): boolean =>
+  a.channels === b.channels && a.height === b.height && a.width === b.width;
+
 /** [C, H, W] or [H, W, C] */
 export const rowShape = ({ channels, height, width, layout }: ImageShape): number[] =>
   layout === 'NCHW' ? [channels, height, width] : [height, width, channels];

@@ -2,9 +2,9 @@
 // the order of the classes that the task has.
 
 import { DataError } from '../../errors.js';
-import { LabelSet } from '../labels.js';
-import { type ImageTable, shared } from './image-table.js';
-import type { ImageSource } from './tensor-file.js';
+import { LabelSet, labelsOfData } from '../labels.js';
+import type { ImageTable } from './image-table.js';
+import { type ImageSource, placeInSource as placed, shared } from './sources.js';
 
 export interface Classes {
   labels: LabelSet;
@@ -20,17 +20,22 @@ export interface ClassOptions {
   multiLabel: boolean;
 }
 
-const placed = ({ name }: ImageSource, row: number): string => `${name}:row ${row}`;
-
 /** The classes of training data: as named by the options or the data, else as many as the numbers need. @throws DataError */
 export function classesOf(sources: readonly ImageSource[], { labels, numLabels, multiLabel }: ClassOptions): Classes {
-  const [first] = sources as [ImageSource];
-  const other = sources.find(({ names }) => JSON.stringify(names) !== JSON.stringify(first.names));
+  // Sources whose names are only those met take part in what the others say, or say it together.
+  const told = sources.filter(({ open }) => !open);
+  const [first] = (told.length > 0 ? told : sources) as [ImageSource];
+  const other = told.find(({ names }) => JSON.stringify(names) !== JSON.stringify(first.names));
   if (!labels && other)
     throw new DataError(
       `${other.name} names other classes than ${first.name}: give all files of the training data the same label_names`,
     );
-  const names = labels ?? first.names;
+  const met = sources.find(({ open }) => open);
+  if (!labels && met && told.length > 0 && !first.names)
+    throw new DataError(
+      `${met.name} has names of classes and ${first.name} numbers; say with labelNames which names the numbers stand for`,
+    );
+  const names = labels ?? (told.length > 0 ? first.names : namesMet(sources, multiLabel));
   const found = Math.max(...sources.map(countOf));
   const size = names?.length ?? (first.labels?.width === undefined ? Math.max(numLabels ?? 0, found) : found);
   if (size < (multiLabel ? 1 : 2))
@@ -39,6 +44,16 @@ export function classesOf(sources: readonly ImageSource[], { labels, numLabels, 
     labels: new LabelSet(names ?? Array.from({ length: size }, (_, i) => String(i))),
     named: names !== undefined,
   };
+}
+
+function namesMet(sources: readonly ImageSource[], multiLabel: boolean): readonly string[] {
+  const met = [...new Set(sources.flatMap(({ names }) => names ?? []))];
+  return multiLabel && met.length < 2
+    ? met
+    : labelsOfData(
+        met,
+        sources.map(({ name }) => name),
+      ).names;
 }
 
 /** Classes that a source's labels need. */

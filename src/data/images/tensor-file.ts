@@ -1,35 +1,18 @@
 // Pictures in a .safetensors file: `pixel_values` [N, C, H, W] or [N, H, W, C] of uint8, float16 or float32, and beside them
-// `labels`. The header and the labels are read here; the pixels stay where they are until a batch needs them.
+// `labels`; or what pack/pack-images.ts writes. The header and the labels are read here; the pixels stay where they are until a
+// batch needs them.
 
 import type { StoredType } from '../../checkpoint/safetensors.js';
 import { DataError } from '../../errors.js';
+import { checkPack } from '../pack/pack-format.js';
 import { namesOf, StoredTensors } from '../stored-tensors.js';
-import { type ImageShape, type Layout, type PixelType, pixelBytes, pixelsOf } from './pixels.js';
-
-/** Where a part of the pictures lies. */
-export interface PixelSource {
-  /** Path of the file, or what to call an array. */
-  name: string;
-  /** First byte of the first picture. */
-  begin: number;
-  rows: number;
-  type: PixelType;
-  /** The bytes themselves, where they are in memory. */
-  memory?: SharedArrayBuffer | undefined;
-}
-
-/** One file or array with its labels. */
-export interface ImageSource extends PixelSource {
-  shape: ImageShape;
-  /** A number for each picture, or [rows, width] of them. Undefined where there are none. */
-  labels?: { values: Float64Array; width: number | undefined } | undefined;
-  /** Of the classes, where the source says. */
-  names?: readonly string[] | undefined;
-  weights?: Float64Array | undefined;
-}
+import type { ImageShape, Layout, PixelType } from './pixels.js';
+import { type PackedSource, type PixelSource, type SourceLabels, shared } from './sources.js';
 
 export const pixelTensor = 'pixel_values';
 export const labelTensor = 'labels';
+/** Of packed pictures that differ in size. */
+export const packedTensor = 'pixels';
 
 const pixelTypes: Partial<Record<StoredType, PixelType>> = { U8: 'uint8', F16: 'float16', F32: 'float32' };
 
@@ -53,27 +36,51 @@ export function shapeOf(name: string, shape: readonly number[], layout: unknown)
 const isChannels = (d: number): boolean => d === 1 || d === 3 || d === 4;
 
 /**
- * Opens a file; `labelled`: it has to hold labels. `weights` names the tensor with a weight for each picture.
- * @throws DataError for a file that is cut, or whose tensors are not those of pictures
+ * Opens a file, packed or not; `labelled`: it has to hold labels. `weights` names the tensor with a weight for each picture.
+ * @throws DataError for a file that is cut or altered, or whose tensors are not those of pictures
  */
-export function openImageFile(path: string, labelled: boolean, weights?: string): ImageSource {
+export function openImageFile(
+  path: string,
+  labelled: boolean,
+  weights?: string,
+): (PixelSource | PackedSource) & SourceLabels {
   return StoredTensors.with(path, `a .safetensors file with '${pixelTensor}'`, (stored) => {
-    const { label_names: given, layout } = stored.metadata;
-    const pixels = stored.place(pixelTensor);
-    const type = pixelTypes[pixels.dtype];
-    if (!type) throw new DataError(`${path}: '${pixelTensor}' is ${pixels.dtype}, expected U8, F16 or F32`);
-    const shape = shapeOf(path, pixels.shape, layout);
-    const rows = pixels.shape[0]!;
-    const numbers = (name: string): Float64Array => stored.numbers(name, rows, 'pictures');
-    const labels = labelled ? { values: numbers(labelTensor), width: widthOf(stored) } : undefined;
-    const names = given === undefined ? undefined : namesOf(given, path);
-    const begin = stored.begin(pixelTensor);
-    return { name: path, begin, rows, type, shape, labels, names, ...(weights && { weights: numbers(weights) }) };
+    const sha256 = checkPack(stored, 'images')?.sha256;
+    const source =
+      sha256 && stored.places.has(packedTensor) ? packedSource(stored, sha256) : pixelSource(stored, sha256);
+    const numbers = (name: string): Float64Array => stored.numbers(name, source.rows, 'pictures');
+    const { label_names: given } = stored.metadata;
+    return {
+      ...source,
+      labels: labelled ? { values: numbers(labelTensor), width: widthOf(stored) } : undefined,
+      names: given === undefined ? undefined : namesOf(given, path),
+      ...(weights && { weights: numbers(weights) }),
+    };
   });
 }
 
-/** Bytes that a picture takes. */
-export const bytesOf = ({ type }: PixelSource, shape: ImageShape): number => pixelBytes[type] * pixelsOf(shape);
+function pixelSource(stored: StoredTensors, sha256: string | undefined): PixelSource {
+  const { path: name } = stored;
+  const pixels = stored.place(pixelTensor);
+  const type = pixelTypes[pixels.dtype];
+  if (!type) throw new DataError(`${name}: '${pixelTensor}' is ${pixels.dtype}, expected U8, F16 or F32`);
+  const shape = shapeOf(name, pixels.shape, stored.metadata.layout);
+  return { kind: 'pixels', name, begin: stored.begin(pixelTensor), rows: pixels.shape[0]!, type, shape, sha256 };
+}
+
+function packedSource(stored: StoredTensors, sha256: string): PackedSource {
+  const rows = stored.place('heights').shape[0]!;
+  const channels = Number(stored.metadata.channels);
+  const [height, width, begin] = [shared.uint32(rows), shared.uint32(rows), shared.float64(rows)];
+  height.set(stored.numbers('heights', rows, 'pictures'));
+  width.set(stored.numbers('widths', rows, 'pictures'));
+  let at = stored.begin(packedTensor);
+  for (let row = 0; row < rows; row++) {
+    begin[row] = at;
+    at += height[row]! * width[row]! * channels;
+  }
+  return { kind: 'packed', name: stored.path, rows, channels, begin, height, width, sha256 };
+}
 
 function widthOf(stored: StoredTensors): number | undefined {
   const { shape } = stored.place(labelTensor);

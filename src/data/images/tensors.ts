@@ -1,8 +1,11 @@
-// Pictures that a host program has in memory, as train, eval or data of the library's functions.
+// Pictures that a host program has in memory, as train, eval or data of the library's functions: pixels here, encoded ones in
+// encoded-images.ts.
 
 import { UsageError } from '../../errors.js';
+import { type EncodedImages, encodedSourceOf, isEncodedImages } from './encoded-images.js';
 import type { Layout, PixelType } from './pixels.js';
-import { type ImageSource, shapeOf } from './tensor-file.js';
+import type { ImageSource } from './sources.js';
+import { shapeOf } from './tensor-file.js';
 
 export interface ImageTensors {
   /** uint8 is rescaled and normalised as the model's preprocessing says; float32 is taken as it is. */
@@ -19,15 +22,23 @@ export interface ImageTensors {
   weights?: ArrayLike<number> | undefined;
 }
 
-export const isImageTensors = (value: unknown): value is ImageTensors =>
+const isImageTensors = (value: unknown): value is ImageTensors =>
   typeof value === 'object' && value !== null && 'pixels' in value && 'shape' in value;
+
+/** Pictures by their pixels, or as the files they were. */
+export type GivenImages = ImageTensors | EncodedImages;
+
+export const isGivenImages = (value: unknown): value is GivenImages => isImageTensors(value) || isEncodedImages(value);
 
 /**
  * The pictures as the workers find them; pixels that are not in shared memory are copied once.
  * @param name what to call them in messages
  * @throws UsageError for arrays that do not fit together; DataError for a shape that is none of pictures
  */
-export function sourceOf({ pixels, shape: dims, layout, ...rest }: ImageTensors, name: string): ImageSource {
+export const sourceOf = (images: GivenImages, name: string): ImageSource =>
+  isImageTensors(images) ? tensorSourceOf(images, name) : encodedSourceOf(images, name);
+
+function tensorSourceOf({ pixels, shape: dims, layout, ...rest }: ImageTensors, name: string): ImageSource {
   const shape = shapeOf(name, dims, layout);
   const rows = dims[0]!;
   const expected = dims.reduce((product, d) => product * d, 1);
@@ -43,6 +54,7 @@ export function sourceOf({ pixels, shape: dims, layout, ...rest }: ImageTensors,
     throw new UsageError(`${name}: ${rows} pictures take as many weights, found ${weights.length}`);
   const type: PixelType = pixels instanceof Uint8Array ? 'uint8' : 'float32';
   return {
+    kind: 'pixels',
     name,
     ...sharedBytes(pixels),
     rows,
@@ -68,16 +80,16 @@ function sharedBytes(pixels: Uint8Array | Float32Array): { memory: SharedArrayBu
 export const memoryPrefix = 'memory:';
 
 /** Options of which some may be pictures in memory. */
-export type WithTensors<O, K extends keyof O> = Omit<O, K> & { [P in K]: O[P] | ImageTensors };
+export type WithTensors<O, K extends keyof O> = Omit<O, K> & { [P in K]: O[P] | GivenImages };
 
 /** The pictures among options, by the option's name. */
-export type Tensors = Readonly<Record<string, ImageTensors>>;
+export type Tensors = Readonly<Record<string, GivenImages>>;
 
 /** Options with a name in place of pictures, which stay out of configuration files and messages between threads. */
 export function withoutTensors<O extends object>(options: O): { options: O; tensors: Tensors } {
-  const tensors: Record<string, ImageTensors> = {};
+  const tensors: Record<string, GivenImages> = {};
   const rest = Object.entries(options).map(([key, value]) => {
-    if (!isImageTensors(value)) return [key, value];
+    if (!isGivenImages(value)) return [key, value];
     tensors[key] = value;
     return [key, `${memoryPrefix}${key}`];
   });

@@ -3,7 +3,7 @@
 
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import { type Outcome, unwrap } from '../../errors.js';
+import { OrtuneError, type Outcome, unwrap } from '../../errors.js';
 import type { PackWriter } from './pack-writer.js';
 
 /** What a worker makes of a block of samples. */
@@ -58,12 +58,18 @@ export async function packBlocks<Task, Info>(
   const pool = new Piscina<Task, Outcome<PackedBlock<Info>>>({ filename: worker.href, workerData, ...threads });
   const waiting: Promise<Outcome<PackedBlock<Info>>>[] = [];
   let next = writer.blocks.length;
+  const died = (error: Error): never => {
+    throw new OrtuneError(
+      `a thread that packs the data died (${error.message}); what has been packed is kept, and the same command goes on with it. ` +
+        'If memory ran out, set fewer workers',
+    );
+  };
   try {
     while (writer.blocks.length < blocks) {
       if (signal?.aborted) return false;
       for (; next < blocks && waiting.length < 2 * workers; next++) {
         const first = next * blockSamples;
-        const block = pool.run(options.task(first, Math.min(samples, first + blockSamples)));
+        const block = pool.run(options.task(first, Math.min(samples, first + blockSamples))).catch(died);
         block.catch(() => {}); // reported when its turn comes
         waiting.push(block);
       }

@@ -5,7 +5,7 @@
 import type { TextTable } from '../table.js';
 import { placeOf } from '../table.js';
 import { type PackProgress, packBlocks } from './pack-blocks.js';
-import { type PackedTensor, PackWriter } from './pack-writer.js';
+import { float32, int32, int64, PackWriter } from './pack-writer.js';
 import type { TokenBlock, TokenTask, TokenWorkerData } from './token-worker.js';
 import { tokenizerHash } from './tokens.js';
 
@@ -69,6 +69,7 @@ export async function packTexts(options: PackTextsOptions): Promise<PackedTexts 
     const second = blocks.flatMap(({ second }) => second);
     const tokens = lengths.reduce((sum, length) => sum + length, 0);
     const sha256 = await writer.finish({ name: 'input_ids', dtype: 'I32', shape: [tokens] }, [
+      ...(labels ? [int64('labels', table.label.subarray(0, table.count))] : []),
       int32('lengths', lengths),
       int32('characters', table.length.subarray(0, table.count)),
       int32(
@@ -79,8 +80,9 @@ export async function packTexts(options: PackTextsOptions): Promise<PackedTexts 
         'second_to',
         second.map(([, to]) => to),
       ),
-      ...(labels ? [int32('labels', table.label.subarray(0, table.count))] : []),
-      ...(table.weight ? [weights(options.weightColumn!, table)] : []),
+      ...(table.weight
+        ? [float32(options.weightColumn!, [table.count], table.weight.subarray(0, table.count), (w) => w)]
+        : []),
       { name: 'truncated', dtype: 'U8', shape: [table.count], data: Uint8Array.from(truncated) },
     ]);
     return {
@@ -105,15 +107,3 @@ function taskOf(table: TextTable, first: number, end: number): TokenTask {
   }
   return task;
 }
-
-function int32(name: string, values: ArrayLike<number>): PackedTensor {
-  const { buffer } = Int32Array.from(values);
-  return { name, dtype: 'I32', shape: [values.length], data: new Uint8Array(buffer) };
-}
-
-const weights = (name: string, { weight, count }: TextTable): PackedTensor => ({
-  name,
-  dtype: 'F32',
-  shape: [count],
-  data: new Uint8Array(weight!.slice(0, count).buffer),
-});

@@ -19,6 +19,29 @@ export interface PackedTensor {
   data: Uint8Array;
 }
 
+const bytesOf = ({ buffer }: Int32Array | BigInt64Array | Float32Array): Uint8Array => new Uint8Array(buffer);
+
+export const int32 = (name: string, values: ArrayLike<number>): PackedTensor => ({
+  ...{ name, dtype: 'I32', shape: [values.length] },
+  data: bytesOf(Int32Array.from(values)),
+});
+
+export const int64 = (name: string, values: ArrayLike<number>): PackedTensor => ({
+  ...{ name, dtype: 'I64', shape: [values.length] },
+  data: bytesOf(BigInt64Array.from(values, BigInt)),
+});
+
+/** `value` of each of the places. */
+export const float32 = (
+  name: string,
+  shape: readonly number[],
+  places: ArrayLike<number>,
+  value: (place: number) => number,
+): PackedTensor => ({
+  ...{ name, dtype: 'F32', shape },
+  data: bytesOf(Float32Array.from(places, value)),
+});
+
 /** A line of the journal: a block that is in the file. */
 interface Block<Info> {
   bytes: number;

@@ -8,12 +8,13 @@ import { DataError, UsageError } from '../../errors.js';
 /**
  * The files that `patterns` name, relative to the working directory: for each in turn the path itself, or a pattern's
  * matches in the order of their code units. A file named twice is read once.
+ * @param folders a path may be that of a folder, too
  * @throws UsageError for a pattern that matches no file; DataError for a path that does not exist or is no file.
  */
-export async function openFiles(patterns: readonly string[]): Promise<string[]> {
+export async function openFiles(patterns: readonly string[], folders = false): Promise<string[]> {
   const files = new Map<string, string>();
   for (const pattern of patterns) {
-    for (const file of await matches(pattern)) {
+    for (const file of await matches(pattern, folders)) {
       const place = resolve(file);
       if (!files.has(place)) files.set(place, file);
     }
@@ -21,11 +22,11 @@ export async function openFiles(patterns: readonly string[]): Promise<string[]> 
   return [...files.values()];
 }
 
-async function matches(pattern: string): Promise<string[]> {
+async function matches(pattern: string, folders: boolean): Promise<string[]> {
   // A file whose name looks like a pattern, such as 'mails[1].csv', is that file.
   const found = await stat(pattern).catch((error: Error) => error);
   if (!(found instanceof Error)) {
-    if (found.isDirectory())
+    if (found.isDirectory() && !folders)
       throw new DataError(
         `data file ${pattern} is a folder; name its files with a pattern, such as ${join(pattern, '*.jsonl')}`,
       );

@@ -50,16 +50,20 @@ export function decodePage(
 ): DecodedArray {
   const { levels, data, count, encoding } = partsOf(header, bytes, column);
   if (!levels) return valuesOf(data, count, encoding, column, dictionary);
-  // One level bit a row: 1 where there is a value.
-  const present = readRuns(levels, 1, count);
+  // A level for each row: how many of the optional steps down to the value are there; all of them where there is a value.
+  const most = optionalSteps(column);
+  const present = readRuns(levels, 32 - Math.clz32(most), count);
   let valueCount = 0;
-  for (const one of present) valueCount += one;
+  for (const level of present) valueCount += Number(level === most);
   const values = valuesOf(data, valueCount, encoding, column, dictionary);
   if (valueCount === count) return values;
   const spread = new Array<unknown>(count);
-  for (let i = 0, next = 0; i < count; i++) spread[i] = present[i] ? values[next++] : null;
+  for (let i = 0, next = 0; i < count; i++) spread[i] = present[i] === most ? values[next++] : null;
   return spread;
 }
+
+const optionalSteps = ({ schemaPath }: PageColumn): number =>
+  schemaPath.filter(({ element }) => element.repetition_type === 'OPTIONAL').length;
 
 interface PageParts {
   /** Definition levels as runs; none when the column has a value in every row. */
@@ -70,7 +74,7 @@ interface PageParts {
 }
 
 function partsOf(header: PageHeader, bytes: Uint8Array, column: PageColumn): PageParts {
-  const optional = elementOf(column).repetition_type === 'OPTIONAL';
+  const optional = optionalSteps(column) > 0;
   const size = header.uncompressed_page_size;
   const { data_page_header: v1, data_page_header_v2: v2 } = header;
   if (v1) {
@@ -200,7 +204,8 @@ function converted(values: DecodedArray, column: PageColumn): DecodedArray {
   const { chunk, schemaPath } = column;
   const element = elementOf(column);
   const { type, codec, path_in_schema: pathInSchema } = chunk;
-  return convert(values, { pathInSchema, type, element, schemaPath, codec, parsers });
+  const utf8 = (element.logical_type ?? element.converted_type) !== undefined;
+  return convert(values, { pathInSchema, type, element, schemaPath, codec, parsers, utf8 });
 }
 
 const readerOf = (bytes: Uint8Array) => ({

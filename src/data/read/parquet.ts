@@ -1,6 +1,6 @@
-// Parquet files of flat columns: texts, integers, floats and booleans. The columns asked for are walked side by side,
-// one page of each in memory, however large the row groups are. Nested and binary columns are refused by name, since
-// they are no text, label or weight; other columns may hold anything.
+// Parquet files of flat columns: texts, integers, floats and booleans, and one column of bytes where that is asked for. The
+// columns asked for are walked side by side, one page of each in memory, however large the row groups are. Nested and
+// other binary columns are refused by name, since they are no text, label or weight; other columns may hold anything.
 // Source: the Parquet format, https://parquet.apache.org/docs/file-format/
 
 import { type FileHandle, open } from 'node:fs/promises';
@@ -21,10 +21,13 @@ interface OpenFile {
 }
 
 /** Rows of a .parquet file, a block at a time; `line` is the number of the row, from 1. */
-export async function* parquet(file: string, { signal, skip = 0, columns }: ReadOptions): AsyncGenerator<RawRecord[]> {
+export async function* parquet(
+  file: string,
+  { signal, skip = 0, columns, binary }: ReadOptions,
+): AsyncGenerator<RawRecord[]> {
   const opened = await openParquet(file);
   try {
-    const wanted = wantedColumns(opened, columns);
+    const wanted = wantedColumns(opened, columns, binary);
     let firstRow = 0;
     for (const [group, { num_rows }] of opened.metadata.row_groups.entries()) {
       const rows = Number(num_rows);
@@ -72,11 +75,17 @@ interface WantedColumn {
   schemaPath: SchemaTree[];
 }
 
-function wantedColumns({ file, root }: OpenFile, columns: readonly string[] | undefined): WantedColumn[] {
+function wantedColumns(
+  { file, root }: OpenFile,
+  columns: readonly string[] | undefined,
+  bytes: string | undefined,
+): WantedColumn[] {
   const found = root.children.map(({ element }) => element.name);
   return (columns ?? found).map((name) => {
     const child = root.children.find(({ element }) => element.name === name);
     if (!child) throw missingColumn(`data file ${file}`, name, found);
+    const field = name === bytes ? bytesField(child) : undefined;
+    if (field) return { name, schemaPath: [root, ...field] };
     const kind = unreadable(child);
     if (kind)
       throw new DataError(
@@ -85,6 +94,17 @@ function wantedColumns({ file, root }: OpenFile, columns: readonly string[] | un
       );
     return { name, schemaPath: [root, child] };
   });
+}
+
+/** From a column to its bytes: the column itself, or the field `bytes` of a struct, as the datasets library writes pictures. */
+function bytesField(column: SchemaTree): SchemaTree[] | undefined {
+  const field = column.children.find(({ element }) => element.name === 'bytes');
+  const path = field ? [column, field] : [column];
+  const [{ element, children }] = path.slice(-1) as [SchemaTree];
+  const repeated = path.some(({ element }) => element.repetition_type === 'REPEATED');
+  const plain =
+    element.type === 'BYTE_ARRAY' && element.logical_type === undefined && element.converted_type === undefined;
+  return plain && children.length === 0 && !repeated ? path : undefined;
 }
 
 /** What kind of column it is when its values are no texts, numbers or booleans. */
@@ -118,7 +138,10 @@ function readerOf(
   firstRow: number,
   rows: number,
 ): ParquetColumn {
-  const chunk = metadata.row_groups[group]!.columns.find(({ meta_data }) => meta_data?.path_in_schema[0] === name);
+  const path = schemaPath.slice(1).map(({ element }) => element.name);
+  const chunk = metadata.row_groups[group]!.columns.find(
+    ({ meta_data }) => meta_data?.path_in_schema.join('\n') === path.join('\n'),
+  );
   if (!chunk?.meta_data || chunk.file_path)
     throw new DataError(
       `data file ${file}: row group ${group + 1} does not hold column '${name}' in a readable form ` +
@@ -157,4 +180,21 @@ function plain(value: unknown): unknown {
   if (typeof value !== 'bigint') return value;
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
+}
+
+/**
+ * Names of the classes that a column of numbers stands for, as the datasets library notes them in a Parquet file; undefined
+ * for other files and columns. @throws DataError for a file that cannot be read
+ */
+export async function labelNamesOf(file: string, column: string): Promise<readonly string[] | undefined> {
+  if (!file.toLowerCase().endsWith('.parquet')) return undefined;
+  const { handle, metadata } = await openParquet(file);
+  await handle.close();
+  const note = metadata.key_value_metadata?.find(({ key }) => key === 'huggingface')?.value;
+  try {
+    const names: unknown = JSON.parse(note ?? 'null')?.info?.features?.[column]?.names;
+    return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
+  } catch {
+    return undefined; // a note of another kind
+  }
 }

@@ -25,6 +25,8 @@ export interface ReadOptions {
    * before the first record. Default: all.
    */
   columns?: readonly string[] | undefined;
+  /** A Parquet column that may hold bytes, plain or as the field `bytes` of a struct; given as Uint8Array, null for none. */
+  binary?: string | undefined;
 }
 
 type Format = (file: string, options: ReadOptions) => AsyncGenerator<RawRecord[]>;
@@ -42,6 +44,15 @@ const formats: Readonly<Record<string, Format>> = {
   '.parquet': parquet,
 };
 
+/** Endings of the files that can be read, and whether a file has one of them. */
+export const tableEndings: readonly string[] = Object.keys(formats);
+export const isTable = (file: string): boolean => endingOf(file) !== undefined;
+
+const endingOf = (file: string): string | undefined => {
+  const name = file.toLowerCase();
+  return tableEndings.find((ending) => name.endsWith(ending));
+};
+
 /**
  * Records of a .jsonl, .ndjson, .csv or .tsv file (UTF-8, CSV with a header line), each optionally behind .gz, or of a
  * .parquet file, in blocks: the fast way for many records.
@@ -49,10 +60,9 @@ const formats: Readonly<Record<string, Format>> = {
  *   or breaks its format. The records before the place are delivered first.
  */
 export function readBlocks(file: string, options: ReadOptions = {}): AsyncGenerator<RawRecord[]> {
-  const name = file.toLowerCase();
-  const ending = Object.keys(formats).find((ending) => name.endsWith(ending));
+  const ending = endingOf(file);
   if (ending) return formats[ending]!(file, options);
-  throw new UsageError(`data file ${file}: unknown format; ortune reads ${Object.keys(formats).join(', ')}`);
+  throw new UsageError(`data file ${file}: unknown format; ortune reads ${tableEndings.join(', ')}`);
 }
 
 /** As `readBlocks`, record by record. */

@@ -45,7 +45,8 @@ export function toRecord({ row, line }: RawRecord, file: string, columns: Column
   return record;
 }
 
-function fieldOf(row: RawRecord['row'], column: string, place: string): unknown {
+/** @throws DataError for a missing column */
+export function fieldOf(row: RawRecord['row'], column: string, place: string): unknown {
   if (Object.hasOwn(row, column)) return row[column];
   throw missingColumn(place, column, Object.keys(row));
 }
@@ -68,7 +69,8 @@ function labelOf(row: RawRecord['row'], column: string, place: string): string {
   );
 }
 
-function weightOf(row: RawRecord['row'], column: string, place: string): number {
+/** @throws DataError for what is no finite number of at least 0 (CSV: its text) */
+export function weightOf(row: RawRecord['row'], column: string, place: string): number {
   const value = fieldOf(row, column, place);
   const isNumber = typeof value === 'number' || typeof value === 'bigint';
   const weight = isNumber || (typeof value === 'string' && value.trim() !== '') ? Number(value) : Number.NaN;

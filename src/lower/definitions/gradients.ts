@@ -1,6 +1,7 @@
 // What the fused gradient operators of the domain ortune mean, in standard operators. The kernels in native/ops must
 // compute the same, and tests compare both with a float64 reference.
 
+import { maxPoolGrad } from '../../autodiff/rules/pooling.js';
 import type { Builder } from '../../onnx/builder.js';
 import {
   add,
@@ -116,6 +117,12 @@ const embeddingGrad: Definition = (b, node) => {
   return [view(b, added, shape)];
 };
 
+/** dy added at the places of the maxima: [dy, places, x, y], of which this needs the first two and the shape of x. */
+const maxPoolScatter: Definition = (b, node) => {
+  const [dy, places, x] = node.inputs as [Value, Value, Value];
+  return [maxPoolGrad(b, dy, places, b.shape(x))];
+};
+
 export const fusedGradients: Readonly<Record<string, Definition>> = {
   'ortune.GeluGrad': geluGrad,
   'ortune.BiasGeluGrad': biasGeluGrad,
@@ -124,4 +131,5 @@ export const fusedGradients: Readonly<Record<string, Definition>> = {
   'ortune.LogSoftmaxGrad': logSoftmaxGrad,
   'ortune.BiasGrad': biasGrad,
   'ortune.EmbeddingGrad': embeddingGrad,
+  'ortune.MaxPoolScatter': maxPoolScatter,
 };

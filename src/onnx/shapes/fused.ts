@@ -90,6 +90,7 @@ export const ortune: TypeTable = {
   LogSoftmaxGrad: same,
   BiasGrad: (c) => [{ dtype: c.dtype(0), shape: c.shape(0).slice(-1) }],
   EmbeddingGrad: embeddingGrad,
+  MaxPoolScatter: (c) => [c.type(2)],
   CrossEntropy: crossEntropy,
   CrossEntropyGrad: (c) => [c.type(1)],
   Dropout: same,

@@ -225,7 +225,7 @@ describe('a packed file', () => {
     const packed = await open({ train: [whole] });
     const task = { name: 'text-classification' } as const;
     const fed = { directory: model, inputs: inputs as never, maxPositions: 64, labels: ['a', 'b', 'c'] };
-    const config = { batchSize: 8, maxLength };
+    const config = { batchSize: 8, maxLength, maxPixels: 1 };
     const { feeder } = openFeeder(config, fed, task, [packed.train]);
     await feeder.close();
     const refused =

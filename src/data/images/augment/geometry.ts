@@ -70,10 +70,15 @@ export interface AffineParameters {
 }
 
 /**
- * The matrix by which a pixel of the result finds its source, about the picture's centre: the inverse of translating, rotating,
- * scaling and shearing. Source: torchvision's _get_inverse_affine_matrix.
+ * The matrix by which a pixel of the result finds its source: the inverse of shearing, scaling and rotating about a point, then
+ * translating. Source: torchvision's _get_inverse_affine_matrix.
+ * @param centre x and y of that point, where the first pixel's middle is (0, 0); default the middle of the picture
  */
-export function affineMatrix({ width, height }: Size, { angle, translate, scale, shear }: AffineParameters): number[] {
+export function affineMatrix(
+  { width, height }: Size,
+  { angle, translate, scale, shear }: AffineParameters,
+  [cx, cy]: readonly [number, number] = [(width - 1) / 2, (height - 1) / 2],
+): number[] {
   const radians = (value: number) => (value * Math.PI) / 180;
   const [rotation, sx, sy] = [radians(angle), radians(shear[0]), radians(shear[1])];
   const a = Math.cos(rotation - sy) / Math.cos(sy);
@@ -81,8 +86,6 @@ export function affineMatrix({ width, height }: Size, { angle, translate, scale,
   const c = Math.sin(rotation - sy) / Math.cos(sy);
   const d = (-Math.sin(rotation - sy) * Math.tan(sx)) / Math.cos(sy) + Math.cos(rotation);
   const [m0, m1, m3, m4] = [d / scale, -b / scale, -c / scale, a / scale];
-  // About the centre of the pixels, which are counted from 0.
-  const [cx, cy] = [(width - 1) / 2, (height - 1) / 2];
   const [x, y] = [-translate[0] - cx, -translate[1] - cy];
   return [m0, m1, m0 * x + m1 * y + cx, m3, m4, m3 * x + m4 * y + cy];
 }

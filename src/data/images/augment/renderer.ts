@@ -63,13 +63,20 @@ export class Renderer {
     const program = new Program(size);
     if (!this.#chain.sizes) this.#prepare(program);
     const seed = seedOf(key);
-    for (let i = 0; i < this.#chain.length; i++)
+    for (let i = 0; i < this.#chain.length; i++) {
+      if (this.#chain.finished(i)) this.#fit(program);
       this.#chain.draw(i, { program, draws: new Draws(seed, i), target: { height, width } });
-    // A chain may end at another size than the model's.
-    const { size: found } = program;
-    if (found.height !== height || found.width !== width)
-      program.resample(this.#filter, { left: 0, top: 0, ...found }, { height, width });
+    }
+    this.#fit(program);
     return program;
+  }
+
+  /** A chain may lead to another size than the model's. */
+  #fit(program: Program): void {
+    const { height, width } = this.#shape;
+    const { size } = program;
+    if (size.height !== height || size.width !== width)
+      program.resample(this.#filter, { left: 0, top: 0, ...size }, { height, width });
   }
 
   /** Resizes and crops as the model's image processor does. */

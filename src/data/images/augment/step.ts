@@ -18,6 +18,8 @@ export interface StepKind<S extends z.ZodType = z.ZodType> {
   options: S;
   /** Whether it decides the picture's size, so that the preprocessing's own resizing is left out. */
   sizes?: boolean;
+  /** It works on the finished numbers, so that nothing on pixels can follow. */
+  finished?: boolean;
   draw(options: z.output<S>, context: StepContext): void;
 }
 

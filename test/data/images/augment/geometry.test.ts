@@ -3,6 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { affineMatrix } from '#ortune/data/images/augment/geometry.js';
 import { type Padding, type PadMode, Program, type ResampleFilter } from '#ortune/data/images/augment/program.js';
 import { addon } from '#ortune/runtime/native.js';
+import { bytesOf, run, type StoredPicture } from '../../../support/pixels.js';
 
 // Parameters of the goldens are as torchvision takes them.
 type Pair = [number, number];
@@ -26,20 +27,10 @@ interface Case {
   size: Pair;
   expected: string;
 }
-const golden: { pictures: { size: [number, number, number]; pixels: string }[]; cases: Case[] } = JSON.parse(
+const golden: { pictures: StoredPicture[]; cases: Case[] } = JSON.parse(
   readFileSync('test/fixtures/augment/geometry.json', 'utf8'),
 );
-const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'base64'));
-const pictures = golden.pictures.map(({ size, pixels }) => ({ size, pixels: bytes(pixels) }));
-
-/** The pixels that a program makes of a picture, as numbers. */
-function run(program: Program, { size, pixels }: (typeof pictures)[number]): Float32Array {
-  const { height, width } = program.size;
-  const out = new Float32Array(height * width * size[2]);
-  const same = Float32Array.from({ length: 2 * size[2] }, (_, i) => (i < size[2] ? 1 : 0));
-  addon().renderPicture(pixels, size, program.finish(), same, 2, out, [height, width]);
-  return out;
-}
+const pictures = golden.pictures.map(({ size, pixels }) => ({ size, pixels: bytesOf(pixels) }));
 
 function programOf({ operation, parameters }: Case, [height, width]: readonly number[]): Program {
   const program = new Program({ height: height!, width: width! });
@@ -73,8 +64,8 @@ describe('pixels are those of torchvision', () => {
     const picture = pictures[c.picture]!;
     const program = programOf(c, picture.size);
     expect([program.size.height, program.size.width]).toEqual(c.size);
-    const found = run(program, picture);
-    const expected = bytes(c.expected);
+    const found = run(program, picture.size, picture.pixels);
+    const expected = bytesOf(c.expected);
     expect(found).toHaveLength(expected.length);
     const errors = found.map((value, i) => Math.abs(value - expected[i]!));
     // A place that lies between two pixels to the last bit may go to either.
@@ -92,7 +83,7 @@ test('flat pictures stay flat at any size', () => {
     ]) {
       const program = new Program({ height: 37, width: 53 });
       program.resample(filter, { left: 0, top: 0, height: 37, width: 53 }, to);
-      expect(new Set(run(program, { size: [37, 53, 3], pixels }))).toEqual(new Set([201]));
+      expect(new Set(run(program, [37, 53, 3], pixels))).toEqual(new Set([201]));
     }
 });
 
@@ -102,7 +93,7 @@ test('crops and mirrorings join the resampling before them', () => {
   const to = { height: 20, width: 30 };
   const apart = new Program({ height, width });
   apart.resample('bilinear', { left: 0, top: 0, height, width }, to);
-  const all = run(apart, picture);
+  const all = run(apart, picture.size, picture.pixels);
   const joined = new Program({ height, width });
   joined.resample('bilinear', { left: 0, top: 0, height, width }, to);
   joined.crop({ left: 4, top: 3, height: 8, width: 11 });
@@ -110,7 +101,7 @@ test('crops and mirrorings join the resampling before them', () => {
   joined.mirror('horizontal');
   joined.mirror('vertical');
   expect(joined.finish()).toHaveLength(15);
-  const found = run(joined, picture);
+  const found = run(joined, picture.size, picture.pixels);
   const expected: number[] = [];
   for (let y = 4; y >= 0; y--)
     for (let x = 6; x >= 0; x--)
@@ -124,7 +115,7 @@ test('a mirrored picture is cropped where it shows', () => {
   const program = new Program({ height, width });
   program.mirror('horizontal');
   program.crop({ left: 2, top: 5, height: 3, width: 4 });
-  const found = run(program, picture);
+  const found = run(program, picture.size, picture.pixels);
   const at = (y: number, x: number) => [...picture.pixels.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)];
   expect([...found.subarray(0, 3)]).toEqual(at(5, width - 1 - 2));
   expect([...found.subarray(-3)]).toEqual(at(7, width - 1 - 5));
@@ -151,23 +142,30 @@ test.each([
   ['a window outside', [101, 13, 2, 0, 0, 4, 4, 2, 2, 1, 0, 2, 2, 0, 0], 'keeps what lies outside'],
   ['too few values', [101, 5, 2, 0, 0, 4, 4], 'takes 13 values'],
   ['an end within', [101, 13, 2], 'ends within an operation'],
-  ['an unknown operation', [99, 0], 'unknown operation'],
+  ['an unknown operation', [199, 0], 'unknown operation'],
+  ['colours of four', [5, 0], 'take 1 or 3 channels', 4],
+  [
+    'geometry after erasing',
+    [201, 9, 0, 0, 1, 1, -1, 0, 0, 0, 0, 103, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    'what follows an erasing',
+  ],
+  ['an erasing outside', [201, 9, 3, 0, 2, 1, -1, 0, 0, 0, 0], 'lies outside the picture'],
   ['no number', [102, 11, 0, Number.NaN, 0, 0, 0, 0, 0, 0, 0, 0, 0], 'not finite'],
   ['a mirror beyond the picture', [103, 9, 2, 4, 0, 0, 0, 0, 0, 0, 0], 'mirrors more than there is'],
   ['nothing left', [103, 9, 0, -2, 0, -2, 0, 0, 0, 0, 0], 'cuts the whole picture away'],
   ['another size', [], 'ends at another size'],
-])('the addon refuses %s', (_, program, message) => {
+] as [string, number[], string, number?][])('the addon refuses %s', (_, program, message, channels = 3) => {
   const call = () =>
     addon().renderPicture(
-      new Uint8Array(48),
-      [4, 4, 3],
-      Float64Array.from(program as number[]),
+      new Uint8Array(64),
+      [4, 4, channels],
+      Float64Array.from(program),
       new Float32Array(6),
       0,
       new Float32Array(12),
       [2, 2],
     );
-  expect(call).toThrow(message as string);
+  expect(call).toThrow(message);
 });
 
 test('the addon refuses memory of other lengths', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { type Augmentation, augmentationSchema } from '#ortune/data/images/augment/chain.js';
+import { type Augmentation, augmentationSchema, checkChannels } from '#ortune/data/images/augment/chain.js';
 import { Renderer } from '#ortune/data/images/augment/renderer.js';
 import type { Picture, SampleKey } from '#ortune/data/images/picture.js';
 import type { ImageShape, Layout } from '#ortune/data/images/pixels.js';
@@ -132,7 +132,20 @@ test('steps are options of the configuration', () => {
   expect(message(['randomHorizontalFlop'])).toContain("did you mean 'randomHorizontalFlip'");
   expect(message([{ op: 'randomHorizontalFlip', p: 2 }])).toContain("option 'p' of step 'randomHorizontalFlip'");
   expect(message([{ op: 'randomResizedCrop', scale: [0.5, 0.2] }])).toContain('lower bound first');
-  expect(message([3])).toContain('a step is a name');
+  expect(message([{ op: 'colorJitter', hue: 3 }])).toBe(
+    "augmentation: option 'hue' of step 'colorJitter': Too big: expected number to be <=0.5",
+  );
+  expect(message([{ op: 'colorJitter', tone: 1 }])).toContain('tone');
+  expect(augmentationSchema.safeParse([3]).success).toBe(false);
+  expect(message(['randomErasing', 'mixup', 'randomHorizontalFlip'])).toBe(
+    "augmentation: 'randomHorizontalFlip' follows 'randomErasing', which works on normalised numbers; put 'randomErasing' behind it",
+  );
+  expect(parse(['randomHorizontalFlip', 'mixup', 'randomErasing', 'randomErasing'])).toHaveLength(4);
+  const mixed = parse(['randomErasing', 'randomCrop', 'mixup'].reverse());
+  expect(() => checkChannels(mixed, 4)).not.toThrow();
+  const jitter = parse(['colorJitter', 'randAugment']);
+  expect(() => checkChannels(jitter, 4)).toThrow(/colorJitter, randAugment: colours of 1 or 3 channels.*reads 4/);
+  expect(() => checkChannels(jitter, 3)).not.toThrow();
 });
 
 test('crops follow the distributions of torchvision', () => {

@@ -1,0 +1,62 @@
+// Picture files and encoded pictures (JPEG, PNG, ...) that a host program has in memory, as train, eval or data of the
+// library's functions.
+
+import { UsageError } from '../../errors.js';
+import { fileSource } from './folder.js';
+import { LabelColumn } from './label-column.js';
+import { type ImageSource, shared } from './sources.js';
+
+export interface EncodedImages {
+  /** The bytes of each picture file, or the path of each. */
+  images: readonly Uint8Array[] | readonly string[];
+  /**
+   * Of each picture its class, by name or by number; or a list of numbers, one for each class (soft labels, multi-label), or
+   * of the labels that hold. Not for prediction.
+   */
+  labels?: readonly (string | number | readonly number[] | readonly string[])[] | undefined;
+  /** Names of numbered classes. */
+  labelNames?: readonly string[] | undefined;
+  /** Weight of each picture in the loss; default 1. */
+  weights?: ArrayLike<number> | undefined;
+}
+
+export const isEncodedImages = (value: unknown): value is EncodedImages =>
+  typeof value === 'object' && value !== null && 'images' in value;
+
+/**
+ * The pictures as the workers find them; bytes are copied once, into shared memory.
+ * @param name what to call them in messages
+ * @throws UsageError for arrays that do not fit together; DataError for a label that is none
+ */
+export function encodedSourceOf({ images, labels, labelNames, weights }: EncodedImages, name: string): ImageSource {
+  const rows = images.length;
+  if (rows === 0) throw new UsageError(`${name}: there are no pictures`);
+  for (const [key, list] of Object.entries({ labels, weights }))
+    if (list && list.length !== rows)
+      throw new UsageError(`${name}: ${rows} pictures take as many ${key}, found ${list.length}`);
+  const column = new LabelColumn('labels');
+  for (const [row, label] of (labels ?? []).entries()) column.add(label, `${name}:row ${row}`);
+  return {
+    ...pictures(images, name),
+    ...(labels && column.labels(labelNames)),
+    ...(weights && { weights: Float64Array.from(weights) }),
+  };
+}
+
+function pictures(images: EncodedImages['images'], name: string): ImageSource {
+  if (images.every((image) => typeof image === 'string')) return fileSource(name, images);
+  if (!images.every((image) => image instanceof Uint8Array))
+    throw new UsageError(`${name}: images must be all paths, or all Uint8Arrays with the bytes of picture files`);
+  const rows = images.length;
+  const memory = new SharedArrayBuffer(images.reduce((sum, { length }) => sum + length, 0));
+  const all = new Uint8Array(memory);
+  const [begin, length] = [shared.float64(rows), shared.uint32(rows)];
+  let used = 0;
+  for (const [row, image] of images.entries()) {
+    all.set(image, used);
+    begin[row] = used;
+    length[row] = image.length;
+    used += image.length;
+  }
+  return { kind: 'pieces', name, rows, memory, begin, length };
+}

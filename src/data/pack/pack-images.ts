@@ -1,0 +1,136 @@
+// Writes the pictures of a table as a packed file: uint8 pixels, channels last, as `pixel_values` [N, H, W, C] where all have one
+// size, else as `pixels`, one picture behind the other, with `heights` and `widths`; and their `labels`: [N], or [N, classes] of
+// numbers; and weights where there are any. Pictures that cannot be decoded are left out.
+
+import { DataError } from '../../errors.js';
+import { imageRows } from '../images/image-dataset.js';
+import { type ImageTable, placeOf } from '../images/image-table.js';
+import { labelTensor, packedTensor, pixelTensor } from '../images/tensor-file.js';
+import type { PackSize } from './fit-picture.js';
+import { type PackProgress, packBlocks } from './pack-blocks.js';
+import { float32, int32, int64, type PackedTensor, PackWriter } from './pack-writer.js';
+import type { PixelBlock, PixelTask, PixelWorkerData } from './pixel-worker.js';
+
+export interface PackImagesOptions {
+  table: ImageTable;
+  /** SHA-256 of the pictures, their labels and weights. */
+  hash: string;
+  /** Names of the classes, or only how many there are; undefined where there are no labels. */
+  labels: readonly string[] | undefined;
+  named: boolean;
+  /** What the tensor of the weights is called. */
+  weightColumn?: string | undefined;
+  output: string;
+  size: PackSize;
+  channels: number;
+  /** Most pixels that a picture may have before it is decoded. */
+  maxPixels: number;
+  workers?: number | undefined;
+  /** Told of each picture that is left out; what it throws ends the work. */
+  bad(sample: { place: string; reason: string }): void;
+  onProgress?: ((progress: PackProgress) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface PackedImages {
+  samples: number;
+  bytes: number;
+  sha256: string;
+}
+
+const blockSamples = 16;
+
+/**
+ * @returns undefined when it was aborted; the same call goes on then
+ * @throws DataError where no picture can be decoded, and for floats; what `bad` throws; the system's error
+ */
+export async function packImages(options: PackImagesOptions): Promise<PackedImages | undefined> {
+  const { table, hash, labels, named, output, size, channels, maxPixels } = options;
+  const floats = table.sources.find((source) => source.kind === 'pixels' && source.type !== 'uint8');
+  if (floats) throw new DataError(`${floats.name} holds floats, and packed pictures are uint8; train on it as it is`);
+  const more = {
+    layout: 'NHWC',
+    channels: String(channels),
+    size: 'edge' in size ? String(size.edge) : `${size.height}x${size.width}`,
+    source_sha256: hash,
+    ...(labels && named && { label_names: JSON.stringify(labels) }),
+  };
+  const key = { samples: table.count, blockSamples, maxPixels };
+  const writer = await PackWriter.open<PixelBlock>(output, { kind: 'images', more, key });
+  try {
+    const workerData: PixelWorkerData = { size, channels, maxPixels };
+    const bad = new Set<number>();
+    let first = 0;
+    const taken = (block: PixelBlock): void => {
+      for (const { row, reason } of block.bad) {
+        bad.add(first + row);
+        options.bad({ place: placeOf(table, first + row), reason });
+      }
+      first += blockSamples;
+    };
+    const whole = await packBlocks<PixelTask, PixelBlock>(writer, {
+      ...options,
+      ...{ samples: table.count, blockSamples, workerData, taken },
+      worker: new URL('./pixel-worker.js', import.meta.url),
+      task: (from, end) => taskOf(table, from, end),
+    });
+    if (!whole) return undefined;
+    const sizes = writer.blocks.flatMap((block) => block.sizes);
+    if (sizes.length === 0) throw new DataError(`no picture of ${table.sources[0]!.name} can be decoded`);
+    const kept = Uint32Array.from({ length: table.count }, (_, i) => i).filter((i) => !bad.has(i));
+    const [pixels, places] = pixelTensors(sizes, size, channels, writer.bytes);
+    const sha256 = await writer.finish(pixels, [
+      ...(labels ? [targetsOf(table, kept)] : []),
+      ...(table.weight ? [float32(options.weightColumn!, [kept.length], kept, (i) => table.weight![i]!)] : []),
+      ...places,
+    ]);
+    return { samples: kept.length, bytes: writer.size, sha256 };
+  } finally {
+    await writer.close();
+  }
+}
+
+function taskOf(table: ImageTable, from: number, end: number): PixelTask {
+  const members = Uint32Array.from({ length: end - from }, (_, i) => from + i);
+  const { sources, places } = imageRows(table, members, { index: 0 });
+  return { sources, places };
+}
+
+/** What the pixels are, and the tensors that say where each picture lies. */
+function pixelTensors(
+  sizes: PixelBlock['sizes'],
+  size: PackSize,
+  channels: number,
+  bytes: number,
+): [Omit<PackedTensor, 'data'>, PackedTensor[]] {
+  const dtype = 'U8';
+  if (!('edge' in size))
+    return [{ name: pixelTensor, dtype, shape: [sizes.length, size.height, size.width, channels] }, []];
+  return [
+    { name: packedTensor, dtype, shape: [bytes] },
+    [
+      int32(
+        'heights',
+        sizes.map(([height]) => height),
+      ),
+      int32(
+        'widths',
+        sizes.map(([, width]) => width),
+      ),
+    ],
+  ];
+}
+
+function targetsOf({ label, targets, count }: ImageTable, kept: Uint32Array): PackedTensor {
+  if (!targets)
+    return int64(
+      labelTensor,
+      Array.from(kept, (i) => label[i]!),
+    );
+  const width = targets.length / count;
+  const places = Uint32Array.from(
+    { length: kept.length * width },
+    (_, k) => kept[Math.floor(k / width)]! * width + (k % width),
+  );
+  return float32(labelTensor, [kept.length, width], places, (at) => targets[at]!);
+}

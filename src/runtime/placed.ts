@@ -1,0 +1,110 @@
+// Where the tensors of an arena are for a device: in place on the CPU; elsewhere in buffers of the device, of which the
+// arena is the image on the host, up to date after `download` and written back by `upload`. Copies go through graphs that
+// name each value again, since the runtime's bindings carry tensors to a device and back.
+
+import { Builder } from '../onnx/builder.js';
+import { encodeGraph } from '../onnx/encode.js';
+import { Graph } from '../onnx/graph.js';
+import type { Arena } from './arena.js';
+import type { BoundTensor, Device, DeviceTensor, TensorView } from './session.js';
+
+export interface Placed {
+  /** What sessions of the device are bound to. */
+  tensor(name: string): BoundTensor;
+  /** The arena's values become the device's. */
+  upload(): Promise<void>;
+  /** The device's values become the arena's. */
+  download(): Promise<void>;
+}
+
+/** On a device that computes in the host's memory. */
+export const inPlace = (arena: Arena): Placed => ({
+  tensor: (name) => arena.view(name),
+  upload: async () => {},
+  download: async () => {},
+});
+
+/** Buffers for these tensors of the arena, with its values. */
+export async function inBuffers(device: Device, arena: Arena, names: readonly string[]): Promise<Placed> {
+  const tensors = await device.allocate(names.map((name) => arena.view(name)));
+  const buffers = new Map(names.map((name, i) => [name, tensors[i]!]));
+  const placed: Placed = {
+    tensor: (name) => {
+      const tensor = buffers.get(name);
+      if (!tensor) throw new Error(`'${name}' has no buffer on ${device.name}`);
+      return tensor;
+    },
+    upload: () =>
+      copy(
+        device,
+        [...buffers].map(([name, to]) => ({ from: arena.view(name), to })),
+      ),
+    download: () =>
+      copy(
+        device,
+        [...buffers].map(([name, from]) => ({ from, to: arena.view(name) })),
+      ),
+  };
+  await placed.upload();
+  return placed;
+}
+
+interface Copy {
+  from: TensorView | DeviceTensor;
+  to: TensorView | DeviceTensor;
+}
+
+/** What goes through one session: its staging buffers are freed before the next. */
+const bytesAtOnce = 64 * 2 ** 20;
+
+/** Copies between the host and a device; the sessions are released, and what they staged with them. */
+async function copy(device: Device, copies: readonly Copy[]): Promise<void> {
+  for (const part of parts(copies)) {
+    const model = copyGraph(part.map(({ from }) => from));
+    const session = await device.createSession({ model, optimization: 'none' });
+    try {
+      await session.run(
+        new Map(part.map(({ from }, i) => [`from${i}`, from])),
+        new Map(part.map(({ to }, i) => [`to${i}`, to])),
+      );
+    } finally {
+      await session.release();
+    }
+  }
+}
+
+function* parts(copies: readonly Copy[]): Generator<Copy[]> {
+  let part: Copy[] = [];
+  let bytes = 0;
+  for (const item of copies) {
+    const size = item.from.shape.reduce((n, d) => n * d, 4);
+    if (part.length > 0 && bytes + size > bytesAtOnce) {
+      yield part;
+      part = [];
+      bytes = 0;
+    }
+    part.push(item);
+    bytes += size;
+  }
+  if (part.length > 0) yield part;
+}
+
+/** to0 = from0, to1 = from1, … */
+export function copyGraph(tensors: readonly Pick<TensorView, 'dtype' | 'shape'>[]): Uint8Array {
+  const graph = new Graph();
+  const b = new Builder(graph);
+  for (const [i, { dtype, shape }] of tensors.entries()) {
+    graph.inputs.push({ name: `from${i}`, dtype, shape: [...shape] });
+    graph.types.set(`from${i}`, { dtype, shape });
+    b.append({
+      name: `copy${i}`,
+      op: 'Identity',
+      domain: '',
+      inputs: [`from${i}`],
+      outputs: [`to${i}`],
+      attrs: new Map(),
+    });
+    graph.outputs.push({ name: `to${i}`, dtype, shape: [...shape] });
+  }
+  return encodeGraph(graph);
+}

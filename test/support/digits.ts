@@ -1,0 +1,19 @@
+// The handwritten digits of the fixtures, 8x8 pixels each, as their files store them.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openImageFile } from '#ortune/data/images/tensor-file.js';
+
+export type DigitsPart = 'train' | 'test';
+
+export const digitsFile = (part: DigitsPart): string =>
+  join(import.meta.dirname, `../fixtures/digits/${part}.safetensors`);
+
+/** `pixels`: 64 bytes for each of `rows` pictures. */
+export function storedDigits(part: DigitsPart): { rows: number; pixels: Uint8Array; labels: number[] } {
+  const source = openImageFile(digitsFile(part), true);
+  if (source.kind !== 'pixels') throw new Error('the digits are not packed');
+  const { begin, rows, labels } = source;
+  const pixels = Uint8Array.from(readFileSync(digitsFile(part)).subarray(begin, begin + 64 * rows));
+  return { rows, pixels, labels: [...labels!.values] };
+}

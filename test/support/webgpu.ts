@@ -1,0 +1,31 @@
+// WebGPU without a graphics card: SwiftShader, the Vulkan driver on the CPU that Chromium comes with. A machine that has
+// neither runs one test in the place of these, which says what is not tested and why.
+
+import { existsSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { openDevice } from '#ortune/runtime/session.js';
+
+const manifest = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+// Before the loader is asked for the first time, and not in the place of a driver that somebody chose.
+if (existsSync(manifest)) {
+  process.env.VK_DRIVER_FILES ??= manifest;
+  process.env.VK_ICD_FILENAMES ??= process.env.VK_DRIVER_FILES;
+}
+
+/** Why WebGPU does not work here; undefined where it does. */
+const missing = await openDevice('webgpu').then(
+  (device) => device.close().then(() => undefined),
+  (error: Error) => error.message,
+);
+
+/** describe(), where there is a device for it. */
+export function describeWebgpu(name: string, tests: () => void): void {
+  if (missing === undefined) return void describe(name, tests);
+  describe(name, () => {
+    it('is NOT TESTED on this machine, which has no WebGPU', () => {
+      console.warn(`${name}: not tested, since ${missing} To test it: apt-get install chromium libvulkan1`);
+      expect(missing).toMatch(/does not work here/);
+    });
+  });
+}

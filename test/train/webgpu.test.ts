@@ -1,0 +1,134 @@
+// Training through the library with everything but the batch on a WebGPU device: the CPU's course of the loss, dropout
+// included, the same directories, exact resuming, and what crosses between host and device.
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import type { TrainOptions } from '#ortune/config/train-schema.js';
+import { openModel, toGraph } from '#ortune/onnx/load.js';
+import type { StepEvent, TrainResult } from '#ortune/train/events.js';
+import { Trainer } from '#ortune/train/trainer.js';
+import { smallProblem } from '../cli/run.js';
+import { describeWebgpu } from '../support/webgpu.js';
+import { writeBatchNormModel } from './batch-norm-model.js';
+import { modelFile, newRuns, train } from './run.js';
+
+const { path, remove } = smallProblem();
+afterAll(remove);
+const fixtures = join(import.meta.dirname, '../fixtures');
+
+const config = newRuns(path, { maxSteps: 20, learningRate: 1e-2 });
+/** Runs of 20 steps: dropout, groups and clipping; the statistics of each batch with accumulation; pictures with SGD. */
+const problems: Record<string, Partial<TrainOptions>> = {
+  texts: {
+    batchSize: 6,
+    learningRate: 1e-3,
+    dropout: 0.1,
+    eval: path('test.csv'),
+    groups: [{ parameters: ['classifier.*'], learningRate: 2e-3, weightDecay: 0 }],
+  },
+  'the statistics of batches': {
+    model: writeBatchNormModel(path('encoder'), path('normalised')),
+    batchSize: 8,
+    gradientAccumulationSteps: 2,
+    dropout: 0,
+  },
+  pictures: {
+    model: join(fixtures, 'digits/net.onnx'),
+    train: join(fixtures, 'digits/train.safetensors'),
+    batchSize: 16,
+    optimizer: 'sgd',
+    seed: 1,
+  },
+};
+
+/** Of a step: token ids, mask and types, or pixels, and labels and weights, 4 bytes each. */
+const batchBytes: Record<string, number> = {
+  texts: 6 * (3 * 32 + 2) * 4,
+  'the statistics of batches': 2 * 8 * (32 + 2) * 4,
+  pictures: 16 * (64 + 2) * 4,
+};
+
+/** What every step said, beside the result. */
+async function stepsOf(options: TrainOptions): Promise<{ result: TrainResult; steps: StepEvent[] }> {
+  const trainer = new Trainer(options);
+  const steps: StepEvent[] = [];
+  trainer.on('step', (event) => steps.push(event));
+  return { result: await trainer.run(), steps };
+}
+
+const filesUnder = (directory: string): string[] => (readdirSync(directory, { recursive: true }) as string[]).sort();
+
+/** Largest difference of two files' tensors, over the largest value of the tensor. */
+function farthest(a: string, b: string): number {
+  const [first, second] = [a, b].map((file) => toGraph(openModel(modelFile(file))).initializers) as [Tensors, Tensors];
+  const pairs = [...first].filter(([, tensor]) => tensor.dtype === 'float32');
+  return Math.max(
+    ...pairs.map(([name, tensor]) => {
+      const [x, y] = [tensor.numbers(), second.get(name)!.numbers()];
+      const largest = Math.max(...x.map(Math.abs), 1e-3);
+      return Math.max(...x.map((v, i) => Math.abs(v - y[i]!))) / largest;
+    }),
+  );
+}
+type Tensors = ReturnType<typeof toGraph>['initializers'];
+
+describeWebgpu('a run on WebGPU', () => {
+  it.each(Object.keys(problems))(
+    'of %s follows the CPU for 20 steps, moves little but the batch, and saves the same directory',
+    async (name) => {
+      const [cpu, gpu] = [
+        await stepsOf(config(problems[name])),
+        await stepsOf(config({ ...problems[name], device: 'webgpu' })),
+      ];
+      expect(gpu.steps).toHaveLength(20);
+      for (const [i, { loss, gradNorm }] of gpu.steps.entries()) {
+        expect(Math.abs(loss - cpu.steps[i]!.loss) / cpu.steps[i]!.loss, `step ${i + 1}`).toBeLessThan(1e-3);
+        expect(gradNorm / cpu.steps[i]!.gradNorm).toBeCloseTo(1, 2);
+      }
+      expect(filesUnder(gpu.result.output)).toEqual(filesUnder(cpu.result.output));
+      expect(farthest(cpu.result.output, gpu.result.output)).toBeLessThan(2e-3);
+      expect(cpu.result.traffic).toBeUndefined();
+      const moved = gpu.steps.map(({ traffic }) => traffic!);
+      for (const { up, down } of moved) expect(up + down).toBeLessThanOrEqual(batchBytes[name]! + 4096);
+      const [up, down] = [Math.max(...moved.map((t) => t.up)), Math.max(...moved.map((t) => t.down))];
+      expect(gpu.result).toMatchObject({ device: 'webgpu', traffic: { up, down } });
+    },
+  );
+
+  it.each(['texts', 'the statistics of batches'])('of %s that was stopped goes on to the same bits', async (name) => {
+    const more = { device: 'webgpu', maxSteps: 6 };
+    const whole = await train(config({ ...problems[name], ...more }));
+    const options = config({ ...problems[name], ...more });
+    const stop = new AbortController();
+    const before = await train(options, { signal: stop.signal, onStep: (step) => step === 3 && stop.abort() });
+    const after = await train({ ...options, resume: 'latest' });
+    expect([...before.losses, ...after.losses]).toEqual(whole.losses);
+    expect(after.bits).toBe(whole.bits);
+  });
+
+  it('leaves out a step that is not finite, and trains on from the weights before it', async () => {
+    const options = config({ ...problems.pictures, device: 'webgpu', maxSteps: 3, learningRate: 1e38, maxGradNorm: 0 });
+    await expect(new Trainer(options).run()).rejects.toThrow(/is not finite.*first bad tensor/s);
+    const skipping = config({
+      ...problems.pictures,
+      device: 'webgpu',
+      maxSteps: 4,
+      learningRate: 1e38,
+      maxGradNorm: 0,
+      schedule: 'constant',
+      warmupRatio: 0,
+      nonFinite: 'skip',
+      maxBadSteps: 10,
+    });
+    expect((await new Trainer(skipping).run()).skipped).toBeGreaterThan(0);
+  });
+
+  it('is resumed on another device only when told to', async () => {
+    const options = config({ ...problems.texts, device: 'webgpu', maxSteps: 2 });
+    await train(options);
+    const other = { ...options, device: 'cpu', maxSteps: 4, resume: 'latest' };
+    await expect(train(other)).rejects.toThrow(/device/);
+    expect((await train({ ...other, allowChanges: true })).result.steps).toBe(4);
+  });
+});
