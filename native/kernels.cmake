@@ -38,6 +38,7 @@ macro(ortune_instruction_set isa bytes)
     ${ORTUNE_NATIVE_DIR}/ops/dropout.cc
     ${ORTUNE_NATIVE_DIR}/ops/embedding.cc
     ${ORTUNE_NATIVE_DIR}/ops/gelu.cc
+    ${ORTUNE_NATIVE_DIR}/ops/gemm.cc
     ${ORTUNE_NATIVE_DIR}/ops/layer_norm.cc
     ${ORTUNE_NATIVE_DIR}/ops/max_pool_grad.cc
     ${ORTUNE_NATIVE_DIR}/ops/pool.cc
@@ -67,6 +68,13 @@ ortune_instruction_set(baseline 16)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64|i[3-6]86)$")
   ortune_instruction_set(avx2 32 -mavx2 -mfma)
   ortune_instruction_set(avx512 64 -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl)
+  include(CheckCXXCompilerFlag)
+  check_cxx_compiler_flag("-mamx-tile -mamx-bf16 -mavx512bf16" ORTUNE_COMPILER_HAS_AMX)
+  if(ORTUNE_COMPILER_HAS_AMX AND CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
+    ortune_instruction_set(amx 64 -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mamx-tile
+      -mamx-bf16)
+    target_compile_definitions(ortune_kernels_dispatch PRIVATE ORTUNE_AMX)
+  endif()
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   ortune_instruction_set(neon 16)
 endif()

@@ -11,6 +11,9 @@ ORTUNE_DECLARE(baseline)
 #if defined(__x86_64__) || defined(__i386__)
 ORTUNE_DECLARE(avx2)
 ORTUNE_DECLARE(avx512)
+#if defined(ORTUNE_AMX)
+ORTUNE_DECLARE(amx)
+#endif
 #elif defined(__aarch64__)
 ORTUNE_DECLARE(neon)
 #endif
@@ -26,6 +29,10 @@ const Kernels* kernels_for(Isa isa) {
       return &avx2::kKernels;
     case Isa::kAvx512:
       return &avx512::kKernels;
+#if defined(ORTUNE_AMX)
+    case Isa::kAmx:
+      return &amx::kKernels;
+#endif
 #elif defined(__aarch64__)
     case Isa::kNeon:
       return &neon::kKernels;
@@ -36,7 +43,7 @@ const Kernels* kernels_for(Isa isa) {
 }
 
 static const Kernels& best() {
-  constexpr Isa kWidestFirst[] = {Isa::kAvx512, Isa::kAvx2, Isa::kNeon};
+  constexpr Isa kWidestFirst[] = {Isa::kAmx, Isa::kAvx512, Isa::kAvx2, Isa::kNeon};
   for (Isa isa : kWidestFirst)
     if (const Kernels* found = kernels_for(isa)) return *found;
   return baseline::kKernels;

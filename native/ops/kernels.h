@@ -179,6 +179,9 @@ struct NormSums;
 struct NormGrad;
 struct Activate;
 
+/// Matrix products, see ops/gemm.h.
+struct Gemm;
+
 /// Convolutions and their gradients, see ops/conv.h.
 struct ConvPack;
 struct Conv;
@@ -206,6 +209,7 @@ struct Colour;
 struct Mix;
 
 struct Kernels {
+  bool fast_gemm;  // faster than the runtime's: bench/gemm.mjs
   void (*gelu_grad)(const GeluGrad&, int64_t chunk);
   void (*bias_gelu)(const BiasGelu&, int64_t chunk);
   void (*bias_gelu_grad)(const BiasGeluGrad&, int64_t chunk);
@@ -226,6 +230,9 @@ struct Kernels {
   void (*norm_sums)(const NormSums&, int64_t chunk);
   void (*norm_grad)(const NormGrad&, int64_t chunk);
   void (*activate)(const Activate&, int64_t chunk);
+  void (*gemm_pack)(const Gemm&, int64_t chunk);
+  void (*gemm)(const Gemm&, int64_t chunk);
+  void (*gemm_total)(const Gemm&, int64_t chunk);
   void (*conv_pack)(const ConvPack&, int64_t chunk);
   void (*conv)(const Conv&, int64_t chunk);
   void (*conv_weight)(const ConvWeight&, int64_t chunk);

@@ -23,6 +23,9 @@ void normalise(const Normalise&, int64_t);
 void norm_sums(const NormSums&, int64_t);
 void norm_grad(const NormGrad&, int64_t);
 void activate(const Activate&, int64_t);
+void gemm_pack(const Gemm&, int64_t);
+void gemm(const Gemm&, int64_t);
+void gemm_total(const Gemm&, int64_t);
 void conv_pack(const ConvPack&, int64_t);
 void conv(const Conv&, int64_t);
 void conv_weight(const ConvWeight&, int64_t);
@@ -47,7 +50,13 @@ void colour(const Colour&);
 void mix(const Mix&);
 
 extern const Kernels kKernels;
-const Kernels kKernels = {gelu_grad,
+#if defined(__AMX_BF16__)
+constexpr bool kFastGemm = true;
+#else
+constexpr bool kFastGemm = false;
+#endif
+const Kernels kKernels = {kFastGemm,
+                          gelu_grad,
                           bias_gelu,
                           bias_gelu_grad,
                           transpose,
@@ -67,6 +76,9 @@ const Kernels kKernels = {gelu_grad,
                           norm_sums,
                           norm_grad,
                           activate,
+                          gemm_pack,
+                          gemm,
+                          gemm_total,
                           conv_pack,
                           conv,
                           conv_weight,

@@ -1,5 +1,8 @@
 #include "session/custom_ops.h"
 
+#include <string.h>
+
+#include "ops/kernels.h"
 #include "session/custom_op.h"
 
 namespace {
@@ -8,8 +11,8 @@ const std::vector<const OrtCustomOp*>& all_ops() {
   static const std::vector<const OrtCustomOp*> all = [] {
     std::vector<const OrtCustomOp*> ops;
     for (const auto& family :
-         {custom_op::attention_ops(), custom_op::conv_ops(), custom_op::gradient_ops(), custom_op::loss_ops(),
-          custom_op::norm_ops(), custom_op::pool_ops(), custom_op::update_ops()})
+         {custom_op::attention_ops(), custom_op::conv_ops(), custom_op::gemm_ops(), custom_op::gradient_ops(),
+          custom_op::loss_ops(), custom_op::norm_ops(), custom_op::pool_ops(), custom_op::update_ops()})
       ops.insert(ops.end(), family.begin(), family.end());
     return ops;
   }();
@@ -30,6 +33,7 @@ OrtCustomOpDomain* ortune_domain(const OrtApi* api) {
 
 std::vector<std::string> ortune_ops() {
   std::vector<std::string> names;
-  for (const OrtCustomOp* op : all_ops()) names.push_back(op->GetName(op));
+  for (const OrtCustomOp* op : all_ops())
+    if (ortune::kernels().fast_gemm || strcmp(op->GetName(op), "Gemm") != 0) names.push_back(op->GetName(op));
   return names;
 }

@@ -11,5 +11,6 @@
 /// add it to their options. Throws std::runtime_error when the runtime refuses it.
 OrtCustomOpDomain* ortune_domain(const OrtApi* api);
 
-/// Names of the ops in the domain ("GeluGrad", …).
+/// Names of the ops in the domain ("GeluGrad", …) that are worth using on this processor: all but Gemm, where
+/// the runtime's own is faster.
 std::vector<std::string> ortune_ops();

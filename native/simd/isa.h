@@ -4,14 +4,15 @@
 
 namespace ortune {
 
-enum class Isa { kBaseline, kAvx2, kAvx512, kNeon };
+enum class Isa { kBaseline, kAvx2, kAvx512, kAmx, kNeon };
 
-constexpr Isa kAllIsas[] = {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kNeon};
+constexpr Isa kAllIsas[] = {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAmx, Isa::kNeon};
 
-/// 'baseline', 'avx2', 'avx512' or 'neon'.
+/// 'baseline', 'avx2', 'avx512', 'amx' (AVX-512 and tiles of bfloat16) or 'neon'.
 const char* isa_name(Isa isa);
 
-/// Whether the CPU and the operating system can run it (not whether it was compiled in).
+/// Whether the CPU and the operating system can run it (not whether it was compiled in). Asks the system for
+/// the process's leave to use the tile registers, once.
 bool cpu_has(Isa isa);
 
 }  // namespace ortune

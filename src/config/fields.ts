@@ -93,12 +93,15 @@ export const modelAndText = {
     .int()
     .min(1)
     .max(64)
-    .default(1)
+    .optional()
     .meta(
-      about('Threads that read, tokenise and decode; results do not depend on it.', {
-        also: ['dataloader_num_workers'],
-        neutral: true,
-      }),
+      about(
+        'Threads that read, tokenise and decode; default one, of pictures one for every two cores up to 8. Results do not depend on it.',
+        {
+          also: ['dataloader_num_workers'],
+          neutral: true,
+        },
+      ),
     ),
   batchesAhead: z
     .int()

@@ -47,7 +47,7 @@ const packOptions = z.strictObject({
   maxLength,
   maxPixels: pictureFiles.maxPixels,
   maxBadSamples,
-  workers: workers.removeDefault().optional().meta(about('Threads that decode or tokenise; default one per core.')),
+  workers: workers.meta(about('Threads that decode or tokenise; default one per core.')),
   overwrite: z.boolean().default(false).meta(about('Replace a file that is there.')),
 });
 

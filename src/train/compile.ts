@@ -7,6 +7,7 @@ import { lowerForDevice } from '../lower/devices/forms.js';
 import { fuse } from '../lower/fuse.js';
 import { leavesLast } from '../lower/leaves-last.js';
 import { lower } from '../lower/lower.js';
+import { useOwnProducts } from '../lower/own-products.js';
 import { recomputeLayers } from '../lower/recompute.js';
 import { transposeOnce } from '../lower/transposed-products.js';
 import { Builder } from '../onnx/builder.js';
@@ -99,7 +100,8 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   prune(graph);
   if (training && options.recompute === 'layers')
     recomputeLayers(b, { forward, parameters: new Set([...changing, ...options.frozen]) });
-  if (options.kernels.has('ortune.Transpose')) transposeOnce(b);
+  if (options.kernels.has('ortune.Gemm')) useOwnProducts(b);
+  else if (options.kernels.has('ortune.Transpose')) transposeOnce(b);
   const { target = 'cpu' } = options;
   if (target === 'cpu') lower(graph, options.kernels);
   else lowerForDevice(graph, target);

@@ -1,6 +1,6 @@
 // Everything a user can get wrong ends with its exit code and a message that says where; never with a stack.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import { Graph } from '#ortune/onnx/graph.js';
@@ -36,7 +36,15 @@ function oneOperator(op: string, dtype: 'float32' | 'uint8' = 'float32'): Uint8A
 describe('training data', () => {
   it.each([
     ['a missing file', () => path('none.jsonl'), 1, 'none.jsonl cannot be read'],
-    ['a directory', () => problem.directory, 1, 'is a folder; name its files with a pattern'],
+    [
+      'a folder, which stands for pictures, with an empty class',
+      () => {
+        mkdirSync(path('folder/cats'), { recursive: true });
+        return path('folder');
+      },
+      1,
+      'holds no picture',
+    ],
     ['a broken line', () => write('broken.jsonl', `${lines[0]}\n{"text": \n`), 1, 'broken.jsonl:2: not a JSON value'],
     [
       'a missing column',

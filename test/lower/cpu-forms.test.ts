@@ -3,8 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { fuseBiasGelu } from '#ortune/lower/bias-gelu.js';
 import { lower } from '#ortune/lower/lower.js';
+import { useOwnProducts } from '#ortune/lower/own-products.js';
 import { transposeOnce } from '#ortune/lower/transposed-products.js';
-import { Builder } from '#ortune/onnx/builder.js';
+import { Builder, float } from '#ortune/onnx/builder.js';
 import { view } from '#ortune/onnx/formulas.js';
 import { Graph, prune, type Value } from '#ortune/onnx/graph.js';
 import { elementCount, Tensor } from '#ortune/onnx/tensor.js';
@@ -87,5 +88,30 @@ describe('transposeOnce', () => {
     const b = start({ x: [64, 32], y: [64, 32], wide: [512, 256], c: [256, 256] });
     finish(b, b.op('Gemm', ['x', 'y'], { transA: 1 }), b.op('Gemm', ['wide', 'wide', 'c'], { transA: 1 }));
     expect(await rewrite(b, transposeOnce)).toEqual(['Gemm', 'Gemm']);
+  });
+});
+
+describe('useOwnProducts', () => {
+  it('takes large products, with a bias for each column or none, read at either side transposed', async () => {
+    const b = start({ x: [512, 192], y: [512, 64], w: [64, 192], bias: [64], row: [1, 64] });
+    const outputs = [
+      b.op('Gemm', ['x', 'w', 'bias'], { transB: 1 }),
+      b.op('Gemm', ['x', 'y', 'row'], { transA: 1 }),
+      b.op('MatMul', ['y', 'w']),
+    ];
+    finish(b, ...outputs);
+    expect(await rewrite(b, useOwnProducts)).toEqual(['ortune.Gemm', 'ortune.Gemm', 'ortune.Gemm']);
+  });
+
+  it('leaves small products, stacks of products, factors and matrices that are added', async () => {
+    const b = start({ x: [32, 32], w: [192, 64], y: [512, 192], z: [2, 256, 192], c: [512, 64] });
+    const outputs = [
+      b.op('Gemm', ['x', 'x']),
+      b.op('MatMul', ['z', 'w']),
+      b.op('Gemm', ['y', 'w'], { alpha: float(2) }),
+      b.op('Gemm', ['y', 'w', 'c']),
+    ];
+    finish(b, ...outputs);
+    expect(await rewrite(b, useOwnProducts)).toEqual(['Gemm', 'MatMul', 'Gemm', 'Gemm']);
   });
 });

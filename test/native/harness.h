@@ -88,6 +88,7 @@ void test_embedding(const Target& target);
 void test_attention(const Target& target);
 void test_cross_entropy(const Target& target);
 void test_batch_norm(const Target& target);
+void test_gemm(const Target& target);
 void test_conv(const Target& target);
 void test_depthwise(const Target& target);
 void test_pool(const Target& target);

@@ -84,6 +84,7 @@ int main() {
     test::test_attention(target);
     test::test_cross_entropy(target);
     test::test_batch_norm(target);
+    test::test_gemm(target);
     test::test_conv(target);
     test::test_depthwise(target);
     test::test_pool(target);

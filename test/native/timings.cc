@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ops/attention.h"
+#include "ops/gemm.h"
 #include "optim/update.h"
 
 namespace timings {
@@ -42,7 +43,38 @@ void time_attention(const Kernels& k) {
   }
 }
 
+/// The products of layers [tokens, in] to [tokens, out]: y, dx and dw.
+void time_products(const Kernels& k) {
+  const struct {
+    int64_t tokens, in, out;
+  } layers[] = {{3152, 192, 192}, {3152, 192, 576},  {3152, 192, 768},  {3152, 768, 192},
+                {2048, 384, 384}, {2048, 384, 1536}, {2048, 2048, 2048}};
+  for (auto s : layers) {
+    const std::vector<float> x = numbers(s.tokens * s.in), w = numbers(s.in * s.out),
+                             dy = numbers(s.tokens * s.out);
+    std::vector<float> y(dy), dx(x), dw(w);
+    const auto time = [&](const char* part, Gemm a) {
+      std::vector<float> packed(static_cast<size_t>(packed_floats(a) + 1)),
+          partials(static_cast<size_t>(partial_floats(a) + 1));
+      a.packed = packed.data();
+      a.partials = partials.data();
+      const std::string name = std::string("Gemm ") + part + " " + std::to_string(s.tokens) + "x" +
+                               std::to_string(s.in) + "x" + std::to_string(s.out);
+      report(name.c_str(), 2.0 * static_cast<double>(a.rows * a.columns * a.depth),
+             {phase(k.gemm_pack, a, pack_chunks(a)), scratch_phase(k.gemm, a),
+              phase(k.gemm_total, a, total_chunks(a))},
+             "FLOP");
+    };
+    const Matrix of_x{x.data(), s.in, 1}, of_w{w.data(), s.out, 1}, of_dy{dy.data(), s.out, 1};
+    const auto t = [](Matrix m) { return Matrix{m.data, m.column, m.row}; };
+    time("y", {of_x, of_w, y.data(), s.tokens, s.out, s.in, w.data(), nullptr, nullptr, nullptr});
+    time("dx", {of_dy, t(of_w), dx.data(), s.tokens, s.in, s.out, nullptr, nullptr, nullptr, nullptr});
+    time("dw", {t(of_x), of_dy, dw.data(), s.in, s.out, s.tokens, nullptr, nullptr, nullptr, nullptr});
+  }
+}
+
 void time_set(const Kernels& k) {
+  time_products(k);
   time_attention(k);
   const int64_t tokens = 2048, C = 384, F = 1536, n = tokens * F, vocabulary = 30522, parameters = 22 << 20;
   std::vector<float> a = numbers(parameters), b = numbers(parameters), c = numbers(parameters),

@@ -75,6 +75,19 @@ const cases: KernelCase[] = [
     attrs: { approximate: 'tanh' },
     outputs: 2,
   },
+  { name: 'Gemm', op: 'Gemm', inputs: [random(4, [70, 133]), random(5, [133, 45]), random(6, [45])] },
+  {
+    name: 'Gemm of transposed operands',
+    op: 'Gemm',
+    inputs: [random(4, [700, 33]), random(5, [45, 700])],
+    attrs: { transA: 1, transB: 1 },
+  },
+  {
+    name: 'Gemm of many rows',
+    op: 'Gemm',
+    inputs: [random(4, [701, 33]), random(5, [45, 33]), random(6, [45])],
+    attrs: { transB: 1 },
+  },
   { name: 'Transpose', op: 'Transpose', inputs: [random(4, [70, 133])] },
   {
     name: 'LayerNormalizationGrad',

@@ -1,5 +1,6 @@
 // Turns pictures into batches: the workers read their pixels and normalise them into slots of the model's layout.
 
+import { availableParallelism } from 'node:os';
 import { DataError } from '../../errors.js';
 import type { Targets } from '../../tasks/task.js';
 import { Feeder, type FeederOptions } from '../feeder.js';
@@ -26,6 +27,9 @@ export interface ImageFeederOptions extends FeederOptions {
   labels: number;
 }
 
+/** The trainer's threads have every core, and decoding gives way to them: more workers would only hold more memory. */
+const workersForCores = (): number => Math.max(1, Math.min(8, availableParallelism() >> 1));
+
 export class ImageFeeder extends Feeder<ImageRows> {
   /** Starts the workers. */
   constructor(options: ImageFeederOptions) {
@@ -47,15 +51,20 @@ export class ImageFeeder extends Feeder<ImageRows> {
         : { name: 'labels', dtype: 'float32', per: 'sample', row: [labels] },
       { name: 'sample_weights', dtype: 'float32', per: 'sample' },
     ];
-    super(options, {
-      layout: slotLayout(fields, batchSize, 1),
-      lengths: [1],
-      preprocessing: { input, shape, preprocessing, maxPixels },
-      worker: new URL('./image-worker.js', import.meta.url),
-      workerData,
-      source: ({ sources, places }) => ({ sources, places }),
-      failure: ({ failed, message }, rows) =>
-        new DataError(failed === 'worker' ? message : `${rows.where(failed)}: the picture cannot be read: ${message}`),
-    });
+    super(
+      { ...options, workers: options.workers ?? workersForCores() },
+      {
+        layout: slotLayout(fields, batchSize, 1),
+        lengths: [1],
+        preprocessing: { input, shape, preprocessing, maxPixels },
+        worker: new URL('./image-worker.js', import.meta.url),
+        workerData,
+        source: ({ sources, places }) => ({ sources, places }),
+        failure: ({ failed, message }, rows) =>
+          new DataError(
+            failed === 'worker' ? message : `${rows.where(failed)}: the picture cannot be read: ${message}`,
+          ),
+      },
+    );
   }
 }

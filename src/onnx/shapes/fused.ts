@@ -3,7 +3,7 @@
 
 import type { StaticType } from '../graph.js';
 import type { TypeRule, TypeTable } from './context.js';
-import { matmulShape } from './reduce.js';
+import { gemm, matmulShape } from './reduce.js';
 
 const same: TypeRule = (c) => [c.type(0)];
 
@@ -82,6 +82,7 @@ export const microsoft: TypeTable = {
 export const ortune: TypeTable = {
   BiasGelu: same,
   BiasGeluGrad: (c) => [c.type(1), c.type(2)],
+  Gemm: gemm,
   Transpose: transpose,
   GeluGrad: same,
   LayerNormalizationGrad: (c) => [c.type(1), c.type(2), c.type(2)],

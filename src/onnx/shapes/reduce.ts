@@ -17,7 +17,7 @@ export function matmulShape(c: TypeContext, a: readonly number[], b: readonly nu
   return shape;
 }
 
-const gemm: TypeRule = (c) => {
+export const gemm: TypeRule = (c) => {
   const [a, b] = [c.shape(0), c.shape(1)];
   if (a.length !== 2 || b.length !== 2) c.fail(`needs matrices, found [${a}] and [${b}]`);
   const left = c.int('transA', 0) ? a.toReversed() : a;
