@@ -41,7 +41,7 @@ function refuseSecondRuntime(library: string): void {
 const reasonIn = (message: string): string =>
   message
     .replace(/^.*\[ONNXRuntimeError\] : \d+ : \w+ : /s, '')
-    .replace(/^\S+\.(?:cc|h|cpp):\d+ .*?\) (?:\[.*?\] )?/s, '')
+    .replace(/^\S+\.(?:cc|h|cpp):\d+ .* was false\. /s, '')
     .trim()
     .replace(/\.$/, '');
 

@@ -162,4 +162,15 @@ describeWebgpu('a run on WebGPU', () => {
     await expect(train(options)).rejects.toThrow(said);
     expect(existsSync(join(options.output, 'checkpoints/step-2/SHA256SUMS'))).toBe(true);
   });
+
+  it('of 200 steps keeps its memory flat', async () => {
+    const trainer = new Trainer(config({ ...problems.pictures, device: 'webgpu', maxSteps: 200 }));
+    const resident: number[] = [];
+    trainer.on('step', ({ step }) => {
+      if (step === 100 || step === 200) resident.push(process.memoryUsage.rss());
+    });
+    await trainer.run();
+    const [early, late] = resident as [number, number];
+    expect(late).toBeLessThan(1.1 * early);
+  });
 });
