@@ -31,6 +31,7 @@ macro(ortune_instruction_set isa bytes)
     ${ORTUNE_NATIVE_DIR}/ops/batch_norm.cc
     ${ORTUNE_NATIVE_DIR}/ops/bias.cc
     ${ORTUNE_NATIVE_DIR}/ops/conv.cc
+    ${ORTUNE_NATIVE_DIR}/ops/conv_panels.cc
     ${ORTUNE_NATIVE_DIR}/ops/conv_weight.cc
     ${ORTUNE_NATIVE_DIR}/ops/cross_entropy.cc
     ${ORTUNE_NATIVE_DIR}/ops/depthwise.cc

@@ -10,14 +10,13 @@ namespace ortune::ORTUNE_ISA {
 namespace {
 
 int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-float* aligned(float* p) { return p + (-reinterpret_cast<uintptr_t>(p) & 63) / 4; }
 
 /// Packs `lines` lines as panels behind each other.
 template <bool Left>
-void pack(const Lines& from, int64_t lines, int64_t depth, float* to) {
+void pack(const Strided& from, int64_t lines, int64_t depth, float* to) {
   constexpr int64_t all = Left ? kLeftLines : kRightLines;
   for (int64_t first = 0; first < lines; first += all, to += panel_floats(all, depth))
-    pack_panel<Left>({from.data + first * from.line, from.line, from.depth}, lines - first, depth, to);
+    pack_panel<Left>(Strided{from.data + first * from.line, from.line, from.depth}, lines - first, depth, to);
 }
 
 /// A product of two panels on its way to C.

@@ -13,10 +13,25 @@
 
 namespace ortune::ORTUNE_ISA {
 
-/// Lines (rows of A, columns of B) by depth of an operand. Along `line` or along `depth` the stride is 1.
-struct Lines {
+static inline float* aligned(float* p) { return p + (-reinterpret_cast<uintptr_t>(p) & 63) / 4; }
+
+/// Lines (rows of A, columns of B) by depth of an operand at any strides, one of which is 1 or costs time.
+struct Strided {
   const float* data;
   int64_t line, depth;  // strides
+  bool along_depth() const { return depth == 1; }
+  bool along_lines() const { return line == 1; }
+  const float* at(int64_t l, int64_t d) const { return data + l * line + d * depth; }
+};
+
+/// Lines that begin anywhere, `offset` floats behind their addresses.
+struct Addressed {
+  const float* const* addresses;
+  int64_t offset;
+  static constexpr int64_t line = 0;
+  bool along_depth() const { return true; }
+  bool along_lines() const { return false; }
+  const float* at(int64_t l, int64_t d) const { return addresses[l] + offset + d; }
 };
 
 #if defined(__AMX_BF16__)
@@ -54,6 +69,12 @@ static inline F32 load_some(const float* p, int64_t n) {
   return n > 0 ? (F32)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p) : F32{};
 }
 
+static inline F32 gather_some(const float* p, int64_t stride, int64_t n) {
+  const __mmask16 lanes = static_cast<__mmask16>(n >= kLanes ? 0xffff : n > 0 ? (1u << n) - 1 : 0);
+  const U32 at = iota() * static_cast<uint32_t>(stride);
+  return (F32)_mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes, (__m512i)at, p, 4);
+}
+
 /// Pairs (a, b) of bfloat16, the three parts of them `step` bytes apart.
 static inline void put_split(F32 a, F32 b, char* to, int64_t step) {
   alignas(64) static const uint16_t kPairs[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
@@ -72,21 +93,28 @@ static inline void put_split(F32 a, F32 b, char* to, int64_t step) {
 /// Packs a panel, `lines` of whose lines exist, at an address of whole cache lines: [depth / 32][part][2]
 /// tiles of 1024 bytes. A tile holds pairs of depths i and i + 16; for the left operand, [line][i], and for
 /// the right one [i][line].
-template <bool Left>
-static inline void pack_panel(const Lines& from, int64_t lines, int64_t depth, float* panel) {
+template <bool Left, class From>
+static inline void pack_panel(const From& from, int64_t lines, int64_t depth, float* panel) {
   char* to = reinterpret_cast<char*>(panel);
-  const bool along = from.depth == 1;  // vectors of the source lie along the depth
   for (int64_t k = 0; k < depth; k += kPanelDepth, to += 6 * 1024)
     for (int64_t half = 0; half < 2; ++half) {
       const int64_t first = 16 * half, n = lines - first, left = depth - k;
-      const float* at = from.data + first * from.line + k * from.depth;
       char* tile = to + half * 1024;
-      F32 low[16], high[16];
-      for (int i = 0; i < 16; ++i) {
-        low[i] = along ? load_some(at + i * from.line, i < n ? left : 0)
-                       : load_some(at + i * from.depth, i < left ? n : 0);
-        high[i] = along ? load_some(at + i * from.line + 16, i < n ? left - 16 : 0)
-                        : load_some(at + (i + 16) * from.depth, i + 16 < left ? n : 0);
+      F32 low[16] = {}, high[16] = {};
+      const bool along = from.along_depth();  // else vectors of the source lie along the lines
+      if (along) {
+        for (int64_t i = 0; i < 16 && i < n; ++i) {
+          low[i] = load_some(from.at(first + i, k), left);
+          if (left > 16) high[i] = load_some(from.at(first + i, k + 16), left - 16);
+        }
+      } else if (from.along_lines()) {
+        for (int64_t i = 0; i < 16 && i < left; ++i) low[i] = load_some(from.at(first, k + i), n);
+        for (int64_t i = 0; i < 16 && i + 16 < left; ++i) high[i] = load_some(from.at(first, k + 16 + i), n);
+      } else {
+        for (int64_t i = 0; i < 16 && i < left; ++i)
+          low[i] = gather_some(from.at(first, k + i), from.line, n);
+        for (int64_t i = 0; i < 16 && i + 16 < left; ++i)
+          high[i] = gather_some(from.at(first, k + 16 + i), from.line, n);
       }
       if (along != Left) {
         transpose_tile(low);
@@ -152,13 +180,12 @@ static inline int64_t panel_floats(int64_t lines, int64_t depth) { return lines 
 struct Tiles {};
 
 /// Packs a panel, `lines` of whose lines exist, at an address of whole vectors: [depth][line].
-template <bool Left>
-static inline void pack_panel(const Lines& from, int64_t lines, int64_t depth, float* panel) {
+template <bool Left, class From>
+static inline void pack_panel(const From& from, int64_t lines, int64_t depth, float* panel) {
   constexpr int64_t all = Left ? kLeftLines : kRightLines;
   const int64_t real = lines < all ? lines : all;
   for (int64_t k = 0; k < depth; ++k, panel += all) {
-    const float* at = from.data + k * from.depth;
-    for (int64_t i = 0; i < real; ++i) panel[i] = at[i * from.line];
+    for (int64_t i = 0; i < real; ++i) panel[i] = *from.at(i, k);
     for (int64_t i = real; i < all; ++i) panel[i] = 0;
   }
 }

@@ -187,6 +187,10 @@ struct ConvPack;
 struct Conv;
 struct ConvWeight;
 
+/// Convolutions by panels, see ops/conv_panels.h.
+struct ConvPanelsPack;
+struct ConvPanels;
+
 /// Convolutions of each channel by itself, see ops/depthwise.h.
 struct DepthwisePack;
 struct Depthwise;
@@ -209,7 +213,7 @@ struct Colour;
 struct Mix;
 
 struct Kernels {
-  bool fast_gemm;  // faster than the runtime's: bench/gemm.mjs
+  bool fast_panels;  // products of panels outrun the runtime's Gemm and the tiles of `conv`: bench/gemm.mjs
   void (*gelu_grad)(const GeluGrad&, int64_t chunk);
   void (*bias_gelu)(const BiasGelu&, int64_t chunk);
   void (*bias_gelu_grad)(const BiasGeluGrad&, int64_t chunk);
@@ -233,6 +237,8 @@ struct Kernels {
   void (*gemm_pack)(const Gemm&, int64_t chunk);
   void (*gemm)(const Gemm&, int64_t chunk);
   void (*gemm_total)(const Gemm&, int64_t chunk);
+  void (*conv_panels_pack)(const ConvPanelsPack&, int64_t chunk);
+  void (*conv_panels)(const ConvPanels&, int64_t chunk);
   void (*conv_pack)(const ConvPack&, int64_t chunk);
   void (*conv)(const Conv&, int64_t chunk);
   void (*conv_weight)(const ConvWeight&, int64_t chunk);

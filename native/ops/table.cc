@@ -26,6 +26,8 @@ void activate(const Activate&, int64_t);
 void gemm_pack(const Gemm&, int64_t);
 void gemm(const Gemm&, int64_t);
 void gemm_total(const Gemm&, int64_t);
+void conv_panels_pack(const ConvPanelsPack&, int64_t);
+void conv_panels(const ConvPanels&, int64_t);
 void conv_pack(const ConvPack&, int64_t);
 void conv(const Conv&, int64_t);
 void conv_weight(const ConvWeight&, int64_t);
@@ -51,11 +53,11 @@ void mix(const Mix&);
 
 extern const Kernels kKernels;
 #if defined(__AMX_BF16__)
-constexpr bool kFastGemm = true;
+constexpr bool kFastPanels = true;
 #else
-constexpr bool kFastGemm = false;
+constexpr bool kFastPanels = false;
 #endif
-const Kernels kKernels = {kFastGemm,
+const Kernels kKernels = {kFastPanels,
                           gelu_grad,
                           bias_gelu,
                           bias_gelu_grad,
@@ -79,6 +81,8 @@ const Kernels kKernels = {kFastGemm,
                           gemm_pack,
                           gemm,
                           gemm_total,
+                          conv_panels_pack,
+                          conv_panels,
                           conv_pack,
                           conv,
                           conv_weight,

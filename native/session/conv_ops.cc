@@ -5,6 +5,7 @@
 #include <string>
 
 #include "ops/conv.h"
+#include "ops/conv_panels.h"
 #include "ops/depthwise.h"
 #include "session/conv_window.h"
 #include "session/custom_op.h"
@@ -13,6 +14,9 @@ namespace custom_op {
 namespace {
 
 using ortune::kernels;
+
+/// Fewer channels fill panels too badly.
+constexpr int64_t kPanelsFrom = 32;
 
 /// How many taps of C channels a group are read as one: channels too few to be a row of a product come with
 /// the taps of the filter's row where these are neighbours in memory, else with all taps.
@@ -48,11 +52,17 @@ struct ConvOptions {
 
 /// The product of every place of the grids with the filters, which are packed first.
 void convolve(Context& c, ortune::ConvPack pack, ortune::Conv args) {
+  args.filter_taps = pack.taps;
+  if (kernels().fast_panels && args.C >= kPanelsFrom && args.M >= kPanelsFrom) {
+    const ortune::ConvPanelsPack panels{pack};
+    args.packed = pack.packed = c.floats(packed_floats(panels));
+    c.run(kernels().conv_panels_pack, ortune::ConvPanelsPack{pack});
+    return c.run_with_scratch(kernels().conv_panels, ortune::ConvPanels{args});
+  }
   float* packed = c.floats(packed_floats(pack));
   pack.packed = packed;
   c.run(kernels().conv_pack, pack);
   args.packed = packed;
-  args.filter_taps = pack.taps;
   c.run_with_scratch(kernels().conv, args);
 }
 

@@ -34,6 +34,7 @@ OrtCustomOpDomain* ortune_domain(const OrtApi* api) {
 std::vector<std::string> ortune_ops() {
   std::vector<std::string> names;
   for (const OrtCustomOp* op : all_ops())
-    if (ortune::kernels().fast_gemm || strcmp(op->GetName(op), "Gemm") != 0) names.push_back(op->GetName(op));
+    if (ortune::kernels().fast_panels || strcmp(op->GetName(op), "Gemm") != 0)
+      names.push_back(op->GetName(op));
   return names;
 }

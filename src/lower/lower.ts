@@ -23,19 +23,24 @@ export const definitions: ReadonlyMap<string, Definition> = new Map(
   ),
 );
 
+/** A definition that may leave a node as it is. */
+export type Form = (b: Builder, node: Node) => Value[] | undefined;
+
 /**
- * Replaces, in place, every operator that `forms` has by its definition there, and what those bring in as well. Value
- * names outside stay.
+ * Replaces, in place, every operator that `forms` has by what they say, and what those bring in as well. Value names outside
+ * stay.
  */
-export function useForms(graph: Graph, forms: ReadonlyMap<string, Definition>): void {
-  while (graph.nodes.some((node) => forms.has(operatorKey(node)))) {
+export function useForms(graph: Graph, forms: ReadonlyMap<string, Form>): void {
+  const left = new Set<Node>();
+  const due = (node: Node): boolean => forms.has(operatorKey(node)) && !left.has(node);
+  while (graph.nodes.some(due)) {
     const b = new Builder(graph);
     const nodes = graph.nodes;
     graph.nodes = [];
     for (const node of nodes) {
-      const definition = forms.get(operatorKey(node));
-      if (definition) spellOut(b, node, definition);
-      else graph.nodes.push(node);
+      if (due(node) && spellOut(b, node, forms.get(operatorKey(node))!)) continue;
+      left.add(node);
+      graph.nodes.push(node);
     }
   }
 }
@@ -62,10 +67,12 @@ const kernelTakes = (graph: Graph, node: Node): boolean =>
   (!normsOfChannels.includes(node.op) || attrInt(node, 'channels_last', 0) !== 0);
 const normsOfChannels = ['BatchNorm', 'BatchNormGrad'];
 
-function spellOut(b: Builder, node: Node, definition: Definition): void {
+/** Whether there is something to put in the node's place. */
+function spellOut(b: Builder, node: Node, form: Form): boolean {
   const first = b.graph.nodes.length;
   b.prefix = `${node.name}/`;
-  const values = definition(b, node);
+  const values = form(b, node);
+  if (!values) return false;
   const added = b.graph.nodes.slice(first);
   for (const [i, out] of node.outputs.entries()) {
     if (!out) continue;
@@ -82,4 +89,5 @@ function spellOut(b: Builder, node: Node, definition: Definition): void {
     }
     b.graph.types.delete(value);
   }
+  return true;
 }

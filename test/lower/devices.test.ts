@@ -66,6 +66,11 @@ const cases: (Case & { constants?: number[] })[] = [
     attrs: { axis: 0 },
   },
   { op: 'GatherElements', inputs: [x, whole([0, -1, 2, 1, 0, 2], [2, 3, 1])], attrs: { axis: 1 } },
+  {
+    op: 'Slice',
+    inputs: [whole([1, 2, 3, 4, 5, 6, 7, 8], [2, 4]), whole([3, 0]), whole([0, 1]), whole([1, 0]), whole([-2, 1])],
+    constants: [1, 2, 3, 4],
+  },
   { op: 'GatherND', inputs: [x, whole([1, 2, -1, 0], [2, 2])] },
   { op: 'GatherND', name: 'GatherND in batches', inputs: [x, whole([2, 1], [2, 1])], attrs: { batch_dims: 1 } },
   { op: 'GatherND', name: 'GatherND of single elements', inputs: [x, whole([1, 2, 3, 0, 0, 1], [2, 3])] },
@@ -80,6 +85,13 @@ describe('what stands for', () => {
     const found = (await runStock(graph, feeds)).get(y)!;
     expect(found.shape).toEqual(expected.shape);
     for (const [i, v] of found.numbers().entries()) expect(v).toBeCloseTo(expected.numbers()[i]!, 5);
+  });
+
+  it('Slice of floats is Slice', () => {
+    const c: Case = { op: 'Slice', inputs: [x, whole([1]), whole([2])] };
+    const { graph } = graphOf(c, [1, 2]);
+    useForms(graph, webgpuForms);
+    expect(graph.nodes.map(({ op }) => op)).toEqual(['Slice']);
   });
 
   it('EmbeddingGrad adds the rows of each index up, also where the matrix of equal indices is computed in parts', async () => {

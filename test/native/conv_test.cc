@@ -3,6 +3,7 @@
 // precision.
 #include "ops/conv.h"
 
+#include "ops/conv_panels.h"
 #include "ops/depthwise.h"
 #include "windows.h"
 
@@ -17,11 +18,11 @@ struct Channels {
   int64_t groups, C, M;
 };
 
-/// Each tap by itself, the taps of a row of the filter as one, or all; or the kernels for one channel a
-/// group.
-enum class Method { kTable, kRow, kAll, kDepthwise };
+/// Each tap by itself, the taps of a row of the filter as one, or all; by packed panels; or the kernels for
+/// one channel a group.
+enum class Method { kTable, kRow, kAll, kPanels, kDepthwise };
 const char* name(Method method) {
-  const char* const names[] = {"conv", "conv by rows", "conv of all taps", "depthwise"};
+  const char* const names[] = {"conv", "conv by rows", "conv of all taps", "conv panels", "depthwise"};
   return names[static_cast<int>(method)];
 }
 
@@ -92,6 +93,17 @@ struct Convolution {
       return;
     }
     ConvPack pack{w.data(), groups, c.M / groups, c.C / groups, taps, back, nullptr};
+    if (method == Method::kPanels) {
+      Floats packed(packed_floats(ConvPanelsPack{pack}), offset);
+      pack.packed = packed.data();
+      run(order, kernels.conv_panels_pack, ConvPanelsPack{pack});
+      run_with_scratch(
+          order, kernels.conv_panels,
+          ConvPanels{{from.data(), of.images, size.h, size.w, groups, C / groups, M / groups, to.data(),
+                      out.h, out.w, grids.grids.data(), count, packed.data(), taps, bias, false, nullptr}});
+      guarded = guarded && packed.guarded();
+      return;
+    }
     Floats packed(packed_floats(pack), offset);
     pack.packed = packed.data();
     run(order, kernels.conv_pack, pack);
@@ -173,12 +185,16 @@ void test_conv(const Target& target) {
   const Channels few[] = {{1, 1, 3}, {1, 7, 5}, {2, 6, 14}, {4, 12, 8}};
   for (const WindowCase& of : kWindowCases)
     for (Channels c : few)
-      for (Method method : {Method::kTable, Method::kRow, Method::kAll}) test_case(target, of, c, method);
+      for (Method method : {Method::kTable, Method::kRow, Method::kAll, Method::kPanels})
+        test_case(target, of, c, method);
   // More than a block of columns, of taps, of places.
   const WindowCase small{1, 4, 3, {5, 5}, {1, 1}, {1, 1}, {2, 2}, {2, 2}}, point{1, 3, 3, {1, 1}},
       large{2, 41, 37, {3, 3}, {1, 2}, {1, 1}, {1, 0}, {1, 1}};
   for (Channels c : {Channels{1, 130, 97}, Channels{2, 34, 130}, Channels{1, 65, 17}})
     test_case(target, small, c, Method::kTable);
+  for (Channels c : {Channels{1, 130, 97}, Channels{2, 34, 130}, Channels{1, 65, 389}})
+    test_case(target, small, c, Method::kPanels);
+  test_case(target, large, {1, 40, 33}, Method::kPanels);
   test_case(target, point, {1, 97, 130}, Method::kTable);
   test_case(target, point, {1, 2000, 3}, Method::kTable);
   test_case(target, large, {1, 3, 17}, Method::kRow);

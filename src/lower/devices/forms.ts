@@ -3,16 +3,16 @@
 
 import { type Graph, prune } from '../../onnx/graph.js';
 import type { DeviceKind } from '../../runtime/kinds.js';
-import { type Definition, definitions, useForms } from '../lower.js';
+import { definitions, type Form, useForms } from '../lower.js';
 import { useInt32 } from './int32.js';
 import { webgpuForms } from './webgpu.js';
 
 /** By device: what replaces an operator there, standard ones included. */
-const tables: Readonly<Record<DeviceKind, ReadonlyMap<string, Definition>>> = {
+const tables: Readonly<Record<DeviceKind, ReadonlyMap<string, Form>>> = {
   cpu: new Map(),
-  webgpu: new Map([...definitions, ...webgpuForms]),
+  webgpu: new Map<string, Form>([...definitions, ...webgpuForms]),
   // The runtime's own kernels, as upstream's source has them; no machine of the project has run them.
-  cuda: new Map([...definitions, ['ortune.EmbeddingGrad', webgpuForms.get('ortune.EmbeddingGrad')!]]),
+  cuda: new Map<string, Form>([...definitions, ['ortune.EmbeddingGrad', webgpuForms.get('ortune.EmbeddingGrad')!]]),
 };
 
 /** Rewrites a static graph in place; its int64 inputs and outputs are int32 then, under their names. */

@@ -3,6 +3,7 @@
 // onnxruntime-node 1.30; what is missing here and there is named when a session is made, never left to the CPU.
 
 import type { Builder } from '../../onnx/builder.js';
+import { isFloat } from '../../onnx/dtype.js';
 import {
   add,
   axisOf,
@@ -23,8 +24,10 @@ import {
   where,
 } from '../../onnx/formulas.js';
 import { attrInt, type Node, type StaticType, type Value } from '../../onnx/graph.js';
+import { TypeContext } from '../../onnx/shapes/context.js';
+import { sliceRanges } from '../../onnx/shapes/layout.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
-import type { Definition } from '../lower.js';
+import type { Definition, Form } from '../lower.js';
 import { maxPoolGradByTaps } from './pooling.js';
 
 const x0 = (node: Node): Value => node.inputs[0]!;
@@ -157,6 +160,23 @@ const gatherElements: Definition = (b, node) => {
   return [b.op('Gather', [view(b, x, [elementCount(shape)]), add(b, place, others)], { axis: 0 })];
 };
 
+/** Whole numbers are gathered, axis by axis; the provider slices floats alone. */
+const slice: Form = (b, node) => {
+  const x = x0(node);
+  if (isFloat(b.type(x).dtype)) return undefined;
+  const cut = sliceRanges(new TypeContext(b.graph, node)).reduce((value, { axis, start, step, length }) => {
+    const places = b.constant(
+      Tensor.of(
+        'int32',
+        indices(length).map((i) => start + i * step),
+        [length],
+      ),
+    );
+    return b.op('Gather', [value, places], { axis });
+  }, x);
+  return [cut === x ? b.op('Identity', [x]) : cut];
+};
+
 /** Elements of the matrix that says which places hold the same index: 64 MB. */
 const sameElements = 2 ** 24;
 
@@ -194,7 +214,7 @@ const embeddingGrad: Definition = (b, node) => {
 };
 
 /** By operator; see `lower`. */
-export const webgpuForms: ReadonlyMap<string, Definition> = new Map(
+export const webgpuForms: ReadonlyMap<string, Form> = new Map(
   Object.entries({
     ConstantOfShape: constantOfShape,
     Sum: chain((b, x, y) => add(b, x, y)),
@@ -204,6 +224,7 @@ export const webgpuForms: ReadonlyMap<string, Definition> = new Map(
     Mod: mod,
     OneHot: oneHot,
     Or: either,
+    Slice: slice,
     GatherND: gatherND,
     GatherElements: gatherElements,
     LogSoftmax: logSoftmax,
@@ -212,5 +233,5 @@ export const webgpuForms: ReadonlyMap<string, Definition> = new Map(
     HardSwish: hardSwish,
     'ortune.EmbeddingGrad': embeddingGrad,
     'ortune.MaxPoolScatter': maxPoolGradByTaps,
-  } satisfies Record<string, Definition>),
+  } satisfies Record<string, Form>),
 );
