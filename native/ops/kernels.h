@@ -213,7 +213,7 @@ struct Colour;
 struct Mix;
 
 struct Kernels {
-  bool fast_panels;  // products of panels outrun the runtime's Gemm and the tiles of `conv`: bench/gemm.mjs
+  bool fast_panels;  // panels outrun the runtime's Gemm and the tiles of `conv`: native-test.mjs --timings
   void (*gelu_grad)(const GeluGrad&, int64_t chunk);
   void (*bias_gelu)(const BiasGelu&, int64_t chunk);
   void (*bias_gelu_grad)(const BiasGeluGrad&, int64_t chunk);
