@@ -19,13 +19,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 torch.set_num_threads(o.threads)
-try:
-    import torchvision  # noqa: E402
-except RuntimeError:  # its compiled operators do not fit this torch; the networks need none of them
-    library = torch.library.Library("torchvision", "DEF")
-    for op in ("nms", "qnms"):
-        library.define(f"{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    import torchvision  # noqa: E402
+from vision import torchvision  # noqa: E402
 
 
 def network():

@@ -11,13 +11,7 @@ import numpy as np
 import torch
 
 torch.set_num_threads(1)
-try:
-    import torchvision
-except RuntimeError:  # its compiled operators do not fit this torch; the transforms need none of them
-    library = torch.library.Library("torchvision", "DEF")
-    for op in ("nms", "qnms"):
-        library.define(f"{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    import torchvision
+from vision import torchvision  # noqa: E402
 from torchvision.transforms import v2
 
 parser = argparse.ArgumentParser()

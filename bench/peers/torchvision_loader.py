@@ -9,13 +9,7 @@ import time
 
 import torch
 
-try:
-    import torchvision
-except RuntimeError:  # its compiled operators do not fit this torch; the transforms need none of them
-    library = torch.library.Library("torchvision", "DEF")
-    for op in ("nms", "qnms"):
-        library.define(f"{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    import torchvision
+from vision import torchvision
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2

@@ -116,35 +116,21 @@ function* classes({
       yield `option ${option} is for classes, and task masked-lm has none; leave it out`;
 }
 
+const ofPictures = [
+  'multiLabel',
+  'labelNames',
+  'imageColumn',
+  'maxBadSamples',
+  'imageMean',
+  'imageStd',
+  'imageSize',
+] as const;
+
 /** Of the options that are for pictures, and of those that are not, in training and in evaluation. */
 export function* pictures(
-  config: Pick<
-    TrainConfig,
-    | 'task'
-    | 'multiLabel'
-    | 'labelNames'
-    | 'imageColumn'
-    | 'maxBadSamples'
-    | 'imageMean'
-    | 'imageStd'
-    | 'imageSize'
-    | 'pairColumn'
-  > & {
-    streaming?: boolean;
-  },
+  config: Pick<TrainConfig, 'task' | 'pairColumn' | (typeof ofPictures)[number]> & { streaming?: boolean },
 ): Generator<string> {
-  const {
-    task,
-    multiLabel,
-    labelNames,
-    imageColumn,
-    maxBadSamples,
-    imageMean,
-    imageStd,
-    imageSize,
-    pairColumn,
-    streaming,
-  } = config;
+  const { task, pairColumn, streaming } = config;
   if (task === 'image-classification') {
     if (pairColumn !== undefined)
       yield "option 'pairColumn' is for texts, and the task is image-classification; leave it out";
@@ -152,16 +138,8 @@ export function* pictures(
       yield "option 'streaming' is for texts: of pictures only those of the next batches are in memory anyway; leave it out";
     return;
   }
-  for (const [name, given] of Object.entries({
-    multiLabel,
-    labelNames,
-    imageColumn,
-    maxBadSamples,
-    imageMean,
-    imageStd,
-    imageSize,
-  }))
-    if (given !== undefined && given !== false)
+  for (const name of ofPictures)
+    if (config[name] !== undefined && config[name] !== false)
       yield `option '${name}' is for task image-classification, and the task is ${task}; leave it out, or set task`;
 }
 

@@ -5,7 +5,7 @@ import type { EvalConfig } from '../config/schema.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Feeder, FeederOptions } from '../data/feeder.js';
-import { type Augmentation, checkChannels, mixStepsOf } from '../data/images/augment/chain.js';
+import { type Augmentation, checkChannels, targetsAfter } from '../data/images/augment/chain.js';
 import { ImageData, openLabelledImages } from '../data/images/image-data.js';
 import type { ImageDataset } from '../data/images/image-dataset.js';
 import { ImageFeeder } from '../data/images/image-feeder.js';
@@ -30,9 +30,7 @@ export function taskOf(config: Config, data?: LabelledData): Task {
   if (name === 'masked-lm') return { name, masking: { probability, wholeWords, nextSentence } };
   if (name === 'text-classification') return { name };
   const targets = data instanceof ImageData ? data.targets : multiLabel ? 'labels' : 'class';
-  // A mixed sample belongs to several classes by shares.
-  const mixed = 'augmentation' in config && mixStepsOf(config.augmentation).length > 0;
-  return { name, targets: mixed && targets === 'class' ? 'probabilities' : targets };
+  return { name, targets: 'augmentation' in config ? targetsAfter(config.augmentation, targets) : targets };
 }
 
 const columnsOf = (config: Config) => ({

@@ -4,7 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseOptions } from '../config/options.js';
 import { type PreviewConfig, type PreviewOptions, previewSchema } from '../config/preview-schema.js';
-import { mixStepsOf } from '../data/images/augment/chain.js';
+import { targetsAfter } from '../data/images/augment/chain.js';
 import { ImageData } from '../data/images/image-data.js';
 import { ImageFeeder } from '../data/images/image-feeder.js';
 import { storedShapes } from '../data/images/image-table.js';
@@ -60,7 +60,7 @@ async function drawRows(
 ): Promise<SheetPicture[][]> {
   const { augmentation, variants, seed, workers, maxPixels } = config;
   const batchSize = Math.min(config.pictures, data.train.samples);
-  const targets = data.targets === 'class' && mixStepsOf(augmentation).length > 0 ? 'probabilities' : data.targets;
+  const targets = targetsAfter(augmentation, data.targets);
   const { size: labels, names } = data.labels;
   const feeder = new ImageFeeder({ ...plan, augmentation, targets, labels, batchSize, workers, maxPixels });
   const rows: SheetPicture[][] = Array.from({ length: batchSize }, () => []);

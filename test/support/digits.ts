@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TrainOptions } from '#ortune/config/train-schema.js';
 import { openImageFile } from '#ortune/data/images/tensor-file.js';
 
 export type DigitsPart = 'train' | 'test';
@@ -16,4 +17,20 @@ export function storedDigits(part: DigitsPart): { rows: number; pixels: Uint8Arr
   const { begin, rows, labels } = source;
   const pixels = Uint8Array.from(readFileSync(digitsFile(part)).subarray(begin, begin + 64 * rows));
   return { rows, pixels, labels: [...labels!.values] };
+}
+
+const network = join(import.meta.dirname, '../fixtures/digits/net.onnx');
+
+/** Options of short runs of the network on the digits, each with an output of its own in a directory. */
+export function digitsRuns(directory: string): (more?: Partial<TrainOptions>) => TrainOptions {
+  let runs = 0;
+  return (more = {}) => ({
+    model: network,
+    train: digitsFile('train'),
+    output: join(directory, `run${runs++}`),
+    epochs: 2,
+    learningRate: 1e-2,
+    threads: 2,
+    ...more,
+  });
 }

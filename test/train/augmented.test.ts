@@ -5,13 +5,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { TrainOptions } from '#ortune/config/train-schema.js';
 import type { Augmentation } from '#ortune/data/images/augment/chain.js';
 import { ImageData } from '#ortune/data/images/image-data.js';
 import { ImageFeeder } from '#ortune/data/images/image-feeder.js';
 import type { ImageClassificationResult } from '#ortune/metrics/image-classification.js';
 import { evaluate } from '#ortune/train/evaluate.js';
-import { digitsFile, storedDigits } from '../support/digits.js';
+import { digitsFile, digitsRuns, storedDigits } from '../support/digits.js';
 import { float32, int64, uint8, writeSafetensors } from '../support/safetensors.js';
 import { train } from './run.js';
 
@@ -19,18 +18,7 @@ const directory = mkdtempSync(join(tmpdir(), 'ortune-augmented-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 const path = (name: string): string => join(directory, name);
 
-const network = join(import.meta.dirname, '../fixtures/digits/net.onnx');
-
-let runs = 0;
-const options = (more: Partial<TrainOptions> = {}): TrainOptions => ({
-  model: network,
-  train: digitsFile('train'),
-  output: path(`run${runs++}`),
-  epochs: 2,
-  learningRate: 1e-2,
-  threads: 2,
-  ...more,
-});
+const options = digitsRuns(directory);
 
 const colours = { op: 'colorJitter', brightness: 0.3, contrast: 0.3 };
 const crop = { op: 'randomResizedCrop', scale: [0.7, 1] };

@@ -6,13 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { env, pipeline, RawImage } from '@xenova/transformers';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { TrainOptions } from '#ortune/config/train-schema.js';
 import type { ImageTensors } from '#ortune/data/images/tensors.js';
 import type { ImageClassificationResult } from '#ortune/metrics/image-classification.js';
 import type { MultiLabelResult } from '#ortune/metrics/multi-label.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { loadModel, predict } from '#ortune/train/predict.js';
-import { digitsFile, storedDigits } from '../support/digits.js';
+import { digitsFile, digitsRuns, storedDigits } from '../support/digits.js';
 import { float32, int64, uint8, writeSafetensors } from '../support/safetensors.js';
 import { train } from './run.js';
 
@@ -21,19 +20,9 @@ afterAll(() => rmSync(directory, { recursive: true }));
 const path = (name: string): string => join(directory, name);
 
 const fixtures = join(import.meta.dirname, '../fixtures');
-const network = join(fixtures, 'digits/net.onnx');
 const names = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
 
-let runs = 0;
-const options = (more: Partial<TrainOptions> = {}): TrainOptions => ({
-  model: network,
-  train: digitsFile('train'),
-  output: path(`run${runs++}`),
-  epochs: 2,
-  learningRate: 1e-2,
-  threads: 2,
-  ...more,
-});
+const options = digitsRuns(directory);
 
 /** The digits as a host program has them. */
 function inMemory(part: 'train' | 'test'): ImageTensors & { pixels: Uint8Array; labels: number[] } {

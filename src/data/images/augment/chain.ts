@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { nearest } from '../../../config/nearest.js';
 import { UsageError } from '../../../errors.js';
+import type { Targets } from '../../../tasks/task.js';
 import { automatic } from './automatic.js';
 import { colour } from './colour.js';
 import { geometry } from './geometry.js';
@@ -13,7 +14,7 @@ import type { StepContext, StepKind } from './step.js';
 /** Every step on single pictures, by name. */
 const stepKinds: Readonly<Record<string, StepKind>> = { ...geometry, ...colour, ...automatic };
 
-export const stepNames: readonly string[] = [...Object.keys(stepKinds), ...Object.keys(mixOptions)];
+const stepNames: readonly string[] = [...Object.keys(stepKinds), ...Object.keys(mixOptions)];
 
 /** One step with its options, defaults filled in; JSON. */
 export interface AugmentStep {
@@ -101,6 +102,10 @@ export const mixStepsOf = (augmentation: Augmentation): MixStep[] =>
     const name = op as MixName;
     return { op: name, ...mixOptions[name].parse(options) };
   });
+
+/** What the targets of a training batch are: a mixed sample belongs to several classes by shares. */
+export const targetsAfter = (augmentation: Augmentation, targets: Targets): Targets =>
+  targets === 'class' && augmentation.some(isMixing) ? 'probabilities' : targets;
 
 /**
  * The steps on single pictures.

@@ -13,7 +13,7 @@ const sampling = z.enum(['nearest', 'bilinear']).default('nearest');
 const whole = ({ width, height }: Size): Rectangle => ({ left: 0, top: 0, width, height });
 
 /** Where a part of the picture is cut out, and how large: by share of the area and ratio of width to height. */
-export function drawResizedCrop(
+function drawResizedCrop(
   { width, height }: Size,
   { scale, ratio }: { scale: readonly [number, number]; ratio: readonly [number, number] },
   draws: Draws,
