@@ -19,13 +19,13 @@ export function storedDigits(part: DigitsPart): { rows: number; pixels: Uint8Arr
   return { rows, pixels, labels: [...labels!.values] };
 }
 
-const network = join(import.meta.dirname, '../fixtures/digits/net.onnx');
+export const digitsNetwork = join(import.meta.dirname, '../fixtures/digits/net.onnx');
 
 /** Options of short runs of the network on the digits, each with an output of its own in a directory. */
 export function digitsRuns(directory: string): (more?: Partial<TrainOptions>) => TrainOptions {
   let runs = 0;
   return (more = {}) => ({
-    model: network,
+    model: digitsNetwork,
     train: digitsFile('train'),
     output: join(directory, `run${runs++}`),
     epochs: 2,
