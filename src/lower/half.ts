@@ -158,17 +158,13 @@ class Halving {
 
   /** The output under its own name: what leaves the graph is float32, and of an island 16 bits go on. */
   #finish(node: Node, own: Value, out: Value): void {
-    const { dtype } = this.#graph.type(own);
     if (this.#options.gradients.has(out)) {
       this.#scaled.set(out, own);
       this.#unscale(this.#operand(node, own, 'float32'), out);
     } else if (this.#outputs.has(out)) {
       this.#cast(own, out, 'float32');
       this.#converted.set(this.#key(node, out, this.#half), own);
-    } else {
-      this.#cast(own, out, this.#half);
-      this.#converted.set(this.#key(node, out, dtype), own);
-    }
+    } else this.#cast(own, out, this.#half); // all readers see the rounded value: some of backward compare it with forward's
   }
 
   /** A gradient of the loss itself. */
