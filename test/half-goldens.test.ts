@@ -40,7 +40,7 @@ function tensor(dtype: TensorView['dtype'], shape: readonly number[], values: Ar
 }
 
 /** Of float16, whose unit is 1e-3; gradients that are 0 in truth, of the keys' biases, are the worst. */
-const tolerance = { loss: 5e-4, gradients: 1e-2 };
+const tolerance = { loss: 5e-4, gradients: 2e-2 };
 
 describe('a training graph in float16', () => {
   it.each([...fixtures, ...maskedFixtures])(
