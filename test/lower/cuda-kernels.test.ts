@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { backward } from '#ortune/autodiff/backward.js';
 import { lowerForDevice } from '#ortune/lower/devices/forms.js';
+import type { Precision } from '#ortune/lower/half.js';
 import { type AttrInput, Builder } from '#ortune/onnx/builder.js';
 import type { DataType } from '#ortune/onnx/dtype.js';
 import { Graph } from '#ortune/onnx/graph.js';
@@ -23,7 +24,7 @@ import { compileVision, readVisionGolden, visionFixtures } from '../vision-golde
 const modes: Mode[] = ['train', 'evaluate', 'predict', 'diagnose'];
 
 /** A fixture of one label for each picture, compiled in a mode as training does it, with dropout and recomputation. */
-function compilePictures(name: string, mode: Mode, batchStatistics: boolean): Uint8Array {
+function compilePictures(name: string, mode: Mode, batchStatistics: boolean, precision: Precision): Uint8Array {
   const { file, images } = readVisionGolden(name);
   const model = openModel(file);
   const graph = toGraph(model);
@@ -34,33 +35,35 @@ function compilePictures(name: string, mode: Mode, batchStatistics: boolean): Ui
     ...{ trained, statistics: new Set(batchStatistics ? updated.map((s) => s.name) : []), frozen: new Set<string>() },
     task: { name: 'image-classification', targets: 'class' },
     ...{ dropout: { hidden: 0.1, attention: 0.1, head: 0.1 }, labelSmoothing: 0.1, recompute: 'layers' },
-    ...{ family: '', kernels: new Set(), target: 'cuda' },
+    ...{ family: '', kernels: new Set(), target: 'cuda', precision },
   });
   return compiled.model;
 }
+
+const missing = (model: Uint8Array): string[] => missingOnCuda(readModel(model));
 
 const labelled = visionFixtures.filter((name) => !name.startsWith('unet'));
 const segmented = visionFixtures.filter((name) => name.startsWith('unet'));
 
 describe('CUDA has a kernel for every node of', () => {
-  describe.each(['float32', 'float16'] as const)('a graph in %s:', (float) => {
+  describe.each(['float32', 'float16', 'bfloat16'] as const)('a graph in %s:', (precision) => {
+    // Other modes compute in float32.
+    const compiled = precision === 'float32' ? modes : modes.slice(0, 1);
     it.each([...fixtures, ...maskedFixtures])('$family of $kind from the $exporter exporter', (fixture) => {
       const golden = readGolden(fixture);
-      for (const mode of modes)
-        expect(missingOnCuda(readModel(compileGolden(golden, mode, new Set(), 'cuda').compiled.model), float)).toEqual(
-          [],
-        );
+      for (const mode of compiled)
+        expect(missing(compileGolden(golden, mode, new Set(), 'cuda', precision).compiled.model)).toEqual([]);
     });
 
     it.each(labelled)('%s', (name) => {
       for (const batchStatistics of [false, true])
-        for (const mode of modes)
-          expect(missingOnCuda(readModel(compilePictures(name, mode, batchStatistics)), float)).toEqual([]);
+        for (const mode of compiled)
+          expect(missing(compilePictures(name, mode, batchStatistics, precision))).toEqual([]);
     });
 
     it.each(segmented)('%s', (name) => {
-      const { graph } = compileVision(readVisionGolden(name), new Set(), 'frozen', 'cuda');
-      expect(missingOnCuda(graph, float)).toEqual([]);
+      const { graph } = compileVision(readVisionGolden(name), new Set(), 'frozen', 'cuda', precision);
+      expect(missingOnCuda(graph)).toEqual([]);
     });
   });
 });
@@ -91,7 +94,7 @@ describe('CUDA has a kernel for every node of the gradient of', () => {
 
 describe('the check itself', () => {
   /** What is missing for one operator over inputs of these types. */
-  const missing = (op: string, types: [DataType, number[]][], attrs: Record<string, AttrInput> = {}) => {
+  const lacks = (op: string, types: [DataType, number[]][], attrs: Record<string, AttrInput> = {}) => {
     const graph = new Graph();
     const names = types.map(([dtype, shape], i) => {
       graph.types.set(`x${i}`, { dtype, shape });
@@ -148,7 +151,7 @@ describe('the check itself', () => {
   ] as [string, [DataType, number[]][], Record<string, AttrInput>, string][])(
     'names what %s lacks',
     (op, types, attrs, why) => {
-      expect(missing(op, types, attrs)).toEqual([why]);
+      expect(lacks(op, types, attrs)).toEqual([why]);
     },
   );
 });

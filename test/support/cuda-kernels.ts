@@ -28,8 +28,8 @@ const words = (text: string): string[] => text.split(' ').filter(Boolean);
 
 type TypeOf = (value: string) => DataType;
 
-/** Why the provider leaves a node to the CPU; undefined where it takes it. `typeOf`: of a value as its set of types is asked. */
-function whyNotOnCuda(node: Node, typeOf: TypeOf, given: TypeOf): string | undefined {
+/** Why the provider leaves a node to the CPU; undefined where it takes it. */
+function whyNotOnCuda(node: Node, typeOf: TypeOf): string | undefined {
   const { op, domain } = node;
   if (domain) return `domain ${domain}`;
   if (!kernels[op]) return 'no kernel';
@@ -40,10 +40,8 @@ function whyNotOnCuda(node: Node, typeOf: TypeOf, given: TypeOf): string | undef
     const wrong = (names: string[], values: readonly string[]): string[] =>
       values.flatMap((value, i) => {
         const set = names[Math.min(i, names.length - 1)]!;
-        const taken = types[set];
-        if (!value || (taken === undefined && /^[A-Z]/.test(set))) return [];
-        const found = taken === undefined ? given(value) : typeOf(value);
-        return words(taken ?? set).includes(found) ? [] : [`${value} is ${found}`];
+        const taken = types[set] ?? (/^[a-z]/.test(set) ? set : undefined);
+        return !value || !taken || words(taken).includes(typeOf(value)) ? [] : [`${value} is ${typeOf(value)}`];
       });
     return [...wrong(words(inputs), node.inputs), ...wrong(words(outputs), node.outputs)].join(', ');
   });
@@ -88,16 +86,14 @@ export function readModel(bytes: Uint8Array): Graph {
   return graph;
 }
 
-/**
- * Every node that CUDA has no kernel for, as 'name (Op): reason'.
- * @param float what stands for float32 and float64, to ask whether the graph would run in another type; what the standard has in float32
- *   alone stays
- */
-export function missingOnCuda(graph: Graph, float: DataType = 'float32'): string[] {
-  const given = (value: string): DataType => graph.type(value).dtype;
-  const typeOf = (value: string): DataType => (/^float(32|64)$/.test(given(value)) ? float : given(value));
+/** Every node that CUDA has no kernel for, as 'name (Op): reason'; float64 read as float32. */
+export function missingOnCuda(graph: Graph): string[] {
+  const typeOf = (value: string): DataType => {
+    const { dtype } = graph.type(value);
+    return dtype === 'float64' ? 'float32' : dtype;
+  };
   return graph.nodes.flatMap((node) => {
-    const why = whyNotOnCuda(node, typeOf, given);
+    const why = whyNotOnCuda(node, typeOf);
     return why === undefined ? [] : [`${node.name} (${node.op}): ${why}`];
   });
 }
