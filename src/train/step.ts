@@ -48,8 +48,8 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
 }
 
 /** An error of forward or backward leaves the weights and the averages as they were before the step. */
-async function undoStep({ engine, untold }: Run, error: unknown): Promise<never> {
-  if (error instanceof DeviceError && error.exhausted && untold.length === 0) {
+async function undoStep({ engine }: Run, error: unknown): Promise<never> {
+  if (error instanceof DeviceError && error.exhausted) {
     await engine.averages.undo();
     error.weightsIntact = true;
   }
