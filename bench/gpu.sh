@@ -7,5 +7,5 @@ cd "$(dirname "$0")/.."
 npm ci --no-audit --no-fund
 node dist/cli/main.js doctor
 node dist/cli/main.js devices
-npx vitest run test/webgpu-goldens.test.ts test/train/webgpu.test.ts test/runtime/webgpu.test.ts
+npx vitest run test/webgpu-goldens.test.ts test/train/webgpu.test.ts test/runtime/webgpu.test.ts test/runtime/half.test.ts
 node bench/devices.mjs "$@"

@@ -26,7 +26,7 @@ function findClangFormat() {
   return candidates.find(works);
 }
 
-const files = ['native', 'test/native']
+const files = ['native', 'test/native', 'test/support']
   .map((folder) => path.join(root, folder))
   .filter((folder) => existsSync(folder))
   .flatMap((folder) => readdirSync(folder, { recursive: true }).map((name) => path.join(folder, name)))

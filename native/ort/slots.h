@@ -53,6 +53,7 @@
   SLOT(206, UpdateCUDAProviderOptions, OrtStatus*,                                                           \
        (OrtCUDAProviderOptionsV2 * cuda, const char* const* keys, const char* const* values, size_t count))  \
   SLOT(208, ReleaseCUDAProviderOptions, void, (OrtCUDAProviderOptionsV2 * cuda))                             \
+  SLOT(273, SetDeterministicCompute, OrtStatus*, (OrtSessionOptions * options, bool deterministic))          \
   /* custom-op domain */                                                                                     \
   SLOT(26, CreateCustomOpDomain, OrtStatus*, (const char* name, OrtCustomOpDomain** domain))                 \
   SLOT(27, CustomOpDomain_Add, OrtStatus*, (OrtCustomOpDomain * domain, const OrtCustomOp* op))              \

@@ -33,6 +33,8 @@ void append_provider(OrtSessionOptions* options, const Provider& provider) {
       [&](OrtCUDAProviderOptionsV2** out) { return api->CreateCUDAProviderOptions(out); });
   ort::check(api->UpdateCUDAProviderOptions(cuda.get(), keys.data(), values.data(), keys.size()));
   ort::check(api->SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda.get()));
+  // Its fast sums over rows add with atomics, in any order; a bias's gradient would differ from run to run.
+  ort::check(api->SetDeterministicCompute(options, true));
 }
 
 std::vector<std::string> available_providers() {

@@ -60,7 +60,10 @@ export function recomputeLayers(b: Builder, options: RecomputeOptions): number {
     copyInto(b, { readers, producers, own, sources, arrived });
     copies.set(reader, [...(copies.get(reader) ?? []), ...graph.nodes.splice(0)]);
   }
-  graph.nodes = [...forward, ...behind].flatMap((node) => [...(copies.get(node) ?? []), node]);
+  // What backward makes of parameters alone may come behind the first copy that reads it.
+  const early = behind.filter(({ outputs }) => outputs.every((out) => (rank.get(out) ?? -1) < 0));
+  const late = behind.filter((node) => !early.includes(node));
+  graph.nodes = [...forward, ...early, ...late].flatMap((node) => [...(copies.get(node) ?? []), node]);
   forgetViews(b);
   prune(graph);
   return copies.size;

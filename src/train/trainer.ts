@@ -6,16 +6,17 @@ import { parseOptions } from '../config/options.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
 import { type Tensors, withoutTensors } from '../data/images/tensors.js';
 import { describeRows } from '../data/rows.js';
-import { DeviceError, OrtuneError } from '../errors.js';
+import { DeviceError } from '../errors.js';
 import { type Metrics, metricOf } from '../metrics/names.js';
-import type { Traffic } from '../runtime/session.js';
 import { measureEvaluation } from './evaluate.js';
-import type { EvaluationEvent, SkippedEvent, StepEvent, TrainerEvents, TrainResult, TrunkEvent } from './events.js';
+import type { EvaluationEvent, TrainerEvents, TrainResult, TrunkEvent } from './events.js';
 import { feedRatio } from './feed-ratio.js';
+import { type Emit, hearOutcomes, outcomesDue } from './outcomes.js';
 import { resultOf } from './result.js';
 import { loadWeights, openRun, type Run, repeatedParts, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
 import { takeStep } from './step.js';
 import { type StepBatches, stepBatches } from './step-batches.js';
+import { toldStep } from './told-steps.js';
 
 type Listener<E extends keyof TrainerEvents> = (event: TrainerEvents[E]) => void;
 
@@ -28,10 +29,6 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Pro
     throw error;
   }
 }
-
-/** The larger of each, where there is any. */
-const mostOf = (a: Traffic | undefined, b: Traffic | undefined): Traffic | undefined =>
-  a && b ? { up: Math.max(a.up, b.up), down: Math.max(a.down, b.down) } : (a ?? b);
 
 /** Trains one model on one data set; `run` may be called once. */
 export class Trainer {
@@ -56,9 +53,9 @@ export class Trainer {
     return this;
   }
 
-  #emit<E extends keyof TrainerEvents>(event: E, payload: TrainerEvents[E]): void {
+  readonly #emit: Emit = (event, payload) => {
     this.#events.emit(event, payload);
-  }
+  };
 
   /**
    * Runs to the end and writes the trained model to `output`/model. An abort finishes the step under way, writes a
@@ -103,7 +100,7 @@ export class Trainer {
     if (progress.evaluationDue) await this.#evaluate(run, signal);
     if (progress.stoppedEarly) return;
     for await (const batches of stepBatches(run, progress.step)) {
-      await this.#step(run, batches);
+      await this.#step(run, batches, signal);
       if (progress.step % run.length.stepsPerEpoch === 0)
         this.#emit('epoch', { epoch: batches.epoch, step: progress.step });
       const better = run.evaluationDue(progress.step) && (await this.#evaluate(run, signal));
@@ -115,42 +112,13 @@ export class Trainer {
     }
   }
 
-  async #step(run: Run, batches: StepBatches): Promise<void> {
-    const { progress, times, directory, length } = run;
-    const { epoch, step } = batches;
+  async #step(run: Run, batches: StepBatches, signal: AbortSignal | undefined): Promise<void> {
+    const started = performance.now();
     const taken = await takeStep(run, batches).catch((error) => this.#keepProgress(run, batches, error));
-    const { bad, forwardBackwardMs, updateMs, ...outcome } = taken;
-    if (bad !== undefined) await this.#leaveOut(run, batches, bad);
-    else if (run.firstStepMs === undefined) directory.open();
+    run.untold.push(toldStep(batches, started, taken));
     throwIfUnwritten(run);
-    progress.step++;
-    if (step % length.stepsPerEpoch === 0) progress.epochLoss = { sum: 0, steps: 0 };
-    if (bad !== undefined) return;
-    run.firstStepMs ??= performance.now();
-    progress.epochLoss.sum += outcome.loss;
-    progress.epochLoss.steps++;
-    run.traffic = mostOf(run.traffic, outcome.traffic);
-    if (epoch === 0 && run.trunk.truncated === undefined)
-      progress.truncated += batches.batches.reduce((n, batch) => n + batch.truncated, 0);
-    const lengths = new Set(batches.batches.map((batch) => batch.length));
-    times.add({
-      length: lengths.size === 1 ? batches.batches[0]!.length : 0,
-      batches: batches.batches.length,
-      samples: batches.batches.reduce((n, batch) => n + batch.samples.length, 0),
-      waitMs: batches.waitMs,
-      forwardBackwardMs,
-      updateMs,
-    });
-    const event: StepEvent = {
-      step: progress.step,
-      totalSteps: length.totalSteps,
-      epoch,
-      ...outcome,
-      samplesPerSecond: times.rate(),
-      secondsLeft: times.secondsFor(length.totalSteps - progress.step),
-    };
-    directory.record('step', event);
-    this.#emit('step', event);
+    run.progress.step++;
+    if (outcomesDue(run, signal)) await hearOutcomes(run, this.#emit, batches);
   }
 
   /** Memory that does not suffice ends the run with a checkpoint of the steps before, and what to change. */
@@ -162,29 +130,12 @@ export class Trainer {
       `step ${step + 1}: ${error.message}. The batch is ${batches.map(describeRows).join('; ')}. ` +
       `Set batchSize to ${half} and gradientAccumulationSteps to ${micros * Math.ceil(batchSize / half)}, ` +
       `${recompute === 'none' ? 'or recompute to layers, ' : ''}or maxLength or the size of the images lower.`;
-    if (error.weightsIntact && run.progress.step > 0) await this.#checkpoint(run);
+    if (error.weightsIntact && run.progress.step > 0)
+      await hearOutcomes(run, this.#emit).then(
+        () => this.#checkpoint(run),
+        () => {}, // the first error says more
+      );
     throw error;
-  }
-
-  /** A step that is not finite: ends the run, or is reported and forgotten while there are few. */
-  async #leaveOut(run: Run, { step, epoch, batches }: StepBatches, what: string): Promise<void> {
-    const { nonFinite, maxBadSteps, learningRate } = this.config;
-    const samples = batches.flatMap((batch) => Array.from(batch.samples, (_, row) => batch.where(row)));
-    run.progress.skipped++;
-    if (nonFinite === 'skip' && run.progress.skipped <= maxBadSteps) {
-      const event: SkippedEvent = { step: step + 1, epoch, reason: `${what} is not finite`, samples };
-      run.directory.record('skipped', event);
-      this.#emit('skipped', event);
-      return;
-    }
-    let tensor: string | undefined;
-    for (const batch of batches) tensor ??= await run.engine.firstBadTensor(batch);
-    throw new OrtuneError(
-      `step ${step + 1}, epoch ${epoch + 1}: ${what} is not finite` +
-        `${nonFinite === 'skip' ? `, and ${maxBadSteps} such steps have been left out already (maxBadSteps)` : ''}. ` +
-        `The batch is ${batches.map(describeRows).join('; ')}; first bad tensor: ${tensor ?? 'none in the forward pass, so a gradient overflowed'}. ` +
-        `The weights are those before this step. Lower learningRate (${learningRate}), lengthen the warm-up, or set maxGradNorm.`,
-    );
   }
 
   /** Evaluates, remembers the best; whether this one is it. An aborted evaluation stays due. */
@@ -257,9 +208,7 @@ export class Trainer {
     if (test) this.#report(run, { name: 'test', step, metrics: test, best: false });
     await directory.flush();
     throwIfUnwritten(run);
-    const ratio = await unlessAborted(signal, () =>
-      feedRatio(engine, run.trunk.source('train'), data.train, run.times, signal),
-    );
+    const ratio = await unlessAborted(signal, () => feedRatio(run, signal));
     return resultOf(run, {
       metrics: data.test ? test : metrics,
       feedRatio: ratio,

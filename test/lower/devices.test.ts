@@ -2,11 +2,12 @@
 // whose integers became 32 bits wide.
 
 import { describe, expect, it } from 'vitest';
+import { cudaForms } from '#ortune/lower/devices/cuda.js';
 import { lowerForDevice } from '#ortune/lower/devices/forms.js';
 import { useInt32 } from '#ortune/lower/devices/int32.js';
 import { webgpuForms } from '#ortune/lower/devices/webgpu.js';
 import { lower, useForms } from '#ortune/lower/lower.js';
-import { type AttrInput, Builder } from '#ortune/onnx/builder.js';
+import { type AttrInput, Builder, float } from '#ortune/onnx/builder.js';
 import { Graph, type Value } from '#ortune/onnx/graph.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { normals } from '#ortune/random.js';
@@ -76,15 +77,50 @@ const cases: (Case & { constants?: number[] })[] = [
   { op: 'GatherND', name: 'GatherND of single elements', inputs: [x, whole([1, 2, 3, 0, 0, 1], [2, 3])] },
 ];
 
+const [image, filters] = [floats(5, 2, 4, 5, 6), floats(6, 4, 3, 3, 4)];
+const ofCuda: typeof cases = [
+  { op: 'Mean', inputs: [x, floats(2, 3, 4), floats(3, 4)] },
+  { op: 'Mish', inputs: [x] },
+  { op: 'Celu', inputs: [Tensor.of('float32', [-90, -1, -0.1, 0, 0.1, 90])], attrs: { alpha: float(1.5) } },
+  { op: 'CastLike', inputs: [Tensor.of('float32', [-1.5, 0, 2.7]), whole([0])] },
+  { op: 'GatherND', inputs: [x, whole([1, 2, -1, 0], [2, 2])] },
+  { op: 'GroupNormalization', inputs: [image, floats(7, 4), floats(8, 4)], attrs: { num_groups: 2 } },
+  {
+    op: 'ConvTranspose',
+    inputs: [image, filters, floats(9, 3)],
+    attrs: { strides: [2, 3], pads: [1, 0, 0, 2], output_padding: [1, 2] },
+  },
+  {
+    op: 'ConvTranspose',
+    name: 'ConvTranspose in groups, of a wanted shape',
+    inputs: [image, filters],
+    attrs: { group: 2, strides: [2, 2], dilations: [2, 1], output_shape: [12, 11], auto_pad: 'SAME_UPPER' },
+  },
+];
+
 describe('what stands for', () => {
-  it.each(cases.map((c) => [c.name ?? c.op, c] as const))('%s means the same', async (_, c) => {
-    const { graph, feeds, y } = graphOf(c, c.constants);
-    const expected = (await runStock(graph, feeds)).get(y)!;
-    useForms(graph, webgpuForms);
-    expect(graph.nodes.some(({ op }) => op === c.op)).toBe(false);
-    const found = (await runStock(graph, feeds)).get(y)!;
-    expect(found.shape).toEqual(expected.shape);
-    for (const [i, v] of found.numbers().entries()) expect(v).toBeCloseTo(expected.numbers()[i]!, 5);
+  const forms = [
+    ...cases.map((c) => ({ c, forms: webgpuForms, device: 'WebGPU' })),
+    ...ofCuda.map((c) => ({ c, forms: cudaForms, device: 'CUDA' })),
+  ];
+  it.each(forms.map((row) => ({ ...row, what: row.c.name ?? row.c.op })))(
+    '$what means the same on $device',
+    async ({ c, forms }) => {
+      const { graph, feeds, y } = graphOf(c, c.constants);
+      const expected = (await runStock(graph, feeds)).get(y)!;
+      useForms(graph, forms);
+      if (c.op === 'ConvTranspose') expect(graph.nodes.map(({ op }) => op)).toEqual([c.op, 'Slice']);
+      else expect(graph.nodes.some(({ op }) => op === c.op)).toBe(false);
+      const found = (await runStock(graph, feeds)).get(y)!;
+      expect(found.shape).toEqual(expected.shape);
+      for (const [i, v] of found.numbers().entries()) expect(v).toBeCloseTo(expected.numbers()[i]!, 5);
+    },
+  );
+
+  it('ConvTranspose with the same pads on both sides stays', () => {
+    const { graph } = graphOf({ op: 'ConvTranspose', inputs: [image, filters], attrs: { pads: [1, 2, 1, 2] } });
+    useForms(graph, cudaForms);
+    expect(graph.nodes.map(({ op }) => op)).toEqual(['ConvTranspose']);
   });
 
   it('Slice of floats is Slice', () => {

@@ -11,6 +11,8 @@ const manifest = '/usr/lib/chromium/vk_swiftshader_icd.json';
 if (existsSync(manifest)) {
   process.env.VK_DRIVER_FILES ??= manifest;
   process.env.VK_ICD_FILENAMES ??= process.env.VK_DRIVER_FILES;
+  // Mesa's layer that chooses among cards looks for a display, and complains where there is none.
+  process.env.NODEVICE_SELECT ??= '1';
 }
 
 /** Why WebGPU does not work here; undefined where it does. */

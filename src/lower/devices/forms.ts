@@ -4,6 +4,7 @@
 import { type Graph, prune } from '../../onnx/graph.js';
 import type { DeviceKind } from '../../runtime/kinds.js';
 import { definitions, type Form, useForms } from '../lower.js';
+import { cudaForms } from './cuda.js';
 import { useInt32 } from './int32.js';
 import { webgpuForms } from './webgpu.js';
 
@@ -11,8 +12,7 @@ import { webgpuForms } from './webgpu.js';
 const tables: Readonly<Record<DeviceKind, ReadonlyMap<string, Form>>> = {
   cpu: new Map(),
   webgpu: new Map<string, Form>([...definitions, ...webgpuForms]),
-  // The runtime's own kernels, as upstream's source has them; no machine of the project has run them.
-  cuda: new Map<string, Form>([...definitions, ['ortune.EmbeddingGrad', webgpuForms.get('ortune.EmbeddingGrad')!]]),
+  cuda: new Map<string, Form>([...definitions, ...cudaForms]),
 };
 
 /** Rewrites a static graph in place; its int64 inputs and outputs are int32 then, under their names. */

@@ -21,13 +21,16 @@ const shapeInputs: Readonly<Record<string, number>> = {
   TopK: 1,
   CumSum: 1,
   Resize: 3,
+  Trilu: 1,
   ReduceSum: 1,
   ReduceMean: 1,
   ReduceMax: 1,
   ReduceMin: 1,
   ReduceProd: 1,
+  ReduceL1: 1,
   ReduceL2: 1,
   ReduceSumSquare: 1,
+  ReduceLogSum: 1,
   ReduceLogSumExp: 1,
 };
 
