@@ -55,7 +55,7 @@ interface Copy {
 }
 
 /** What goes through one session: its staging buffers are freed before the next. */
-const bytesAtOnce = 64 * 2 ** 20;
+export const bytesAtOnce = 64 * 2 ** 20;
 
 /** Copies between the host and a device; the sessions are released, and what they staged with them. */
 async function copy(device: Device, copies: readonly Copy[]): Promise<void> {
