@@ -17,18 +17,29 @@ interface Buffer {
   reads: number;
 }
 
-/**
- * @param bound what a session is bound to and brings its own memory: parameters, gradients
- * @returns bytes; on a device with those of the inputs and outputs that are not bound
- */
-export function peakBytes(graph: Graph, bound: ReadonlySet<Value>, kind: DeviceKind): number {
-  const unique = withoutRepeats(graph);
-  const buffers = planBuffers(unique, kind);
-  const peak = (kind === 'webgpu' ? poolBytes : mostAtOnce)(buffers);
-  if (kind === 'cpu') return peak;
-  const fed = [...graph.inputs, ...graph.outputs].filter(({ name }) => !bound.has(name));
-  return fed.reduce((sum, { name }) => sum + bytesOf(graph, name), peak);
+/** A graph, and what its session is bound to and brings its own memory: parameters, gradients. */
+export interface Counted {
+  graph: Graph;
+  bound: ReadonlySet<Value>;
 }
+
+/**
+ * Bytes that sessions of these graphs, kept beside each other and run one at a time, hold at most beside what they are bound
+ * to. On the CPU they share one arena. WebGPU's buffers are pooled for all sessions, by their size. On CUDA each session keeps
+ * its own, and two are kept (runtime/cache.ts).
+ */
+export function bytesTogether(counted: readonly Counted[], kind: DeviceKind): number {
+  const planned = counted.map(({ graph }) => planBuffers(withoutRepeats(graph), kind));
+  if (kind === 'cpu') return Math.max(...planned.map(mostAtOnce));
+  const fed = counted.map(fedBytes);
+  if (kind === 'webgpu') return pooled(planned.map(poolOf)) + Math.max(...fed);
+  const each = planned.map((buffers, i) => mostAtOnce(buffers) + fed[i]!).sort((a, b) => b - a);
+  return each.slice(0, 2).reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** Inputs and outputs have copies on a device. */
+const fedBytes = ({ graph, bound }: Counted): number =>
+  [...graph.inputs, ...graph.outputs].reduce((sum, { name }) => sum + (bound.has(name) ? 0 : bytesOf(graph, name)), 0);
 
 const bytesOf = (graph: Graph, value: Value): number => {
   const { dtype, shape } = graph.type(value);
@@ -171,28 +182,29 @@ function mostAtOnce(buffers: readonly Buffer[]): number {
 
 const total = (buffers: readonly Buffer[]): number => buffers.reduce((sum, { bytes }) => sum + bytes, 0);
 
-/** The sizes of the buffers that the runtime keeps for WebGPU once they were used; larger ones have the size asked for. */
-const poolSizes = [
-  64, 128, 256, 512, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576, 2097152, 4194304, 8388608,
-  12582912, 16777216, 26214400, 33554432, 44236800, 58982400, 67108864, 134217728, 167772160,
-];
+/** Buffers by their size in bytes. */
+type Pool = ReadonlyMap<number, number>;
 
-/** Where memory that is free serves its own size only, and is kept. */
-function poolBytes(buffers: readonly Buffer[]): number {
-  const idle = new Map<number, number>();
-  let [now, most] = [0, 0];
+/** Where memory that is free serves its own size only, and is kept: how many of each size there come to be. */
+function poolOf(buffers: readonly Buffer[]): Pool {
+  const inUse = new Map<number, number>();
+  const most = new Map<number, number>();
+  const count = (size: number, more: number): void => {
+    const now = (inUse.get(size) ?? 0) + more;
+    inUse.set(size, now);
+    most.set(size, Math.max(now, most.get(size) ?? 0));
+  };
   for (const { made, left } of changes(buffers)) {
-    for (const size of made.map(poolSize)) {
-      const there = idle.get(size) ?? 0;
-      if (there > 0) idle.set(size, there - 1);
-      else now += size;
-    }
-    most = Math.max(most, now);
-    for (const size of left.map(poolSize))
-      if (size > poolSizes.at(-1)!) now -= size;
-      else idle.set(size, (idle.get(size) ?? 0) + 1);
+    for (const { bytes } of made) count(poolSize(bytes), 1);
+    for (const { bytes } of left) count(poolSize(bytes), -1);
   }
   return most;
 }
 
-const poolSize = ({ bytes }: Buffer): number => poolSizes.find((size) => bytes <= size) ?? Math.ceil(bytes / 16) * 16;
+const poolSize = (bytes: number): number => Math.ceil(bytes / 16) * 16;
+
+/** Bytes of one pool that serves all. */
+function pooled(pools: readonly Pool[]): number {
+  const sizes = new Set(pools.flatMap((pool) => [...pool.keys()]));
+  return [...sizes].reduce((sum, size) => sum + size * Math.max(...pools.map((pool) => pool.get(size) ?? 0)), 0);
+}

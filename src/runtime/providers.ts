@@ -9,7 +9,12 @@ export function providerOf(kind: Exclude<DeviceKind, 'cpu'>, index: number): Nat
     return {
       name: 'WebGPU',
       // Layouts are ortune's business: it has laid images out before gradients were derived.
-      options: [['preferredLayout', 'NCHW']],
+      options: [
+        ['preferredLayout', 'NCHW'],
+        // Buffers are kept for the next of their size, however many. By default some are let go after each use and made
+        // anew, and where steps are not waited for the device holds both: three times the memory after eight steps.
+        ['storageBufferCacheMode', 'simple'],
+      ],
       memory: 'WebGPU_Buf',
       id: 0,
     };

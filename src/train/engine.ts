@@ -246,8 +246,8 @@ export class Engine {
     return unwrap((await this.#worker.run(request, { name: 'cut' })) as Outcome<TrunkCut | undefined>);
   }
 
-  /** For each graph: bytes that a run of it holds at once, at most, beside what it is bound to. */
-  async peakBytes(request: MemoryRequest): Promise<number[]> {
+  /** For each set of graphs: bytes that its sessions hold at most beside what they are bound to. */
+  async bytesTogether(request: MemoryRequest): Promise<number[]> {
     return unwrap((await this.#worker.run(request, { name: 'memory' })) as Outcome<number[]>);
   }
 

@@ -3,7 +3,7 @@
 
 import type { TrainConfig } from '../config/train-schema.js';
 import type { Feeder } from '../data/feeder.js';
-import { shapesOf } from '../data/slots.js';
+import { type InputShapes, shapesOf } from '../data/slots.js';
 import { UsageError } from '../errors.js';
 import { stateNames } from '../optim/optimizer.js';
 import { formatBytes } from '../report/format.js';
@@ -23,7 +23,10 @@ export interface CheckedMemory {
   notes: readonly string[];
 }
 
-type Config = Pick<TrainConfig, 'batchSize' | 'gradientAccumulationSteps' | 'optimizer' | 'recompute' | 'memoryLimit'>;
+type Config = Pick<
+  TrainConfig,
+  'batchSize' | 'gradientAccumulationSteps' | 'optimizer' | 'recompute' | 'memoryLimit' | 'eval' | 'evalSplit'
+>;
 
 /**
  * Undefined on the CPU without a limit.
@@ -36,11 +39,12 @@ export async function checkMemory(
   feeder: Feeder,
   has: () => DeviceMemory | undefined = () => memoryOf(engine.device.name),
 ): Promise<CheckedMemory | undefined> {
-  const { memoryLimit: limit, ...batches } = config;
+  const { memoryLimit: limit, batchSize, gradientAccumulationSteps } = config;
+  const batches = { batchSize, gradientAccumulationSteps };
   if (limit === undefined && engine.device.kind === 'cpu') return undefined;
   const need = await needOf(config, engine, feeder);
   const capacity = capacityOf(has(), placedBytes(engine));
-  const shape = Object.values(largestShapes(engine, feeder, config.batchSize))[0]!;
+  const shape = Object.values(shapesAt(engine, feeder, config.batchSize, feeder.lengths.at(-1)!))[0]!;
   const memory: Memory = { need, batches, shape, limit, capacity };
   const estimatedBytes = bytesFor(need, batches);
   const words = needWords(memory);
@@ -87,7 +91,7 @@ async function needOf(config: Config, engine: Engine, feeder: Feeder, recompute?
     (sum, { updated, length }) => sum + (updated ? length * elementBytes : 0),
     0,
   );
-  const activations = await activationsOf(config.batchSize, engine, feeder, recompute);
+  const activations = await activationsOf(config, engine, feeder, recompute);
   const onHost = device.kind === 'cpu';
   // Of the batches that are ahead and in use. A device has the one that it works on, among its activations.
   const slots = onHost ? (feeder.batchesAhead + gradientAccumulationSteps) * feeder.layout.byteLength : 0;
@@ -99,19 +103,32 @@ async function needOf(config: Config, engine: Engine, feeder: Feeder, recompute?
   };
 }
 
-const largestShapes = ({ model }: Engine, { layout, lengths }: Feeder, batchSize: number) =>
+const shapesAt = ({ model }: Engine, { layout }: Feeder, batchSize: number, length: number): InputShapes =>
   shapesOf(
     { ...layout, batchSize },
     model.inputs.map(({ name }) => name),
-    lengths.at(-1)!,
+    length,
   );
 
-async function activationsOf(batch: number, engine: Engine, feeder: Feeder, recompute: Recompute): Promise<Line> {
+async function activationsOf(config: Config, engine: Engine, feeder: Feeder, recompute: Recompute): Promise<Line> {
+  const { batchSize: batch } = config;
   const sizes = [Math.max(1, Math.floor(batch / 2)), Math.max(2, batch)] as const;
-  const graphs = sizes.map((size): CompileRequest => {
-    return { mode: 'train', shapes: largestShapes(engine, feeder, size) };
+  const [longest, second] = feeder.lengths.toReversed() as [number, number?];
+  // On the CPU sessions share one arena, and the largest of them decides.
+  const onHost = engine.device.kind === 'cpu';
+  const sets = sizes.map((size): CompileRequest[] => {
+    const train = (length: number): CompileRequest => {
+      return { mode: 'train', shapes: shapesAt(engine, feeder, size, length) };
+    };
+    if (onHost) return [train(longest)];
+    const evaluate = { ...train(longest), mode: 'evaluate' } as const;
+    return [
+      train(longest),
+      ...(second === undefined ? [] : [train(second)]),
+      ...(config.eval || config.evalSplit !== undefined ? [evaluate] : []),
+    ];
   });
-  const [few, many] = await engine.peakBytes({ graphs, recompute });
+  const [few, many] = await engine.bytesTogether({ sets, recompute });
   return lineThrough([sizes[0], few!], [sizes[1], many!]);
 }
 

@@ -3,7 +3,7 @@
 
 import { labelsOfConfig } from '../data/labels.js';
 import { ModelError, OrtuneError, type Outcome, outcomeOf } from '../errors.js';
-import { peakBytes } from '../lower/memory.js';
+import { bytesTogether, type Counted } from '../lower/memory.js';
 import { fingerprint, preprocessingHash } from '../onnx/fingerprint.js';
 import { type Graph, prune } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
@@ -184,15 +184,15 @@ function buildNow(request: CompileRequest): Compiled {
   return compile(current().graph, request, compileOptions());
 }
 
-function memoryNow({ graphs, recompute }: MemoryRequest): number[] {
+function memoryNow({ sets, recompute }: MemoryRequest): number[] {
   const options = compileOptions();
   const { target = 'cpu' } = options;
-  return graphs.map((request) => {
+  const counted = (request: CompileRequest): Counted => {
     const made = compileGraph(current().graph, request, { ...options, recompute: recompute ?? options.recompute });
-    const { trained, held, statistics, gradients, updates } = made;
-    const bound = new Set([...trained, ...held, ...statistics, ...gradients.values(), ...updates.values()]);
-    return peakBytes(made.graph, bound, target);
-  });
+    const { graph, trained, held, statistics, gradients, updates } = made;
+    return { graph, bound: new Set([...trained, ...held, ...statistics, ...gradients.values(), ...updates.values()]) };
+  };
+  return sets.map((requests) => bytesTogether(requests.map(counted), target));
 }
 
 function cutNow(request: CutRequest): TrunkCut | undefined {

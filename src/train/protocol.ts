@@ -108,7 +108,8 @@ export interface CompileRequest {
 
 /** Whose need of memory is asked for. */
 export interface MemoryRequest {
-  graphs: readonly CompileRequest[];
+  /** Sets of graphs whose sessions are kept beside each other. */
+  sets: readonly (readonly CompileRequest[])[];
   /** In the place of what the model was opened with. */
   recompute?: OpenRequest['recompute'];
 }
