@@ -195,16 +195,24 @@ function poolOf(buffers: readonly Buffer[]): Pool {
     most.set(size, Math.max(now, most.get(size) ?? 0));
   };
   for (const { made, left } of changes(buffers)) {
-    for (const { bytes } of made) count(poolSize(bytes), 1);
-    for (const { bytes } of left) count(poolSize(bytes), -1);
+    for (const { bytes } of made) count(bytes, 1);
+    for (const { bytes } of left) count(bytes, -1);
   }
   return most;
 }
 
-const poolSize = (bytes: number): number => Math.ceil(bytes / 16) * 16;
+/** What WebGPU's implementation cuts out of larger pieces of memory, by halving them. */
+const halvedBelow = 4 * 2 ** 20;
+
+/** What a tensor of so many bytes takes of a device. */
+export const allocatedBytes = (bytes: number, kind: DeviceKind): number =>
+  kind === 'webgpu' && bytes < halvedBelow ? 2 ** Math.ceil(Math.log2(Math.max(16, bytes))) : bytes;
 
 /** Bytes of one pool that serves all. */
 function pooled(pools: readonly Pool[]): number {
   const sizes = new Set(pools.flatMap((pool) => [...pool.keys()]));
-  return [...sizes].reduce((sum, size) => sum + size * Math.max(...pools.map((pool) => pool.get(size) ?? 0)), 0);
+  return [...sizes].reduce(
+    (sum, size) => sum + allocatedBytes(size, 'webgpu') * Math.max(...pools.map((pool) => pool.get(size) ?? 0)),
+    0,
+  );
 }

@@ -5,8 +5,10 @@ import type { TrainConfig } from '../config/train-schema.js';
 import type { Feeder } from '../data/feeder.js';
 import { type InputShapes, shapesOf } from '../data/slots.js';
 import { UsageError } from '../errors.js';
+import { allocatedBytes } from '../lower/memory.js';
 import { stateNames } from '../optim/optimizer.js';
 import { formatBytes } from '../report/format.js';
+import type { ArenaEntry } from '../runtime/arena.js';
 import { type DeviceMemory, memoryOf } from '../runtime/memory.js';
 import { bytesAtOnce } from '../runtime/placed.js';
 import type { Engine } from './engine.js';
@@ -43,7 +45,7 @@ export async function checkMemory(
   const batches = { batchSize, gradientAccumulationSteps };
   if (limit === undefined && engine.device.kind === 'cpu') return undefined;
   const need = await needOf(config, engine, feeder);
-  const capacity = capacityOf(has(), placedBytes(engine));
+  const capacity = capacityOf(has(), engine);
   const shape = Object.values(shapesAt(engine, feeder, config.batchSize, feeder.lengths.at(-1)!))[0]!;
   const memory: Memory = { need, batches, shape, limit, capacity };
   const estimatedBytes = bytesFor(need, batches);
@@ -73,33 +75,54 @@ interface Checked {
 }
 
 /** What the parameters and gradients have of the device already counts among what the run may use. */
-const capacityOf = (memory: DeviceMemory | undefined, placed: number): number | undefined =>
-  memory?.free === undefined ? memory?.total : Math.min(memory.total, memory.free + placed);
+function capacityOf(memory: DeviceMemory | undefined, engine: Engine): number | undefined {
+  if (memory?.free === undefined) return memory?.total;
+  const { all, trained } = weightBytes(engine);
+  return Math.min(memory.total, memory.free + all + trained);
+}
 
-const elementBytes = Float32Array.BYTES_PER_ELEMENT;
+/** Of the tensors that lie in the parameter arena, and of those of them that are trained and have gradients. */
+function weightBytes({ device, model }: Engine): { all: number; trained: number; averages: number } {
+  const bytes = (entries: readonly ArenaEntry[]): number =>
+    entries.reduce((sum, { length }) => sum + allocatedBytes(length * Float32Array.BYTES_PER_ELEMENT, device.kind), 0);
+  return {
+    all: bytes([...model.parameters, ...model.statistics]),
+    trained: bytes(model.parameters.filter(({ trainable }) => trainable)),
+    averages: bytes(model.statistics.filter(({ updated }) => updated)),
+  };
+}
 
-const trainedBytes = ({ model }: Engine): number =>
-  model.parameters.reduce((sum, { trainable, length }) => sum + (trainable ? length * elementBytes : 0), 0);
+/** What a process grows by while it trains, beside what is counted: sessions, heaps of threads. */
+const processGrowth = 32 * 2 ** 20;
 
-const placedBytes = (engine: Engine): number => engine.parameters.data.byteLength + trainedBytes(engine);
+/** What a device's memory loses to the pieces that it is handed out in, as measured: docs/devices.md. */
+const lostShare = 0.08;
 
 async function needOf(config: Config, engine: Engine, feeder: Feeder, recompute?: Recompute): Promise<MemoryNeed> {
-  const { device, model, parameters } = engine;
-  const { optimizer, gradientAccumulationSteps } = config;
-  const [all, trained] = [parameters.data.byteLength, trainedBytes(engine)];
-  const averages = model.statistics.reduce(
-    (sum, { updated, length }) => sum + (updated ? length * elementBytes : 0),
-    0,
-  );
-  const activations = await activationsOf(config, engine, feeder, recompute);
-  const onHost = device.kind === 'cpu';
-  // Of the batches that are ahead and in use. A device has the one that it works on, among its activations.
-  const slots = onHost ? (feeder.batchesAhead + gradientAccumulationSteps) * feeder.layout.byteLength : 0;
+  const { all, trained, averages } = weightBytes(engine);
+  const states = stateNames[config.optimizer].length;
+  const weights = all + trained * (1 + states) + 2 * averages;
+  const { perSample, fixed } = await activationsOf(config, engine, feeder, recompute);
+  if (engine.device.kind !== 'cpu') {
+    const taken = (bytes: number): number => (1 + lostShare) * bytes;
+    return {
+      weights: taken(weights),
+      sums: taken(trained),
+      // What weights go up and come down through.
+      beside: taken(2 * Math.min(all, bytesAtOnce)),
+      activations: { fixed: taken(fixed), perSample: taken(perSample) },
+    };
+  }
+  // A checkpoint is a copy of weights and optimizer; a saved model is read and written.
+  const written = all * (1 + states) + 2 * all;
+  const { batchesAhead, layout } = feeder;
+  // Of the batches that are ahead and in use.
+  const slots = (batchesAhead + config.gradientAccumulationSteps) * (layout.byteLength / layout.batchSize);
   return {
-    weights: all + trained * (1 + stateNames[optimizer].length) + 2 * averages,
+    weights,
     sums: trained,
-    beside: onHost ? Math.max(0, process.memoryUsage.rss() - all) : 2 * Math.min(all, bytesAtOnce),
-    activations: { ...activations, perSample: activations.perSample + slots / feeder.layout.batchSize },
+    beside: Math.max(0, process.memoryUsage.rss() - all) + processGrowth + written,
+    activations: { fixed, perSample: perSample + slots },
   };
 }
 
