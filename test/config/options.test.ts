@@ -26,6 +26,17 @@ describe('parseOptions', () => {
     expect(parseOptions(trainSchema, { ...required, train: ['a.csv', 'b/*.csv'] }).train).toEqual(['a.csv', 'b/*.csv']);
   });
 
+  it.each([
+    [5000, 5000],
+    ['4GB', 4e9],
+    ['1.5 GiB', 1.5 * 2 ** 30],
+    ['512 mb', 512e6],
+    ['800k', 8e5],
+    ['1000', 1000],
+  ])('takes %j of memory', (memoryLimit, expected) => {
+    expect(parseOptions(trainSchema, { ...required, memoryLimit }).memoryLimit).toBe(expected);
+  });
+
   it('takes one number for all dropout rates and one pattern for the list', () => {
     const config = parseOptions(trainSchema, { ...required, dropout: 0.2, freeze: 'trunk' });
     expect(config.dropout).toEqual({ hidden: 0.2, attention: 0.2, head: 0.2 });
@@ -43,6 +54,10 @@ describe('parseOptions', () => {
     [{ epochs: 0 }, "option 'epochs' must be a whole number of at least 1, found 0"],
     [{ epochs: 1.5 }, "option 'epochs' must be a whole number of at least 1, found 1.5"],
     [{ learningRate: 'fast' }, 'option \'learningRate\' must be a number above 0, found "fast"'],
+    [
+      { memoryLimit: '4 gigs' },
+      'option \'memoryLimit\' must be a number of bytes, or a size such as 4GB or 512 MiB, found "4 gigs"',
+    ],
     [{ warmupRatio: 2 }, "option 'warmupRatio' must be a number from 0 to 1, found 2"],
     [{ optimizer: 'lion' }, 'option \'optimizer\' must be one of adamw, sgd, found "lion"'],
     [{ dropout: { head: 1 } }, "option 'dropout.head' must be a number of at least 0 and below 1, found 1"],

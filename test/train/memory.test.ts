@@ -12,7 +12,7 @@ const root = mkdtempSync(join(tmpdir(), 'ortune-memory-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
 const measure = (model: string, freeze: string, lengths: number[], recompute = 'none') =>
-  childResult<{ added: number; parametersMB: number }>('../../train/children/memory.mjs', [
+  childResult<{ added: number; parametersMB: number; estimatedMB: number }>('../../train/children/memory.mjs', [
     model,
     freeze,
     recompute,
@@ -38,6 +38,11 @@ describe('an engine', () => {
     const again = await measure(model, 'nothing', [256], 'layers');
     expect(kept.added).toBeGreaterThan(100);
     expect(again.added).toBeLessThan(kept.added / 2);
+    // Kernels' scratch and what the arena loses are in the one only.
+    for (const { added, estimatedMB } of [kept, again]) {
+      expect(estimatedMB / added).toBeGreaterThan(0.7);
+      expect(estimatedMB / added).toBeLessThan(1.1);
+    }
   });
 
   it('holds more than 100 MB of frozen weights at most 1.3 times more for five shapes', async () => {

@@ -1,5 +1,5 @@
 // memory.mjs MODEL FREEZE RECOMPUTE LENGTHS: resident memory in MB that the training sessions for rows of these lengths add
-// to an engine that has opened the model. Every session has run twice.
+// to an engine that has opened the model, and those that are estimated. Every session has run twice.
 
 import { sharedTensor } from '#ortune/runtime/arena.js';
 import { Engine } from '#ortune/train/engine.js';
@@ -37,5 +37,9 @@ const before = residentMB();
 for (let step = 0; step < 2; step++)
   for (const length of lengths)
     await engine.forwardBackward(batchOf(Number(length)), { normaliser: batchSize }, { seed: 0, step, microStep: 0 });
-console.log(JSON.stringify({ added: residentMB() - before, parametersMB }));
+const added = residentMB() - before;
+const shapesAt = (length) => Object.fromEntries(engine.model.inputs.map(({ name }) => [name, [batchSize, length]]));
+const set = lengths.map((length) => ({ mode: 'train', shapes: shapesAt(Number(length)) }));
+const [estimated] = await engine.bytesTogether({ sets: [set] });
+console.log(JSON.stringify({ added, parametersMB, estimatedMB: estimated / 2 ** 20 }));
 await engine.close();
