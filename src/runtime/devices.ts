@@ -182,9 +182,10 @@ export async function openDevice(name: string, options: { threads?: number | und
   const memory = await addon()
     .openMemory(library, threads, provider)
     .catch((error: Error) => {
-      throw new OrtuneError(
-        `device ${name} does not work here: ${reasonIn(error.message)}. 'ortune doctor' says what is missing.`,
-      );
+      const reason = reasonIn(error.message);
+      throw new OrtuneError(`device ${name} does not work here: ${reason}. 'ortune doctor' says what is missing.`, {
+        cause: new Error(reason),
+      });
     });
   return new ProviderDevice(name, kind, memory, host, opened);
 }

@@ -6,13 +6,16 @@ import { Builder } from '../onnx/builder.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { Graph } from '../onnx/graph.js';
 import { Arena, sharedTensor } from './arena.js';
+import { examineMachine } from './doctor.js';
 import { type Device, openDevice } from './session.js';
 
 export interface DeviceReport {
   name: string;
   works: boolean;
-  /** Why it does not work. */
+  /** Why it does not work, as a sentence. */
   reason?: string;
+  /** The same in a few words: the first thing that the doctor misses, else what the runtime says. */
+  lacks?: string;
   /** Rate at a product of two square float32 matrices of `size` rows. */
   gflops?: number;
   size?: number;
@@ -43,10 +46,16 @@ async function probe(name: string): Promise<DeviceReport> {
     return { name: device.name, works: true, gflops: (2 * size ** 3) / ms / 1e6, size };
   } catch (error) {
     if (!(error instanceof OrtuneError)) throw error;
-    return { name, works: false, reason: error.message };
+    return { name, works: false, reason: error.message, lacks: lackOf(name, error) };
   } finally {
     await device?.close();
   }
+}
+
+function lackOf(name: string, { message, cause }: Error): string {
+  const missing = examineMachine().find((finding) => finding.device === name && !finding.ok);
+  if (missing) return `${missing.what} is missing`;
+  return cause instanceof Error ? cause.message : message;
 }
 
 /** Shortest time of x·w with both in the device's memory; one row of the result comes back. */
@@ -83,9 +92,6 @@ export function chooseDevice(reports: readonly DeviceReport[]): { name: string; 
   const [best] = working;
   if (!best) throw new OrtuneError(`no device works: ${reports.map((r) => `${r.name}: ${r.reason}`).join('; ')}`);
   const rates = working.map(({ name, gflops }) => `${name} ${Math.round(gflops!)}`).join(', ');
-  const broken = reports.filter((r) => !r.works).map(({ name }) => name);
-  const why =
-    `the fastest at a matrix product (GFLOP/s: ${rates})` +
-    (broken.length > 0 ? `; ${broken.join(' and ')} ${broken.length > 1 ? 'do' : 'does'} not work here` : '');
-  return { name: best.name, why };
+  const broken = reports.filter((r) => !r.works).map(({ name, lacks }) => `; ${name} does not work here (${lacks})`);
+  return { name: best.name, why: `the fastest at a matrix product (GFLOP/s: ${rates})${broken.join('')}` };
 }
