@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import type { WithTensors } from '../data/images/tensors.js';
-import { deviceNames } from '../runtime/kinds.js';
 import { contradictions } from './contradictions.js';
+import { computing } from './device-fields.js';
 import { about, batchSize, count, files, masking, modelAndText, path, rate } from './fields.js';
 import { withTask } from './guess-task.js';
 import { augmentation, images } from './image-fields.js';
@@ -109,15 +109,6 @@ const optimisation = {
   gradientAccumulationSteps: count
     .default(1)
     .meta(about('Batches per optimizer step; their gradients are added up.', { also: ['accumulate_grad_batches'] })),
-  recompute: z
-    .enum(['none', 'layers'])
-    .default('none')
-    .meta(
-      about(
-        'Activations of layers that are computed again for their gradients instead of kept: less memory, about a quarter more time.',
-        { also: ['gradient_checkpointing', 'activation_checkpointing'] },
-      ),
-    ),
   learningRate: z
     .number()
     .gt(0)
@@ -291,15 +282,7 @@ const run = {
 
 const options = z.strictObject({
   ...modelAndText,
-  device: z
-    .string()
-    .regex(deviceNames)
-    .default('cpu')
-    .meta(
-      about('Where to compute: cpu, webgpu, cuda, cuda:N, or auto for the fastest that works here.', {
-        expects: 'auto, cpu, webgpu, cuda or cuda:N',
-      }),
-    ),
+  ...computing,
   output: path.meta(
     about('Directory for the run; the trained model goes to its sub-directory model/.', {
       value: 'DIR',

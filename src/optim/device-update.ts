@@ -1,75 +1,128 @@
-// The update on a device of its own, as a graph of standard operators over a buffer for each tensor: the global norm, clipping
-// to it, AdamW or SGD, and the new values in the place of the old. A step whose norm is not finite changes nothing. What
-// differs from step to step comes as numbers, one for each range. The formulas, and their order, are those of native/optim.
+// The update on a device of its own: the graph of update-graph.ts bound to the buffers that it changes. A step is told to the
+// device and not waited for; what became of it is written into a history there, which is read when somebody asks.
 
-import { Builder } from '../onnx/builder.js';
-import { encodeGraph } from '../onnx/encode.js';
-import { add, div, indices, less, mul, sqrt, sub, sum, view, where } from '../onnx/formulas.js';
-import { Graph, type Value } from '../onnx/graph.js';
-import { elementCount } from '../onnx/tensor.js';
-import { type Arena, type ArenaEntry, sharedTensor } from '../runtime/arena.js';
+import { DeviceError } from '../errors.js';
+import { Arena, sharedTensor } from '../runtime/arena.js';
+import { copyGraph, type Placed } from '../runtime/placed.js';
 import type { BoundTensor, Device, Session, TensorView } from '../runtime/session.js';
-import type { OptimizerOptions, ParameterRange } from './optimizer.js';
-import type { Update, UpdateStep } from './update.js';
+import { newScaling, type Scaling } from './loss-scale.js';
+import type { OptimizerOptions, ParameterRange, UpdateOptions } from './optimizer.js';
+import { type BesideOnDevice, lossEntry, type StepOutcome, type Update, type UpdateStep } from './update.js';
+import { counters, countersOf, historyColumns, numbersOf, type Updated, updateGraph } from './update-graph.js';
 
-/** A tensor that the update changes, and which range's options are its. */
-interface Updated {
-  entry: ArenaEntry;
-  range: number;
-}
-
-/** Above every finite gradient norm that is of use: a larger one counts as not finite. */
-const largest = 3.4e38;
+const none: ReadonlyMap<string, BoundTensor> = new Map();
 
 export async function deviceUpdate(
   device: Device,
   { parameters, gradients, state }: { parameters: Arena; gradients: Arena; state: ReadonlyMap<string, Arena> },
   ranges: readonly ParameterRange[],
-  options: OptimizerOptions,
+  optimizer: OptimizerOptions,
+  { beside, scaled = false, outcomes: rows = 1 }: UpdateOptions,
 ): Promise<Update> {
-  const updated = parameters.entries.flatMap((entry): Updated[] => {
-    const range = ranges.findIndex(({ start, end }) => entry.offset >= start && entry.offset < end);
-    return range < 0 || entry.length === 0 ? [] : [{ entry, range }];
+  const updated = parameters.entries.flatMap(({ name, shape, offset, length }): Updated[] => {
+    const range = ranges.findIndex(({ start, end }) => offset >= start && offset < end);
+    return range < 0 || length === 0 ? [] : [{ name, shape, range }];
   });
-  const names = updated.map(({ entry }) => entry.name);
-  const placed = {
-    p: await device.place(parameters),
-    g: await device.place(gradients, names),
-    ...Object.fromEntries(
-      await Promise.all([...state].map(async ([part, arena]) => [part, await device.place(arena, names)] as const)),
-    ),
-  };
+  const names = updated.map(({ name }) => name);
+  const loss = gradients.has(lossEntry);
+  const [p, g] = [await device.place(parameters), await device.place(gradients, loss ? [...names, lossEntry] : names)];
   const inputs = new Map<string, BoundTensor>();
   const outputs = new Map<string, BoundTensor>();
-  for (const [i, { entry }] of updated.entries())
-    for (const [part, where] of Object.entries(placed)) {
-      inputs.set(`${part}${i}`, where.tensor(entry.name));
-      if (part !== 'g') outputs.set(`${part}${i}/new`, where.tensor(entry.name));
-    }
-  const model = updateGraph(options, updated, ranges.length);
+  const change = (name: string, tensor: BoundTensor): void => {
+    inputs.set(name, tensor);
+    outputs.set(`${name}/new`, tensor);
+  };
+  const parts: [string, Placed][] = [['p', p]];
+  for (const [part, arena] of state) parts.push([part, await device.place(arena, names)]);
+  for (const [i, { name }] of updated.entries()) {
+    for (const [part, placed] of parts) change(`${part}${i}`, placed.tensor(name));
+    inputs.set(`g${i}`, g.tensor(name));
+  }
+  if (loss) inputs.set('loss', g.tensor(lossEntry));
+  const counts = Arena.create(Arena.layout(countersOf(optimizer, scaled).map((name) => ({ name, shape: [] }))));
+  for (const { name } of counts.entries) counts.array(name)[0] = counters[name as keyof typeof counters];
+  const placedCounts = await device.place(counts);
+  for (const { name } of counts.entries) change(name, placedCounts.tensor(name));
+  const history = { dtype: 'float32', shape: [rows, historyColumns.length] } as const;
+  const [told, good] = await device.allocate([history, { dtype: 'float32', shape: [1] }]);
+  change('history', told!);
+  outputs.set('good', good!);
+  const undo = await beside?.onDevice(good!);
+  if (undo) inputs.set('besideFinite', undo.finite);
+  const model = updateGraph({
+    optimizer,
+    updated,
+    ranges: ranges.length,
+    loss,
+    beside: undo !== undefined,
+    scaled,
+    rows,
+  });
   const session = await device.createSession({ model, bound: { inputs, outputs } });
-  return new DeviceUpdate(session, ranges.length);
+  const fetch = await device.createSession({
+    model: copyGraph([history]),
+    optimization: 'none',
+    bound: { inputs: new Map([['from0', told!]]), outputs: none },
+  });
+  const restore = async (steps: number, { scale, goodSteps }: Scaling): Promise<void> => {
+    const values = { ...powers(optimizer, steps), scale, goodSteps };
+    for (const { name } of counts.entries) counts.array(name)[0] = values[name as keyof typeof values];
+    await placedCounts.upload();
+  };
+  return new DeviceUpdate(device.name, { session, fetch, undo, restore }, ranges.length, {
+    rows,
+    scaling: scaled ? newScaling() : undefined,
+    lossScale: scaled ? placedCounts.tensor('scale') : undefined,
+  });
 }
 
-/** Names of the numbers that are told at every step. */
-const numbersOf = (ranges: number): string[] => [
-  ...indices(ranges).flatMap((r) => [`rate${r}`, `decay${r}`]),
-  'maxNorm',
-  'correctMean',
-  'correctSquare',
-];
+/** AdamW's β₁ᵗ and β₂ᵗ as the device has them after so many good steps: a product for each. */
+function powers(optimizer: OptimizerOptions, steps: number): { meanPower: number; squarePower: number } {
+  const power = (beta: number): number => {
+    let product = 1;
+    for (let t = 0; t < steps && product > 0; t++) product = Math.fround(product * Math.fround(beta));
+    return product;
+  };
+  if (optimizer.name !== 'adamw') return { meanPower: 1, squarePower: 1 };
+  return { meanPower: power(optimizer.beta1), squarePower: power(optimizer.beta2) };
+}
+
+interface Parts {
+  session: Session;
+  /** Brings the history back. */
+  fetch: Session;
+  undo: BesideOnDevice | undefined;
+  restore(steps: number, scaling: Scaling): Promise<void>;
+}
 
 class DeviceUpdate implements Update {
-  readonly #session: Session;
+  steps = 0;
+  scaling: Scaling | undefined;
+  readonly lossScale: BoundTensor | undefined;
+  readonly #device: string;
+  readonly #parts: Parts;
   readonly #numbers: ReadonlyMap<string, TensorView>;
-  readonly #norm = sharedTensor('float32', []);
+  readonly #row = sharedTensor('int32', []);
+  readonly #history: TensorView;
+  /** Steps whose outcomes nobody has asked for. */
+  #untold = 0;
 
-  constructor(session: Session, ranges: number) {
-    this.#session = session;
+  constructor(
+    device: string,
+    parts: Parts,
+    ranges: number,
+    { rows, ...scaled }: { rows: number } & Pick<Update, 'scaling' | 'lossScale'>,
+  ) {
+    this.#device = device;
+    this.#parts = parts;
     this.#numbers = new Map(numbersOf(ranges).map((name) => [name, sharedTensor('float32', [])]));
+    this.#history = sharedTensor('float32', [rows, historyColumns.length]);
+    this.scaling = scaled.scaling;
+    this.lossScale = scaled.lossScale;
   }
 
-  async run({ rows, maxNorm, corrections }: UpdateStep): Promise<number> {
+  async run({ rows, maxNorm }: UpdateStep): Promise<void> {
+    if (this.#untold === this.#history.shape[0]) throw new Error('the outcomes of the steps before were not asked for');
     const set = (name: string, value: number): void => {
       this.#numbers.get(name)!.data[0] = value;
     };
@@ -78,94 +131,55 @@ class DeviceUpdate implements Update {
       set(`decay${r}`, weightDecay);
     }
     set('maxNorm', maxNorm);
-    set('correctMean', corrections[0]);
-    set('correctSquare', corrections[1]);
-    await this.#session.run(this.#numbers, new Map([['norm', this.#norm]]));
-    return Number(this.#norm.data[0]);
+    this.#row.data[0] = this.#untold;
+    const { undo, session } = this.#parts;
+    await undo?.check();
+    await session.run(new Map([...this.#numbers, ['row', this.#row]]), none);
+    await undo?.settle();
+    this.#untold++;
   }
 
-  release(): Promise<void> {
-    return this.#session.release();
+  async outcomes(): Promise<StepOutcome[]> {
+    if (this.#untold === 0) return [];
+    await this.#parts.fetch.run(none, new Map([['to0', this.#history]]));
+    const lines = Array.from({ length: this.#untold }, (_, row) => this.#line(row));
+    this.#untold = 0;
+    return lines.map((line) => this.#outcome(line));
+  }
+
+  #line(row: number): Line {
+    const values = historyColumns.map((name, i) => [name, Number(this.#history.data[row * historyColumns.length + i])]);
+    return Object.fromEntries(values);
+  }
+
+  #outcome({ loss, norm: gradNorm, good, scale, goodSteps }: Line): StepOutcome {
+    const outcome: StepOutcome = { loss, gradNorm, ...(this.scaling && { lossScale: this.scaling.scale }) };
+    if (this.scaling) this.scaling = { scale, goodSteps };
+    const [lossIsFinite, normIsFinite] = [Number.isFinite(loss), Number.isFinite(gradNorm)];
+    if (good === 1) {
+      this.steps++;
+      if (lossIsFinite && normIsFinite) return outcome;
+      throw new DeviceError(
+        `${this.#device} takes numbers that are not finite for finite ones (loss ${loss}, gradient norm ${gradNorm}), and ` +
+          'updated the weights with them: its driver does not do as it should. Train on another device.',
+        false,
+      );
+    }
+    if (!lossIsFinite) return { ...outcome, gradNorm: Number.NaN, bad: `the loss (${loss})` };
+    if (!normIsFinite) return { ...outcome, bad: `the gradient norm (${gradNorm})` };
+    return { ...outcome, bad: 'a running average' };
+  }
+
+  async resume(steps: number, scaling: Scaling | undefined): Promise<void> {
+    this.steps = steps;
+    if (this.scaling && scaling) this.scaling = { ...scaling };
+    await this.#parts.restore(steps, this.scaling ?? newScaling());
+  }
+
+  async release(): Promise<void> {
+    await this.#parts.session.release();
+    await this.#parts.fetch.release();
   }
 }
 
-function updateGraph(options: OptimizerOptions, updated: readonly Updated[], ranges: number): Uint8Array {
-  const graph = new Graph();
-  const b = new Builder(graph);
-  const input = (name: string, shape: readonly number[]): Value => {
-    graph.inputs.push({ name, dtype: 'float32', shape: [...shape] });
-    graph.types.set(name, { dtype: 'float32', shape });
-    return name;
-  };
-  for (const name of numbersOf(ranges)) input(name, []);
-  const states = options.name === 'adamw' ? ['m', 'v'] : ['velocity'];
-  for (const [i, { entry }] of updated.entries())
-    for (const part of ['p', 'g', ...states]) input(`${part}${i}`, entry.shape);
-  const norm = sqrt(
-    b,
-    updated.map((_, i) => squares(b, `g${i}`)).reduce((x, y) => add(b, x, y)),
-  );
-  const finite = less(b, norm, largest);
-  const ratio = div(b, 'maxNorm', add(b, norm, 1e-6));
-  const clips = b.op('And', [less(b, 0, 'maxNorm'), less(b, ratio, 1)]);
-  const clip = where(b, clips, ratio, 1);
-  const step = options.name === 'adamw' ? adamw(b, options) : sgd(b, options);
-  for (const [i, { range }] of updated.entries()) {
-    const values = step(i, range, mul(b, `g${i}`, clip));
-    for (const [part, value] of Object.entries(values)) store(b, `${part}${i}`, where(b, finite, value, `${part}${i}`));
-  }
-  b.append({ name: 'norm', op: 'Identity', domain: '', inputs: [norm], outputs: ['norm'], attrs: new Map() });
-  graph.outputs.push({ name: 'norm', dtype: 'float32', shape: [] });
-  return encodeGraph(graph);
-}
-
-/** Σ x², a scalar; row after row first, so that no thread of the device adds up a whole matrix. */
-function squares(b: Builder, x: Value): Value {
-  const shape = b.shape(x);
-  const rows = view(b, x, [elementCount(shape.slice(0, -1)), shape.at(-1) ?? 1]);
-  return sum(b, b.op('ReduceSumSquare', [rows, b.ints([1])], { keepdims: 0 }), [0], false);
-}
-
-/** The new values of what a tensor has, by part, from its clipped gradient. */
-type Step = (index: number, range: number, gradient: Value) => Record<string, Value>;
-
-function adamw(b: Builder, { beta1, beta2, epsilon }: OptimizerOptions & { name: 'adamw' }): Step {
-  const correctSquare = b.op('Reciprocal', [sqrt(b, 'correctSquare')]);
-  const moved = (old: Value, fresh: Value, beta: number): Value => {
-    const kept = Math.fround(beta);
-    return add(b, mul(b, old, kept), mul(b, fresh, 1 - kept));
-  };
-  return (i, range, g) => {
-    const m = moved(`m${i}`, g, beta1);
-    const v = moved(`v${i}`, mul(b, g, g), beta2);
-    const change = div(b, m, add(b, mul(b, sqrt(b, v), correctSquare), epsilon));
-    const kept = sub(b, 1, mul(b, `rate${range}`, `decay${range}`));
-    const p = sub(b, mul(b, `p${i}`, kept), mul(b, change, div(b, `rate${range}`, 'correctMean')));
-    return { p, m, v };
-  };
-}
-
-function sgd(b: Builder, { momentum, nesterov }: OptimizerOptions & { name: 'sgd' }): Step {
-  return (i, range, clipped) => {
-    const g = add(b, clipped, mul(b, `p${i}`, `decay${range}`));
-    const velocity = add(b, mul(b, `velocity${i}`, momentum), g);
-    const change = nesterov ? add(b, g, mul(b, velocity, momentum)) : velocity;
-    return { p: sub(b, `p${i}`, mul(b, change, `rate${range}`)), velocity };
-  };
-}
-
-/**
- * The output `name`/new, which is bound to the buffer of `name`: a copy, since an operator may not write what it reads.
- * Whoever else reads `name` must come before: here the value is made from it, and nothing else reads it.
- */
-function store(b: Builder, name: Value, value: Value): void {
-  b.append({
-    name: `${name}/store`,
-    op: 'Identity',
-    domain: '',
-    inputs: [value],
-    outputs: [`${name}/new`],
-    attrs: new Map(),
-  });
-  b.graph.outputs.push({ name: `${name}/new`, dtype: 'float32', shape: [...b.shape(name)] });
-}
+type Line = Record<(typeof historyColumns)[number], number>;

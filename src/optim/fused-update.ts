@@ -7,8 +7,8 @@ import { encodeGraph } from '../onnx/encode.js';
 import { Graph } from '../onnx/graph.js';
 import { type Arena, sharedTensor } from '../runtime/arena.js';
 import type { Device, Session, TensorView } from '../runtime/session.js';
-import type { OptimizerOptions, ParameterRange } from './optimizer.js';
-import type { Update, UpdateStep } from './update.js';
+import type { OptimizerOptions, ParameterRange, UpdateOptions } from './optimizer.js';
+import { type Beside, lossEntry, type StepOutcome, type Update, type UpdateStep } from './update.js';
 
 /** Numbers that the kernel takes for a range: see native/optim. */
 const hyperNumbers = 8;
@@ -18,6 +18,7 @@ export async function fusedUpdate(
   { parameters, gradients, state }: { parameters: Arena; gradients: Arena; state: ReadonlyMap<string, Arena> },
   ranges: readonly ParameterRange[],
   options: OptimizerOptions,
+  { beside }: UpdateOptions,
 ): Promise<Update> {
   const rangeTensor = sharedTensor('int64', [ranges.length, 2]);
   ranges.forEach((range, i) => {
@@ -26,7 +27,7 @@ export async function fusedUpdate(
   });
   const bound = new Map<string, TensorView>([
     ['parameters', parameters.whole()],
-    ['gradients', gradients.whole()],
+    ['gradients', gradients.first(parameters.data.length)],
     ...[...state].map(([name, arena]) => [name, arena.whole()] as const),
     ['ranges', rangeTensor],
   ]);
@@ -34,24 +35,56 @@ export async function fusedUpdate(
     model: updateGraph(options.name, parameters.data.length, [...state.keys()], ranges.length),
     bound: { inputs: bound, outputs: new Map() },
   });
-  return new FusedUpdate(session, options, ranges.length);
+  const loss = gradients.has(lossEntry) ? gradients.array(lossEntry) : undefined;
+  return new FusedUpdate(session, options, ranges.length, { loss, beside });
 }
 
 class FusedUpdate implements Update {
+  steps = 0;
+  readonly scaling = undefined;
+  readonly lossScale = undefined;
   readonly #session: Session;
   readonly #options: OptimizerOptions;
+  readonly #loss: Float32Array | undefined;
+  readonly #beside: Beside | undefined;
   readonly #hyper: TensorView;
   readonly #clip = sharedTensor('float32', [1]);
   readonly #norm = sharedTensor('float32', [1]);
+  #outcomes: StepOutcome[] = [];
 
-  constructor(session: Session, options: OptimizerOptions, ranges: number) {
+  constructor(
+    session: Session,
+    options: OptimizerOptions,
+    ranges: number,
+    { loss, beside }: { loss: Float32Array | undefined; beside: Beside | undefined },
+  ) {
     this.#session = session;
     this.#options = options;
+    this.#loss = loss;
+    this.#beside = beside;
     this.#hyper = sharedTensor('float32', [ranges, hyperNumbers]);
   }
 
-  async run({ rows, maxNorm, corrections }: UpdateStep): Promise<number> {
-    const row = this.#options.name === 'adamw' ? adamwRow(this.#options, corrections) : sgdRow(this.#options);
+  async run(step: UpdateStep): Promise<void> {
+    const outcome = await this.#take(step);
+    if (outcome.bad === undefined) this.steps++;
+    else await this.#beside?.undo();
+    this.#outcomes.push(outcome);
+  }
+
+  async #take(step: UpdateStep): Promise<StepOutcome> {
+    const loss = this.#loss?.[0] ?? 0;
+    if (!Number.isFinite(loss)) return { loss, gradNorm: Number.NaN, bad: `the loss (${loss})` };
+    const average = await this.#beside?.firstBad();
+    if (average !== undefined) return { loss, gradNorm: Number.NaN, bad: `the running average '${average}'` };
+    const gradNorm = await this.#update(step);
+    return Number.isFinite(gradNorm) ? { loss, gradNorm } : { loss, gradNorm, bad: `the gradient norm (${gradNorm})` };
+  }
+
+  /** The norm; the kernel changes nothing where it is not finite. */
+  async #update({ rows, maxNorm }: UpdateStep): Promise<number> {
+    const options = this.#options;
+    const row = options.name === 'adamw' ? adamwRow(options, this.steps + 1) : sgdRow(options);
     rows.forEach(({ learningRate, weightDecay }, i) => {
       this.#hyper.data.set(row(learningRate, weightDecay) as never, hyperNumbers * i);
     });
@@ -66,20 +99,33 @@ class FusedUpdate implements Update {
     return Number(this.#norm.data[0]);
   }
 
+  async outcomes(): Promise<StepOutcome[]> {
+    const outcomes = this.#outcomes;
+    this.#outcomes = [];
+    return outcomes;
+  }
+
+  async resume(steps: number): Promise<void> {
+    this.steps = steps;
+  }
+
   release(): Promise<void> {
     return this.#session.release();
   }
 }
 
+// The kernel's 1 - beta is that of the float32 beta; a correction of the same beta leaves no error in the update.
+const correction = (beta: number, step: number): number => 1 - Math.fround(beta) ** step;
+
 const adamwRow =
-  (o: OptimizerOptions & { name: 'adamw' }, corrections: UpdateStep['corrections']) =>
-  (learningRate: number, weightDecay: number) => [
+  (o: OptimizerOptions & { name: 'adamw' }, step: number) => (learningRate: number, weightDecay: number) => [
     learningRate,
     o.beta1,
     o.beta2,
     o.epsilon,
     weightDecay,
-    ...corrections,
+    correction(o.beta1, step),
+    correction(o.beta2, step),
     0,
   ];
 

@@ -3,10 +3,11 @@
 // Formulas: AdamW as Loshchilov & Hutter 2019 (decoupled decay), SGD with momentum as PyTorch's torch.optim.SGD.
 
 import type { Arena, ArenaEntry } from '../runtime/arena.js';
-import type { Device } from '../runtime/session.js';
+import type { BoundTensor, Device } from '../runtime/session.js';
 import { deviceUpdate } from './device-update.js';
 import { fusedUpdate } from './fused-update.js';
-import type { Update } from './update.js';
+import type { Scaling } from './loss-scale.js';
+import type { Beside, StepOutcome, Update } from './update.js';
 
 export interface AdamWOptions {
   name: 'adamw';
@@ -61,13 +62,20 @@ export function parameterRanges(
 
 const stateNames = { adamw: ['m', 'v'], sgd: ['velocity'] } as const;
 
+export interface UpdateOptions {
+  /** What goes back where a step is bad. */
+  beside?: Beside | undefined;
+  /** Whether gradients are those of a scaled loss; default no. For a device of its own. */
+  scaled?: boolean;
+  /** Steps whose outcomes a device keeps until they are asked for; default 1. */
+  outcomes?: number;
+}
+
 export class Optimizer {
   readonly options: OptimizerOptions;
   readonly ranges: readonly ParameterRange[];
   /** Arenas of the optimizer's state by name, laid out like the parameters. */
   readonly state: ReadonlyMap<string, Arena>;
-  /** Optimizer steps taken; part of a checkpoint. */
-  steps = 0;
   readonly #update: Update;
 
   private constructor(
@@ -82,42 +90,64 @@ export class Optimizer {
     this.#update = update;
   }
 
+  /** `gradients`: laid out like the parameters, with the step's loss behind them (`lossEntry`) where it is to be looked at. */
   static async create(
     device: Device,
     parameters: Arena,
     gradients: Arena,
     ranges: readonly ParameterRange[],
     options: OptimizerOptions,
+    updating: UpdateOptions = {},
   ): Promise<Optimizer> {
     const state = new Map(stateNames[options.name].map((name) => [name, parameters.like()]));
     const make = device.kind === 'cpu' ? fusedUpdate : deviceUpdate;
-    const update = await make(device, { parameters, gradients, state }, ranges, options);
+    const update = await make(device, { parameters, gradients, state }, ranges, options, updating);
     return new Optimizer(options, ranges, state, update);
+  }
+
+  /** Updates made, as far as their outcomes were asked for; part of a checkpoint. */
+  get steps(): number {
+    return this.#update.steps;
+  }
+
+  /** Of the loss; part of a checkpoint where there is one. */
+  get scaling(): Scaling | undefined {
+    return this.#update.scaling;
+  }
+
+  /** What the loss is multiplied by in the device's memory: for the graph that makes the gradients. */
+  get lossScale(): BoundTensor | undefined {
+    return this.#update.lossScale;
+  }
+
+  /** Goes on from what a checkpoint says. */
+  resume(steps: number, scaling?: Scaling): Promise<void> {
+    return this.#update.resume(steps, scaling);
   }
 
   /**
    * One update. `factor` multiplies every group's learning rate; gradients are scaled to `maxGradNorm` when their
-   * global norm exceeds it (0: no clipping). Returns the norm before clipping; when it is not finite nothing changed.
+   * global norm exceeds it (0: no clipping). A device is only told: `outcomes` waits for it.
    */
-  async step(factor: number, maxGradNorm: number): Promise<number> {
-    this.steps++;
-    const norm = await this.#update.run({
+  update(factor: number, maxGradNorm: number): Promise<void> {
+    return this.#update.run({
       rows: this.ranges.map(({ learningRate, weightDecay }) => ({ learningRate: learningRate * factor, weightDecay })),
       maxNorm: maxGradNorm,
-      corrections: this.#corrections(),
     });
-    if (!Number.isFinite(norm)) this.steps--;
-    return norm;
+  }
+
+  /** How the updates since the last call came out, in their order. */
+  outcomes(): Promise<StepOutcome[]> {
+    return this.#update.outcomes();
+  }
+
+  /** An update, and the global norm of its gradients before clipping; when that is not finite nothing changed. */
+  async step(factor: number, maxGradNorm: number): Promise<number> {
+    await this.update(factor, maxGradNorm);
+    return (await this.outcomes()).at(-1)!.gradNorm;
   }
 
   release(): Promise<void> {
     return this.#update.release();
-  }
-
-  // The kernel's 1 - beta is that of the float32 beta; a correction of the same beta leaves no error in the update.
-  #corrections(): [number, number] {
-    const { options, steps } = this;
-    if (options.name === 'sgd') return [1, 1];
-    return [1 - Math.fround(options.beta1) ** steps, 1 - Math.fround(options.beta2) ** steps];
   }
 }

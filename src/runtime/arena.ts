@@ -90,7 +90,12 @@ export class Arena {
 
   /** The whole arena as one tensor. */
   whole(): TensorView {
-    return { dtype: 'float32', shape: [this.data.length], data: this.data };
+    return this.first(this.data.length);
+  }
+
+  /** So many of its elements as one tensor. */
+  first(length: number): TensorView {
+    return { dtype: 'float32', shape: [length], data: this.data.subarray(0, length) };
   }
 
   has(name: string): boolean {

@@ -5,16 +5,21 @@
 import { Piscina } from 'piscina';
 import { Pace } from '../data/pace.js';
 import type { InputShapes } from '../data/slots.js';
-import { ModelError, type Outcome, unwrap } from '../errors.js';
+import { type Outcome, unwrap } from '../errors.js';
+import { lossScaleInput, type Precision } from '../lower/half.js';
 import type { MaskedScores } from '../metrics/masked-lm.js';
-import { Optimizer, type OptimizerOptions, type ParameterRange } from '../optim/optimizer.js';
+import { lossScale } from '../optim/loss-scale.js';
+import { Optimizer, type OptimizerOptions, type ParameterRange, type UpdateOptions } from '../optim/optimizer.js';
+import { lossEntry } from '../optim/update.js';
 import { Arena, sharedTensor } from '../runtime/arena.js';
 import { SessionCache, sessionsToKeep } from '../runtime/cache.js';
-import type { Placed } from '../runtime/placed.js';
+import { copyGraph, type Placed } from '../runtime/placed.js';
+import { supportedPrecision } from '../runtime/precision.js';
 import { chooseDevice, probeDevices } from '../runtime/probe.js';
-import { type Device, openDevice, type Session, type TensorView } from '../runtime/session.js';
+import { type BoundTensor, type Device, openDevice, type Session, type TensorView } from '../runtime/session.js';
 import { type Task, textClassification } from '../tasks/task.js';
 import { keyInput } from '../transfer/dropout.js';
+import { Feeds, inputOf } from './feeds.js';
 import type {
   Compiled,
   CompileRequest,
@@ -27,9 +32,11 @@ import type {
 } from './protocol.js';
 import { RunningAverages } from './running-averages.js';
 
-export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'task' | 'target'> {
+export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'task' | 'target' | 'precision'> {
   /** Default text classification. */
   task?: Task | undefined;
+  /** Of the products of graphs that train; default float32, which the CPU always computes in. */
+  precision?: Precision | undefined;
   /** See openDevice, or 'auto' for the fastest that works; default cpu. */
   device?: string | undefined;
   /** Threads of the runtime; default: one per core. */
@@ -46,19 +53,14 @@ export interface EngineBatch {
 /** A session with what it was made from and the tensors its outputs go to. */
 interface Prepared {
   session: Session;
+  /** It has not run yet: what it needs was not allocated. */
+  fresh: boolean;
   compiled: Omit<Compiled, 'model'>;
   outputs: Map<string, TensorView>;
 }
 
 const numberOf = ({ outputs }: Prepared, name: string): number => Number(outputs.get(name)!.data[0]);
-const lossOf = (prepared: Prepared): number => numberOf(prepared, prepared.compiled.loss!);
 const logitsOf = ({ compiled, outputs }: Prepared): TensorView => outputs.get(compiled.logits!)!;
-
-function inputOf({ inputs }: EngineBatch, name: string): TensorView {
-  const view = inputs.get(name);
-  if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
-  return view;
-}
 
 /** What sums of losses are divided by, by the graph's input; `normaliser` is the task's own. */
 export type Normalisers = Readonly<Record<string, number>>;
@@ -75,22 +77,25 @@ export class Engine {
   readonly model: OpenedModel;
   /** The statistics of BatchNormalization behind them. */
   readonly parameters: Arena;
-  /** Gradients, laid out like the parameters. */
+  /** Gradients, laid out like the parameters, and behind them the loss. */
   readonly gradients: Arena;
   /** Of BatchNormalization; a good step leaves new ones. */
   readonly averages: RunningAverages;
+  /** What graphs that train compute their products in. */
+  readonly precision: Precision;
   readonly #worker: Piscina;
   readonly #sessions: SessionCache<Prepared>;
   readonly #placed: { parameters: Placed; gradients: Placed };
-  readonly #normalisers = new Map<string, TensorView>();
-  readonly #narrowed = new Map<string, TensorView>();
+  readonly #feeds = new Feeds();
   readonly #key = sharedTensor('uint32', [4]);
+  #lossScale: BoundTensor = sharedTensor('float32', []);
+  #loss: Promise<Session> | undefined;
 
   private constructor(
     device: Device,
     model: OpenedModel,
     worker: Piscina,
-    state: Pick<Engine, 'parameters' | 'gradients' | 'averages'>,
+    state: Pick<Engine, 'parameters' | 'gradients' | 'averages' | 'precision'>,
     placed: { parameters: Placed; gradients: Placed },
   ) {
     this.device = device;
@@ -98,8 +103,10 @@ export class Engine {
     this.parameters = state.parameters;
     this.gradients = state.gradients;
     this.averages = state.averages;
+    this.precision = state.precision;
     this.#placed = placed;
     this.#worker = worker;
+    (this.#lossScale as TensorView).data[0] = lossScale.first;
     this.#sessions = new SessionCache(sessionsToKeep(device), (prepared) => prepared.session.release());
   }
 
@@ -111,24 +118,33 @@ export class Engine {
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
-    const { threads, task = textClassification, device: name = 'cpu', ...asked } = options;
+    const {
+      threads,
+      task = textClassification,
+      device: name = 'cpu',
+      precision: wanted = 'float32',
+      ...asked
+    } = options;
     let device: Device | undefined;
     try {
       const chosen = name === 'auto' ? chooseDevice(await probeDevices()) : { name, why: undefined };
       device = await openDevice(chosen.name, { threads });
-      const request: OpenRequest = { ...asked, task, kernels: [...device.kernels], target: device.kind };
+      const precision = await supportedPrecision(device, wanted, name === 'auto');
+      const request: OpenRequest = { ...asked, task, kernels: [...device.kernels], target: device.kind, precision };
       const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
       const parameters = Arena.over([...model.parameters, ...model.statistics], model.arena);
-      const gradients = parameters.like();
+      const gradients = Arena.create(Arena.layout([...parameters.entries, { name: lossEntry, shape: [] }]));
       const trained = model.parameters.filter((p) => p.trainable).map((p) => p.name);
       const placed = {
         parameters: await device.place(parameters),
-        gradients: await device.place(gradients, trained),
+        gradients: await device.place(gradients, [...trained, lossEntry]),
       };
       const { why } = chosen;
-      const notes = why === undefined ? model.notes : [`device auto is ${device.name}: ${why}`, ...model.notes];
+      const notes = why === undefined ? [...model.notes] : [`device auto is ${device.name}: ${why}`, ...model.notes];
+      if (precision !== wanted) notes.push(`precision is ${precision}: ${device.name} does not compute in ${wanted}`);
       const averages = await RunningAverages.create(device, model.statistics, parameters);
-      return new Engine(device, { ...model, notes }, worker, { parameters, gradients, averages }, placed);
+      const state = { parameters, gradients, averages, precision };
+      return new Engine(device, { ...model, notes }, worker, state, placed);
     } catch (error) {
       await device?.close();
       await worker.destroy();
@@ -153,32 +169,54 @@ export class Engine {
     return this.model.statistics.some((s) => s.updated);
   }
 
-  /** `gradients`: what the updates read, where it is not this engine's own arena (gradient accumulation). */
-  createOptimizer(
+  /**
+   * `gradients`: what the updates read, where it is not this engine's own arena (gradient accumulation); `outcomes`: steps
+   * that a device takes before it is asked how they came out, default 1.
+   */
+  async createOptimizer(
     ranges: readonly ParameterRange[],
     options: OptimizerOptions,
-    gradients = this.gradients,
+    { gradients = this.gradients, outcomes = 1 }: { gradients?: Arena | undefined; outcomes?: number } = {},
   ): Promise<Optimizer> {
-    return Optimizer.create(this.device, this.parameters, gradients, ranges, options);
+    const updating: UpdateOptions = { beside: this.averages, scaled: this.precision === 'float16', outcomes };
+    const optimizer = await Optimizer.create(this.device, this.parameters, gradients, ranges, options, updating);
+    if (optimizer.lossScale) this.#lossScale = optimizer.lossScale;
+    return optimizer;
   }
 
   /**
-   * Forward and backward: writes the gradients of Σ weight·loss / normaliser into `gradients`, returns that loss.
-   * A normaliser is the sum of the weights over everything that one optimizer step covers; by the graph's input. The
-   * running averages are those after the batch then, unless the loss is not finite; `averages.undo` takes back a step's.
+   * Forward and backward: writes the gradients of Σ weight·loss / normaliser into `gradients`, and that loss behind them. A
+   * normaliser is the sum of the weights over everything that one optimizer step covers; by the graph's input. The running
+   * averages are those after the batch then; `averages.undo` takes back a step's. A device is only told to, but where its
+   * memory may not suffice, in the first run for inputs of these shapes, it is waited for.
    */
-  async forwardBackward(batch: EngineBatch, normalisers: Normalisers, key: StepKey): Promise<number> {
+  async forwardBackward(batch: EngineBatch, normalisers: Normalisers, key: StepKey): Promise<void> {
     this.#key.data.set([key.seed >>> 0, key.step >>> 0, key.microStep >>> 0, 0] as never);
     if (key.microStep === 0) await this.averages.begin();
-    const loss = lossOf(await this.#run('train', batch, normalisers));
-    if (Number.isFinite(loss)) await this.averages.take();
-    return loss;
+    const { fresh } = await this.#run('train', batch, normalisers);
+    if (fresh) await this.loss();
+    await this.averages.take();
+  }
+
+  /** Of the last `forwardBackward`; waits for it. */
+  async loss(): Promise<number> {
+    if (this.device.kind === 'cpu') return this.gradients.array(lossEntry)[0]!;
+    const from = this.#placed.gradients.tensor(lossEntry);
+    this.#loss ??= this.device.createSession({
+      model: copyGraph([from]),
+      optimization: 'none',
+      bound: { inputs: new Map([['from0', from]]), outputs: new Map() },
+    });
+    const session = await this.#loss;
+    const view = this.gradients.view(lossEntry);
+    await session.run(new Map(), new Map([['to0', view]]));
+    return Number(view.data[0]);
   }
 
   /** Loss (Σ weight·loss / normaliser) and logits [batch, labels]; the logits are overwritten by the next call. */
   async evaluate(batch: EngineBatch, normalisers: Normalisers): Promise<{ loss: number; logits: TensorView }> {
     const ran = await this.#run('evaluate', batch, normalisers);
-    return { loss: lossOf(ran), logits: logitsOf(ran) };
+    return { loss: numberOf(ran, ran.compiled.loss!), logits: logitsOf(ran) };
   }
 
   /** How masked-LM does on the batch; the predictions are overwritten by the next call. */
@@ -247,32 +285,14 @@ export class Engine {
   async #run(mode: Mode, batch: EngineBatch, normalisers: Normalisers): Promise<Prepared> {
     const prepared = await this.#prepared(mode, batch);
     const { session, compiled, outputs } = prepared;
-    const own = new Map([[keyInput, this.#key]]);
-    for (const [name, value] of Object.entries(normalisers)) own.set(name, this.#normaliser(name, value));
-    const inputs = new Map(
-      compiled.inputs.map(({ name, dtype }) => {
-        const view = own.get(name) ?? inputOf(batch, name);
-        return [name, dtype === 'int32' && view.dtype === 'int64' ? this.#narrow(name, view) : view];
-      }),
-    );
-    await session.run(inputs, outputs);
-    return prepared;
-  }
-
-  #normaliser(name: string, value: number): TensorView {
-    const view = this.#normalisers.get(name) ?? sharedTensor('float32', []);
-    this.#normalisers.set(name, view);
-    view.data[0] = value;
-    return view;
-  }
-
-  /** Whole numbers of a batch as devices take them. */
-  #narrow(name: string, { shape, data }: TensorView): TensorView {
-    const key = `${name} [${shape}]`;
-    const view = this.#narrowed.get(key) ?? sharedTensor('int32', shape);
-    this.#narrowed.set(key, view);
-    for (const [i, value] of (data as BigInt64Array).entries()) view.data[i] = Number(value);
-    return view;
+    const own = new Map<string, BoundTensor>([
+      [keyInput, this.#key],
+      [lossScaleInput, this.#lossScale],
+    ]);
+    await session.run(this.#feeds.inputs(compiled.inputs, batch, normalisers, own), outputs);
+    const ran = { ...prepared };
+    prepared.fresh = false;
+    return ran;
   }
 
   #prepared(mode: Mode, batch: EngineBatch): Promise<Prepared> {
@@ -290,7 +310,9 @@ export class Engine {
     const views = (names: Iterable<string>) => new Map([...names].map((name) => [name, this.parameters.view(name)]));
     const { parameters, gradients } = this.#placed;
     const bound = [...compiled.trained, ...compiled.statistics, ...compiled.held];
+    const loss = request.mode === 'train' ? compiled.loss : undefined;
     const written = [
+      ...(loss === undefined ? [] : [[loss, gradients.tensor(lossEntry)] as const]),
       ...[...compiled.gradients].map(([name, value]) => [value, gradients.tensor(name)] as const),
       ...[...compiled.updates].map(([name, value]) => [value, this.averages.written(name)] as const),
     ];
@@ -299,7 +321,8 @@ export class Engine {
       constants: views(compiled.constants),
       bound: { inputs: new Map(bound.map((name) => [name, parameters.tensor(name)])), outputs: new Map(written) },
     });
-    const outputs = new Map(compiled.outputs.map((o) => [o.name, sharedTensor(o.dtype, o.shape)]));
-    return { session, compiled, outputs };
+    const fetched = compiled.outputs.filter(({ name }) => name !== loss);
+    const outputs = new Map(fetched.map((o) => [o.name, sharedTensor(o.dtype, o.shape)]));
+    return { session, fresh: true, compiled, outputs };
   }
 }

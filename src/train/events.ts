@@ -28,6 +28,8 @@ export interface StepEvent {
   learningRate: number;
   /** Global norm before clipping. */
   gradNorm: number;
+  /** What the loss was multiplied by for its gradients; with precision float16 alone. */
+  lossScale?: number;
   /** Over the last 20 steps. */
   samplesPerSecond: number;
   secondsLeft: number;
@@ -51,7 +53,7 @@ export interface TrunkEvent {
   complete: boolean;
 }
 
-/** A step that was left out because its loss or gradient was not finite. */
+/** A step that was left out because its loss or gradient was not finite, or overflowed float16. */
 export interface SkippedEvent {
   step: number;
   epoch: number;
@@ -118,6 +120,8 @@ export interface TrainResult {
   truncated: number;
   /** Steps left out because they were not finite. */
   skipped: number;
+  /** Steps left out because gradients overflowed float16; the loss is scaled by less from there on. */
+  overflows: number;
   /** Samples that could not be used and were left out, as bad-samples.jsonl of the run lists them. */
   badSamples: number;
   /** Median real step over the same step on a batch that is already there; undefined for runs too short to tell. */

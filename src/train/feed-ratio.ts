@@ -43,6 +43,7 @@ async function stagedMs(
       for (let i = 0; i < repeats; i++) {
         const started = performance.now();
         await engine.forwardBackward(batch, normalisersOf([batch]), { seed: 0, step: 0, microStep: i });
+        await engine.loss();
         ms.push(performance.now() - started);
       }
       await engine.averages.undo();

@@ -46,9 +46,13 @@ export function groupOptions(
   return options;
 }
 
-/** `gradients`: what the updates read, where it is not the engine's own. @throws UsageError as `groupOptions` */
-export function createOptimizer(engine: Engine, config: TrainConfig, gradients?: Arena): Promise<Optimizer> {
+/** `updating`: see Engine.createOptimizer. @throws UsageError as `groupOptions` */
+export function createOptimizer(
+  engine: Engine,
+  config: TrainConfig,
+  updating: { gradients?: Arena | undefined; outcomes?: number } = {},
+): Promise<Optimizer> {
   const options = groupOptions(engine.model.parameters, config);
   const ranges = parameterRanges(engine.model.parameters, ({ name }) => options.get(name));
-  return engine.createOptimizer(ranges, optimizerOptions(config), gradients);
+  return engine.createOptimizer(ranges, optimizerOptions(config), updating);
 }

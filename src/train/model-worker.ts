@@ -200,6 +200,7 @@ function compileOptions(): CompileOptions {
     family: config.model_type ?? '',
     kernels: new Set(opening.kernels),
     target: opening.target ?? 'cpu',
+    precision: opening.precision,
   };
 }
 

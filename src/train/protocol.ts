@@ -2,6 +2,7 @@
 // data lies in SharedArrayBuffers, so parameters are never copied between the two threads.
 
 import type { InputShapes } from '../data/slots.js';
+import type { Precision } from '../lower/half.js';
 import type { DataType } from '../onnx/dtype.js';
 import type { ArenaEntry } from '../runtime/arena.js';
 import type { DeviceKind } from '../runtime/kinds.js';
@@ -43,6 +44,8 @@ export interface OpenRequest {
   kernels: readonly string[];
   /** What graphs are built for; default the CPU. */
   target?: DeviceKind | undefined;
+  /** Of the products of graphs that train; default float32. */
+  precision?: Precision | undefined;
 }
 
 export interface ModelInput {

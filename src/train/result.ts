@@ -26,6 +26,7 @@ export function resultOf(run: Run, { metrics, feedRatio, interrupted }: Outcome)
     stepMs: times.medianMs(),
     truncated: progress.truncated,
     skipped: progress.skipped,
+    overflows: progress.overflows,
     badSamples: run.bad.all.length,
     ...(feedRatio !== undefined && { feedRatio }),
     ...(trunk.summary && { trunkCache: trunk.summary }),

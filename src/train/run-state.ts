@@ -6,6 +6,7 @@ import type { CheckpointSource } from '../checkpoint/store.js';
 import { neutralOptions } from '../config/options.js';
 import { type TrainConfig, trainSchema } from '../config/train-schema.js';
 import { UsageError } from '../errors.js';
+import type { Scaling } from '../optim/loss-scale.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { BestState } from './best.js';
 import type { Engine } from './engine.js';
@@ -24,6 +25,8 @@ export interface Progress {
   truncated: number;
   /** Steps left out because they were not finite. */
   skipped: number;
+  /** Steps left out because gradients overflowed float16. */
+  overflows: number;
   /** The evaluation that was due after the latest step was interrupted. */
   evaluationDue: boolean;
   /** earlyStoppingPatience has run out. */
@@ -35,6 +38,7 @@ export const newProgress = (): Progress => ({
   epochLoss: { sum: 0, steps: 0 },
   truncated: 0,
   skipped: 0,
+  overflows: 0,
   evaluationDue: false,
   stoppedEarly: false,
 });
@@ -53,6 +57,8 @@ export interface RunState extends Origin {
   sampler: { seed: number; epoch: number; batch: number };
   /** Updates made, which AdamW's bias correction counts. */
   optimizerSteps: number;
+  /** Of the loss, where it is scaled. */
+  scaling?: Scaling;
   best: BestState;
 }
 

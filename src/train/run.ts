@@ -13,6 +13,7 @@ import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Accumulator } from '../optim/accumulator.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleOf } from '../optim/schedule.js';
+import { lossEntry } from '../optim/update.js';
 import type { Traffic } from '../runtime/session.js';
 import type { Task } from '../tasks/task.js';
 import { BadSamples, type LeftOut } from './bad-samples.js';
@@ -34,6 +35,7 @@ import {
   refuseAnotherRun,
 } from './run-state.js';
 import { StepTimes } from './statistics.js';
+import type { ToldStep } from './told-steps.js';
 import { type CachedPart, TrunkCache } from './trunk-cache.js';
 
 /** A checkpoint. */
@@ -54,6 +56,10 @@ export interface Run {
   /** How pictures are read. */
   images: ImagePlan | undefined;
   optimizer: Optimizer;
+  /** Steps after which their outcomes are asked for. */
+  outcomesEvery: number;
+  /** Steps taken since. */
+  untold: ToldStep[];
   /** Where a step has more than one batch. */
   accumulator: Accumulator | undefined;
   schedule: Schedule;
@@ -124,12 +130,18 @@ export async function openRun(
     keep(feeder);
     const accumulator =
       config.gradientAccumulationSteps > 1
-        ? await Accumulator.create(engine.device, engine.gradients, trainedNames(engine))
+        ? await Accumulator.create(engine.device, engine.gradients, [...trainedNames(engine), lossEntry])
         : undefined;
-    const optimizer = await createOptimizer(engine, config, accumulator?.total);
+    const outcomesEvery = engine.device.kind === 'cpu' ? 1 : config.loggingSteps;
+    const optimizer = await createOptimizer(engine, config, { gradients: accumulator?.total, outcomes: outcomesEvery });
     const stepsPerEpoch = Math.ceil(batchesPerEpoch(data, engine, config) / config.gradientAccumulationSteps);
     const length = { stepsPerEpoch, totalSteps: config.maxSteps ?? config.epochs * stepsPerEpoch };
-    const resolved = { ...config, dropout: engine.model.dropout, device: engine.device.name };
+    const resolved = {
+      ...config,
+      dropout: engine.model.dropout,
+      device: engine.device.name,
+      precision: engine.precision,
+    };
     const hashes = { model: engine.model.hash, train: data.train.hash, ...(data.eval && { eval: data.eval.hash }) };
     const saved =
       from === undefined
@@ -142,7 +154,7 @@ export async function openRun(
       threshold: config.earlyStoppingThreshold,
     });
     if (saved) best.restore(saved.best);
-    if (saved) optimizer.steps = saved.optimizerSteps;
+    if (saved) await optimizer.resume(saved.optimizerSteps, saved.scaling);
     if (saved) await engine.upload(optimizer);
     const directory = keep(new RunDirectory(resolved, { resumeStep: resumed?.step }));
     bad = new BadSamples(
@@ -164,6 +176,8 @@ export async function openRun(
       feeder,
       trunk: keep(new TrunkCache(config, engine, feeder)),
       images,
+      outcomesEvery,
+      untold: [],
       optimizer,
       accumulator,
       schedule: scheduleOf(config, length.totalSteps),
@@ -257,6 +271,7 @@ export function stateOf(run: Run): RunState {
       batch: inEpoch * config.gradientAccumulationSteps,
     },
     optimizerSteps: optimizer.steps,
+    ...(optimizer.scaling && { scaling: optimizer.scaling }),
     best: best.state(),
   });
 }

@@ -1,15 +1,16 @@
 // The running averages of BatchNormalization as state of training. A run of the training graph writes those after the batch
-// beside the arena; they take their place in it once the batch is known to be good, so that the next micro-batch goes on
-// from them and sessions that evaluate see them. A step that turns out bad gives back those from before it. On a device
-// all three lie in its buffers.
+// beside the arena; they take their place in it then, so that the next micro-batch goes on from them and sessions that
+// evaluate see them. A step that turns out bad gives back those from before it. On a device all three lie in its buffers.
 
 import { Builder } from '../onnx/builder.js';
 import { encodeGraph } from '../onnx/encode.js';
-import { cast, less } from '../onnx/formulas.js';
+import { cast, less, where } from '../onnx/formulas.js';
+
 import { Graph } from '../onnx/graph.js';
-import { Arena, sharedTensor } from '../runtime/arena.js';
+import type { Beside, BesideOnDevice } from '../optim/update.js';
+import { Arena } from '../runtime/arena.js';
 import { copyGraph, type Placed } from '../runtime/placed.js';
-import type { BoundTensor, Device, Session } from '../runtime/session.js';
+import type { BoundTensor, Device, DeviceTensor } from '../runtime/session.js';
 import type { StatisticInfo } from './protocol.js';
 
 /** How averages move between where they are, were and will be. */
@@ -20,19 +21,27 @@ interface Moves {
   take(): Promise<void>;
   /** before → current */
   undo(): Promise<void>;
-  /** Whether every current one is finite. */
-  finite(): Promise<boolean>;
 }
 
-export class RunningAverages {
+export class RunningAverages implements Beside {
+  readonly #device: Device;
   readonly #names: readonly string[];
   /** In the parameter arena. */
   readonly #current: Arena;
   readonly #placed: Placed;
   readonly #after: Placed;
+  readonly #before: Placed;
   readonly #moves: Moves;
 
-  private constructor(names: readonly string[], current: Arena, placed: Placed, after: Placed, moves: Moves) {
+  private constructor(
+    device: Device,
+    names: readonly string[],
+    { current, ...places }: { current: Arena; placed: Placed; after: Placed; before: Placed },
+    moves: Moves,
+  ) {
+    const { placed, after, before } = places;
+    this.#device = device;
+    this.#before = before;
     this.#names = names;
     this.#current = current;
     this.#placed = placed;
@@ -50,12 +59,17 @@ export class RunningAverages {
     const names = updated.map(({ name }) => name);
     const after = Arena.create(Arena.layout(updated));
     const before = after.like();
-    const [placed, placedAfter] = [await device.place(parameters), await device.place(after)];
+    const [placed, placedAfter, placedBefore] = [
+      await device.place(parameters),
+      await device.place(after),
+      await device.place(before),
+    ];
     const moves =
       device.kind === 'cpu' || names.length === 0
         ? onHost(names, { current: parameters, after, before })
-        : await onDevice(device, names, { current: placed, after: placedAfter, before: await device.place(before) });
-    return new RunningAverages(names, parameters, placed, placedAfter, moves);
+        : await onDevice(device, names, { current: placed, after: placedAfter, before: placedBefore });
+    const places = { current: parameters, placed, after: placedAfter, before: placedBefore };
+    return new RunningAverages(device, names, places, moves);
   }
 
   /** Where a run of the training graph writes one. */
@@ -68,7 +82,7 @@ export class RunningAverages {
     return this.#moves.keep();
   }
 
-  /** After a micro-batch whose loss is finite. */
+  /** After a micro-batch. */
   take(): Promise<void> {
     return this.#moves.take();
   }
@@ -80,11 +94,35 @@ export class RunningAverages {
 
   /** The first that is not finite. */
   async firstBad(): Promise<string | undefined> {
-    if (await this.#moves.finite()) return undefined;
     await this.#placed.download();
     return this.#names.find((name) => !this.#current.array(name).every(Number.isFinite));
   }
+
+  async onDevice(good: DeviceTensor): Promise<BesideOnDevice | undefined> {
+    if (this.#names.length === 0) return undefined;
+    const names = this.#names;
+    const types = names.map((name) => this.#placed.tensor(name));
+    const bind = (stem: string, place: Placed) => bound(names, stem, place);
+    const [finite] = await this.#device.allocate([{ dtype: 'float32', shape: [1] }]);
+    const check = await this.#device.createSession({
+      model: finiteGraph(types),
+      bound: { inputs: bind('x', this.#placed), outputs: new Map([['finite', finite!]]) },
+    });
+    const settle = await this.#device.createSession({
+      model: settleGraph(types),
+      bound: {
+        inputs: new Map([...bind('current', this.#placed), ...bind('before', this.#before), ['good', good]]),
+        outputs: bind('to', this.#placed),
+      },
+    });
+    return { finite: finite!, check: () => check.run(none, none), settle: () => settle.run(none, none) };
+  }
 }
+
+const none: ReadonlyMap<string, BoundTensor> = new Map();
+
+const bound = (names: readonly string[], stem: string, place: Placed): Map<string, BoundTensor> =>
+  new Map(names.map((name, i) => [`${stem}${i}`, place.tensor(name)]));
 
 type Places<T> = Record<'current' | 'after' | 'before', T>;
 
@@ -96,37 +134,42 @@ function onHost(names: readonly string[], { current, after, before }: Places<Are
     keep: copy(current, before),
     take: copy(after, current),
     undo: copy(before, current),
-    finite: async () => names.every((name) => current.array(name).every(Number.isFinite)),
   };
 }
 
 async function onDevice(device: Device, names: readonly string[], places: Places<Placed>): Promise<Moves> {
   const { current, after, before } = places;
-  const none: ReadonlyMap<string, BoundTensor> = new Map();
-  const bind = (stem: string, place: Placed) => new Map(names.map((name, i) => [`${stem}${i}`, place.tensor(name)]));
-  const types = names.map((name) => current.tensor(name));
-  const model = copyGraph(types);
+  const model = copyGraph(names.map((name) => current.tensor(name)));
   const mover = async (from: Placed, to: Placed) => {
     const session = await device.createSession({
       model,
-      bound: { inputs: bind('from', from), outputs: bind('to', to) },
+      bound: { inputs: bound(names, 'from', from), outputs: bound(names, 'to', to) },
     });
     return () => session.run(none, none);
   };
-  const check: Session = await device.createSession({
-    model: finiteGraph(types),
-    bound: { inputs: bind('x', current), outputs: new Map() },
-  });
-  const answer = sharedTensor('float32', [1]);
   return {
     keep: await mover(current, before),
     take: await mover(after, current),
     undo: await mover(before, current),
-    async finite() {
-      await check.run(none, new Map([['finite', answer]]));
-      return answer.data[0] === 1;
-    },
   };
+}
+
+/** to0 = current0 where the step was good, else before0, … */
+function settleGraph(tensors: readonly Pick<BoundTensor, 'shape'>[]): Uint8Array {
+  const graph = new Graph();
+  const b = new Builder(graph);
+  const input = (name: string, shape: readonly number[]): string => {
+    graph.inputs.push({ name, dtype: 'float32', shape: [...shape] });
+    graph.types.set(name, { dtype: 'float32', shape });
+    return name;
+  };
+  const good = less(b, 0.5, input('good', [1]));
+  for (const [i, { shape }] of tensors.entries()) {
+    const kept = where(b, good, input(`current${i}`, shape), input(`before${i}`, shape));
+    b.append({ name: `to${i}`, op: 'Identity', domain: '', inputs: [kept], outputs: [`to${i}`], attrs: new Map() });
+    graph.outputs.push({ name: `to${i}`, dtype: 'float32', shape: [...shape] });
+  }
+  return encodeGraph(graph);
 }
 
 /** 1 where every element of x0, x1, … is finite, else 0; a comparison with NaN does not hold. */

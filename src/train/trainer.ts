@@ -6,16 +6,20 @@ import { parseOptions } from '../config/options.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
 import { type Tensors, withoutTensors } from '../data/images/tensors.js';
 import { describeRows } from '../data/rows.js';
-import { DeviceError, OrtuneError } from '../errors.js';
+import { DeviceError } from '../errors.js';
 import { type Metrics, metricOf } from '../metrics/names.js';
+import type { StepOutcome } from '../optim/update.js';
 import type { Traffic } from '../runtime/session.js';
+import { badStepError } from './bad-step.js';
 import { measureEvaluation } from './evaluate.js';
 import type { EvaluationEvent, SkippedEvent, StepEvent, TrainerEvents, TrainResult, TrunkEvent } from './events.js';
 import { feedRatio } from './feed-ratio.js';
 import { resultOf } from './result.js';
 import { loadWeights, openRun, type Run, repeatedParts, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
+import type { StepTime } from './statistics.js';
 import { takeStep } from './step.js';
 import { type StepBatches, stepBatches } from './step-batches.js';
+import { overflow, placesOf, spreadTimes, type ToldStep, toldStep } from './told-steps.js';
 
 type Listener<E extends keyof TrainerEvents> = (event: TrainerEvents[E]) => void;
 
@@ -103,7 +107,7 @@ export class Trainer {
     if (progress.evaluationDue) await this.#evaluate(run, signal);
     if (progress.stoppedEarly) return;
     for await (const batches of stepBatches(run, progress.step)) {
-      await this.#step(run, batches);
+      await this.#step(run, batches, signal);
       if (progress.step % run.length.stepsPerEpoch === 0)
         this.#emit('epoch', { epoch: batches.epoch, step: progress.step });
       const better = run.evaluationDue(progress.step) && (await this.#evaluate(run, signal));
@@ -115,42 +119,82 @@ export class Trainer {
     }
   }
 
-  async #step(run: Run, batches: StepBatches): Promise<void> {
-    const { progress, times, directory, length } = run;
-    const { epoch, step } = batches;
+  async #step(run: Run, batches: StepBatches, signal: AbortSignal | undefined): Promise<void> {
+    const started = performance.now();
     const taken = await takeStep(run, batches).catch((error) => this.#keepProgress(run, batches, error));
-    const { bad, forwardBackwardMs, updateMs, ...outcome } = taken;
-    if (bad !== undefined) await this.#leaveOut(run, batches, bad);
-    else if (run.firstStepMs === undefined) directory.open();
+    run.untold.push(toldStep(batches, started, taken));
     throwIfUnwritten(run);
-    progress.step++;
+    run.progress.step++;
+    if (this.#outcomesDue(run, signal)) await this.#hear(run, batches);
+  }
+
+  /** Whether what became of the steps so far has to be known: every so often, and before anything is made of the weights. */
+  #outcomesDue(
+    { untold, outcomesEvery, firstStepMs, progress, ...run }: Run,
+    signal: AbortSignal | undefined,
+  ): boolean {
+    const { step } = progress;
+    const { stepsPerEpoch, totalSteps } = run.length;
+    if (untold.length >= outcomesEvery || firstStepMs === undefined || signal?.aborted) return true;
+    return step % stepsPerEpoch === 0 || step === totalSteps || run.evaluationDue(step) || run.checkpointDue(step);
+  }
+
+  /** Asks what became of the steps so far; `latest` are the batches of the last of them, where they are still there. */
+  async #hear(run: Run, latest?: StepBatches): Promise<void> {
+    const told = run.untold;
+    if (told.length === 0) return;
+    run.untold = [];
+    const before = run.engine.device.traffic.down;
+    const outcomes = await run.optimizer.outcomes().catch((error) => this.#sayWhen(told, error));
+    const down = run.engine.device.traffic.down - before;
+    const times =
+      run.engine.device.kind === 'cpu' ? told.map(({ time }) => time) : spreadTimes(told, performance.now());
+    for (const [i, step] of told.entries()) {
+      const last = i === told.length - 1;
+      if (last && step.traffic) step.traffic = { ...step.traffic, down: step.traffic.down + down };
+      await this.#record(run, step, outcomes[i]!, times[i]!, last ? latest : undefined);
+    }
+  }
+
+  async #record(
+    run: Run,
+    told: ToldStep,
+    { bad, lossScale: scale, ...outcome }: StepOutcome,
+    time: StepTime,
+    latest: StepBatches | undefined,
+  ): Promise<void> {
+    const { progress, times, directory, length } = run;
+    const { step, epoch, learningRate, traffic } = told;
     if (step % length.stepsPerEpoch === 0) progress.epochLoss = { sum: 0, steps: 0 };
-    if (bad !== undefined) return;
+    if (bad !== undefined)
+      return this.#leaveOut(run, told, { ...outcome, bad, ...(scale && { lossScale: scale }) }, latest);
+    if (run.firstStepMs === undefined) directory.open();
     run.firstStepMs ??= performance.now();
     progress.epochLoss.sum += outcome.loss;
     progress.epochLoss.steps++;
-    run.traffic = mostOf(run.traffic, outcome.traffic);
-    if (epoch === 0 && run.trunk.truncated === undefined)
-      progress.truncated += batches.batches.reduce((n, batch) => n + batch.truncated, 0);
-    const lengths = new Set(batches.batches.map((batch) => batch.length));
-    times.add({
-      length: lengths.size === 1 ? batches.batches[0]!.length : 0,
-      batches: batches.batches.length,
-      samples: batches.batches.reduce((n, batch) => n + batch.samples.length, 0),
-      waitMs: batches.waitMs,
-      forwardBackwardMs,
-      updateMs,
-    });
+    run.traffic = mostOf(run.traffic, traffic);
+    if (epoch === 0 && run.trunk.truncated === undefined) progress.truncated += told.truncated;
+    times.add(time);
     const event: StepEvent = {
-      step: progress.step,
+      step: step + 1,
       totalSteps: length.totalSteps,
       epoch,
       ...outcome,
+      learningRate,
+      ...(scale !== undefined && { lossScale: scale }),
       samplesPerSecond: times.rate(),
-      secondsLeft: times.secondsFor(length.totalSteps - progress.step),
+      secondsLeft: times.secondsFor(length.totalSteps - step - 1),
+      ...(traffic && { traffic }),
     };
     directory.record('step', event);
     this.#emit('step', event);
+  }
+
+  #sayWhen(told: readonly ToldStep[], error: unknown): never {
+    const [first, last] = [told[0]!.step + 1, told.at(-1)!.step + 1];
+    if (error instanceof DeviceError)
+      error.message = `${first === last ? `step ${last}` : `steps ${first} to ${last}`}: ${error.message}`;
+    throw error;
   }
 
   /** Memory that does not suffice ends the run with a checkpoint of the steps before, and what to change. */
@@ -162,29 +206,34 @@ export class Trainer {
       `step ${step + 1}: ${error.message}. The batch is ${batches.map(describeRows).join('; ')}. ` +
       `Set batchSize to ${half} and gradientAccumulationSteps to ${micros * Math.ceil(batchSize / half)}, ` +
       `${recompute === 'none' ? 'or recompute to layers, ' : ''}or maxLength or the size of the images lower.`;
-    if (error.weightsIntact && run.progress.step > 0) await this.#checkpoint(run);
+    if (error.weightsIntact && run.progress.step > 0)
+      await this.#hear(run).then(
+        () => this.#checkpoint(run),
+        () => {}, // the first error says more
+      );
     throw error;
   }
 
   /** A step that is not finite: ends the run, or is reported and forgotten while there are few. */
-  async #leaveOut(run: Run, { step, epoch, batches }: StepBatches, what: string): Promise<void> {
-    const { nonFinite, maxBadSteps, learningRate } = this.config;
-    const samples = batches.flatMap((batch) => Array.from(batch.samples, (_, row) => batch.where(row)));
-    run.progress.skipped++;
-    if (nonFinite === 'skip' && run.progress.skipped <= maxBadSteps) {
-      const event: SkippedEvent = { step: step + 1, epoch, reason: `${what} is not finite`, samples };
+  async #leaveOut(
+    run: Run,
+    told: ToldStep,
+    outcome: StepOutcome & { bad: string },
+    latest: StepBatches | undefined,
+  ): Promise<void> {
+    const { nonFinite, maxBadSteps } = this.config;
+    const { step, epoch } = told;
+    const harmless = overflow(outcome);
+    if (harmless !== undefined) run.progress.overflows++;
+    else run.progress.skipped++;
+    if (harmless !== undefined || (nonFinite === 'skip' && run.progress.skipped <= maxBadSteps)) {
+      const reason = harmless ?? `${outcome.bad} is not finite`;
+      const event: SkippedEvent = { step: step + 1, epoch, reason, samples: placesOf(told) };
       run.directory.record('skipped', event);
       this.#emit('skipped', event);
       return;
     }
-    let tensor: string | undefined;
-    for (const batch of batches) tensor ??= await run.engine.firstBadTensor(batch);
-    throw new OrtuneError(
-      `step ${step + 1}, epoch ${epoch + 1}: ${what} is not finite` +
-        `${nonFinite === 'skip' ? `, and ${maxBadSteps} such steps have been left out already (maxBadSteps)` : ''}. ` +
-        `The batch is ${batches.map(describeRows).join('; ')}; first bad tensor: ${tensor ?? 'none in the forward pass, so a gradient overflowed'}. ` +
-        `The weights are those before this step. Lower learningRate (${learningRate}), lengthen the warm-up, or set maxGradNorm.`,
-    );
+    throw await badStepError(run, told, outcome.bad, latest);
   }
 
   /** Evaluates, remembers the best; whether this one is it. An aborted evaluation stays due. */

@@ -76,6 +76,7 @@ describe('summary', () => {
     stepMs: 45.2,
     truncated: 0,
     skipped: 0,
+    overflows: 0,
     badSamples: 0,
     peakRssBytes: 900e6,
     seconds: 75,

@@ -1,0 +1,47 @@
+// What a device computes in beside float32, found by asking it to: a graphics card may have float16 or not.
+
+import { OrtuneError, UsageError } from '../errors.js';
+import type { Precision } from '../lower/half.js';
+import { Builder } from '../onnx/builder.js';
+import { encodeGraph } from '../onnx/encode.js';
+import { cast } from '../onnx/formulas.js';
+import { Graph } from '../onnx/graph.js';
+import { sharedTensor } from './arena.js';
+import type { Device } from './session.js';
+
+/**
+ * The precision to train in: the one asked for, or float32 where the device lacks it and nobody insisted on the device.
+ * @throws UsageError where it lacks it
+ */
+export async function supportedPrecision(device: Device, wanted: Precision, deviceIsFree: boolean): Promise<Precision> {
+  if (wanted === 'float32') return wanted;
+  const reason = await whyNot(device, wanted);
+  if (reason === undefined) return wanted;
+  if (deviceIsFree) return 'float32';
+  throw new UsageError(
+    `precision ${wanted} does not work on device ${device.name}: ${reason}. Set precision to float32.`,
+  );
+}
+
+async function whyNot(device: Device, precision: Exclude<Precision, 'float32'>): Promise<string | undefined> {
+  if (device.kind === 'cpu') return 'the kernels of the CPU compute in float32';
+  if (device.kind === 'webgpu' && precision === 'bfloat16') return 'WebGPU has no bfloat16';
+  const graph = new Graph();
+  const type = { dtype: 'float32' as const, shape: [4] };
+  graph.inputs.push({ name: 'x', ...type });
+  graph.types.set('x', type);
+  const b = new Builder(graph);
+  const half = cast(b, 'x', precision);
+  const y = cast(b, b.op('Add', [half, half]), 'float32');
+  graph.outputs.push({ name: y, ...type });
+  const x = sharedTensor('float32', [4]);
+  try {
+    const session = await device.createSession({ model: encodeGraph(graph), optimization: 'none' });
+    await session.run(new Map([['x', x]]), new Map([[y, sharedTensor('float32', [4])]]));
+    await session.release();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof OrtuneError)) throw error;
+    return /requires f16/.test(error.message) ? 'its adapter has no shader-f16' : error.message;
+  }
+}
