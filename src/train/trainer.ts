@@ -8,18 +8,15 @@ import { type Tensors, withoutTensors } from '../data/images/tensors.js';
 import { describeRows } from '../data/rows.js';
 import { DeviceError } from '../errors.js';
 import { type Metrics, metricOf } from '../metrics/names.js';
-import type { StepOutcome } from '../optim/update.js';
-import type { Traffic } from '../runtime/session.js';
-import { badStepError } from './bad-step.js';
 import { measureEvaluation } from './evaluate.js';
-import type { EvaluationEvent, SkippedEvent, StepEvent, TrainerEvents, TrainResult, TrunkEvent } from './events.js';
+import type { EvaluationEvent, TrainerEvents, TrainResult, TrunkEvent } from './events.js';
 import { feedRatio } from './feed-ratio.js';
+import { type Emit, hearOutcomes, outcomesDue } from './outcomes.js';
 import { resultOf } from './result.js';
 import { loadWeights, openRun, type Run, repeatedParts, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
-import type { StepTime } from './statistics.js';
 import { takeStep } from './step.js';
 import { type StepBatches, stepBatches } from './step-batches.js';
-import { overflow, placesOf, spreadTimes, type ToldStep, toldStep } from './told-steps.js';
+import { toldStep } from './told-steps.js';
 
 type Listener<E extends keyof TrainerEvents> = (event: TrainerEvents[E]) => void;
 
@@ -32,10 +29,6 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Pro
     throw error;
   }
 }
-
-/** The larger of each, where there is any. */
-const mostOf = (a: Traffic | undefined, b: Traffic | undefined): Traffic | undefined =>
-  a && b ? { up: Math.max(a.up, b.up), down: Math.max(a.down, b.down) } : (a ?? b);
 
 /** Trains one model on one data set; `run` may be called once. */
 export class Trainer {
@@ -60,9 +53,9 @@ export class Trainer {
     return this;
   }
 
-  #emit<E extends keyof TrainerEvents>(event: E, payload: TrainerEvents[E]): void {
+  readonly #emit: Emit = (event, payload) => {
     this.#events.emit(event, payload);
-  }
+  };
 
   /**
    * Runs to the end and writes the trained model to `output`/model. An abort finishes the step under way, writes a
@@ -125,76 +118,7 @@ export class Trainer {
     run.untold.push(toldStep(batches, started, taken));
     throwIfUnwritten(run);
     run.progress.step++;
-    if (this.#outcomesDue(run, signal)) await this.#hear(run, batches);
-  }
-
-  /** Whether what became of the steps so far has to be known: every so often, and before anything is made of the weights. */
-  #outcomesDue(
-    { untold, outcomesEvery, firstStepMs, progress, ...run }: Run,
-    signal: AbortSignal | undefined,
-  ): boolean {
-    const { step } = progress;
-    const { stepsPerEpoch, totalSteps } = run.length;
-    if (untold.length >= outcomesEvery || firstStepMs === undefined || signal?.aborted) return true;
-    return step % stepsPerEpoch === 0 || step === totalSteps || run.evaluationDue(step) || run.checkpointDue(step);
-  }
-
-  /** Asks what became of the steps so far; `latest` are the batches of the last of them, where they are still there. */
-  async #hear(run: Run, latest?: StepBatches): Promise<void> {
-    const told = run.untold;
-    if (told.length === 0) return;
-    run.untold = [];
-    const before = run.engine.device.traffic.down;
-    const outcomes = await run.optimizer.outcomes().catch((error) => this.#sayWhen(told, error));
-    const down = run.engine.device.traffic.down - before;
-    const times =
-      run.engine.device.kind === 'cpu' ? told.map(({ time }) => time) : spreadTimes(told, performance.now());
-    for (const [i, step] of told.entries()) {
-      const last = i === told.length - 1;
-      if (last && step.traffic) step.traffic = { ...step.traffic, down: step.traffic.down + down };
-      await this.#record(run, step, outcomes[i]!, times[i]!, last ? latest : undefined);
-    }
-  }
-
-  async #record(
-    run: Run,
-    told: ToldStep,
-    { bad, lossScale: scale, ...outcome }: StepOutcome,
-    time: StepTime,
-    latest: StepBatches | undefined,
-  ): Promise<void> {
-    const { progress, times, directory, length } = run;
-    const { step, epoch, learningRate, traffic } = told;
-    if (step % length.stepsPerEpoch === 0) progress.epochLoss = { sum: 0, steps: 0 };
-    if (bad !== undefined)
-      return this.#leaveOut(run, told, { ...outcome, bad, ...(scale && { lossScale: scale }) }, latest);
-    if (run.firstStepMs === undefined) directory.open();
-    run.firstStepMs ??= performance.now();
-    progress.epochLoss.sum += outcome.loss;
-    progress.epochLoss.steps++;
-    run.traffic = mostOf(run.traffic, traffic);
-    if (epoch === 0 && run.trunk.truncated === undefined) progress.truncated += told.truncated;
-    times.add(time);
-    const event: StepEvent = {
-      step: step + 1,
-      totalSteps: length.totalSteps,
-      epoch,
-      ...outcome,
-      learningRate,
-      ...(scale !== undefined && { lossScale: scale }),
-      samplesPerSecond: times.rate(),
-      secondsLeft: times.secondsFor(length.totalSteps - step - 1),
-      ...(traffic && { traffic }),
-    };
-    directory.record('step', event);
-    this.#emit('step', event);
-  }
-
-  #sayWhen(told: readonly ToldStep[], error: unknown): never {
-    const [first, last] = [told[0]!.step + 1, told.at(-1)!.step + 1];
-    if (error instanceof DeviceError)
-      error.message = `${first === last ? `step ${last}` : `steps ${first} to ${last}`}: ${error.message}`;
-    throw error;
+    if (outcomesDue(run, signal)) await hearOutcomes(run, this.#emit, batches);
   }
 
   /** Memory that does not suffice ends the run with a checkpoint of the steps before, and what to change. */
@@ -207,33 +131,11 @@ export class Trainer {
       `Set batchSize to ${half} and gradientAccumulationSteps to ${micros * Math.ceil(batchSize / half)}, ` +
       `${recompute === 'none' ? 'or recompute to layers, ' : ''}or maxLength or the size of the images lower.`;
     if (error.weightsIntact && run.progress.step > 0)
-      await this.#hear(run).then(
+      await hearOutcomes(run, this.#emit).then(
         () => this.#checkpoint(run),
         () => {}, // the first error says more
       );
     throw error;
-  }
-
-  /** A step that is not finite: ends the run, or is reported and forgotten while there are few. */
-  async #leaveOut(
-    run: Run,
-    told: ToldStep,
-    outcome: StepOutcome & { bad: string },
-    latest: StepBatches | undefined,
-  ): Promise<void> {
-    const { nonFinite, maxBadSteps } = this.config;
-    const { step, epoch } = told;
-    const harmless = overflow(outcome);
-    if (harmless !== undefined) run.progress.overflows++;
-    else run.progress.skipped++;
-    if (harmless !== undefined || (nonFinite === 'skip' && run.progress.skipped <= maxBadSteps)) {
-      const reason = harmless ?? `${outcome.bad} is not finite`;
-      const event: SkippedEvent = { step: step + 1, epoch, reason, samples: placesOf(told) };
-      run.directory.record('skipped', event);
-      this.#emit('skipped', event);
-      return;
-    }
-    throw await badStepError(run, told, outcome.bad, latest);
   }
 
   /** Evaluates, remembers the best; whether this one is it. An aborted evaluation stays due. */
@@ -306,9 +208,7 @@ export class Trainer {
     if (test) this.#report(run, { name: 'test', step, metrics: test, best: false });
     await directory.flush();
     throwIfUnwritten(run);
-    const ratio = await unlessAborted(signal, () =>
-      feedRatio(engine, run.trunk.source('train'), data.train, run.times, signal),
-    );
+    const ratio = await unlessAborted(signal, () => feedRatio(run, signal));
     return resultOf(run, {
       metrics: data.test ? test : metrics,
       feedRatio: ratio,

@@ -1,0 +1,110 @@
+// What became of the steps that were taken, asked for and told to whoever listens. A device is asked every so often, and
+// before anything is made of the weights: an evaluation, a checkpoint, the end.
+
+import { DeviceError } from '../errors.js';
+import type { StepOutcome } from '../optim/update.js';
+import type { Traffic } from '../runtime/session.js';
+import { badStepError } from './bad-step.js';
+import type { SkippedEvent, StepEvent, TrainerEvents } from './events.js';
+import type { Run } from './run.js';
+import type { StepTime } from './statistics.js';
+import type { StepBatches } from './step-batches.js';
+import { overflow, placesOf, spreadTimes, type ToldStep } from './told-steps.js';
+
+export type Emit = <E extends keyof TrainerEvents>(event: E, payload: TrainerEvents[E]) => void;
+
+/** The larger of each, where there is any. */
+const mostOf = (a: Traffic | undefined, b: Traffic | undefined): Traffic | undefined =>
+  a && b ? { up: Math.max(a.up, b.up), down: Math.max(a.down, b.down) } : (a ?? b);
+
+/** Whether what became of the steps so far has to be known: every so often, and before anything is made of the weights. */
+export function outcomesDue(
+  { untold, outcomesEvery, firstStepMs, progress, ...run }: Run,
+  signal: AbortSignal | undefined,
+): boolean {
+  const { step } = progress;
+  const { stepsPerEpoch, totalSteps } = run.length;
+  if (untold.length >= outcomesEvery || firstStepMs === undefined || signal?.aborted) return true;
+  return step % stepsPerEpoch === 0 || step === totalSteps || run.evaluationDue(step) || run.checkpointDue(step);
+}
+
+/** Asks what became of the steps so far; `latest` are the batches of the last of them, where they are still there. */
+export async function hearOutcomes(run: Run, emit: Emit, latest?: StepBatches): Promise<void> {
+  const told = run.untold;
+  if (told.length === 0) return;
+  run.untold = [];
+  const before = run.engine.device.traffic.down;
+  const outcomes = await run.optimizer.outcomes().catch((error) => sayWhen(told, error));
+  const down = run.engine.device.traffic.down - before;
+  const times = run.engine.device.kind === 'cpu' ? told.map(({ time }) => time) : spreadTimes(told, performance.now());
+  for (const [i, step] of told.entries()) {
+    const last = i === told.length - 1;
+    if (last && step.traffic) step.traffic = { ...step.traffic, down: step.traffic.down + down };
+    await record(run, emit, step, outcomes[i]!, times[i]!, last ? latest : undefined);
+  }
+}
+
+async function record(
+  run: Run,
+  emit: Emit,
+  told: ToldStep,
+  { bad, lossScale: scale, ...outcome }: StepOutcome,
+  time: StepTime,
+  latest: StepBatches | undefined,
+): Promise<void> {
+  const { progress, times, directory, length } = run;
+  const { step, epoch, learningRate, traffic } = told;
+  if (step % length.stepsPerEpoch === 0) progress.epochLoss = { sum: 0, steps: 0 };
+  if (bad !== undefined)
+    return leaveOut(run, emit, told, { ...outcome, bad, ...(scale && { lossScale: scale }) }, latest);
+  if (run.firstStepMs === undefined) directory.open();
+  run.firstStepMs ??= performance.now();
+  progress.epochLoss.sum += outcome.loss;
+  progress.epochLoss.steps++;
+  run.traffic = mostOf(run.traffic, traffic);
+  if (epoch === 0 && run.trunk.truncated === undefined) progress.truncated += told.truncated;
+  times.add(time);
+  const event: StepEvent = {
+    step: step + 1,
+    totalSteps: length.totalSteps,
+    epoch,
+    ...outcome,
+    learningRate,
+    ...(scale !== undefined && { lossScale: scale }),
+    samplesPerSecond: times.rate(),
+    secondsLeft: times.secondsFor(length.totalSteps - step - 1),
+    ...(traffic && { traffic }),
+  };
+  directory.record('step', event);
+  emit('step', event);
+}
+
+function sayWhen(told: readonly ToldStep[], error: unknown): never {
+  const [first, last] = [told[0]!.step + 1, told.at(-1)!.step + 1];
+  if (error instanceof DeviceError)
+    error.message = `${first === last ? `step ${last}` : `steps ${first} to ${last}`}: ${error.message}`;
+  throw error;
+}
+
+/** A step that is not finite: ends the run, or is reported and forgotten while there are few. */
+async function leaveOut(
+  run: Run,
+  emit: Emit,
+  told: ToldStep,
+  outcome: StepOutcome & { bad: string },
+  latest: StepBatches | undefined,
+): Promise<void> {
+  const { nonFinite, maxBadSteps } = run.config;
+  const { step, epoch } = told;
+  const harmless = overflow(outcome);
+  if (harmless !== undefined) run.progress.overflows++;
+  else run.progress.skipped++;
+  if (harmless !== undefined || (nonFinite === 'skip' && run.progress.skipped <= maxBadSteps)) {
+    const reason = harmless ?? `${outcome.bad} is not finite`;
+    const event: SkippedEvent = { step: step + 1, epoch, reason, samples: placesOf(told) };
+    run.directory.record('skipped', event);
+    emit('skipped', event);
+    return;
+  }
+  throw await badStepError(run, told, outcome.bad, latest);
+}
