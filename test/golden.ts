@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { fromBinary } from '@bufbuild/protobuf';
+import type { Precision } from '#ortune/lower/half.js';
 import type { Graph, Value } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { ModelProtoSchema } from '#ortune/onnx/onnx_pb.js';
@@ -127,6 +128,7 @@ export function compileGolden(
   mode: Mode,
   kernels: ReadonlySet<string>,
   device: DeviceKind = 'cpu',
+  precision: Precision = 'float32',
 ): { graph: Graph; compiled: Compiled } {
   const model = openModel(golden.file);
   const graph = toGraph(model);
@@ -145,6 +147,7 @@ export function compileGolden(
     family,
     kernels,
     target: device,
+    precision,
   };
   return { graph, compiled: compile(graph, { mode, shapes }, options) };
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { backward } from '#ortune/autodiff/backward.js';
 import { lowerForDevice } from '#ortune/lower/devices/forms.js';
 import { fuse } from '#ortune/lower/fuse.js';
+import { lossScaleInput, type Precision, useHalf } from '#ortune/lower/half.js';
 import { lower } from '#ortune/lower/lower.js';
 import { Builder } from '#ortune/onnx/builder.js';
 import { div, transpose, view } from '#ortune/onnx/formulas.js';
@@ -15,6 +16,7 @@ import { restoreForms } from '#ortune/onnx/restore/restore.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import type { DeviceKind } from '#ortune/runtime/kinds.js';
+import { taskInput } from '#ortune/tasks/inputs.js';
 import { useBatchStatistics } from '#ortune/transfer/batch-norm.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { type GoldenParameter, type Place, readSafetensors } from './golden.js';
@@ -138,6 +140,7 @@ export function compileVision(
   kernels: ReadonlySet<string>,
   statistics: 'frozen' | 'batch' = 'frozen',
   kind: DeviceKind = 'cpu',
+  precision: Precision = 'float32',
 ): CompiledVision {
   const running = new Set(statistics === 'batch' ? golden.batch!.running.keys() : []);
   const { graph, trained } = openVision(golden, running);
@@ -153,11 +156,14 @@ export function compileVision(
     shape: [...b.shape(name)],
   }));
   fuse(b, { trained: new Set(trained), kernels, gradients: true });
-  const gradients = backward(b, loss, trained);
+  const seed = precision === 'float32' ? undefined : taskInput(b, lossScaleInput, 'float32', []);
+  const gradients = backward(b, loss, trained, { seed });
   graph.outputs = [logits, loss, ...gradients.values(), ...updates.values()].map((name) => {
     return { name, ...b.type(name), shape: [...b.shape(name)] };
   });
   prune(graph);
+  const parameters = new Set([...trained, ...running]);
+  if (precision !== 'float32') useHalf(b, precision, { loss, gradients: new Set(gradients.values()), parameters });
   if (kind === 'cpu') lower(graph, kernels);
   else lowerForDevice(graph, kind);
   return { graph, logits, loss, gradients, updates };

@@ -14,7 +14,7 @@ import { inputRule, type RuleContext, rules } from './rules.js';
 
 export interface BackwardOptions {
   /** Gradient of the loss itself, of its shape; default ones. */
-  seed?: Value;
+  seed?: Value | undefined;
 }
 
 /**

@@ -2,6 +2,7 @@
 // lie in an external data file, so opening a model costs no copy of its weights.
 
 import { bytesPerElement, type DataType, isInt64, type TypedArray, typedArrayOf } from './dtype.js';
+import { roundTo } from './half-bits.js';
 
 export const elementCount = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
@@ -17,12 +18,13 @@ export class Tensor {
     this.#bytes = bytes;
   }
 
-  /** From numbers; int64 elements are rounded through BigInt. `shape` defaults to one axis. */
+  /** From numbers; int64 elements go through BigInt, and those of 16-bit floats are rounded. `shape` defaults to one axis. */
   static of(dtype: DataType, values: ArrayLike<number | bigint>, shape: readonly number[] = [values.length]): Tensor {
     const data = new (typedArrayOf(dtype))(values.length);
+    const round = dtype === 'float16' || dtype === 'bfloat16' ? roundTo(dtype) : Number;
     for (let i = 0; i < values.length; i++) {
       const v = values[i]!;
-      data[i] = isInt64(dtype) ? BigInt(v) : Number(v);
+      data[i] = isInt64(dtype) ? BigInt(v) : round(Number(v));
     }
     return Tensor.view(dtype, shape, data);
   }

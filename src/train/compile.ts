@@ -5,6 +5,7 @@ import { backward } from '../autodiff/backward.js';
 import type { InputShapes } from '../data/slots.js';
 import { lowerForDevice } from '../lower/devices/forms.js';
 import { fuse } from '../lower/fuse.js';
+import { lossScaleInput, type Precision, useHalf } from '../lower/half.js';
 import { leavesLast } from '../lower/leaves-last.js';
 import { lower } from '../lower/lower.js';
 import { useOwnProducts } from '../lower/own-products.js';
@@ -18,6 +19,7 @@ import { restoreForms } from '../onnx/restore/restore.js';
 import { specialize } from '../onnx/specialize.js';
 import type { DeviceKind } from '../runtime/kinds.js';
 import { attachTask, furtherOutputs } from '../tasks/attach.js';
+import { taskInput } from '../tasks/inputs.js';
 import type { Task } from '../tasks/task.js';
 import { useBatchStatistics } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
@@ -39,6 +41,11 @@ export interface CompileOptions {
   task: Task;
   /** Which activations are computed again for their gradients instead of kept; default none. */
   recompute?: 'none' | 'layers' | undefined;
+  /**
+   * What a graph that trains computes its products in, default float32; otherwise `loss_scale` is an input, and the kernels
+   * must be none, since they are for float32.
+   */
+  precision?: Precision | undefined;
   /** `model_type` of config.json. */
   family: string;
   kernels: ReadonlySet<string>;
@@ -78,6 +85,7 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   if (task) setOutputs(b, [...(task.masked ? Object.values(task.masked) : [logits]), task.loss, ...updates.values()]);
   fuse(b, { trained: options.trained, kernels: options.kernels, gradients: training });
 
+  const { precision = 'float32' } = options;
   const outputs: Value[] = [];
   let gradients = new Map<string, string>();
   let forward: readonly Node[] = [];
@@ -86,7 +94,9 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
     outputs.push(task.loss);
     if (training) {
       forward = [...graph.nodes];
-      gradients = backward(b, task.loss, [...options.trained]);
+      const seed = precision === 'float32' ? undefined : taskInput(b, lossScaleInput, 'float32', []);
+      if (seed !== undefined) fed.push({ name: seed, ...b.type(seed) });
+      gradients = backward(b, task.loss, [...options.trained], { seed });
       outputs.push(...gradients.values(), ...updates.values());
     }
   }
@@ -98,8 +108,10 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   outputs.push(...Object.values(masked ?? {}), ...(fetched === undefined ? [] : [fetched]));
   setOutputs(b, outputs);
   prune(graph);
-  if (training && options.recompute === 'layers')
-    recomputeLayers(b, { forward, parameters: new Set([...changing, ...options.frozen]) });
+  const parameters = new Set([...changing, ...options.frozen]);
+  if (training && options.recompute === 'layers') recomputeLayers(b, { forward, parameters });
+  if (training && precision !== 'float32')
+    useHalf(b, precision, { loss: task!.loss, gradients: new Set(gradients.values()), parameters });
   if (options.kernels.has('ortune.Gemm')) useOwnProducts(b);
   else if (options.kernels.has('ortune.Transpose')) transposeOnce(b);
   const { target = 'cpu' } = options;
