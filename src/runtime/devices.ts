@@ -3,9 +3,11 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { defaultThreads, disableRuntimeTelemetry } from '../environment.js';
-import { OrtuneError, UsageError } from '../errors.js';
-import { onnxDataType } from '../onnx/dtype.js';
+import { DeviceError, OrtuneError, UsageError } from '../errors.js';
+import { bytesPerElement, onnxDataType } from '../onnx/dtype.js';
+import { elementCount } from '../onnx/tensor.js';
 import type { Arena } from './arena.js';
+import { asDeviceWork, reasonIn } from './device-errors.js';
 import { type DeviceKind, parseDeviceName } from './kinds.js';
 import { addon, type NativeBuffer, type NativeDevice, type NativeMemory, runtimeLibrary } from './native.js';
 import { createSession, type Host } from './native-session.js';
@@ -36,14 +38,6 @@ function refuseSecondRuntime(library: string): void {
         `They would compete for threads and memory. Make all packages share one onnxruntime-node (npm dedupe, or "overrides" in package.json).`,
     );
 }
-
-/** What the runtime says, without where in its sources it says so. */
-const reasonIn = (message: string): string =>
-  message
-    .replace(/^.*\[ONNXRuntimeError\] : \d+ : \w+ : /s, '')
-    .replace(/^\S+\.(?:cc|h|cpp):\d+ .* was false\. /s, '')
-    .trim()
-    .replace(/\.$/, '');
 
 type TensorType = Pick<DeviceTensor, 'dtype' | 'shape'>;
 
@@ -141,11 +135,16 @@ class ProviderDevice extends SessionDevice {
 
   async allocate(types: readonly TensorType[]): Promise<DeviceTensor[]> {
     const asked = types.map(({ dtype, shape }) => ({ type: onnxDataType(dtype), shape }));
-    const buffers = await addon()
-      .allocate(this.#memory, asked)
-      .catch((error: Error) => {
-        throw new OrtuneError(`${this.name} could not allocate its buffers: ${error.message}`);
-      });
+    const allocate = () => addon().allocate(this.#memory, asked);
+    const what = `${this.name} could not allocate its buffers`;
+    const buffers = await asDeviceWork(this.host.provider, what, allocate).catch((error: Error) => {
+      if (!(error instanceof DeviceError)) throw error;
+      const bytes = types.reduce((sum, { dtype, shape }) => sum + elementCount(shape) * bytesPerElement(dtype), 0);
+      error.message =
+        `${Math.ceil(bytes / 1e6)} MB that have to stay on the device do not fit: ${error.message}. ` +
+        'Freeze more of the model, or train on the device cpu.';
+      throw error;
+    });
     this.#buffers.push(...buffers);
     return types.map(({ dtype, shape }, i) => ({ dtype, shape, buffer: buffers[i]! }));
   }

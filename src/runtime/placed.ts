@@ -2,6 +2,7 @@
 // arena is the image on the host, up to date after `download` and written back by `upload`. Copies go through graphs that
 // name each value again, since the runtime's bindings carry tensors to a device and back.
 
+import { DeviceError } from '../errors.js';
 import { Builder } from '../onnx/builder.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { Graph } from '../onnx/graph.js';
@@ -37,11 +38,13 @@ export async function inBuffers(device: Device, arena: Arena, names: readonly st
     upload: () =>
       copy(
         device,
+        'brought to',
         [...buffers].map(([name, to]) => ({ from: arena.view(name), to })),
       ),
     download: () =>
       copy(
         device,
+        'brought back from',
         [...buffers].map(([name, from]) => ({ from, to: arena.view(name) })),
       ),
   };
@@ -58,18 +61,25 @@ interface Copy {
 const bytesAtOnce = 64 * 2 ** 20;
 
 /** Copies between the host and a device; the sessions are released, and what they staged with them. */
-async function copy(device: Device, copies: readonly Copy[]): Promise<void> {
-  for (const part of parts(copies)) {
-    const model = copyGraph(part.map(({ from }) => from));
-    const session = await device.createSession({ model, optimization: 'none' });
-    try {
-      await session.run(
-        new Map(part.map(({ from }, i) => [`from${i}`, from])),
-        new Map(part.map(({ to }, i) => [`to${i}`, to])),
-      );
-    } finally {
-      await session.release();
-    }
+async function copy(device: Device, what: string, copies: readonly Copy[]): Promise<void> {
+  try {
+    for (const part of parts(copies)) await copyPart(device, part);
+  } catch (error) {
+    if (error instanceof DeviceError) error.message = `tensors could not be ${what} ${device.name}: ${error.message}`;
+    throw error;
+  }
+}
+
+async function copyPart(device: Device, part: readonly Copy[]): Promise<void> {
+  const model = copyGraph(part.map(({ from }) => from));
+  const session = await device.createSession({ model, optimization: 'none' });
+  try {
+    await session.run(
+      new Map(part.map(({ from }, i) => [`from${i}`, from])),
+      new Map(part.map(({ to }, i) => [`to${i}`, to])),
+    );
+  } finally {
+    await session.release();
   }
 }
 
