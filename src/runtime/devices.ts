@@ -3,9 +3,8 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { defaultThreads, disableRuntimeTelemetry } from '../environment.js';
-import { DeviceError, OrtuneError, UsageError } from '../errors.js';
-import { bytesPerElement, onnxDataType } from '../onnx/dtype.js';
-import { elementCount } from '../onnx/tensor.js';
+import { OrtuneError, UsageError } from '../errors.js';
+import { onnxDataType } from '../onnx/dtype.js';
 import type { Arena } from './arena.js';
 import { asDeviceWork, reasonIn } from './device-errors.js';
 import { type DeviceKind, parseDeviceName } from './kinds.js';
@@ -137,14 +136,7 @@ class ProviderDevice extends SessionDevice {
     const asked = types.map(({ dtype, shape }) => ({ type: onnxDataType(dtype), shape }));
     const allocate = () => addon().allocate(this.#memory, asked);
     const what = `${this.name} could not allocate its buffers`;
-    const buffers = await asDeviceWork(this.host.provider, what, allocate).catch((error: Error) => {
-      if (!(error instanceof DeviceError)) throw error;
-      const bytes = types.reduce((sum, { dtype, shape }) => sum + elementCount(shape) * bytesPerElement(dtype), 0);
-      error.message =
-        `${Math.ceil(bytes / 1e6)} MB that have to stay on the device do not fit: ${error.message}. ` +
-        'Freeze more of the model, or train on the device cpu.';
-      throw error;
-    });
+    const buffers = await asDeviceWork(this.host.provider, what, allocate);
     this.#buffers.push(...buffers);
     return types.map(({ dtype, shape }, i) => ({ dtype, shape, buffer: buffers[i]! }));
   }

@@ -238,13 +238,8 @@ export class Engine {
     return unwrap((await this.#worker.run(request, { name: 'save' })) as Outcome<string>);
   }
 
-  /** Gives back what the sessions hold; a later run makes them anew. */
-  releaseSessions(): Promise<void> {
-    return this.#sessions.clear();
-  }
-
   async close(): Promise<void> {
-    await this.releaseSessions();
+    await this.#sessions.clear();
     await this.device.close();
     await this.#worker.destroy();
   }

@@ -166,13 +166,10 @@ export class Trainer {
       `step ${step + 1}: ${error.message}. The batch is ${batches.map(describeRows).join('; ')}. ` +
       `Set batchSize to ${half} and gradientAccumulationSteps to ${micros * Math.ceil(batchSize / half)}, ` +
       `${recompute === 'none' ? 'or recompute to layers, ' : ''}or maxLength or the size of the images lower.`;
-    if (error.weightsIntact && run.progress.step > 0) {
-      // What ran out of memory holds some that the copy needs.
-      await run.engine.releaseSessions();
-      await this.#checkpoint(run).catch((second: Error) => {
-        error.message += `\nThe weights before this step could not be kept: ${second.message}.`;
-      });
-    }
+    if (!error.weightsIntact || run.progress.step === 0) throw error;
+    await this.#checkpoint(run).catch((second: Error) => {
+      error.message += `\nThe weights before this step could not be kept: ${second.message}`;
+    });
     throw error;
   }
 
