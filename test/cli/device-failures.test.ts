@@ -2,6 +2,7 @@
 // training, out of memory when it is opened, in a step and when a checkpoint is taken, without a kernel for an operator.
 // Each ends by itself with one message and 1, the runtime's own words kept off stderr, and leaves checkpoints whole.
 
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -38,7 +39,8 @@ const newOutput = (): string => path(`run${runs++}`);
 const args = (output: string, ...more: string[]): string[] => [
   ...['train', '--device', 'webgpu', '--output', output, '--threads', '2', '--learning-rate', '0.001'],
   ...['--batch-size', '4', '--max-steps', '6', '--save-strategy', 'steps', '--save-steps', '2'],
-  ...['--model', path('encoder'), '--train', path('train.jsonl'), ...more],
+  ...(more.includes('--train') ? [] : ['--train', path('train.jsonl')]),
+  ...['--model', path('encoder'), ...more],
 ];
 
 const onDriver = (failures: Failures, command: string[]): Promise<Ended> =>
@@ -58,7 +60,7 @@ const contents = (directory: string): Map<string, string> =>
 
 /** What the command said at its end, after the lines of progress; nothing that the runtime or a driver wrote. */
 function saidAtEnd({ code, stderr }: Ended): string {
-  expect(code).toBe(1);
+  expect(code, stderr).toBe(1);
   expect(stderr).not.toMatch(/onnxruntime|wgpu|Dawn|\.cc:|\.cpp|Warning:/);
   return stderr.slice(stderr.indexOf('ortune: ')).trimEnd();
 }
@@ -113,17 +115,42 @@ describeWhere(missingFor('lavapipe'), 'a device that fails under ortune train', 
       JSON.stringify({ text: 'win '.repeat(words), label: i % 2 ? 'ham' : 'spam' });
     write(
       'long.jsonl',
-      [...Array.from({ length: 6 }, (_, i) => text(i + 1, i)), text(1000, 6), text(1000, 7)].join('\n'),
+      [...Array.from({ length: 6 }, (_, i) => text(i + 1, i)), text(640, 6), text(640, 7)].join('\n'),
     );
     const output = newOutput();
     const options = args(output, '--model', path('long'), '--train', path('long.jsonl'), '--batch-size', '2');
     options.push('--max-length', '1024', '--sampling', 'sequential', '--no-group-by-length', '--max-steps', '4');
-    options.push('--save-strategy', 'no');
-    const said = saidAtEnd(await onDriver({ memoryMb: 80 }, options));
+    // The only checkpoint before the end is the one that the failure leaves.
+    options.push('--save-steps', '4');
+    const said = saidAtEnd(await onDriver({ memoryMb: 60 }, options));
     expect(said).toContain(`ortune: step 4: ${exhausted}`);
     expect(said).toContain('Set batchSize to 1');
     expect(said).toContain(`The last good checkpoint is ${checkpoint(output, 3)}; --resume goes on from it.`);
     expect((await onDriver({}, [...options, '--resume'])).code).toBe(0);
+    const whole = newOutput();
+    expect((await onDriver({}, [...options, '--output', whole])).code).toBe(0);
+    expect(bits(output)).toBe(bits(whole));
+  });
+
+  it('out of memory in the update: its weights may be half written, so that only the checkpoint before is kept', async () => {
+    const output = newOutput();
+    const options = args(output, '--model', wide(), '--save-steps', '1', '--max-steps', '2');
+    expect((await onDriver({}, [...options, '--max-steps', '1'])).code).toBe(0);
+    const script = join(import.meta.dirname, '../train/children/exhausted-update.mjs');
+    const resumed = {
+      ...{ model: wide(), train: path('train.jsonl'), output, device: 'webgpu', threads: 2, learningRate: 1e-3 },
+      ...{ batchSize: 4, maxSteps: 2, saveStrategy: 'steps', saveSteps: 1, resume: 'latest', allowChanges: true },
+    };
+    const when = path('updating');
+    const env = { ...process.env, ...environmentFor('lavapipe', { memoryMb: 0, when }) };
+    const child = spawnSync(process.execPath, [script, JSON.stringify(resumed), when], { env, encoding: 'utf8', timeout: 120_000 });
+    expect(child.stderr).toBe('');
+    const { name, message } = JSON.parse(child.stdout);
+    expect(name).toBe('DeviceError');
+    expect(message).toContain(`step 2: ${exhausted}`);
+    expect(message).toContain(`The last good checkpoint is ${checkpoint(output, 1)}; --resume goes on from it.`);
+    expect(readdirSync(join(output, 'checkpoints'))).toEqual(['step-1']);
+    expect((await onDriver({}, [...options, '--resume', '--allow-changes'])).code).toBe(0);
   });
 
   it('out of memory when a checkpoint is taken: the one before is named, and whole', async () => {
