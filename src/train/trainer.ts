@@ -123,18 +123,23 @@ export class Trainer {
 
   /** Memory that does not suffice ends the run with a checkpoint of the steps before, and what to change. */
   async #keepProgress(run: Run, { batches, step }: StepBatches, error: unknown): Promise<never> {
-    if (!(error instanceof DeviceError) || !error.exhausted) throw error;
+    if (!(error instanceof DeviceError)) throw error;
+    if (!error.exhausted) {
+      error.message = `step ${step + 1}: ${error.message}`;
+      throw error;
+    }
     const { batchSize, gradientAccumulationSteps: micros, recompute } = this.config;
     const half = Math.max(1, Math.floor(batchSize / 2));
     error.message =
       `step ${step + 1}: ${error.message}. The batch is ${batches.map(describeRows).join('; ')}. ` +
       `Set batchSize to ${half} and gradientAccumulationSteps to ${micros * Math.ceil(batchSize / half)}, ` +
       `${recompute === 'none' ? 'or recompute to layers, ' : ''}or maxLength or the size of the images lower.`;
-    if (error.weightsIntact && run.progress.step > 0)
-      await hearOutcomes(run, this.#emit).then(
-        () => this.#checkpoint(run),
-        () => {}, // the first error says more
-      );
+    if (!error.weightsIntact || run.progress.step === 0) throw error;
+    await hearOutcomes(run, this.#emit)
+      .then(() => this.#checkpoint(run))
+      .catch((second: Error) => {
+        error.message += `\nThe weights before this step could not be kept: ${second.message}`;
+      });
     throw error;
   }
 
@@ -178,7 +183,10 @@ export class Trainer {
     await run.directory.flush();
     const started = performance.now();
     const keep = { limit: config.saveTotalLimit, ...(run.keepsBest && best.best && { best: best.best.step }) };
-    await run.engine.download(run.optimizer);
+    await run.engine.download(run.optimizer).catch((error: Error) => {
+      error.message = `the checkpoint of step ${step} cannot be taken: ${error.message}`;
+      throw error;
+    });
     const { path, written } = await checkpoints.snapshot(step, stateOf(run), keep);
     const snapshotMs = performance.now() - started;
     run.checkpointWritten = written.then(
