@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 python=python3
 training=(--steps 20 --batch-size 16 --max-length 128)
-timing=(--models encoder,resnet18 --rounds 3)
+timing=(--models 'encoder,resnet18' --rounds 3)
 while [ $# -gt 0 ]; do
   case $1 in
     --pytorch)
@@ -56,7 +56,7 @@ read -r -a devices <<<"$(works)"
 printf '\ndevices that work here: %s\n' "${devices[*]}"
 
 check 'graphs against the numbers of PyTorch' \
-  npx vitest run test/webgpu-goldens.test.ts test/train/webgpu.test.ts test/runtime/webgpu.test.ts test/cuda-goldens.test.ts
+  npx vitest run --reporter=dot test/webgpu-goldens.test.ts test/train/webgpu.test.ts test/runtime/webgpu.test.ts test/cuda-goldens.test.ts
 check 'losses of a run on each device against the CPU' node bench/devices.mjs "${training[@]}"
 for device in "${devices[@]}"; do
   check "a training step on $device beside PyTorch" \
