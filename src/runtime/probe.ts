@@ -2,7 +2,9 @@
 // That tells more than a list of drivers, and tells a graphics card from a driver that computes on the CPU.
 
 import { OrtuneError } from '../errors.js';
+import type { Precision } from '../lower/half.js';
 import { examineMachine } from './doctor.js';
+import { precisionsOf } from './precision.js';
 import { productGflops, timeFittingProduct } from './product.js';
 import { type Device, openDevice } from './session.js';
 
@@ -16,6 +18,8 @@ export interface DeviceReport {
   /** Rate at a product of two square float32 matrices of `size` rows. */
   gflops?: number;
   size?: number;
+  /** What `precision` may be there. */
+  precisions?: readonly Precision[];
 }
 
 /** What is tried, the fastest kind first. */
@@ -35,7 +39,8 @@ async function probe(name: string): Promise<DeviceReport> {
   try {
     device = await openDevice(name);
     const { ms, size } = await timeFittingProduct(device, runs);
-    return { name: device.name, works: true, gflops: productGflops(size, Math.min(...ms)), size };
+    const gflops = productGflops(size, Math.min(...ms));
+    return { name: device.name, works: true, gflops, size, precisions: await precisionsOf(device) };
   } catch (error) {
     if (!(error instanceof OrtuneError)) throw error;
     return { name, works: false, reason: error.message, lacks: lackOf(name, error) };
