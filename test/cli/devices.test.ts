@@ -17,7 +17,9 @@ describe('ortune devices', () => {
   it('says the same to people', async () => {
     const { code, stdout } = await ortune(['devices']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^cuda .*\nwebgpu .*\ncpu +works: [\d.]+ GFLOP\/s at a product of \d+ rows; float32\nauto is \w+: /s);
+    expect(stdout).toMatch(
+      /^cuda .*\nwebgpu .*\ncpu +works: [\d.]+ GFLOP\/s at a product of \d+ rows; float32\nauto is \w+: /s,
+    );
   });
 });
 
