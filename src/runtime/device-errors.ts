@@ -4,23 +4,27 @@
 import { DeviceError, OrtuneError } from '../errors.js';
 import type { NativeProvider } from './native.js';
 
-/** How providers say that memory did not suffice, and that the device is gone. */
+/**
+ * How providers say that memory did not suffice, and that the device is gone. A tensor that is larger than what a shader
+ * may be given at once is bound in pieces, and of those there may be too many.
+ */
 const exhausted =
-  /out of memory|OUT_OF_(?:DEVICE_|HOST_)?MEMORY|max buffer size|\[Invalid Buffer|Failed to allocate memory/i;
+  /out of memory|OUT_OF_(?:DEVICE_|HOST_)?MEMORY|max buffer size|Too many storage buffers|\[Invalid Buffer|Failed to allocate memory/i;
 const lost = /\bdevice\]? (?:is |was |has been )?lost|DEVICE_LOST|DeviceLost|device removed/i;
 
-/** Where in the runtime's sources it was said, and by which of its parts. */
-const origins = [
-  /^.*\[ONNXRuntimeError\] : \d+ : \w+ : /,
-  /^\S+\.(?:cc|h|cpp):\d+ .* was false\. /,
-  /^WebGPU (?:device (?:error|lost) ?\(\d+\)|validation failed)[.:] /,
-  /^.*wgpu::\w+ value: \d+, message: /,
+/** What stands around the clause that tells why, and what is left of it. */
+const surroundings: readonly [RegExp, string][] = [
+  [/^.*\[ONNXRuntimeError\] : \d+ : \w+ : /, ''],
+  [/^Non-zero status code returned while running (\w+) node\. Name:('[^']*') Status Message: /, '$1 $2: '],
+  [/(^|: )\S+\.(?:cc|h|cpp):\d+ .* was false\. /, '$1'],
+  [/^WebGPU (?:device (?:error|lost) ?\(\d+\)|validation failed)[.:] /, ''],
+  [/^.*wgpu::\w+ value: \d+, message: /, ''],
 ];
 
 /** The one clause of what the runtime says that tells why: its first line, without where in its sources it is said. */
 export const reasonIn = (message: string): string =>
-  origins
-    .reduce((clause, origin) => clause.replace(origin, ''), message.trim().split('\n')[0]!)
+  surroundings
+    .reduce((clause, [around, left]) => clause.replace(around, left), message.trim().split('\n')[0]!)
     .trim()
     .replace(/\.$/, '');
 

@@ -31,6 +31,13 @@ describe('an error of a device', () => {
       'vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY',
     ],
     [
+      webgpu,
+      "Non-zero status code returned while running Cast node. Name:'attention/Cast' Status Message: /src/shader_helper.cc:306 " +
+        'onnxruntime::webgpu::ShaderHelper::AddVariableImpl(bool) numbers_storage_buffers_ <= limits_.max was false. ' +
+        'Too many storage buffers in shader. Current: 24, Max is 16\n',
+      "Cast 'attention/Cast': Too many storage buffers in shader. Current: 24, Max is 16",
+    ],
+    [
       cuda,
       'CUDA failure 2: out of memory ; GPU=1 ; hostname=a ; file=cuda_call.cc',
       'CUDA failure 2: out of memory ; GPU=1 ; hostname=a ; file=cuda_call.cc',
