@@ -38,6 +38,26 @@ export const files = z
   .transform((value) => (typeof value === 'string' ? [value] : value));
 export const batchSize = z.int().min(1).max(65536);
 
+const unitBytes: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  t: 1e12,
+  ki: 2 ** 10,
+  mi: 2 ** 20,
+  gi: 2 ** 30,
+  ti: 2 ** 40,
+};
+const sizes = /^(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?$/i;
+
+/** Bytes as a number, or with a unit: 4GB, 512 MiB. */
+export const bytes = z.union([count, z.string().regex(sizes)]).transform((value) => {
+  if (typeof value === 'number') return value;
+  const [, number, unit = ''] = sizes.exec(value)!;
+  return Math.floor(Number(number) * unitBytes[unit.toLowerCase()]!);
+});
+
 /** Optional as one writes it, and always there in a configuration: guess-task.ts fills it in. */
 export const task = <N extends TaskName>(names: readonly [N, ...N[]]) =>
   z.enum(names).optional() as unknown as z.ZodDefault<z.ZodEnum<{ [K in N]: K }>>;

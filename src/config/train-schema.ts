@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { WithTensors } from '../data/images/tensors.js';
 import { contradictions } from './contradictions.js';
 import { computing } from './device-fields.js';
-import { about, batchSize, count, files, masking, modelAndText, path, rate } from './fields.js';
+import { about, batchSize, bytes, count, files, masking, modelAndText, path, rate } from './fields.js';
 import { withTask } from './guess-task.js';
 import { augmentation, images } from './image-fields.js';
 import { patterns, transfer } from './transfer-fields.js';
@@ -109,6 +109,17 @@ const optimisation = {
   gradientAccumulationSteps: count
     .default(1)
     .meta(about('Batches per optimizer step; their gradients are added up.', { also: ['accumulate_grad_batches'] })),
+  memoryLimit: bytes.optional().meta(
+    about(
+      'Most memory that the run may use, on a device of that, as bytes or as text such as 4GB: a run that would need more ends before its first step and says which batchSize fits.',
+      {
+        value: 'BYTES',
+        also: ['max_memory'],
+        neutral: true,
+        expects: 'a number of bytes, or a size such as 4GB or 512 MiB',
+      },
+    ),
+  ),
   learningRate: z
     .number()
     .gt(0)

@@ -60,7 +60,8 @@ export function parameterRanges(
   return ranges;
 }
 
-const stateNames = { adamw: ['m', 'v'], sgd: ['velocity'] } as const;
+/** What each keeps for every trained element. */
+export const stateNames = { adamw: ['m', 'v'], sgd: ['velocity'] } as const;
 
 export interface UpdateOptions {
   /** What goes back where a step is bad. */

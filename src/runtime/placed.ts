@@ -65,7 +65,7 @@ interface Copy {
 }
 
 /** What goes through one session: its staging buffers are freed before the next. */
-const bytesAtOnce = 16 * 2 ** 20;
+export const bytesAtOnce = 16 * 2 ** 20;
 
 const megabytes = (views: readonly BoundTensor[]): string => {
   const bytes = views.reduce((sum, { dtype, shape }) => sum + elementCount(shape) * bytesPerElement(dtype), 0);

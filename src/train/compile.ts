@@ -55,8 +55,20 @@ export interface CompileOptions {
   target?: DeviceKind | undefined;
 }
 
+/** What a session is made of, its model still a graph. */
+export interface CompiledGraph extends Omit<Compiled, 'model'> {
+  graph: Graph;
+}
+
 /** Builds the graph of one mode for inputs of certain shapes from a normalised graph, which stays untouched. */
 export function compile(source: Graph, request: CompileRequest, options: CompileOptions): Compiled {
+  const { graph, ...compiled } = compileGraph(source, request, options);
+  const withoutData = new Set(compiled.constants);
+  return { model: encodeGraph(graph, { withoutData: (name) => withoutData.has(name) }), ...compiled };
+}
+
+/** `compile`, up to the file. */
+export function compileGraph(source: Graph, request: CompileRequest, options: CompileOptions): CompiledGraph {
   const { mode, cut } = request;
   const { statistics = new Set<string>() } = options;
   const changing = new Set([...options.trained, ...statistics]);
@@ -118,8 +130,8 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
   if (target === 'cpu') lower(graph, options.kernels);
   else lowerForDevice(graph, target);
   if (training) leavesLast(graph);
-  const encoded = encode(graph, fed, { gradients, updates: training ? updates : new Map() }, options);
-  return { ...encoded, loss: task?.loss, logits: fetched, masked };
+  const bound = bindParameters(graph, fed, { gradients, updates: training ? updates : new Map() }, options);
+  return { graph, ...bound, loss: task?.loss, logits: fetched, masked };
 }
 
 /** The static graph for inputs of certain shapes, in the forms that training works on. */
@@ -139,12 +151,13 @@ function setOutputs(b: Builder, values: readonly Value[]): void {
   b.graph.outputs = [...new Set(values)].map((name) => ({ name, ...b.type(name), shape: [...b.shape(name)] }));
 }
 
-function encode(
+/** Makes inputs of what a session is bound to. */
+function bindParameters(
   graph: Graph,
   fed: readonly GraphValue[],
   { gradients, updates }: Pick<Compiled, 'gradients' | 'updates'>,
   options: CompileOptions,
-): Omit<Compiled, 'loss' | 'logits'> {
+): Omit<Compiled, 'model' | 'loss' | 'logits'> {
   const boundOutputs = new Set([...gradients.values(), ...updates.values()]);
   const used = (name: string) => graph.initializers.has(name);
   const trained = [...options.trained].filter(used);
@@ -158,9 +171,7 @@ function encode(
   const bound = [...trained, ...statistics, ...held];
   for (const name of bound) graph.initializers.delete(name);
   graph.inputs = [...inputs, ...bound.map(types)].map((v) => ({ ...v, shape: [...v.shape] }));
-  const withoutData = new Set(constants);
   return {
-    model: encodeGraph(graph, { withoutData: (name) => withoutData.has(name) }),
     inputs,
     outputs: graph.outputs.map((o) => types(o.name)).filter((o) => !boundOutputs.has(o.name)),
     trained,

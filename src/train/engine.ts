@@ -24,6 +24,7 @@ import type {
   Compiled,
   CompileRequest,
   CutRequest,
+  MemoryRequest,
   Mode,
   OpenedModel,
   OpenRequest,
@@ -236,6 +237,11 @@ export class Engine {
   /** Where the frozen trunk ends; undefined where there is none whose values could be kept. */
   async findCut(request: CutRequest): Promise<TrunkCut | undefined> {
     return unwrap((await this.#worker.run(request, { name: 'cut' })) as Outcome<TrunkCut | undefined>);
+  }
+
+  /** For each graph: bytes that a run of it holds at once, at most, beside what it is bound to. */
+  async peakBytes(request: MemoryRequest): Promise<number[]> {
+    return unwrap((await this.#worker.run(request, { name: 'memory' })) as Outcome<number[]>);
   }
 
   /** The values at the cut for a batch of the model's inputs; overwritten by the next call. */

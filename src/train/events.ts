@@ -15,6 +15,8 @@ export interface StartEvent {
   /** SHA-256 of the samples to train and to evaluate on. */
   samples: { train: string; eval?: string };
   totalSteps: number;
+  /** Of memory that the run will need, about: on a device, and where memoryLimit is set. */
+  estimatedBytes?: number;
 }
 
 export interface StepEvent {
@@ -136,6 +138,8 @@ export interface TrainResult {
     /** All of them were there already. */
     reused: boolean;
   };
+  /** As the `start` event had it. */
+  estimatedBytes?: number;
   peakRssBytes: number;
   seconds: number;
   /** From the start of `run` to the end of the first update. */

@@ -3,6 +3,7 @@
 
 import { labelsOfConfig } from '../data/labels.js';
 import { ModelError, OrtuneError, type Outcome, outcomeOf } from '../errors.js';
+import { peakBytes } from '../lower/memory.js';
 import { fingerprint, preprocessingHash } from '../onnx/fingerprint.js';
 import { type Graph, prune } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
@@ -20,11 +21,12 @@ import { keepLayers } from '../transfer/keep-layers.js';
 import { fitMaskedHead } from '../transfer/masked-lm-head.js';
 import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
 import { dimensions } from '../transfer/surgery.js';
-import { type CompileOptions, compile, taskOutputs } from './compile.js';
+import { type CompileOptions, compile, compileGraph, taskOutputs } from './compile.js';
 import type {
   Compiled,
   CompileRequest,
   CutRequest,
+  MemoryRequest,
   OpenedModel,
   OpenRequest,
   ParameterInfo,
@@ -53,6 +55,7 @@ const current = (): Opened => {
 export const open = (request: OpenRequest): Promise<Outcome<OpenedModel>> => outcomeOf(() => openNow(request));
 export const build = (request: CompileRequest): Promise<Outcome<Compiled>> => outcomeOf(() => buildNow(request));
 export const cut = (request: CutRequest): Promise<Outcome<TrunkCut | undefined>> => outcomeOf(() => cutNow(request));
+export const memory = (request: MemoryRequest): Promise<Outcome<number[]>> => outcomeOf(() => memoryNow(request));
 export const save = (request: SaveRequest): Promise<Outcome<string>> => outcomeOf(() => saveNow(request));
 
 function openNow(request: OpenRequest): OpenedModel {
@@ -179,6 +182,17 @@ function loadParameters(
 
 function buildNow(request: CompileRequest): Compiled {
   return compile(current().graph, request, compileOptions());
+}
+
+function memoryNow({ graphs, recompute }: MemoryRequest): number[] {
+  const options = compileOptions();
+  const { target = 'cpu' } = options;
+  return graphs.map((request) => {
+    const made = compileGraph(current().graph, request, { ...options, recompute: recompute ?? options.recompute });
+    const { trained, held, statistics, gradients, updates } = made;
+    const bound = new Set([...trained, ...held, ...statistics, ...gradients.values(), ...updates.values()]);
+    return peakBytes(made.graph, bound, target);
+  });
 }
 
 function cutNow(request: CutRequest): TrunkCut | undefined {

@@ -106,6 +106,13 @@ export interface CompileRequest {
   cut?: readonly string[] | undefined;
 }
 
+/** Whose need of memory is asked for. */
+export interface MemoryRequest {
+  graphs: readonly CompileRequest[];
+  /** In the place of what the model was opened with. */
+  recompute?: OpenRequest['recompute'];
+}
+
 export interface CutRequest {
   /** Of the batches there will be; the last ones are the largest. */
   shapes: readonly InputShapes[];

@@ -30,6 +30,7 @@ export function resultOf(run: Run, { metrics, feedRatio, interrupted }: Outcome)
     badSamples: run.bad.all.length,
     ...(feedRatio !== undefined && { feedRatio }),
     ...(trunk.summary && { trunkCache: trunk.summary }),
+    ...(run.memory && { estimatedBytes: run.memory.estimatedBytes }),
     peakRssBytes: peakRssBytes(),
     seconds: (performance.now() - startedMs) / 1000,
     firstStepSeconds: ((run.firstStepMs ?? startedMs) - startedMs) / 1000,

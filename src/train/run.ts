@@ -24,6 +24,7 @@ import type { EvaluationEvent } from './events.js';
 import { createOptimizer } from './groups.js';
 import type { ImagePlan } from './images.js';
 import { type Due, dueAt, type RunLength } from './intervals.js';
+import { type CheckedMemory, checkMemory } from './memory-check.js';
 import { RunDirectory } from './run-directory.js';
 import {
   checkpointSources,
@@ -56,6 +57,8 @@ export interface Run {
   /** How pictures are read. */
   images: ImagePlan | undefined;
   optimizer: Optimizer;
+  /** What it needs, where that was asked for. */
+  memory: CheckedMemory | undefined;
   /** Steps after which their outcomes are asked for. */
   outcomesEvery: number;
   /** Steps taken since. */
@@ -128,6 +131,7 @@ export async function openRun(
     const feeding = { ...config, badSample: (sample: LeftOut) => bad?.add(sample) };
     const { feeder, images } = openFeeder(feeding, engine.model, task, parts);
     keep(feeder);
+    const memory = await checkMemory(config, engine, feeder);
     const accumulator =
       config.gradientAccumulationSteps > 1
         ? await Accumulator.create(engine.device, engine.gradients, [...trainedNames(engine), lossEntry])
@@ -179,6 +183,7 @@ export async function openRun(
       outcomesEvery,
       untold: [],
       optimizer,
+      memory,
       accumulator,
       schedule: scheduleOf(config, length.totalSteps),
       length,

@@ -11,6 +11,7 @@ import { type Metrics, metricOf } from '../metrics/names.js';
 import { measureEvaluation } from './evaluate.js';
 import type { EvaluationEvent, TrainerEvents, TrainResult, TrunkEvent } from './events.js';
 import { feedRatio } from './feed-ratio.js';
+import { smallerBatches } from './memory-check.js';
 import { type Emit, hearOutcomes, outcomesDue } from './outcomes.js';
 import { resultOf } from './result.js';
 import { loadWeights, openRun, type Run, repeatedParts, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
@@ -128,12 +129,7 @@ export class Trainer {
       error.message = `step ${step + 1}: ${error.message}`;
       throw error;
     }
-    const { batchSize, gradientAccumulationSteps: micros, recompute } = this.config;
-    const half = Math.max(1, Math.floor(batchSize / 2));
-    error.message =
-      `step ${step + 1}: ${error.message}. The batch is ${batches.map(describeRows).join('; ')}. ` +
-      `Set batchSize to ${half} and gradientAccumulationSteps to ${micros * Math.ceil(batchSize / half)}, ` +
-      `${recompute === 'none' ? 'or recompute to layers, ' : ''}or maxLength or the size of the images lower.`;
+    error.message = `step ${step + 1}: ${error.message}. The batch is ${batches.map(describeRows).join('; ')}. ${await smallerBatches(run)}`;
     if (!error.weightsIntact || run.progress.step === 0) throw error;
     await hearOutcomes(run, this.#emit)
       .then(() => this.#checkpoint(run))
@@ -239,7 +235,7 @@ export class Trainer {
   }
 
   #announce(run: Run): void {
-    const { engine, data, length, config, resumed } = run;
+    const { engine, data, length, config, resumed, memory } = run;
     const { model: _, ...samples } = run.origin.hashes;
     const elements = (entries: readonly { length: number }[]) => entries.reduce((n, e) => n + e.length, 0);
     this.#emit('start', {
@@ -250,8 +246,15 @@ export class Trainer {
       trainSamples: data.train.samples,
       samples,
       totalSteps: length.totalSteps,
+      ...(memory && { estimatedBytes: memory.estimatedBytes }),
     });
-    const notes = [...engine.model.notes, ...data.notes, ...(run.images?.preprocessing.notes ?? [])];
+    if (memory) run.directory.record('memory', { estimatedBytes: memory.estimatedBytes, ...memory.memory });
+    const notes = [
+      ...engine.model.notes,
+      ...data.notes,
+      ...(memory?.notes ?? []),
+      ...(run.images?.preprocessing.notes ?? []),
+    ];
     for (const message of notes) this.#warn(run, message);
     if (resumed) this.#emit('resumed', resumed);
   }

@@ -1,0 +1,198 @@
+// How many bytes of values a run of a static graph holds at once, found without running it: the order in which the runtime
+// takes the nodes, the memory that it plans for their outputs, and on WebGPU the pool that this comes from. It is what the
+// runtime's planner does, as far as memory shows it; scratch of kernels and what allocators lose are not in it. Measured
+// beside real sessions: docs/devices.md.
+
+import { bytesPerElement } from '../onnx/dtype.js';
+import { type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
+import { elementCount } from '../onnx/tensor.js';
+import type { DeviceKind } from '../runtime/kinds.js';
+
+/** Memory that one value after another lies in: from the node that makes the first to the last that reads one of them. */
+interface Buffer {
+  bytes: number;
+  from: number;
+  to: number;
+  /** Reads still to come, while planning. */
+  reads: number;
+}
+
+/**
+ * @param bound what a session is bound to and brings its own memory: parameters, gradients
+ * @returns bytes; on a device with those of the inputs and outputs that are not bound
+ */
+export function peakBytes(graph: Graph, bound: ReadonlySet<Value>, kind: DeviceKind): number {
+  const unique = withoutRepeats(graph);
+  const buffers = planBuffers(unique, kind);
+  const peak = (kind === 'webgpu' ? poolBytes : mostAtOnce)(buffers);
+  if (kind === 'cpu') return peak;
+  const fed = [...graph.inputs, ...graph.outputs].filter(({ name }) => !bound.has(name));
+  return fed.reduce((sum, { name }) => sum + bytesOf(graph, name), peak);
+}
+
+const bytesOf = (graph: Graph, value: Value): number => {
+  const { dtype, shape } = graph.type(value);
+  return elementCount(shape) * bytesPerElement(dtype);
+};
+
+/**
+ * The nodes as the runtime takes them: depth first from those that nobody reads, the last in the file first, and of a node's
+ * inputs those that are made last in the file first.
+ */
+export function runOrder(graph: Graph): Node[] {
+  const { nodes } = graph;
+  const producer = new Map(nodes.flatMap(({ outputs }, i) => outputs.map((out) => [out, i] as const)));
+  producer.delete('');
+  const read = new Set(nodes.flatMap(({ inputs }) => inputs));
+  const stack = [...nodes.keys()].filter((i) => nodes[i]!.outputs.every((out) => !read.has(out)));
+  const seen = new Set<number>();
+  const order: Node[] = [];
+  for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+    // -1 - i: all that node i reads has been taken.
+    if (top < 0) order.push(nodes[-1 - top]!);
+    if (top < 0 || seen.has(top)) continue;
+    seen.add(top);
+    const before = nodes[top]!.inputs.flatMap((x) => producer.get(x) ?? []);
+    stack.push(-1 - top, ...before.filter((i) => !seen.has(i)).sort((a, b) => a - b));
+  }
+  return order;
+}
+
+/** The graph with one node where several compute the same: the runtime merges them, and the value then lives for all readers. */
+function withoutRepeats(graph: Graph): Graph {
+  const same = sameConstants(graph);
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  const known = new Map<string, Node>();
+  const inputsOf = new Map<Node, Value[]>();
+  for (const node of runOrder(graph)) {
+    const inputs = node.inputs.map((x) => same.get(x) ?? x);
+    const attrs = [...node.attrs].map(([name, { value }]) => [name, plain(value)]).sort();
+    const key = JSON.stringify([operatorKey(node), inputs, attrs, node.outputs.map(Boolean)]);
+    const first = known.get(key);
+    if (first && !node.outputs.some((out) => outputs.has(out)))
+      for (const [i, out] of node.outputs.entries()) same.set(out, first.outputs[i]!);
+    else inputsOf.set(node, inputs);
+    if (!first) known.set(key, node);
+  }
+  const merged = graph.clone();
+  merged.nodes = graph.nodes.flatMap((node) => (inputsOf.has(node) ? [{ ...node, inputs: inputsOf.get(node)! }] : []));
+  return merged;
+}
+
+/** Constants of one element that are equal are one, too: for each of the others the first. */
+function sameConstants({ initializers }: Graph): Map<Value, Value> {
+  const first = new Map<string, Value>();
+  const same = new Map<Value, Value>();
+  for (const [name, tensor] of initializers) {
+    if (elementCount(tensor.shape) !== 1) continue;
+    const key = `${tensor.dtype} [${tensor.shape}] ${plain(tensor)}`;
+    const known = first.get(key);
+    if (known === undefined) first.set(key, name);
+    else same.set(name, known);
+  }
+  return same;
+}
+
+const plain = (value: unknown): string =>
+  typeof value === 'object' && value !== null && 'bytes' in value
+    ? (value as { bytes(): Uint8Array }).bytes().join()
+    : String(value);
+
+/** Whose output is its input's memory under another shape; on a device an Identity is a copy. */
+const isView = ({ op, domain }: Node, kind: DeviceKind): boolean =>
+  domain === '' &&
+  (['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten'].includes(op) || (op === 'Identity' && kind === 'cpu'));
+
+/**
+ * The memory of all values but those that a session is given: an output goes where its node's view or a value of the same size
+ * that nobody reads any more lies, the latest of them first, else into memory of its own.
+ */
+function planBuffers(graph: Graph, kind: DeviceKind): Buffer[] {
+  const given = new Set(graph.outputs.map(({ name }) => name));
+  const order = runOrder(graph);
+  const reads = new Map<Value, number>();
+  for (const { inputs } of order) for (const x of inputs) reads.set(x, (reads.get(x) ?? 0) + 1);
+  const made = new Set(order.flatMap(({ outputs }) => outputs));
+  const buffers: Buffer[] = [];
+  const bufferOf = new Map<Value, Buffer>();
+  const free: Buffer[] = [];
+  for (const [at, node] of order.entries()) {
+    for (const [i, out] of node.outputs.entries()) {
+      if (!out || given.has(out)) continue;
+      const [x] = node.inputs;
+      const view = i === 0 && isView(node, kind);
+      // A view of a parameter takes nothing.
+      if (view && !(made.has(x!) && bufferOf.has(x!))) continue;
+      const buffer = view ? bufferOf.get(x!)! : takeFree(free, bytesOf(graph, out));
+      if (buffer.to < 0) {
+        buffer.from = at;
+        buffers.push(buffer);
+      }
+      buffer.reads += reads.get(out) ?? 0;
+      bufferOf.set(out, buffer);
+    }
+    for (const x of [...node.inputs, ...node.outputs]) {
+      const buffer = bufferOf.get(x);
+      if (!buffer) continue;
+      buffer.to = at;
+      if (node.inputs.includes(x)) buffer.reads--;
+      if (buffer.reads === 0 && !free.includes(buffer)) free.unshift(buffer);
+    }
+  }
+  return buffers;
+}
+
+function takeFree(free: Buffer[], bytes: number): Buffer {
+  const i = free.findIndex((buffer) => buffer.bytes === bytes);
+  return i < 0 ? { bytes, from: 0, to: -1, reads: 0 } : free.splice(i, 1)[0]!;
+}
+
+/** The buffers that come and go at each node, in their order. */
+function* changes(buffers: readonly Buffer[]): Generator<{ made: Buffer[]; left: Buffer[] }> {
+  const steps = Math.max(0, ...buffers.map(({ to }) => to + 1));
+  const all = Array.from({ length: steps }, () => ({ made: [] as Buffer[], left: [] as Buffer[] }));
+  for (const buffer of buffers) {
+    all[buffer.from]!.made.push(buffer);
+    all[buffer.to]!.left.push(buffer);
+  }
+  yield* all;
+}
+
+/** Where memory that is free serves any size. */
+function mostAtOnce(buffers: readonly Buffer[]): number {
+  let [now, most] = [0, 0];
+  for (const { made, left } of changes(buffers)) {
+    now += total(made);
+    most = Math.max(most, now);
+    now -= total(left);
+  }
+  return most;
+}
+
+const total = (buffers: readonly Buffer[]): number => buffers.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/** The sizes of the buffers that the runtime keeps for WebGPU once they were used; larger ones have the size asked for. */
+const poolSizes = [
+  64, 128, 256, 512, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576, 2097152, 4194304, 8388608,
+  12582912, 16777216, 26214400, 33554432, 44236800, 58982400, 67108864, 134217728, 167772160,
+];
+
+/** Where memory that is free serves its own size only, and is kept. */
+function poolBytes(buffers: readonly Buffer[]): number {
+  const idle = new Map<number, number>();
+  let [now, most] = [0, 0];
+  for (const { made, left } of changes(buffers)) {
+    for (const size of made.map(poolSize)) {
+      const there = idle.get(size) ?? 0;
+      if (there > 0) idle.set(size, there - 1);
+      else now += size;
+    }
+    most = Math.max(most, now);
+    for (const size of left.map(poolSize))
+      if (size > poolSizes.at(-1)!) now -= size;
+      else idle.set(size, (idle.get(size) ?? 0) + 1);
+  }
+  return most;
+}
+
+const poolSize = ({ bytes }: Buffer): number => poolSizes.find((size) => bytes <= size) ?? Math.ceil(bytes / 16) * 16;
