@@ -131,11 +131,9 @@ export class Trainer {
     }
     error.message = `step ${step + 1}: ${error.message}. The batch is ${batches.map(describeRows).join('; ')}. ${await smallerBatches(run)}`;
     if (!error.weightsIntact || run.progress.step === 0) throw error;
-    await hearOutcomes(run, this.#emit)
-      .then(() => this.#checkpoint(run))
-      .catch((second: Error) => {
-        error.message += `\nThe weights before this step could not be kept: ${second.message}`;
-      });
+    await this.#checkpoint(run).catch((second: Error) => {
+      error.message += `\nThe weights before this step could not be kept: ${second.message}`;
+    });
     throw error;
   }
 
@@ -173,6 +171,7 @@ export class Trainer {
     const { checkpoints, best, config, progress } = run;
     const { step } = progress;
     if (run.checkpoint?.step === step) return;
+    await hearOutcomes(run, this.#emit); // the signal may have come since
     await run.checkpointWritten;
     throwIfUnwritten(run);
     // A run that is resumed from here finds the lines of all its steps.
