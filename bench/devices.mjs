@@ -64,7 +64,13 @@ try {
   const expected = await run('cpu');
   const others = reports.filter(({ name, works }) => works && name !== 'cpu').map(({ name }) => name);
   const results = [expected];
-  for (const name of others) results.push(await run(name));
+  for (const name of others)
+    try {
+      results.push(await run(name));
+    } catch (error) {
+      console.log(`${name}: FAILED: ${error.message}`);
+      process.exitCode = 1;
+    }
   for (const { device, losses, stepMs, samplesPerSecond, traffic, firstStepSeconds } of results) {
     const farthest = Math.max(...losses.map((loss, i) => Math.abs(loss - expected.losses[i]) / expected.losses[i]));
     const moved = traffic ? `, ${traffic.up} bytes up and ${traffic.down} down a step` : '';

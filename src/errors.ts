@@ -23,17 +23,20 @@ export class DataError extends OrtuneError {
   override readonly name = 'DataError';
 }
 
-/** A device that ended a run: its memory does not suffice, or it is gone. */
+/** A device that ended a run: its memory does not suffice, or it is gone, or one for the sake of the other. */
 export class DeviceError extends OrtuneError {
   override readonly name = 'DeviceError';
-  /** Smaller batches may help; otherwise the device is lost. */
+  /** Its memory does not suffice: smaller batches may help. */
   readonly exhausted: boolean;
+  /** It is gone, with everything in its memory. */
+  readonly lost: boolean;
   /** Nothing of the parameters or of the optimizer's state has been written since the last step. */
   weightsIntact = false;
 
-  constructor(message: string, exhausted: boolean) {
+  constructor(message: string, { exhausted, lost }: { exhausted: boolean; lost: boolean }) {
     super(message);
     this.exhausted = exhausted;
+    this.lost = lost;
   }
 }
 

@@ -26,6 +26,7 @@ def options(description, sizes=ENCODER, **extra):
     run = dict(batch=16, threads=2, warmup=3, steps=15, seed=1)
     for name, default in {**sizes, **run}.items():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
+    parser.add_argument("--start", help="a .safetensors file with the initial weights and the batch; default drawn here")
     for name, settings in extra.items():
         parser.add_argument("--" + name.replace("_", "-"), **settings)
     chosen = parser.parse_args()
@@ -52,8 +53,23 @@ def norms(o):
     return ["embeddings.norm", *(f"layer.{i}.{n}" for i in range(o.layers) for n in ("attention_norm", "output_norm"))]
 
 
+def start(o):
+    """name -> array of the file that --start names, as bench/peers/start.mjs writes it."""
+    with open(o.start, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        data = file.read()
+    types = {"F32": np.float32, "I64": np.int64}
+    return {
+        name: np.frombuffer(data[slice(*t["data_offsets"])], types[t["dtype"]]).reshape(t["shape"]).copy()
+        for name, t in header.items()
+        if name != "__metadata__"
+    }
+
+
 def parameters(o):
     """name -> float32 array; matrices normal(0, 0.02), biases 0, norms 1 and 0."""
+    if o.start:
+        return {name: array for name, array in start(o).items() if not name.startswith("batch.")}
     random = np.random.default_rng(o.seed)
     matrix = lambda *shape: (0.02 * random.standard_normal(shape)).astype(np.float32)  # noqa: E731
     p = {"word": matrix(o.vocabulary, o.hidden), "position": matrix(o.positions, o.hidden), "type": matrix(2, o.hidden)}
@@ -67,6 +83,10 @@ def parameters(o):
 
 def batch(o):
     """ids, types, mask [B, T] and labels [B]: random tokens, full rows."""
+    if o.start:
+        given = start(o)
+        ids, labels = given["batch.ids"], given["batch.labels"]
+        return ids, np.zeros_like(ids), np.ones_like(ids), labels
     random = np.random.default_rng(o.seed + 1)
     ids = random.integers(0, o.vocabulary, (o.batch, o.seq))
     return ids, np.zeros_like(ids), np.ones_like(ids), random.integers(0, o.labels, o.batch)

@@ -1,6 +1,6 @@
 # The image networks of `bench step` in PyTorch eager: torchvision's and timm's own definitions, in training mode, so that
 # batch normalisation takes the statistics of the batch, and torch.optim.
-#   python bench/peers/pytorch_images.py --model resnet18 [--layout channels_last] [--optimizer adamw]
+#   python bench/peers/pytorch_images.py --model resnet18 [--layout channels_last] [--optimizer adamw] [--device cuda|mps|auto]
 # Needs torch, numpy and torchvision; for vision transformers also timm.
 
 import common
@@ -12,13 +12,17 @@ o = common.options(
     model=dict(choices=MODELS, required=True),
     layout=dict(choices=["nchw", "channels_last"], default="nchw"),
     optimizer=dict(choices=["adamw", "sgd"], default="adamw"),
+    device=dict(default="cpu"),
 )
 
 import torch  # noqa: E402  (after the thread settings)
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+import torch_device  # noqa: E402
+
 torch.set_num_threads(o.threads)
+device = torch_device.pick(o.device)
 from vision import torchvision  # noqa: E402
 
 
@@ -32,9 +36,9 @@ def network():
 
 torch.manual_seed(o.seed)
 layout = torch.channels_last if o.layout == "channels_last" else torch.contiguous_format
-model = network().train().to(memory_format=layout)
-images = torch.randn(o.batch, 3, o.image, o.image).to(memory_format=layout)
-labels = torch.arange(o.batch) % o.labels
+model = network().train().to(device, memory_format=layout)
+images = torch.randn(o.batch, 3, o.image, o.image).to(device, memory_format=layout)
+labels = (torch.arange(o.batch) % o.labels).to(device)
 if o.optimizer == "adamw":
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=1e-4, betas=(common.BETA1, common.BETA2), eps=common.EPSILON, weight_decay=common.DECAY
@@ -50,14 +54,11 @@ def step():
     loss.backward()
     norm = nn.utils.clip_grad_norm_(model.parameters(), common.CLIP).item() if o.optimizer == "adamw" else None
     optimizer.step()
+    torch_device.wait_for(device)
     return loss.item(), norm
-
-
-def gemm(a):
-    t = torch.from_numpy(a)
-    return t @ t
 
 
 parameters = sum(p.numel() for p in model.parameters())
 about = dict(model=o.model, layout=o.layout, optimizer=o.optimizer, parameters=parameters)
-common.measure(o, step, gemm, peer="PyTorch", version=torch.__version__, **about)
+about["device"] = torch_device.name_of(device)
+common.measure(o, step, torch_device.gemm_on(device), peer="PyTorch", version=torch.__version__, **about)

@@ -1,5 +1,5 @@
 # The `bench step` model in PyTorch eager, as one would write it by hand: torch.nn modules, torch.optim.AdamW.
-#   python bench/peers/pytorch_step.py [--dropout 0.1] [--attention sdpa] [--optimizer fused]
+#   python bench/peers/pytorch_step.py [--dropout 0.1] [--attention sdpa] [--optimizer fused] [--device cuda|mps|auto]
 
 import common
 
@@ -8,13 +8,17 @@ o = common.options(
     dropout=dict(type=float, default=0.0),
     attention=dict(choices=["eager", "sdpa"], default="eager"),
     optimizer=dict(choices=["default", "fused"], default="default"),
+    device=dict(default="cpu"),
 )
 
 import torch  # noqa: E402  (after the thread settings)
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+import torch_device  # noqa: E402
+
 torch.set_num_threads(o.threads)
+device = torch_device.pick(o.device)
 
 
 class Layer(nn.Module):
@@ -54,7 +58,7 @@ class Encoder(nn.Module):
 
     def forward(self, ids, types, mask):
         mask = (1.0 - mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
-        x = self.word(ids) + self.kind(types) + self.position(torch.arange(ids.shape[1]))
+        x = self.word(ids) + self.kind(types) + self.position(torch.arange(ids.shape[1], device=ids.device))
         x = self.dropout(self.embeddings["norm"](x))
         for layer in self.layer:
             x = layer(x, mask)
@@ -74,7 +78,8 @@ def initialise(model):
 
 model = Encoder().train()
 initialise(model)
-ids, types, mask, labels = (torch.from_numpy(a) for a in common.batch(o))
+model.to(device)
+ids, types, mask, labels = (torch.from_numpy(a).to(device) for a in common.batch(o))
 optimizer = torch.optim.AdamW(
     model.parameters(),
     lr=common.LEARNING_RATE,
@@ -91,12 +96,9 @@ def step():
     loss.backward()
     norm = nn.utils.clip_grad_norm_(model.parameters(), common.CLIP)
     optimizer.step()
+    torch_device.wait_for(device)
     return loss.item(), norm.item()
 
 
-def gemm(a):
-    t = torch.from_numpy(a)
-    return t @ t
-
-
-common.measure(o, step, gemm, peer="PyTorch", version=torch.__version__, dropout=o.dropout, attention=o.attention)
+about = dict(dropout=o.dropout, attention=o.attention, device=torch_device.name_of(device))
+common.measure(o, step, torch_device.gemm_on(device), peer="PyTorch", version=torch.__version__, **about)

@@ -11,8 +11,10 @@
   /* environment; ReleaseEnv is never called: the environment lives as long as the process */                \
   SLOT(3, CreateEnv, OrtStatus*, (OrtLoggingLevel level, const char* id, OrtEnv** env))                      \
   SLOT(6, DisableTelemetryEvents, OrtStatus*, (const OrtEnv* env))                                           \
-  SLOT(119, CreateEnvWithGlobalThreadPools, OrtStatus*,                                                      \
-       (OrtLoggingLevel level, const char* id, const OrtThreadingOptions* threading, OrtEnv** env))          \
+  SLOT(151, CreateEnvWithCustomLoggerAndGlobalThreadPools, OrtStatus*,                                       \
+       (OrtLoggingFunction logger, void* parameter, OrtLoggingLevel level, const char* id,                   \
+        const OrtThreadingOptions* threading, OrtEnv** env))                                                 \
+  SLOT(226, UpdateEnvWithCustomLogLevel, OrtStatus*, (OrtEnv * env, OrtLoggingLevel level))                  \
   SLOT(121, CreateThreadingOptions, OrtStatus*, (OrtThreadingOptions * *threading))                          \
   SLOT(122, ReleaseThreadingOptions, void, (OrtThreadingOptions * threading))                                \
   SLOT(144, CreateAndRegisterAllocator, OrtStatus*,                                                          \

@@ -40,10 +40,13 @@ struct OrtEpAssignedNode;
 
 enum OrtErrorCode { ORT_OK = 0, ORT_FAIL = 1, ORT_INVALID_ARGUMENT = 2 };
 enum OrtLoggingLevel {
+  ORT_LOGGING_LEVEL_INFO = 1,
   ORT_LOGGING_LEVEL_WARNING = 2,
   ORT_LOGGING_LEVEL_ERROR = 3,
   ORT_LOGGING_LEVEL_FATAL = 4
 };
+typedef void(ORT_CALL* OrtLoggingFunction)(void* parameter, OrtLoggingLevel level, const char* category,
+                                           const char* id, const char* place, const char* message);
 enum GraphOptimizationLevel {
   ORT_DISABLE_ALL = 0,
   ORT_ENABLE_BASIC = 1,

@@ -2,6 +2,7 @@
 
 #include "ort/library.h"
 #include "session/custom_ops.h"
+#include "session/log.h"
 #include "session/tensor.h"
 
 namespace session {
@@ -29,8 +30,8 @@ Environment::Environment(int threads) : threads_(threads) {
   ort::check(api->SetGlobalIntraOpNumThreads(threading.get(), threads));
   ort::check(api->SetGlobalInterOpNumThreads(threading.get(), 1));
   ort::check(api->SetGlobalSpinControl(threading.get(), 1));
-  ort::check(
-      api->CreateEnvWithGlobalThreadPools(ORT_LOGGING_LEVEL_WARNING, "ortune", threading.get(), &env_));
+  ort::check(api->CreateEnvWithCustomLoggerAndGlobalThreadPools(
+      receive_log, nullptr, ORT_LOGGING_LEVEL_WARNING, kLogName, threading.get(), &env_));
   // On by default, and the runtime would send events about models and sessions over the network.
   ort::check(api->DisableTelemetryEvents(env_));
   domain_ = ortune_domain(api);
@@ -108,6 +109,14 @@ ort::SessionOptions Environment::options(int threads) const {
   ort::check(api->SetSessionLogSeverityLevel(o, int{ORT_LOGGING_LEVEL_FATAL}));
   ort::check(api->AddCustomOpDomain(o, domain_));
   return options;
+}
+
+void Environment::watch(const std::function<void()>& work) {
+  // The log of an environment that is not ours goes elsewhere.
+  if (shared_pool_)
+    watch_device(env_, work);
+  else
+    work();
 }
 
 std::shared_ptr<OrtPrepackedWeightsContainer> Environment::prepacked() {

@@ -4,6 +4,7 @@
 // thread and never destroyed, so that sessions may live until the process ends.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -27,6 +28,9 @@ class Environment {
 
   /// A session of one Identity node with these options: whether they work is found by trying.
   ort::Session identity_session(const OrtSessionOptions* options);
+
+  /// Does a device's work; see watch_device in log.h.
+  void watch(const std::function<void()>& work);
 
   /// Pre-packed forms of shared initializers; lives as long as the sessions that hold it.
   std::shared_ptr<OrtPrepackedWeightsContainer> prepacked();

@@ -1,5 +1,7 @@
 #include "session/provider.h"
 
+#include "session/log.h"
+
 namespace session {
 namespace {
 
@@ -69,23 +71,36 @@ std::vector<Placement> nodes_elsewhere(const OrtSession* session, const Provider
   return elsewhere;
 }
 
-DeviceMemory::DeviceMemory(Environment& environment, const Provider& provider) {
+DeviceMemory::DeviceMemory(Environment& environment, const Provider& provider) : environment_(environment) {
   const OrtApi* api = ort::api();
-  auto options = environment.options(1);
-  append_provider(options.get(), provider);
-  session_ = environment.identity_session(options.get());
-  info_ = ort::take<ort::MemoryInfo>([&](OrtMemoryInfo** out) {
-    return api->CreateMemoryInfo(provider.memory.c_str(), OrtDeviceAllocator, provider.id, OrtMemTypeDefault,
-                                 out);
+  environment.watch([&] {
+    auto options = environment.options(1);
+    append_provider(options.get(), provider);
+    session_ = environment.identity_session(options.get());
+    info_ = ort::take<ort::MemoryInfo>([&](OrtMemoryInfo** out) {
+      return api->CreateMemoryInfo(provider.memory.c_str(), OrtDeviceAllocator, provider.id,
+                                   OrtMemTypeDefault, out);
+    });
+    allocator_ = ort::take<ort::Allocator>(
+        [&](OrtAllocator** out) { return api->CreateAllocator(session_.get(), info_.get(), out); });
   });
-  allocator_ = ort::take<ort::Allocator>(
-      [&](OrtAllocator** out) { return api->CreateAllocator(session_.get(), info_.get(), out); });
+}
+
+DeviceMemory::~DeviceMemory() {
+  ignore_device([&] {
+    allocator_.reset();
+    session_.reset();
+  });
 }
 
 ort::Value DeviceMemory::allocate(ONNXTensorElementDataType type, const std::vector<int64_t>& shape) {
-  return ort::take<ort::Value>([&](OrtValue** out) {
-    return ort::api()->CreateTensorAsOrtValue(allocator_.get(), shape.data(), shape.size(), type, out);
+  ort::Value value;
+  environment_.watch([&] {
+    value = ort::take<ort::Value>([&](OrtValue** out) {
+      return ort::api()->CreateTensorAsOrtValue(allocator_.get(), shape.data(), shape.size(), type, out);
+    });
   });
+  return value;
 }
 
 }  // namespace session

@@ -40,11 +40,13 @@ class DeviceMemory {
  public:
   /// Opens the device: throws std::runtime_error when it does not work on this machine.
   DeviceMemory(Environment& environment, const Provider& provider);
+  ~DeviceMemory();
 
   /// A tensor with undefined content; must not outlive this.
   ort::Value allocate(ONNXTensorElementDataType type, const std::vector<int64_t>& shape);
 
  private:
+  Environment& environment_;
   ort::Session session_;
   ort::MemoryInfo info_;
   ort::Allocator allocator_;

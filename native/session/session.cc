@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ort/platform.h"
+#include "session/log.h"
 
 namespace session {
 namespace {
@@ -28,37 +29,44 @@ const Slot& find_slot(const std::vector<Slot>& slots, const std::string& name, c
 }  // namespace
 
 Session::Session(Environment& environment, const SessionSpec& spec)
-    : environment_(environment), profiling_(!spec.profile.empty()) {
+    : environment_(environment), profiling_(!spec.profile.empty()), on_device_(!spec.provider.name.empty()) {
+  if (on_device_)
+    environment.watch([&] { open(spec); });
+  else
+    open(spec);
+  // Parsing and packing freed as much as they keep: without this every session over a frozen weight looks
+  // like a copy.
+  ort::platform::release_free_memory();
+}
+
+void Session::open(const SessionSpec& spec) {
   const OrtApi* api = ort::api();
-  auto options = environment.options(spec.threads);
+  auto options = environment_.options(spec.threads);
   ort::check(api->SetSessionGraphOptimizationLevel(options.get(), spec.optimization));
   // Folding would turn every expanded constant of a training graph into a full tensor; ortune folds for
   // itself.
   // On a device an Identity is a copy to another buffer, which its graphs rely on.
-  const bool on_device = !spec.provider.name.empty();
-  ort::check(api->AddSessionConfigEntry(options.get(), "optimization.disable_specified_optimizers",
-                                        on_device ? "ConstantFolding;EliminateIdentity" : "ConstantFolding"));
+  ort::check(
+      api->AddSessionConfigEntry(options.get(), "optimization.disable_specified_optimizers",
+                                 on_device_ ? "ConstantFolding;EliminateIdentity" : "ConstantFolding"));
   if (profiling_) ort::check(api->EnableProfiling(options.get(), to_path(spec.profile).c_str()));
   add_constants(spec.constants, options.get());
-  if (on_device) {
+  if (on_device_) {
     append_provider(options.get(), spec.provider);
     ort::check(api->AddSessionConfigEntry(options.get(), "session.record_ep_graph_assignment_info", "1"));
   }
-  prepacked_ = environment.prepacked();
+  prepacked_ = environment_.prepacked();
   session_ = ort::take<ort::Session>([&](OrtSession** out) {
     return api->CreateSessionFromArrayWithPrepackedWeightsContainer(
-        environment.env(), spec.model.data(), spec.model.size(), options.get(), prepacked_.get(), out);
+        environment_.env(), spec.model.data(), spec.model.size(), options.get(), prepacked_.get(), out);
   });
-  if (on_device) elsewhere_ = nodes_elsewhere(session_.get(), spec.provider);
+  if (on_device_) elsewhere_ = nodes_elsewhere(session_.get(), spec.provider);
   inputs_ = read_slots(true);
   outputs_ = read_slots(false);
   binding_ = ort::take<ort::IoBinding>(
       [&](OrtIoBinding** out) { return api->CreateIoBinding(session_.get(), out); });
   for (const Tensor& tensor : spec.bound_inputs) bind(tensor, true);
   for (const Tensor& tensor : spec.bound_outputs) bind(tensor, false);
-  // Parsing and packing freed as much as they keep: without this every session over a frozen weight looks
-  // like a copy.
-  ort::platform::release_free_memory();
 }
 
 // Given twice: as external data, which graph transformers read (a convolution's filter is laid out anew), and
@@ -85,8 +93,14 @@ std::string Session::close() noexcept {
   } catch (const std::exception&) {
     // The run's results do not depend on its profile.
   }
-  binding_.reset();
-  session_.reset();
+  const auto release = [&] {
+    binding_.reset();
+    session_.reset();
+  };
+  if (on_device_)
+    ignore_device(release);
+  else
+    release();
   constants_.clear();
   prepacked_.reset();
   ort::platform::release_free_memory();
@@ -141,9 +155,16 @@ void Session::bind(const Tensor& tensor, bool input) {
 void Session::run(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
                   const OrtRunOptions* options) {
   if (session_ == nullptr) throw std::invalid_argument("the session was released");
-  for (const Tensor& tensor : inputs) bind(tensor, true);
-  for (const Tensor& tensor : outputs) bind(tensor, false);
-  ort::check(ort::api()->RunWithBinding(session_.get(), options, binding_.get()));
+  const auto work = [&] {
+    // To bind an input for a device is to copy it there.
+    for (const Tensor& tensor : inputs) bind(tensor, true);
+    for (const Tensor& tensor : outputs) bind(tensor, false);
+    ort::check(ort::api()->RunWithBinding(session_.get(), options, binding_.get()));
+  };
+  if (on_device_)
+    environment_.watch(work);
+  else
+    work();
 }
 
 std::string Session::end_profiling() {

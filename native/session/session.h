@@ -44,6 +44,7 @@ class Session {
   std::string close() noexcept;
 
  private:
+  void open(const SessionSpec& spec);
   void add_constants(const std::vector<Tensor>& constants, OrtSessionOptions* options);
   void bind(const Tensor& tensor, bool input);
   std::vector<Slot> read_slots(bool input) const;
@@ -58,6 +59,7 @@ class Session {
   std::vector<Slot> outputs_;
   std::vector<Placement> elsewhere_;
   bool profiling_;
+  bool on_device_;
 };
 
 }  // namespace session

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { benchStepSchema } from '../config/schema.js';
-import { formatBytes } from '../report/format.js';
+import { formatBytes, formatNumber } from '../report/format.js';
 import { addOptions, configOf, execute } from './command.js';
 import { showDownload } from './download.js';
 
@@ -18,11 +18,11 @@ export function addBench(program: Command): void {
       const r = await showDownload((onDownload) => benchStep(config, { signal, onDownload }));
       const percent = (part: number) => `${(100 * part).toFixed(0)} %`;
       const lines = [
-        `${r.cpu}, ${r.threads} threads`,
+        `${r.device === 'cpu' ? '' : `${r.device}; `}${r.cpu}, ${r.threads} threads`,
         `step              ${r.stepMs.toFixed(1)} ms (${r.stepMsRange.map((ms) => ms.toFixed(1)).join(' to ')}; ${percent(r.efficiency)} of a large GEMM)`,
         `forward+backward  ${r.forwardBackwardMs.toFixed(1)} ms (${percent(r.efficiencyForwardBackward)})`,
-        `work of a step    ${r.gigaflops.toFixed(1)} GFLOP, ${r.parameters.toLocaleString('en')} parameters`,
-        `large GEMM        ${r.gemmGflops.toFixed(0)} GFLOP/s`,
+        `work of a step    ${formatNumber(r.gigaflops)} GFLOP, ${r.parameters.toLocaleString('en')} parameters`,
+        `large GEMM        ${formatNumber(r.gemmGflops)} GFLOP/s`,
         `peak memory       ${formatBytes(r.peakRssBytes)}`,
       ];
       return { json: r, text: lines.join('\n') };

@@ -16,7 +16,7 @@ export function addDevices(program: Command): void {
       const reports = await probeDevices();
       const auto = chooseDevice(reports);
       const lines = reports.map((r) => {
-        const rate = `works: ${formatNumber(r.gflops ?? 0)} GFLOP/s at a product of ${r.size} rows`;
+        const rate = `works: ${formatNumber(r.gflops ?? 0)} GFLOP/s at a product of ${r.size} rows; ${r.precisions?.join(', ')}`;
         return `${r.name.padEnd(nameWidth)}${r.works ? rate : r.reason}`;
       });
       return { json: { devices: reports, auto }, text: [...lines, `auto is ${auto.name}: ${auto.why}`].join('\n') };

@@ -128,7 +128,8 @@ const ofPictures = [
 
 /** Of the options that are for pictures, and of those that are not, in training and in evaluation. */
 export function* pictures(
-  config: Pick<TrainConfig, 'task' | 'pairColumn' | (typeof ofPictures)[number]> & { streaming?: boolean },
+  config: Pick<TrainConfig, 'task' | 'pairColumn' | (typeof ofPictures)[number]> &
+    Partial<Pick<TrainConfig, 'streaming' | 'augmentation'>>,
 ): Generator<string> {
   const { task, pairColumn, streaming } = config;
   if (task === 'image-classification') {
@@ -138,9 +139,12 @@ export function* pictures(
       yield "option 'streaming' is for texts: of pictures only those of the next batches are in memory anyway; leave it out";
     return;
   }
-  for (const name of ofPictures)
-    if (config[name] !== undefined && config[name] !== false)
-      yield `option '${name}' is for task image-classification, and the task is ${task}; leave it out, or set task`;
+  const given: readonly string[] = [
+    ...ofPictures.filter((name) => config[name] !== undefined && config[name] !== false),
+    ...(config.augmentation?.length ? ['augmentation'] : []),
+  ];
+  for (const name of given)
+    yield `option '${name}' is for task image-classification, and the task is ${task}; leave it out, or set task`;
 }
 
 function* labels({ multiLabel, sampling, classWeights }: TrainConfig): Generator<string> {

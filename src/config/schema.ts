@@ -99,6 +99,8 @@ export const benchStepSchema = z.strictObject({
         'Dropout in the whole step, default what config.json says (an encoder: 0.1); forwardBackwardMs never has any.',
       ),
     ),
+  device: trainSchema.shape.device,
+  precision: trainSchema.shape.precision,
   threads: modelAndText.threads,
   warmup: z.int().min(0).default(3).meta(about('Steps that are not measured.')),
   steps: count.default(15).meta(about('Steps that are measured; figures are medians.')),

@@ -162,7 +162,7 @@ class DeviceUpdate implements Update {
       throw new DeviceError(
         `${this.#device} takes numbers that are not finite for finite ones (loss ${loss}, gradient norm ${gradNorm}), and ` +
           'updated the weights with them: its driver does not do as it should. Train on another device.',
-        false,
+        { exhausted: false, lost: false },
       );
     }
     if (!lossIsFinite) return { ...outcome, gradNorm: Number.NaN, bad: `the loss (${loss})` };

@@ -6,6 +6,7 @@ import { defaultThreads, disableRuntimeTelemetry } from '../environment.js';
 import { OrtuneError, UsageError } from '../errors.js';
 import { onnxDataType } from '../onnx/dtype.js';
 import type { Arena } from './arena.js';
+import { asDeviceWork, reasonIn } from './device-errors.js';
 import { type DeviceKind, parseDeviceName } from './kinds.js';
 import { addon, type NativeBuffer, type NativeDevice, type NativeMemory, runtimeLibrary } from './native.js';
 import { createSession, type Host } from './native-session.js';
@@ -36,14 +37,6 @@ function refuseSecondRuntime(library: string): void {
         `They would compete for threads and memory. Make all packages share one onnxruntime-node (npm dedupe, or "overrides" in package.json).`,
     );
 }
-
-/** What the runtime says, without where in its sources it says so. */
-const reasonIn = (message: string): string =>
-  message
-    .replace(/^.*\[ONNXRuntimeError\] : \d+ : \w+ : /s, '')
-    .replace(/^\S+\.(?:cc|h|cpp):\d+ .* was false\. /s, '')
-    .trim()
-    .replace(/\.$/, '');
 
 type TensorType = Pick<DeviceTensor, 'dtype' | 'shape'>;
 
@@ -141,11 +134,9 @@ class ProviderDevice extends SessionDevice {
 
   async allocate(types: readonly TensorType[]): Promise<DeviceTensor[]> {
     const asked = types.map(({ dtype, shape }) => ({ type: onnxDataType(dtype), shape }));
-    const buffers = await addon()
-      .allocate(this.#memory, asked)
-      .catch((error: Error) => {
-        throw new OrtuneError(`${this.name} could not allocate its buffers: ${error.message}`);
-      });
+    const allocate = () => addon().allocate(this.#memory, asked);
+    const what = `${this.name} could not allocate its buffers`;
+    const buffers = await asDeviceWork(this.host.provider, what, allocate);
     this.#buffers.push(...buffers);
     return types.map(({ dtype, shape }, i) => ({ dtype, shape, buffer: buffers[i]! }));
   }
@@ -182,9 +173,10 @@ export async function openDevice(name: string, options: { threads?: number | und
   const memory = await addon()
     .openMemory(library, threads, provider)
     .catch((error: Error) => {
-      throw new OrtuneError(
-        `device ${name} does not work here: ${reasonIn(error.message)}. 'ortune doctor' says what is missing.`,
-      );
+      const reason = reasonIn(error.message);
+      throw new OrtuneError(`device ${name} does not work here: ${reason}. 'ortune doctor' says what is missing.`, {
+        cause: new Error(reason),
+      });
     });
   return new ProviderDevice(name, kind, memory, host, opened);
 }

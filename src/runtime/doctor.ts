@@ -30,8 +30,8 @@ export interface Places {
   vulkanFolders: readonly string[];
   /** Manifests that the environment names; they stand in for the folders. */
   vulkanFiles: readonly string[];
-  /** Says which NVIDIA driver is loaded. */
-  nvidiaDriver: string;
+  /** Any of them says that an NVIDIA driver is loaded: the second is that of WSL. */
+  nvidiaDriver: readonly string[];
 }
 
 /** Everything that was looked for, in the order in which one would put it right. */
@@ -39,15 +39,30 @@ export function examine(places: Places): Finding[] {
   return [...examineHost(places), ...examineWebgpu(places), ...examineCuda(places)];
 }
 
-/** A file that has to be there. */
-const file = (device: Finding['device'], what: string, at: string, fix: string): Finding =>
-  existsSync(at) ? { device, what, ok: true, found: at } : { device, what, ok: false, found: `no ${at}`, fix };
+/** A file that has to be there, at one of these places. */
+function file(device: Finding['device'], what: string, places: string | readonly string[], fix: string): Finding {
+  const all = [places].flat();
+  const at = all.find((candidate) => existsSync(candidate));
+  if (at !== undefined) return { device, what, ok: true, found: at };
+  return { device, what, ok: false, found: `no ${all.join(', and no ')}`, fix };
+}
 
-/** A shared library in one of the folders. */
+/** A shared library in one of the folders; one of another version is named, and does not do. */
 function library(device: Finding['device'], name: string, folders: readonly string[], fix: string): Finding {
-  const at = folders.map((folder) => path.join(folder, name)).find((candidate) => existsSync(candidate));
+  const inAll = (is: (file: string) => boolean): string[] =>
+    folders
+      .filter((folder) => existsSync(folder))
+      .flatMap((folder) =>
+        readdirSync(folder)
+          .filter(is)
+          .map((file) => path.join(folder, file)),
+      );
+  const [at] = inAll((file) => file === name);
   if (at !== undefined) return { device, what: name, ok: true, found: at };
-  return { device, what: name, ok: false, found: `not in ${folders.join(', ')}`, fix };
+  const [stem] = name.split(/(?<=\.so\.)/);
+  const others = inAll((file) => file.startsWith(stem!));
+  const found = `not in ${folders.join(', ')}${others.length > 0 ? `; of another version: ${others.join(', ')}` : ''}`;
+  return { device, what: name, ok: false, found, fix };
 }
 
 function examineHost({ addon, runtime }: Places): Finding[] {
@@ -82,12 +97,15 @@ const inFolders = (folders: readonly string[]): string[] =>
     .flatMap((folder) => readdirSync(folder).map((name) => path.join(folder, name)))
     .filter((at) => at.endsWith('.json'));
 
-/** What the runtime's CUDA provider links against, and the packages of NVIDIA's repository that have it. */
+/**
+ * What the CUDA provider of the runtime's 1.30 links against, and cuDNN, which it opens for convolutions and sums; with the packages
+ * of NVIDIA's repository that have them (docs/devices.md says how to add it). Any 12.x does.
+ */
 const cudaLibraries: readonly (readonly [string, string])[] = [
-  ['libcudart.so.12', 'apt-get install cuda-cudart-12-6'],
-  ['libcublas.so.12', 'apt-get install libcublas-12-6'],
-  ['libcublasLt.so.12', 'apt-get install libcublas-12-6'],
-  ['libcufft.so.11', 'apt-get install libcufft-12-6'],
+  ['libcudart.so.12', 'apt-get install cuda-cudart-12-8'],
+  ['libcublas.so.12', 'apt-get install libcublas-12-8'],
+  ['libcublasLt.so.12', 'apt-get install libcublas-12-8'],
+  ['libcurand.so.10', 'apt-get install libcurand-12-8'],
   ['libcudnn.so.9', 'apt-get install libcudnn9-cuda-12'],
 ];
 
@@ -97,10 +115,17 @@ function examineCuda({ platform, arch, runtime, libraries, nvidiaDriver }: Place
     return [{ device: 'cuda', what: 'platform', ok: false, found, fix: 'use device webgpu' }];
   }
   const beside = path.dirname(runtime);
-  // The package's own script, since npm runs those of dependencies only when told to.
-  const install = `ONNXRUNTIME_NODE_INSTALL=cuda12 node ${path.join(beside, '../../../../script/install.js')}`;
+  // The package's own script, since npm runs those of dependencies only when told to; 'true' has it fetch what the platform
+  // lacks, whoever starts it ('cuda12' it takes for no answer).
+  const install = `ONNXRUNTIME_NODE_INSTALL=true node ${path.join(beside, '../../../../script/install.js')}`;
   return [
-    file('cuda', 'NVIDIA driver', nvidiaDriver, 'apt-get install nvidia-driver'),
+    file(
+      'cuda',
+      'NVIDIA driver',
+      nvidiaDriver,
+      'apt-get install nvidia-driver (Debian), ubuntu-drivers install (Ubuntu)',
+    ),
+    library('cuda', 'libcuda.so.1', libraries, 'the same as for the driver; a container is started with --gpus all'),
     ...['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_cuda.so'].map((name) =>
       file('cuda', name, path.join(beside, name), install),
     ),
@@ -117,6 +142,9 @@ const systemLibraries = [
   '/usr/lib',
   '/usr/local/lib',
   '/usr/local/cuda/lib64',
+  // Where the newest CUDA on the machine is another.
+  '/usr/local/cuda-12/lib64',
+  '/usr/lib/wsl/lib',
 ];
 
 /** Where the runtime is, or should be. */
@@ -140,6 +168,6 @@ export function examineMachine(): Finding[] {
     libraries: [...libraries, ...systemLibraries],
     vulkanFolders: ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'],
     vulkanFiles,
-    nvidiaDriver: '/proc/driver/nvidia/version',
+    nvidiaDriver: ['/proc/driver/nvidia/version', '/dev/dxg'],
   });
 }

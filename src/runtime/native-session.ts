@@ -2,9 +2,10 @@
 // people can get wrong and says so by name; the addon checks again what would corrupt memory.
 
 import { rename } from 'node:fs/promises';
-import { DeviceError, OrtuneError, UsageError } from '../errors.js';
+import { OrtuneError, UsageError } from '../errors.js';
 import { bytesPerElement, dataTypeFromOnnx, onnxDataType } from '../onnx/dtype.js';
 import { elementCount } from '../onnx/tensor.js';
+import { asDeviceWork } from './device-errors.js';
 import {
   addon,
   type NativeHostTensor,
@@ -65,28 +66,6 @@ function checkFits(
   }
 }
 
-/** How providers say that memory did not suffice, and that the device is gone. */
-const exhausted =
-  /out of memory|OUT_OF_(?:DEVICE_|HOST_)?MEMORY|max buffer size|\[Invalid Buffer|Failed to allocate memory/i;
-const lost = /device (?:is |was |has been )?lost|DEVICE_LOST|DeviceLost|device removed/i;
-
-/** The error of a device that ended a run; undefined for any other. */
-export function deviceError(
-  provider: Pick<NativeProvider, 'name'> | undefined,
-  message: string,
-): DeviceError | undefined {
-  if (!provider) return undefined;
-  const said = message.trim().split('\n')[0];
-  if (lost.test(message))
-    return new DeviceError(
-      `the ${provider.name} device is lost (${said}): its driver was reset, or it was unplugged`,
-      false,
-    );
-  if (exhausted.test(message))
-    return new DeviceError(`the memory of the ${provider.name} device does not suffice (${said})`, true);
-  return undefined;
-}
-
 /** What a device makes its sessions with. */
 export interface Host {
   /** Path of the runtime. */
@@ -116,10 +95,7 @@ export async function createSession(
       threads,
       provider,
     });
-  const created = await create().catch((error: Error) => {
-    if (error instanceof OrtuneError) throw error;
-    throw new OrtuneError(`the runtime does not accept the graph: ${error.message}`);
-  });
+  const created = await asDeviceWork(provider, 'the runtime does not accept the graph', create);
   if (created.elsewhere.length > 0) {
     await addon().release(created.handle);
     const nodes = created.elsewhere.map(({ name, op }) => `${name} (${op})`).join(', ');
@@ -160,14 +136,8 @@ class HostSession implements Session {
     for (const slot of outputSlots)
       if (!outputs.has(slot.name) && !this.#bound.has(slot.name))
         throw new UsageError(`output '${slot.name}' is missing`);
-    await addon()
-      .run(handle, nativeInputs, nativeOutputs)
-      .catch((error: Error) => {
-        throw (
-          deviceError(this.#host.provider, error.message) ??
-          new OrtuneError(`a run of the graph failed: ${error.message}`)
-        );
-      });
+    const run = () => addon().run(handle, nativeInputs, nativeOutputs);
+    await asDeviceWork(this.#host.provider, 'a run of the graph failed', run);
     if (!this.#host.provider) return;
     this.#host.traffic.up += hostBytes(inputs);
     this.#host.traffic.down += hostBytes(outputs);

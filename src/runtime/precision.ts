@@ -23,6 +23,14 @@ export async function supportedPrecision(device: Device, wanted: Precision, devi
   );
 }
 
+/** Everything that a device trains in. */
+export async function precisionsOf(device: Device): Promise<Precision[]> {
+  const halves: Precision[] = [];
+  for (const precision of ['float16', 'bfloat16'] as const)
+    if ((await whyNot(device, precision)) === undefined) halves.push(precision);
+  return ['float32', ...halves];
+}
+
 async function whyNot(device: Device, precision: Exclude<Precision, 'float32'>): Promise<string | undefined> {
   if (device.kind === 'cpu') return 'the kernels of the CPU compute in float32';
   if (device.kind === 'webgpu' && precision === 'bfloat16') return 'WebGPU has no bfloat16';

@@ -14,6 +14,12 @@ function filled(dtype: DataType, shape: readonly number[], value: (i: number) =>
   return view;
 }
 
+/** The i-th token of a batch; the peers that start alike have the same. */
+export const randomToken =
+  (words: number) =>
+  (i: number): number =>
+    Math.floor(words * uniform(0, 0, i));
+
 /** @param shapes of the model's inputs; @param vocabulary of a model without an embedding by the usual name */
 export function randomBatch(
   engine: Engine,
@@ -23,7 +29,7 @@ export function randomBatch(
   const { labels, parameters, inputs: fed } = engine.model;
   const words = parameters.find((p) => p.alias.endsWith('word_embeddings.weight'))?.shape[0] ?? vocabulary;
   const tokens: Record<string, (i: number) => number> = {
-    input_ids: (i) => Math.floor(words * uniform(0, 0, i)),
+    input_ids: randomToken(words),
     attention_mask: () => 1,
     token_type_ids: () => 0,
   };

@@ -13,12 +13,9 @@ import { type BenchStepConfig, type BenchStepOptions, benchStepSchema } from '..
 import { type Outcome, unwrap } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { imageModels } from '../models/image-names.js';
-import { Builder } from '../onnx/builder.js';
-import { encodeGraph } from '../onnx/encode.js';
-import { Graph } from '../onnx/graph.js';
 import { type GroupOptions, type OptimizerOptions, parameterRanges } from '../optim/optimizer.js';
-import { sharedTensor } from '../runtime/arena.js';
-import type { Device, TensorView } from '../runtime/session.js';
+import { largeProduct, productGflops, timeFittingProduct, timeProduct } from '../runtime/product.js';
+import type { Device } from '../runtime/session.js';
 import { type Task, textClassification } from '../tasks/task.js';
 import { randomBatch } from './bench-batch.js';
 import type { BenchModel } from './bench-model.js';
@@ -30,7 +27,9 @@ export interface BenchStepResult {
   stepMs: number;
   /** Forward and backward without dropout and optimizer. */
   forwardBackwardMs: number;
-  /** Of a 2048x2048x2048 float32 product. */
+  /** Where it was measured, as 'webgpu'; of 'auto' the device that it chose. */
+  device: string;
+  /** Of a 2048x2048x2048 float32 product; of a smaller one on a device that takes long for it. */
   gemmGflops: number;
   /** Products and convolutions of the step per time, over gemmGflops. */
   efficiency: number;
@@ -77,14 +76,14 @@ async function prepareModel(options: object): Promise<Outcome<BenchModel>> {
 /** Without `rate` with the dropout that the model's configuration says. */
 function openEngine(
   model: string,
-  { threads, batchNorm }: BenchStepConfig,
+  { threads, batchNorm, device, precision }: BenchStepConfig,
   shapes: BenchModel['shapes'],
   rate?: number,
 ): Promise<Engine> {
   const dropout = rate === undefined ? {} : { hidden: rate, attention: rate, head: rate };
   const pictures = Object.values(shapes).some((shape) => shape.length === 4);
   const task: Task = pictures ? { name: 'image-classification', targets: 'class' } : textClassification;
-  return Engine.open({ model, task, freeze: [], dropout, batchNorm, seed: 0, threads });
+  return Engine.open({ model, task, freeze: [], dropout, batchNorm, seed: 0, threads, device, precision });
 }
 
 async function measure(
@@ -96,23 +95,24 @@ async function measure(
   let engine = await openEngine(model, config, shapes, config.dropout);
   const { threads } = engine.device;
   const parameters = engine.model.parameters.reduce((n, p) => n + p.length, 0);
-  const gemm: number[] = [];
+  const gemm: { ms: number[]; size: number }[] = [];
   try {
     const batch = randomBatch(engine, shapes, config);
     const { wholeMs, passMs, firstLoss } = await timeSteps(engine, batch, config);
     const peak = peakRssBytes();
-    gemm.push(...(await timeGemm(engine.device)));
+    gemm.push(await timeGemm(engine.device));
     let bare = passMs;
     if (Object.values(engine.model.dropout).some((rate) => rate > 0)) {
       await engine.close();
       engine = await openEngine(model, config, shapes, 0);
       bare = await timePasses(engine, randomBatch(engine, shapes, config), config);
     }
-    gemm.push(...(await timeGemm(engine.device)));
-    const [stepMs, forwardBackwardMs, gemmMs] = [median(wholeMs), median(bare), median(gemm)];
-    const gemmGflops = (2 * gemmSize ** 3) / 1e6 / gemmMs;
+    gemm.push(await timeGemm(engine.device));
+    const [stepMs, forwardBackwardMs] = [median(wholeMs), median(bare)];
+    const gemmGflops = median(gemm.flatMap(({ ms, size }) => ms.map((time) => productGflops(size, time))));
     const efficiency = (ms: number) => gigaflops / (ms / 1000) / gemmGflops;
     return {
+      device: engine.device.name,
       stepMs,
       forwardBackwardMs,
       gemmGflops,
@@ -185,31 +185,10 @@ async function timePasses(engine: Engine, batch: EngineBatch, config: BenchStepC
   return ms;
 }
 
-const gemmSize = 2048;
+const gemmRuns = 5;
 
-/** Milliseconds of the runtime's own large float32 product, five runs after two that warm up. */
-async function timeGemm(device: Device): Promise<number[]> {
-  const shape = [gemmSize, gemmSize];
-  const graph = new Graph();
-  for (const name of ['a', 'b']) {
-    graph.inputs.push({ name, dtype: 'float32', shape });
-    graph.types.set(name, { dtype: 'float32', shape });
-  }
-  const y = new Builder(graph).op('MatMul', ['a', 'b']);
-  graph.outputs.push({ name: y, dtype: 'float32', shape });
-  const session = await device.createSession({ model: encodeGraph(graph) });
-  const [a, b, c] = [0, 1, 2].map(() => sharedTensor('float32', shape)) as [TensorView, TensorView, TensorView];
-  for (const { data } of [a, b]) for (let i = 0; i < data.length; i++) data[i] = (i % 1013) / 1013;
-  const inputs = new Map([
-    ['a', a],
-    ['b', b],
-  ]);
-  const ms: number[] = [];
-  for (let run = 0; run < 7; run++) {
-    const started = performance.now();
-    await session.run(inputs, new Map([[y, c]]));
-    if (run >= 2) ms.push(performance.now() - started);
-  }
-  await session.release();
-  return ms;
-}
+/** The CPU's is always the large one, which the efficiencies of all machines are told by. */
+const timeGemm = async (device: Device): Promise<{ ms: number[]; size: number }> =>
+  device.kind === 'cpu'
+    ? { ms: await timeProduct(device, largeProduct, gemmRuns), size: largeProduct }
+    : timeFittingProduct(device, gemmRuns);

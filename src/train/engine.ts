@@ -12,7 +12,6 @@ import { lossScale } from '../optim/loss-scale.js';
 import { Optimizer, type OptimizerOptions, type ParameterRange, type UpdateOptions } from '../optim/optimizer.js';
 import { lossEntry } from '../optim/update.js';
 import { Arena, sharedTensor } from '../runtime/arena.js';
-import { SessionCache, sessionsToKeep } from '../runtime/cache.js';
 import { copyGraph, type Placed } from '../runtime/placed.js';
 import { supportedPrecision } from '../runtime/precision.js';
 import { chooseDevice, probeDevices } from '../runtime/probe.js';
@@ -20,6 +19,7 @@ import { type BoundTensor, type Device, openDevice, type Session, type TensorVie
 import { type Task, textClassification } from '../tasks/task.js';
 import { keyInput } from '../transfer/dropout.js';
 import { Feeds, inputOf } from './feeds.js';
+import { type Prepared, PreparedSessions } from './prepared.js';
 import type {
   Compiled,
   CompileRequest,
@@ -51,15 +51,6 @@ export interface EngineBatch {
   trunk?: { values: readonly string[]; shapes: InputShapes } | undefined;
 }
 
-/** A session with what it was made from and the tensors its outputs go to. */
-interface Prepared {
-  session: Session;
-  /** It has not run yet: what it needs was not allocated. */
-  fresh: boolean;
-  compiled: Omit<Compiled, 'model'>;
-  outputs: Map<string, TensorView>;
-}
-
 const numberOf = ({ outputs }: Prepared, name: string): number => Number(outputs.get(name)!.data[0]);
 const logitsOf = ({ compiled, outputs }: Prepared): TensorView => outputs.get(compiled.logits!)!;
 
@@ -85,7 +76,7 @@ export class Engine {
   /** What graphs that train compute their products in. */
   readonly precision: Precision;
   readonly #worker: Piscina;
-  readonly #sessions: SessionCache<Prepared>;
+  readonly #sessions: PreparedSessions;
   readonly #placed: { parameters: Placed; gradients: Placed };
   readonly #feeds = new Feeds();
   readonly #key = sharedTensor('uint32', [4]);
@@ -108,7 +99,9 @@ export class Engine {
     this.#placed = placed;
     this.#worker = worker;
     (this.#lossScale as TensorView).data[0] = lossScale.first;
-    this.#sessions = new SessionCache(sessionsToKeep(device), (prepared) => prepared.session.release());
+    const build = async (request: CompileRequest): Promise<Compiled> =>
+      unwrap((await worker.run(request, { name: 'build' })) as Outcome<Compiled>);
+    this.#sessions = new PreparedSessions(device, build, state, placed);
   }
 
   /** Opens a model with its transfer options. */
@@ -303,32 +296,10 @@ export class Engine {
 
   #prepared(mode: Mode, batch: EngineBatch): Promise<Prepared> {
     const { values: cut, shapes = this.#shapesOf(batch) } = batch.trunk ?? {};
-    return this.#sessions.get(JSON.stringify([mode, shapes, cut]), () => this.#prepare({ mode, shapes, cut }));
+    return this.#sessions.get({ mode, shapes, cut });
   }
 
   #shapesOf(batch: EngineBatch): InputShapes {
     return Object.fromEntries(this.model.inputs.map(({ name }) => [name, inputOf(batch, name).shape]));
-  }
-
-  async #prepare(request: CompileRequest): Promise<Prepared> {
-    const built = unwrap((await this.#worker.run(request, { name: 'build' })) as Outcome<Compiled>);
-    const { model, ...compiled } = built;
-    const views = (names: Iterable<string>) => new Map([...names].map((name) => [name, this.parameters.view(name)]));
-    const { parameters, gradients } = this.#placed;
-    const bound = [...compiled.trained, ...compiled.statistics, ...compiled.held];
-    const loss = request.mode === 'train' ? compiled.loss : undefined;
-    const written = [
-      ...(loss === undefined ? [] : [[loss, gradients.tensor(lossEntry)] as const]),
-      ...[...compiled.gradients].map(([name, value]) => [value, gradients.tensor(name)] as const),
-      ...[...compiled.updates].map(([name, value]) => [value, this.averages.written(name)] as const),
-    ];
-    const session = await this.device.createSession({
-      model,
-      constants: views(compiled.constants),
-      bound: { inputs: new Map(bound.map((name) => [name, parameters.tensor(name)])), outputs: new Map(written) },
-    });
-    const fetched = compiled.outputs.filter(({ name }) => name !== loss);
-    const outputs = new Map(fetched.map((o) => [o.name, sharedTensor(o.dtype, o.shape)]));
-    return { session, fresh: true, compiled, outputs };
   }
 }

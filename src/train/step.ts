@@ -49,10 +49,11 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
 
 /** An error of forward or backward leaves the weights and the averages as they were before the step. */
 async function undoStep({ engine }: Run, error: unknown): Promise<never> {
-  if (error instanceof DeviceError && error.exhausted) {
-    await engine.averages.undo();
-    error.weightsIntact = true;
-  }
+  if (error instanceof DeviceError && error.exhausted && !error.lost)
+    error.weightsIntact = await engine.averages.undo().then(
+      () => true,
+      () => false,
+    );
   throw error;
 }
 

@@ -124,13 +124,16 @@ export class Trainer {
 
   /** Memory that does not suffice ends the run with a checkpoint of the steps before, and what to change. */
   async #keepProgress(run: Run, { batches, step }: StepBatches, error: unknown): Promise<never> {
-    if (!(error instanceof DeviceError) || !error.exhausted) throw error;
+    if (!(error instanceof DeviceError)) throw error;
+    if (!error.exhausted) {
+      error.message = `step ${step + 1}: ${error.message}`;
+      throw error;
+    }
     error.message = `step ${step + 1}: ${error.message}. The batch is ${batches.map(describeRows).join('; ')}. ${await smallerBatches(run)}`;
-    if (error.weightsIntact && run.progress.step > 0)
-      await hearOutcomes(run, this.#emit).then(
-        () => this.#checkpoint(run),
-        () => {}, // the first error says more
-      );
+    if (!error.weightsIntact || run.progress.step === 0) throw error;
+    await this.#checkpoint(run).catch((second: Error) => {
+      error.message += `\nThe weights before this step could not be kept: ${second.message}`;
+    });
     throw error;
   }
 
@@ -168,13 +171,17 @@ export class Trainer {
     const { checkpoints, best, config, progress } = run;
     const { step } = progress;
     if (run.checkpoint?.step === step) return;
+    await hearOutcomes(run, this.#emit); // the signal may have come since
     await run.checkpointWritten;
     throwIfUnwritten(run);
     // A run that is resumed from here finds the lines of all its steps.
     await run.directory.flush();
     const started = performance.now();
     const keep = { limit: config.saveTotalLimit, ...(run.keepsBest && best.best && { best: best.best.step }) };
-    await run.engine.download(run.optimizer);
+    await run.engine.download(run.optimizer).catch((error: Error) => {
+      error.message = `the checkpoint of step ${step} cannot be taken: ${error.message}`;
+      throw error;
+    });
     const { path, written } = await checkpoints.snapshot(step, stateOf(run), keep);
     const snapshotMs = performance.now() - started;
     run.checkpointWritten = written.then(

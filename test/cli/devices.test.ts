@@ -10,14 +10,16 @@ describe('ortune devices', () => {
     expect(json.devices.map(({ name }: { name: string }) => name)).toEqual(['cuda', 'webgpu', 'cpu']);
     for (const { works, gflops, reason } of json.devices)
       expect(works ? gflops > 0 : /does not work here: .*'ortune doctor'/s.test(reason)).toBe(true);
-    expect(json.devices.at(-1)).toMatchObject({ works: true });
+    expect(json.devices.at(-1)).toMatchObject({ works: true, precisions: ['float32'] });
     expect(json.auto.why).toMatch(/^the fastest at a matrix product \(GFLOP\/s: /);
   });
 
   it('says the same to people', async () => {
     const { code, stdout } = await ortune(['devices']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^cuda .*\nwebgpu .*\ncpu +works: [\d.]+ GFLOP\/s at a product of \d+ rows\nauto is \w+: /s);
+    expect(stdout).toMatch(
+      /^cuda .*\nwebgpu .*\ncpu +works: [\d.]+ GFLOP\/s at a product of \d+ rows; float32\nauto is \w+: /s,
+    );
   });
 });
 

@@ -19,10 +19,12 @@ export interface RunOptions {
   input?: string;
   /** Called with everything on stderr so far. */
   onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
+  /** Beside what the process inherits. */
+  env?: NodeJS.ProcessEnv;
 }
 
-export function ortune(args: readonly string[], { input = '', onStderr }: RunOptions = {}): Promise<Ended> {
-  const child = spawn(process.execPath, ['dist/cli/main.js', ...args]);
+export function ortune(args: readonly string[], { input = '', onStderr, env }: RunOptions = {}): Promise<Ended> {
+  const child = spawn(process.execPath, ['dist/cli/main.js', ...args], { env: { ...process.env, ...env } });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk) => {
     stdout += chunk;

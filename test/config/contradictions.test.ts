@@ -17,6 +17,11 @@ function problemsOf(options: object): string[] {
 
 describe('options that contradict each other', () => {
   it.each<[object, RegExp]>([
+    [{ ...required, imageSize: 64 }, /'imageSize' is for task image-classification, and the task is text-class/],
+    [
+      { ...required, augmentation: ['randomHorizontalFlip'] },
+      /'augmentation' is for task image-classification, and the/,
+    ],
     [{ ...required, task: 'masked-lm', headLayers: [8] }, /'headLayers' is for classes, and task masked-lm has none/],
     [{ ...evaluated, evalSplit: 0.1 }, /'eval' and 'evalSplit' both say what to evaluate on: give the files, or/],
     [

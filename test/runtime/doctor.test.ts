@@ -1,6 +1,7 @@
 // What the doctor finds in folders that have the pieces of a device, and in ones that lack them.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -24,7 +25,7 @@ const places = (changed: Partial<Places> = {}): Places => ({
   libraries: [path.join(root, 'lib'), path.join(root, 'cuda')],
   vulkanFolders: [path.join(root, 'icd.d')],
   vulkanFiles: [],
-  nvidiaDriver: path.join(root, 'nvidia'),
+  nvidiaDriver: [path.join(root, 'nvidia'), path.join(root, 'dxg')],
   ...changed,
 });
 const missing = (changed: Partial<Places> = {}) => examine(places(changed)).filter((f) => !f.ok);
@@ -38,21 +39,56 @@ describe('the doctor', () => {
       'webgpu libvulkan.so.1',
       'webgpu Vulkan driver',
       'cuda NVIDIA driver',
+      'cuda libcuda.so.1',
       'cuda libonnxruntime_providers_shared.so',
       'cuda libonnxruntime_providers_cuda.so',
       'cuda libcudart.so.12',
       'cuda libcublas.so.12',
       'cuda libcublasLt.so.12',
-      'cuda libcufft.so.11',
+      'cuda libcurand.so.10',
       'cuda libcudnn.so.9',
     ]);
-    for (const { fix, found: where } of found) {
-      expect(fix).toMatch(/npm|apt-get|node /);
-      expect(where).toContain(root);
-    }
-    expect(found.find(({ what }) => what.includes('providers_cuda'))!.fix).toBe(
-      `ONNXRUNTIME_NODE_INSTALL=cuda12 node ${root}/node_modules/onnxruntime-node/script/install.js`,
+    for (const { found: where } of found) expect(where).toContain(root);
+    const script = `${root}/node_modules/onnxruntime-node/script/install.js`;
+    expect(new Set(found.map(({ fix }) => fix))).toEqual(
+      new Set([
+        'npm rebuild ortune',
+        'npm install onnxruntime-node',
+        'apt-get install libvulkan1',
+        'apt-get install mesa-vulkan-drivers (AMD, Intel), or the driver of the graphics card (NVIDIA)',
+        'apt-get install nvidia-driver (Debian), ubuntu-drivers install (Ubuntu)',
+        'the same as for the driver; a container is started with --gpus all',
+        `ONNXRUNTIME_NODE_INSTALL=true node ${script}`,
+        'apt-get install cuda-cudart-12-8',
+        'apt-get install libcublas-12-8',
+        'apt-get install libcurand-12-8',
+        'apt-get install libcudnn9-cuda-12',
+      ]),
     );
+  });
+
+  test("fetches the provider's libraries by the package's own script, of the version that is installed", () => {
+    const require = createRequire(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+    const { requirements, manifests, packages } = require('./script/install-metadata.js');
+    expect(requirements['linux/x64']).toEqual(['cuda12']);
+    const files = manifests['linux/x64:cuda12'] as Record<string, { package: string }>;
+    const looked = missing().filter(({ what }) => what.startsWith('libonnxruntime_providers'));
+    expect(looked).toHaveLength(2);
+    for (const { what } of looked)
+      expect(packages[files[`./${what}`]!.package].versions).toMatchObject([
+        { version: require('./package.json').version },
+      ]);
+    // What the command says is understood, and what it said before was not.
+    const flag = (value: string) => {
+      process.env.ONNXRUNTIME_NODE_INSTALL = value;
+      try {
+        return require('./script/install-utils.js').parseInstallFlag();
+      } finally {
+        delete process.env.ONNXRUNTIME_NODE_INSTALL;
+      }
+    };
+    expect(flag('true')).toBe(true);
+    expect(flag('cuda12')).toBeUndefined();
   });
 
   test('finds the pieces where they are', () => {
@@ -63,9 +99,22 @@ describe('the doctor', () => {
       'libonnxruntime_providers_cuda.so',
     ])
       touch(`node_modules/onnxruntime-node/bin/napi-v6/linux/x64/${name}`);
-    touch('cuda/libcudart.so.12', 'cuda/libcublas.so.12', 'cuda/libcublasLt.so.12', 'cuda/libcufft.so.11');
-    expect(missing().map(({ what }) => what)).toEqual(['libcudnn.so.9']);
+    touch('lib/libcuda.so.1', 'cuda/libcudart.so.12', 'cuda/libcublas.so.12', 'cuda/libcublasLt.so.12');
+    touch('cuda/libcurand.so.10.3.9', 'cuda/libcurand.so.10', 'lib/libcudnn.so.8', 'lib/libcudnn_ops.so.9');
+    expect(missing()).toEqual([
+      {
+        device: 'cuda',
+        what: 'libcudnn.so.9',
+        ok: false,
+        found: `not in ${root}/lib, ${root}/cuda; of another version: ${root}/lib/libcudnn.so.8`,
+        fix: 'apt-get install libcudnn9-cuda-12',
+      },
+    ]);
     touch('lib/libcudnn.so.9');
+    expect(missing()).toEqual([]);
+    // WSL has no such file of the driver.
+    rmSync(path.join(root, 'nvidia'));
+    touch('dxg');
     expect(missing()).toEqual([]);
     const driver = examine(places()).find(({ what }) => what === 'Vulkan driver')!;
     expect(driver.found).toBe(path.join(root, 'icd.d/radeon.json'));

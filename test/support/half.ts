@@ -2,12 +2,12 @@
 // or webgpu.ts, not both: a process has the drivers that it first asked for. Where VK_DRIVER_FILES is set already, that
 // driver is tested, a graphics card's say.
 
-import { describe, expect, it } from 'vitest';
 import { Builder } from '#ortune/onnx/builder.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import { Graph } from '#ortune/onnx/graph.js';
 import { sharedTensor } from '#ortune/runtime/arena.js';
 import { openDevice } from '#ortune/runtime/session.js';
+import { describeWhere } from './describe-where.js';
 import { environmentFor, missingFor } from './vulkan-driver/driver.js';
 
 // As with webgpu.ts: before the loader is asked for the first time, and where there is no lavapipe, whatever there is.
@@ -42,12 +42,4 @@ const missing = await addHalves().then(
 );
 
 /** describe(), where there is a device with float16 for it. */
-export function describeHalf(name: string, tests: () => void): void {
-  if (missing === undefined) return void describe(name, tests);
-  describe(name, () => {
-    it('is NOT TESTED on this machine, which has no WebGPU with float16', () => {
-      console.warn(`${name}: not tested, since ${missing}`);
-      expect(missing).not.toBe('');
-    });
-  });
-}
+export const describeHalf = (name: string, tests: () => void): void => describeWhere(missing, name, tests);

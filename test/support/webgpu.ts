@@ -2,8 +2,8 @@
 // neither runs one test in the place of these, which says what is not tested and why.
 
 import { existsSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
 import { openDevice } from '#ortune/runtime/session.js';
+import { describeWhere } from './describe-where.js';
 
 const manifest = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
@@ -18,16 +18,8 @@ if (existsSync(manifest)) {
 /** Why WebGPU does not work here; undefined where it does. */
 const missing = await openDevice('webgpu').then(
   (device) => device.close().then(() => undefined),
-  (error: Error) => error.message,
+  (error: Error) => `${error.message} To test it: apt-get install chromium libvulkan1`,
 );
 
 /** describe(), where there is a device for it. */
-export function describeWebgpu(name: string, tests: () => void): void {
-  if (missing === undefined) return void describe(name, tests);
-  describe(name, () => {
-    it('is NOT TESTED on this machine, which has no WebGPU', () => {
-      console.warn(`${name}: not tested, since ${missing} To test it: apt-get install chromium libvulkan1`);
-      expect(missing).toMatch(/does not work here/);
-    });
-  });
-}
+export const describeWebgpu = (name: string, tests: () => void): void => describeWhere(missing, name, tests);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { benchStep } from '#ortune/train/bench.js';
+import { describeWebgpu } from '../support/webgpu.js';
 
 const brief = { warmup: 0, steps: 1, threads: 2 };
 
@@ -29,5 +30,18 @@ describe('bench step of an image network', () => {
   it('trains a vision transformer with AdamW', async () => {
     const result = await benchStep({ ...brief, model: 'vit-tiny', image: 32, batch: 2 });
     expect(Number.isFinite(result.firstLoss)).toBe(true);
+  });
+});
+
+describeWebgpu('bench step on a device', () => {
+  it('computes the step of the CPU, and rates products by a size that the device is fast enough for', async () => {
+    const size = { layers: 1, hidden: 32, heads: 2, vocabulary: 64, batch: 2, seq: 8, dropout: 0 };
+    const [expected, found] = [
+      await benchStep({ ...brief, ...size }),
+      await benchStep({ ...brief, ...size, device: 'webgpu' }),
+    ];
+    expect([expected.device, found.device]).toEqual(['cpu', 'webgpu']);
+    expect(found.firstLoss / expected.firstLoss).toBeCloseTo(1, 5);
+    expect(found.gemmGflops).toBeGreaterThan(0);
   });
 });

@@ -1,48 +1,18 @@
 // Training through the library with everything but the batch on a WebGPU device: the CPU's course of the loss, dropout
 // included, the same directories, exact resuming, and what crosses between host and device.
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import type { TrainOptions } from '#ortune/config/train-schema.js';
 import { writeEncoder } from '#ortune/models/directory.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
-import { openModel, toGraph } from '#ortune/onnx/load.js';
-import type { StepEvent, TrainResult } from '#ortune/train/events.js';
 import { Trainer } from '#ortune/train/trainer.js';
-import { smallProblem } from '../cli/run.js';
 import { describeWebgpu } from '../support/webgpu.js';
-import { writeBatchNormModel } from './batch-norm-model.js';
-import { modelFile, newRuns, train } from './run.js';
+import { deviceProblems, farthest, filesUnder, stepsOf } from './device-problems.js';
+import { train } from './run.js';
 
-const { path, write, remove } = smallProblem();
+const { path, write, remove, problems, config } = deviceProblems();
 afterAll(remove);
-const fixtures = join(import.meta.dirname, '../fixtures');
-
-const config = newRuns(path, { maxSteps: 20, learningRate: 1e-2 });
-/** Runs of 20 steps: dropout, groups and clipping; the statistics of each batch with accumulation; pictures with SGD. */
-const problems: Record<string, Partial<TrainOptions>> = {
-  texts: {
-    batchSize: 6,
-    learningRate: 1e-3,
-    dropout: 0.1,
-    eval: path('test.csv'),
-    groups: [{ parameters: ['classifier.*'], learningRate: 2e-3, weightDecay: 0 }],
-  },
-  'the statistics of batches': {
-    model: writeBatchNormModel(path('encoder'), path('normalised')),
-    batchSize: 8,
-    gradientAccumulationSteps: 2,
-    dropout: 0,
-  },
-  pictures: {
-    model: join(fixtures, 'digits/net.onnx'),
-    train: join(fixtures, 'digits/train.safetensors'),
-    batchSize: 16,
-    optimizer: 'sgd',
-    seed: 1,
-  },
-};
 
 /** Of a step: token ids, mask and types, or pixels, and labels and weights, 4 bytes each. */
 const batchBytes: Record<string, number> = {
@@ -50,30 +20,6 @@ const batchBytes: Record<string, number> = {
   'the statistics of batches': 2 * 8 * (32 + 2) * 4,
   pictures: 16 * (64 + 2) * 4,
 };
-
-/** What every step said, beside the result. */
-async function stepsOf(options: TrainOptions): Promise<{ result: TrainResult; steps: StepEvent[] }> {
-  const trainer = new Trainer(options);
-  const steps: StepEvent[] = [];
-  trainer.on('step', (event) => steps.push(event));
-  return { result: await trainer.run(), steps };
-}
-
-const filesUnder = (directory: string): string[] => (readdirSync(directory, { recursive: true }) as string[]).sort();
-
-/** Largest difference of two files' tensors, over the largest value of the tensor. */
-function farthest(a: string, b: string): number {
-  const [first, second] = [a, b].map((file) => toGraph(openModel(modelFile(file))).initializers) as [Tensors, Tensors];
-  const pairs = [...first].filter(([, tensor]) => tensor.dtype === 'float32');
-  return Math.max(
-    ...pairs.map(([name, tensor]) => {
-      const [x, y] = [tensor.numbers(), second.get(name)!.numbers()];
-      const largest = Math.max(...x.map(Math.abs), 1e-3);
-      return Math.max(...x.map((v, i) => Math.abs(v - y[i]!))) / largest;
-    }),
-  );
-}
-type Tensors = ReturnType<typeof toGraph>['initializers'];
 
 describeWebgpu('a run on WebGPU', () => {
   it.each(Object.keys(problems))(
@@ -110,8 +56,13 @@ describeWebgpu('a run on WebGPU', () => {
   });
 
   it('leaves out a step that is not finite, and trains on from the weights before it', async () => {
-    const options = config({ ...problems.pictures, device: 'webgpu', maxSteps: 3, learningRate: 1e38, maxGradNorm: 0 });
-    await expect(new Trainer(options).run()).rejects.toThrow(/is not finite.*first bad tensor/s);
+    const options = config({ ...problems.pictures, device: 'webgpu', maxSteps: 4, learningRate: 1e38, maxGradNorm: 0 });
+    await expect(new Trainer({ ...options, loggingSteps: 1 }).run()).rejects.toThrow(
+      /is not finite.*first bad tensor.*The weights are those before this step/s,
+    );
+    await expect(new Trainer({ ...options, overwrite: true }).run()).rejects.toThrow(
+      /is not finite.*The batch is .* went on without it, since a device is asked every 10 steps; set loggingSteps to 1/s,
+    );
     const skipping = config({
       ...problems.pictures,
       device: 'webgpu',
@@ -124,6 +75,17 @@ describeWebgpu('a run on WebGPU', () => {
       maxBadSteps: 10,
     });
     expect((await new Trainer(skipping).run()).skipped).toBeGreaterThan(0);
+  });
+
+  it('tells each step however seldom the device is asked, in the same words', async () => {
+    const told = [];
+    for (const loggingSteps of [1, 4, 100]) {
+      const { steps } = await stepsOf(config({ ...problems.pictures, device: 'webgpu', loggingSteps }));
+      told.push(steps.map(({ step, loss, gradNorm, learningRate }) => ({ step, loss, gradNorm, learningRate })));
+    }
+    expect(told[0]).toHaveLength(20);
+    expect(told[1]).toEqual(told[0]);
+    expect(told[2]).toEqual(told[0]);
   });
 
   it('is resumed on another device only when told to', async () => {

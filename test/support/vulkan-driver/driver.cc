@@ -1,13 +1,14 @@
 // A Vulkan driver for tests, between the loader and a driver that computes on the CPU (ORTUNE_TEST_DRIVER
-// names its library). It passes everything on and changes three things: it grants two features of images
-// without which Dawn refuses lavapipe and which no compute shader uses; it loses the device after some
-// submissions; and it refuses memory beyond a limit. What it is told by, see driver.ts. It is no layer, since
-// those need a manifest in a folder of the system's.
+// names its library). It passes everything on and changes this: it grants two features of images without
+// which Dawn refuses lavapipe and which no compute shader uses, and lowers two limits that Dawn would lower
+// itself, saying so on stderr; it loses the device after some submissions; it refuses memory beyond a limit.
+// What it is told by, see driver.ts. It is no layer, since those need a manifest in a folder of the system's.
 
 #include <dlfcn.h>
 #include <unistd.h>
 #include <vulkan/vulkan.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -36,6 +37,8 @@ PFN_vkVoidFunction of_driver(VkInstance instance, const char* name) {
 struct Next {
   PFN_vkGetPhysicalDeviceFeatures get_features;
   PFN_vkGetPhysicalDeviceFeatures2 get_features2;
+  PFN_vkGetPhysicalDeviceProperties get_properties;
+  PFN_vkGetPhysicalDeviceProperties2 get_properties2;
   PFN_vkCreateDevice create_device;
   PFN_vkGetDeviceProcAddr get_device_proc;
   PFN_vkQueueSubmit submit;
@@ -53,6 +56,8 @@ VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo* info,
   };
   take(next.get_features, "vkGetPhysicalDeviceFeatures");
   take(next.get_features2, "vkGetPhysicalDeviceFeatures2");
+  take(next.get_properties, "vkGetPhysicalDeviceProperties");
+  take(next.get_properties2, "vkGetPhysicalDeviceProperties2");
   take(next.create_device, "vkCreateDevice");
   take(next.get_device_proc, "vkGetDeviceProcAddr");
   take(next.submit, "vkQueueSubmit");
@@ -61,7 +66,7 @@ VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo* info,
   return VK_SUCCESS;
 }
 
-// The features that are granted.
+// What the device is said to have.
 
 void grant(VkPhysicalDeviceFeatures& features) {
   features.shaderSampledImageArrayDynamicIndexing = VK_TRUE;
@@ -81,6 +86,22 @@ VKAPI_ATTR void VKAPI_CALL get_features(VkPhysicalDevice device, VkPhysicalDevic
 VKAPI_ATTR void VKAPI_CALL get_features2(VkPhysicalDevice device, VkPhysicalDeviceFeatures2* features) {
   next.get_features2(device, features);
   grant(features->features);
+}
+
+void lower(VkPhysicalDeviceLimits& limits) {
+  constexpr uint32_t most = 16;
+  limits.maxDescriptorSetUniformBuffersDynamic = std::min(limits.maxDescriptorSetUniformBuffersDynamic, most);
+  limits.maxDescriptorSetStorageBuffersDynamic = std::min(limits.maxDescriptorSetStorageBuffersDynamic, most);
+}
+
+VKAPI_ATTR void VKAPI_CALL get_properties(VkPhysicalDevice device, VkPhysicalDeviceProperties* properties) {
+  next.get_properties(device, properties);
+  lower(properties->limits);
+}
+
+VKAPI_ATTR void VKAPI_CALL get_properties2(VkPhysicalDevice device, VkPhysicalDeviceProperties2* properties) {
+  next.get_properties2(device, properties);
+  lower(properties->properties.limits);
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical, const VkDeviceCreateInfo* info,
@@ -178,6 +199,9 @@ PFN_vkVoidFunction own_of_physical_device(const std::string& name) {
   if (name == "vkGetPhysicalDeviceFeatures") return any(get_features);
   if (name == "vkGetPhysicalDeviceFeatures2" || name == "vkGetPhysicalDeviceFeatures2KHR")
     return any(get_features2);
+  if (name == "vkGetPhysicalDeviceProperties") return any(get_properties);
+  if (name == "vkGetPhysicalDeviceProperties2" || name == "vkGetPhysicalDeviceProperties2KHR")
+    return any(get_properties2);
   return nullptr;
 }
 
