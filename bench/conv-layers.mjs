@@ -18,7 +18,7 @@ import { Tensor } from '../dist/onnx/tensor.js';
 import { uniform } from '../dist/random.js';
 import { sharedTensor } from '../dist/runtime/arena.js';
 import { openDevice } from '../dist/runtime/session.js';
-import { median } from '../dist/train/statistics.js';
+import { median } from '../dist/statistics.js';
 import { here } from './peers/rows.mjs';
 
 const { values: options } = parseArgs({

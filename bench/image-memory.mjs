@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ImageData } from '../dist/data/images/image-data.js';
-import { ImageFeeder } from '../dist/data/images/image-feeder.js';
+import { ImageLoader } from '../dist/data/images/image-feeder.js';
 import { preprocessingOf } from '../dist/data/images/preprocessing.js';
 import { writeJpegs } from './peers/jpegs.mjs';
 
@@ -44,7 +44,7 @@ async function pass(folder, passes) {
   const data = await ImageData.open({ ...opened, sampling: 'shuffle' });
   const augmentation = [{ op: 'randomResizedCrop' }, { op: 'randomHorizontalFlip' }];
   const common = { input: 'x', shape, preprocessing, maxPixels: 1e8, augmentation, targets: 'class', labels: 2 };
-  const feeder = new ImageFeeder({ ...common, batchSize, workers });
+  const feeder = new ImageLoader({ ...common, batchSize, workers });
   const rssBytes = [];
   for (let epoch = 0; epoch < passes; epoch++) {
     const rows = data.train.rows({ batchSize, seed: 0, epoch });

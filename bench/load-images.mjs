@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ImageData } from '../dist/data/images/image-data.js';
-import { ImageFeeder } from '../dist/data/images/image-feeder.js';
+import { ImageLoader } from '../dist/data/images/image-feeder.js';
 import { preprocessingOf } from '../dist/data/images/preprocessing.js';
 import { writeJpegs } from './peers/jpegs.mjs';
 import { here, machineOf, measureInTurn, medianOf } from './peers/rows.mjs';
@@ -35,8 +35,8 @@ async function measure(folder) {
   const data = await ImageData.open({ ...opened, sampling: 'shuffle' });
   const augmentation = [{ op: 'randomResizedCrop' }, { op: 'randomHorizontalFlip' }];
   const common = { input: 'x', shape, preprocessing, maxPixels: 1e8, augmentation, targets: 'class', labels: 2 };
-  const feeder = new ImageFeeder({ ...common, batchSize, workers, batchesAhead: 2 * workers });
-  const first = data.train.rows({ batchSize: 8, seed: 0, epoch: 0, everyOnce: true });
+  const feeder = new ImageLoader({ ...common, batchSize, workers, batchesAhead: 2 * workers });
+  const first = data.train.rows({ batchSize: 8, seed: 0, epoch: 0, sequentialPass: true });
   let mean;
   for await (const batch of feeder.batches(first)) {
     const values = batch.inputs.get('x').data.subarray(0, 8 * 3 * 224 * 224);

@@ -12,7 +12,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import sharp from 'sharp';
 import { Renderer } from '../dist/data/images/augment/renderer.js';
 import { ImageData } from '../dist/data/images/image-data.js';
-import { ImageFeeder } from '../dist/data/images/image-feeder.js';
+import { ImageLoader } from '../dist/data/images/image-feeder.js';
 import { preprocessingOf } from '../dist/data/images/preprocessing.js';
 import { pack, Trainer, writeImageModel } from '../dist/index.js';
 
@@ -99,7 +99,7 @@ function openMemory(pictures, threads) {
 /** The same from the packed file, as a run is fed. */
 function openFile(dataset, workers) {
   const common = { input: 'x', shape, preprocessing, augmentation, maxPixels: 1e8, targets: 'class', labels: 2 };
-  const feeder = new ImageFeeder({ ...common, batchSize, workers, batchesAhead: 2 * workers });
+  const feeder = new ImageLoader({ ...common, batchSize, workers, batchesAhead: 2 * workers });
   return {
     async epoch(epoch) {
       let sum;

@@ -10,7 +10,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compare, loadModel, preview } from 'ortune';
 import sharp from 'sharp';
-import { comparisonText } from '../dist/report/comparison.js';
+import { comparisonText } from '../dist/compare/markdown.js';
 import { contactSheet } from '../dist/report/contact-sheet.js';
 import { ProgressLine } from '../dist/report/progress.js';
 import { each, fewPictures } from './few-pictures.mjs';

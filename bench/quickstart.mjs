@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { env, pipeline } from '@xenova/transformers';
 import { compare, predict, Trainer } from 'ortune';
-import { comparisonText } from '../dist/report/comparison.js';
+import { comparisonText } from '../dist/compare/markdown.js';
 import { ProgressLine } from '../dist/report/progress.js';
 import { bagOfWords } from './bag-of-words.mjs';
 

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compare } from 'ortune';
 import { ProgressLine } from '../dist/report/progress.js';
-import { mean, sampleDeviation } from '../dist/train/statistics.js';
+import { mean, sampleDeviation } from '../dist/statistics.js';
 import { bagOfWords } from './bag-of-words.mjs';
 import { dataPackage } from './data-package.mjs';
 import { spamMails } from './spam-mails.mjs';

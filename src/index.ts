@@ -1,5 +1,10 @@
 // The public API. Everything else may change without notice.
 
+export { gradcheckModel } from './commands/gradcheck.js';
+export { inspectModel } from './commands/inspect.js';
+export { type PackHooks, type PackResult, pack } from './commands/pack.js';
+export { type LoadedModel, loadModel, type PredictInput, type Prediction, predict } from './commands/predict.js';
+export { type Preview, preview } from './commands/preview.js';
 export {
   type ComparedRun,
   type CompareHooks,
@@ -15,6 +20,7 @@ export type { TrainConfig, TrainOptions } from './config/train-schema.js';
 export type { EncodedImages } from './data/images/encoded-images.js';
 export type { ImageTensors } from './data/images/tensors.js';
 export { DataError, ModelError, OrtuneError, UsageError } from './errors.js';
+export type { EvaluationEvent, StartEvent, StepEvent, TrainerEvents, TrainResult } from './events.js';
 export type { ClassificationResult, ClassMetrics } from './metrics/classification.js';
 export type { ImageClassificationResult } from './metrics/image-classification.js';
 export type { MaskedLmResult } from './metrics/masked-lm.js';
@@ -31,10 +37,4 @@ export {
 } from './models/images.js';
 export { buildWordPiece } from './models/wordpiece.js';
 export { type EvalResult, evaluate } from './train/evaluate.js';
-export type { EvaluationEvent, StartEvent, StepEvent, TrainerEvents, TrainResult } from './train/events.js';
-export { gradcheckModel } from './train/gradcheck.js';
-export { inspectModel } from './train/inspect.js';
-export { type PackHooks, type PackResult, pack } from './train/pack.js';
-export { type LoadedModel, loadModel, type PredictInput, type Prediction, predict } from './train/predict.js';
-export { type Preview, preview } from './train/preview.js';
 export { Trainer } from './train/trainer.js';

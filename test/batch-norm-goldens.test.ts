@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compile } from '#ortune/compile/compile.js';
+import type { Compiled } from '#ortune/compile/protocol.js';
+import { RunningStatistics } from '#ortune/engine/running-statistics.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { Optimizer, parameterRanges } from '#ortune/optim/optimizer.js';
 import { Arena, sharedTensor } from '#ortune/runtime/arena.js';
 import { type Device, openDevice, type TensorView } from '#ortune/runtime/session.js';
-import { compile } from '#ortune/train/compile.js';
-import type { Compiled } from '#ortune/train/protocol.js';
-import { RunningAverages } from '#ortune/train/running-averages.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { chooseStatistics, type Statistic } from '#ortune/transfer/batch-norm.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
@@ -40,13 +40,13 @@ const fixtures = ['residual', 'mobile'].flatMap((model) => exporters.map((export
 const imageShape = [8, 3, 16, 16];
 
 /** The training graph, with the initial values of parameters and running averages, which are inputs by their names. */
-interface Prepared {
+interface CompiledSession {
   compiled: Compiled;
   state: Map<string, Tensor>;
   statistics: readonly Statistic[];
 }
 
-function prepare(file: string, kernels: ReadonlySet<string>): Prepared {
+function prepare(file: string, kernels: ReadonlySet<string>): CompiledSession {
   const model = openModel(file);
   const graph = toGraph(model);
   const trained = new Set(chooseParameters(model, graph).trainable.map(({ name }) => name));
@@ -91,7 +91,7 @@ interface Training {
 
 /** Standard operators on the stock runtime, the update in float64. */
 async function onStock(
-  { compiled, state }: Prepared,
+  { compiled, state }: CompiledSession,
   feeds: Map<string, Tensor>,
   sgd: Golden['sgd'],
 ): Promise<Training> {
@@ -131,7 +131,7 @@ function sharedCopy(tensor: Tensor): TensorView {
 
 /** Session host, kernels, optimizer and running averages as the engine has them. */
 async function onDevice(
-  prepared: Prepared,
+  prepared: CompiledSession,
   feeds: Map<string, Tensor>,
   { lr, momentum }: Golden['sgd'],
 ): Promise<Training> {
@@ -141,7 +141,7 @@ async function onDevice(
   for (const [name, tensor] of state) arena.array(name).set(tensor.data() as Float32Array);
   const gradients = arena.like();
   const infos = statistics.map(({ name, kind }) => ({ ...arena.entry(name), kind, updated: true }));
-  const averages = await RunningAverages.create(device, infos, arena);
+  const averages = await RunningStatistics.create(device, infos, arena);
   const session = await device.createSession({
     model,
     bound: {

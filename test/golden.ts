@@ -6,14 +6,14 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { fromBinary } from '@bufbuild/protobuf';
-import type { Precision } from '#ortune/lower/half.js';
+import { compile, taskOutputs } from '#ortune/compile/compile.js';
+import type { Compiled, Mode } from '#ortune/compile/protocol.js';
+import type { Precision } from '#ortune/lower/mixed-precision.js';
 import type { Graph, Value } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { ModelProtoSchema } from '#ortune/onnx/onnx_pb.js';
 import type { DeviceKind } from '#ortune/runtime/kinds.js';
 import { type Task, textClassification } from '#ortune/tasks/task.js';
-import { compile, taskOutputs } from '#ortune/train/compile.js';
-import type { Compiled, Mode } from '#ortune/train/protocol.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 
 export const exporters = ['torchscript', 'dynamo'] as const;

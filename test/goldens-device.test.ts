@@ -3,11 +3,11 @@
 // first 20 losses of AdamW with clipping on one batch.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Mode } from '#ortune/compile/protocol.js';
 import type { Value } from '#ortune/onnx/graph.js';
 import { Optimizer } from '#ortune/optim/optimizer.js';
 import { Arena, sharedTensor } from '#ortune/runtime/arena.js';
 import { type Device, openDevice, type TensorView } from '#ortune/runtime/session.js';
-import type { Mode } from '#ortune/train/protocol.js';
 import {
   compileGolden,
   expectedOutputs,

@@ -4,8 +4,8 @@
 
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import type { Compiled, Mode } from '#ortune/compile/protocol.js';
 import type { Value } from '#ortune/onnx/graph.js';
-import type { Compiled, Mode } from '#ortune/train/protocol.js';
 import {
   compileGolden,
   type Expected,

@@ -5,15 +5,15 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { backward } from '#ortune/autodiff/backward.js';
+import { gradcheckModel } from '#ortune/commands/gradcheck.js';
 import { fuseAttention } from '#ortune/lower/attention.js';
 import { lower } from '#ortune/lower/lower.js';
 import { Builder } from '#ortune/onnx/builder.js';
 import { type Graph, prune } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
-import { restoreForms } from '#ortune/onnx/restore/restore.js';
+import { recognisePatterns } from '#ortune/onnx/restore/restore.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import { gradcheckModel } from '#ortune/train/gradcheck.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { type Place, readSafetensors, relativeError } from './golden.js';
 import { runStock } from './support/onnxruntime.js';
@@ -35,7 +35,7 @@ function open(name: string): { graph: Graph; trained: string[]; reasons: string[
   const { trainable, leftOut } = chooseParameters(model, source);
   const trained = trainable.map((p) => p.name);
   const graph = specialize(source, { x: [2, 3, 16, 16] }, { trainable: new Set(trained) });
-  restoreForms(graph);
+  recognisePatterns(graph);
   return { graph, trained, reasons: leftOut.map(({ reason }) => reason) };
 }
 

@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { backward } from '#ortune/autodiff/backward.js';
 import { lowerForDevice } from '#ortune/lower/devices/forms.js';
 import { fuse } from '#ortune/lower/fuse.js';
-import { lossScaleInput, type Precision, useHalf } from '#ortune/lower/half.js';
 import { lower } from '#ortune/lower/lower.js';
+import { lossScaleInput, type Precision, toMixedPrecision } from '#ortune/lower/mixed-precision.js';
 import { Builder } from '#ortune/onnx/builder.js';
 import { div, transpose, view } from '#ortune/onnx/formulas.js';
 import { type Graph, prune, type Value } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
-import { restoreForms } from '#ortune/onnx/restore/restore.js';
+import { recognisePatterns } from '#ortune/onnx/restore/restore.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import type { DeviceKind } from '#ortune/runtime/kinds.js';
@@ -120,7 +120,7 @@ export function openVision({ file, images }: VisionGolden, statistics: Iterable<
       trainable: new Set([...trained, ...statistics]),
     },
   );
-  restoreForms(graph);
+  recognisePatterns(graph);
   return { graph, trained };
 }
 
@@ -163,7 +163,8 @@ export function compileVision(
   });
   prune(graph);
   const parameters = new Set([...trained, ...running]);
-  if (precision !== 'float32') useHalf(b, precision, { loss, gradients: new Set(gradients.values()), parameters });
+  if (precision !== 'float32')
+    toMixedPrecision(b, precision, { loss, gradients: new Set(gradients.values()), parameters });
   if (kind === 'cpu') lower(graph, kernels);
   else lowerForDevice(graph, kind);
   return { graph, logits, loss, gradients, updates };

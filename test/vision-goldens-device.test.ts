@@ -3,12 +3,12 @@
 // 20 losses of SGD or AdamW with clipping on one batch; and the gradient check of the command line.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { gradcheckModel } from '#ortune/commands/gradcheck.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import type { Value } from '#ortune/onnx/graph.js';
 import { Optimizer, type OptimizerOptions } from '#ortune/optim/optimizer.js';
 import { Arena, sharedTensor } from '#ortune/runtime/arena.js';
 import { type Device, openDevice } from '#ortune/runtime/session.js';
-import { gradcheckModel } from '#ortune/train/gradcheck.js';
 import { gradientErrors, relativeError } from './golden.js';
 import { compileVision, readVisionGolden, type VisionGolden, visionFixtures } from './vision-golden.js';
 

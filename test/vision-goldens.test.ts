@@ -3,10 +3,10 @@
 // vision-goldens-device.test.ts has the same on ortune's device.
 
 import { describe, expect, it } from 'vitest';
+import { inspectModel } from '#ortune/commands/inspect.js';
 import { fuseAttention } from '#ortune/lower/attention.js';
 import { Builder } from '#ortune/onnx/builder.js';
 import { prune } from '#ortune/onnx/graph.js';
-import { inspectModel } from '#ortune/train/inspect.js';
 import { gradientErrors, relativeError } from './golden.js';
 import { runStock } from './support/onnxruntime.js';
 import { compileVision, openVision, readVisionGolden, visionFixtures } from './vision-golden.js';

@@ -3,10 +3,10 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodeHeader } from '../../dist/checkpoint/safetensors.js';
+import { randomToken } from '../../dist/commands/bench-batch.js';
+import { encodeHeader } from '../../dist/files/safetensors.js';
 import { writeEncoder } from '../../dist/index.js';
 import { openModel, toGraph } from '../../dist/onnx/load.js';
-import { randomToken } from '../../dist/train/bench-batch.js';
 
 /** [model's name, peers' name] of every tensor; linear weights lie [in, out] in the peers. */
 function namesOf(layers) {

@@ -3,10 +3,10 @@
 
 import { workerData } from 'node:worker_threads';
 import { type Outcome, outcomeOf } from '../errors.js';
-import { quietThread } from '../threads/quiet.js';
+import { encodeHeader } from '../files/safetensors.js';
+import { lowPriorityThread } from '../threads/low-priority.js';
 import { type PostedSource, received, sourcesOf, type TensorFile, tensorFiles } from './files.js';
 import { fillFrom } from './load.js';
-import { encodeHeader } from './safetensors.js';
 import type { WriteTask } from './write.js';
 
 export type WriteRequest = Omit<WriteTask, 'tensors'>;
@@ -41,7 +41,7 @@ export function writeSnapshot(request: WriteRequest): Promise<Outcome<void>> {
     'model.safetensors': part('model.safetensors'),
     'optimizer.safetensors': part('optimizer.safetensors'),
   };
-  write ??= quietThread<WriteTask, Outcome<void>>(new URL('./checkpoint-thread.js', import.meta.url));
+  write ??= lowPriorityThread<WriteTask, Outcome<void>>(new URL('./checkpoint-thread.js', import.meta.url));
   return write({ ...request, tensors });
 }
 

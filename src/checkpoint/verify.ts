@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DataError, OrtuneError } from '../errors.js';
+import { CutFile, decodeHeader, headerLength, prefixBytes, type TensorPlace } from '../files/safetensors.js';
 import { type Checkpoint, sortNames, stateFile, stateFormat, summedFiles, sumsFile, type TensorFile } from './files.js';
-import { CutFile, decodeHeader, headerLength, prefixBytes, type TensorPlace } from './safetensors.js';
 
 /** Bytes read, hashed or written at a time. */
 export const pieceBytes = 4 * 2 ** 20;

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { benchStepSchema } from '../config/schema.js';
-import { formatBytes, formatNumber } from '../report/format.js';
+import { formatBytes, formatNumber } from '../format.js';
 import { addOptions, configOf, execute } from './command.js';
 import { showDownload } from './download.js';
 
@@ -14,7 +14,7 @@ export function addBench(program: Command): void {
   addOptions(step, benchStepSchema).action((flags) =>
     execute(flags, async (signal) => {
       const config = configOf(benchStepSchema, {}, flags);
-      const { benchStep } = await import('../train/bench.js');
+      const { benchStep } = await import('../commands/bench.js');
       const r = await showDownload((onDownload) => benchStep(config, { signal, onDownload }));
       const percent = (part: number) => `${(100 * part).toFixed(0)} %`;
       const lines = [

@@ -3,10 +3,10 @@
 
 import { type Command, Option as Flag, InvalidArgumentError } from 'commander';
 import type { z } from 'zod';
-import { nearest } from '../config/nearest.js';
 import { listOptions, type Option, parseOptions } from '../config/options.js';
 import { readYaml, YamlProblem } from '../config/yaml.js';
 import { OrtuneError } from '../errors.js';
+import { nearest } from '../nearest.js';
 
 export const say = (text: string): void => {
   process.stderr.write(`${text}\n`);
@@ -41,9 +41,9 @@ function read(option: Option, text: string): unknown {
 function flagOf(option: Option): Flag {
   const off = option.kind === 'boolean' && option.default === true ? `; ${noFlag(option)} turns it off` : '';
   const fallback = option.default === undefined || option.many ? '' : ` (default: ${option.default}${off})`;
-  const value = option.value === undefined ? '' : option.bare ? ` [${option.value}]` : ` <${option.value}>`;
+  const value = option.value === undefined ? '' : option.impliedValue ? ` [${option.value}]` : ` <${option.value}>`;
   const unseen = option.choices.length > 0 && option.value === 'NAME' ? ` One of ${option.choices.join(', ')}.` : '';
-  const bare = option.bare === undefined ? '' : ` Without a value: ${option.bare}.`;
+  const bare = option.impliedValue === undefined ? '' : ` Without a value: ${option.impliedValue}.`;
   const again = option.many ? ' May be given several times.' : '';
   const flag = new Flag(option.flag + value, option.description + unseen + bare + again + fallback);
   // A structure may be the whole list at once.
@@ -89,7 +89,7 @@ export function withFlags(
   for (const option of listOptions(schema)) {
     const given = flags[attributeOf(option)];
     if (given === undefined) continue;
-    const value = given === true && option.bare !== undefined ? option.bare : given;
+    const value = given === true && option.impliedValue !== undefined ? option.impliedValue : given;
     const [parent, child] = option.key.split('.') as [string, string?];
     if (child === undefined) {
       config[parent] = value;

@@ -3,10 +3,10 @@
 import { type Command, Option as Flag } from 'commander';
 import { stringify } from 'yaml';
 import type { ComparedRun, CompareResult } from '../compare/compare.js';
+import { comparisonText } from '../compare/markdown.js';
 import { type CompareConfig, compareSchema } from '../config/compare-schema.js';
 import { readConfigFile } from '../config/load.js';
-import { comparisonText } from '../report/comparison.js';
-import { formatDuration } from '../report/format.js';
+import { formatDuration } from '../format.js';
 import { ProgressLine } from '../report/progress.js';
 import { describeEvent } from '../report/run.js';
 import type { Trainer } from '../train/trainer.js';

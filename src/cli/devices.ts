@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
-import { formatNumber } from '../report/format.js';
+import { formatNumber } from '../format.js';
 import { type DeviceKind, deviceKinds } from '../runtime/kinds.js';
 import { addOutputFlags, execute } from './command.js';
 

@@ -16,7 +16,7 @@ export function addGradcheck(program: Command): void {
   addOptions(command, gradcheckSchema).action((model: string, flags) =>
     execute(flags, async (signal) => {
       const config = configOf(gradcheckSchema, {}, flags);
-      const { gradcheckModel } = await import('../train/gradcheck.js');
+      const { gradcheckModel } = await import('../commands/gradcheck.js');
       const result = await showDownload((onDownload) => gradcheckModel(model, config, { signal, onDownload }));
       const worst = result.parameters.toSorted((a, b) => b.relativeError - a.relativeError).slice(0, shown);
       const rows = worst.map((p) => [p.name, p.relativeError.toExponential(1)]);

@@ -1,7 +1,7 @@
 // ortune inspect: what a model file holds and whether ortune can train it.
 
 import type { Command } from 'commander';
-import { formatCount } from '../report/format.js';
+import { formatCount } from '../format.js';
 import { addOutputFlags, execute } from './command.js';
 import { showDownload } from './download.js';
 
@@ -12,7 +12,7 @@ export function addInspect(program: Command): void {
     .argument('<model>', 'model directory, .onnx file or hub name');
   addOutputFlags(command).action((model: string, flags) =>
     execute(flags, async (signal) => {
-      const { inspectModel } = await import('../train/inspect.js');
+      const { inspectModel } = await import('../commands/inspect.js');
       const found = await showDownload((onDownload) => inspectModel(model, { signal, onDownload }));
       const shape = (v: { name: string; dtype: string; shape: readonly unknown[] | null }) =>
         `${v.name} ${v.dtype}[${v.shape === null ? '…' : v.shape.map((d) => d ?? '?').join(', ')}]`;

@@ -2,9 +2,9 @@
 
 import type { Command } from 'commander';
 import { packSchema } from '../config/pack-schema.js';
-import { formatBytes } from '../report/format.js';
+import { formatBytes } from '../format.js';
 import { ProgressLine } from '../report/progress.js';
-import type { LeftOut } from '../train/bad-samples.js';
+import type { SkippedSample } from '../train/bad-samples.js';
 import { addOptions, configOf, execute, type Result } from './command.js';
 import { fullCommand } from './resume-command.js';
 
@@ -16,12 +16,13 @@ export function addPack(program: Command): void {
   addOptions(command, packSchema).action((data: string[], flags) =>
     execute(flags, async (signal): Promise<Result> => {
       const config = configOf(packSchema, data.length > 0 ? { data } : {}, flags);
-      const { pack } = await import('../train/pack.js');
+      const { pack } = await import('../commands/pack.js');
       const line = new ProgressLine(process.stderr);
       const onProgress = (progress: Parameters<typeof line.pack>[0]): void => line.pack(progress);
       const onDownload = (event: Parameters<typeof line.download>[0]): void => line.download(event);
       try {
-        const onSkipped = ({ place, reason }: LeftOut): void => line.message(`note: left out: ${place}: ${reason}`);
+        const onSkipped = ({ place, reason }: SkippedSample): void =>
+          line.message(`note: left out: ${place}: ${reason}`);
         const packed = await pack(config, { signal, onProgress, onDownload, onSkipped });
         if (!packed) {
           line.message(`go on with: ${fullCommand(process.argv.slice(2))}`);

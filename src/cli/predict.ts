@@ -29,7 +29,7 @@ export function addPredict(program: Command): void {
       const packed = config.data?.every((file) => packKind(file) !== undefined);
       if (packed || config.task === 'image-classification') return predictFiles(config, signal);
       const inputs: readonly TextInput[] = given.length > 0 ? given : await readTexts(config, signal);
-      const { predict } = await import('../train/predict.js');
+      const { predict } = await import('../commands/predict.js');
       const predictions = await showDownload((onDownload) => predict(config, inputs, { signal, onDownload }));
       const rows = predictions.map(({ label, score }, i) => ({ ...textOf(inputs[i]!), label, score }));
       const lines = rows.map(
@@ -47,7 +47,7 @@ async function predictFiles({ data: files, ...config }: PredictConfig, signal: A
     throw new UsageError(
       'nothing to label: give pictures, folders of them or .safetensors files, as arguments or with --data',
     );
-  const { predict } = await import('../train/predict.js');
+  const { predict } = await import('../commands/predict.js');
   const predictions = await showDownload((onDownload) => predict(config, { files }, { signal, onDownload }));
   const lines = predictions.flatMap(({ label, score, labels, place, error }) => {
     if (error !== undefined) {

@@ -15,7 +15,7 @@ export function addPreview(program: Command): void {
   addOptions(command, previewSchema).action((file: string | undefined, flags) =>
     execute(flags, async (signal) => {
       const config = configOf(previewSchema, file === undefined ? {} : ofPictures(readConfigFile(file)), flags, file);
-      const { preview } = await import('../train/preview.js');
+      const { preview } = await import('../commands/preview.js');
       const made = await showDownload((onDownload) => preview(config, { signal, onDownload }));
       return { json: made, text: `${made.output}: ${made.pictures} pictures, ${made.variants} variants of each` };
     }),

@@ -5,9 +5,9 @@ import { stringify } from 'yaml';
 import { readConfigFile } from '../config/load.js';
 import { type TrainConfig, trainSchema } from '../config/train-schema.js';
 import { UsageError } from '../errors.js';
+import type { TrainerEvents } from '../events.js';
 import { ProgressLine } from '../report/progress.js';
 import { describeEvent, summary } from '../report/run.js';
-import type { TrainerEvents } from '../train/events.js';
 import { addOptions, configOf, execute, type Result } from './command.js';
 import { resumeCommand } from './resume-command.js';
 

@@ -4,8 +4,8 @@
 import { join } from 'node:path';
 import { type CompareConfig, type CompareOptions, compareSchema } from '../config/compare-schema.js';
 import { parseOptions } from '../config/options.js';
-import { comparisonMarkdown } from '../report/comparison.js';
 import type { Trainer } from '../train/trainer.js';
+import { comparisonMarkdown } from './markdown.js';
 import { plannedRuns } from './plan.js';
 import { type RunRecord, readRecord, writeJson, writeText } from './record.js';
 import { runPlanned } from './run.js';

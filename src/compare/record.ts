@@ -5,11 +5,11 @@ import { createReadStream, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { checkpointsOf, listCheckpoints } from '../checkpoint/files.js';
-import { neutralOptions } from '../config/options.js';
+import { optionsThatChangeNothing } from '../config/options.js';
 import { type TrainConfig, trainSchema } from '../config/train-schema.js';
 import { UsageError } from '../errors.js';
+import { AtomicFile } from '../files/atomic-file.js';
 import { type Metrics, metricNamesOf, metricOf } from '../metrics/names.js';
-import { PendingFile } from '../onnx/pending-file.js';
 import type { PlannedRun } from './plan.js';
 
 /** Metrics by name, without what belongs to single classes. */
@@ -80,14 +80,14 @@ export function writeJson(path: string, value: object): void {
 }
 
 export function writeText(path: string, text: string): void {
-  const file = new PendingFile(path);
+  const file = new AtomicFile(path);
   file.write(Buffer.from(text));
   file.commit();
 }
 
 /** Options that change neither the weights nor what is measured of them. */
 const indifferent = (): Set<string> => {
-  const names = new Set(neutralOptions(trainSchema));
+  const names = new Set(optionsThatChangeNothing(trainSchema));
   for (const name of ['model', 'eval', 'test', 'evalStrategy', 'evalSteps']) names.delete(name);
   return names;
 };
@@ -102,7 +102,7 @@ function differing(then: Partial<TrainConfig>, now: TrainConfig): string[] {
 }
 
 /** How to open a run that has not finished: from its last checkpoint, or again from the beginning. */
-export async function goingOn(run: PlannedRun, record: RunRecord | undefined): Promise<TrainConfig> {
+export async function resumeOrRestart(run: PlannedRun, record: RunRecord | undefined): Promise<TrainConfig> {
   if (!record) return run.options;
   const found = await listCheckpoints(checkpointsOf(run.options.output));
   return { ...run.options, ...(found.length > 0 ? { resume: 'latest' } : { overwrite: true }) };

@@ -1,11 +1,11 @@
 // One run of a comparison: opened anew or where it was interrupted, and recorded as it begins and when it has ended.
 
 import { OrtuneError, UsageError } from '../errors.js';
-import type { StartEvent, TrainResult } from '../train/events.js';
+import type { StartEvent, TrainResult } from '../events.js';
 import { Trainer } from '../train/trainer.js';
-import { clearAway } from './clear-away.js';
 import type { PlannedRun } from './plan.js';
-import { type FinishedRun, figuresOf, goingOn, type RunRecord, readCurve, writeRecord } from './record.js';
+import { type FinishedRun, figuresOf, type RunRecord, readCurve, resumeOrRestart, writeRecord } from './record.js';
+import { removeStaleRuns } from './remove-stale-runs.js';
 
 export interface Comparison {
   runs: readonly PlannedRun[];
@@ -25,7 +25,7 @@ export interface Comparison {
 export async function runPlanned(run: PlannedRun, comparison: Comparison): Promise<void> {
   const { records, overwrite, signal, onRun } = comparison;
   const earlier = records.get(run.name);
-  const options = overwrite ? { ...run.options, overwrite } : await goingOn(run, earlier);
+  const options = overwrite ? { ...run.options, overwrite } : await resumeOrRestart(run, earlier);
   const trainer = new Trainer(options);
   let record: RunRecord | undefined;
   trainer.on('start', (event) => {
@@ -66,7 +66,7 @@ function begin(run: PlannedRun, record: RunRecord, { runs, records, overwrite, o
   records.set(run.name, record);
   writeRecord(run, record);
   const others = runs.filter((other) => other !== run).map(({ name }) => name);
-  if (overwrite && first) clearAway(output, others);
+  if (overwrite && first) removeStaleRuns(output, others);
 }
 
 /** Files are the same for all runs; a held-out share differs from seed to seed. */

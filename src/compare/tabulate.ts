@@ -2,7 +2,7 @@
 
 import { scratch } from '../config/strategies.js';
 import { isLoss } from '../metrics/names.js';
-import { mean, median, sampleDeviation } from '../train/statistics.js';
+import { mean, median, sampleDeviation } from '../statistics.js';
 import type { FinishedRun, RunRecord } from './record.js';
 
 /** A run that is part of the table. */

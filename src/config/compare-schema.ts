@@ -2,23 +2,23 @@
 // run. What makes up a strategy, or must be equal for the figures to be comparable, cannot be overridden.
 
 import { z } from 'zod';
+import { nearest } from '../nearest.js';
 import { contradictions, unknownMetric } from './contradictions.js';
-import { about, leftOut, path } from './fields.js';
+import { about, forbidden, path } from './fields.js';
 import { withTask } from './guess-task.js';
-import { nearest } from './nearest.js';
 import { defaultStrategies, knownStrategies, strategyOptions } from './strategies.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from './train-schema.js';
 
 const train = trainSchema.shape;
 
 const ofStrategy = {
-  freeze: leftOut('the strategies say what is frozen'),
-  init: leftOut('the strategies say where the weights start'),
-  keepLayers: leftOut('the strategies first:K say how many layers there are'),
+  freeze: forbidden('the strategies say what is frozen'),
+  init: forbidden('the strategies say where the weights start'),
+  keepLayers: forbidden('the strategies first:K say how many layers there are'),
 };
 const ofResuming = {
-  resume: leftOut('what an interrupted comparison has done is found in output, and it goes on from there'),
-  allowChanges: leftOut('the runs of a comparison are all made with the same options'),
+  resume: forbidden('what an interrupted comparison has done is found in output, and it goes on from there'),
+  allowChanges: forbidden('the runs of a comparison are all made with the same options'),
 };
 
 /** Equal for every run, or the runs would not be comparable. */
@@ -57,7 +57,7 @@ function withoutDefault(schema: z.ZodType): z.ZodType {
 const override = z
   .strictObject({
     ...Object.fromEntries(Object.entries(train).map(([key, schema]) => [key, withoutDefault(schema)])),
-    ...Object.fromEntries(shared.map((key) => [key, leftOut('it is the same for all strategies')])),
+    ...Object.fromEntries(shared.map((key) => [key, forbidden('it is the same for all strategies')])),
     ...ofStrategy,
     ...ofResuming,
   })
@@ -73,7 +73,7 @@ const options = z.strictObject({
     .meta(
       about(
         'Ways of using the model: untouched (a new head, no training), frozen (the head alone is trained), scratch (no pre-trained weight), finetuned, or first:K (finetuned, the first K layers only); default the first four.',
-        { value: 'NAME', also: ['strategy'], expects: `a list, each one of ${knownStrategies}` },
+        { value: 'NAME', aliases: ['strategy'], expects: `a list, each one of ${knownStrategies}` },
       ),
     ),
   seeds: z
@@ -98,7 +98,7 @@ const options = z.strictObject({
       about(
         'Options of single strategies, such as {frozen: {learningRate: 1e-3}}; data and budget are the same for all.',
         {
-          also: ['per_strategy'],
+          aliases: ['per_strategy'],
         },
       ),
     ),
@@ -142,7 +142,7 @@ function* measured({ test, eval: files, evalSplit, evalStrategy }: CompareConfig
 
 function* unknownStrategy(option: string, name: string): Generator<string> {
   if (strategyOptions(name)) return;
-  const known = defaultStrategies.map((key) => ({ key, also: [] }));
+  const known = defaultStrategies.map((key) => ({ key, aliases: [] }));
   const close = nearest(name, known);
   yield `option '${option}' names the unknown strategy '${name}'${close ? `; did you mean '${close}'?` : '.'} There are ${knownStrategies}`;
 }

@@ -2,7 +2,7 @@
 // library and the command line alike: a run must not end after an hour over what its first line could have told.
 
 import { metricNamesOf } from '../metrics/names.js';
-import { nearest } from './nearest.js';
+import { nearest } from '../nearest.js';
 import type { TrainConfig } from './train-schema.js';
 
 /** A sentence for each contradiction: the options by name, why they exclude each other, and what to do. */
@@ -52,7 +52,7 @@ export function* unknownMetric(
   if (known.includes(metric)) return;
   const close = nearest(
     metric,
-    known.map((key) => ({ key, also: [] })),
+    known.map((key) => ({ key, aliases: [] })),
   );
   yield `option '${option}' must be one of ${known.join(', ')}, found "${metric}"${close ? `; did you mean '${close}'?` : ''}`;
 }

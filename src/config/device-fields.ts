@@ -1,7 +1,7 @@
 // The options that say where a run computes and in what: see fields.ts for the conventions.
 
 import { z } from 'zod';
-import { precisions } from '../lower/half.js';
+import { precisions } from '../lower/mixed-precision.js';
 import { deviceNames } from '../runtime/kinds.js';
 import { about, count } from './fields.js';
 
@@ -21,7 +21,7 @@ export const computing = {
     .meta(
       about(
         'Of the products in training, on a device that has it: float16 (webgpu, cuda) or bfloat16 (cuda); weights, losses and norms stay float32.',
-        { also: ['fp16', 'bf16', 'mixed_precision', 'torch_dtype'] },
+        { aliases: ['fp16', 'bf16', 'mixed_precision', 'torch_dtype'] },
       ),
     ),
   loggingSteps: count
@@ -30,7 +30,7 @@ export const computing = {
     .meta(
       about(
         'Steps after which a device is asked for their losses, which it would have to be waited for; the CPU tells each at once.',
-        { also: ['logging_steps', 'log_every_n_steps'], neutral: true },
+        { aliases: ['logging_steps', 'log_every_n_steps'], changesNothing: true },
       ),
     ),
   recompute: z
@@ -39,7 +39,7 @@ export const computing = {
     .meta(
       about(
         'Activations of layers that are computed again for their gradients instead of kept: less memory, about a quarter more time.',
-        { also: ['gradient_checkpointing', 'activation_checkpointing'] },
+        { aliases: ['gradient_checkpointing', 'activation_checkpointing'] },
       ),
     ),
 };

@@ -2,11 +2,11 @@
 // takes, what was found, and for a name that there is not the one that was probably meant.
 
 import type { z } from 'zod';
-import { nearest } from './nearest.js';
+import { nearest } from '../nearest.js';
 import { expectation, type Shape, shapeAt } from './shape.js';
 
 type Path = readonly PropertyKey[];
-type Name = { key: string; also: readonly string[] };
+type Name = { key: string; aliases: readonly string[] };
 
 /** A value as messages show it; long ones are cut. */
 export function show(value: unknown): string {
@@ -62,7 +62,7 @@ function unknown(name: string, path: Path, root: Shape, options: readonly Name[]
   const inside = shapeAt(root, path);
   const objects = inside?.anyOf ?? (inside ? [inside] : []);
   const siblings = objects.flatMap((o) =>
-    Object.entries(o.properties ?? {}).map(([key, { also = [] }]): Name => ({ key, also })),
+    Object.entries(o.properties ?? {}).map(([key, { aliases = [] }]): Name => ({ key, aliases })),
   );
   const close = nearest(name, path.length === 0 ? options : siblings);
   if (close === undefined) return `unknown option '${full}'`;

@@ -11,11 +11,11 @@ type Extra = {
   /** What stands for the value in help, such as FILE. */
   value?: string;
   /** What the flag stands for when it is given without a value. */
-  bare?: string;
+  impliedValue?: string;
   /** Other names of the same thing elsewhere. */
-  also?: string[];
+  aliases?: string[];
   /** Another value gives the same weights step by step, so a run may be resumed with it. */
-  neutral?: boolean;
+  changesNothing?: boolean;
   /** One number means something else than a list of one, so its flag is given once, a list with commas. */
   list?: boolean;
   /** What it takes, in messages and tables, where saying it in full would be too long. */
@@ -27,7 +27,7 @@ export const about = (description: string, extra: Omit<Extra, 'description'> = {
 });
 
 /** In place of an option that a command decides by itself; `why` follows 'must be left out:'. */
-export const leftOut = (why: string) => z.never().optional().meta({ description: why });
+export const forbidden = (why: string) => z.never().optional().meta({ description: why });
 
 export const path = z.string().min(1);
 export const rate = z.number().min(0).lt(1);
@@ -68,8 +68,8 @@ export const modelAndText = {
       'Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision).',
       {
         value: 'MODEL',
-        also: ['model_name_or_path'],
-        neutral: true,
+        aliases: ['model_name_or_path'],
+        changesNothing: true,
       },
     ),
   ),
@@ -80,16 +80,16 @@ export const modelAndText = {
   ),
   textColumn: path
     .default('text')
-    .meta(about('Column (CSV) or key (JSONL) that holds the text.', { value: 'NAME', also: ['text_column_name'] })),
+    .meta(about('Column (CSV) or key (JSONL) that holds the text.', { value: 'NAME', aliases: ['text_column_name'] })),
   pairColumn: path
     .optional()
     .meta(about('Column that holds a second text, for pairs such as question and answer.', { value: 'NAME' })),
   labelColumn: path
     .default('label')
-    .meta(about('Column that holds the label.', { value: 'NAME', also: ['label_column_name'] })),
+    .meta(about('Column that holds the label.', { value: 'NAME', aliases: ['label_column_name'] })),
   maxLength: count.default(512).meta(
     about('Longest text in tokens; longer ones are cut and counted. The positions of the model bound it too.', {
-      also: ['max_seq_length'],
+      aliases: ['max_seq_length'],
     }),
   ),
   buckets: z
@@ -102,13 +102,13 @@ export const modelAndText = {
   device: z
     .enum(['cpu'])
     .default('cpu')
-    .meta(about('Where to compute.', { neutral: true })),
+    .meta(about('Where to compute.', { changesNothing: true })),
   threads: z
     .int()
     .min(1)
     .max(1024)
     .optional()
-    .meta(about('Threads that compute; default one per core.', { also: ['num_threads'], neutral: true })),
+    .meta(about('Threads that compute; default one per core.', { aliases: ['num_threads'], changesNothing: true })),
   workers: z
     .int()
     .min(1)
@@ -118,8 +118,8 @@ export const modelAndText = {
       about(
         'Threads that read, tokenise and decode; default one, of pictures one for every two cores up to 8. Results do not depend on it.',
         {
-          also: ['dataloader_num_workers'],
-          neutral: true,
+          aliases: ['dataloader_num_workers'],
+          changesNothing: true,
         },
       ),
     ),
@@ -130,8 +130,8 @@ export const modelAndText = {
     .default(4)
     .meta(
       about('Batches that are prepared ahead of the step that needs them.', {
-        also: ['prefetch_factor'],
-        neutral: true,
+        aliases: ['prefetch_factor'],
+        changesNothing: true,
       }),
     ),
 };
@@ -143,17 +143,17 @@ export const masking = {
     .gt(0)
     .lte(0.5)
     .default(0.15)
-    .meta(about('masked-lm: share of the tokens of a text that are to be found.', { also: ['masked_lm_prob'] })),
+    .meta(about('masked-lm: share of the tokens of a text that are to be found.', { aliases: ['masked_lm_prob'] })),
   wholeWordMask: z
     .boolean()
     .default(false)
-    .meta(about('masked-lm: all tokens of a word are masked together.', { also: ['whole_word_masking', 'wwm'] })),
+    .meta(about('masked-lm: all tokens of a word are masked together.', { aliases: ['whole_word_masking', 'wwm'] })),
   nextSentence: z
     .boolean()
     .default(false)
     .meta(
       about('masked-lm: also learn whether the text of pairColumn follows, or is that of another sample.', {
-        also: ['next_sentence_prediction', 'nsp'],
+        aliases: ['next_sentence_prediction', 'nsp'],
       }),
     ),
 };

@@ -16,12 +16,12 @@ export const pictureFiles = {
     .meta(
       about(
         'Column with the paths of the pictures, from the folder of the file on, or in Parquet with the pictures themselves; default image.',
-        { value: 'NAME', also: ['image_column_name', 'path_column'] },
+        { value: 'NAME', aliases: ['image_column_name', 'path_column'] },
       ),
     ),
   maxPixels: count.default(mostPixels).meta(
     about('Pictures of more pixels are not decoded, and count as ones that cannot be used.', {
-      also: ['max_image_pixels'],
+      aliases: ['max_image_pixels'],
     }),
   ),
 };
@@ -34,7 +34,7 @@ export const maxBadSamples = z
   .meta(
     about(
       'So many pictures that cannot be decoded are left out before the run stops; default 10, or 1 % of the samples where that is more.',
-      { neutral: true },
+      { changesNothing: true },
     ),
   );
 
@@ -46,7 +46,7 @@ export const images = {
     .default(false)
     .meta(
       about('image-classification: several labels may hold at once; labels are then rows of 0 and 1, one for each.', {
-        also: ['multi_label', 'problem_type'],
+        aliases: ['multi_label', 'problem_type'],
       }),
     ),
   labelNames: z
@@ -58,7 +58,7 @@ export const images = {
         'image-classification: names of the classes in the order of their numbers; default label_names of the data.',
         {
           value: 'NAME,..',
-          also: ['class_names', 'labels'],
+          aliases: ['class_names', 'labels'],
           expects: 'a list of names',
         },
       ),
@@ -67,7 +67,7 @@ export const images = {
     about("Mean that is taken off the channels of uint8 pixels; default the model's own, or ImageNet's.", {
       value: 'N,N,N',
       list: true,
-      also: ['image_mean', 'mean'],
+      aliases: ['image_mean', 'mean'],
       expects: 'a number, or one for each channel',
     }),
   ),
@@ -75,7 +75,7 @@ export const images = {
     about("Deviation that channels of uint8 pixels are divided by; default the model's own, or ImageNet's.", {
       value: 'N,N,N',
       list: true,
-      also: ['image_std', 'std'],
+      aliases: ['image_std', 'std'],
       expects: 'a number, or one for each channel',
     }),
   ),
@@ -89,7 +89,7 @@ export const images = {
         {
           value: 'N,N',
           list: true,
-          also: ['image_size', 'size', 'input_size'],
+          aliases: ['image_size', 'size', 'input_size'],
           expects: 'a number of pixels, or height and width',
         },
       ),
@@ -102,6 +102,6 @@ export const augmentation = augmentationSchema
   .meta(
     about(
       `Random changes of the training pictures: a list of steps, each a name or {op: NAME, option: value} (docs/images.md), or one of ${presetNames.join(', ')}.`,
-      { also: ['augment', 'augmentations', 'transforms'], value: 'STEPS', expects: 'a list of steps' },
+      { aliases: ['augment', 'augmentations', 'transforms'], value: 'STEPS', expects: 'a list of steps' },
     ),
   );

@@ -16,7 +16,7 @@ export interface Option {
   /** Placeholder of the value in help; undefined for a switch. */
   value: string | undefined;
   /** What the flag stands for when it is given without a value; undefined where it needs one. */
-  bare: string | undefined;
+  impliedValue: string | undefined;
   /** The values there are, where they can be listed. */
   choices: readonly string[];
   /** What the text after the flag is read as; a structure is written in YAML, numbers have commas between. */
@@ -28,9 +28,9 @@ export interface Option {
   /** 'a number above 0' */
   expects: string;
   description: string;
-  also: readonly string[];
+  aliases: readonly string[];
   /** Another value gives the same weights step by step. */
-  neutral: boolean;
+  changesNothing: boolean;
 }
 
 const kebab = (key: string): string => key.replaceAll('.', '-').replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
@@ -68,7 +68,7 @@ function* optionsOf(shape: Shape, prefix: string): Generator<Option> {
       key,
       flag: `--${kebab(key)}`,
       value: placeholder(property),
-      bare: property.bare,
+      impliedValue: property.impliedValue,
       choices: property.enum ?? [],
       kind: kindOf(property),
       many: !property.list && isList(property),
@@ -76,8 +76,8 @@ function* optionsOf(shape: Shape, prefix: string): Generator<Option> {
       default: property.anyOf?.some((s) => s.properties) ? undefined : property.default,
       expects: expectation(property),
       description: property.description ?? '',
-      also: property.also ?? [],
-      neutral: property.neutral ?? false,
+      aliases: property.aliases ?? [],
+      changesNothing: property.changesNothing ?? false,
     };
     for (const nested of property.anyOf ?? []) yield* optionsOf(nested, `${key}.`);
   }
@@ -96,10 +96,10 @@ export function listOptions(schema: Schema): readonly Option[] {
 }
 
 /** The keys whose value does not change what a run computes, so that a run may be resumed with another. */
-export const neutralOptions = (schema: Schema): ReadonlySet<string> =>
+export const optionsThatChangeNothing = (schema: Schema): ReadonlySet<string> =>
   new Set(
     listOptions(schema)
-      .filter((option) => option.neutral)
+      .filter((option) => option.changesNothing)
       .map((option) => option.key),
   );
 
@@ -119,10 +119,10 @@ export function parseOptions<S extends Schema>(schema: S, input: unknown, where?
   throw new UsageError((where ? `${where}: ` : '') + [...new Set(problems)].join('\n'));
 }
 
-/** Markdown table of the options, for docs/options.md; without those that the schema `told` has, too. */
-export function optionTable(schema: Schema, told?: Schema): string {
+/** Markdown table of the options, for docs/options.md; without those that the schema `except` has too. */
+export function optionTable(schema: Schema, except?: Schema): string {
   const cell = (text: string) => text.replaceAll('|', '\\|');
-  const known = new Set(told && listOptions(told).map(({ key }) => key));
+  const known = new Set(except && listOptions(except).map(({ key }) => key));
   const options = listOptions(schema).filter(({ key }) => !known.has(key));
   const rows = options.map((o) => {
     const fallback = o.required ? 'required' : o.default === undefined ? '' : `\`${show(o.default)}\``;

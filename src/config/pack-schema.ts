@@ -12,14 +12,14 @@ const packOptions = z.strictObject({
   data: files.meta(
     about(
       'What to pack, in any form that train takes: pictures as folders, tables or .safetensors; texts in JSONL, CSV, TSV or Parquet.',
-      { value: 'FILE', also: ['train', 'input'] },
+      { value: 'FILE', aliases: ['train', 'input'] },
     ),
   ),
   output: path.meta(about('File to write; it ends in .safetensors.', { value: 'FILE' })),
   model: path.optional().meta(
     about('Model directory or hub name whose tokenizer makes tokens of texts; without it the data are pictures.', {
       value: 'MODEL',
-      also: ['tokenizer'],
+      aliases: ['tokenizer'],
     }),
   ),
   size: z
@@ -29,7 +29,7 @@ const packOptions = z.strictObject({
     .meta(
       about(
         'Pictures: 256 resizes those whose shorter side is longer to that, 256x320 brings all to this height and width, cut from the middle.',
-        { value: 'N|HxW', also: ['image_size', 'resize'], expects: 'a number of pixels, or height x width' },
+        { value: 'N|HxW', aliases: ['image_size', 'resize'], expects: 'a number of pixels, or height x width' },
       ),
     ),
   channels: z

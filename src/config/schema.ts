@@ -12,7 +12,7 @@ import { trainSchema } from './train-schema.js';
 
 const evalBatchSize = batchSize
   .default(32)
-  .meta(about('Samples per batch.', { also: ['per_device_eval_batch_size', 'eval_batch_size'] }));
+  .meta(about('Samples per batch.', { aliases: ['per_device_eval_batch_size', 'eval_batch_size'] }));
 
 const evalOptions = z.strictObject({
   ...modelAndText,
@@ -21,7 +21,7 @@ const evalOptions = z.strictObject({
       'Data to evaluate on: JSONL, CSV, TSV or Parquet, also gzipped; of pictures also a folder with one sub-folder for each class, or .safetensors; several files and globs.',
       {
         value: 'FILE',
-        also: ['test', 'eval'],
+        aliases: ['test', 'eval'],
       },
     ),
   ),
@@ -81,16 +81,16 @@ export const benchStepSchema = z.strictObject({
   hidden: count.default(384).meta(about('Width of the residual stream.')),
   heads: count.default(12).meta(about('Attention heads.')),
   feedForward: count.optional().meta(about('Width of the feed-forward layer; default four times hidden.')),
-  vocabulary: count.default(8192).meta(about('Rows of the word embedding.')),
-  batch: count.default(16).meta(about('Samples per step.', { also: ['batch_size'] })),
-  seq: count.default(128).meta(about('Tokens per sequence.', { also: ['sequence_length'] })),
+  vocabulary: count.default(8192).meta(about('Samples of the word embedding.')),
+  batch: count.default(16).meta(about('Samples per step.', { aliases: ['batch_size'] })),
+  seq: count.default(128).meta(about('Tokens per sequence.', { aliases: ['sequence_length'] })),
   image: count
     .default(224)
-    .meta(about('Side of the images in pixels, for models of images.', { also: ['image_size'] })),
+    .meta(about('Side of the images in pixels, for models of images.', { aliases: ['image_size'] })),
   optimizer: z
     .enum(['adamw', 'sgd'])
     .default('adamw')
-    .meta(about('adamw clips the gradient at norm 1; sgd has momentum 0.9 and no clipping.', { also: ['optim'] })),
+    .meta(about('adamw clips the gradient at norm 1; sgd has momentum 0.9 and no clipping.', { aliases: ['optim'] })),
   batchNorm: trainSchema.shape.batchNorm,
   dropout: rate
     .optional()

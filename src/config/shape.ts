@@ -20,9 +20,9 @@ export interface Shape {
   anyOf?: Shape[];
   description?: string;
   value?: string;
-  bare?: string;
-  also?: string[];
-  neutral?: boolean;
+  impliedValue?: string;
+  aliases?: string[];
+  changesNothing?: boolean;
   list?: boolean;
   expects?: string;
   /** Of an option that must be left out. */

@@ -12,12 +12,12 @@ import { patterns, transfer } from './transfer-fields.js';
 const share = z.number().gt(0).lt(1);
 
 const group = z.strictObject({
-  parameters: patterns.meta({ also: ['params', 'pattern', 'name'] }),
+  parameters: patterns.meta({ aliases: ['params', 'pattern', 'name'] }),
   learningRate: z
     .number()
     .min(0)
     .optional()
-    .meta({ also: ['lr'] }),
+    .meta({ aliases: ['lr'] }),
   weightDecay: z.number().min(0).optional(),
 });
 
@@ -27,25 +27,31 @@ const data = {
       'Training data: JSONL, CSV, TSV or Parquet, also gzipped; of pictures also a folder with one sub-folder for each class, or .safetensors; several files and globs.',
       {
         value: 'FILE',
-        also: ['train_file'],
+        aliases: ['train_file'],
       },
     ),
   ),
   eval: files.optional().meta(
     about('Data to evaluate on during the run.', {
       value: 'FILE',
-      also: ['validation_file', 'valid', 'dev'],
-      neutral: true,
+      aliases: ['validation_file', 'valid', 'dev'],
+      changesNothing: true,
     }),
   ),
   evalSplit: share.optional().meta(
     about('Share of the training data that is held out to evaluate on, the same of every class; instead of eval.', {
-      also: ['validation_split', 'test_size'],
+      aliases: ['validation_split', 'test_size'],
     }),
   ),
   test: files
     .optional()
-    .meta(about('Data to evaluate on once, after training.', { value: 'FILE', also: ['test_file'], neutral: true })),
+    .meta(
+      about('Data to evaluate on once, after training.', {
+        value: 'FILE',
+        aliases: ['test_file'],
+        changesNothing: true,
+      }),
+    ),
   weightColumn: path.optional().meta(
     about(
       'Column, or tensor, that holds a weight of each training sample, for its loss or, with sampling weighted, its odds.',
@@ -60,26 +66,28 @@ const data = {
     .meta(about('Read the training data in pieces while training, for files larger than memory.')),
   shuffleBuffer: count
     .default(16384)
-    .meta(about('With streaming: samples that are in memory and shuffled at a time.', { also: ['buffer_size'] })),
+    .meta(about('With streaming: samples that are in memory and shuffled at a time.', { aliases: ['buffer_size'] })),
   sampling: z
     .enum(['shuffle', 'sequential', 'balanced', 'weighted'])
     .default('shuffle')
     .meta(
       about(
         'Order of the samples of an epoch: every one once, shuffled or as in the file; or drawn with replacement, all classes equally often or by weightColumn.',
-        { also: ['sampler'] },
+        { aliases: ['sampler'] },
       ),
     ),
   groupByLength: z
     .boolean()
     .default(true)
-    .meta(about('Texts of similar length share a batch, which saves padding.', { also: ['group_by_length'] })),
+    .meta(about('Texts of similar length share a batch, which saves padding.', { aliases: ['group_by_length'] })),
   numLabels: z
     .int()
     .min(2)
     .optional()
     .meta(
-      about('Number of classes the training data must have; without it the data decides.', { also: ['num_classes'] }),
+      about('Number of classes the training data must have; without it the data decides.', {
+        aliases: ['num_classes'],
+      }),
     ),
   classWeights: z
     .union([z.literal('balanced'), z.record(z.string(), z.number().min(0))])
@@ -87,13 +95,13 @@ const data = {
     .meta(
       about('Weights of the classes in the loss, by name; or balanced, in inverse proportion to their samples.', {
         value: 'balanced|YAML',
-        also: ['class_weight'],
+        aliases: ['class_weight'],
       }),
     ),
 };
 
 const optimisation = {
-  epochs: count.default(3).meta(about('Passes over the training data.', { also: ['num_train_epochs'] })),
+  epochs: count.default(3).meta(about('Passes over the training data.', { aliases: ['num_train_epochs'] })),
   maxSteps: z
     .int()
     .min(0)
@@ -105,17 +113,17 @@ const optimisation = {
     ),
   batchSize: batchSize
     .default(16)
-    .meta(about('Samples per batch.', { also: ['per_device_train_batch_size', 'train_batch_size'] })),
+    .meta(about('Samples per batch.', { aliases: ['per_device_train_batch_size', 'train_batch_size'] })),
   gradientAccumulationSteps: count
     .default(1)
-    .meta(about('Batches per optimizer step; their gradients are added up.', { also: ['accumulate_grad_batches'] })),
+    .meta(about('Batches per optimizer step; their gradients are added up.', { aliases: ['accumulate_grad_batches'] })),
   memoryLimit: bytes.optional().meta(
     about(
       'Most memory that the run may use, on a device of that, as bytes or as text such as 4GB: a run that would need more ends before its first step and says which batchSize fits.',
       {
         value: 'BYTES',
-        also: ['max_memory'],
-        neutral: true,
+        aliases: ['max_memory'],
+        changesNothing: true,
         expects: 'a number of bytes, or a size such as 4GB or 512 MiB',
       },
     ),
@@ -124,11 +132,11 @@ const optimisation = {
     .number()
     .gt(0)
     .default(5e-5)
-    .meta(about('Highest learning rate.', { also: ['lr'] })),
+    .meta(about('Highest learning rate.', { aliases: ['lr'] })),
   schedule: z
     .enum(['linear', 'cosine', 'cosine_with_restarts', 'polynomial', 'constant'])
     .default('linear')
-    .meta(about('Course of the learning rate after warm-up.', { also: ['lr_scheduler_type', 'scheduler'] })),
+    .meta(about('Course of the learning rate after warm-up.', { aliases: ['lr_scheduler_type', 'scheduler'] })),
   warmupRatio: z.number().min(0).max(1).default(0.1).meta(about('Part of all steps in which the learning rate rises.')),
   warmupSteps: z.int().min(0).optional().meta(about('Steps of warm-up; overrides warmupRatio.')),
   scheduleCycles: z
@@ -137,23 +145,23 @@ const optimisation = {
     .optional()
     .meta(
       about('Waves of the cosine schedules: default 0.5 for cosine (down once), 1 for cosine_with_restarts.', {
-        also: ['num_cycles'],
+        aliases: ['num_cycles'],
       }),
     ),
   schedulePower: z
     .number()
     .gt(0)
     .default(1)
-    .meta(about('Exponent of the polynomial schedule.', { also: ['power'] })),
+    .meta(about('Exponent of the polynomial schedule.', { aliases: ['power'] })),
   learningRateEnd: z
     .number()
     .min(0)
     .default(1e-7)
-    .meta(about('Learning rate that the polynomial schedule ends at.', { also: ['lr_end'] })),
+    .meta(about('Learning rate that the polynomial schedule ends at.', { aliases: ['lr_end'] })),
   optimizer: z
     .enum(['adamw', 'sgd'])
     .default('adamw')
-    .meta(about('Update rule.', { also: ['optim'] })),
+    .meta(about('Update rule.', { aliases: ['optim'] })),
   weightDecay: z
     .number()
     .min(0)
@@ -170,17 +178,17 @@ const optimisation = {
     .meta(
       about(
         'Parameters with a learning rate or weight decay of their own: a list of {parameters: PATTERN, learningRate, weightDecay}; the first that matches counts.',
-        { also: ['param_groups', 'parameter_groups'] },
+        { aliases: ['param_groups', 'parameter_groups'] },
       ),
     ),
   maxGradNorm: z
     .number()
     .min(0)
     .default(1)
-    .meta(about('Gradients are scaled down to this norm over all parameters; 0 turns it off.', { also: ['clip'] })),
+    .meta(about('Gradients are scaled down to this norm over all parameters; 0 turns it off.', { aliases: ['clip'] })),
   labelSmoothing: rate
     .default(0)
-    .meta(about('Share of each target that is spread over all classes.', { also: ['label_smoothing_factor'] })),
+    .meta(about('Share of each target that is spread over all classes.', { aliases: ['label_smoothing_factor'] })),
   ...transfer,
   seed: z
     .int()
@@ -188,7 +196,7 @@ const optimisation = {
     .max(0xffffffff)
     .default(0)
     .meta(
-      about('Decides order, dropout and drawn weights; equal seeds give equal weights.', { also: ['random_seed'] }),
+      about('Decides order, dropout and drawn weights; equal seeds give equal weights.', { aliases: ['random_seed'] }),
     ),
 };
 
@@ -197,31 +205,38 @@ const when = z.enum(['no', 'steps', 'epoch']).optional();
 const run = {
   evalStrategy: when.meta(
     about('When to evaluate; default at the end of each epoch, or every evalSteps where that is given.', {
-      also: ['evaluation_strategy'],
-      neutral: true,
+      aliases: ['evaluation_strategy'],
+      changesNothing: true,
     }),
   ),
   evalSteps: count
     .optional()
-    .meta(about('Optimizer steps between evaluations.', { also: ['eval_every', 'eval_interval'], neutral: true })),
+    .meta(
+      about('Optimizer steps between evaluations.', { aliases: ['eval_every', 'eval_interval'], changesNothing: true }),
+    ),
   saveStrategy: when.meta(
     about('When to write a checkpoint; default at the end of each epoch, or every saveSteps where that is given.', {
-      also: ['checkpoint_strategy'],
-      neutral: true,
+      aliases: ['checkpoint_strategy'],
+      changesNothing: true,
     }),
   ),
   saveSteps: count
     .optional()
-    .meta(about('Optimizer steps between checkpoints.', { also: ['save_every', 'checkpoint_every'], neutral: true })),
+    .meta(
+      about('Optimizer steps between checkpoints.', {
+        aliases: ['save_every', 'checkpoint_every'],
+        changesNothing: true,
+      }),
+    ),
   saveTotalLimit: count
     .default(2)
-    .meta(about('Checkpoints to keep: the latest ones, and the best besides.', { neutral: true })),
+    .meta(about('Checkpoints to keep: the latest ones, and the best besides.', { changesNothing: true })),
   metricForBestModel: path.default('loss').meta(
     about(
       'Metric that decides which evaluation is the best, such as loss, accuracy, f1, mcc, macro.f1, top5Accuracy or meanAveragePrecision.',
       {
         value: 'NAME',
-        also: ['monitor'],
+        aliases: ['monitor'],
       },
     ),
   ),
@@ -230,17 +245,17 @@ const run = {
     .optional()
     .meta(
       about('Write the weights of the best evaluation at the end, not the last; default yes with early stopping.', {
-        also: ['restore_best_weights', 'save_best'],
+        aliases: ['restore_best_weights', 'save_best'],
       }),
     ),
   earlyStoppingPatience: count
     .optional()
-    .meta(about('Stop after this many evaluations in a row without a better one.', { also: ['patience'] })),
+    .meta(about('Stop after this many evaluations in a row without a better one.', { aliases: ['patience'] })),
   earlyStoppingThreshold: z
     .number()
     .min(0)
     .default(0)
-    .meta(about('What an evaluation must be better by to count as better.', { also: ['min_delta'] })),
+    .meta(about('What an evaluation must be better by to count as better.', { aliases: ['min_delta'] })),
   trunkCache: z
     .boolean()
     .default(true)
@@ -248,14 +263,14 @@ const run = {
       about(
         'Compute what is below the first trained parameter once for each sample, and keep it on disk for all epochs.',
         {
-          also: ['cache_activations', 'cache_features'],
+          aliases: ['cache_activations', 'cache_features'],
         },
       ),
     ),
   trunkCacheDirectory: path.optional().meta(
     about('Where that is kept; runs with the same trunk and data share it. Default cache/ in output.', {
       value: 'DIR',
-      neutral: true,
+      changesNothing: true,
     }),
   ),
   trunkCacheMaxBytes: count
@@ -271,13 +286,18 @@ const run = {
   tensorboard: z
     .boolean()
     .default(true)
-    .meta(about('Write event files for TensorBoard beside metrics.jsonl.', { also: ['report_to'], neutral: true })),
+    .meta(
+      about('Write event files for TensorBoard beside metrics.jsonl.', {
+        aliases: ['report_to'],
+        changesNothing: true,
+      }),
+    ),
   resume: path.optional().meta(
     about('Go on from a checkpoint: its directory, or latest for the last one in output.', {
       value: 'CHECKPOINT',
-      bare: 'latest',
-      also: ['resume_from_checkpoint', 'continue'],
-      neutral: true,
+      impliedValue: 'latest',
+      aliases: ['resume_from_checkpoint', 'continue'],
+      changesNothing: true,
     }),
   ),
   allowChanges: z
@@ -285,8 +305,8 @@ const run = {
     .default(false)
     .meta(
       about('Resume although model, data or options differ from those the checkpoint was made with.', {
-        also: ['force'],
-        neutral: true,
+        aliases: ['force'],
+        changesNothing: true,
       }),
     ),
 };
@@ -297,14 +317,16 @@ const options = z.strictObject({
   output: path.meta(
     about('Directory for the run; the trained model goes to its sub-directory model/.', {
       value: 'DIR',
-      also: ['output_dir'],
-      neutral: true,
+      aliases: ['output_dir'],
+      changesNothing: true,
     }),
   ),
   overwrite: z
     .boolean()
     .default(false)
-    .meta(about('Replace a run that output already holds.', { also: ['overwrite_output_dir'], neutral: true })),
+    .meta(
+      about('Replace a run that output already holds.', { aliases: ['overwrite_output_dir'], changesNothing: true }),
+    ),
   ...data,
   ...masking,
   ...images,

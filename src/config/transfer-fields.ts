@@ -15,7 +15,7 @@ const dropout = z
     z.strictObject({
       hidden: rate.optional().meta(about('Dropout after the embeddings and on the output of every sub-layer.')),
       attention: rate.optional().meta(about('Dropout on attention probabilities.')),
-      head: rate.optional().meta(about('Dropout before the classifier.', { also: ['classifier_dropout'] })),
+      head: rate.optional().meta(about('Dropout before the classifier.', { aliases: ['classifier_dropout'] })),
     }),
   ])
   .prefault({})
@@ -36,12 +36,12 @@ export const transfer = {
     .optional()
     .meta(
       about("Widths of hidden layers between the text's vector and the classifier; the head is then a new one.", {
-        also: ['head_hidden_sizes', 'hidden_layer_sizes', 'mlp_layers'],
+        aliases: ['head_hidden_sizes', 'hidden_layer_sizes', 'mlp_layers'],
       }),
     ),
   keepLayers: count.optional().meta(
     about('Keep only the first so many layers of the trunk; the model that is written is the smaller one.', {
-      also: ['num_layers', 'num_hidden_layers', 'truncate_layers'],
+      aliases: ['num_layers', 'num_hidden_layers', 'truncate_layers'],
     }),
   ),
   init: z
@@ -49,7 +49,7 @@ export const transfer = {
     .default('pretrained')
     .meta(
       about('Start from the weights of the model, or from weights drawn anew, as in training from scratch.', {
-        also: ['from_scratch', 'initialization'],
+        aliases: ['from_scratch', 'initialization'],
       }),
     ),
   batchNorm: z
@@ -58,13 +58,13 @@ export const transfer = {
     .meta(
       about(
         'Statistics of BatchNormalization while training: of each batch in layers whose scale or bias trains, or those of the file in all.',
-        { also: ['batch_norm', 'bn', 'freeze_bn', 'bn_mode', 'bn_eval'] },
+        { aliases: ['batch_norm', 'bn', 'freeze_bn', 'bn_mode', 'bn_eval'] },
       ),
     ),
   freeze: patterns.prefault([]).meta(
     about('Parameters that keep their values: globs over names, or trunk for all but the head.', {
       value: 'PATTERN',
-      also: ['freeze_to'],
+      aliases: ['freeze_to'],
     }),
   ),
 };

@@ -2,7 +2,7 @@
 // threads. An error of the user's comes back as a value; an exception here ends the thread.
 
 import { type Outcome, outcomeOf } from '../errors.js';
-import { serveQuietly } from '../threads/quiet.js';
+import { serveAtLowPriority } from '../threads/low-priority.js';
 import { openImages, openUnlabelled } from './images/open-images.js';
 import { openData } from './load.js';
 import type { DataAnswers, DataTask, RelabelRequest } from './protocol.js';
@@ -11,7 +11,7 @@ import { readBlock } from './stream.js';
 
 type Answer = DataAnswers[keyof DataAnswers];
 
-serveQuietly((task: DataTask): Promise<Outcome<Answer>> => outcomeOf<Answer>(() => answer(task)));
+serveAtLowPriority((task: DataTask): Promise<Outcome<Answer>> => outcomeOf<Answer>(() => answer(task)));
 
 function answer(task: DataTask): Answer | Promise<Answer> {
   if (task.kind === 'open') return openData(task);

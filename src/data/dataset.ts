@@ -7,11 +7,11 @@ import { type DataClient, orAborted } from './data-client.js';
 import { batchCount, EpochOrders } from './orders.js';
 import type { Block, BlockRequest, LabelColumns, OpenedPart, StreamFile } from './protocol.js';
 import type { Columns } from './read/record.js';
-import { detached, type Rows, rowsOf, type TextRows } from './rows.js';
+import { detached, rowsOf, type Samples, type TextSamples } from './rows.js';
 import { type Sampling, shuffleInPlace } from './sampler.js';
-import { placeOf, type TextTable } from './table.js';
+import { locationOf, type TextTable } from './table.js';
 
-export interface DataPart {
+export interface Split {
   readonly files: readonly string[];
   readonly samples: number;
   /** SHA-256 over texts, pairs, labels and weights in order. */
@@ -28,7 +28,7 @@ export interface DataPart {
    * The rows of an epoch's batches, in order, from batch `from` on: a function of (seed, epoch), batchSize and how the
    * data was opened.
    */
-  rows(request: RowsRequest): AsyncGenerator<Rows, void, void>;
+  rows(request: RowsRequest): AsyncGenerator<Samples, void, void>;
   /** The classes are now called `labels`: class i has become `classes[i]`. The table has been told already. */
   relabelled(labels: readonly string[], classes: readonly number[]): void;
 }
@@ -47,7 +47,7 @@ export interface RowsRequest {
   /** Number of the first batch wanted; default 0. */
   from?: number | undefined;
   /** Every sample once, in the order of the files, whatever an epoch of training is. Default false. */
-  everyOnce?: boolean | undefined;
+  sequentialPass?: boolean | undefined;
   /** Leaves out a last batch that is short; default false. */
   whole?: boolean | undefined;
   signal?: AbortSignal | undefined;
@@ -65,7 +65,7 @@ export interface DatasetOptions {
 // A stream of the generator: the order of streamed files.
 const fileStream = 0x66_69_6c_65;
 
-export class Dataset implements DataPart {
+export class Dataset implements Split {
   readonly files: readonly string[];
   readonly samples: number;
   readonly hash: string;
@@ -103,7 +103,7 @@ export class Dataset implements DataPart {
 
   where(sample: number): string {
     const { source } = this.#part;
-    if ('table' in source) return placeOf(source.table, sample);
+    if ('table' in source) return locationOf(source.table, sample);
     let left = sample;
     for (const { path, records } of source.stream) {
       if (left < records) return `${path}, record ${left + 1}`;
@@ -120,7 +120,7 @@ export class Dataset implements DataPart {
   /**
    * @throws DataError for streamed files that changed; OrtuneError when the data thread dies; the signal's reason
    */
-  rows(request: RowsRequest): AsyncGenerator<TextRows, void, void> {
+  rows(request: RowsRequest): AsyncGenerator<TextSamples, void, void> {
     const { source } = this.#part;
     return 'table' in source ? this.#inMemory(source.table, request) : this.#streamed(source.stream, request);
   }
@@ -132,7 +132,7 @@ export class Dataset implements DataPart {
     this.#orders.clear();
   }
 
-  async *#inMemory(table: TextTable, request: RowsRequest): AsyncGenerator<TextRows, void, void> {
+  async *#inMemory(table: TextTable, request: RowsRequest): AsyncGenerator<TextSamples, void, void> {
     const { sampling, groupByLength } = this.#options;
     const options = { classWeights: this.classWeights, unweighted: sampling === 'weighted' };
     const lengths = table.length.subarray(0, table.count);
@@ -142,7 +142,7 @@ export class Dataset implements DataPart {
   }
 
   /** Block after block, the next being read while one is used: two buffers of the data thread in turn. */
-  async *#streamed(files: readonly StreamFile[], request: RowsRequest): AsyncGenerator<TextRows, void, void> {
+  async *#streamed(files: readonly StreamFile[], request: RowsRequest): AsyncGenerator<TextSamples, void, void> {
     const { batchSize, from = 0, whole, signal } = request;
     const count = this.batches(batchSize, whole);
     const size = Math.ceil(this.#options.shuffleBuffer / batchSize) * batchSize;
@@ -205,8 +205,8 @@ export class Dataset implements DataPart {
     return [...sequence];
   }
 
-  #samplingOf({ everyOnce }: RowsRequest): Sampling {
-    return everyOnce ? 'sequential' : this.#options.sampling;
+  #samplingOf({ sequentialPass }: RowsRequest): Sampling {
+    return sequentialPass ? 'sequential' : this.#options.sampling;
   }
 
   #takeBuffer(): number {

@@ -7,12 +7,12 @@ import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { DataError, UsageError } from '../errors.js';
 import type { TensorView } from '../runtime/session.js';
-import { ahead } from './ahead.js';
 import type { CollateTask } from './collate.js';
-import { describeRows, keptRows, type Rows } from './rows.js';
+import { ahead } from './prefetch.js';
+import { describeRows, keptRows, type Samples } from './rows.js';
 import { type InputShapes, Slot, type SlotLayout } from './slots.js';
 
-export interface FeederOptions {
+export interface LoaderOptions {
   batchSize: number;
   /** Worker threads; default 1. */
   workers?: number | undefined;
@@ -23,28 +23,28 @@ export interface FeederOptions {
 }
 
 /** What makes a feeder one of texts or of pictures. */
-export interface Filling<R extends Rows> {
+export interface BatchEncoder<R extends Samples> {
   layout: SlotLayout;
   /** Lengths that rows are padded to, ascending; a single 1 where rows are no texts. */
   lengths: readonly number[];
   /** What beside the files of the model decides what becomes of a sample; JSON. */
   preprocessing: unknown;
-  /** A module for Piscina; it answers a FillTask, with what `source` adds, by a FillResult. */
+  /** A module for Piscina; it answers a EncodeTask, with what `source` adds, by a EncodeResult. */
   worker: URL;
   workerData: unknown;
   /** Where the workers find the samples of these rows; survives structured clone. */
   source(rows: R): object;
   /** The error for what a worker could not do. */
-  failure(failure: FillFailure, rows: R): Error;
+  failure(failure: EncodeFailure, rows: R): Error;
 }
 
 /** One batch to write into a slot. */
-export interface FillTask extends CollateTask {
+export interface EncodeTask extends CollateTask {
   layout: SlotLayout;
   buffer: SharedArrayBuffer;
 }
 
-export interface Filled {
+export interface EncodedBatch {
   /** Tokens per row with padding; 0 where rows are no texts. */
   length: number;
   /** Tokens without padding. */
@@ -73,30 +73,30 @@ export interface BadSample {
 }
 
 /** A bad row, or a worker that cannot work at all. */
-export interface FillFailure {
+export interface EncodeFailure {
   failed: 'worker' | number;
   message: string;
 }
 
-export type FillResult = Filled | FillFailure;
+export type EncodeResult = EncodedBatch | EncodeFailure;
 
 /** What the random part of a filling depends on besides the samples: the masks of masked-LM, the augmentation of pictures. */
-export interface Draw {
+export interface EpochKey {
   seed: number;
   epoch: number;
   /** Whether pictures are augmented; default no. */
   augment?: boolean;
 }
 
-export type BatchesOptions = { signal?: AbortSignal | undefined } & Partial<Draw>;
+export type BatchesOptions = { signal?: AbortSignal | undefined } & Partial<EpochKey>;
 
 /** Whatever turns rows into batches. */
-export interface BatchSource<R extends Rows = Rows> {
+export interface BatchSource<R extends Samples = Samples> {
   readonly layout: SlotLayout;
   batches(rows: AsyncGenerator<R, void, void>, options?: BatchesOptions): AsyncGenerator<Batch, void, void>;
 }
 
-export interface Batch extends Omit<Filled, 'bad'> {
+export interface Batch extends Omit<EncodedBatch, 'bad'> {
   /** What was left out of it. */
   bad: readonly BadSample[];
   /** Number within the epoch, from 0. */
@@ -125,21 +125,21 @@ export interface Batch extends Omit<Filled, 'bad'> {
 
 const attempts = 3;
 
-export class Feeder<R extends Rows = Rows> implements BatchSource<R> {
-  readonly #filling: Filling<R>;
-  readonly #badSample: FeederOptions['badSample'];
-  #pool: Piscina<FillTask, FillResult>;
+export class DataLoader<R extends Samples = Samples> implements BatchSource<R> {
+  readonly #filling: BatchEncoder<R>;
+  readonly #badSample: LoaderOptions['badSample'];
+  #pool: Piscina<EncodeTask, EncodeResult>;
   /** Batches prepared while one is in use. */
   readonly batchesAhead: number;
   #free: Slot[] = [];
   #closed = false;
 
   /** Starts the workers. */
-  constructor({ workers = 1, batchesAhead = 4, badSample }: FeederOptions, filling: Filling<R>) {
+  constructor({ workers = 1, batchesAhead = 4, badSample }: LoaderOptions, filling: BatchEncoder<R>) {
     this.#filling = filling;
     this.#badSample = badSample;
     this.batchesAhead = Math.max(1, batchesAhead);
-    this.#pool = new Piscina<FillTask, FillResult>({
+    this.#pool = new Piscina<EncodeTask, EncodeResult>({
       filename: filling.worker.href,
       minThreads: workers,
       maxThreads: workers,
@@ -194,7 +194,7 @@ export class Feeder<R extends Rows = Rows> implements BatchSource<R> {
   }
 
   /** One batch, its slot filled. @throws as `batches` */
-  async prepare(rows: R, draw: Draw): Promise<Batch> {
+  async prepare(rows: R, draw: EpochKey): Promise<Batch> {
     const { index, samples, labels, targets, weights } = rows;
     const slot = this.#free.pop() ?? new Slot(this.layout);
     slot.to('filling');
@@ -218,7 +218,7 @@ export class Feeder<R extends Rows = Rows> implements BatchSource<R> {
   }
 
   /** One batch on a worker; again on another when the worker dies with it. */
-  async #run(task: FillTask, slot: Slot, rows: R): Promise<FillResult> {
+  async #run(task: EncodeTask, slot: Slot, rows: R): Promise<EncodeResult> {
     for (let attempt = 1; ; attempt++) {
       this.#throwIfClosed();
       try {
@@ -237,10 +237,10 @@ export class Feeder<R extends Rows = Rows> implements BatchSource<R> {
   }
 }
 
-type Kept = Pick<Batch, 'samples' | 'labels' | 'targets' | 'where'>;
+type ActivationLayout = Pick<Batch, 'samples' | 'labels' | 'targets' | 'where'>;
 
 /** What a batch has of its rows, those left out that are bad. */
-function without(rows: Rows, bad: readonly BadRow[]): Kept {
+function without(rows: Samples, bad: readonly BadRow[]): ActivationLayout {
   const { samples, labels, targets } = rows;
   if (bad.length === 0) return { samples, labels, targets, where: rows.where.bind(rows) };
   const left = new Set(bad.map(({ row }) => row));

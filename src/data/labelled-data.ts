@@ -4,7 +4,7 @@
 
 import { UsageError } from '../errors.js';
 import type { DataClient } from './data-client.js';
-import type { DataPart } from './dataset.js';
+import type { Split } from './dataset.js';
 import { LabelSet } from './labels.js';
 
 export interface Parts<P> {
@@ -13,7 +13,7 @@ export interface Parts<P> {
   test?: P;
 }
 
-export class LabelledData<P extends DataPart = DataPart> {
+export class LabelledData<P extends Split = Split> {
   readonly train: P;
   readonly eval?: P;
   readonly test?: P;
@@ -76,7 +76,7 @@ export class LabelledData<P extends DataPart = DataPart> {
 }
 
 /** Data of one kind, opened by itself. */
-export interface OpenedDataset<P extends DataPart = DataPart> {
+export interface OpenedDataset<P extends Split = Split> {
   data: P;
   close(): Promise<void>;
 }
@@ -85,7 +85,7 @@ export interface OpenedDataset<P extends DataPart = DataPart> {
 export function weightsOf(
   wish: 'balanced' | Readonly<Record<string, number>> | undefined,
   { names }: LabelSet,
-  { classCounts, samples }: DataPart,
+  { classCounts, samples }: Split,
 ): number[] | undefined {
   if (wish === undefined) return undefined;
   // scikit-learn's compute_class_weight('balanced').

@@ -2,7 +2,7 @@
 // the model's own config.json, and every later file is read against them.
 
 import { DataError, UsageError } from '../errors.js';
-import { placeOf, type TextTable } from './table.js';
+import { locationOf, type TextTable } from './table.js';
 
 export class LabelSet {
   readonly names: readonly string[];
@@ -37,7 +37,7 @@ export class LabelSet {
       const name = table.label[i]!;
       if (classes[name] === -1)
         throw new DataError(
-          `${placeOf(table, i)}: unknown label '${names[name]}'; the model's ${this.size} classes are ${list(this.names)}`,
+          `${locationOf(table, i)}: unknown label '${names[name]}'; the model's ${this.size} classes are ${list(this.names)}`,
         );
       table.label[i] = classes[name]!;
     }

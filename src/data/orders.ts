@@ -47,8 +47,8 @@ export class EpochOrders {
     this.#orders.clear();
   }
 
-  #orderOf({ batchSize, seed, epoch, everyOnce }: RowsRequest, columns: OrderColumns): Promise<Uint32Array> {
-    const sampling = everyOnce ? 'sequential' : this.#sampling;
+  #orderOf({ batchSize, seed, epoch, sequentialPass }: RowsRequest, columns: OrderColumns): Promise<Uint32Array> {
+    const sampling = sequentialPass ? 'sequential' : this.#sampling;
     const key = sampling === 'sequential' ? `${batchSize}` : `${batchSize} ${seed} ${epoch}`;
     const known = this.#orders.get(key);
     if (known) return known;

@@ -2,9 +2,9 @@
 // lie in shared memory. This is all that goes to the thread that fills the slot, whatever the samples come from.
 
 import { epochOrder, groupBatches } from './sampler.js';
-import { placeOf, TableBuilder, type TextTable } from './table.js';
+import { locationOf, TableBuilder, type TextTable } from './table.js';
 
-export interface Rows {
+export interface Samples {
   /** Number of the batch within the epoch, from 0. */
   index: number;
   /** Number of each sample within its data. */
@@ -19,7 +19,7 @@ export interface Rows {
   where(row: number): string;
 }
 
-export interface TextRows extends Rows {
+export interface TextSamples extends Samples {
   chunks: readonly SharedArrayBuffer[];
   /** Four numbers a sample: index into `chunks`, first byte, bytes of the text and of the pair behind it. */
   places: Uint32Array;
@@ -38,7 +38,7 @@ export interface RowsOptions {
 }
 
 /** The rows for records `members` of a table, which must not change while they are in use. */
-export function rowsOf(table: TextTable, members: Uint32Array, options: RowsOptions): TextRows {
+export function rowsOf(table: TextTable, members: Uint32Array, options: RowsOptions): TextSamples {
   const { classWeights, unweighted = false } = options;
   const count = members.length;
   const chunks: SharedArrayBuffer[] = [];
@@ -64,15 +64,15 @@ export function rowsOf(table: TextTable, members: Uint32Array, options: RowsOpti
     labels,
     weights,
     packed: table.tokens !== undefined,
-    where: (row) => placeOf(table, members[row]!),
+    where: (row) => locationOf(table, members[row]!),
   };
 }
 
 /** Samples, classes and targets of some of the rows. */
-export function keptRows<R extends Pick<Rows, 'samples' | 'labels' | 'targets'>>(
+export function keptRows<R extends Pick<Samples, 'samples' | 'labels' | 'targets'>>(
   { samples, labels, targets }: R,
   kept: readonly number[],
-): Pick<Rows, 'samples' | 'labels'> & { targets: Float32Array | undefined } {
+): Pick<Samples, 'samples' | 'labels'> & { targets: Float32Array | undefined } {
   const size = targets ? targets.length / samples.length : 0;
   const some = new Float32Array(kept.length * size);
   for (const [i, row] of kept.entries()) some.set(targets?.subarray(row * size, (row + 1) * size) ?? [], i * size);
@@ -84,7 +84,7 @@ export function keptRows<R extends Pick<Rows, 'samples' | 'labels' | 'targets'>>
 }
 
 /** The same rows with bytes and places of their own, for a table that will be filled again. */
-export function detached(rows: TextRows): TextRows {
+export function detached(rows: TextSamples): TextSamples {
   const { places, samples } = rows;
   let total = 0;
   for (let at = 0; at < places.length; at += 4) total += places[at + 2]! + places[at + 3]!;
@@ -103,7 +103,7 @@ export function detached(rows: TextRows): TextRows {
 }
 
 /** The rows in words: 'a.jsonl lines 3, 7; b.csv lines 12', 'c.safetensors rows 5', 'cat/1.jpg'. */
-export function describeRows({ samples, where }: Pick<Rows, 'samples' | 'where'>): string {
+export function describeRows({ samples, where }: Pick<Samples, 'samples' | 'where'>): string {
   const numbers = new Map<string, string[]>();
   for (const row of samples.keys()) {
     const place = where(row);
@@ -121,7 +121,7 @@ export function describeRows({ samples, where }: Pick<Rows, 'samples' | 'where'>
 export type TextInput = string | { text: string; pair: string };
 
 /** The rows of a table, grouped by length in windows. */
-export async function* tableRows(table: TextTable, batchSize: number): AsyncGenerator<TextRows, void, void> {
+export async function* tableRows(table: TextTable, batchSize: number): AsyncGenerator<TextSamples, void, void> {
   const windowSize = groupBatches * batchSize;
   for (let first = 0; first < table.count; first += windowSize) {
     const lengths = table.length.subarray(first, Math.min(first + windowSize, table.count));
@@ -134,7 +134,10 @@ export async function* tableRows(table: TextTable, batchSize: number): AsyncGene
 }
 
 /** Rows for texts of the host's own, grouped by length in windows, so that many of them do not hold it up. */
-export async function* textRows(texts: readonly TextInput[], batchSize: number): AsyncGenerator<TextRows, void, void> {
+export async function* textRows(
+  texts: readonly TextInput[],
+  batchSize: number,
+): AsyncGenerator<TextSamples, void, void> {
   const windowSize = groupBatches * batchSize;
   for (let first = 0; first < texts.length; first += windowSize) {
     const window = texts.slice(first, first + windowSize);

@@ -4,7 +4,7 @@
 import { hash } from '../random.js';
 
 /** The two parts as ascending record numbers. */
-export interface Split {
+export interface SplitIndices {
   train: Uint32Array;
   eval: Uint32Array;
 }
@@ -23,7 +23,7 @@ export function stratifiedSplit(
   classes: number,
   share: number,
   seed: number,
-): Split {
+): SplitIndices {
   const heldOut = new Uint8Array(count);
   const counts = new Uint32Array(classes);
   for (let i = 0; i < count; i++) counts[labels[i]!]!++;

@@ -2,6 +2,7 @@
 // the tensors mean is for those who ask (images/tensor-file.ts, pack/). Blocks; belongs in a thread.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { DataError } from '../errors.js';
 import {
   decodeHeader,
   decodeMetadata,
@@ -10,8 +11,7 @@ import {
   type StoredType,
   storedTypes,
   type TensorPlace,
-} from '../checkpoint/safetensors.js';
-import { DataError } from '../errors.js';
+} from '../files/safetensors.js';
 
 export class StoredTensors {
   readonly path: string;

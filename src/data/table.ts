@@ -31,7 +31,7 @@ export interface TextTable {
 }
 
 /** 'file:line' of a record, 'file:row 17' of a packed one. */
-export const placeOf = ({ files, file, line, tokens }: TextTable, i: number): string =>
+export const locationOf = ({ files, file, line, tokens }: TextTable, i: number): string =>
   `${files[file[i]!]}:${tokens ? 'row ' : ''}${line[i]}`;
 
 const leastCapacity = 1024;

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { DataError, ModelError, UsageError } from '../errors.js';
 import type { DataType } from '../onnx/dtype.js';
 import { maskingOf, type Task, textClassification } from '../tasks/task.js';
-import { Feeder, type FeederOptions } from './feeder.js';
+import { DataLoader, type LoaderOptions } from './feeder.js';
 import type { Masking } from './masking.js';
-import type { TextRows } from './rows.js';
+import type { TextSamples } from './rows.js';
 import { type Field, slotLayout } from './slots.js';
 import type { TextWorkerData } from './text-worker.js';
 
-export interface TextFeederOptions extends FeederOptions {
+export interface TextFeederOptions extends LoaderOptions {
   /** Holds tokenizer.json and, where there is one, tokenizer_config.json. */
   directory: string;
   /** The model's inputs; input_ids, attention_mask and token_type_ids can be fed. */
@@ -38,7 +38,7 @@ export function bucketsUpTo(maxLength: number, multiple?: number): number[] {
   return [...buckets, maxLength];
 }
 
-export class TextFeeder extends Feeder<TextRows> {
+export class TextLoader extends DataLoader<TextSamples> {
   /** Starts the workers. @throws ModelError without a tokenizer; UsageError for an input that text cannot feed. */
   constructor(options: TextFeederOptions) {
     const { directory, inputs, batchSize, maxLength, task = textClassification } = options;

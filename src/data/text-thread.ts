@@ -4,12 +4,12 @@
 
 import { readFileSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
-import { serveQuietly } from '../threads/quiet.js';
+import { serveAtLowPriority } from '../threads/low-priority.js';
 import { writeClasses, writePairs, writeTargets, writeTokens } from './collate.js';
-import type { FillResult, FillTask } from './feeder.js';
+import type { EncodeResult, EncodeTask } from './feeder.js';
 import { type Masking, type MaskVocabulary, pairedRows } from './masking.js';
 import { encodedOf } from './pack/tokens.js';
-import type { TextRows } from './rows.js';
+import type { TextSamples } from './rows.js';
 import { Slot } from './slots.js';
 import { type Encoded, TextTokenizer } from './tokenize.js';
 
@@ -23,11 +23,11 @@ export interface TextWorkerData {
   masking?: Masking | undefined;
 }
 
-export type TextTask = FillTask & Pick<TextRows, 'chunks' | 'places' | 'packed'>;
+export type TextTask = EncodeTask & Pick<TextSamples, 'chunks' | 'places' | 'packed'>;
 
 const data = workerData as TextWorkerData;
 let opened: { tokenizer: TextTokenizer; vocabulary: MaskVocabulary | undefined } | undefined;
-serveQuietly(fill);
+serveAtLowPriority(fill);
 
 function open(): NonNullable<typeof opened> {
   const json = (file: string): Record<string, unknown> => JSON.parse(readFileSync(file, 'utf8'));
@@ -37,7 +37,7 @@ function open(): NonNullable<typeof opened> {
 }
 
 /** Fills the slot of `task`. The rows behind the last sample repeat it with weight 0. */
-function fill(task: TextTask): FillResult {
+function fill(task: TextTask): EncodeResult {
   try {
     opened ??= open();
   } catch (error) {

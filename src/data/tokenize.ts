@@ -4,7 +4,7 @@
 
 import { Tokenizer } from '@huggingface/tokenizers';
 import type { MaskVocabulary } from './masking.js';
-import { continuesWord } from './words.js';
+import { continuesWord } from './word-boundaries.js';
 
 export interface Encoded {
   ids: number[];

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { clearField, create } from '@bufbuild/protobuf';
 import { ModelError, UsageError } from '../errors.js';
+import { AtomicFile } from '../files/atomic-file.js';
 import { convertFloat, firstOverflow } from './convert.js';
 import { decodeTensor, elementType, tensorShape, typedField } from './decode.js';
 import { bytesPerElement, type DataType, dataTypeFromOnnx, isFloat } from './dtype.js';
@@ -13,7 +14,6 @@ import { byteCount, modelPieces } from './encode.js';
 import { externalRange, readPieces } from './external.js';
 import { attributeOf, graphOf, type Model } from './model.js';
 import { StringStringEntryProtoSchema, type TensorProto, TensorProtoSchema } from './onnx_pb.js';
-import { PendingFile } from './pending-file.js';
 import { isConstant, rewriteTensors } from './rewrite.js';
 import { elementCount, type Tensor } from './tensor.js';
 
@@ -68,8 +68,8 @@ export function saveModel(
   const place = resolve(file);
   mkdirSync(dirname(place), { recursive: true });
   const spill = byteCount(modelPieces(model.proto)) > (options.externalAbove ?? 2 ** 31 - 1);
-  const main = new PendingFile(place);
-  const data = new PendingFile(`${place}_data`);
+  const main = new AtomicFile(place);
+  const data = new AtomicFile(`${place}_data`);
   try {
     const proto = rewriteTensors(
       model,
@@ -131,7 +131,7 @@ function store(tensor: TensorProto, weight: Tensor): TensorProto {
 function moveOut(
   tensor: TensorProto,
   weight: Tensor | undefined,
-  data: PendingFile,
+  data: AtomicFile,
   what: string,
   model: Model,
 ): TensorProto {

@@ -7,7 +7,7 @@ import { fold } from './fold.js';
 import { type Graph, type Node, prune, type StaticType, type Value } from './graph.js';
 import { inferTypes, refuseUnknownOperators } from './shapes.js';
 import { bindInputs } from './specialize/bind.js';
-import { Shared } from './specialize/share.js';
+import { Shared } from './specialize/cse.js';
 import { mergeRun, unchanged } from './specialize/simplify.js';
 import { type Unpacked, unpack } from './specialize/unpack.js';
 import type { Tensor } from './tensor.js';

@@ -3,11 +3,11 @@
 
 import { DeviceError } from '../errors.js';
 import { Arena, sharedTensor } from '../runtime/arena.js';
-import { copyGraph, type Placed } from '../runtime/placed.js';
+import { copyGraph, type DeviceTensors } from '../runtime/placed.js';
 import type { BoundTensor, Device, Session, TensorView } from '../runtime/session.js';
 import { newScaling, type Scaling } from './loss-scale.js';
 import type { OptimizerOptions, ParameterRange, UpdateOptions } from './optimizer.js';
-import { type BesideOnDevice, lossEntry, type StepOutcome, type Update, type UpdateStep } from './update.js';
+import { type DeviceStepBuffers, lossEntry, type StepOutcome, type Update, type UpdateStep } from './update.js';
 import { counters, countersOf, historyColumns, numbersOf, type Updated, updateGraph } from './update-graph.js';
 
 const none: ReadonlyMap<string, BoundTensor> = new Map();
@@ -32,7 +32,7 @@ export async function deviceUpdate(
     inputs.set(name, tensor);
     outputs.set(`${name}/new`, tensor);
   };
-  const parts: [string, Placed][] = [['p', p]];
+  const parts: [string, DeviceTensors][] = [['p', p]];
   for (const [part, arena] of state) parts.push([part, await device.place(arena, names)]);
   for (const [i, { name }] of updated.entries()) {
     for (const [part, placed] of parts) change(`${part}${i}`, placed.tensor(name));
@@ -91,7 +91,7 @@ interface Parts {
   session: Session;
   /** Brings the history back. */
   fetch: Session;
-  undo: BesideOnDevice | undefined;
+  undo: DeviceStepBuffers | undefined;
   restore(steps: number, scaling: Scaling): Promise<void>;
 }
 
@@ -105,7 +105,7 @@ class DeviceUpdate implements Update {
   readonly #row = sharedTensor('int32', []);
   readonly #history: TensorView;
   /** Steps whose outcomes nobody has asked for. */
-  #untold = 0;
+  #pending = 0;
 
   constructor(
     device: string,
@@ -122,7 +122,8 @@ class DeviceUpdate implements Update {
   }
 
   async run({ rows, maxNorm }: UpdateStep): Promise<void> {
-    if (this.#untold === this.#history.shape[0]) throw new Error('the outcomes of the steps before were not asked for');
+    if (this.#pending === this.#history.shape[0])
+      throw new Error('the outcomes of the steps before were not asked for');
     const set = (name: string, value: number): void => {
       this.#numbers.get(name)!.data[0] = value;
     };
@@ -131,19 +132,19 @@ class DeviceUpdate implements Update {
       set(`decay${r}`, weightDecay);
     }
     set('maxNorm', maxNorm);
-    this.#row.data[0] = this.#untold;
+    this.#row.data[0] = this.#pending;
     const { undo, session } = this.#parts;
     await undo?.check();
     await session.run(new Map([...this.#numbers, ['row', this.#row]]), none);
     await undo?.settle();
-    this.#untold++;
+    this.#pending++;
   }
 
   async outcomes(): Promise<StepOutcome[]> {
-    if (this.#untold === 0) return [];
+    if (this.#pending === 0) return [];
     await this.#parts.fetch.run(none, new Map([['to0', this.#history]]));
-    const lines = Array.from({ length: this.#untold }, (_, row) => this.#line(row));
-    this.#untold = 0;
+    const lines = Array.from({ length: this.#pending }, (_, row) => this.#line(row));
+    this.#pending = 0;
     return lines.map((line) => this.#outcome(line));
   }
 

@@ -8,7 +8,7 @@ import { Graph } from '../onnx/graph.js';
 import { type Arena, sharedTensor } from '../runtime/arena.js';
 import type { Device, Session, TensorView } from '../runtime/session.js';
 import type { OptimizerOptions, ParameterRange, UpdateOptions } from './optimizer.js';
-import { type Beside, lossEntry, type StepOutcome, type Update, type UpdateStep } from './update.js';
+import { lossEntry, type StepBuffers, type StepOutcome, type Update, type UpdateStep } from './update.js';
 
 /** Numbers that the kernel takes for a range: see native/optim. */
 const hyperNumbers = 8;
@@ -46,7 +46,7 @@ class FusedUpdate implements Update {
   readonly #session: Session;
   readonly #options: OptimizerOptions;
   readonly #loss: Float32Array | undefined;
-  readonly #beside: Beside | undefined;
+  readonly #beside: StepBuffers | undefined;
   readonly #hyper: TensorView;
   readonly #clip = sharedTensor('float32', [1]);
   readonly #norm = sharedTensor('float32', [1]);
@@ -56,7 +56,7 @@ class FusedUpdate implements Update {
     session: Session,
     options: OptimizerOptions,
     ranges: number,
-    { loss, beside }: { loss: Float32Array | undefined; beside: Beside | undefined },
+    { loss, beside }: { loss: Float32Array | undefined; beside: StepBuffers | undefined },
   ) {
     this.#session = session;
     this.#options = options;

@@ -7,7 +7,7 @@ import type { BoundTensor, Device } from '../runtime/session.js';
 import { deviceUpdate } from './device-update.js';
 import { fusedUpdate } from './fused-update.js';
 import type { Scaling } from './loss-scale.js';
-import type { Beside, StepOutcome, Update } from './update.js';
+import type { StepBuffers, StepOutcome, Update } from './update.js';
 
 export interface AdamWOptions {
   name: 'adamw';
@@ -65,7 +65,7 @@ export const stateNames = { adamw: ['m', 'v'], sgd: ['velocity'] } as const;
 
 export interface UpdateOptions {
   /** What goes back where a step is bad. */
-  beside?: Beside | undefined;
+  beside?: StepBuffers | undefined;
   /** Whether gradients are those of a scaled loss; default no. For a device of its own. */
   scaled?: boolean;
   /** Steps whose outcomes a device keeps until they are asked for; default 1. */

@@ -29,16 +29,16 @@ export interface StepOutcome {
 }
 
 /** What changes with a step beside the parameters and goes back where the step is bad: running averages. */
-export interface Beside {
+export interface StepBuffers {
   /** The first that is not finite. */
   firstBad(): Promise<string | undefined>;
   /** As they were before the step. */
   undo(): Promise<void>;
   /** The same without the host: undefined where there is nothing beside. `good` [1]: 1 for a good step. */
-  onDevice(good: DeviceTensor): Promise<BesideOnDevice | undefined>;
+  onDevice(good: DeviceTensor): Promise<DeviceStepBuffers | undefined>;
 }
 
-export interface BesideOnDevice {
+export interface DeviceStepBuffers {
   /** [1]: 1 where all are finite, as of the last `check`. */
   finite: DeviceTensor;
   check(): Promise<void>;

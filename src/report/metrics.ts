@@ -1,7 +1,7 @@
 // Metrics and matrices of numbers as aligned text for people.
 
+import { formatNumber } from '../format.js';
 import { isCount } from '../metrics/names.js';
-import { formatNumber } from './format.js';
 
 /** 'loss 0.0512, accuracy 0.9841, f1 0.9750': the figures that stand for the whole, in their own order. */
 export function metricsLine(metrics: object): string {

@@ -4,9 +4,9 @@
 
 import cliProgress from 'cli-progress';
 import type { PackProgress } from '../data/pack/pack-blocks.js';
+import type { TrunkEvent } from '../events.js';
+import { formatBytes, formatDuration, formatNumber } from '../format.js';
 import type { DownloadEvent } from '../models/hub.js';
-import type { TrunkEvent } from '../train/events.js';
-import { formatBytes, formatDuration, formatNumber } from './format.js';
 
 export interface Progress {
   /** Optimizer steps done. */

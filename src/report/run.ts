@@ -1,8 +1,8 @@
 // What a training run says to people as it goes, a line for each event, and at its end. progress.ts shows the steps.
 
 import type { TrainConfig } from '../config/train-schema.js';
-import type { TrainerEvents, TrainResult } from '../train/events.js';
-import { formatBytes, formatCount, formatDuration, formatNumber } from './format.js';
+import type { TrainerEvents, TrainResult } from '../events.js';
+import { formatBytes, formatCount, formatDuration, formatNumber } from '../format.js';
 import { metricsLine } from './metrics.js';
 
 type Described = Exclude<keyof TrainerEvents, 'download' | 'step' | 'epoch'>;

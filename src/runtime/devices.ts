@@ -10,7 +10,7 @@ import { asDeviceWork, reasonIn } from './device-errors.js';
 import { type DeviceKind, parseDeviceName } from './kinds.js';
 import { addon, type NativeBuffer, type NativeDevice, type NativeMemory, runtimeLibrary } from './native.js';
 import { createSession, type Host } from './native-session.js';
-import { inBuffers, inPlace, type Placed } from './placed.js';
+import { type DeviceTensors, inBuffers, inPlace } from './placed.js';
 import { providerOf } from './providers.js';
 import type { Device, DeviceTensor, Session, SessionSpec, Traffic } from './session.js';
 
@@ -69,7 +69,7 @@ abstract class SessionDevice implements Device {
     return session;
   }
 
-  abstract place(arena: Arena, names?: readonly string[]): Promise<Placed>;
+  abstract place(arena: Arena, names?: readonly string[]): Promise<DeviceTensors>;
   abstract allocate(types: readonly TensorType[]): Promise<DeviceTensor[]>;
 
   async close(): Promise<void> {
@@ -94,7 +94,7 @@ class CpuDevice extends SessionDevice {
     this.sharedMemory = opened.sharedArena;
   }
 
-  async place(arena: Arena): Promise<Placed> {
+  async place(arena: Arena): Promise<DeviceTensors> {
     return inPlace(arena);
   }
 
@@ -110,7 +110,7 @@ class ProviderDevice extends SessionDevice {
   readonly sharedMemory = false;
   readonly sharedThreads = false;
   readonly #memory: NativeMemory;
-  readonly #placed = new Map<Arena, Promise<Placed>>();
+  readonly #placed = new Map<Arena, Promise<DeviceTensors>>();
   readonly #buffers: NativeBuffer[] = [];
 
   constructor(
@@ -124,7 +124,7 @@ class ProviderDevice extends SessionDevice {
     this.#memory = memory;
   }
 
-  place(arena: Arena, names = arena.entries.map(({ name }) => name)): Promise<Placed> {
+  place(arena: Arena, names = arena.entries.map(({ name }) => name)): Promise<DeviceTensors> {
     const known = this.#placed.get(arena);
     if (known) return known;
     const placed = inBuffers(this, arena, names);

@@ -11,7 +11,7 @@ import { elementCount } from '../onnx/tensor.js';
 import type { Arena } from './arena.js';
 import type { BoundTensor, Device, DeviceTensor, TensorView } from './session.js';
 
-export interface Placed {
+export interface DeviceTensors {
   /** What sessions of the device are bound to. */
   tensor(name: string): BoundTensor;
   /** The arena's values become the device's. */
@@ -21,7 +21,7 @@ export interface Placed {
 }
 
 /** On a device that computes in the host's memory. */
-export const inPlace = (arena: Arena): Placed => ({
+export const inPlace = (arena: Arena): DeviceTensors => ({
   tensor: (name) => arena.view(name),
   upload: async () => {},
   download: async () => {},
@@ -31,12 +31,12 @@ export const inPlace = (arena: Arena): Placed => ({
  * Buffers for these tensors of the arena, with its values.
  * @throws DeviceError for a device that they do not fit in, or that is lost
  */
-export async function inBuffers(device: Device, arena: Arena, names: readonly string[]): Promise<Placed> {
+export async function inBuffers(device: Device, arena: Arena, names: readonly string[]): Promise<DeviceTensors> {
   const views = names.map((name) => arena.view(name));
   const what = `placing ${megabytes(views)} on ${device.name} failed`;
   const tensors = await explain(what, () => device.allocate(views));
   const buffers = new Map(names.map((name, i) => [name, tensors[i]!]));
-  const placed: Placed = {
+  const placed: DeviceTensors = {
     tensor: (name) => {
       const tensor = buffers.get(name);
       if (!tensor) throw new Error(`'${name}' has no buffer on ${device.name}`);

@@ -1,7 +1,7 @@
 // What a device computes in beside float32, found by asking it to: a graphics card may have float16 or not.
 
 import { OrtuneError, UsageError } from '../errors.js';
-import type { Precision } from '../lower/half.js';
+import type { Precision } from '../lower/mixed-precision.js';
 import { Builder } from '../onnx/builder.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { cast } from '../onnx/formulas.js';

@@ -2,7 +2,7 @@
 // That tells more than a list of drivers, and tells a graphics card from a driver that computes on the CPU.
 
 import { OrtuneError } from '../errors.js';
-import type { Precision } from '../lower/half.js';
+import type { Precision } from '../lower/mixed-precision.js';
 import { examineMachine } from './doctor.js';
 import { precisionsOf } from './precision.js';
 import { productGflops, timeFittingProduct } from './product.js';

@@ -6,7 +6,7 @@ import type { DataType, TypedArray } from '../onnx/dtype.js';
 import type { Arena } from './arena.js';
 import type { DeviceKind } from './kinds.js';
 import type { NativeBuffer } from './native.js';
-import type { Placed } from './placed.js';
+import type { DeviceTensors } from './placed.js';
 
 /** A tensor in shared memory, row-major. */
 export interface TensorView {
@@ -81,7 +81,7 @@ export interface Device {
    * Where the tensors of an arena are for this device, the same answer for the same arena: in place on the CPU, elsewhere
    * in buffers, which are made for `names` (default all) and start with the arena's values.
    */
-  place(arena: Arena, names?: readonly string[]): Promise<Placed>;
+  place(arena: Arena, names?: readonly string[]): Promise<DeviceTensors>;
   /** Tensors of undefined content in the device's memory. Not on the CPU, where arenas are bound in place. */
   allocate(types: readonly { dtype: DataType; shape: readonly number[] }[]): Promise<DeviceTensor[]>;
   /** Releases every session and every buffer that is left. */

@@ -2,8 +2,8 @@
 
 import type { Builder } from '../onnx/builder.js';
 import type { Value } from '../onnx/graph.js';
-import { attachLoss } from './classification.js';
-import { attachMaskedLoss, type MaskedResults, pairOutput } from './masked-lm.js';
+import { addLoss } from './classification.js';
+import { addMaskedLoss, type MaskedResults, pairOutput } from './masked-lm.js';
 import type { Task } from './task.js';
 
 export interface AttachedTask {
@@ -23,13 +23,13 @@ export const furtherOutputs = (task: Task): Value[] =>
  * Adds the task's loss to a static graph. Label smoothing is for classes.
  * @throws ModelError when the logits have another rank
  */
-export function attachTask(b: Builder, logits: Value, task: Task, labelSmoothing: number): AttachedTask {
+export function addTaskLoss(b: Builder, logits: Value, task: Task, labelSmoothing: number): AttachedTask {
   if (task.name !== 'masked-lm') {
     const targets = task.name === 'image-classification' ? task.targets : 'class';
-    return attachLoss(b, logits, { targets, labelSmoothing });
+    return addLoss(b, logits, { targets, labelSmoothing });
   }
   const { probability } = task.masking;
   const [pairs] = furtherOutputs(task);
-  const { results, ...attached } = attachMaskedLoss(b, logits, { probability, pairs });
+  const { results, ...attached } = addMaskedLoss(b, logits, { probability, pairs });
   return { ...attached, masked: results };
 }

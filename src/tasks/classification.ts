@@ -30,7 +30,7 @@ export interface TaskLoss {
  * Adds the loss over `logits` [B, C] to a static graph.
  * @throws ModelError when the logits have another rank; UsageError for the wrong number of class weights.
  */
-export function attachLoss(b: Builder, logits: Value, options: LossOptions = {}): TaskLoss {
+export function addLoss(b: Builder, logits: Value, options: LossOptions = {}): TaskLoss {
   const { targets = 'class', labelSmoothing = 0, classWeights } = options;
   const shape = b.shape(logits);
   if (shape.length !== 2)

@@ -5,7 +5,7 @@
 
 import { targetCount } from '../data/masking.js';
 import { ModelError } from '../errors.js';
-import { narrow } from '../lower/narrow.js';
+import { narrow } from '../lower/gather-tokens.js';
 import { type Builder, float } from '../onnx/builder.js';
 import type { Value } from '../onnx/graph.js';
 import { taskInput } from './inputs.js';
@@ -38,7 +38,7 @@ export interface MaskedResults {
  * @param pairs logits [B, 2] of the next sentences, where they count
  * @throws ModelError when the logits have another rank
  */
-export function attachMaskedLoss(
+export function addMaskedLoss(
   b: Builder,
   logits: Value,
   { probability, pairs }: { probability: number; pairs?: Value | undefined },

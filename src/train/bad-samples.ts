@@ -5,15 +5,15 @@ import type { BadSample } from '../data/feeder.js';
 import { DataError } from '../errors.js';
 
 /** A sample that was left out, and why. */
-export type LeftOut = Omit<BadSample, 'sample'>;
+export type SkippedSample = Omit<BadSample, 'sample'>;
 
 /** Where the options do not say: so many, or one in a hundred where that is more. */
 const leastAllowed = 10;
 
 export class BadSamples {
-  readonly #known = new Map<string, LeftOut>();
+  readonly #known = new Map<string, SkippedSample>();
   readonly #most: number;
-  readonly #tell: (sample: LeftOut) => void;
+  readonly #tell: (sample: SkippedSample) => void;
 
   /** @param samples how many there are; `known`: those of the run that is gone on with, which are not told again */
   constructor(
@@ -21,8 +21,8 @@ export class BadSamples {
       samples,
       maxBadSamples,
       known = [],
-    }: { samples: number; maxBadSamples?: number | undefined; known?: readonly LeftOut[] },
-    tell: (sample: LeftOut) => void,
+    }: { samples: number; maxBadSamples?: number | undefined; known?: readonly SkippedSample[] },
+    tell: (sample: SkippedSample) => void,
   ) {
     // All of them is too many in any case.
     this.#most = maxBadSamples ?? Math.min(Math.max(leastAllowed, Math.floor(samples / 100)), samples - 1);
@@ -30,12 +30,12 @@ export class BadSamples {
     for (const sample of known) this.#known.set(sample.place, sample);
   }
 
-  get all(): readonly LeftOut[] {
+  get all(): readonly SkippedSample[] {
     return [...this.#known.values()];
   }
 
   /** @throws DataError when there are more than are allowed */
-  add({ place, reason }: LeftOut): void {
+  add({ place, reason }: SkippedSample): void {
     if (this.#known.has(place)) return;
     this.#known.set(place, { place, reason });
     this.#tell({ place, reason });

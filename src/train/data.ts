@@ -1,26 +1,26 @@
 // The data of a run and of an evaluation, and who makes batches of them: what a configuration says, in the terms of
 // src/data.
 
+import type { ModelInput } from '../compile/protocol.js';
 import type { EvalConfig } from '../config/schema.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import type { Dataset } from '../data/dataset.js';
-import type { Feeder, FeederOptions } from '../data/feeder.js';
+import type { DataLoader, LoaderOptions } from '../data/feeder.js';
 import { type Augmentation, checkChannels, targetsAfter } from '../data/images/augment/chain.js';
 import { ImageData, openLabelledImages } from '../data/images/image-data.js';
 import type { ImageDataset } from '../data/images/image-dataset.js';
-import { ImageFeeder } from '../data/images/image-feeder.js';
+import { ImageLoader } from '../data/images/image-feeder.js';
 import type { ImageInput } from '../data/images/image-inputs.js';
 import { storedShapes } from '../data/images/image-table.js';
 import { memoryPrefix, sourceOf, type Tensors } from '../data/images/tensors.js';
 import type { LabelledData, OpenedDataset } from '../data/labelled-data.js';
 import { refuseOtherTokens } from '../data/pack/tokens.js';
+import { textShape } from '../data/sequence-lengths.js';
 import { openLabelled, TextData } from '../data/text-data.js';
-import { TextFeeder } from '../data/text-feeder.js';
+import { TextLoader } from '../data/text-feeder.js';
 import { DataError, UsageError } from '../errors.js';
 import type { ImageClassification, Task } from '../tasks/task.js';
 import { type ImageOptions, type ImagePlan, planImages } from './images.js';
-import type { ModelInput } from './protocol.js';
-import { textShape } from './text-shape.js';
 
 type Config = TrainConfig | EvalConfig;
 
@@ -119,7 +119,7 @@ export interface FedModel {
 }
 
 export interface OpenedFeeder {
-  feeder: Feeder;
+  feeder: DataLoader;
   /** Of pictures. */
   images?: ImagePlan;
 }
@@ -129,7 +129,7 @@ export interface OpenedFeeder {
  * @throws ModelError, UsageError for a model that this data cannot feed; DataError for pictures of another size
  */
 export function openFeeder(
-  config: FeederOptions &
+  config: LoaderOptions &
     ImageOptions & {
       maxPixels?: number | undefined;
       maxLength: number;
@@ -148,7 +148,7 @@ export function openFeeder(
     if (task.name === 'masked-lm' && task.masking.nextSentence)
       throw new DataError(`${files.join(', ')}: packed texts cannot be joined to others; leave nextSentence out`);
   }
-  return { feeder: new TextFeeder({ ...config, ...shape, inputs: model.inputs, task }) };
+  return { feeder: new TextLoader({ ...config, ...shape, inputs: model.inputs, task }) };
 }
 
 /** Augmentation works on pixels as they are stored in files of pictures. */
@@ -161,11 +161,11 @@ function refuseFloats({ sources }: ImageDataset['table']): void {
 }
 
 function openImageFeeder(
-  config: FeederOptions & ImageOptions & { maxPixels?: number | undefined; augmentation?: Augmentation },
+  config: LoaderOptions & ImageOptions & { maxPixels?: number | undefined; augmentation?: Augmentation },
   model: FedModel,
   { targets }: ImageClassification,
   parts: readonly { table: ImageDataset['table'] }[],
-): { feeder: ImageFeeder; images: ImagePlan } {
+): { feeder: ImageLoader; images: ImagePlan } {
   if (config.augmentation?.length) refuseFloats(parts[0]!.table);
   const images = planImages(
     model,
@@ -173,5 +173,5 @@ function openImageFeeder(
     parts.flatMap(({ table }) => storedShapes(table)),
   );
   checkChannels(config.augmentation ?? [], images.shape.channels);
-  return { feeder: new ImageFeeder({ ...config, ...images, targets, labels: model.labels.length }), images };
+  return { feeder: new ImageLoader({ ...config, ...images, targets, labels: model.labels.length }), images };
 }

@@ -3,18 +3,18 @@
 
 import { parseOptions } from '../config/options.js';
 import { type EvalOptions, evalSchema } from '../config/schema.js';
-import type { DataPart } from '../data/dataset.js';
-import type { BatchSource, Feeder } from '../data/feeder.js';
+import type { Split } from '../data/dataset.js';
+import type { BatchSource, DataLoader } from '../data/feeder.js';
 import { withoutTensors } from '../data/images/tensors.js';
 import type { OpenedDataset } from '../data/labelled-data.js';
 import { UsageError } from '../errors.js';
 import type { Metrics } from '../metrics/names.js';
 import type { ResolveOptions } from '../models/hub.js';
-import { BadSamples, type LeftOut } from './bad-samples.js';
+import { peakRssBytes, StepTimes } from '../statistics.js';
+import { BadSamples, type SkippedSample } from './bad-samples.js';
 import { openEvaluation, openFeeder, taskOf } from './data.js';
 import { type Measured, meterOf, type Source } from './meters.js';
 import { openSavedModel } from './saved-model.js';
-import { peakRssBytes, StepTimes } from './statistics.js';
 
 export interface EvalResult {
   metrics: Metrics;
@@ -26,14 +26,14 @@ export interface EvalResult {
   /** Texts cut to maxLength. */
   truncated: number;
   /** Pictures that could not be decoded and were left out: where each is, and why. */
-  badSamples: readonly LeftOut[];
+  badSamples: readonly SkippedSample[];
 }
 
 /** Metrics of all samples. */
 export async function measureEvaluation(
   source: Source,
   feeder: BatchSource,
-  data: DataPart,
+  data: Split,
   measured: Omit<Measured, 'samples'>,
   options: { signal?: AbortSignal | undefined; times?: StepTimes } = {},
 ): Promise<Metrics & { truncated: number }> {
@@ -73,7 +73,7 @@ export async function evaluate(options: EvalOptions, { signal, onDownload }: Res
   const config = parseOptions(evalSchema, given);
   const started = performance.now();
   const model = await openSavedModel(config, { signal, onDownload });
-  let feeder: Feeder | undefined;
+  let feeder: DataLoader | undefined;
   let opened: OpenedDataset | undefined;
   try {
     const asked = { ...config, multiLabel: config.multiLabel || model.multiLabel };

@@ -2,8 +2,8 @@
 // workers idle. Measured after the run on the length most steps had; gradients change, weights do not.
 
 import type { Batch } from '../data/feeder.js';
+import { median, totalMs } from '../statistics.js';
 import type { Run } from './run.js';
-import { median, totalMs } from './statistics.js';
 import { normalisersOf } from './step.js';
 
 const leastSteps = 20;
@@ -39,11 +39,11 @@ async function stagedMs(run: Run, length: number, signal: AbortSignal | undefine
 }
 
 /** Of forward and backward; on a device, which is told a step and not waited for, of whole steps of one batch. */
-async function passesMs({ engine, optimizer, outcomesEvery, config }: Run, batch: Batch): Promise<number> {
+async function passesMs({ engine, optimizer, syncEvery, config }: Run, batch: Batch): Promise<number> {
   const pass = (microStep: number) =>
     engine.forwardBackward(batch, normalisersOf([batch]), { seed: 0, step: 0, microStep });
   if (engine.device.kind !== 'cpu') {
-    const steps = Math.min(repeats, outcomesEvery);
+    const steps = Math.min(repeats, syncEvery);
     const started = performance.now();
     for (let i = 0; i < steps; i++) {
       await pass(0);

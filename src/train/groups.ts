@@ -2,13 +2,13 @@
 // says nothing the options of the run. Biases and the parameters of normalisations (rank 0 and 1) are not decayed, as in
 // the Hugging Face Trainer, unless a group says so.
 
+import type { ParameterInfo } from '../compile/protocol.js';
 import type { TrainConfig } from '../config/train-schema.js';
+import type { Engine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import { type GroupOptions, type Optimizer, type OptimizerOptions, parameterRanges } from '../optim/optimizer.js';
 import type { Arena } from '../runtime/arena.js';
 import { anyPattern } from '../transfer/patterns.js';
-import type { Engine } from './engine.js';
-import type { ParameterInfo } from './protocol.js';
 
 const optimizerOptions = (config: TrainConfig): OptimizerOptions =>
   config.optimizer === 'adamw'

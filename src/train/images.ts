@@ -1,5 +1,6 @@
 // How a model reads pictures and whether the data's fit: the one input, its layout and size, and the preprocessing.
 
+import type { ModelInput } from '../compile/protocol.js';
 import type { StoredShape } from '../data/images/image-table.js';
 import { type ImageShape, type Layout, rowShape, sameSize } from '../data/images/pixels.js';
 import {
@@ -11,7 +12,6 @@ import {
   sizeOf,
 } from '../data/images/preprocessing.js';
 import { DataError, ModelError, UsageError } from '../errors.js';
-import type { ModelInput } from './protocol.js';
 
 export interface ImagePlan {
   /** Name of the model's input. */

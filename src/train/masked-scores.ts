@@ -1,10 +1,10 @@
 // How a saved masked language model does on a batch, from the logits of all tokens that its file gives: a few rows at a
 // time, since a batch's would be hundreds of megabytes.
 
+import type { EngineBatch } from '../engine/engine.js';
 import { crossEntropy } from '../metrics/cross-entropy.js';
 import type { MaskedScores } from '../metrics/masked-lm.js';
 import type { TensorView } from '../runtime/session.js';
-import type { EngineBatch } from './engine.js';
 
 /** Most logits of one run. */
 const mostLogits = 2 ** 24;

@@ -1,20 +1,20 @@
 // What memory a run will need, found before its first step where somebody asks for it or a device has memory of its own: the
 // graphs of its largest batch and of a smaller one are built and their values counted; the rest are lengths of arenas.
 
+import type { CompileRequest, MemoryRequest } from '../compile/protocol.js';
 import type { TrainConfig } from '../config/train-schema.js';
-import type { Feeder } from '../data/feeder.js';
+import type { DataLoader } from '../data/feeder.js';
 import { type InputShapes, shapesOf } from '../data/slots.js';
+import type { Engine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
+import { formatBytes } from '../format.js';
 import { allocatedBytes } from '../lower/memory.js';
 import { stateNames } from '../optim/optimizer.js';
-import { formatBytes } from '../report/format.js';
 import type { ArenaEntry } from '../runtime/arena.js';
 import { type DeviceMemory, memoryOf } from '../runtime/memory.js';
 import { bytesAtOnce } from '../runtime/placed.js';
-import type { Engine } from './engine.js';
+import { adviceAfter, adviceWithin, type Memory, needWords } from './memory-messages.js';
 import { bytesFor, type Line, lineThrough, type MemoryNeed } from './memory-need.js';
-import { adviceAfter, adviceWithin, type Memory, needWords } from './memory-words.js';
-import type { CompileRequest, MemoryRequest } from './protocol.js';
 
 type Recompute = MemoryRequest['recompute'];
 
@@ -38,7 +38,7 @@ type Config = Pick<
 export async function checkMemory(
   config: Config,
   engine: Engine,
-  feeder: Feeder,
+  feeder: DataLoader,
   has: () => DeviceMemory | undefined = () => memoryOf(engine.device.name),
 ): Promise<CheckedMemory | undefined> {
   const { memoryLimit: limit, batchSize, gradientAccumulationSteps } = config;
@@ -71,7 +71,7 @@ interface Checked {
   memory: CheckedMemory | undefined;
   config: Config;
   engine: Engine;
-  feeder: Feeder;
+  feeder: DataLoader;
 }
 
 /** What the parameters and gradients have of the device already counts among what the run may use. */
@@ -98,7 +98,7 @@ const processGrowth = 32 * 2 ** 20;
 /** What a device's memory loses to the pieces that it is handed out in, as measured: docs/devices.md. */
 const lostShare = 0.08;
 
-async function needOf(config: Config, engine: Engine, feeder: Feeder, recompute?: Recompute): Promise<MemoryNeed> {
+async function needOf(config: Config, engine: Engine, feeder: DataLoader, recompute?: Recompute): Promise<MemoryNeed> {
   const { all, trained, averages } = weightBytes(engine);
   const states = stateNames[config.optimizer].length;
   const weights = all + trained * (1 + states) + 2 * averages;
@@ -126,14 +126,14 @@ async function needOf(config: Config, engine: Engine, feeder: Feeder, recompute?
   };
 }
 
-const shapesAt = ({ model }: Engine, { layout }: Feeder, batchSize: number, length: number): InputShapes =>
+const shapesAt = ({ model }: Engine, { layout }: DataLoader, batchSize: number, length: number): InputShapes =>
   shapesOf(
     { ...layout, batchSize },
     model.inputs.map(({ name }) => name),
     length,
   );
 
-async function activationsOf(config: Config, engine: Engine, feeder: Feeder, recompute: Recompute): Promise<Line> {
+async function activationsOf(config: Config, engine: Engine, feeder: DataLoader, recompute: Recompute): Promise<Line> {
   const { batchSize: batch } = config;
   const sizes = [Math.max(1, Math.floor(batch / 2)), Math.max(2, batch)] as const;
   const [longest, second] = feeder.lengths.toReversed() as [number, number?];
@@ -160,7 +160,7 @@ async function recomputed(
   { need, batches }: Memory,
   config: Config,
   engine: Engine,
-  feeder: Feeder,
+  feeder: DataLoader,
 ): Promise<MemoryNeed | undefined> {
   if (config.recompute !== 'none') return undefined;
   const again = await needOf(config, engine, feeder, 'layers');

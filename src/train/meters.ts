@@ -2,6 +2,7 @@
 // for the command the saved file; both are sources.
 
 import type { Batch } from '../data/feeder.js';
+import type { EngineBatch } from '../engine/engine.js';
 import { ClassificationMetrics } from '../metrics/classification.js';
 import { ImageClassificationMetrics } from '../metrics/image-classification.js';
 import { MaskedLmMetrics, type MaskedScores } from '../metrics/masked-lm.js';
@@ -9,7 +10,6 @@ import { MultiLabelMetrics } from '../metrics/multi-label.js';
 import type { Metrics } from '../metrics/names.js';
 import type { TensorView } from '../runtime/session.js';
 import type { Task } from '../tasks/task.js';
-import type { EngineBatch } from './engine.js';
 
 export interface Source {
   /** Logits [batch, labels]. */

@@ -2,14 +2,14 @@
 // before anything is made of the weights: an evaluation, a checkpoint, the end.
 
 import { DeviceError } from '../errors.js';
+import type { SkippedEvent, StepEvent, TrainerEvents } from '../events.js';
 import type { StepOutcome } from '../optim/update.js';
 import type { Traffic } from '../runtime/session.js';
+import type { StepTime } from '../statistics.js';
 import { badStepError } from './bad-step.js';
-import type { SkippedEvent, StepEvent, TrainerEvents } from './events.js';
+import { overflow, type PendingStep, placesOf, spreadTimes } from './pending-steps.js';
 import type { Run } from './run.js';
-import type { StepTime } from './statistics.js';
 import type { StepBatches } from './step-batches.js';
-import { overflow, placesOf, spreadTimes, type ToldStep } from './told-steps.js';
 
 export type Emit = <E extends keyof TrainerEvents>(event: E, payload: TrainerEvents[E]) => void;
 
@@ -18,21 +18,21 @@ const mostOf = (a: Traffic | undefined, b: Traffic | undefined): Traffic | undef
   a && b ? { up: Math.max(a.up, b.up), down: Math.max(a.down, b.down) } : (a ?? b);
 
 /** Whether what became of the steps so far has to be known: every so often, and before anything is made of the weights. */
-export function outcomesDue(
-  { untold, outcomesEvery, firstStepMs, progress, ...run }: Run,
+export function syncDue(
+  { pending, syncEvery, firstStepMs, progress, ...run }: Run,
   signal: AbortSignal | undefined,
 ): boolean {
   const { step } = progress;
   const { stepsPerEpoch, totalSteps } = run.length;
-  if (untold.length >= outcomesEvery || firstStepMs === undefined || signal?.aborted) return true;
+  if (pending.length >= syncEvery || firstStepMs === undefined || signal?.aborted) return true;
   return step % stepsPerEpoch === 0 || step === totalSteps || run.evaluationDue(step) || run.checkpointDue(step);
 }
 
 /** Asks what became of the steps so far; `latest` are the batches of the last of them, where they are still there. */
-export async function hearOutcomes(run: Run, emit: Emit, latest?: StepBatches): Promise<void> {
-  const told = run.untold;
+export async function collectOutcomes(run: Run, emit: Emit, latest?: StepBatches): Promise<void> {
+  const told = run.pending;
   if (told.length === 0) return;
-  run.untold = [];
+  run.pending = [];
   const before = run.engine.device.traffic.down;
   const outcomes = await run.optimizer.outcomes().catch((error) => sayWhen(told, error));
   const down = run.engine.device.traffic.down - before;
@@ -47,7 +47,7 @@ export async function hearOutcomes(run: Run, emit: Emit, latest?: StepBatches): 
 async function record(
   run: Run,
   emit: Emit,
-  told: ToldStep,
+  told: PendingStep,
   { bad, lossScale: scale, ...outcome }: StepOutcome,
   time: StepTime,
   latest: StepBatches | undefined,
@@ -79,7 +79,7 @@ async function record(
   emit('step', event);
 }
 
-function sayWhen(told: readonly ToldStep[], error: unknown): never {
+function sayWhen(told: readonly PendingStep[], error: unknown): never {
   const [first, last] = [told[0]!.step + 1, told.at(-1)!.step + 1];
   if (error instanceof DeviceError)
     error.message = `${first === last ? `step ${last}` : `steps ${first} to ${last}`}: ${error.message}`;
@@ -90,7 +90,7 @@ function sayWhen(told: readonly ToldStep[], error: unknown): never {
 async function leaveOut(
   run: Run,
   emit: Emit,
-  told: ToldStep,
+  told: PendingStep,
   outcome: StepOutcome & { bad: string },
   latest: StepBatches | undefined,
 ): Promise<void> {

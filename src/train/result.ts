@@ -1,9 +1,9 @@
 // What a finished run hands back.
 
+import type { TrainResult } from '../events.js';
 import type { Metrics } from '../metrics/names.js';
-import type { TrainResult } from './events.js';
+import { peakRssBytes } from '../statistics.js';
 import type { Run } from './run.js';
-import { peakRssBytes } from './statistics.js';
 
 export interface Outcome {
   metrics: Metrics | undefined;

@@ -19,10 +19,10 @@ import { join, resolve, sep } from 'node:path';
 import { checkpointsOf } from '../checkpoint/files.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import { UsageError } from '../errors.js';
-import { AppendFile } from '../report/append-file.js';
+import { AppendFile } from '../files/append-file.js';
 import { EVENT_FILE, EventFile } from '../report/tensorboard/event-file.js';
 import { scalarsOf } from '../report/tensorboard/scalars.js';
-import type { LeftOut } from './bad-samples.js';
+import type { SkippedSample } from './bad-samples.js';
 import { linesUpTo } from './metrics-lines.js';
 
 /** Checkpoints of a run that was replaced, on their way out. */
@@ -41,7 +41,7 @@ export class RunDirectory {
   #events: EventFile | undefined;
   #removal: Promise<unknown> | undefined;
   /** Samples that cannot be used, those of the run that is gone on with first. */
-  readonly #badSamples: LeftOut[] = [];
+  readonly #badSamples: SkippedSample[] = [];
   #badFile: AppendFile | undefined;
 
   /**
@@ -93,12 +93,12 @@ export class RunDirectory {
   }
 
   /** Those that are known, of the run that is gone on with too. */
-  get badSamples(): readonly LeftOut[] {
+  get badSamples(): readonly SkippedSample[] {
     return this.#badSamples;
   }
 
   /** Adds a line to bad-samples.jsonl. */
-  addBadSample(sample: LeftOut): void {
+  addBadSample(sample: SkippedSample): void {
     this.#badSamples.push(sample);
     if (this.#badFile) this.#badFile.append(lineOf(sample));
     else if (this.#metrics) this.#writeBadSamples();
@@ -173,11 +173,11 @@ function realPath(path: string): string {
   return existsSync(path) ? realpathSync(path) : resolve(path);
 }
 
-const lineOf = ({ place, reason }: LeftOut): string => `${JSON.stringify({ place, reason })}\n`;
+const lineOf = ({ place, reason }: SkippedSample): string => `${JSON.stringify({ place, reason })}\n`;
 
 /** A line that was being written when the machine stopped is none. */
-function readBadSamples(path: string): LeftOut[] {
+function readBadSamples(path: string): SkippedSample[] {
   if (!existsSync(path)) return [];
   const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
-  return lines.map((line) => JSON.parse(line) as LeftOut);
+  return lines.map((line) => JSON.parse(line) as SkippedSample);
 }

@@ -3,13 +3,13 @@
 // another run unnoticed.
 
 import type { CheckpointSource } from '../checkpoint/store.js';
-import { neutralOptions } from '../config/options.js';
+import { optionsThatChangeNothing } from '../config/options.js';
 import { type TrainConfig, trainSchema } from '../config/train-schema.js';
+import type { Engine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import type { Scaling } from '../optim/loss-scale.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { BestState } from './best.js';
-import type { Engine } from './engine.js';
 
 /** Whether evaluations decide which weights are written. */
 export const keepsBest = (config: TrainConfig): boolean =>
@@ -96,10 +96,10 @@ export function refuseAnotherRun(path: string, saved: RunState, now: Origin): vo
     differences.push(`train: the samples of ${config.train.join(', ')} are not the same`);
   if (keepsBest(config) && saved.hashes.eval !== hashes.eval)
     differences.push(`eval: the samples of ${(config.eval ?? ['nothing']).join(', ')} are not the same`);
-  const neutral = neutralOptions(trainSchema);
+  const unaffecting = optionsThatChangeNothing(trainSchema);
   for (const key of Object.keys(config) as (keyof TrainConfig)[]) {
     const [then, today] = [JSON.stringify(saved.config[key]), JSON.stringify(config[key])];
-    if (!neutral.has(key) && then !== today)
+    if (!unaffecting.has(key) && then !== today)
       differences.push(`${key}: ${then ?? 'not set'} then, ${today ?? 'not set'} now`);
   }
   if (differences.length === 0) return;

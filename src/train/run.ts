@@ -4,27 +4,30 @@
 import { dirname, join } from 'node:path';
 import { CheckpointWriter, loadCheckpoint, resolveCheckpoint } from '../checkpoint/store.js';
 import type { TrainConfig } from '../config/train-schema.js';
-import type { DataPart } from '../data/dataset.js';
-import type { Feeder } from '../data/feeder.js';
+import type { Split } from '../data/dataset.js';
+import type { DataLoader } from '../data/feeder.js';
 import type { Tensors } from '../data/images/tensors.js';
 import type { LabelledData } from '../data/labelled-data.js';
+import { Engine } from '../engine/engine.js';
 import { OrtuneError, UsageError } from '../errors.js';
+import type { EvaluationEvent } from '../events.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { Accumulator } from '../optim/accumulator.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleOf } from '../optim/schedule.js';
 import { lossEntry } from '../optim/update.js';
 import type { Traffic } from '../runtime/session.js';
+import { StepTimes } from '../statistics.js';
 import type { Task } from '../tasks/task.js';
-import { BadSamples, type LeftOut } from './bad-samples.js';
+import { type CachedPart, TrunkCache } from '../trunk/trunk-cache.js';
+import { BadSamples, type SkippedSample } from './bad-samples.js';
 import { BestTracker } from './best.js';
 import { openData, openFeeder, taskOf } from './data.js';
-import { Engine } from './engine.js';
-import type { EvaluationEvent } from './events.js';
 import { createOptimizer } from './groups.js';
 import type { ImagePlan } from './images.js';
 import { type Due, dueAt, type RunLength } from './intervals.js';
 import { type CheckedMemory, checkMemory } from './memory-check.js';
+import type { PendingStep } from './pending-steps.js';
 import { RunDirectory } from './run-directory.js';
 import {
   checkpointSources,
@@ -35,9 +38,6 @@ import {
   type RunState,
   refuseAnotherRun,
 } from './run-state.js';
-import { StepTimes } from './statistics.js';
-import type { ToldStep } from './told-steps.js';
-import { type CachedPart, TrunkCache } from './trunk-cache.js';
 
 /** A checkpoint. */
 interface Place {
@@ -51,7 +51,7 @@ export interface Run {
   task: Task;
   engine: Engine;
   /** Of whole samples. */
-  feeder: Feeder;
+  feeder: DataLoader;
   /** Where the batches come from: the feeder, or what is kept of a frozen trunk. */
   trunk: TrunkCache;
   /** How pictures are read. */
@@ -60,9 +60,9 @@ export interface Run {
   /** What it needs, where that was asked for. */
   memory: CheckedMemory | undefined;
   /** Steps after which their outcomes are asked for. */
-  outcomesEvery: number;
+  syncEvery: number;
   /** Steps taken since. */
-  untold: ToldStep[];
+  pending: PendingStep[];
   /** Where a step has more than one batch. */
   accumulator: Accumulator | undefined;
   schedule: Schedule;
@@ -106,7 +106,7 @@ export async function openRun(
   config: TrainConfig,
   tensors: Tensors,
   signal: AbortSignal | undefined,
-  tell: { download?: ResolveOptions['onDownload']; badSample?: (sample: LeftOut) => void } = {},
+  tell: { download?: ResolveOptions['onDownload']; badSample?: (sample: SkippedSample) => void } = {},
 ): Promise<Run> {
   const startedMs = performance.now();
   new RunDirectory(config);
@@ -124,11 +124,11 @@ export async function openRun(
     const task = taskOf(config, data);
     const labels = task.name === 'masked-lm' ? undefined : data.labels.names;
     const model = await resolveModel(config.model, { signal, onDownload: tell.download });
-    const engine = keep(await Engine.open({ ...config, model, labels, numbered: !data.named, task }));
+    const engine = keep(await Engine.open({ ...config, model, labels, labelsAreIndices: !data.named, task }));
     if (labels) await data.relabel(engine.model.labels);
     const parts = [data.train, data.eval, data.test].filter((part) => part !== undefined);
     let bad: BadSamples | undefined;
-    const feeding = { ...config, badSample: (sample: LeftOut) => bad?.add(sample) };
+    const feeding = { ...config, badSample: (sample: SkippedSample) => bad?.add(sample) };
     const { feeder, images } = openFeeder(feeding, engine.model, task, parts);
     keep(feeder);
     const memory = await checkMemory(config, engine, feeder);
@@ -136,8 +136,8 @@ export async function openRun(
       config.gradientAccumulationSteps > 1
         ? await Accumulator.create(engine.device, engine.gradients, [...trainedNames(engine), lossEntry])
         : undefined;
-    const outcomesEvery = engine.device.kind === 'cpu' ? 1 : config.loggingSteps;
-    const optimizer = await createOptimizer(engine, config, { gradients: accumulator?.total, outcomes: outcomesEvery });
+    const syncEvery = engine.device.kind === 'cpu' ? 1 : config.loggingSteps;
+    const optimizer = await createOptimizer(engine, config, { gradients: accumulator?.total, outcomes: syncEvery });
     const stepsPerEpoch = Math.ceil(batchesPerEpoch(data, engine, config) / config.gradientAccumulationSteps);
     const length = { stepsPerEpoch, totalSteps: config.maxSteps ?? config.epochs * stepsPerEpoch };
     const resolved = {
@@ -180,8 +180,8 @@ export async function openRun(
       feeder,
       trunk: keep(new TrunkCache(config, engine, feeder)),
       images,
-      outcomesEvery,
-      untold: [],
+      syncEvery,
+      pending: [],
       optimizer,
       memory,
       accumulator,
@@ -216,12 +216,8 @@ const trainedNames = ({ model }: Engine): string[] =>
   model.parameters.filter((p) => p.trainable).map(({ name }) => name);
 
 /** @throws UsageError for fewer samples than the one batch that BatchNormalization needs */
-function batchesPerEpoch(
-  { train }: LabelledData,
-  { wholeBatches }: Engine,
-  { batchSize, maxSteps }: TrainConfig,
-): number {
-  const batches = train.batches(batchSize, wholeBatches && maxSteps !== 0);
+function batchesPerEpoch({ train }: LabelledData, { dropLast }: Engine, { batchSize, maxSteps }: TrainConfig): number {
+  const batches = train.batches(batchSize, dropLast && maxSteps !== 0);
   if (batches > 0) return batches;
   throw new UsageError(
     `the training data has ${train.samples} samples, not one batch of ${batchSize}, and BatchNormalization would take what fills it up ` +
@@ -250,8 +246,8 @@ async function stateToResume(
  * The parts of the data that are gone over more than once, so that keeping what a frozen trunk makes of them pays. A
  * function of the configuration alone: a resumed run decides alike.
  */
-export function repeatedParts({ config, data, length, task, evaluationDue }: Run): Map<CachedPart, DataPart> {
-  const parts = new Map<CachedPart, DataPart>();
+export function repeatedParts({ config, data, length, task, evaluationDue }: Run): Map<CachedPart, Split> {
+  const parts = new Map<CachedPart, Split>();
   // The masks of masked-LM differ from epoch to epoch.
   if (task.name === 'masked-lm') return parts;
   const { totalSteps, stepsPerEpoch } = length;

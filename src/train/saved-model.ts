@@ -2,7 +2,9 @@
 // ortune's graphs in between. What `eval` and `predict` measure is what users will run.
 
 import type { Tensor as OrtTensor } from 'onnxruntime-node';
+import type { ModelInput } from '../compile/protocol.js';
 import { labelsOfConfig } from '../data/labels.js';
+import type { EngineBatch } from '../engine/engine.js';
 import { ModelError } from '../errors.js';
 import type { MaskedScores } from '../metrics/masked-lm.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
@@ -13,9 +15,7 @@ import { Tensor } from '../onnx/tensor.js';
 import { pairOutput } from '../tasks/masked-lm.js';
 import { maxPositions, readModelConfig } from '../transfer/config.js';
 import { logitsOf } from '../transfer/parameters.js';
-import type { EngineBatch } from './engine.js';
 import { type Forward, maskedScores } from './masked-scores.js';
-import type { ModelInput } from './protocol.js';
 
 export interface SavedModel {
   inputs: readonly ModelInput[];

@@ -18,7 +18,7 @@ export interface StepBatches {
 export async function* stepBatches(run: Run, first: number): AsyncGenerator<StepBatches, void, void> {
   const { config, data, engine, trunk, length } = run;
   const { batchSize, seed, gradientAccumulationSteps: perStep } = config;
-  const whole = engine.wholeBatches;
+  const whole = engine.dropLast;
   let step = first;
   while (step < length.totalSteps) {
     const epoch = Math.floor(step / length.stepsPerEpoch);

@@ -3,10 +3,10 @@
 // for the trainer.
 
 import type { Batch } from '../data/feeder.js';
+import type { Normalisers } from '../engine/engine.js';
 import { DeviceError } from '../errors.js';
 import { scheduleFactor } from '../optim/schedule.js';
 import type { Traffic } from '../runtime/session.js';
-import type { Normalisers } from './engine.js';
 import type { Run } from './run.js';
 import type { StepBatches } from './step-batches.js';
 

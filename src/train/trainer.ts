@@ -7,17 +7,17 @@ import { type TrainConfig, type TrainOptions, trainSchema } from '../config/trai
 import { type Tensors, withoutTensors } from '../data/images/tensors.js';
 import { describeRows } from '../data/rows.js';
 import { DeviceError } from '../errors.js';
+import type { EvaluationEvent, TrainerEvents, TrainResult, TrunkEvent } from '../events.js';
 import { type Metrics, metricOf } from '../metrics/names.js';
 import { measureEvaluation } from './evaluate.js';
-import type { EvaluationEvent, TrainerEvents, TrainResult, TrunkEvent } from './events.js';
 import { feedRatio } from './feed-ratio.js';
 import { smallerBatches } from './memory-check.js';
-import { type Emit, hearOutcomes, outcomesDue } from './outcomes.js';
+import { collectOutcomes, type Emit, syncDue } from './outcomes.js';
+import { pendingStep } from './pending-steps.js';
 import { resultOf } from './result.js';
 import { loadWeights, openRun, type Run, repeatedParts, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
 import { takeStep } from './step.js';
 import { type StepBatches, stepBatches } from './step-batches.js';
-import { toldStep } from './told-steps.js';
 
 type Listener<E extends keyof TrainerEvents> = (event: TrainerEvents[E]) => void;
 
@@ -116,10 +116,10 @@ export class Trainer {
   async #step(run: Run, batches: StepBatches, signal: AbortSignal | undefined): Promise<void> {
     const started = performance.now();
     const taken = await takeStep(run, batches).catch((error) => this.#keepProgress(run, batches, error));
-    run.untold.push(toldStep(batches, started, taken));
+    run.pending.push(pendingStep(batches, started, taken));
     throwIfUnwritten(run);
     run.progress.step++;
-    if (outcomesDue(run, signal)) await hearOutcomes(run, this.#emit, batches);
+    if (syncDue(run, signal)) await collectOutcomes(run, this.#emit, batches);
   }
 
   /** Memory that does not suffice ends the run with a checkpoint of the steps before, and what to change. */
@@ -171,7 +171,7 @@ export class Trainer {
     const { checkpoints, best, config, progress } = run;
     const { step } = progress;
     if (run.checkpoint?.step === step) return;
-    await hearOutcomes(run, this.#emit); // the signal may have come since
+    await collectOutcomes(run, this.#emit); // the signal may have come since
     await run.checkpointWritten;
     throwIfUnwritten(run);
     // A run that is resumed from here finds the lines of all its steps.

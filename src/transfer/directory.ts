@@ -3,13 +3,13 @@
 
 import { copyFileSync, existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { AtomicFile } from '../files/atomic-file.js';
+import { copyOfGraph } from '../heads/classification.js';
 import { graphOf, type Model } from '../onnx/model.js';
-import { PendingFile } from '../onnx/pending-file.js';
 import { saveModel } from '../onnx/save.js';
 import type { Tensor } from '../onnx/tensor.js';
 import type { Task } from '../tasks/task.js';
 import type { ModelConfig } from './config.js';
-import { copyOfGraph } from './head.js';
 import type { Parameter } from './parameters.js';
 import { transposed } from './tied.js';
 
@@ -98,7 +98,7 @@ export function weightsInside(model: Model): Model {
 }
 
 function writeJson(path: string, value: object): void {
-  const file = new PendingFile(path);
+  const file = new AtomicFile(path);
   file.write(Buffer.from(`${JSON.stringify(value, null, 2)}\n`));
   file.commit();
 }

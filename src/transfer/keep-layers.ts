@@ -3,12 +3,12 @@
 
 import { create } from '@bufbuild/protobuf';
 import { ModelError, UsageError } from '../errors.js';
+import { copyOfGraph } from '../heads/classification.js';
+import { dropDeadNodes, freeName } from '../onnx/file/surgery.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import { NodeProtoSchema } from '../onnx/onnx_pb.js';
 import type { ModelConfig } from './config.js';
-import { copyOfGraph } from './head.js';
 import { findLayers, LayeredGraph } from './layers.js';
-import { dropDeadNodes, freeName } from './surgery.js';
 
 export interface KeptLayers {
   model: Model;

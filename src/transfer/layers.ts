@@ -2,10 +2,10 @@
 // other trace of them. Which layer a value belongs to follows from the weights it is computed from.
 
 import { ModelError } from '../errors.js';
+import { FileGraph } from '../onnx/file/file-graph.js';
 import { toGraph } from '../onnx/load.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import type { NodeProto } from '../onnx/onnx_pb.js';
-import { FileGraph } from './file-graph.js';
 import { readableNames } from './names.js';
 import { weightsOf } from './parameters.js';
 import { widenStoredWeights } from './widen.js';

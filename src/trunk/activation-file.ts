@@ -8,7 +8,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DataError } from '../errors.js';
-import { syncDirectory } from '../sync-directory.js';
+import { syncDirectory } from '../files/sync-directory.js';
 
 /** What of a file must be as asked for, or it is another's. */
 export interface ActivationContent {

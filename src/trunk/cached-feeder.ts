@@ -2,16 +2,16 @@
 // trunk. Where the values depend on the length of the rows, a batch of rows that were not all computed at one length goes
 // the whole way, by the feeder that this one stands before; so what a batch gives is what it gives without the file.
 
-import { ahead } from '../data/ahead.js';
 import { writeClasses } from '../data/collate.js';
-import type { Batch, BatchesOptions, BatchSource, Draw, Feeder } from '../data/feeder.js';
-import type { Rows } from '../data/rows.js';
+import type { Batch, BatchesOptions, BatchSource, DataLoader, EpochKey } from '../data/feeder.js';
+import { ahead } from '../data/prefetch.js';
+import type { Samples } from '../data/rows.js';
 import { Slot, type SlotLayout, slotLayout } from '../data/slots.js';
 import { UsageError } from '../errors.js';
 import { sharedTensor } from '../runtime/arena.js';
 import type { TensorView } from '../runtime/session.js';
 import type { ActivationFile } from './activation-file.js';
-import { type Kept, onlyLength } from './kept.js';
+import { type ActivationLayout, commonLength } from './activation-layout.js';
 
 /** Memory of one batch. */
 interface Place {
@@ -20,17 +20,17 @@ interface Place {
   values: Map<number, TensorView[]>;
 }
 
-export class CachedFeeder<R extends Rows> implements BatchSource<R> {
+export class CachedLoader<R extends Samples> implements BatchSource<R> {
   readonly layout: SlotLayout;
-  readonly #whole: Feeder<R>;
+  readonly #whole: DataLoader<R>;
   readonly #file: ActivationFile;
-  readonly #kept: Kept;
+  readonly #kept: ActivationLayout;
   readonly #only: number | undefined;
   #free: Place[] = [];
   #closed = false;
 
   /** `inputs`: names of the model's inputs. The file stays the caller's to close, after this. */
-  constructor(whole: Feeder<R>, file: ActivationFile, kept: Kept, inputs: readonly string[]) {
+  constructor(whole: DataLoader<R>, file: ActivationFile, kept: ActivationLayout, inputs: readonly string[]) {
     const { fields, batchSize, maxLength } = whole.layout;
     this.layout = slotLayout(
       fields.filter(({ name }) => !inputs.includes(name)),
@@ -40,7 +40,7 @@ export class CachedFeeder<R extends Rows> implements BatchSource<R> {
     this.#whole = whole;
     this.#file = file;
     this.#kept = kept;
-    this.#only = onlyLength(kept);
+    this.#only = commonLength(kept);
   }
 
   /** As a feeder's. */
@@ -71,7 +71,7 @@ export class CachedFeeder<R extends Rows> implements BatchSource<R> {
     return samples.every((sample) => this.#file.lengthOf(sample) === length) ? length : undefined;
   }
 
-  async #prepare(rows: R, draw: Draw): Promise<Batch> {
+  async #prepare(rows: R, draw: EpochKey): Promise<Batch> {
     this.#throwIfClosed();
     const length = this.#lengthOf(rows.samples);
     if (length === undefined) return this.#whole.prepare(rows, draw);

@@ -2,8 +2,8 @@
 // their definitions, so those are checked too.
 
 import { describe, expect, it } from 'vitest';
-import { gradcheck } from '#ortune/autodiff/gradcheck.js';
 import { rules } from '#ortune/autodiff/rules.js';
+import { gradcheck } from '#ortune/check/gradcheck.js';
 import { operatorKey } from '#ortune/onnx/graph.js';
 import { openStock } from '../support/onnxruntime.js';
 import { operatorGraph } from './graphs.js';

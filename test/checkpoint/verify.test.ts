@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { encodeHeader } from '#ortune/checkpoint/safetensors.js';
 import { CheckpointWriter, loadCheckpoint } from '#ortune/checkpoint/store.js';
 import { isWhole, renderSums, verifyCheckpoint } from '#ortune/checkpoint/verify.js';
 import { DataError, OrtuneError } from '#ortune/errors.js';
+import { encodeHeader } from '#ortune/files/safetensors.js';
 import { hash } from '#ortune/random.js';
 import { sources, temporary, valuesOf } from './sources.js';
 

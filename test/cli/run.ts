@@ -19,7 +19,7 @@ export interface RunOptions {
   input?: string;
   /** Called with everything on stderr so far. */
   onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
-  /** Beside what the process inherits. */
+  /** StepBuffers what the process inherits. */
   env?: NodeJS.ProcessEnv;
 }
 

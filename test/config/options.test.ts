@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { listOptions, neutralOptions, optionTable, parseOptions } from '#ortune/config/options.js';
+import { listOptions, optionsThatChangeNothing, optionTable, parseOptions } from '#ortune/config/options.js';
 import { benchStepSchema, evalSchema, gradcheckSchema, predictSchema } from '#ortune/config/schema.js';
 import { trainSchema } from '#ortune/config/train-schema.js';
 
@@ -171,11 +171,11 @@ describe('listOptions', () => {
   });
 
   it('knows which options do not change what a run computes', () => {
-    const neutral = neutralOptions(trainSchema);
+    const unaffecting = optionsThatChangeNothing(trainSchema);
     for (const key of ['output', 'threads', 'workers', 'saveSteps', 'resume', 'tensorboard'])
-      expect(neutral, key).toContain(key);
+      expect(unaffecting, key).toContain(key);
     for (const key of ['seed', 'batchSize', 'learningRate', 'groups', 'dropout', 'freeze', 'evalSplit', 'maxSteps'])
-      expect(neutral, key).not.toContain(key);
+      expect(unaffecting, key).not.toContain(key);
   });
 
   it.each(Object.entries({ trainSchema, evalSchema, predictSchema, benchStepSchema, gradcheckSchema }))(

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Dataset, RowsRequest } from '#ortune/data/dataset.js';
-import type { TextRows } from '#ortune/data/rows.js';
+import type { TextSamples } from '#ortune/data/rows.js';
 import { TextData, type TextDataOptions } from '#ortune/data/text-data.js';
 
 export interface Sample {
@@ -58,7 +58,7 @@ export interface Seen {
   places: string[];
 }
 
-export function seen(rows: TextRows): Seen {
+export function seen(rows: TextSamples): Seen {
   const { index, samples, labels, weights, chunks, places } = rows;
   const textOf = (row: number): string => {
     const [chunk, start, text, pair] = places.subarray(4 * row, 4 * row + 4);

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Batch } from '#ortune/data/feeder.js';
-import type { TextRows } from '#ortune/data/rows.js';
+import type { TextSamples } from '#ortune/data/rows.js';
 import { epochOrder } from '#ortune/data/sampler.js';
-import { bucketsUpTo, TextFeeder, type TextFeederOptions } from '#ortune/data/text-feeder.js';
+import { bucketsUpTo, type TextFeederOptions, TextLoader } from '#ortune/data/text-feeder.js';
 import { DataError, ModelError, UsageError } from '#ortune/errors.js';
 import { rowsFor, tableFor } from './tables.js';
 import { sampleWords, wordPiece, writeTokenizer } from './tokenizers.js';
@@ -29,9 +29,9 @@ const source = tableFor(
 );
 const lengths = source.length.subarray(0, source.count);
 
-const open: TextFeeder[] = [];
-function feeder(options: Partial<TextFeederOptions> = {}): TextFeeder {
-  const made = new TextFeeder({ directory, inputs, batchSize: 8, maxLength: 64, ...options });
+const open: TextLoader[] = [];
+function feeder(options: Partial<TextFeederOptions> = {}): TextLoader {
+  const made = new TextLoader({ directory, inputs, batchSize: 8, maxLength: 64, ...options });
   open.push(made);
   return made;
 }
@@ -53,7 +53,7 @@ const copyOf = ({ samples, length, tokens, truncated, inputs: views }: Batch): S
   const values = [...views].map(([name, view]) => [name, Array.from(view.data as ArrayLike<number | bigint>, Number)]);
   return { samples: [...samples], length, tokens, truncated, inputs: Object.fromEntries(values) };
 };
-async function drain(made: TextFeeder, which = rows(), options = {}): Promise<Seen[]> {
+async function drain(made: TextLoader, which = rows(), options = {}): Promise<Seen[]> {
   const seen: Seen[] = [];
   for await (const batch of made.batches(which, options)) {
     seen.push(copyOf(batch));
@@ -211,7 +211,7 @@ describe('a worker', () => {
 
   test('that breaks three times on one batch is reported with its lines', async () => {
     const made = feeder({ workers: 1 });
-    async function* broken(): AsyncGenerator<TextRows, void, void> {
+    async function* broken(): AsyncGenerator<TextSamples, void, void> {
       for await (const each of rows(plan({ sampling: 'sequential', groupByLength: false })))
         yield each.index === 1 ? { ...each, weights: undefined as never } : each;
     }

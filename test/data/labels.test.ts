@@ -34,7 +34,7 @@ describe('classes of a model', () => {
     expect(labelsOfConfig({})).toBeUndefined();
   });
 
-  test('must be numbered without gaps', () => {
+  test('must be labelsAreIndices without gaps', () => {
     expect(() => labelsOfConfig({ id2label: { 0: 'a', 2: 'b' } })).toThrow(UsageError);
   });
 

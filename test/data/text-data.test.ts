@@ -55,7 +55,7 @@ describe('an epoch', () => {
     for (const sampling of ['shuffle', 'balanced'] as const) {
       const { train } = await open({ train: [file], sampling });
       const shuffled = (await batchesOf(train)).flatMap((b) => b.samples);
-      const batches = await batchesOf(train, { everyOnce: true });
+      const batches = await batchesOf(train, { sequentialPass: true });
       const order = epochOrder({ lengths, batchSize: 8, seed: 0, epoch: 0, sampling: 'sequential' });
       expect(batches.flatMap((b) => b.samples)).toEqual([...order]);
       expect((await batchesOf(train)).flatMap((b) => b.samples)).toEqual(shuffled);

@@ -6,7 +6,7 @@ import { fuseAttention } from '#ortune/lower/attention.js';
 import { lower } from '#ortune/lower/lower.js';
 import { Builder, float } from '#ortune/onnx/builder.js';
 import { attrFloat, attrInt, type Graph, prune, type Value } from '#ortune/onnx/graph.js';
-import { restoreForms } from '#ortune/onnx/restore/restore.js';
+import { recognisePatterns } from '#ortune/onnx/restore/restore.js';
 import { elementCount, Tensor } from '#ortune/onnx/tensor.js';
 import { normals } from '#ortune/random.js';
 import { addOutput, graphWith } from '../onnx/graphs.js';
@@ -55,7 +55,7 @@ function written(parts: Partial<Parts>, dtype: 'float32' | 'float64' = 'float32'
   const mixed = mix(b, weights(b, softmax), v);
   for (const y of [finish(b, mixed), ...also(b, { scores: product, biased, softmax, mixed })]) addOutput(graph, y);
   const outputs = graph.outputs;
-  restoreForms(graph);
+  recognisePatterns(graph);
   graph.outputs = outputs;
   return graph;
 }

@@ -12,34 +12,34 @@ import { Builder } from '#ortune/onnx/builder.js';
 import { type Graph, prune, type Value } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { ModelProtoSchema } from '#ortune/onnx/onnx_pb.js';
-import { restoreForms } from '#ortune/onnx/restore/restore.js';
+import { recognisePatterns } from '#ortune/onnx/restore/restore.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { type Device, openDevice } from '#ortune/runtime/session.js';
-import { attachLoss } from '#ortune/tasks/classification.js';
+import { addLoss } from '#ortune/tasks/classification.js';
 import { insertDropout, keyInput } from '#ortune/transfer/dropout.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { addOutput, encoderFeeds } from '../onnx/graphs.js';
 import { runOn } from '../runtime/kernels.js';
+import { encoders, fixture } from '../support/exported.js';
 import { runStock } from '../support/onnxruntime.js';
-import { encoders, fixture } from '../transfer/fixtures.js';
 
 const [batch, length] = [3, 12];
 const dropout = { hidden: 0.1, attention: 0.2, head: 0.1 };
 
-interface Prepared {
+interface CompiledSession {
   source: Graph;
   graph: Graph;
   trained: Set<Value>;
 }
 
 /** The static training graph of a model before its linear layers are lowered, with dropout. */
-function prepare(model: ReturnType<typeof openModel>, freeze: string[] = [], family = ''): Prepared {
+function prepare(model: ReturnType<typeof openModel>, freeze: string[] = [], family = ''): CompiledSession {
   const source = toGraph(model);
   const trained = new Set(chooseParameters(model, source, { freeze }).trainable.map(({ name }) => name));
   const shapes = Object.fromEntries(source.inputs.map(({ name }) => [name, [batch, length]]));
   const graph = specialize(source, shapes, { trainable: trained });
-  restoreForms(graph);
+  recognisePatterns(graph);
   insertDropout(new Builder(graph), 'logits', dropout, { family });
   return { source, graph, trained };
 }
@@ -47,7 +47,7 @@ function prepare(model: ReturnType<typeof openModel>, freeze: string[] = [], fam
 const fixtureGraph = ([family, exporter]: (typeof encoders)[number], freeze: string[] = []) =>
   prepare(openModel(fixture('encoders', family, exporter)), freeze, family);
 
-function builtGraph(): Prepared {
+function builtGraph(): CompiledSession {
   const size = { layers: 2, hidden: 32, heads: 4, feedForward: 64, vocabulary: 100, positions: 48 };
   const proto = fromBinary(ModelProtoSchema, buildEncoder(size));
   return prepare({ path: 'built', directory: '', proto });
@@ -75,12 +75,16 @@ const byKernel: Run = async (graph, feeds) => {
 };
 
 /** Logits, loss and every gradient of the training graph, fused or not. */
-async function train({ source, graph, trained }: Prepared, fused: number, run: Run): Promise<Map<string, number[]>> {
+async function train(
+  { source, graph, trained }: CompiledSession,
+  fused: number,
+  run: Run,
+): Promise<Map<string, number[]>> {
   const copy = graph.clone();
   const b = new Builder(copy);
   if (fused > 0) expect(fuseAttention(b, trained)).toBe(fused);
   lowerLinear(b);
-  const { loss } = attachLoss(b, 'logits');
+  const { loss } = addLoss(b, 'logits');
   const gradients = backward(b, loss, [...trained]);
   copy.outputs = [];
   for (const name of ['logits', loss, ...gradients.values()]) addOutput(copy, name);
@@ -98,7 +102,7 @@ async function train({ source, graph, trained }: Prepared, fused: number, run: R
 const largest = (values: number[]) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
 
 /** Every value to 1e-5 of its own size; gradients that vanish, to 1e-8 of the largest of all. */
-async function expectSame(prepared: Prepared, fused: number, run: Run): Promise<void> {
+async function expectSame(prepared: CompiledSession, fused: number, run: Run): Promise<void> {
   const [plain, found] = [await train(prepared, 0, run), await train(prepared, fused, run)];
   expect([...found.keys()]).toEqual([...plain.keys()]);
   const size = Math.max(...[...plain.values()].map(largest));

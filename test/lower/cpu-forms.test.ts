@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { fuseBiasGelu } from '#ortune/lower/bias-gelu.js';
 import { lower } from '#ortune/lower/lower.js';
-import { useOwnProducts } from '#ortune/lower/own-products.js';
-import { transposeOnce } from '#ortune/lower/transposed-products.js';
+import { useOrtuneGemm } from '#ortune/lower/ortune-gemm.js';
+import { pretransposeGemm } from '#ortune/lower/pretranspose-gemm.js';
 import { Builder, float } from '#ortune/onnx/builder.js';
 import { view } from '#ortune/onnx/formulas.js';
 import { Graph, prune, type Value } from '#ortune/onnx/graph.js';
@@ -71,27 +71,27 @@ describe('fuseBiasGelu', () => {
   });
 });
 
-describe('transposeOnce', () => {
+describe('pretransposeGemm', () => {
   it('transposes an input once for all weights that read it', async () => {
     const b = start({ x: [512, 192], y: [512, 192], z: [512, 192] });
     finish(b, b.op('Gemm', ['x', 'y'], { transA: 1 }), b.op('Gemm', ['x', 'z'], { transA: 1 }));
-    expect(await rewrite(b, transposeOnce)).toEqual(['ortune.Transpose', 'Gemm', 'Gemm']);
+    expect(await rewrite(b, pretransposeGemm)).toEqual(['ortune.Transpose', 'Gemm', 'Gemm']);
   });
 
   it('transposes the narrow operand and the product where the input is wide', async () => {
     const b = start({ x: [512, 768], y: [512, 64] });
     finish(b, b.op('Gemm', ['x', 'y'], { transA: 1 }));
-    expect(await rewrite(b, transposeOnce)).toEqual(['ortune.Transpose', 'Gemm', 'ortune.Transpose']);
+    expect(await rewrite(b, pretransposeGemm)).toEqual(['ortune.Transpose', 'Gemm', 'ortune.Transpose']);
   });
 
   it('leaves small products and products with a bias', async () => {
     const b = start({ x: [64, 32], y: [64, 32], wide: [512, 256], c: [256, 256] });
     finish(b, b.op('Gemm', ['x', 'y'], { transA: 1 }), b.op('Gemm', ['wide', 'wide', 'c'], { transA: 1 }));
-    expect(await rewrite(b, transposeOnce)).toEqual(['Gemm', 'Gemm']);
+    expect(await rewrite(b, pretransposeGemm)).toEqual(['Gemm', 'Gemm']);
   });
 });
 
-describe('useOwnProducts', () => {
+describe('useOrtuneGemm', () => {
   it('takes large products, with a bias for each column or none, read at either side transposed', async () => {
     const b = start({ x: [512, 192], y: [512, 64], w: [64, 192], bias: [64], row: [1, 64] });
     const outputs = [
@@ -100,7 +100,7 @@ describe('useOwnProducts', () => {
       b.op('MatMul', ['y', 'w']),
     ];
     finish(b, ...outputs);
-    expect(await rewrite(b, useOwnProducts)).toEqual(['ortune.Gemm', 'ortune.Gemm', 'ortune.Gemm']);
+    expect(await rewrite(b, useOrtuneGemm)).toEqual(['ortune.Gemm', 'ortune.Gemm', 'ortune.Gemm']);
   });
 
   it('leaves small products, stacks of products, factors and matrices that are added', async () => {
@@ -112,6 +112,6 @@ describe('useOwnProducts', () => {
       b.op('Gemm', ['y', 'w', 'c']),
     ];
     finish(b, ...outputs);
-    expect(await rewrite(b, useOwnProducts)).toEqual(['Gemm', 'MatMul', 'Gemm', 'Gemm']);
+    expect(await rewrite(b, useOrtuneGemm)).toEqual(['Gemm', 'MatMul', 'Gemm', 'Gemm']);
   });
 });

@@ -3,15 +3,15 @@
 
 import { describe, expect, it } from 'vitest';
 import { backward } from '#ortune/autodiff/backward.js';
+import { compile } from '#ortune/compile/compile.js';
+import type { Mode } from '#ortune/compile/protocol.js';
 import { lowerForDevice } from '#ortune/lower/devices/forms.js';
-import type { Precision } from '#ortune/lower/half.js';
+import type { Precision } from '#ortune/lower/mixed-precision.js';
 import { type AttrInput, Builder } from '#ortune/onnx/builder.js';
 import type { DataType } from '#ortune/onnx/dtype.js';
 import { Graph } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import { compile } from '#ortune/train/compile.js';
-import type { Mode } from '#ortune/train/protocol.js';
 import { chooseStatistics } from '#ortune/transfer/batch-norm.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { channelsLastRows } from '../autodiff/channels-last-rows.js';

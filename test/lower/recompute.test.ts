@@ -4,9 +4,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { backward } from '#ortune/autodiff/backward.js';
 import { fuse } from '#ortune/lower/fuse.js';
-import { leavesLast } from '#ortune/lower/leaves-last.js';
 import { lower } from '#ortune/lower/lower.js';
 import { recomputeLayers } from '#ortune/lower/recompute.js';
+import { scheduleGradientsEarly } from '#ortune/lower/schedule-gradients.js';
 import { Builder } from '#ortune/onnx/builder.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import { div, rows, transpose, view } from '#ortune/onnx/formulas.js';
@@ -89,7 +89,7 @@ async function differentiate(
   prune(graph);
   const layers = recompute ? recomputeLayers(b, { forward, parameters: new Set(trained) }) : 0;
   lower(graph, device.kernels);
-  leavesLast(graph);
+  scheduleGradientsEarly(graph);
   const run = async (feeds: ReadonlyMap<Value, Tensor>) => {
     const session = await device.createSession({ model: encodeGraph(graph) });
     const shared = ([name, tensor]: [Value, Tensor]): [Value, TensorView] => {

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import { inspectModel } from '#ortune/commands/inspect.js';
 import type { ImageModel } from '#ortune/models/image-names.js';
 import { buildImageModel, type ImageModelOptions, writeImageModel } from '#ortune/models/images.js';
 import { ModelProtoSchema, type NodeProto } from '#ortune/onnx/onnx_pb.js';
-import { inspectModel } from '#ortune/train/inspect.js';
 import { compared, imageSize, images, variedModel } from '../fixtures/models/varied.mjs';
 
 interface Golden {

@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { inspectModel } from '#ortune/train/inspect.js';
-import { predict } from '#ortune/train/predict.js';
+import { inspectModel } from '#ortune/commands/inspect.js';
+import { predict } from '#ortune/commands/predict.js';
 import { sha256 } from '../../bench/by-content.mjs';
 import { card } from '../../models/tiny-emoji/card.mjs';
 import { lossCurve } from '../../models/tiny-emoji/publish.mjs';

@@ -134,12 +134,12 @@ export const linear = (w: TensorProto, b: TensorProto, more: Partial<Parts> = {}
     ...more,
   });
 
-export type Feeds = Record<string, Tensor>;
+export type GraphInputs = Record<string, Tensor>;
 
 /** Outputs by name, computed by onnxruntime-node without graph optimisation. */
 export async function run(
   model: string | Uint8Array,
-  feeds: Feeds,
+  feeds: GraphInputs,
 ): Promise<Record<string, { dims: readonly number[]; data: number[] }>> {
   const session = await ort.InferenceSession.create(model as string, {
     graphOptimizationLevel: 'disabled',

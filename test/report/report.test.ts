@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatCount, formatDuration, formatNumber } from '#ortune/report/format.js';
+import { formatBytes, formatCount, formatDuration, formatNumber } from '#ortune/format.js';
 import { alignRows, metricsLine } from '#ortune/report/metrics.js';
 import { type Progress, ProgressLine } from '#ortune/report/progress.js';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseOptions } from '#ortune/config/options.js';
 import { trainSchema } from '#ortune/config/train-schema.js';
+import type { TrainResult } from '#ortune/events.js';
 import { describeEvent, summary } from '#ortune/report/run.js';
-import type { TrainResult } from '#ortune/train/events.js';
 
 const config = parseOptions(trainSchema, {
   model: 'm',

@@ -4,13 +4,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RunningStatistics } from '#ortune/engine/running-statistics.js';
 import { Arena } from '#ortune/runtime/arena.js';
 import { parseDeviceName } from '#ortune/runtime/kinds.js';
 import { addon, runtimeLibrary } from '#ortune/runtime/native.js';
 import { chooseDevice, type DeviceReport } from '#ortune/runtime/probe.js';
 import { providerOf } from '#ortune/runtime/providers.js';
 import { type Device, openDevice } from '#ortune/runtime/session.js';
-import { RunningAverages } from '#ortune/train/running-averages.js';
 import { RehearsedCuda } from '../support/rehearsed-cuda.js';
 import { expectSameUpdates } from './device-updates.js';
 
@@ -117,7 +117,7 @@ describe('on CUDA, rehearsed', () => {
     );
     arena.array('mean').set([1, 2]);
     const mean = { ...arena.entry('mean'), kind: 'mean', updated: true } as const;
-    const averages = await RunningAverages.create(device, [mean], arena);
+    const averages = await RunningStatistics.create(device, [mean], arena);
     const placed = await device.place(arena);
     const after = averages.written('mean') as unknown as { data: Float32Array };
     const now = async () => {

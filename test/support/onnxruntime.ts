@@ -1,7 +1,7 @@
 // Runs a static graph with a stock onnxruntime-node session: what every definition must mean on any device.
 
 import * as ort from 'onnxruntime-node';
-import type { Runnable } from '#ortune/autodiff/gradcheck.js';
+import type { Runnable } from '#ortune/check/gradcheck.js';
 import type { TypedArray } from '#ortune/onnx/dtype.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import type { Graph, Value } from '#ortune/onnx/graph.js';

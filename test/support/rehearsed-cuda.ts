@@ -3,7 +3,7 @@
 // on a device. What is not shown: the kernels' own arithmetic and speed, and memory that is not the host's.
 
 import { type Arena, sharedTensor } from '#ortune/runtime/arena.js';
-import { inBuffers, type Placed } from '#ortune/runtime/placed.js';
+import { type DeviceTensors, inBuffers } from '#ortune/runtime/placed.js';
 import type { Device, DeviceTensor, Session, SessionSpec } from '#ortune/runtime/session.js';
 import { missingOnCuda, readModel } from './cuda-kernels.js';
 
@@ -14,7 +14,7 @@ export class RehearsedCuda implements Device {
   readonly sharedMemory = false;
   readonly sharedThreads = false;
   readonly #cpu: Device;
-  readonly #placed = new Map<Arena, Promise<Placed>>();
+  readonly #placed = new Map<Arena, Promise<DeviceTensors>>();
 
   /** Takes the device over: it is closed with this. */
   constructor(cpu: Device) {
@@ -40,7 +40,7 @@ export class RehearsedCuda implements Device {
     return this.#cpu.createSession({ ...spec, optimization: 'none' });
   }
 
-  place(arena: Arena, names = arena.entries.map(({ name }) => name)): Promise<Placed> {
+  place(arena: Arena, names = arena.entries.map(({ name }) => name)): Promise<DeviceTensors> {
     const placed = this.#placed.get(arena) ?? inBuffers(this, arena, names);
     this.#placed.set(arena, placed);
     return placed;

@@ -7,7 +7,7 @@ import { Builder } from '#ortune/onnx/builder.js';
 import type { DataType } from '#ortune/onnx/dtype.js';
 import { attrFloat, attrInt, Graph } from '#ortune/onnx/graph.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import { attachLoss } from '#ortune/tasks/classification.js';
+import { addLoss } from '#ortune/tasks/classification.js';
 import { runStock } from '../support/onnxruntime.js';
 
 interface Golden {
@@ -32,7 +32,7 @@ function logits(shape: number[], dtype: DataType = 'float32'): Builder {
 
 test('the loss is the weighted sum of cross-entropies over the normaliser that is fed', () => {
   const b = logits([4, 3]);
-  const { loss, inputs } = attachLoss(b, 'logits', { labelSmoothing: 0.1, classWeights: [1, 2, 3] });
+  const { loss, inputs } = addLoss(b, 'logits', { labelSmoothing: 0.1, classWeights: [1, 2, 3] });
   expect(inputs).toEqual(['labels', 'sample_weights', 'normaliser']);
   expect(inputs.map((name) => b.type(name))).toEqual([
     { dtype: 'int64', shape: [4] },
@@ -55,7 +55,7 @@ describe.each(goldens)('the mean loss and its gradient equal those of PyTorch', 
   const weights = samples?.data ?? y.data.map(() => 1);
   const evaluate = async (sampleWeights: number[], classWeights: number[] | undefined) => {
     const b = logits(x.shape);
-    const { loss } = attachLoss(b, 'logits', { labelSmoothing, classWeights });
+    const { loss } = addLoss(b, 'logits', { labelSmoothing, classWeights });
     const gradient = backward(b, loss, ['logits']).get('logits')!;
     b.graph.outputs = [loss, gradient].map((name) => ({ name, ...b.type(name), shape: [...b.shape(name)] }));
     lower(b.graph, new Set());
@@ -92,16 +92,16 @@ describe.each(goldens)('the mean loss and its gradient equal those of PyTorch', 
 
 test('logits of another float type are cast', () => {
   const b = logits([2, 2], 'float16');
-  attachLoss(b, 'logits');
+  addLoss(b, 'logits');
   expect(b.graph.nodes.map(({ op }) => op)).toEqual(['Cast', 'CrossEntropy', 'Div']);
   expect(b.graph.nodes[1]!.inputs).toHaveLength(3);
 });
 
 test('logits of another rank, a wrong number of class weights and a taken name are refused', () => {
-  expect(() => attachLoss(logits([2, 5, 3]), 'logits')).toThrow(ModelError);
-  expect(() => attachLoss(logits([2, 5, 3]), 'logits')).toThrow(/output 'logits' has rank 3/);
-  expect(() => attachLoss(logits([2, 3]), 'logits', { classWeights: [1, 2] })).toThrow(UsageError);
+  expect(() => addLoss(logits([2, 5, 3]), 'logits')).toThrow(ModelError);
+  expect(() => addLoss(logits([2, 5, 3]), 'logits')).toThrow(/output 'logits' has rank 3/);
+  expect(() => addLoss(logits([2, 3]), 'logits', { classWeights: [1, 2] })).toThrow(UsageError);
   const b = logits([2, 3]);
-  attachLoss(b, 'logits');
-  expect(() => attachLoss(b, 'logits')).toThrow(/a value named 'labels'/);
+  addLoss(b, 'logits');
+  expect(() => addLoss(b, 'logits')).toThrow(/a value named 'labels'/);
 });

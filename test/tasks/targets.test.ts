@@ -7,7 +7,7 @@ import { lower } from '#ortune/lower/lower.js';
 import { Builder } from '#ortune/onnx/builder.js';
 import { Graph } from '#ortune/onnx/graph.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import { attachLoss } from '#ortune/tasks/classification.js';
+import { addLoss } from '#ortune/tasks/classification.js';
 import { runStock } from '../support/onnxruntime.js';
 
 interface Golden {
@@ -31,7 +31,7 @@ async function lossOf(golden: Golden, logits: readonly number[]): Promise<{ loss
   graph.inputs.push({ name: 'logits', dtype: 'float32', shape });
   graph.types.set('logits', { dtype: 'float32', shape });
   const b = new Builder(graph);
-  const { loss, inputs } = attachLoss(b, 'logits', { targets, labelSmoothing: smoothing });
+  const { loss, inputs } = addLoss(b, 'logits', { targets, labelSmoothing: smoothing });
   expect(inputs.map((name) => b.type(name))).toEqual([
     { dtype: 'float32', shape },
     { dtype: 'float32', shape: [shape[0]] },

@@ -2,11 +2,11 @@
 // padded to other lengths and hold other numbers of samples that count.
 
 import { afterAll, expect, it } from 'vitest';
+import { Engine, type EngineBatch } from '#ortune/engine/engine.js';
 import { Accumulator } from '#ortune/optim/accumulator.js';
 import { uniform } from '#ortune/random.js';
 import { sharedTensor } from '#ortune/runtime/arena.js';
 import type { TensorView } from '#ortune/runtime/session.js';
-import { Engine, type EngineBatch } from '#ortune/train/engine.js';
 import { smallProblem } from '../cli/run.js';
 
 const { path, remove } = smallProblem();

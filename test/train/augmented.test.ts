@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Augmentation } from '#ortune/data/images/augment/chain.js';
 import { ImageData } from '#ortune/data/images/image-data.js';
-import { ImageFeeder } from '#ortune/data/images/image-feeder.js';
+import { ImageLoader } from '#ortune/data/images/image-feeder.js';
 import type { ImageClassificationResult } from '#ortune/metrics/image-classification.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { digitsFile, digitsRuns, storedDigits } from '../support/digits.js';
@@ -78,7 +78,7 @@ async function mixedBatch(file: string, rows: number, steps: Augmentation) {
     ...{ train: { files: [file] }, columns, multiLabel: false, seed: 0, sampling: 'shuffle' },
     weights: 'weight',
   });
-  const feeder = new ImageFeeder({
+  const feeder = new ImageLoader({
     input: 'x',
     shape: { channels: 1, height: 8, width: 8, layout: 'NCHW' },
     preprocessing: {

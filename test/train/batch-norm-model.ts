@@ -1,5 +1,5 @@
 // A small classifier of texts with BatchNormalization over its channels, as an exporter writes it: word embedding,
-// convolution and BatchNormalization twice, mean over the tokens, linear layer. Beside the files of another model.
+// convolution and BatchNormalization twice, mean over the tokens, linear layer. StepBuffers the files of another model.
 
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -3,8 +3,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
+import type { StepEvent, TrainResult } from '#ortune/events.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
-import type { StepEvent, TrainResult } from '#ortune/train/events.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../cli/run.js';
 import { writeBatchNormModel } from './batch-norm-model.js';

@@ -3,8 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
+import type { EvaluationEvent } from '#ortune/events.js';
 import type { ClassificationResult } from '#ortune/metrics/classification.js';
-import type { EvaluationEvent } from '#ortune/train/events.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../cli/run.js';
 import { hashOf, modelFile, newRuns } from './run.js';

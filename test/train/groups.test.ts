@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { parseOptions } from '#ortune/config/options.js';
 import { type TrainOptions, trainSchema } from '#ortune/config/train-schema.js';
+import { Engine } from '#ortune/engine/engine.js';
 import { UsageError } from '#ortune/errors.js';
-import { Engine } from '#ortune/train/engine.js';
 import { createOptimizer, groupOptions } from '#ortune/train/groups.js';
-import { fixture } from '../transfer/fixtures.js';
+import { fixture } from '../support/exported.js';
 
 const model = fixture('encoders', 'bert', 'torchscript');
 const config = (options: Partial<TrainOptions>) =>

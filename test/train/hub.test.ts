@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { benchStep } from '#ortune/commands/bench.js';
 import {
   buildWordPiece,
   type DownloadEvent,
@@ -12,7 +13,6 @@ import {
   loadModel,
   Trainer,
 } from '#ortune/index.js';
-import { benchStep } from '#ortune/train/bench.js';
 import { smallProblem } from '../cli/run.js';
 import { type HubServer, startHub } from '../models/hub-server.js';
 

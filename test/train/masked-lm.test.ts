@@ -2,12 +2,12 @@
 
 import { mkdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
+import { predict } from '#ortune/commands/predict.js';
 import type { MaskedLmResult } from '#ortune/metrics/masked-lm.js';
 import { writeEncoder } from '#ortune/models/directory.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { evaluate } from '#ortune/train/evaluate.js';
-import { predict } from '#ortune/train/predict.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../cli/run.js';
 import { newRuns, train } from './run.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseOptions } from '#ortune/config/options.js';
 import { trainSchema } from '#ortune/config/train-schema.js';
-import type { StartEvent } from '#ortune/train/events.js';
+import type { StartEvent } from '#ortune/events.js';
 import { checkMemory } from '#ortune/train/memory-check.js';
 import { openRun } from '#ortune/train/run.js';
 import { Trainer } from '#ortune/train/trainer.js';

@@ -16,11 +16,11 @@ import { join } from 'node:path';
 import { env, pipeline } from '@xenova/transformers';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadModel, predict } from '#ortune/commands/predict.js';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import { ImageData } from '#ortune/data/images/image-data.js';
-import { ImageFeeder } from '#ortune/data/images/image-feeder.js';
+import { ImageLoader } from '#ortune/data/images/image-feeder.js';
 import { evaluate } from '#ortune/train/evaluate.js';
-import { loadModel, predict } from '#ortune/train/predict.js';
 import { storedDigits } from '../support/digits.js';
 import { jpeg, put } from '../support/pictures.js';
 import { train } from './run.js';
@@ -190,7 +190,7 @@ test('a worker that dies is replaced and its batch done again; nothing is left o
       seed: 0,
       sampling: 'shuffle',
     });
-    const feeder = new ImageFeeder({
+    const feeder = new ImageLoader({
       input: 'x',
       shape,
       preprocessing,

@@ -4,9 +4,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
+import type { TrainResult } from '#ortune/events.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { fileTensors } from '#ortune/onnx/save.js';
-import type { TrainResult } from '#ortune/train/events.js';
 import { Trainer } from '#ortune/train/trainer.js';
 
 /** Options of run after run over the small problem, each with an output of its own: `usual`, then what a test changes. */

@@ -8,7 +8,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Batch } from '#ortune/data/feeder.js';
 import { textRows } from '#ortune/data/rows.js';
 import { epochOrder } from '#ortune/data/sampler.js';
-import { TextFeeder } from '#ortune/data/text-feeder.js';
+import { TextLoader } from '#ortune/data/text-feeder.js';
+import { Engine } from '#ortune/engine/engine.js';
 import { writeEncoder } from '#ortune/models/directory.js';
 import { TorchScriptWriter } from '#ortune/models/torchscript.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
@@ -16,10 +17,9 @@ import { encodeGraph } from '#ortune/onnx/encode.js';
 import type { ValueInfo } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { parameterRanges } from '#ortune/optim/optimizer.js';
-import { Engine } from '#ortune/train/engine.js';
 import { openSavedModel } from '#ortune/train/saved-model.js';
 import { rowsFor, tableFor } from '../data/tables.js';
-import { type Exporter, exporters, type Family, families, fixture } from '../transfer/fixtures.js';
+import { type Exporter, exporters, type Family, families, fixture } from '../support/exported.js';
 
 const root = mkdtempSync(join(tmpdir(), 'ortune-saved-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -53,7 +53,7 @@ async function compare(
   { learningRate = 1e-2, freeze = [] as string[] } = {},
 ) {
   const engine = await Engine.open({ model, labels, freeze, dropout: {}, seed: 1, threads: 2 });
-  const feeder = new TextFeeder({
+  const feeder = new TextLoader({
     directory: model,
     inputs: engine.model.inputs,
     batchSize,
@@ -116,7 +116,7 @@ describe('a model of another type', () => {
     graph.outputs = [{ name: 'half_logits', dtype: 'float16', shape: ['batch', 3] }];
     writeFileSync(join(root, 'half.onnx'), encodeGraph(graph));
     const inputs = graph.inputs.map(({ name, dtype }) => ({ name, dtype }));
-    const feeder = new TextFeeder({ directory, inputs, batchSize, maxLength: 16 });
+    const feeder = new TextLoader({ directory, inputs, batchSize, maxLength: 16 });
     const [whole, half] = await Promise.all(
       [directory, join(root, 'half.onnx')].map((model) => openSavedModel({ model, threads: 1 })),
     );

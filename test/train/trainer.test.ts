@@ -10,7 +10,7 @@ import { Tensor } from '#ortune/onnx/tensor.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../cli/run.js';
-import { fixture } from '../transfer/fixtures.js';
+import { fixture } from '../support/exported.js';
 import { modelFile, newRuns, train, weightHashes } from './run.js';
 
 const problem = smallProblem();

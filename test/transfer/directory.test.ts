@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { env, pipeline } from '@xenova/transformers';
 import { describe, expect, test } from 'vitest';
 import { ModelError } from '#ortune/errors.js';
+import { ensureHead } from '#ortune/heads/classification.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { dropoutOf, maxPositions, readModelConfig } from '#ortune/transfer/config.js';
 import { classifierConfig, writeModelDirectory } from '#ortune/transfer/directory.js';
-import { fitHead } from '#ortune/transfer/head.js';
 import { chooseParameters, type Parameter } from '#ortune/transfer/parameters.js';
 import { sampleWords, wordPiece } from '../data/tokenizers.js';
 import { maskedFixtures, readGolden } from '../golden.js';
-import { type Family, fixture } from './fixtures.js';
+import { type Family, fixture } from '../support/exported.js';
 
 env.allowRemoteModels = false;
 
@@ -34,7 +34,7 @@ function directoryOf(family: Family, config: object): string {
 describe('a model directory', () => {
   test('is written so that transformers.js opens and runs it', async () => {
     const source = directoryOf('bert', { model_type: 'bert', hidden_size: 32, vocab_size: 320 });
-    const { model } = fitHead(openModel(source), { labels: 2, seed: 0 });
+    const { model } = ensureHead(openModel(source), { labels: 2, seed: 0 });
     const target = fresh();
     const bias = Tensor.of('float32', [0, 50]);
     const file = writeModelDirectory(model, target, new Map([['classifier.bias', bias]]), {

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { ensureHead } from '#ortune/heads/classification.js';
 import { Builder } from '#ortune/onnx/builder.js';
 import { attrFloat, attrInt } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
-import { restoreForms } from '#ortune/onnx/restore/restore.js';
+import { recognisePatterns } from '#ortune/onnx/restore/restore.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { insertDropout, keyInput } from '#ortune/transfer/dropout.js';
-import { fitHead } from '#ortune/transfer/head.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
-import { type Exporter, encoders, type Family, fixture } from './fixtures.js';
+import { type Exporter, encoders, type Family, fixture } from '../support/exported.js';
 
 const rates = { hidden: 0.1, attention: 0.2, head: 0.3 };
 
@@ -21,12 +21,12 @@ function withDropout(
 ) {
   const file = openModel(fixture('encoders', family, exporter));
   const model =
-    layers.length > 0 ? fitHead(file, { labels: 3, seed: 0, layers, config: { model_type: family } }).model : file;
+    layers.length > 0 ? ensureHead(file, { labels: 3, seed: 0, layers, config: { model_type: family } }).model : file;
   const source = toGraph(model);
   const names = new Set(chooseParameters(model, source, { freeze }).trainable.map(({ name }) => name));
   const shapes = Object.fromEntries(source.inputs.map(({ name }) => [name, [4, length]]));
   const graph = specialize(source, shapes, { trainable: names });
-  restoreForms(graph);
+  recognisePatterns(graph);
   const counts = insertDropout(new Builder(graph), 'logits', used, {
     family,
     ...(freeze.length > 0 && { trained: names }),

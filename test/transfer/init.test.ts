@@ -3,7 +3,7 @@ import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { drawParameters } from '#ortune/transfer/init.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { kindOf } from '#ortune/transfer/weights.js';
-import { encoders, fixture } from './fixtures.js';
+import { encoders, fixture } from '../support/exported.js';
 
 /** Every parameter of a model drawn anew, by its readable name. */
 function drawn(path: string, options: { seed: number; deviation?: number }, freeze: string[] = []) {

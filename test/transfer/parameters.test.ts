@@ -5,7 +5,7 @@ import { UsageError } from '#ortune/errors.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { chooseParameters, logitsOf } from '#ortune/transfer/parameters.js';
-import { type Exporter, encoders, exporters, families, fixture } from './fixtures.js';
+import { type Exporter, encoders, exporters, families, fixture } from '../support/exported.js';
 
 interface Golden {
   parameters: { name: string; in: Record<Exporter, { name: string }[]> }[];

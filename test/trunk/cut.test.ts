@@ -5,14 +5,14 @@ import { describe, expect, it } from 'vitest';
 import { lower } from '#ortune/lower/lower.js';
 import { type Graph, prune } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
-import { restoreForms } from '#ortune/onnx/restore/restore.js';
+import { recognisePatterns } from '#ortune/onnx/restore/restore.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { elementCount, Tensor } from '#ortune/onnx/tensor.js';
 import { hash, normals } from '#ortune/random.js';
 import { chooseParameters, logitsOf } from '#ortune/transfer/parameters.js';
 import { type Cut, findCut, keepAbove, keepBelow } from '#ortune/trunk/cut.js';
+import { encoders, exporters, fixture } from '../support/exported.js';
 import { runStock } from '../support/onnxruntime.js';
-import { encoders, exporters, fixture } from '../transfer/fixtures.js';
 
 const batch = 4;
 const length = 12;
@@ -31,7 +31,7 @@ function open(path: string, freeze: string[], shape: (size: number) => number[])
     const graph = specialize(source, Object.fromEntries(source.inputs.map(({ name }) => [name, shape(size)])), {
       trainable: trained,
     });
-    restoreForms(graph);
+    recognisePatterns(graph);
     return graph;
   };
   const graph = at(batch);

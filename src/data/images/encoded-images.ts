@@ -14,7 +14,7 @@ export interface EncodedImages {
    * of the labels that hold. Not for prediction.
    */
   labels?: readonly (string | number | readonly number[] | readonly string[])[] | undefined;
-  /** Names of numbered classes. */
+  /** Names of labelsAreIndices classes. */
   labelNames?: readonly string[] | undefined;
   /** Weight of each picture in the loss; default 1. */
   weights?: ArrayLike<number> | undefined;

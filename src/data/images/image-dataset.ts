@@ -1,16 +1,16 @@
 // What trainer and evaluation see of labelled pictures, and the rows of an epoch batch by batch.
 
 import type { DataClient } from '../data-client.js';
-import { type DataPart, permuted, type RowsRequest } from '../dataset.js';
+import { permuted, type RowsRequest, type Split } from '../dataset.js';
 import { batchCount, EpochOrders } from '../orders.js';
-import type { Rows } from '../rows.js';
+import type { Samples } from '../rows.js';
 import type { Sampling } from '../sampler.js';
-import { type ImageTable, placeOf } from './image-table.js';
+import { type ImageTable, locationOf } from './image-table.js';
 import type { OpenedImagePart } from './open-images.js';
 import type { PictureSource } from './sources.js';
 
 /** A batch's pictures before they are written into a slot. */
-export interface ImageRows extends Rows {
+export interface ImageSamples extends Samples {
   /** Of these pictures alone. */
   sources: readonly PictureSource[];
   /** Two numbers a picture: index into `sources`, row there. */
@@ -26,7 +26,7 @@ export function imageRows(
     classWeights,
     unweighted = false,
   }: { index: number; classWeights?: readonly number[] | undefined; unweighted?: boolean },
-): ImageRows {
+): ImageSamples {
   const { source, row, label, targets, weight } = table;
   const sources: PictureSource[] = [];
   const numbers = new Map<number, number>();
@@ -46,10 +46,10 @@ export function imageRows(
     rows.weights[b] = (unweighted ? 1 : (weight?.[i] ?? 1)) * (classWeights?.[label[i]!] ?? 1);
     rows.targets?.set(targets!.subarray(i * size, (i + 1) * size), b * size);
   }
-  return { index, samples: members, sources, ...rows, where: (b) => placeOf(table, members[b]!) };
+  return { index, samples: members, sources, ...rows, where: (b) => locationOf(table, members[b]!) };
 }
 
-export class ImageDataset implements DataPart {
+export class ImageDataset implements Split {
   readonly files: readonly string[];
   readonly samples: number;
   readonly hash: string;
@@ -71,7 +71,7 @@ export class ImageDataset implements DataPart {
   }
 
   where(sample: number): string {
-    return placeOf(this.table, sample);
+    return locationOf(this.table, sample);
   }
 
   batches(batchSize: number, whole?: boolean): number {
@@ -79,7 +79,7 @@ export class ImageDataset implements DataPart {
   }
 
   /** @throws OrtuneError when the data thread dies; the signal's reason */
-  async *rows(request: RowsRequest): AsyncGenerator<ImageRows, void, void> {
+  async *rows(request: RowsRequest): AsyncGenerator<ImageSamples, void, void> {
     const { table, classWeights } = this;
     const columns = { lengths: table.row, labels: table.label, weights: table.weight, groupByLength: false };
     const unweighted = this.#sampling === 'weighted';
@@ -95,7 +95,7 @@ export class ImageDataset implements DataPart {
 }
 
 /** The pictures of a table in its order. */
-export async function* pictureRows(table: ImageTable, batchSize: number): AsyncGenerator<ImageRows, void, void> {
+export async function* pictureRows(table: ImageTable, batchSize: number): AsyncGenerator<ImageSamples, void, void> {
   for (let at = 0; at < table.count; at += batchSize) {
     const members = Uint32Array.from({ length: Math.min(batchSize, table.count - at) }, (_, i) => at + i);
     yield imageRows(table, members, { index: at / batchSize });

@@ -3,16 +3,16 @@
 import { availableParallelism } from 'node:os';
 import { DataError } from '../../errors.js';
 import type { Targets } from '../../tasks/task.js';
-import { Feeder, type FeederOptions } from '../feeder.js';
+import { DataLoader, type LoaderOptions } from '../feeder.js';
 import { type Field, slotLayout } from '../slots.js';
 import type { Augmentation } from './augment/chain.js';
-import type { ImageRows } from './image-dataset.js';
+import type { ImageSamples } from './image-dataset.js';
 import type { ImageWorkerData } from './image-thread.js';
 import { mostPixels } from './picture-names.js';
 import { type ImageShape, rowShape } from './pixels.js';
 import type { Preprocessing } from './preprocessing.js';
 
-export interface ImageFeederOptions extends FeederOptions {
+export interface ImageFeederOptions extends LoaderOptions {
   /** Name of the model's input. */
   input: string;
   /** In which the model reads every picture. */
@@ -30,7 +30,7 @@ export interface ImageFeederOptions extends FeederOptions {
 /** The trainer's threads have every core, and decoding gives way to them: more workers would only hold more memory. */
 const workersForCores = (): number => Math.max(1, Math.min(8, availableParallelism() >> 1));
 
-export class ImageFeeder extends Feeder<ImageRows> {
+export class ImageLoader extends DataLoader<ImageSamples> {
   /** Starts the workers. */
   constructor(options: ImageFeederOptions) {
     const {

@@ -15,7 +15,7 @@ export interface ImageTable extends LabelColumns {
 }
 
 /** Where a picture is, for messages: see placeInSource. */
-export const placeOf = ({ sources, source, row }: ImageTable, i: number): string =>
+export const locationOf = ({ sources, source, row }: ImageTable, i: number): string =>
   placeInSource(sources[source[i]!]!, row[i]!);
 
 /** What of a table's stored tensors decides how they become a model's input: shape and whether they are floats. */

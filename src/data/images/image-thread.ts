@@ -3,17 +3,17 @@
 // Pictures that cannot be decoded are left out of the batch and told of; an exception means that the worker itself is broken.
 
 import { workerData } from 'node:worker_threads';
-import { serveQuietly } from '../../threads/quiet.js';
+import { serveAtLowPriority } from '../../threads/low-priority.js';
 import { writeClasses } from '../collate.js';
-import type { BadRow, FillResult, FillTask } from '../feeder.js';
+import type { BadRow, EncodeResult, EncodeTask } from '../feeder.js';
 import { keptRows } from '../rows.js';
 import { Slot } from '../slots.js';
 import { type Augmentation, mixStepsOf } from './augment/chain.js';
-import { Draws, seedOf } from './augment/draws.js';
+import { Rng, seedOf } from './augment/draws.js';
 import { mixBatch } from './augment/mix.js';
 import { Renderer } from './augment/renderer.js';
 import { BadPicture } from './decode.js';
-import type { ImageRows } from './image-dataset.js';
+import type { ImageSamples } from './image-dataset.js';
 import { type ImageShape, pixelsOf, pixelTable, sameSize, writePixels } from './pixels.js';
 import type { Preprocessing } from './preprocessing.js';
 import { PictureReader, pictureOf } from './read-picture.js';
@@ -29,7 +29,7 @@ export interface ImageWorkerData {
   augmentation: Augmentation;
 }
 
-export type ImageTask = FillTask & Pick<ImageRows, 'sources' | 'places'>;
+export type ImageTask = EncodeTask & Pick<ImageSamples, 'sources' | 'places'>;
 
 const { input, shape, preprocessing, maxPixels, augmentation } = workerData as ImageWorkerData;
 const table = pixelTable(preprocessing, shape.channels);
@@ -39,10 +39,10 @@ const augmenting = new Renderer({ shape, preprocessing, augmentation });
 const mixing = mixStepsOf(augmentation);
 /** Behind the numbers of the chain's steps. */
 const mixStream = 1000;
-serveQuietly(fill);
+serveAtLowPriority(fill);
 
 /** Fills the slot of `task`. The rows behind the last sample repeat it with weight 0. */
-async function fill(task: ImageTask): Promise<FillResult> {
+async function fill(task: ImageTask): Promise<EncodeResult> {
   const slot = new Slot(task.layout, task.buffer);
   const field = slot.layout.fields.find(({ name }) => name === input)!;
   const out = slot.data(field, 1) as Float32Array;
@@ -77,7 +77,7 @@ function mix(slot: Slot, { seed, epoch, samples }: ImageTask, count: number): vo
     return data.subarray(0, (data.length / slot.layout.batchSize) * count);
   };
   const batch = { count, shape, pixels: rows(input), targets: rows('labels'), weights: rows('sample_weights') };
-  mixBatch(mixing, batch, new Draws(seedOf({ seed, epoch, sample: samples[0]! }), mixStream));
+  mixBatch(mixing, batch, new Rng(seedOf({ seed, epoch, sample: samples[0]! }), mixStream));
 }
 
 /** One finished picture. @throws BadPicture */

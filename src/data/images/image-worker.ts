@@ -1,8 +1,8 @@
 // Runs in a Piscina worker: hands each batch to its quiet thread, which writes the pictures into its slot.
 
-import { quietThread } from '../../threads/quiet.js';
-import type { FillResult } from '../feeder.js';
+import { lowPriorityThread } from '../../threads/low-priority.js';
+import type { EncodeResult } from '../feeder.js';
 import type { ImageTask } from './image-thread.js';
 
 /** Fills the slot of a task; one task at a time. */
-export default quietThread<ImageTask, FillResult>(new URL('./image-thread.js', import.meta.url));
+export default lowPriorityThread<ImageTask, EncodeResult>(new URL('./image-thread.js', import.meta.url));

@@ -6,7 +6,14 @@ import { BadPicture, type NeedOf, PictureDecoder, withChannels } from './decode.
 import type { Picture } from './picture.js';
 import type { ImageShape } from './pixels.js';
 import { ReusedBytes } from './reused-bytes.js';
-import { bytesOf, type FileSource, type PackedSource, type PieceSource, type PixelSource, textAt } from './sources.js';
+import {
+  bytesOf,
+  type EncodedSource,
+  type FileSource,
+  type PackedSource,
+  type PixelSource,
+  textAt,
+} from './sources.js';
 
 /** A file of pictures this large is none. */
 const mostFileBytes = 1024 ** 3;
@@ -24,7 +31,7 @@ export class PictureReader {
   }
 
   /** @throws BadPicture */
-  async read(source: FileSource | PieceSource | PackedSource, row: number, needOf: NeedOf): Promise<Picture> {
+  async read(source: FileSource | EncodedSource | PackedSource, row: number, needOf: NeedOf): Promise<Picture> {
     if (source.kind === 'packed') return this.#packed(source, row);
     const bytes = source.kind === 'files' ? this.#fileBytes(textAt(source.paths, row)) : this.#pieceBytes(source, row);
     return this.#decoder.decode(bytes, needOf);
@@ -61,7 +68,7 @@ export class PictureReader {
     }
   }
 
-  #pieceBytes({ file, memory, begin, length }: PieceSource, row: number): Uint8Array {
+  #pieceBytes({ file, memory, begin, length }: EncodedSource, row: number): Uint8Array {
     if (length[row] === 0) throw new BadPicture('there is no picture in this row');
     const bytes = this.#bytesAt(memory ?? file!, begin[row]!, length[row]!);
     // The decoders take no shared memory.

@@ -48,7 +48,7 @@ export interface FileSource {
 }
 
 /** Encoded pictures that lie one after the other. */
-export interface PieceSource {
+export interface EncodedSource {
   kind: 'pieces';
   /** The file they came from, or what to call an array. */
   name: string;
@@ -61,7 +61,7 @@ export interface PieceSource {
   length: Uint32Array;
 }
 
-export type PictureSource = PixelSource | PackedSource | FileSource | PieceSource;
+export type PictureSource = PixelSource | PackedSource | FileSource | EncodedSource;
 
 /** What a source says beside the pictures. */
 export interface SourceLabels {

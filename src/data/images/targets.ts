@@ -112,7 +112,7 @@ function classOf(source: ImageSource, row: number, value: number, order: readonl
   const shown = classes.names.slice(0, 20).join(', ') + (classes.size > 20 ? ', …' : '');
   throw new DataError(
     name === undefined
-      ? `${placed(source, row)}: label ${value} is out of range; there are ${order.length} classes (${shown}), numbered from 0`
+      ? `${placed(source, row)}: label ${value} is out of range; there are ${order.length} classes (${shown}), labelsAreIndices from 0`
       : `${placed(source, row)}: unknown label '${name}'; the classes are ${shown}`,
   );
 }

@@ -2,8 +2,8 @@
 // `labels`; or what pack/pack-images.ts writes. The header and the labels are read here; the pixels stay where they are until a
 // batch needs them.
 
-import type { StoredType } from '../../checkpoint/safetensors.js';
 import { DataError } from '../../errors.js';
+import type { StoredType } from '../../files/safetensors.js';
 import { checkPack } from '../pack/pack-format.js';
 import { namesOf, StoredTensors } from '../stored-tensors.js';
 import type { ImageShape, Layout, PixelType } from './pixels.js';

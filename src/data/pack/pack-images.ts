@@ -4,7 +4,7 @@
 
 import { DataError } from '../../errors.js';
 import { imageRows } from '../images/image-dataset.js';
-import { type ImageTable, placeOf } from '../images/image-table.js';
+import { type ImageTable, locationOf } from '../images/image-table.js';
 import { labelTensor, packedTensor, pixelTensor } from '../images/tensor-file.js';
 import type { PackSize } from './fit-picture.js';
 import { type PackProgress, packBlocks } from './pack-blocks.js';
@@ -71,7 +71,7 @@ export async function packImages(options: PackImagesOptions): Promise<PackedImag
     const taken = (block: PixelBlock): void => {
       for (const { row, reason } of block.bad) {
         bad.add(first + row);
-        options.bad({ place: placeOf(table, first + row), reason });
+        options.bad({ place: locationOf(table, first + row), reason });
       }
       first += blockSamples;
     };

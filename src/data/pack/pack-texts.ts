@@ -3,7 +3,7 @@
 // `second_from` to `second_to` the tokens of the second type, its class in `labels` and, where it has one, its weight.
 
 import type { TextTable } from '../table.js';
-import { placeOf } from '../table.js';
+import { locationOf } from '../table.js';
 import { type PackProgress, packBlocks } from './pack-blocks.js';
 import { float32, int32, int64, PackWriter } from './pack-writer.js';
 import type { TokenBlock, TokenTask, TokenWorkerData } from './token-worker.js';
@@ -103,7 +103,7 @@ function taskOf(table: TextTable, first: number, end: number): TokenTask {
     const [start, textBytes, pairBytes] = [table.start[i]!, table.textBytes[i]!, table.pairBytes?.[i] ?? 0];
     const bytes = Buffer.from(table.chunks[table.chunk[i]!]!, start, textBytes + pairBytes);
     task.texts.push([bytes.toString('utf8', 0, textBytes), bytes.toString('utf8', textBytes)]);
-    task.places.push(placeOf(table, i));
+    task.places.push(locationOf(table, i));
   }
   return task;
 }

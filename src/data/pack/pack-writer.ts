@@ -7,8 +7,8 @@ import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, readFile, rename, rm, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { encodeHeader, type StoredType } from '../../checkpoint/safetensors.js';
-import { syncDirectory } from '../../sync-directory.js';
+import { encodeHeader, type StoredType } from '../../files/safetensors.js';
+import { syncDirectory } from '../../files/sync-directory.js';
 import { type PackKind, packMetadata, withSum } from './pack-format.js';
 
 /** A tensor that is written at the end. */
@@ -69,7 +69,7 @@ export class PackWriter<Info> {
 
   private constructor(
     path: string,
-    { metadata, room, kept }: { metadata: Record<string, string>; room: number; kept: Kept<Info> },
+    { metadata, room, kept }: { metadata: Record<string, string>; room: number; kept: ActivationLayout<Info> },
     [file, journal]: [FileHandle, FileHandle],
   ) {
     this.#path = path;
@@ -151,7 +151,7 @@ export class PackWriter<Info> {
   }
 }
 
-interface Kept<Info> {
+interface ActivationLayout<Info> {
   blocks: Info[];
   bytes: number;
   hash: Hash;
@@ -160,8 +160,13 @@ interface Kept<Info> {
 }
 
 /** The blocks of an earlier attempt that are as they were written, up to the first that is not. */
-async function readBlocks<Info>(path: string, key: string, room: number): Promise<Kept<Info>> {
-  const kept: Kept<Info> = { blocks: [], bytes: 0, hash: createHash('sha256'), journalBytes: Buffer.byteLength(key) };
+async function readBlocks<Info>(path: string, key: string, room: number): Promise<ActivationLayout<Info>> {
+  const kept: ActivationLayout<Info> = {
+    blocks: [],
+    bytes: 0,
+    hash: createHash('sha256'),
+    journalBytes: Buffer.byteLength(key),
+  };
   const journal = await readFile(journalOf(path), 'utf8').catch(() => '');
   if (!journal.startsWith(key)) return kept;
   const file = await open(partial(path), 'r').catch(() => undefined);

@@ -111,8 +111,8 @@ export class FieldScanner {
   #plain(column: number): void {
     const text = this.#text;
     const at = this.#at;
-    if (this.#nextDelimiter < at) this.#nextDelimiter = placeOf(text, this.#delimiter, at);
-    if (this.#nextLineFeed < at) this.#nextLineFeed = placeOf(text, '\n', at);
+    if (this.#nextDelimiter < at) this.#nextDelimiter = locationOf(text, this.#delimiter, at);
+    if (this.#nextLineFeed < at) this.#nextLineFeed = locationOf(text, '\n', at);
     let end = this.#nextDelimiter;
     if (this.#nextLineFeed < end) {
       end = this.#nextLineFeed;
@@ -144,7 +144,7 @@ export class FieldScanner {
   }
 }
 
-function placeOf(text: string, what: string, from: number): number {
+function locationOf(text: string, what: string, from: number): number {
   const at = text.indexOf(what, from);
   return at < 0 ? text.length : at;
 }

@@ -9,7 +9,7 @@ import { restoreGelu } from './gelu.js';
 import { restoreLayerNormalization } from './layer-normalization.js';
 
 /** Restores LayerNormalization, Gelu (both kinds) and the plain form of attention, in place. Types must be static. */
-export function restoreForms(graph: Graph): void {
+export function recognisePatterns(graph: Graph): void {
   const b = new Builder(graph);
   restoreLayerNormalization(b);
   restoreGelu(graph);

@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
-import { AppendFile } from '../append-file.js';
+import { AppendFile } from '../../files/append-file.js';
 import { EventSchema, SessionLog_SessionStatus } from './event_pb.js';
 import { frame } from './record.js';
 

@@ -2,8 +2,8 @@
 //   node forbidden.mjs DIRECTORY
 // Prints the message of what came of it.
 
-import { encodeHeader } from '#ortune/checkpoint/safetensors.js';
 import { writeCheckpoint } from '#ortune/checkpoint/write.js';
+import { encodeHeader } from '#ortune/files/safetensors.js';
 
 const [directory] = process.argv.slice(2);
 if (process.getuid() === 0) process.seteuid(65534);

@@ -7,15 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { loadModel } from '#ortune/commands/predict.js';
 import { ImageData } from '#ortune/data/images/image-data.js';
 import type { ImageDataset } from '#ortune/data/images/image-dataset.js';
-import { ImageFeeder } from '#ortune/data/images/image-feeder.js';
+import { ImageLoader } from '#ortune/data/images/image-feeder.js';
 import { preprocessingOf } from '#ortune/data/images/preprocessing.js';
 import { fit, PictureFitter, parseSize } from '#ortune/data/pack/fit-picture.js';
 import { type PackOptions, pack } from '#ortune/index.js';
 import { writeImageModel } from '#ortune/models/images.js';
 import { evaluate } from '#ortune/train/evaluate.js';
-import { loadModel } from '#ortune/train/predict.js';
 import { float32, int64, uint8, writeSafetensors } from '../../support/safetensors.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'ortune-pack-'));
@@ -61,7 +61,7 @@ async function bits(data: ImageDataset, workers = 1): Promise<unknown[]> {
   const shape = { channels: 3, height: 32, width: 32, layout: 'NCHW' } as const;
   const preprocessing = { ...preprocessingOf(undefined, {}, 3), resize: { height: 32, width: 32 } };
   const common = { input: 'x', shape, preprocessing, maxPixels: 1e6, targets: 'class', labels: 2 } as const;
-  const feeder = new ImageFeeder({ ...common, batchSize: 8, workers });
+  const feeder = new ImageLoader({ ...common, batchSize: 8, workers });
   const seen: unknown[] = [];
   for await (const batch of feeder.batches(data.rows({ batchSize: 8, seed: 3, epoch: 1 }))) {
     const views = [...batch.inputs].map(([name, { data }]) => [name, Buffer.from(data.slice().buffer).toString('hex')]);

@@ -1,6 +1,6 @@
 // Packs data and kills itself once so many samples are done: node kill-in-pack.mjs SAMPLES OPTIONS
 
-import { pack } from '#ortune/train/pack.js';
+import { pack } from '#ortune/commands/pack.js';
 
 const [, , samples, options] = process.argv;
 await pack(JSON.parse(options), {

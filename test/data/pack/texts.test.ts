@@ -5,16 +5,16 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { pack } from '#ortune/commands/pack.js';
 import type { Dataset } from '#ortune/data/dataset.js';
 import { checkPack } from '#ortune/data/pack/pack-format.js';
 import { secondOf } from '#ortune/data/pack/tokens.js';
 import { StoredTensors } from '#ortune/data/stored-tensors.js';
-import { TextFeeder } from '#ortune/data/text-feeder.js';
+import { TextLoader } from '#ortune/data/text-feeder.js';
 import { DataError, UsageError } from '#ortune/errors.js';
 import { writeEncoder } from '#ortune/models/directory.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
 import { openFeeder } from '#ortune/train/data.js';
-import { pack } from '#ortune/train/pack.js';
 import { columns, corpora, corpus } from '../corpora.js';
 
 const { write, path, open, closeAll, remove } = corpora();
@@ -43,7 +43,7 @@ const inputs = ['input_ids', 'attention_mask', 'token_type_ids'].map((name) => (
 
 /** Every number that a training run would see in an epoch. */
 async function bits(data: Dataset): Promise<unknown[]> {
-  const feeder = new TextFeeder({ directory: model, inputs, batchSize: 32, maxLength });
+  const feeder = new TextLoader({ directory: model, inputs, batchSize: 32, maxLength });
   const seen: unknown[] = [];
   for await (const batch of feeder.batches(data.rows({ batchSize: 32, seed: 3, epoch: 1 }))) {
     const { length, tokens, truncated, samples, weights } = batch;

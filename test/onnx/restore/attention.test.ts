@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Builder } from '#ortune/onnx/builder.js';
-import { restoreForms } from '#ortune/onnx/restore/restore.js';
+import { recognisePatterns } from '#ortune/onnx/restore/restore.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { addOutput, graphWith, outputsOf } from '../graphs.js';
 import { type Form, input, number, restored, weight } from './forms.js';
@@ -39,7 +39,7 @@ describe('attention', () => {
     expect((await outputsOf(graph, { x: input })).get(y)!.numbers().every(Number.isNaN)).toBe(true);
     const guarded = graphWith({ x: [2, 3, 8] });
     addOutput(guarded.graph, attention(guarded.b, -Infinity, [0, 0, 0]));
-    restoreForms(guarded.graph);
+    recognisePatterns(guarded.graph);
     const found = await outputsOf(guarded.graph, { x: input });
     expect(found.get(guarded.graph.outputs[0]!.name)!.numbers().every(Number.isFinite)).toBe(true);
   });

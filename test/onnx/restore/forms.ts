@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import type { Builder } from '#ortune/onnx/builder.js';
 import type { DataType } from '#ortune/onnx/dtype.js';
 import type { Graph } from '#ortune/onnx/graph.js';
-import { restoreForms } from '#ortune/onnx/restore/restore.js';
+import { recognisePatterns } from '#ortune/onnx/restore/restore.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { addOutput, graphWith, largestDifference, outputsOf } from '../graphs.js';
 
@@ -25,7 +25,7 @@ export async function restored(
   const { graph, b } = graphWith({ x: [2, 3, 8] }, dtype);
   addOutput(graph, form(b, 'x'));
   const copy = graph.clone();
-  restoreForms(copy);
+  recognisePatterns(copy);
   if (dtype === 'float32') {
     const name = graph.outputs[0]!.name;
     const [before, after] = [await outputsOf(graph, { x: input }), await outputsOf(copy, { x: input })];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
-import { restoreForms } from '#ortune/onnx/restore/restore.js';
+import { recognisePatterns } from '#ortune/onnx/restore/restore.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { fixtures, readGolden } from '../../golden.js';
 import { encoderFeeds, largestDifference, outputsOf } from '../graphs.js';
@@ -10,7 +10,7 @@ describe.each(fixtures)('$family from the $exporter exporter', (fixture) => {
     const source = toGraph(openModel(readGolden(fixture).file));
     const feeds = encoderFeeds(source, 3, 11);
     const graph = specialize(source, Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, t.shape])));
-    restoreForms(graph);
+    recognisePatterns(graph);
     const operators = graph.nodes.map((n) => n.op);
     expect(operators.filter((op) => op === 'LayerNormalization')).toHaveLength(5);
     expect(operators.filter((op) => op === 'Gelu').length).toBeGreaterThanOrEqual(2);

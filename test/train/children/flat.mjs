@@ -2,7 +2,7 @@
 // checkpoints on the way, as medians over windows of steps.
 
 import { join } from 'node:path';
-import { median } from '#ortune/train/statistics.js';
+import { median } from '#ortune/statistics.js';
 import { Trainer } from '#ortune/train/trainer.js';
 
 const [directory, steps] = process.argv.slice(2);

@@ -1,8 +1,8 @@
 // memory.mjs MODEL FREEZE RECOMPUTE LENGTHS: resident memory in MB that the training sessions for rows of these lengths add
 // to an engine that has opened the model, and those that are estimated. Every session has run twice.
 
+import { Engine } from '#ortune/engine/engine.js';
 import { sharedTensor } from '#ortune/runtime/arena.js';
-import { Engine } from '#ortune/train/engine.js';
 import { residentMB } from '../../runtime/children/graphs.mjs';
 
 const [model, freeze, recompute, ...lengths] = process.argv.slice(2);

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import type { Size } from '../preprocessing.js';
 import { recolour } from './colour.js';
-import type { Draws } from './draws.js';
+import type { Rng } from './draws.js';
 import { type AffineParameters, affineMatrix } from './geometry.js';
 import type { Program } from './program.js';
 import { fill, type StepKind, stepKind } from './step.js';
@@ -91,7 +91,7 @@ export const trivialAugmentSpace: Space = {
 const names = Object.keys(operations) as Operation[];
 
 /** Draws one operation and applies it. `bin`: the magnitude's number of `bins`. */
-function applyOne(space: Space, { bin, bins }: { bin: number; bins: number }, draws: Draws, at: Applied): void {
+function applyOne(space: Space, { bin, bins }: { bin: number; bins: number }, draws: Rng, at: Applied): void {
   const name = names[draws.below(names.length)]!;
   const { at: magnitudeAt, signed } = space[name];
   const magnitude = magnitudeAt(bins === 1 ? 0 : bin / (bins - 1), at.program.size);

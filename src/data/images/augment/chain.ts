@@ -2,8 +2,8 @@
 // the name of a usual chain.
 
 import { z } from 'zod';
-import { nearest } from '../../../config/nearest.js';
 import { UsageError } from '../../../errors.js';
+import { nearest } from '../../../nearest.js';
 import type { Targets } from '../../../tasks/task.js';
 import { automatic } from './automatic.js';
 import { colour } from './colour.js';
@@ -43,7 +43,7 @@ const step = written.transform((value, context): AugmentStep => {
   if (!schema) {
     const close = nearest(
       op,
-      stepNames.map((key) => ({ key, also: [] })),
+      stepNames.map((key) => ({ key, aliases: [] })),
     );
     const all = stepNames.join(', ');
     return issue(`there is no step '${op}'${close ? `; did you mean '${close}'?` : '.'} There are ${all}`);

@@ -1,7 +1,7 @@
 // The steps that change colours, and random erasing: names, defaults and meaning of torchvision.transforms.v2 (0.28), on uint8.
 
 import { z } from 'zod';
-import type { Draws } from './draws.js';
+import type { Rng } from './draws.js';
 import type { Program } from './program.js';
 import { probability, range, type StepKind, stepKind } from './step.js';
 
@@ -55,7 +55,7 @@ const sometimes = (name: keyof typeof codes, p: number): StepKind =>
     },
   });
 
-function shuffled<T>(items: readonly T[], draws: Draws): T[] {
+function shuffled<T>(items: readonly T[], draws: Rng): T[] {
   const out = [...items];
   for (let i = out.length - 1; i > 0; i--) {
     const j = draws.below(i + 1);

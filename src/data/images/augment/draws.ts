@@ -10,7 +10,7 @@ const firstStream = 0x61756700;
 /** A seed for everything that is random about a sample. */
 export const seedOf = ({ seed, epoch, sample }: SampleKey): number => hash(hash(seed, firstStream, epoch), 1, sample);
 
-export class Draws {
+export class Rng {
   readonly #seed: number;
   readonly #stream: number;
   #next = 0;

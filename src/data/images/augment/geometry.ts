@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { Rectangle } from '../picture.js';
 import type { Size } from '../preprocessing.js';
-import type { Draws } from './draws.js';
+import type { Rng } from './draws.js';
 import { filters, type Padding, padModes } from './program.js';
 import { fill, probability, range, type StepKind, sizeOption, stepKind } from './step.js';
 
@@ -16,7 +16,7 @@ const whole = ({ width, height }: Size): Rectangle => ({ left: 0, top: 0, width,
 function drawResizedCrop(
   { width, height }: Size,
   { scale, ratio }: { scale: readonly [number, number]; ratio: readonly [number, number] },
-  draws: Draws,
+  draws: Rng,
 ): Rectangle {
   for (let attempt = 0; attempt < 10; attempt++) {
     const area = width * height * draws.between(...scale);

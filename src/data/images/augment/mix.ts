@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { addon } from '../../../runtime/native.js';
 import type { ImageShape } from '../pixels.js';
-import type { Draws } from './draws.js';
+import type { Rng } from './draws.js';
 import { probability } from './step.js';
 
 const alpha = z.number().gt(0).max(100).default(1);
@@ -38,11 +38,10 @@ export interface MixedBatch {
 }
 
 /** Standard normal, by Box and Muller. */
-const normal = (draws: Draws): number =>
-  Math.sqrt(-2 * Math.log1p(-draws.unit())) * Math.cos(2 * Math.PI * draws.unit());
+const normal = (draws: Rng): number => Math.sqrt(-2 * Math.log1p(-draws.unit())) * Math.cos(2 * Math.PI * draws.unit());
 
 /** From the Gamma distribution with scale 1. Source: Marsaglia and Tsang (2000); below 1 by a power of a uniform number. */
-function gamma(shape: number, draws: Draws): number {
+function gamma(shape: number, draws: Rng): number {
   if (shape < 1) return gamma(shape + 1, draws) * (1 - draws.unit()) ** (1 / shape);
   const d = shape - 1 / 3;
   for (;;) {
@@ -53,13 +52,13 @@ function gamma(shape: number, draws: Draws): number {
 }
 
 /** From the Beta distribution with both parameters `alpha`. */
-export function drawShare(alpha: number, draws: Draws): number {
+export function drawShare(alpha: number, draws: Rng): number {
   const [a, b] = [gamma(alpha, draws), gamma(alpha, draws)];
   return a + b > 0 ? a / (a + b) : 0.5;
 }
 
 /** The rectangle that is pasted where a sample keeps a share of its area, cut at the borders. */
-export function drawRectangle({ height, width }: ImageShape, share: number, draws: Draws) {
+export function drawRectangle({ height, width }: ImageShape, share: number, draws: Rng) {
   const [x, y] = [draws.below(width), draws.below(height)];
   const r = 0.5 * Math.sqrt(1 - share);
   const [halfWidth, halfHeight] = [Math.trunc(r * width), Math.trunc(r * height)];
@@ -72,7 +71,7 @@ export function drawRectangle({ height, width }: ImageShape, share: number, draw
 }
 
 /** Mixes a batch as one of the steps says, or leaves it. */
-export function mixBatch(steps: readonly MixStep[], batch: MixedBatch, draws: Draws): void {
+export function mixBatch(steps: readonly MixStep[], batch: MixedBatch, draws: Rng): void {
   const step = steps[steps.length === 1 ? 0 : draws.below(steps.length)];
   if (!step || batch.count < 2 || !draws.happens(step.p)) return;
   const share = drawShare(step.alpha, draws);

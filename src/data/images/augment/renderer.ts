@@ -8,7 +8,7 @@ import type { Need, Picture, SampleKey } from '../picture.js';
 import type { ImageShape } from '../pixels.js';
 import type { Preprocessing, Size } from '../preprocessing.js';
 import { type Augmentation, type Chain, chainOf } from './chain.js';
-import { Draws, seedOf } from './draws.js';
+import { Rng, seedOf } from './draws.js';
 import { scaledTo } from './geometry.js';
 import { Program, type ResampleFilter } from './program.js';
 
@@ -65,7 +65,7 @@ export class Renderer {
     const seed = seedOf(key);
     for (let i = 0; i < this.#chain.length; i++) {
       if (this.#chain.finished(i)) this.#fit(program);
-      this.#chain.draw(i, { program, draws: new Draws(seed, i), target: { height, width } });
+      this.#chain.draw(i, { program, draws: new Rng(seed, i), target: { height, width } });
     }
     this.#fit(program);
     return program;

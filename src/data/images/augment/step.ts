@@ -3,12 +3,12 @@
 
 import { z } from 'zod';
 import type { Size } from '../preprocessing.js';
-import type { Draws } from './draws.js';
+import type { Rng } from './draws.js';
 import type { Program } from './program.js';
 
 export interface StepContext {
   program: Program;
-  draws: Draws;
+  draws: Rng;
   /** Height and width that the model reads. */
   target: Size;
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
 import { randAugmentSpace, trivialAugmentSpace } from '#ortune/data/images/augment/automatic.js';
 import { type Augmentation, chainOf } from '#ortune/data/images/augment/chain.js';
-import { Draws, seedOf } from '#ortune/data/images/augment/draws.js';
+import { Rng, seedOf } from '#ortune/data/images/augment/draws.js';
 import { affineMatrix } from '#ortune/data/images/augment/geometry.js';
 import { Program } from '#ortune/data/images/augment/program.js';
 import { Renderer } from '#ortune/data/images/augment/renderer.js';
@@ -24,7 +24,7 @@ function programOf(augmentation: Augmentation, size: StoredPicture['size'], samp
   const chain = chainOf(augmentation);
   const seed = seedOf({ seed: 7, epoch: 0, sample });
   for (let i = 0; i < chain.length; i++)
-    chain.draw(i, { program, draws: new Draws(seed, i), target: { height: size[0], width: size[1] } });
+    chain.draw(i, { program, draws: new Rng(seed, i), target: { height: size[0], width: size[1] } });
   return program;
 }
 

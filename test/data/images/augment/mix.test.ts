@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { Draws } from '#ortune/data/images/augment/draws.js';
+import { Rng } from '#ortune/data/images/augment/draws.js';
 import { drawRectangle, drawShare, type MixedBatch, mixBatch } from '#ortune/data/images/augment/mix.js';
 import type { Layout } from '#ortune/data/images/pixels.js';
 
@@ -21,7 +21,7 @@ describe.each(['mixup', 'cutmix'] as const)('%s', (op) => {
   it.each(['NCHW', 'NHWC'] as const)('shares pixels and targets of %s alike', (layout) => {
     for (let round = 0; round < 50; round++) {
       const batch = batchOf(4, layout);
-      mixBatch([{ op, alpha: 1, p: 1 }], batch, new Draws(round, 0));
+      mixBatch([{ op, alpha: 1, p: 1 }], batch, new Rng(round, 0));
       const size = batch.pixels.length / 4;
       for (let b = 0; b < 4; b++) {
         const before = (b + 3) % 4;
@@ -37,13 +37,13 @@ describe.each(['mixup', 'cutmix'] as const)('%s', (op) => {
     let left = 0;
     for (let round = 0; round < 2000; round++) {
       const batch = batchOf(2);
-      mixBatch([{ op, alpha: 1, p: 0.25 }], batch, new Draws(round, 0));
+      mixBatch([{ op, alpha: 1, p: 0.25 }], batch, new Rng(round, 0));
       if (batch.targets[0] === 1) left++;
     }
     // CutMix may draw an empty rectangle on so small a picture.
     expect(left).toBeGreaterThan(1500 - 65);
     const alone = batchOf(1);
-    mixBatch([{ op, alpha: 1, p: 1 }], alone, new Draws(0, 0));
+    mixBatch([{ op, alpha: 1, p: 1 }], alone, new Rng(0, 0));
     expect(alone).toEqual(batchOf(1));
   });
 });
@@ -56,7 +56,7 @@ test('of two steps each batch has one', () => {
       { op: 'mixup', alpha: 1, p: 1 },
       { op: 'cutmix', alpha: 1, p: 1 },
     ] as const;
-    mixBatch(steps, batch, new Draws(round, 0));
+    mixBatch(steps, batch, new Rng(round, 0));
     if (batch.pixels.every((value) => value === 0 || value === 1)) pasted++;
   }
   expect(Math.abs(pasted - 200)).toBeLessThan(66);
@@ -65,7 +65,7 @@ test('of two steps each batch has one', () => {
 test('every sample keeps its weight: what a row takes of it, over all rows', () => {
   const batch = batchOf(3);
   batch.weights.set([1, 3, 0]);
-  mixBatch([{ op: 'mixup', alpha: 1, p: 1 }], batch, new Draws(3, 0));
+  mixBatch([{ op: 'mixup', alpha: 1, p: 1 }], batch, new Rng(3, 0));
   const share = batch.pixels[1 * 3 * 6 * 8]!; // of sample 1, in a row that is otherwise sample 0
   expect(batch.weights[1]).toBeCloseTo(3 * share + (1 - share), 5);
   expect(batch.targets[3 + 1]! * batch.weights[1]!).toBeCloseTo(3 * share, 5);
@@ -74,7 +74,7 @@ test('every sample keeps its weight: what a row takes of it, over all rows', () 
 });
 
 describe.each([0.2, 1, 3])('shares for alpha %f', (alpha) => {
-  const shares = Array.from({ length: 10_000 }, (_, i) => drawShare(alpha, new Draws(i, 1)));
+  const shares = Array.from({ length: 10_000 }, (_, i) => drawShare(alpha, new Rng(i, 1)));
 
   it('have the mean and the variance of the Beta distribution', () => {
     const variance = 1 / (4 * (2 * alpha + 1));
@@ -85,7 +85,7 @@ describe.each([0.2, 1, 3])('shares for alpha %f', (alpha) => {
 
 test('rectangles cover what a sample gives away, less what the borders cut', () => {
   const shape = { channels: 3, height: 100, width: 200, layout: 'NCHW' } as const;
-  const places = Array.from({ length: 10_000 }, (_, i) => drawRectangle(shape, 0.75, new Draws(i, 2)));
+  const places = Array.from({ length: 10_000 }, (_, i) => drawRectangle(shape, 0.75, new Rng(i, 2)));
   const area = ({ left, right, top, bottom }: (typeof places)[number]) => ((right - left) * (bottom - top)) / 20_000;
   expect(Math.max(...places.map(area))).toBeCloseTo(0.25, 5);
   // Half of it reaches over each border in a quarter of the cases: (1 - 1/8)^2 of the area is left on average.

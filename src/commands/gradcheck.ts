@@ -1,0 +1,176 @@
+// The gradient check of a whole model file: inputs are drawn at random, the training forms are restored as in training,
+// and the check of autodiff/ runs on the device with its fused kernels, so that what is checked is what trains.
+
+import { type GradcheckResult, gradcheck, type Runnable } from '../check/gradcheck.js';
+import { parseOptions } from '../config/options.js';
+import { type GradcheckOptions, gradcheckSchema } from '../config/schema.js';
+import { ModelError, UsageError } from '../errors.js';
+import { fuse } from '../lower/fuse.js';
+import { type ResolveOptions, resolveModel } from '../models/hub.js';
+import { Builder } from '../onnx/builder.js';
+import { type DataType, isFloat } from '../onnx/dtype.js';
+import { encodeGraph } from '../onnx/encode.js';
+import { type Graph, prune, type ValueInfo } from '../onnx/graph.js';
+import { openModel, toGraph } from '../onnx/load.js';
+import { recognisePatterns } from '../onnx/restore/restore.js';
+import { specialize } from '../onnx/specialize.js';
+import { elementCount, Tensor } from '../onnx/tensor.js';
+import { uniform } from '../random.js';
+import { sharedTensor } from '../runtime/arena.js';
+import { type Device, openDevice, type TensorView } from '../runtime/session.js';
+import { chooseStatistics, useBatchStatistics } from '../transfer/batch-norm.js';
+import { chooseParameters } from '../transfer/parameters.js';
+
+interface InputSpec {
+  name: string;
+  shape: number[];
+  dtype?: DataType;
+  range?: [low: number, high: number];
+}
+
+const form = 'NAME=1x3x32x320[:float32|int64][:LOW..HIGH]';
+
+/** Reads an --input specification. @throws UsageError for another form */
+export function parseInput(text: string): InputSpec {
+  const at = text.lastIndexOf('=');
+  const [dims = '', ...rest] = text.slice(at + 1).split(':');
+  const shape = dims === '' ? [] : dims.split('x').map(Number);
+  const spec: InputSpec = { name: text.slice(0, at), shape };
+  const wrong = (what: string) => new UsageError(`input '${text}': ${what}; an input is given as ${form}`);
+  if (at < 1) throw wrong('there is no NAME=');
+  if (shape.some((d) => !Number.isSafeInteger(d) || d < 1))
+    throw wrong(`'${dims}' is no shape of whole numbers above 0`);
+  for (const part of rest) {
+    const range = part.match(/^(-?[\d.]+)\.\.(-?[\d.]+)$/);
+    if (range) {
+      spec.range = [Number(range[1]), Number(range[2])];
+      if (!(spec.range[0] <= spec.range[1])) throw wrong(`'${part}' is no range from low to high`);
+    } else if (/^(float(16|32|64)|bfloat16|u?int(8|16|32|64)|bool)$/.test(part)) spec.dtype = part as DataType;
+    else throw wrong(`'${part}' is neither a type nor a range`);
+  }
+  return spec;
+}
+
+/**
+ * Compares the derived gradient of every trainable parameter of a model with a central difference.
+ * Inputs without a specification get batch 2 and length 8 for dimensions the file leaves open, row numbers for
+ * look-ups in a weight, 0 or 1 for other integers, and -1 to 1 for floats.
+ * @throws UsageError for an input the model does not have; ModelError for operators without a rule
+ */
+export async function gradcheckModel(
+  path: string,
+  options: GradcheckOptions = {},
+  resolving: ResolveOptions = {},
+): Promise<GradcheckResult> {
+  const { input, seed, batchNorm, tolerance, threads } = parseOptions(gradcheckSchema, options);
+  const model = openModel(await resolveModel(path, resolving));
+  const source = toGraph(model);
+  const inputs = drawInputs(source, input.map(parseInput), seed);
+  const shapes = Object.fromEntries([...inputs].map(([name, tensor]) => [name, tensor.shape]));
+  const parameters = chooseParameters(model, source).trainable;
+  const other = parameters.find(({ dtype }) => dtype !== 'float32' && dtype !== 'float64');
+  if (other)
+    throw new ModelError(
+      `${path}: parameter '${other.name}' is ${other.dtype}, too coarse for a difference; check the float32 model it came from`,
+    );
+  const trained = new Set(parameters.map(({ name }) => name));
+  const statistics = new Set(chooseStatistics(source, trained, batchNorm).updated.map(({ name }) => name));
+  const graph = specialize(source, shapes, { trainable: new Set([...trained, ...statistics]) });
+  recognisePatterns(graph);
+  const device = await openDevice('cpu', threads === undefined ? {} : { threads });
+  try {
+    const names = parameters.map(({ name }) => name).filter((name) => graph.initializers.has(name));
+    const b = new Builder(graph);
+    useBatchStatistics(b, statistics);
+    const reference = graph.clone();
+    fuse(b, { trained: new Set(names), kernels: device.kernels, gradients: true });
+    prune(graph);
+    const open = (g: Graph) => runnable(device, g);
+    const result = await gradcheck(graph, names, {
+      open,
+      inputs,
+      tolerance,
+      seed,
+      kernels: device.kernels,
+      reference,
+    });
+    return withAliases(result, new Map(parameters.map(({ name, alias }) => [name, alias])));
+  } finally {
+    await device.close();
+  }
+}
+
+function withAliases(result: GradcheckResult, aliases: ReadonlyMap<string, string>): GradcheckResult {
+  const readable = (name: string): string => aliases.get(name) ?? name;
+  const { worst } = result;
+  return {
+    ...result,
+    worst: worst && { ...worst, parameter: readable(worst.parameter) },
+    parameters: result.parameters.map((p) => ({ ...p, name: readable(p.name) })),
+  };
+}
+
+function drawInputs(graph: Graph, specs: readonly InputSpec[], seed: number): Map<string, Tensor> {
+  for (const { name } of specs)
+    if (!graph.inputs.some((i) => i.name === name))
+      throw new UsageError(
+        `the model has no input '${name}'; its inputs are ${graph.inputs.map((i) => i.name).join(', ') || 'none'}`,
+      );
+  return new Map(
+    graph.inputs.map((info, stream) => {
+      const spec = specs.find(({ name }) => name === info.name);
+      return [info.name, drawInput(graph, info, spec, (i) => uniform(seed, -1 - stream, i))];
+    }),
+  );
+}
+
+function drawInput(graph: Graph, info: ValueInfo, spec: InputSpec | undefined, random: (i: number) => number): Tensor {
+  const { name, dtype } = info;
+  if (spec?.dtype && spec.dtype !== dtype)
+    throw new UsageError(`input '${name}' of the model is ${dtype}, found ${spec.dtype} in its specification`);
+  if (!spec && !info.shape)
+    throw new UsageError(`the file gives no shape for input '${name}': say it with --input ${name}=… (${form})`);
+  const shape = spec?.shape ?? info.shape!.map((d, axis) => (typeof d === 'number' ? d : axis === 0 ? 2 : 8));
+  const [low, high] = spec?.range ?? (isFloat(dtype) ? [-1, 1] : [0, rows(graph, name) - 1]);
+  const draw = (i: number): number =>
+    isFloat(dtype) ? low + (high - low) * random(i) : Math.floor(low + (high - low + 1) * random(i));
+  return Tensor.of(
+    dtype,
+    Array.from({ length: elementCount(shape) }, (_, i) => draw(i)),
+    shape,
+  );
+}
+
+/** Rows of the smallest weight that the input looks rows up in; 2 when it does not. */
+function rows(graph: Graph, input: string): number {
+  const tables = graph.nodes
+    .filter((node) => node.op === 'Gather' && node.inputs[1] === input)
+    .map((node) => graph.initializers.get(node.inputs[0]!)?.shape[0] ?? 2);
+  return tables.length === 0 ? 2 : Math.min(...tables);
+}
+
+/** A session that takes and gives tensors. Each tensor is copied into shared memory once, however often it is run with. */
+async function runnable(device: Device, graph: Graph): Promise<Runnable> {
+  const session = await device.createSession({ model: encodeGraph(graph) });
+  const shared = new WeakMap<Tensor, TensorView>();
+  const viewOf = (tensor: Tensor): TensorView => {
+    let view = shared.get(tensor);
+    if (!view) {
+      view = sharedTensor(tensor.dtype, tensor.shape);
+      (view.data as Float32Array).set(tensor.data() as Float32Array);
+      shared.set(tensor, view);
+    }
+    return view;
+  };
+  return {
+    run: async (inputs) => {
+      const fed = new Map(graph.inputs.map(({ name }) => [name, viewOf(inputs.get(name)!)]));
+      const outputs = new Map(
+        graph.outputs.map(({ name, dtype, shape }) => [name, sharedTensor(dtype, shape as number[])]),
+      );
+      await session.run(fed, outputs);
+      return new Map([...outputs].map(([name, { dtype, shape, data }]) => [name, Tensor.view(dtype, shape, data)]));
+    },
+    release: () => session.release(),
+  };
+}

@@ -1,0 +1,111 @@
+// Packs data for training: what `ortune pack` and `pack` do. Texts where a model is given, whose tokenizer makes their tokens;
+// else pictures.
+
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parseOptions } from '../config/options.js';
+import { type PackConfig, type PackOptions, packSchema } from '../config/pack-schema.js';
+import { DataClient } from '../data/data-client.js';
+import { parseSize } from '../data/pack/fit-picture.js';
+import type { PackProgress } from '../data/pack/pack-blocks.js';
+import { type PackedImages, packImages } from '../data/pack/pack-images.js';
+import { type PackedTexts, packTexts } from '../data/pack/pack-texts.js';
+import { textShape } from '../data/sequence-lengths.js';
+import { OrtuneError, UsageError } from '../errors.js';
+import { type ResolveOptions, resolveModel } from '../models/hub.js';
+import { openModel, toGraph } from '../onnx/load.js';
+import { BadSamples, type SkippedSample } from '../train/bad-samples.js';
+import { imageColumnsOf } from '../train/data.js';
+import { maxPositions, readModelConfig } from '../transfer/config.js';
+
+export interface PackResult extends PackedImages, Partial<Pick<PackedTexts, 'tokens' | 'truncated'>> {
+  output: string;
+  /** Pictures that could not be decoded and are not in the file. */
+  skipped: readonly SkippedSample[];
+  notes: readonly string[];
+  seconds: number;
+}
+
+export interface PackHooks extends ResolveOptions {
+  /** Told after every block. */
+  onProgress?: ((progress: PackProgress) => void) | undefined;
+  /** Told of each picture that is left out. */
+  onSkipped?: ((sample: SkippedSample) => void) | undefined;
+}
+
+type Packed = Omit<PackResult, 'output' | 'seconds'>;
+
+/**
+ * Writes data once decoded or tokenised as a file that `train`, `evaluate` and `predict` read without doing so again.
+ * @param options those of `ortune pack`
+ * @returns undefined when the signal ended it; the same call goes on where it was
+ * @throws UsageError for a wrong option and an output that is there; DataError, with its place, for what cannot be packed
+ */
+export async function pack(options: PackOptions, hooks: PackHooks = {}): Promise<PackResult | undefined> {
+  const config = parseOptions(packSchema, options);
+  const { output, overwrite, model } = config;
+  const started = performance.now();
+  if (existsSync(output) && !overwrite)
+    throw new UsageError(`${output} is there already; set overwrite to replace it, or name another output`);
+  const client = new DataClient();
+  try {
+    mkdirSync(dirname(output), { recursive: true });
+    const packed = await (model === undefined ? pictures(config, client, hooks) : texts(model, config, client, hooks));
+    return packed && { output, ...packed, seconds: (performance.now() - started) / 1000 };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw new OrtuneError(
+      `${output} cannot be written: ${(error as Error).message}. What has been packed is kept; the same command goes on with it`,
+    );
+  } finally {
+    await client.close();
+  }
+}
+
+async function pictures(config: PackConfig, client: DataClient, hooks: PackHooks): Promise<Packed | undefined> {
+  const { data, labelled, labelNames, multiLabel, weightColumn, maxBadSamples } = config;
+  const { signal, onProgress, onSkipped } = hooks;
+  const columns = imageColumnsOf(config);
+  const common = { columns, weights: weightColumn, scratch: client.scratch };
+  const opened = labelled
+    ? await client.ask(
+        { kind: 'openImages', train: { files: data }, labels: labelNames, multiLabel, seed: 0, ...common },
+        signal,
+      )
+    : await client.ask({ kind: 'openUnlabelled', input: { files: data }, hashed: true, ...common }, signal);
+  const { table, hash } = 'train' in opened ? opened.train : opened;
+  const skipped = new BadSamples({ samples: table.count, maxBadSamples }, (sample) => onSkipped?.(sample));
+  const packed = await packImages({
+    ...config,
+    ...{ table, hash: hash!, onProgress, signal },
+    labels: 'labels' in opened ? opened.labels : undefined,
+    named: 'named' in opened && opened.named,
+    size: parseSize(config.size)!,
+    bad: (sample) => skipped.add(sample),
+  });
+  return packed && { ...packed, skipped: skipped.all, notes: opened.notes };
+}
+
+async function texts(
+  model: string,
+  config: PackConfig,
+  client: DataClient,
+  { signal, onDownload, onProgress }: PackHooks,
+): Promise<Packed | undefined> {
+  const { data, textColumn: text, pairColumn: pair, weightColumn: weight } = config;
+  const label = config.labelled ? config.labelColumn : undefined;
+  const file = openModel(await resolveModel(model, { signal, onDownload }));
+  const parameters = [...toGraph(file).initializers].map(([alias, { shape }]) => ({ alias, shape }));
+  const shape = textShape(file.directory, maxPositions(readModelConfig(file.directory), parameters), config);
+  const columns = { text, pair, label, weight };
+  const opened = await client.ask({ kind: 'open', columns, train: data, seed: 0, streaming: false }, signal);
+  const { source, hash } = opened.train;
+  if (!('table' in source)) throw new Error('the texts are streamed');
+  const packed = await packTexts({
+    ...config,
+    ...shape,
+    ...{ table: source.table, hash, onProgress, signal },
+    labels: label === undefined ? undefined : opened.labels,
+  });
+  return packed && { ...packed, skipped: [], notes: opened.notes };
+}

@@ -1,0 +1,185 @@
+// From a loaded graph to what the device runs: specialise, restore training forms, dropout, loss, gradients, lowering.
+// Pure and synchronous; it runs in the model worker, because building a large graph would hold up the host's event loop.
+
+import { backward } from '../autodiff/backward.js';
+import type { InputShapes } from '../data/slots.js';
+import { lowerForDevice } from '../lower/devices/forms.js';
+import { fuse } from '../lower/fuse.js';
+import { lower } from '../lower/lower.js';
+import { lossScaleInput, type Precision, toMixedPrecision } from '../lower/mixed-precision.js';
+import { useOrtuneGemm } from '../lower/ortune-gemm.js';
+import { pretransposeGemm } from '../lower/pretranspose-gemm.js';
+import { recomputeLayers } from '../lower/recompute.js';
+import { scheduleGradientsEarly } from '../lower/schedule-gradients.js';
+import { Builder } from '../onnx/builder.js';
+import { isFloat } from '../onnx/dtype.js';
+import { encodeGraph } from '../onnx/encode.js';
+import { type Graph, type Node, prune, type Value } from '../onnx/graph.js';
+import { recognisePatterns } from '../onnx/restore/restore.js';
+import { specialize } from '../onnx/specialize.js';
+import type { DeviceKind } from '../runtime/kinds.js';
+import { addTaskLoss, furtherOutputs } from '../tasks/attach.js';
+import { taskInput } from '../tasks/inputs.js';
+import type { Task } from '../tasks/task.js';
+import { useBatchStatistics } from '../transfer/batch-norm.js';
+import type { DropoutRates } from '../transfer/config.js';
+import { insertDropout } from '../transfer/dropout.js';
+import { logitsOf } from '../transfer/parameters.js';
+import { keepAbove, keepBelow } from '../trunk/cut.js';
+import type { Compiled, CompileRequest, GraphValue } from './protocol.js';
+
+export interface CompileOptions {
+  /** Names of the trained parameters: they become inputs of the graph. */
+  trained: ReadonlySet<string>;
+  /** Names of the frozen parameters: they become initializers whose data the session host supplies. */
+  frozen: ReadonlySet<string>;
+  /** Names of the running averages of BatchNormalization that training updates: inputs of the graph; default none. */
+  statistics?: ReadonlySet<string>;
+  dropout: DropoutRates;
+  /** Of the training loss. */
+  labelSmoothing: number;
+  task: Task;
+  /** Which activations are computed again for their gradients instead of kept; default none. */
+  recompute?: 'none' | 'layers' | undefined;
+  /**
+   * What a graph that trains computes its products in, default float32; otherwise `loss_scale` is an input, and the kernels
+   * must be none, since they are for float32.
+   */
+  precision?: Precision | undefined;
+  /** `model_type` of config.json. */
+  family: string;
+  kernels: ReadonlySet<string>;
+  /**
+   * What the graph is for, default the CPU; elsewhere frozen parameters are inputs too, and integers 32 bits wide.
+   */
+  target?: DeviceKind | undefined;
+}
+
+/** What a session is made of, its model still a graph. */
+export interface CompiledGraph extends Omit<Compiled, 'model'> {
+  graph: Graph;
+}
+
+/** Builds the graph of one mode for inputs of certain shapes from a normalised graph, which stays untouched. */
+export function compile(source: Graph, request: CompileRequest, options: CompileOptions): Compiled {
+  const { graph, ...compiled } = compileGraph(source, request, options);
+  const withoutData = new Set(compiled.constants);
+  return { model: encodeGraph(graph, { withoutData: (name) => withoutData.has(name) }), ...compiled };
+}
+
+/** `compile`, up to the file. */
+export function compileGraph(source: Graph, request: CompileRequest, options: CompileOptions): CompiledGraph {
+  const { mode, cut } = request;
+  const { statistics = new Set<string>() } = options;
+  const changing = new Set([...options.trained, ...statistics]);
+  const graph = restored(source, request.shapes, changing);
+  const logits = logitsOf(graph);
+  const b = new Builder(graph);
+  setOutputs(b, taskOutputs(graph, options.task));
+
+  const training = mode === 'train';
+  // A language-model head has no dropout in training either.
+  const dropout = options.task.name === 'masked-lm' ? { ...options.dropout, head: 0 } : options.dropout;
+  if (training) insertDropout(b, logits, dropout, { family: options.family, trained: changing });
+  // What is not finite is looked for in the graph that trains.
+  const updates = training || mode === 'diagnose' ? useBatchStatistics(b, statistics) : new Map<Value, Value>();
+  if (cut && mode === 'trunk') keepBelow(graph, cut);
+  else if (cut) {
+    setOutputs(b, [...taskOutputs(graph, options.task), ...updates.values()]);
+    keepAbove(graph, cut);
+  }
+  const kept = graph.outputs.map(({ name }) => name);
+  const fed: GraphValue[] = graph.inputs.map((i) => ({ name: i.name, ...b.type(i.name) }));
+  // Before the linear layers are lowered: masked-LM narrows the head to what it needs of it.
+  const labelSmoothing = training ? options.labelSmoothing : 0;
+  const task =
+    mode === 'predict' || mode === 'trunk' ? undefined : addTaskLoss(b, logits, options.task, labelSmoothing);
+  // What is an output keeps its name below.
+  if (task) setOutputs(b, [...(task.masked ? Object.values(task.masked) : [logits]), task.loss, ...updates.values()]);
+  fuse(b, { trained: options.trained, kernels: options.kernels, gradients: training });
+
+  const { precision = 'float32' } = options;
+  const outputs: Value[] = [];
+  let gradients = new Map<string, string>();
+  let forward: readonly Node[] = [];
+  if (task) {
+    fed.push(...task.inputs.map((name) => ({ name, ...b.type(name) })));
+    outputs.push(task.loss);
+    if (training) {
+      forward = [...graph.nodes];
+      const seed = precision === 'float32' ? undefined : taskInput(b, lossScaleInput, 'float32', []);
+      if (seed !== undefined) fed.push({ name: seed, ...b.type(seed) });
+      gradients = backward(b, task.loss, [...options.trained], { seed });
+      outputs.push(...gradients.values(), ...updates.values());
+    }
+  }
+  const masked = training ? undefined : task?.masked;
+  const fetched = training || masked || mode === 'trunk' ? undefined : logits;
+  // In the order of the graph, so that the first bad one is found.
+  if (mode === 'diagnose') outputs.push(...floatValues(graph));
+  if (mode === 'trunk') outputs.push(...kept);
+  outputs.push(...Object.values(masked ?? {}), ...(fetched === undefined ? [] : [fetched]));
+  setOutputs(b, outputs);
+  prune(graph);
+  const parameters = new Set([...changing, ...options.frozen]);
+  if (training && options.recompute === 'layers') recomputeLayers(b, { forward, parameters });
+  if (training && precision !== 'float32')
+    toMixedPrecision(b, precision, { loss: task!.loss, gradients: new Set(gradients.values()), parameters });
+  if (options.kernels.has('ortune.Gemm')) useOrtuneGemm(b);
+  else if (options.kernels.has('ortune.Transpose')) pretransposeGemm(b);
+  const { target = 'cpu' } = options;
+  if (target === 'cpu') lower(graph, options.kernels);
+  else lowerForDevice(graph, target);
+  if (training) scheduleGradientsEarly(graph);
+  const bound = bindParameters(graph, fed, { gradients, updates: training ? updates : new Map() }, options);
+  return { graph, ...bound, loss: task?.loss, logits: fetched, masked };
+}
+
+/** The static graph for inputs of certain shapes, in the forms that training works on. */
+export function restored(source: Graph, shapes: InputShapes, trained: ReadonlySet<string>): Graph {
+  const graph = specialize(source, shapes, { trainable: trained });
+  recognisePatterns(graph);
+  return graph;
+}
+
+/** The outputs of a graph that its task reads. */
+export const taskOutputs = (graph: Graph, task: Task): Value[] => [logitsOf(graph), ...furtherOutputs(task)];
+
+const floatValues = (graph: Graph): Value[] =>
+  graph.nodes.flatMap((n) => n.outputs.filter((o) => o && isFloat(graph.type(o).dtype)));
+
+function setOutputs(b: Builder, values: readonly Value[]): void {
+  b.graph.outputs = [...new Set(values)].map((name) => ({ name, ...b.type(name), shape: [...b.shape(name)] }));
+}
+
+/** Makes inputs of what a session is bound to. */
+function bindParameters(
+  graph: Graph,
+  fed: readonly GraphValue[],
+  { gradients, updates }: Pick<Compiled, 'gradients' | 'updates'>,
+  options: CompileOptions,
+): Omit<Compiled, 'model' | 'loss' | 'logits'> {
+  const boundOutputs = new Set([...gradients.values(), ...updates.values()]);
+  const used = (name: string) => graph.initializers.has(name);
+  const trained = [...options.trained].filter(used);
+  const statistics = [...(options.statistics ?? [])].filter(used);
+  const frozen = [...options.frozen].filter(used);
+  // A device keeps one copy for all sessions, in buffers that they are bound to.
+  const [constants, held] = (options.target ?? 'cpu') === 'cpu' ? [frozen, []] : [[], frozen];
+  const types = (name: string): GraphValue => ({ name, ...graph.type(name) });
+  const read = new Set(graph.nodes.flatMap((n) => n.inputs));
+  const inputs = fed.filter((i) => read.has(i.name)).map(({ name }) => types(name));
+  const bound = [...trained, ...statistics, ...held];
+  for (const name of bound) graph.initializers.delete(name);
+  graph.inputs = [...inputs, ...bound.map(types)].map((v) => ({ ...v, shape: [...v.shape] }));
+  return {
+    inputs,
+    outputs: graph.outputs.map((o) => types(o.name)).filter((o) => !boundOutputs.has(o.name)),
+    trained,
+    held,
+    constants,
+    statistics,
+    gradients,
+    updates,
+  };
+}

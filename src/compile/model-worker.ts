@@ -1,0 +1,240 @@
+// Runs in a worker thread: owns the opened model, applies transfer, builds graphs and saves, so that parsing, graph
+// building, hashing and writing never hold up the host's event loop. One model per worker.
+
+import { labelsOfConfig } from '../data/labels.js';
+import { ModelError, OrtuneError, type Outcome, outcomeOf } from '../errors.js';
+import { ensureHead } from '../heads/classification.js';
+import { ensureImageHead } from '../heads/image-classification.js';
+import { ensureLanguageModelHead } from '../heads/language-model.js';
+import { bytesTogether, type Counted } from '../lower/memory.js';
+import { dimensions } from '../onnx/file/surgery.js';
+import { fingerprint, preprocessingHash } from '../onnx/fingerprint.js';
+import { type Graph, prune } from '../onnx/graph.js';
+import { openModel, toGraph } from '../onnx/load.js';
+import { graphOf, type Model } from '../onnx/model.js';
+import { Tensor } from '../onnx/tensor.js';
+import { Arena } from '../runtime/arena.js';
+import { isImageTask, type Task } from '../tasks/task.js';
+import { chooseStatistics, type Statistic } from '../transfer/batch-norm.js';
+import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
+import { savedConfig, writeModelDirectory } from '../transfer/directory.js';
+import { type DrawOptions, drawParameters, resetStatistics } from '../transfer/init.js';
+import { keepLayers } from '../transfer/keep-layers.js';
+import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
+import { type CompileOptions, compile, compileGraph, taskOutputs } from './compile.js';
+import type {
+  Compiled,
+  CompileRequest,
+  CutRequest,
+  MemoryRequest,
+  OpenedModel,
+  OpenRequest,
+  ParameterInfo,
+  SaveRequest,
+  StatisticInfo,
+  TrunkCut,
+} from './protocol.js';
+import { trunkCut } from './trunk-cut.js';
+
+interface Opened {
+  request: OpenRequest;
+  model: Model;
+  config: ModelConfig;
+  graph: Graph;
+  choice: ParameterChoice;
+  info: OpenedModel;
+}
+
+let opened: Opened | undefined;
+
+const current = (): Opened => {
+  if (!opened) throw new Error('no model has been opened in this worker');
+  return opened;
+};
+
+export const open = (request: OpenRequest): Promise<Outcome<OpenedModel>> => outcomeOf(() => openNow(request));
+export const build = (request: CompileRequest): Promise<Outcome<Compiled>> => outcomeOf(() => buildNow(request));
+export const cut = (request: CutRequest): Promise<Outcome<TrunkCut | undefined>> => outcomeOf(() => cutNow(request));
+export const memory = (request: MemoryRequest): Promise<Outcome<number[]>> => outcomeOf(() => memoryNow(request));
+export const save = (request: SaveRequest): Promise<Outcome<string>> => outcomeOf(() => saveNow(request));
+
+function openNow(request: OpenRequest): OpenedModel {
+  const file = openModel(request.model);
+  const trunk = keepLayers(file, readModelConfig(file.directory), request.keepLayers);
+  const { config } = trunk;
+  const own = labelsOfConfig(config)?.names ?? [];
+  const labels = labelsFor(own, request);
+  refuseOtherInput(file, request.task);
+  const { model, note } = fitted(trunk.model, config, request, labels);
+  const notes = [trunk.note, note].filter((text) => text !== undefined);
+  const graph = toGraph(model);
+  const wanted = taskOutputs(graph, request.task);
+  graph.outputs = graph.outputs.filter((o) => wanted.includes(o.name));
+  prune(graph);
+  const choice = chooseParameters(model, graph, { freeze: request.freeze, outputs: wanted });
+  refuseOtherTypes(file, choice, request);
+  const trainable = new Set(choice.trainable.map(({ name }) => name));
+  const { updated, kept, notes: ofStatistics } = chooseStatistics(graph, trainable, request.batchNorm ?? 'batch');
+  notes.push(...ofStatistics);
+  const told = new Set([...updated, ...kept].map(({ name }) => name));
+  for (const { name, reason } of choice.leftOut) if (!told.has(name)) notes.push(`not trained: '${name}' (${reason})`);
+  const drawn = request.init === 'random' ? { seed: request.seed, deviation: config.initializer_range } : undefined;
+  const { parameters, statistics, arena } = loadParameters(graph, choice, { updated, kept }, drawn);
+  const positions = maxPositions(config, parameters);
+  const inputs = graph.inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
+  const dropout = { ...dropoutOf(config, request.task), ...request.dropout };
+  const { directory } = file;
+  const hashes = { hash: fingerprint(file), preprocessing: preprocessingHash(file) };
+  const info = {
+    inputs,
+    parameters,
+    statistics,
+    arena,
+    labels,
+    dropout,
+    ...hashes,
+    directory,
+    maxPositions: positions,
+    notes,
+  };
+  opened = { request, model, config, graph, choice, info };
+  return info;
+}
+
+/** @throws ModelError for a model of pictures that is to read texts, and would be refused further on in words that help less */
+function refuseOtherInput(file: Model, task: Task): void {
+  const { input, initializer } = graphOf(file);
+  const weights = new Set(initializer.map(({ name }) => name));
+  const fed = input.filter(({ name }) => !weights.has(name));
+  const picture = fed.length === 1 && dimensions(fed[0]!)?.length === 4;
+  if (isImageTask(task) || !picture) return;
+  throw new ModelError(
+    `${file.path}: input '${fed[0]!.name}' takes pictures, and the task is ${task.name}; set task image-classification, with data in .safetensors files`,
+  );
+}
+
+/** Frozen weights of another type stay as they are, in the graph; one to train or to draw anew has to be float32. */
+function refuseOtherTypes(file: Model, { trainable, frozen }: ParameterChoice, { init }: OpenRequest): void {
+  const other = [...trainable, ...(init === 'random' ? frozen : [])].find((p) => !inArena(p));
+  if (!other) return;
+  const half = other.dtype === 'float16' || other.dtype === 'bfloat16';
+  throw new ModelError(
+    `${file.path}: parameter '${other.name}' is ${other.dtype}; ortune trains float32 models` +
+      `${half ? ', and ones that store 16-bit weights but cast each to float32 before they compute with it' : ''}. ` +
+      `Export the model in float32${init === 'random' ? '' : ', or freeze the parameter'}.`,
+  );
+}
+
+const inArena = ({ dtype }: Parameter): boolean => dtype === 'float32';
+
+/** The model with the head that the task asks for. */
+function fitted(
+  file: Model,
+  config: ModelConfig,
+  { task, seed, labels: given, headLayers: layers }: OpenRequest,
+  labels: readonly string[],
+): { model: Model; note?: string | undefined } {
+  if (task.name === 'masked-lm')
+    return ensureLanguageModelHead(file, { seed, config, nextSentence: task.masking.nextSentence });
+  if (!given) return { model: file };
+  const fit = task.name === 'image-classification' ? ensureImageHead : ensureHead;
+  return fit(file, { labels: labels.length, layers, seed, config });
+}
+
+/** The model's own where they are the ones asked for, or where as many are asked for without names. */
+function labelsFor(own: readonly string[], { labels, labelsAreIndices }: OpenRequest): readonly string[] {
+  if (!labels || sameNames(own, labels)) return own;
+  return labelsAreIndices && own.length === labels.length ? own : labels;
+}
+
+const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && b.every((name) => a.includes(name));
+
+/**
+ * The arena with the value of every float32 parameter, trained and frozen ones alike, and of the statistics that are not as
+ * the file has them or will not stay so; the graph's, or drawn ones.
+ */
+function loadParameters(
+  graph: Graph,
+  choice: ParameterChoice,
+  { updated, kept }: Record<'updated' | 'kept', readonly Statistic[]>,
+  drawn: DrawOptions | undefined,
+): Pick<OpenedModel, 'parameters' | 'statistics' | 'arena'> {
+  const trainable = new Set<Parameter>(choice.trainable);
+  const chosen = [...choice.trainable, ...choice.frozen].filter(inArena);
+  const measured = drawn ? [...updated, ...kept] : updated;
+  const arena = Arena.create(Arena.layout([...chosen, ...measured]));
+  const arrayOf = (name: string): Float32Array => arena.array(name);
+  if (drawn) {
+    drawParameters(chosen, drawn, arrayOf);
+    resetStatistics(measured, arrayOf);
+  } else
+    for (const { name } of [...chosen, ...measured])
+      arena.array(name).set(graph.initializers.get(name)!.data() as Float32Array);
+  const parameters = chosen.map((parameter, i): ParameterInfo => {
+    const { alias, head } = parameter;
+    return { ...arena.entries[i]!, alias, head, trainable: trainable.has(parameter) };
+  });
+  const statistics = measured.map(({ kind }, i): StatisticInfo => {
+    return { ...arena.entries[chosen.length + i]!, kind, updated: i < updated.length };
+  });
+  return { parameters, statistics, arena: arena.buffer };
+}
+
+function buildNow(request: CompileRequest): Compiled {
+  return compile(current().graph, request, compileOptions());
+}
+
+function memoryNow({ sets, recompute }: MemoryRequest): number[] {
+  const options = compileOptions();
+  const { target = 'cpu' } = options;
+  const counted = (request: CompileRequest): Counted => {
+    const made = compileGraph(current().graph, request, { ...options, recompute: recompute ?? options.recompute });
+    const { graph, trained, held, statistics, gradients, updates } = made;
+    return { graph, bound: new Set([...trained, ...held, ...statistics, ...gradients.values(), ...updates.values()]) };
+  };
+  return sets.map((requests) => bytesTogether(requests.map(counted), target));
+}
+
+function cutNow(request: CutRequest): TrunkCut | undefined {
+  const { graph, info } = current();
+  return trunkCut(graph, request, compileOptions(), Arena.over([...info.parameters, ...info.statistics], info.arena));
+}
+
+function compileOptions(): CompileOptions {
+  const { choice, config, info, request: opening } = current();
+  const reset = info.statistics.filter((s) => !s.updated);
+  return {
+    trained: new Set(choice.trainable.map((p) => p.name)),
+    frozen: new Set([...choice.frozen.filter(inArena), ...reset].map((p) => p.name)),
+    statistics: new Set(info.statistics.filter((s) => s.updated).map((s) => s.name)),
+    dropout: info.dropout,
+    labelSmoothing: opening.labelSmoothing ?? 0,
+    recompute: opening.recompute,
+    task: opening.task,
+    family: config.model_type ?? '',
+    kernels: new Set(opening.kernels),
+    target: opening.target ?? 'cpu',
+    precision: opening.precision,
+  };
+}
+
+function saveNow({ directory, arena: buffer, preprocessor }: SaveRequest): string {
+  const { model, choice, config, info, request } = current();
+  const { task, init } = request;
+  const saved = savedConfig(config, task, info.labels);
+  const changed = init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable;
+  const arena = Arena.over([...info.parameters, ...info.statistics], buffer);
+  const weights = new Map(
+    [...changed, ...info.statistics].map(({ name, shape }) => [
+      name,
+      Tensor.view('float32', shape, arena.array(name).slice()),
+    ]),
+  );
+  try {
+    return writeModelDirectory(model, directory, weights, { config: saved, copies: changed, preprocessor });
+  } catch (error) {
+    if (error instanceof OrtuneError || !(error as NodeJS.ErrnoException).code) throw error;
+    throw new OrtuneError(`the trained model cannot be written to ${directory}: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,174 @@
+// What the training process and its model worker tell each other. Everything here survives structured clone; bulk
+// data lies in SharedArrayBuffers, so parameters are never copied between the two threads.
+
+import type { InputShapes } from '../data/slots.js';
+import type { Precision } from '../lower/mixed-precision.js';
+import type { DataType } from '../onnx/dtype.js';
+import type { ArenaEntry } from '../runtime/arena.js';
+import type { DeviceKind } from '../runtime/kinds.js';
+import type { MaskedResults } from '../tasks/masked-lm.js';
+import type { Task } from '../tasks/task.js';
+import type { BatchNormMode, Statistic } from '../transfer/batch-norm.js';
+import type { DropoutRates } from '../transfer/config.js';
+import type { CutValue } from '../trunk/cut.js';
+
+export interface OpenRequest {
+  /** Model directory or .onnx file. */
+  model: string;
+  /**
+   * Names of the labels; a head of another size is replaced, a missing one added. A model that has just these labels
+   * keeps its own order of them. Undefined: keep the model's own.
+   */
+  labels?: readonly string[];
+  /** The labels are numbers for want of names: a model with as many classes keeps its names. Default false. */
+  labelsAreIndices?: boolean | undefined;
+  /** Globs over parameter names and aliases, or 'trunk'. */
+  freeze: readonly string[];
+  /** What is left out is as the model's configuration says. */
+  dropout: Partial<DropoutRates>;
+  /** Share of each target that is spread over all classes while training; default 0. */
+  labelSmoothing?: number | undefined;
+  /** Widths of hidden layers of a new head, between the text's vector and the classifier; undefined: none. */
+  headLayers?: readonly number[] | undefined;
+  /** How many layers of the trunk stay, from the first; undefined: all. */
+  keepLayers?: number | undefined;
+  /** Where the weights start: at the file's values (the default) or drawn anew from the seed. */
+  init?: 'pretrained' | 'random' | undefined;
+  /** Whose statistics BatchNormalization layers take that train; default the batch's. */
+  batchNorm?: BatchNormMode | undefined;
+  /** Which activations are computed again for their gradients; default none. */
+  recompute?: 'none' | 'layers' | undefined;
+  seed: number;
+  task: Task;
+  /** Ops the device has kernels for. */
+  kernels: readonly string[];
+  /** What graphs are built for; default the CPU. */
+  target?: DeviceKind | undefined;
+  /** Of the products of graphs that train; default float32. */
+  precision?: Precision | undefined;
+}
+
+export interface ModelInput {
+  name: string;
+  dtype: DataType;
+  /** As the file states it: numbers, names of free dimensions, or nothing. */
+  shape?: readonly (number | string | null)[] | undefined;
+}
+
+export interface ParameterInfo extends ArenaEntry {
+  /** Readable name where the exporter renamed the tensor, else the name itself. */
+  alias: string;
+  trainable: boolean;
+  /** Belongs to the task's head. */
+  head: boolean;
+}
+
+/** A running average of BatchNormalization, in the arena behind the parameters. */
+export interface StatisticInfo extends ArenaEntry, Pick<Statistic, 'kind'> {
+  /** By every training batch; otherwise it was reset to where training starts from scratch, and stays there. */
+  updated: boolean;
+}
+
+export interface OpenedModel {
+  inputs: readonly ModelInput[];
+  parameters: readonly ParameterInfo[];
+  /** Running averages that are not those of the file, or will not be. */
+  statistics: readonly StatisticInfo[];
+  /** The arena of parameters and then statistics, initial values in place. */
+  arena: SharedArrayBuffer;
+  /** Label names, from the request or from the model's configuration. */
+  labels: readonly string[];
+  /** As trained with. */
+  dropout: DropoutRates;
+  /** SHA-256 of the files the model consists of. */
+  hash: string;
+  /** SHA-256 of those of them that say how samples become inputs. */
+  preprocessing: string;
+  /** The model directory: where tokenizer and configuration lie. */
+  directory: string;
+  /** Positions the model has; Infinity when it has no position table. */
+  maxPositions: number;
+  /** Things a user should know: replaced heads, float tensors that are not trained and why. */
+  notes: readonly string[];
+}
+
+/**
+ * train: loss and gradients with dropout; evaluate: loss and results; predict: logits (classification only); diagnose:
+ * every float value; trunk: the values at the cut.
+ */
+export type Mode = 'train' | 'evaluate' | 'predict' | 'diagnose' | 'trunk';
+
+export interface CompileRequest {
+  mode: Mode;
+  /** Shape of every input of the model, as the batch has it: [batch, length] for text, [batch, 3, H, W] for images. */
+  shapes: InputShapes;
+  /** Values at which the frozen trunk ends: mode trunk computes them, the others start from them. */
+  cut?: readonly string[] | undefined;
+}
+
+/** Whose need of memory is asked for. */
+export interface MemoryRequest {
+  /** Sets of graphs whose sessions are kept beside each other. */
+  sets: readonly (readonly CompileRequest[])[];
+  /** In the place of what the model was opened with. */
+  recompute?: OpenRequest['recompute'];
+}
+
+export interface CutRequest {
+  /** Of the batches there will be; the last ones are the largest. */
+  shapes: readonly InputShapes[];
+  /** Samples of a batch. */
+  batch: number;
+  /** The last ones, for a batch of one sample more. */
+  oneMore: InputShapes;
+}
+
+/** Where the frozen trunk ends. */
+export interface TrunkCut {
+  values: readonly string[];
+  /** The values as each batch of the request has them. */
+  types: readonly (readonly CutValue[])[];
+  /** Multiply-adds a sample that the trunk takes in the largest batch. */
+  workPerSample: number;
+  /** SHA-256 of the graph of the largest batch below the cut, and of its weights. */
+  hash: string;
+}
+
+export interface GraphValue {
+  name: string;
+  dtype: DataType;
+  shape: readonly number[];
+}
+
+export interface Compiled {
+  /** ONNX bytes without weights. */
+  model: Uint8Array;
+  /** Fed every step. */
+  inputs: readonly GraphValue[];
+  /** Fetched every step, gradients aside. */
+  outputs: readonly GraphValue[];
+  /** Names among the outputs, where the mode has them. */
+  loss: string | undefined;
+  logits: string | undefined;
+  /** What an evaluation of masked-LM reads. */
+  masked?: MaskedResults | undefined;
+  /** Parameters that are inputs of the graph (trained). */
+  trained: readonly string[];
+  /** Parameters that are initializers of the graph (frozen, or evaluation). */
+  constants: readonly string[];
+  /** Frozen parameters that are inputs of the graph: on a device with memory of its own. */
+  held: readonly string[];
+  /** Running averages that are inputs of the graph, since training changes them. */
+  statistics: readonly string[];
+  /** Gradient output of each trained parameter. */
+  gradients: ReadonlyMap<string, string>;
+  /** Of a graph that trains: the output with each running average as the batch leaves it. */
+  updates: ReadonlyMap<string, string>;
+}
+
+export interface SaveRequest {
+  directory: string;
+  arena: SharedArrayBuffer;
+  /** preprocessor_config.json, where it is not to be the model's own. */
+  preprocessor?: Readonly<Record<string, unknown>> | undefined;
+}

@@ -1,0 +1,47 @@
+// Batches prepared ahead of their use, handed out in order: what every feeder's loop is.
+
+import type { Samples } from './rows.js';
+import type { Slot } from './slots.js';
+
+export interface AheadOptions<R extends Samples, B> {
+  /** Batches prepared while one is in use. */
+  count: number;
+  /** One batch, its slot filled. */
+  prepare(rows: R): Promise<B>;
+  /** Called before a batch is handed out, and at the end without one; may throw. */
+  check(batch: B | undefined): void;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * The batches of `rows`, in order; `rows` is closed at the end. Every batch must be released. Leaving the loop early, an
+ * abort or an error frees what was prepared.
+ * @throws what `prepare`, `check` and `rows` throw; the signal's reason
+ */
+export async function* ahead<R extends Samples, B extends { slot: Slot; release(): void }>(
+  rows: AsyncGenerator<R, void, void>,
+  { count, prepare, check, signal }: AheadOptions<R, B>,
+): AsyncGenerator<B, void, void> {
+  const waiting: Promise<B | undefined>[] = [];
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      while (waiting.length <= count) {
+        // A generator answers its calls one after the other, so the batches stay in order.
+        const batch = rows.next().then(({ value }) => (value ? prepare(value) : undefined));
+        batch.catch(() => {}); // reported when its turn comes
+        waiting.push(batch);
+      }
+      const batch = await waiting[0]!;
+      signal?.throwIfAborted();
+      check(batch);
+      if (!batch) return;
+      waiting.shift();
+      batch.slot.to('bound');
+      yield batch;
+    }
+  } finally {
+    for (const result of await Promise.allSettled(waiting)) if (result.status === 'fulfilled') result.value?.release();
+    await rows.return();
+  }
+}

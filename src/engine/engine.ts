@@ -1,0 +1,305 @@
+// The device side of training: one opened model, its parameter and gradient arenas, and a session for every
+// (mode, input shapes) met so far. Graphs come from the model worker; sessions share the parameters in place.
+// This is not the loop: it knows nothing of epochs, data files or schedules.
+
+import { Piscina } from 'piscina';
+import type {
+  Compiled,
+  CompileRequest,
+  CutRequest,
+  MemoryRequest,
+  Mode,
+  OpenedModel,
+  OpenRequest,
+  SaveRequest,
+  TrunkCut,
+} from '../compile/protocol.js';
+import type { InputShapes } from '../data/slots.js';
+import { type Outcome, unwrap } from '../errors.js';
+import { lossScaleInput, type Precision } from '../lower/mixed-precision.js';
+import type { MaskedScores } from '../metrics/masked-lm.js';
+import { lossScale } from '../optim/loss-scale.js';
+import { Optimizer, type OptimizerOptions, type ParameterRange, type UpdateOptions } from '../optim/optimizer.js';
+import { lossEntry } from '../optim/update.js';
+import { Arena, sharedTensor } from '../runtime/arena.js';
+import { copyGraph, type DeviceTensors } from '../runtime/placed.js';
+import { supportedPrecision } from '../runtime/precision.js';
+import { chooseDevice, probeDevices } from '../runtime/probe.js';
+import { type BoundTensor, type Device, openDevice, type Session, type TensorView } from '../runtime/session.js';
+import { type Task, textClassification } from '../tasks/task.js';
+import { TimeSlice } from '../threads/time-slice.js';
+import { keyInput } from '../transfer/dropout.js';
+import { GraphInputs, inputOf } from './graph-inputs.js';
+import { RunningStatistics } from './running-statistics.js';
+import { type CompiledSession, SessionStore } from './sessions.js';
+
+export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'task' | 'target' | 'precision'> {
+  /** Default text classification. */
+  task?: Task | undefined;
+  /** Of the products of graphs that train; default float32, which the CPU always computes in. */
+  precision?: Precision | undefined;
+  /** See openDevice, or 'auto' for the fastest that works; default cpu. */
+  device?: string | undefined;
+  /** Threads of the runtime; default: one per core. */
+  threads?: number | undefined;
+}
+
+/** A batch as the engine takes it: the model's inputs and the task's (labels, weights), by name. */
+export interface EngineBatch {
+  inputs: ReadonlyMap<string, TensorView>;
+  /** Where `inputs` has the values at the cut in place of the model's own inputs: their names, and those inputs' shapes. */
+  trunk?: { values: readonly string[]; shapes: InputShapes } | undefined;
+}
+
+const numberOf = ({ outputs }: CompiledSession, name: string): number => Number(outputs.get(name)!.data[0]);
+const logitsOf = ({ compiled, outputs }: CompiledSession): TensorView => outputs.get(compiled.logits!)!;
+
+/** What sums of losses are divided by, by the graph's input; `normaliser` is the task's own. */
+export type Normalisers = Readonly<Record<string, number>>;
+
+/** What makes the masks of one run differ from any other's. */
+export interface StepKey {
+  seed: number;
+  step: number;
+  microStep: number;
+}
+
+export class Engine {
+  readonly device: Device;
+  readonly model: OpenedModel;
+  /** The statistics of BatchNormalization behind them. */
+  readonly parameters: Arena;
+  /** Gradients, laid out like the parameters, and behind them the loss. */
+  readonly gradients: Arena;
+  /** Of BatchNormalization; a good step leaves new ones. */
+  readonly averages: RunningStatistics;
+  /** What graphs that train compute their products in. */
+  readonly precision: Precision;
+  readonly #worker: Piscina;
+  readonly #sessions: SessionStore;
+  readonly #placed: { parameters: DeviceTensors; gradients: DeviceTensors };
+  readonly #feeds = new GraphInputs();
+  readonly #key = sharedTensor('uint32', [4]);
+  #lossScale: BoundTensor = sharedTensor('float32', []);
+  #loss: Promise<Session> | undefined;
+
+  private constructor(
+    device: Device,
+    model: OpenedModel,
+    worker: Piscina,
+    state: Pick<Engine, 'parameters' | 'gradients' | 'averages' | 'precision'>,
+    placed: { parameters: DeviceTensors; gradients: DeviceTensors },
+  ) {
+    this.device = device;
+    this.model = model;
+    this.parameters = state.parameters;
+    this.gradients = state.gradients;
+    this.averages = state.averages;
+    this.precision = state.precision;
+    this.#placed = placed;
+    this.#worker = worker;
+    (this.#lossScale as TensorView).data[0] = lossScale.first;
+    const build = async (request: CompileRequest): Promise<Compiled> =>
+      unwrap((await worker.run(request, { name: 'build' })) as Outcome<Compiled>);
+    this.#sessions = new SessionStore(device, build, state, placed);
+  }
+
+  /** Opens a model with its transfer options. */
+  static async open(options: EngineOptions): Promise<Engine> {
+    const worker = new Piscina({
+      filename: new URL('../compile/model-worker.js', import.meta.url).href,
+      minThreads: 1,
+      maxThreads: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+    });
+    const {
+      threads,
+      task = textClassification,
+      device: name = 'cpu',
+      precision: wanted = 'float32',
+      ...asked
+    } = options;
+    let device: Device | undefined;
+    try {
+      const chosen = name === 'auto' ? chooseDevice(await probeDevices()) : { name, why: undefined };
+      device = await openDevice(chosen.name, { threads });
+      const precision = await supportedPrecision(device, wanted, name === 'auto');
+      const request: OpenRequest = { ...asked, task, kernels: [...device.kernels], target: device.kind, precision };
+      const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
+      const parameters = Arena.over([...model.parameters, ...model.statistics], model.arena);
+      const gradients = Arena.create(Arena.layout([...parameters.entries, { name: lossEntry, shape: [] }]));
+      const trained = model.parameters.filter((p) => p.trainable).map((p) => p.name);
+      const placed = {
+        parameters: await device.place(parameters),
+        gradients: await device.place(gradients, [...trained, lossEntry]),
+      };
+      const { why } = chosen;
+      const notes = why === undefined ? [...model.notes] : [`device auto is ${device.name}: ${why}`, ...model.notes];
+      if (precision !== wanted) notes.push(`precision is ${precision}: ${device.name} does not compute in ${wanted}`);
+      const averages = await RunningStatistics.create(device, model.statistics, parameters);
+      const state = { parameters, gradients, averages, precision };
+      return new Engine(device, { ...model, notes }, worker, state, placed);
+    } catch (error) {
+      await device?.close();
+      await worker.destroy();
+      throw error;
+    }
+  }
+
+  /** Brings what a device holds of the parameters, and of the optimizer, to the arenas; nothing to do on the CPU. */
+  async download(optimizer?: Optimizer): Promise<void> {
+    for (const arena of [this.parameters, ...(optimizer?.state.values() ?? [])])
+      await (await this.device.place(arena)).download();
+  }
+
+  /** The other way, after the arenas were written. */
+  async upload(optimizer?: Optimizer): Promise<void> {
+    for (const arena of [this.parameters, ...(optimizer?.state.values() ?? [])])
+      await (await this.device.place(arena)).upload();
+  }
+
+  /** Whether every row of a training batch must be a sample: one that only fills up would go into the statistics. */
+  get dropLast(): boolean {
+    return this.model.statistics.some((s) => s.updated);
+  }
+
+  /**
+   * `gradients`: what the updates read, where it is not this engine's own arena (gradient accumulation); `outcomes`: steps
+   * that a device takes before it is asked how they came out, default 1.
+   */
+  async createOptimizer(
+    ranges: readonly ParameterRange[],
+    options: OptimizerOptions,
+    { gradients = this.gradients, outcomes = 1 }: { gradients?: Arena | undefined; outcomes?: number } = {},
+  ): Promise<Optimizer> {
+    const updating: UpdateOptions = { beside: this.averages, scaled: this.precision === 'float16', outcomes };
+    const optimizer = await Optimizer.create(this.device, this.parameters, gradients, ranges, options, updating);
+    if (optimizer.lossScale) this.#lossScale = optimizer.lossScale;
+    return optimizer;
+  }
+
+  /**
+   * Forward and backward: writes the gradients of Σ weight·loss / normaliser into `gradients`, and that loss behind them. A
+   * normaliser is the sum of the weights over everything that one optimizer step covers; by the graph's input. The running
+   * averages are those after the batch then; `averages.undo` takes back a step's. A device is only told to, but where its
+   * memory may not suffice, in the first run for inputs of these shapes, it is waited for.
+   */
+  async forwardBackward(batch: EngineBatch, normalisers: Normalisers, key: StepKey): Promise<void> {
+    this.#key.data.set([key.seed >>> 0, key.step >>> 0, key.microStep >>> 0, 0] as never);
+    if (key.microStep === 0) await this.averages.begin();
+    const { fresh } = await this.#run('train', batch, normalisers);
+    if (fresh) await this.loss();
+    await this.averages.take();
+  }
+
+  /** Of the last `forwardBackward`; waits for it. */
+  async loss(): Promise<number> {
+    if (this.device.kind === 'cpu') return this.gradients.array(lossEntry)[0]!;
+    const from = this.#placed.gradients.tensor(lossEntry);
+    this.#loss ??= this.device.createSession({
+      model: copyGraph([from]),
+      optimization: 'none',
+      bound: { inputs: new Map([['from0', from]]), outputs: new Map() },
+    });
+    const session = await this.#loss;
+    const view = this.gradients.view(lossEntry);
+    await session.run(new Map(), new Map([['to0', view]]));
+    return Number(view.data[0]);
+  }
+
+  /** Loss (Σ weight·loss / normaliser) and logits [batch, labels]; the logits are overwritten by the next call. */
+  async evaluate(batch: EngineBatch, normalisers: Normalisers): Promise<{ loss: number; logits: TensorView }> {
+    const ran = await this.#run('evaluate', batch, normalisers);
+    return { loss: numberOf(ran, ran.compiled.loss!), logits: logitsOf(ran) };
+  }
+
+  /** How masked-LM does on the batch; the predictions are overwritten by the next call. */
+  async maskedScores(batch: EngineBatch): Promise<MaskedScores> {
+    const ran = await this.#run('evaluate', batch, { normaliser: 1, pair_normaliser: 1 });
+    const { maskedLoss, predictions, pairLoss, pairPredictions } = ran.compiled.masked!;
+    const data = (name: string): BigInt64Array => {
+      const { data } = ran.outputs.get(name)!;
+      return data instanceof BigInt64Array ? data : BigInt64Array.from(data as Int32Array, BigInt);
+    };
+    return {
+      loss: numberOf(ran, maskedLoss),
+      predictions: data(predictions),
+      ...(pairLoss &&
+        pairPredictions && { pairs: { loss: numberOf(ran, pairLoss), predictions: data(pairPredictions) } }),
+    };
+  }
+
+  /** Logits [batch, labels]; overwritten by the next call. */
+  async predict(batch: EngineBatch): Promise<TensorView> {
+    return logitsOf(await this.#run('predict', batch, {}));
+  }
+
+  /** Where the frozen trunk ends; undefined where there is none whose values could be kept. */
+  async findCut(request: CutRequest): Promise<TrunkCut | undefined> {
+    return unwrap((await this.#worker.run(request, { name: 'cut' })) as Outcome<TrunkCut | undefined>);
+  }
+
+  /** For each set of graphs: bytes that its sessions hold at most beside what they are bound to. */
+  async bytesTogether(request: MemoryRequest): Promise<number[]> {
+    return unwrap((await this.#worker.run(request, { name: 'memory' })) as Outcome<number[]>);
+  }
+
+  /** The values at the cut for a batch of the model's inputs; overwritten by the next call. */
+  async activations(batch: EngineBatch, values: readonly string[]): Promise<TensorView[]> {
+    const { outputs } = await this.#run('trunk', { ...batch, trunk: { values, shapes: this.#shapesOf(batch) } }, {});
+    return values.map((name) => outputs.get(name) ?? inputOf(batch, name));
+  }
+
+  /** The first value of the forward graph that is not finite on this batch, parameters first. */
+  async firstBadTensor(batch: EngineBatch): Promise<string | undefined> {
+    const pace = new TimeSlice();
+    const finite = async ({ data, dtype }: TensorView): Promise<boolean> => {
+      if (pace.due) await pace.rest();
+      return dtype !== 'float32' || (data as Float32Array).every(Number.isFinite);
+    };
+    await this.download();
+    for (const { name, alias } of this.model.parameters)
+      if (!(await finite(this.parameters.view(name)))) return `parameter '${alias}'`;
+    const { outputs, compiled } = await this.#run('diagnose', batch, { normaliser: 1, pair_normaliser: 1 });
+    // In the order of the graph, whose last values are the logits and the loss.
+    const last = [...(compiled.logits === undefined ? [] : [compiled.logits]), compiled.loss!];
+    const names = [...[...outputs.keys()].filter((name) => !last.includes(name)), ...last];
+    for (const name of names) if (!(await finite(outputs.get(name)!))) return `value '${name}'`;
+    return undefined;
+  }
+
+  /** Writes the model directory with the weights as they are now; returns the path of the ONNX file. */
+  async save(directory: string, preprocessor?: SaveRequest['preprocessor']): Promise<string> {
+    await this.download();
+    const request: SaveRequest = { directory, arena: this.parameters.buffer, preprocessor };
+    return unwrap((await this.#worker.run(request, { name: 'save' })) as Outcome<string>);
+  }
+
+  async close(): Promise<void> {
+    await this.#sessions.clear();
+    await this.device.close();
+    await this.#worker.destroy();
+  }
+
+  async #run(mode: Mode, batch: EngineBatch, normalisers: Normalisers): Promise<CompiledSession> {
+    const prepared = await this.#prepared(mode, batch);
+    const { session, compiled, outputs } = prepared;
+    const own = new Map<string, BoundTensor>([
+      [keyInput, this.#key],
+      [lossScaleInput, this.#lossScale],
+    ]);
+    await session.run(this.#feeds.inputs(compiled.inputs, batch, normalisers, own), outputs);
+    const ran = { ...prepared };
+    prepared.fresh = false;
+    return ran;
+  }
+
+  #prepared(mode: Mode, batch: EngineBatch): Promise<CompiledSession> {
+    const { values: cut, shapes = this.#shapesOf(batch) } = batch.trunk ?? {};
+    return this.#sessions.get({ mode, shapes, cut });
+  }
+
+  #shapesOf(batch: EngineBatch): InputShapes {
+    return Object.fromEntries(this.model.inputs.map(({ name }) => [name, inputOf(batch, name).shape]));
+  }
+}

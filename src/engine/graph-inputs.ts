@@ -1,0 +1,54 @@
+// What a graph is fed for a batch: the batch's tensors, the numbers that its loss is divided by, and what the engine adds.
+// Whole numbers are narrowed for devices, into arrays that are kept for the next batch of the shape.
+
+import type { GraphValue } from '../compile/protocol.js';
+import { ModelError } from '../errors.js';
+import { sharedTensor } from '../runtime/arena.js';
+import type { BoundTensor, TensorView } from '../runtime/session.js';
+import type { EngineBatch, Normalisers } from './engine.js';
+
+/** @throws ModelError for an input that the batch does not have */
+export function inputOf({ inputs }: EngineBatch, name: string): TensorView {
+  const view = inputs.get(name);
+  if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
+  return view;
+}
+
+export class GraphInputs {
+  readonly #normalisers = new Map<string, TensorView>();
+  readonly #narrowed = new Map<string, TensorView>();
+
+  /** By the graph's inputs; `own` and the normalisers go before the batch. */
+  inputs(
+    wanted: readonly GraphValue[],
+    batch: EngineBatch,
+    normalisers: Normalisers,
+    own: ReadonlyMap<string, BoundTensor>,
+  ): Map<string, BoundTensor> {
+    return new Map(
+      wanted.map(({ name, dtype }): [string, BoundTensor] => {
+        const known = own.get(name);
+        if (known) return [name, known];
+        const normaliser = normalisers[name];
+        if (normaliser !== undefined) return [name, this.#normaliser(name, normaliser)];
+        const view = inputOf(batch, name);
+        return [name, dtype === 'int32' && view.dtype === 'int64' ? this.#narrow(name, view) : view];
+      }),
+    );
+  }
+
+  #normaliser(name: string, value: number): TensorView {
+    const view = this.#normalisers.get(name) ?? sharedTensor('float32', []);
+    this.#normalisers.set(name, view);
+    view.data[0] = value;
+    return view;
+  }
+
+  #narrow(name: string, { shape, data }: TensorView): TensorView {
+    const key = `${name} [${shape}]`;
+    const view = this.#narrowed.get(key) ?? sharedTensor('int32', shape);
+    this.#narrowed.set(key, view);
+    for (const [i, value] of (data as BigInt64Array).entries()) view.data[i] = Number(value);
+    return view;
+  }
+}

@@ -1,0 +1,159 @@
+// The linear layers that compute the logits in the file's own graph: found from the output backwards, whether the
+// exporter wrote Gemm or MatMul and Add, and redrawn for another number of classes. Mostly there is one; a distilled
+// transformer (DeiT) has the mean of two, and a network may score every place by a convolution and take the mean (SqueezeNet).
+
+import { create } from '@bufbuild/protobuf';
+import { ModelError } from '../errors.js';
+import { type Constant, FileGraph, type Linear } from '../onnx/file/file-graph.js';
+import { drawn, freeName, zeros } from '../onnx/file/surgery.js';
+import { graphOf, type Model, nodeLabel, operatorName } from '../onnx/model.js';
+import { type GraphProto, NodeProtoSchema, type TensorProto } from '../onnx/onnx_pb.js';
+
+export interface LastLinear extends Linear {
+  /** Values with an axis of classes: the logits and those that lead to them. */
+  values: string[];
+}
+
+/** The linear layer with constant weights that computes a value, behind casts and a bias; undefined where there is none. */
+export function lastLinear(graph: FileGraph, logits: string): LastLinear | undefined {
+  const found = walk(graph, logits);
+  return 'inputs' in found ? found : undefined;
+}
+
+/** @throws ModelError when the logits come neither from a linear layer nor from one in a form that this file's head tells of. */
+export function findLastLayers(model: Model, logits: string): LastLinear[] {
+  const graph = new FileGraph(graphOf(model));
+  return pooledScores(graph, logits) ?? meanOfTwo(graph, logits) ?? [findLastLinear(model, logits)];
+}
+
+/** Operators between scores for every place and their mean. */
+const pooling = new Set([
+  'Flatten',
+  'Reshape',
+  'Squeeze',
+  'GlobalAveragePool',
+  'AveragePool',
+  'ReduceMean',
+  'Relu',
+  'Dropout',
+  'Identity',
+]);
+
+/** A convolution of one place whose outputs are averaged. */
+function pooledScores(graph: FileGraph, logits: string): LastLinear[] | undefined {
+  const values: string[] = [];
+  for (let value = logits; ; ) {
+    const node = graph.producer(value);
+    values.push(value);
+    if (!node) return undefined;
+    const layer = values.length > 1 ? graph.pointwise(node) : undefined;
+    if (layer) return [{ ...layer, values }];
+    if (!pooling.has(node.opType)) return undefined;
+    value = node.input[0]!;
+  }
+}
+
+/** (a + b) / 2, or times one half, of two linear layers. */
+function meanOfTwo(graph: FileGraph, logits: string): LastLinear[] | undefined {
+  const scale = graph.producer(logits);
+  if (!scale || !['Div', 'Mul'].includes(scale.opType)) return undefined;
+  const value = scale.input.find((input) => !graph.constant(input));
+  const sum = value === undefined ? undefined : graph.producer(value);
+  if (sum?.opType !== 'Add') return undefined;
+  const layers = sum.input.map((input) => lastLinear(graph, input));
+  if (layers.some((layer) => !layer)) return undefined;
+  return layers.map((layer, i) => ({
+    ...layer!,
+    values: i === 0 ? [logits, value!, ...layer!.values] : layer!.values,
+  }));
+}
+
+/** @throws ModelError when the logits do not come from a linear layer with constant weights. */
+export function findLastLinear(model: Model, logits: string): LastLinear {
+  const graph = new FileGraph(graphOf(model));
+  const found = walk(graph, logits);
+  if ('inputs' in found) return found;
+  const node = graph.producer(found.value);
+  throw new ModelError(
+    `${model.path}: the head cannot be replaced: '${logits}' should come from a linear layer, found ` +
+      `${node ? `${node.opType} ${nodeLabel(node)}` : `'${found.value}'`}. Export the model without its head (feature extraction).`,
+  );
+}
+
+/** The layer, or the value at which the walk from the logits ended without one. */
+function walk(graph: FileGraph, logits: string): LastLinear | { value: string } {
+  const values: string[] = [];
+  let bias: Constant | undefined;
+  let value = logits;
+  for (;;) {
+    const node = graph.producer(value);
+    values.push(value);
+    const op = node && operatorName(node.opType, node.domain);
+    const linear = node && graph.linear(node);
+    if (linear) return { ...linear, bias: bias ?? linear.bias, values };
+    if (node && (op === 'Identity' || op === 'Cast' || op === 'Dropout')) value = node.input[0]!;
+    else if (node && op === 'Add' && bias === undefined && node.input.some((input) => graph.constant(input))) {
+      const at = graph.constant(node.input[0]!) ? 0 : 1;
+      bias = graph.constant(node.input[at]!);
+      value = node.input[1 - at]!;
+    } else return { value };
+  }
+}
+
+export interface RedrawOptions {
+  labels: number;
+  seed: number;
+  /** Number of the layer among those that are drawn; default 0. */
+  stream?: number;
+  deviation: number;
+}
+
+/**
+ * Draws the layer anew, in place: normal weights, zero bias. Tensors that others read too are left to them.
+ * @throws ModelError when something else reads the weight or bias behind the same cast or transpose
+ */
+export function replaceLastLinear(
+  model: Model,
+  { weight, bias, values, outFirst, inputs }: LastLinear,
+  { labels, seed, stream = 0, deviation }: RedrawOptions,
+): void {
+  const places = weight.shape.slice(2);
+  const shape = [...(outFirst ? [labels, inputs] : [inputs, labels]), ...places];
+  replaceTensor(model, weight, values, (name) => drawn(name, weight.dtype, shape, seed, stream, deviation));
+  if (bias) replaceTensor(model, bias, values, (name) => zeros(name, bias.dtype, labels));
+}
+
+/** Puts another tensor in the place of one for the nodes that lead to `values`. */
+function replaceTensor(
+  model: Model,
+  { name, values: own }: Constant,
+  values: readonly string[],
+  make: (name: string) => TensorProto,
+): void {
+  const graph = graphOf(model);
+  const file = new FileGraph(graph);
+  const twice = own.find((value) => file.readers(value).length > 1);
+  if (twice !== undefined)
+    throw new ModelError(
+      `${model.path}: the head cannot be replaced: more than the last layer reads its weight '${name}' (as '${twice}'). ` +
+        'Export the model without its head (feature extraction).',
+    );
+  const readers = file.readers(name);
+  const mine = readers.filter((node) => node.output.some((out) => values.includes(out) || own.includes(out)));
+  if (mine.length === readers.length) dropTensor(graph, name);
+  const fresh = freeName(graph, mine.length === readers.length ? name : `${name}.new`);
+  graph.initializer.push(make(fresh));
+  graph.node = graph.node.map((node) =>
+    mine.includes(node)
+      ? Object.assign(create(NodeProtoSchema), node, { input: node.input.map((i) => (i === name ? fresh : i)) })
+      : node,
+  );
+  graph.valueInfo = graph.valueInfo.filter((info) => !own.includes(info.name));
+}
+
+function dropTensor(graph: GraphProto, name: string): void {
+  graph.initializer = graph.initializer.filter((tensor) => tensor.name !== name);
+  // Where old exports state weights too.
+  graph.input = graph.input.filter((input) => input.name !== name);
+  graph.node = graph.node.filter((node) => !(node.opType === 'Constant' && node.output[0] === name));
+}

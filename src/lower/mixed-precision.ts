@@ -1,0 +1,187 @@
+// Mixed precision: the products of a training graph, and what moves their operands, in a 16-bit type; parameters, losses,
+// norms' insides, reductions and whatever is not named here in float32. A graph-to-graph transform of the differentiated graph,
+// before fused operators are spelled out, so that each of those keeps one type inside. Parameters stay float32 inputs and are
+// rounded once in every run; their gradients leave as float32, divided by the scale of the loss.
+// Source of the method: Micikevicius et al., Mixed Precision Training (2018).
+
+import type { Builder } from '../onnx/builder.js';
+import { convertFloat, firstOverflow } from '../onnx/convert.js';
+import { type DataType, isFloat, onnxDataType } from '../onnx/dtype.js';
+import { type Graph, type Node, operatorKey, type StaticType, type Value } from '../onnx/graph.js';
+import { inferTypes } from '../onnx/shapes.js';
+
+/** The types that a graph can compute in. */
+export const precisions = ['float32', 'float16', 'bfloat16'] as const;
+export type Precision = (typeof precisions)[number];
+export type HalfType = Exclude<Precision, 'float32'>;
+
+/** Graph input float32 []: what the loss is multiplied by for its gradients, so that small ones do not vanish in float16. */
+export const lossScaleInput = 'loss_scale';
+
+const setOf = (names: string): ReadonlySet<string> => new Set(names.split(' '));
+
+/** Computed in the 16-bit type, whatever their operands are. */
+const products = setOf('MatMul Gemm Conv ConvTranspose com.microsoft.FusedMatMul');
+
+/** In the 16-bit type where all that they are given is; a constant counts as given where it has a value in that type. */
+const followers = setOf(
+  'Reshape Transpose Squeeze Unsqueeze Flatten Identity Slice Split Concat Gather Expand Pad Tile DepthToSpace SpaceToDepth ' +
+    'Add Sub Sum Mul Neg Where Relu LeakyRelu Clip MaxPool ortune.Dropout ortune.MaxPoolScatter',
+);
+
+/** Of those, what CUDA, which alone computes in bfloat16, has no kernel for in it (test/fixtures/cuda). */
+const notInBfloat16 = setOf('Conv ConvTranspose MaxPool Pad Clip ortune.MaxPoolScatter');
+
+/** Computed in float32, with results in the 16-bit type: what goes on from them is read by products, or added to theirs. */
+const islands = setOf(
+  'Softmax LayerNormalization GroupNormalization InstanceNormalization BatchNormalization ortune.BatchNorm ' +
+    'Gelu com.microsoft.Gelu com.microsoft.BiasGelu com.microsoft.FastGelu com.microsoft.QuickGelu ' +
+    'Sigmoid Tanh Erf HardSigmoid HardSwish Mish Elu Celu Selu PRelu AveragePool GlobalAveragePool Resize ' +
+    'ortune.GeluGrad ortune.BiasGeluGrad ortune.SoftmaxGrad ortune.LayerNormalizationGrad ortune.BatchNormGrad',
+);
+
+export interface HalfOptions {
+  loss: Value;
+  /** The gradients among the outputs, which are those of the scaled loss before. */
+  gradients: ReadonlySet<Value>;
+  /** Trained or not, and statistics: what is no constant although the graph has a value for it. */
+  parameters: ReadonlySet<Value>;
+}
+
+/** Rewrites the builder's differentiated graph in place; its inputs and outputs keep their names and types. */
+export function toMixedPrecision(b: Builder, half: HalfType, options: HalfOptions): void {
+  const halving = new Halving(b, half, options);
+  const nodes = b.graph.nodes;
+  b.graph.nodes = [];
+  for (const node of nodes) halving.take(node);
+}
+
+/** What the loss is made of; all else is backward, or beside it. */
+function forwardNodes({ nodes }: Graph, loss: Value): Set<Node> {
+  const wanted = new Set([loss]);
+  const found = new Set<Node>();
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((out) => wanted.has(out))) continue;
+    found.add(node);
+    for (const x of node.inputs) wanted.add(x);
+  }
+  return found;
+}
+
+class Halving {
+  readonly #b: Builder;
+  readonly #graph: Graph;
+  readonly #half: HalfType;
+  readonly #options: HalfOptions;
+  readonly #forward: ReadonlySet<Node>;
+  readonly #outputs: ReadonlySet<Value>;
+  /** What an operand is in the other type. A narrow copy serves both passes; a wide one is made anew for backward. */
+  readonly #converted = new Map<string, Value>();
+  /** Gradients before they were divided by the scale, for what reads them inside the graph. */
+  readonly #scaled = new Map<Value, Value>();
+  #inverse: Value | undefined;
+
+  constructor(b: Builder, half: HalfType, options: HalfOptions) {
+    this.#b = b;
+    this.#graph = b.graph;
+    this.#half = half;
+    this.#options = options;
+    this.#forward = forwardNodes(b.graph, options.loss);
+    this.#outputs = new Set(b.graph.outputs.map(({ name }) => name));
+  }
+
+  /** Appends a node of the graph in the type that it computes in. */
+  take(node: Node): void {
+    const key = operatorKey(node);
+    const takesHalf = this.#half !== 'bfloat16' || !notInBfloat16.has(key);
+    const halved = takesHalf && (products.has(key) || (followers.has(key) && this.#follows(node)));
+    const dtype = halved ? this.#half : 'float32';
+    node.inputs = node.inputs.map((x) => this.#operand(node, this.#scaled.get(x) ?? x, dtype));
+    const types = inferTypes(this.#graph, node);
+    const finish: (() => void)[] = [];
+    node.outputs = node.outputs.map((out, i) => {
+      if (!out) return out;
+      const own = this.#rename(out, types[i]!, i === 0 && islands.has(key));
+      this.#graph.types.set(own, types[i]!);
+      if (own !== out) finish.push(() => this.#finish(node, own, out));
+      return own;
+    });
+    this.#graph.nodes.push(node);
+    for (const end of finish) end();
+  }
+
+  /** Whether a node that has no type of its own computes in the 16-bit one. */
+  #follows({ op, inputs }: Node): boolean {
+    const floats = inputs.map((x) => this.#scaled.get(x) ?? x).filter((x) => x && isFloat(this.#graph.type(x).dtype));
+    // A square leaves float16 at 256.
+    if (op === 'Mul' && inputs[0] === inputs[1]) return false;
+    const isHalf = (x: Value): boolean => this.#graph.type(x).dtype === this.#half;
+    return floats.some(isHalf) && floats.every((x) => isHalf(x) || this.#options.parameters.has(x) || this.#fits(x));
+  }
+
+  /** Whether a value is a constant that the 16-bit type has. */
+  #fits(x: Value): boolean {
+    const tensor = this.#graph.initializers.get(x);
+    if (!tensor) return false;
+    const narrow = convertFloat(tensor, this.#half);
+    const back = convertFloat(narrow, 'float32').data();
+    const vanishes = (tensor.data() as Float32Array).some((value, i) => value !== 0 && back[i] === 0);
+    return firstOverflow(tensor, narrow) < 0 && !vanishes;
+  }
+
+  #operand(node: Node, x: Value, dtype: DataType): Value {
+    if (!x) return x;
+    const given = this.#graph.type(x);
+    if (given.dtype === dtype || (given.dtype !== 'float32' && given.dtype !== this.#half)) return x;
+    const key = this.#key(node, x, dtype);
+    const known = this.#converted.get(key);
+    if (known !== undefined) return known;
+    const constant = this.#options.parameters.has(x) ? undefined : this.#graph.initializers.get(x);
+    const made = constant
+      ? this.#b.constant(convertFloat(constant, dtype), `${x}/${dtype}`)
+      : this.#cast(x, this.#b.unique(`${x}/${dtype}`), dtype);
+    this.#converted.set(key, made);
+    return made;
+  }
+
+  #key(node: Node, x: Value, dtype: DataType): string {
+    return `${x} ${dtype === 'float32' ? this.#forward.has(node) : ''}`;
+  }
+
+  #cast(x: Value, name: Value, dtype: DataType): Value {
+    const attrs = new Map([['to', { kind: 'int' as const, value: onnxDataType(dtype) }]]);
+    this.#b.append({ name: `${name}/Cast`, op: 'Cast', domain: '', inputs: [x], outputs: [name], attrs });
+    return name;
+  }
+
+  /** Another name for an output that goes on as something else under its own: see `finish`. */
+  #rename(out: Value, { dtype }: StaticType, narrows: boolean): Value {
+    if (dtype !== 'float32' && dtype !== this.#half) return out;
+    const leaves = this.#outputs.has(out) && (dtype === this.#half || this.#options.gradients.has(out));
+    return leaves || (narrows && !this.#outputs.has(out)) ? this.#b.unique(`${out}/${dtype}`) : out;
+  }
+
+  /** The output under its own name: what leaves the graph is float32, and of an island 16 bits go on. */
+  #finish(node: Node, own: Value, out: Value): void {
+    if (this.#options.gradients.has(out)) {
+      this.#scaled.set(out, own);
+      this.#unscale(this.#operand(node, own, 'float32'), out);
+    } else if (this.#outputs.has(out)) {
+      this.#cast(own, out, 'float32');
+      this.#converted.set(this.#key(node, out, this.#half), own);
+    } else this.#cast(own, out, this.#half); // all readers see the rounded value: some of backward compare it with forward's
+  }
+
+  /** A gradient of the loss itself. */
+  #unscale(x: Value, out: Value): void {
+    this.#inverse ??= this.#b.op('Reciprocal', [lossScaleInput]);
+    this.#b.append({
+      name: `${out}/unscaled`,
+      op: 'Mul',
+      domain: '',
+      inputs: [x, this.#inverse],
+      outputs: [out],
+      attrs: new Map(),
+    });
+  }
+}

@@ -1,0 +1,66 @@
+// Steps that were taken and whose outcomes were not asked for yet: one at a time on the CPU, more on a device, which would
+// have to be waited for. What is said of a step later is kept here, since its batches are gone by then.
+
+import { describeRows, type Samples } from '../data/rows.js';
+import { lossScale } from '../optim/loss-scale.js';
+import type { StepOutcome } from '../optim/update.js';
+import type { StepTime } from '../statistics.js';
+import type { TakenStep } from './step.js';
+import type { StepBatches } from './step-batches.js';
+
+export interface PendingStep extends TakenStep {
+  /** Number of the step, from 0, and of its epoch. */
+  step: number;
+  epoch: number;
+  /** When its batches were there. */
+  startedMs: number;
+  /** Of its batches. */
+  rows: readonly Pick<Samples, 'samples' | 'where'>[];
+  /** Texts that were cut. */
+  truncated: number;
+  time: StepTime;
+}
+
+export function pendingStep(
+  { step, epoch, batches, waitMs }: StepBatches,
+  startedMs: number,
+  taken: TakenStep,
+): PendingStep {
+  const lengths = new Set(batches.map((batch) => batch.length));
+  const { forwardBackwardMs, updateMs } = taken;
+  return {
+    ...taken,
+    step,
+    epoch,
+    startedMs,
+    rows: batches.map(({ samples, where }) => ({ samples, where })),
+    truncated: batches.reduce((n, batch) => n + batch.truncated, 0),
+    time: {
+      length: lengths.size === 1 ? batches[0]!.length : 0,
+      batches: batches.length,
+      samples: batches.reduce((n, batch) => n + batch.samples.length, 0),
+      waitMs,
+      forwardBackwardMs,
+      updateMs,
+    },
+  };
+}
+
+/** The times of steps that a device was told one after another and had done at `endedMs`: the same for each, waiting aside. */
+export function spreadTimes(told: readonly PendingStep[], endedMs: number): StepTime[] {
+  const waited = told.slice(1).reduce((ms, { time }) => ms + time.waitMs, 0);
+  const each = Math.max(0, endedMs - told[0]!.startedMs - waited) / told.length;
+  return told.map(({ time }) => ({ ...time, forwardBackwardMs: each, updateMs: 0 }));
+}
+
+/** Where the samples of a step are. */
+export const placesOf = ({ rows }: PendingStep): string[] =>
+  rows.flatMap(({ samples, where }) => Array.from(samples, (_, row) => where(row)));
+
+export const describeStep = ({ rows }: PendingStep): string => rows.map(describeRows).join('; ');
+
+/** Why a step that changed nothing may be no more than gradients too large for float16, which the next scale helps; or not. */
+export function overflow({ loss, bad, lossScale: scale }: StepOutcome): string | undefined {
+  if (bad === undefined || scale === undefined || scale <= lossScale.least || !Number.isFinite(loss)) return undefined;
+  return `${bad} overflowed float16 with the loss times ${scale}, which is halved`;
+}

@@ -1,0 +1,204 @@
+// The activations of a frozen trunk during a run: computed once per sample before the first step, kept in files, and
+// read instead of running the trunk from then on. Files are named by a hash over everything they follow from (the trunk's
+// graph and weights, the samples, how these become inputs, the runtime), so a later run with another head, other
+// rates or another length uses them again. What cannot be kept is said, and computed anew in every epoch.
+
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { TrunkCut } from '../compile/protocol.js';
+import type { TrainConfig } from '../config/train-schema.js';
+import type { Split } from '../data/dataset.js';
+import type { BatchSource, DataLoader } from '../data/feeder.js';
+import { shapesOf } from '../data/slots.js';
+import type { Engine } from '../engine/engine.js';
+import { DataError } from '../errors.js';
+import type { TrainResult, TrunkEvent } from '../events.js';
+import { formatBytes } from '../format.js';
+import { type ActivationContent, ActivationFile } from './activation-file.js';
+import { type ActivationLayout, bytesPerSample, commonLength } from './activation-layout.js';
+import { activationPath, makeRoom, markUsed } from './cache-directory.js';
+import { CachedLoader } from './cached-feeder.js';
+import { fillTrunk } from './fill-trunk.js';
+
+/** Reading a byte back takes as long as about so many multiply-adds: a trunk that does fewer for it is run again. */
+const leastWorkPerByte = 50;
+
+/** Version of how activations are computed and kept, beyond what the hashes cover. */
+const version = 1;
+
+export type CachedPart = 'train' | 'eval';
+
+export interface TrunkTelling {
+  event(event: TrunkEvent): void;
+  warn(message: string): void;
+}
+
+interface Made {
+  kept: ActivationLayout;
+  cut: TrunkCut;
+  directory: string;
+}
+
+export class TrunkCache {
+  readonly #config: TrainConfig;
+  readonly #engine: Engine;
+  readonly #feeder: DataLoader;
+  readonly #files: ActivationFile[] = [];
+  readonly #feeders = new Map<CachedPart, CachedLoader<never>>();
+  readonly #inUse = new Set<string>();
+  /** What has been kept; undefined where nothing has. */
+  summary: TrainResult['trunkCache'];
+  /** Training texts that are cut, where their activations are kept. */
+  truncated: number | undefined;
+
+  /** `feeder`: the one that gives whole samples. */
+  constructor(config: TrainConfig, engine: Engine, feeder: DataLoader) {
+    this.#config = config;
+    this.#engine = engine;
+    this.#feeder = feeder;
+  }
+
+  /** Where the batches of a part come from. */
+  source(part: CachedPart | 'test'): BatchSource {
+    return (part === 'test' ? undefined : this.#feeders.get(part)) ?? this.#feeder;
+  }
+
+  /**
+   * Keeps the activations of these parts, if the model has a frozen trunk whose values can be kept.
+   * @throws DataError for a sample that cannot be used; OrtuneError when a thread is lost; the signal's reason
+   */
+  async open(
+    parts: ReadonlyMap<CachedPart, Split>,
+    telling: TrunkTelling,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (!this.#config.trunkCache || parts.size === 0) return;
+    // Activations would come down from a device and go up again with every batch.
+    if (this.#engine.device.kind !== 'cpu') return;
+    if (this.#engine.model.parameters.every(({ trainable }) => trainable)) return;
+    const cut = await this.#findCut();
+    if (!cut) return;
+    const directory = this.#config.trunkCacheDirectory ?? join(this.#config.output, 'cache');
+    for (const [part, data] of parts) await this.#keep({ ...cut, directory }, part, data, telling, signal);
+  }
+
+  /** Closes the files. */
+  async close(): Promise<void> {
+    for (const feeder of this.#feeders.values()) feeder.close();
+    for (const file of this.#files) await file.close();
+  }
+
+  async #findCut(): Promise<Pick<Made, 'kept' | 'cut'> | undefined> {
+    const { layout, lengths } = this.#feeder;
+    const { batchSize } = layout;
+    const names = this.#engine.model.inputs.map(({ name }) => name);
+    const shapes = lengths.map((length) => shapesOf(layout, names, length));
+    const oneMore = shapesOf({ ...layout, batchSize: batchSize + 1 }, names, lengths.at(-1)!);
+    const cut = await this.#engine.findCut({ shapes, batch: batchSize, oneMore });
+    if (!cut) return undefined;
+    const byLength = lengths.map((length, i) => [length, { shapes: shapes[i]!, types: cut.types[i]! }] as const);
+    const kept = { values: cut.values, batchSize, lengths: new Map(byLength) };
+    return cut.workPerSample < leastWorkPerByte * total(kept, lengths.at(-1)!) ? undefined : { kept, cut };
+  }
+
+  async #keep(
+    made: Made,
+    part: CachedPart,
+    data: Split,
+    telling: TrunkTelling,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const started = performance.now();
+    const content = this.#contentOf(made, data);
+    const path = activationPath(made.directory, content.key);
+    this.#inUse.add(path);
+    const found = await openFile(path, content, telling, signal);
+    const file = found ?? (await this.#fill(made, { part, data, path, content }, telling, signal));
+    if (!file) return;
+    await markUsed(path);
+    this.#files.push(file);
+    const names = this.#engine.model.inputs.map(({ name }) => name);
+    this.#feeders.set(part, new CachedLoader(this.#feeder as DataLoader<never>, file, made.kept, names));
+    if (part === 'train') this.truncated = file.notes.truncated;
+    const [bytes, samples, seconds] = [file.bytes, data.samples, (performance.now() - started) / 1000];
+    const reused = found !== undefined;
+    telling.event({ data: part, done: samples, samples, bytes, seconds, reused, complete: true });
+    const { summary } = this;
+    this.summary = {
+      bytes: bytes + (summary?.bytes ?? 0),
+      samples: samples + (summary?.samples ?? 0),
+      seconds: seconds + (summary?.seconds ?? 0),
+      reused: reused && (summary?.reused ?? true),
+    };
+  }
+
+  #contentOf({ kept, cut }: Made, data: Split): ActivationContent {
+    const { device, model } = this.#engine;
+    const { preprocessing } = this.#feeder;
+    const origin = [version, device.name, device.version, cut.hash, model.preprocessing, preprocessing, data.hash];
+    const key = createHash('sha256').update(JSON.stringify(origin)).digest('hex');
+    const layout = [...kept.lengths.keys()].map((length) => ({ length, bytes: bytesPerSample(kept, length) }));
+    return { key, samples: data.samples, layout };
+  }
+
+  async #fill(
+    { kept, directory }: Made,
+    { part, data, path, content }: { part: CachedPart; data: Split; path: string; content: ActivationContent },
+    telling: TrunkTelling,
+    signal: AbortSignal | undefined,
+  ): Promise<ActivationFile | undefined> {
+    const most = this.#config.trunkCacheMaxBytes;
+    const { samples } = data;
+    const [shortest, longest] = [[...kept.lengths.keys()][0]!, [...kept.lengths.keys()].at(-1)!];
+    const estimate = samples * total(kept, commonLength(kept) ?? longest);
+    const tooLarge = (bytes: number, least: string): void =>
+      telling.warn(
+        `the activations of the frozen trunk for ${samples} samples (${part}) would take ${least}${formatBytes(bytes)}, ` +
+          `trunkCacheMaxBytes allows ${formatBytes(most)}; every epoch computes them anew`,
+      );
+    if (samples * total(kept, shortest) > most) {
+      tooLarge(samples * total(kept, shortest), 'at least ');
+      return undefined;
+    }
+    const started = performance.now();
+    const progress = (done: number, bytes: number): void => {
+      const seconds = (performance.now() - started) / 1000;
+      telling.event({ data: part, done, samples, bytes, seconds, reused: false, complete: false });
+    };
+    try {
+      await makeRoom(directory, { bytes: Math.min(estimate, most), most, inUse: this.#inUse });
+      progress(0, estimate);
+      const whole = await fillTrunk(this.#engine, this.#feeder, data, { path, content, kept, most, signal, progress });
+      if (!whole) tooLarge(most, 'more than ');
+      return whole ? await ActivationFile.open(path, content, signal) : undefined;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+      telling.warn(
+        `the activations of the frozen trunk cannot be kept in ${directory}: ${(error as Error).message}; every epoch ` +
+          'computes them anew',
+      );
+      return undefined;
+    }
+  }
+}
+
+const total = (kept: ActivationLayout, length: number): number =>
+  bytesPerSample(kept, length).reduce((sum, n) => sum + n, 0);
+
+/** The file, where there is one that is whole; a damaged one is told of. */
+async function openFile(
+  path: string,
+  content: ActivationContent,
+  { warn }: TrunkTelling,
+  signal: AbortSignal | undefined,
+): Promise<ActivationFile | undefined> {
+  try {
+    return await ActivationFile.open(path, content, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (!(error instanceof DataError) && (error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    warn(`${(error as Error).message}; it is computed anew`);
+    return undefined;
+  }
+}
