@@ -43,15 +43,13 @@ const data = {
       aliases: ['validation_split', 'test_size'],
     }),
   ),
-  test: files
-    .optional()
-    .meta(
-      about('Data to evaluate on once, after training.', {
-        value: 'FILE',
-        aliases: ['test_file'],
-        changesNothing: true,
-      }),
-    ),
+  test: files.optional().meta(
+    about('Data to evaluate on once, after training.', {
+      value: 'FILE',
+      aliases: ['test_file'],
+      changesNothing: true,
+    }),
+  ),
   weightColumn: path.optional().meta(
     about(
       'Column, or tensor, that holds a weight of each training sample, for its loss or, with sampling weighted, its odds.',
@@ -220,14 +218,12 @@ const run = {
       changesNothing: true,
     }),
   ),
-  saveSteps: count
-    .optional()
-    .meta(
-      about('Optimizer steps between checkpoints.', {
-        aliases: ['save_every', 'checkpoint_every'],
-        changesNothing: true,
-      }),
-    ),
+  saveSteps: count.optional().meta(
+    about('Optimizer steps between checkpoints.', {
+      aliases: ['save_every', 'checkpoint_every'],
+      changesNothing: true,
+    }),
+  ),
   saveTotalLimit: count
     .default(2)
     .meta(about('Checkpoints to keep: the latest ones, and the best besides.', { changesNothing: true })),

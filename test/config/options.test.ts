@@ -155,7 +155,7 @@ describe('listOptions', () => {
     expect(byKey.get('freeze')).toMatchObject({ flag: '--freeze', value: 'PATTERN', many: true });
     expect(byKey.get('nesterov')).toMatchObject({ flag: '--nesterov', value: undefined, kind: 'boolean' });
     expect(byKey.get('train')).toMatchObject({ value: 'FILE', required: true });
-    expect(byKey.get('resume')).toMatchObject({ value: 'CHECKPOINT', bare: 'latest' });
+    expect(byKey.get('resume')).toMatchObject({ value: 'CHECKPOINT', impliedValue: 'latest' });
     expect(byKey.get('optimizer')).toMatchObject({ value: 'adamw|sgd', choices: ['adamw', 'sgd'] });
     expect(byKey.get('sampling')).toMatchObject({ value: 'NAME', choices: expect.arrayContaining(['balanced']) });
   });

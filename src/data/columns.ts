@@ -1,0 +1,113 @@
+// The columns of a data set and the slices of them that a batch carries to the thread that encodes it. A column has a role
+// (what a task reads it as: 'text', 'pair', 'label', 'image', …) and a kind (what its values are); whatever reads, hashes,
+// splits, packs or streams data knows kinds, not tasks. All values lie in shared memory and survive structured clone.
+
+import type { PictureSource } from './images/sources.js';
+
+export const columnKinds = ['text', 'texts', 'tokens', 'class', 'classes', 'numbers', 'tensor', 'picture'] as const;
+export type ColumnKind = (typeof columnKinds)[number];
+
+/** A column that a task asks for. */
+export interface ColumnSpec {
+  /** What the task calls it: 'text', 'pair', 'label', 'tags', 'image'. */
+  role: string;
+  kind: ColumnKind;
+  /** Its name in the data: a column of a table, a key of an object, a tensor of a file. */
+  name: string;
+  /** Left out without an error where the data have none; default false. */
+  optional?: boolean | undefined;
+}
+
+/** Byte ranges in shared buffers: three numbers a value: index into `chunks`, first byte, bytes. */
+export interface Spans {
+  chunks: readonly SharedArrayBuffer[];
+  spans: Uint32Array;
+}
+
+/** UTF-8 texts, one a sample. */
+export interface TextSlice extends Spans {
+  kind: 'text';
+}
+
+/** Lists of UTF-8 texts: the values of sample i are those from `offsets[i]` to `offsets[i + 1]`. */
+export interface TextsSlice extends Spans {
+  kind: 'texts';
+  offsets: Uint32Array;
+}
+
+/** Token ids in place of texts, as pack/tokens.ts lays them out. */
+export interface TokensSlice extends Spans {
+  kind: 'tokens';
+}
+
+/** Class of each sample. */
+export interface ClassSlice {
+  kind: 'class';
+  values: Int32Array;
+}
+
+/** A list of classes a sample, such as a tag for each word; -100 is no class. Laid out as texts are. */
+export interface ClassesSlice {
+  kind: 'classes';
+  values: Int32Array;
+  offsets: Uint32Array;
+}
+
+/** As many float32 numbers for each sample: [samples, width]. */
+export interface NumbersSlice {
+  kind: 'numbers';
+  values: Float32Array;
+  width: number;
+}
+
+/** A tensor a sample, all of one type and shape: the bytes of sample i are row `rows[i]` of `source`. */
+export interface TensorSlice {
+  kind: 'tensor';
+  dtype: 'float32' | 'int64' | 'int32' | 'bool' | 'uint8' | 'float16';
+  /** Of one sample. */
+  shape: readonly number[];
+  sources: readonly TensorSource[];
+  /** Two numbers a sample: index into `sources`, row there. */
+  places: Uint32Array;
+}
+
+/** Rows of equal size in memory, or in a file from byte `begin` on. */
+export interface TensorSource {
+  memory?: SharedArrayBuffer | undefined;
+  file?: string | undefined;
+  begin: number;
+}
+
+/** A picture a sample. */
+export interface PictureSlice {
+  kind: 'picture';
+  sources: readonly PictureSource[];
+  /** Two numbers a sample: index into `sources`, row there. */
+  places: Uint32Array;
+}
+
+export type ColumnSlice =
+  | TextSlice
+  | TextsSlice
+  | TokensSlice
+  | ClassSlice
+  | ClassesSlice
+  | NumbersSlice
+  | TensorSlice
+  | PictureSlice;
+
+/** Columns of a batch's samples, by role. */
+export type Slices = Readonly<Record<string, ColumnSlice>>;
+
+/** Value `i` of spans as text. */
+export const textAt = ({ chunks, spans }: Spans, i: number): string => bytesAt({ chunks, spans }, i).toString();
+
+/** Bytes of value `i` of spans; a view of the shared memory. */
+export const bytesAt = ({ chunks, spans }: Spans, i: number): Buffer =>
+  Buffer.from(chunks[spans[3 * i]!]!, spans[3 * i + 1]!, spans[3 * i + 2]!);
+
+/** Texts of sample `row`. */
+export const textsAt = (slice: TextsSlice, row: number): string[] =>
+  Array.from({ length: slice.offsets[row + 1]! - slice.offsets[row]! }, (_, i) =>
+    textAt(slice, slice.offsets[row]! + i),
+  );
