@@ -5,7 +5,7 @@
 import type { Builder } from '../onnx/builder.js';
 import { forgetViews, indices, rows, transpose, view } from '../onnx/formulas.js';
 import { attrInts, type Graph, type Node, type Value } from '../onnx/graph.js';
-import { reshapes } from '../onnx/specialize/simplify.js';
+import { isReshape } from '../onnx/specialize/simplify.js';
 import { elementCount } from '../onnx/tensor.js';
 
 /** A MatMul by a matrix whose only reader adds a bias per column. */
@@ -95,7 +95,7 @@ function emitGemm(b: Builder, { matmul, add }: Linear, bias: Value, transposes: 
 
 /** A view reads what its input is a view of. */
 function viewOf(b: Builder, node: Node): Value | undefined {
-  if (node.domain || !reshapes.has(node.op)) return undefined;
+  if (!isReshape(node)) return undefined;
   return view(b, node.inputs[0]!, b.shape(node.outputs[0]!));
 }
 

@@ -5,6 +5,7 @@
 
 import { bytesPerElement } from '../onnx/dtype.js';
 import { type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
+import { traitsOf } from '../onnx/operators.js';
 import { elementCount } from '../onnx/tensor.js';
 import type { DeviceKind } from '../runtime/kinds.js';
 
@@ -110,9 +111,8 @@ const plain = (value: unknown): string =>
     : String(value);
 
 /** Whose output is its input's memory under another shape; on a device an Identity is a copy. */
-const isView = ({ op, domain }: Node, kind: DeviceKind): boolean =>
-  domain === '' &&
-  (['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten'].includes(op) || (op === 'Identity' && kind === 'cpu'));
+const isView = (node: Node, kind: DeviceKind): boolean =>
+  traitsOf(node).view || (node.op === 'Identity' && node.domain === '' && kind === 'cpu');
 
 /**
  * The memory of all values but those that a session is given: an output goes where its node's view or a value of the same size

@@ -5,7 +5,8 @@
 // head on a frozen convolutional network the pooled channels.
 
 import { bytesPerElement, type DataType } from '../onnx/dtype.js';
-import { attrInt, dependentNodes, type Graph, type Node, prune, type Value } from '../onnx/graph.js';
+import { dependentNodes, type Graph, type Node, prune, type Value } from '../onnx/graph.js';
+import { workOf } from '../onnx/operators.js';
 import { elementCount } from '../onnx/tensor.js';
 import { minVertexCut } from './min-cut.js';
 
@@ -97,27 +98,6 @@ function ancestors(graph: Graph, values: readonly Value[]): Set<Node> {
     for (const input of node.inputs) if (input) wanted.add(input);
   }
   return found;
-}
-
-/** Multiply-adds of a product or convolution; 0 of every other node. */
-function workOf(graph: Graph, node: Node): number {
-  const elements = (value: Value) => elementCount(graph.shape(value));
-  const [x, second] = node.inputs as [Value, Value];
-  switch (node.op) {
-    case 'MatMul':
-    case 'FusedMatMul':
-      return elements(node.outputs[0]!) * graph.shape(x).at(attrInt(node, 'transA', 0) ? -2 : -1)!;
-    case 'Gemm':
-      return elements(node.outputs[0]!) * graph.shape(x).at(attrInt(node, 'transA', 0) ? 0 : -1)!;
-    case 'Conv':
-      return elements(node.outputs[0]!) * elementCount(graph.shape(second).slice(1));
-    case 'ConvTranspose':
-      return elements(x) * elementCount(graph.shape(second).slice(1));
-    case 'Einsum':
-      return elements(node.outputs[0]!) * (elements(x) / graph.shape(x)[0]!);
-    default:
-      return 0;
-  }
 }
 
 /** Leaves, in place, what computes the values of the cut that are no inputs: the graph's only outputs. */
