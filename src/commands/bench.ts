@@ -189,6 +189,6 @@ const gemmRuns = 5;
 
 /** The CPU's is always the large one, which the efficiencies of all machines are told by. */
 const timeGemm = async (device: Device): Promise<{ ms: number[]; size: number }> =>
-  device.kind === 'cpu'
-    ? { ms: await timeProduct(device, largeProduct, gemmRuns), size: largeProduct }
-    : timeFittingProduct(device, gemmRuns);
+  device.ownMemory
+    ? timeFittingProduct(device, gemmRuns)
+    : { ms: await timeProduct(device, largeProduct, gemmRuns), size: largeProduct };

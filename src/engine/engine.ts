@@ -194,7 +194,7 @@ export class Engine {
 
   /** Of the last `forwardBackward`; waits for it. */
   async loss(): Promise<number> {
-    if (this.device.kind === 'cpu') return this.gradients.array(lossEntry)[0]!;
+    if (!this.device.ownMemory) return this.gradients.array(lossEntry)[0]!;
     const from = this.#placed.gradients.tensor(lossEntry);
     this.#loss ??= this.device.createSession({
       model: copyGraph([from]),

@@ -64,9 +64,9 @@ export class RunningStatistics implements StepBuffers {
       await device.place(before),
     ];
     const moves =
-      device.kind === 'cpu' || names.length === 0
-        ? onHost(names, { current: parameters, after, before })
-        : await onDevice(device, names, { current: placed, after: placedAfter, before: placedBefore });
+      device.ownMemory && names.length > 0
+        ? await onDevice(device, names, { current: placed, after: placedAfter, before: placedBefore })
+        : onHost(names, { current: parameters, after, before });
     const places = { current: parameters, placed, after: placedAfter, before: placedBefore };
     return new RunningStatistics(device, names, places, moves);
   }

@@ -22,7 +22,7 @@ export class Accumulator {
   /** `gradients`: the arena that each micro-batch writes, `names` of whose tensors (default all) are added up. */
   static async create(device: Device, gradients: Arena, names?: readonly string[]): Promise<Accumulator> {
     const total = gradients.like();
-    const parts = device.kind === 'cpu' ? wholes(gradients, total) : await buffers(device, gradients, total, names);
+    const parts = device.ownMemory ? await buffers(device, gradients, total, names) : wholes(gradients, total);
     const bind = (...lists: (keyof Part)[]) =>
       new Map(parts.flatMap((part, i) => lists.map((list) => [`${list}${i}`, part[list]] as const)));
     const outputs = new Map(parts.map((part, i) => [`sum${i}`, part.total]));
@@ -73,7 +73,7 @@ async function buffers(
 function sumGraph(
   inputs: readonly (keyof Part)[],
   shapes: readonly (readonly number[])[],
-  { kind }: Device,
+  { ownMemory }: Device,
 ): Uint8Array {
   const graph = new Graph();
   const b = new Builder(graph);
@@ -87,7 +87,7 @@ function sumGraph(
     }
     const sum = `sum${i}`;
     if (from.length === 1) node(sum, 'Identity', from, sum);
-    else if (kind === 'cpu') node(sum, 'Add', from, sum);
+    else if (!ownMemory) node(sum, 'Add', from, sum);
     else {
       // A device's operators may not write what they read; the sum is copied to its place.
       node(`${sum}/add`, 'Add', from, `${sum}/new`);

@@ -101,7 +101,7 @@ export class Optimizer {
     updating: UpdateOptions = {},
   ): Promise<Optimizer> {
     const state = new Map(stateNames[options.name].map((name) => [name, parameters.like()]));
-    const make = device.kind === 'cpu' ? fusedUpdate : deviceUpdate;
+    const make = device.ownMemory ? deviceUpdate : fusedUpdate;
     const update = await make(device, { parameters, gradients, state }, ranges, options, updating);
     return new Optimizer(options, ranges, state, update);
   }

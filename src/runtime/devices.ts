@@ -44,6 +44,8 @@ type TensorType = Pick<DeviceTensor, 'dtype' | 'shape'>;
 abstract class SessionDevice implements Device {
   abstract readonly name: string;
   abstract readonly kind: DeviceKind;
+  abstract readonly ownMemory: boolean;
+  abstract readonly asynchronous: boolean;
   abstract readonly kernels: ReadonlySet<string>;
   abstract readonly sharedMemory: boolean;
   abstract readonly sharedThreads: boolean;
@@ -80,6 +82,8 @@ abstract class SessionDevice implements Device {
 class CpuDevice extends SessionDevice {
   readonly name = 'cpu';
   readonly kind = 'cpu';
+  readonly ownMemory = false;
+  readonly asynchronous = false;
   readonly kernels: ReadonlySet<string>;
   readonly sharedMemory: boolean;
   readonly sharedThreads: boolean;
@@ -104,6 +108,8 @@ class CpuDevice extends SessionDevice {
 }
 
 class ProviderDevice extends SessionDevice {
+  readonly ownMemory = true;
+  readonly asynchronous = true;
   // Standard operators only: the kernels of the addon compute on the CPU.
   readonly kernels: ReadonlySet<string> = new Set();
   // Each session keeps the buffers of its own peak.

@@ -62,6 +62,10 @@ export interface Device {
   /** 'cpu', 'webgpu', 'cuda:1'. */
   readonly name: string;
   readonly kind: DeviceKind;
+  /** Whether it has memory of its own, so that tensors are copied to it; else arenas of the host are bound in place. */
+  readonly ownMemory: boolean;
+  /** Whether a run is enqueued and not waited for, so that a read of its results is what tells when it is over. */
+  readonly asynchronous: boolean;
   /** Ops beyond the standard that it has, as 'ortune.GeluGrad' or 'com.microsoft.FusedMatMul'. */
   readonly kernels: ReadonlySet<string>;
   readonly threads: number;

@@ -19,7 +19,7 @@ export async function feedRatio(run: Run, signal?: AbortSignal): Promise<number 
   if (staged === undefined) return undefined;
   // Batch by batch, since a step may add up several.
   const realMs = median(real.map((t) => totalMs(t) / t.batches));
-  const updateMs = engine.device.kind === 'cpu' ? median(real.map((t) => t.updateMs / t.batches)) : 0;
+  const updateMs = engine.device.asynchronous ? 0 : median(real.map((t) => t.updateMs / t.batches));
   return realMs / (staged + updateMs);
 }
 
@@ -38,11 +38,11 @@ async function stagedMs(run: Run, length: number, signal: AbortSignal | undefine
   return undefined;
 }
 
-/** Of forward and backward; on a device, which is told a step and not waited for, of whole steps of one batch. */
+/** Of forward and backward; on an asynchronous device of whole steps of one batch. */
 async function passesMs({ engine, optimizer, syncEvery, config }: Run, batch: Batch): Promise<number> {
   const pass = (microStep: number) =>
     engine.forwardBackward(batch, normalisersOf([batch]), { seed: 0, step: 0, microStep });
-  if (engine.device.kind !== 'cpu') {
+  if (engine.device.asynchronous) {
     const steps = Math.min(repeats, syncEvery);
     const started = performance.now();
     for (let i = 0; i < steps; i++) {

@@ -43,7 +43,7 @@ export async function checkMemory(
 ): Promise<CheckedMemory | undefined> {
   const { memoryLimit: limit, batchSize, gradientAccumulationSteps } = config;
   const batches = { batchSize, gradientAccumulationSteps };
-  if (limit === undefined && engine.device.kind === 'cpu') return undefined;
+  if (limit === undefined && !engine.device.ownMemory) return undefined;
   const need = await needOf(config, engine, feeder);
   const capacity = capacityOf(has(), engine);
   const shape = Object.values(shapesAt(engine, feeder, config.batchSize, feeder.lengths.at(-1)!))[0]!;
@@ -103,7 +103,7 @@ async function needOf(config: Config, engine: Engine, feeder: DataLoader, recomp
   const states = stateNames[config.optimizer].length;
   const weights = all + trained * (1 + states) + 2 * averages;
   const { perSample, fixed } = await activationsOf(config, engine, feeder, recompute);
-  if (engine.device.kind !== 'cpu') {
+  if (engine.device.ownMemory) {
     const taken = (bytes: number): number => (1 + lostShare) * bytes;
     return {
       weights: taken(weights),
@@ -138,7 +138,7 @@ async function activationsOf(config: Config, engine: Engine, feeder: DataLoader,
   const sizes = [Math.max(1, Math.floor(batch / 2)), Math.max(2, batch)] as const;
   const [longest, second] = feeder.lengths.toReversed() as [number, number?];
   // On the CPU sessions share one arena, and the largest of them decides.
-  const onHost = engine.device.kind === 'cpu';
+  const onHost = !engine.device.ownMemory;
   const sets = sizes.map((size): CompileRequest[] => {
     const train = (length: number): CompileRequest => {
       return { mode: 'train', shapes: shapesAt(engine, feeder, size, length) };

@@ -136,7 +136,7 @@ export async function openRun(
       config.gradientAccumulationSteps > 1
         ? await Accumulator.create(engine.device, engine.gradients, [...trainedNames(engine), lossEntry])
         : undefined;
-    const syncEvery = engine.device.kind === 'cpu' ? 1 : config.loggingSteps;
+    const syncEvery = engine.device.asynchronous ? config.loggingSteps : 1;
     const optimizer = await createOptimizer(engine, config, { gradients: accumulator?.total, outcomes: syncEvery });
     const stepsPerEpoch = Math.ceil(batchesPerEpoch(data, engine, config) / config.gradientAccumulationSteps);
     const length = { stepsPerEpoch, totalSteps: config.maxSteps ?? config.epochs * stepsPerEpoch };

@@ -43,7 +43,7 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
     learningRate: config.learningRate * factor,
     forwardBackwardMs: updating - started - addingMs,
     updateMs: performance.now() - updating + addingMs,
-    ...(engine.device.kind !== 'cpu' && { traffic: since(before, engine.device.traffic) }),
+    ...(engine.device.ownMemory && { traffic: since(before, engine.device.traffic) }),
   };
 }
 

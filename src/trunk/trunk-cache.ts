@@ -74,7 +74,7 @@ export class TrunkCache {
   ): Promise<void> {
     if (!this.#config.trunkCache || parts.size === 0) return;
     // Activations would come down from a device and go up again with every batch.
-    if (this.#engine.device.kind !== 'cpu') return;
+    if (this.#engine.device.ownMemory) return;
     if (this.#engine.model.parameters.every(({ trainable }) => trainable)) return;
     const cut = await this.#findCut();
     if (!cut) return;

@@ -10,6 +10,8 @@ import { missingOnCuda, readModel } from './cuda-kernels.js';
 export class RehearsedCuda implements Device {
   readonly name = 'cuda';
   readonly kind = 'cuda';
+  readonly ownMemory = true;
+  readonly asynchronous = true;
   readonly kernels: ReadonlySet<string> = new Set();
   readonly sharedMemory = false;
   readonly sharedThreads = false;
