@@ -157,10 +157,7 @@ function nameGradients(
       renamed.set(gradient, name);
       producer.outputs = producer.outputs.map((out) => (out === gradient ? name : out));
       b.graph.types.set(name, b.type(gradient));
-    } else {
-      const node = { name: b.unique('Identity'), op: 'Identity', domain: '', inputs: [gradient], outputs: [name] };
-      b.append({ ...node, attrs: new Map() });
-    }
+    } else b.copy(gradient, name);
   }
   for (const node of b.graph.nodes.slice(first)) node.inputs = node.inputs.map((x) => renamed.get(x) ?? x);
   for (const old of renamed.keys()) b.graph.types.delete(old);

@@ -14,7 +14,7 @@ import { scheduleGradientsEarly } from '../lower/schedule-gradients.js';
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
-import { type Graph, type Node, prune, type Value } from '../onnx/graph.js';
+import { type Graph, infoOf, type Node, prune, type Value } from '../onnx/graph.js';
 import { recognisePatterns } from '../onnx/restore/restore.js';
 import { specialize } from '../onnx/specialize.js';
 import type { DeviceKind } from '../runtime/kinds.js';
@@ -149,7 +149,7 @@ const floatValues = (graph: Graph): Value[] =>
   graph.nodes.flatMap((n) => n.outputs.filter((o) => o && isFloat(graph.type(o).dtype)));
 
 function setOutputs(b: Builder, values: readonly Value[]): void {
-  b.graph.outputs = [...new Set(values)].map((name) => ({ name, ...b.type(name), shape: [...b.shape(name)] }));
+  b.graph.outputs = [...new Set(values)].map((name) => infoOf(b.graph, name));
 }
 
 /** Makes inputs of what a session is bound to. */

@@ -5,7 +5,7 @@
 
 import type { Builder } from '../onnx/builder.js';
 import { forgetViews, rows, view } from '../onnx/formulas.js';
-import { attrInt, type Node, operatorKey, type Value } from '../onnx/graph.js';
+import { attrInt, infoOf, type Node, operatorKey, type Value } from '../onnx/graph.js';
 import { traitsOf } from '../onnx/operators.js';
 import { inferTypes } from '../onnx/shapes.js';
 import { elementCount } from '../onnx/tensor.js';
@@ -47,9 +47,7 @@ export function narrow(b: Builder, value: Value, positions: Value): Value {
     }
   }
   const result = rowsAt(value);
-  graph.outputs = graph.outputs.map((o) =>
-    o.name === value ? { name: result, ...b.type(result), shape: [...b.shape(result)] } : o,
-  );
+  graph.outputs = graph.outputs.map((o) => (o.name === value ? infoOf(graph, result) : o));
   return result;
 }
 

@@ -39,15 +39,7 @@ export function lowerLinear(b: Builder): void {
       ? emitGemm(b, linear, renamed.get(linear.bias) ?? linear.bias, transposes)
       : (viewOf(b, node) ?? transposeOf(b, node, transposes));
     if (value === undefined || value === y) graph.nodes.push(node);
-    else if (outputs.has(y))
-      b.append({
-        name: b.unique('Identity'),
-        op: 'Identity',
-        domain: '',
-        inputs: [value],
-        outputs: [y],
-        attrs: new Map(),
-      });
+    else if (outputs.has(y)) b.copy(value, y);
     else renamed.set(y, value);
   }
 }

@@ -79,8 +79,7 @@ function spellOut(b: Builder, node: Node, form: Form): boolean {
     const value = values[i]!;
     const producer = added.find((n) => n.outputs.includes(value));
     if (!producer) {
-      const copy = { name: b.unique('Identity'), op: 'Identity', domain: '', inputs: [value], outputs: [out] };
-      b.append({ ...copy, attrs: new Map() });
+      b.copy(value, out);
       continue;
     }
     for (const n of added) {

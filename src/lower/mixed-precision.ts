@@ -7,7 +7,7 @@
 import type { Builder } from '../onnx/builder.js';
 import { convertFloat, firstOverflow } from '../onnx/convert.js';
 import { type DataType, isFloat, onnxDataType } from '../onnx/dtype.js';
-import type { Graph, Node, StaticType, Value } from '../onnx/graph.js';
+import { ancestors, type Graph, type Node, type StaticType, type Value } from '../onnx/graph.js';
 import { traitsOf } from '../onnx/operators.js';
 import { inferTypes } from '../onnx/shapes.js';
 
@@ -35,23 +35,12 @@ export function toMixedPrecision(b: Builder, half: HalfType, options: HalfOption
   for (const node of nodes) halving.take(node);
 }
 
-/** What the loss is made of; all else is backward, or beside it. */
-function forwardNodes({ nodes }: Graph, loss: Value): Set<Node> {
-  const wanted = new Set([loss]);
-  const found = new Set<Node>();
-  for (const node of nodes.toReversed()) {
-    if (!node.outputs.some((out) => wanted.has(out))) continue;
-    found.add(node);
-    for (const x of node.inputs) wanted.add(x);
-  }
-  return found;
-}
-
 class Halving {
   readonly #b: Builder;
   readonly #graph: Graph;
   readonly #half: HalfType;
   readonly #options: HalfOptions;
+  /** What the loss is made of; all else is backward, or beside it. */
   readonly #forward: ReadonlySet<Node>;
   readonly #outputs: ReadonlySet<Value>;
   /** What an operand is in the other type. A narrow copy serves both passes; a wide one is made anew for backward. */
@@ -65,7 +54,7 @@ class Halving {
     this.#graph = b.graph;
     this.#half = half;
     this.#options = options;
-    this.#forward = forwardNodes(b.graph, options.loss);
+    this.#forward = ancestors(b.graph, [options.loss]);
     this.#outputs = new Set(b.graph.outputs.map(({ name }) => name));
   }
 
@@ -157,10 +146,8 @@ class Halving {
     this.#b.append({
       name: `${out}/unscaled`,
       op: 'Mul',
-      domain: '',
       inputs: [x, this.#inverse],
       outputs: [out],
-      attrs: new Map(),
     });
   }
 }

@@ -2,7 +2,6 @@
 // the runtime's and runs stay serialised.
 
 import { Builder } from '../onnx/builder.js';
-import type { DataType } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { Graph } from '../onnx/graph.js';
 import { type Arena, sharedTensor } from '../runtime/arena.js';
@@ -143,28 +142,22 @@ const sgdRow = (o: OptimizerOptions & { name: 'sgd' }) => (learningRate: number,
 
 function updateGraph(name: 'adamw' | 'sgd', length: number, states: readonly string[], ranges: number): Uint8Array {
   const graph = new Graph();
-  const input = (value: string, dtype: DataType, shape: number[]) => {
-    graph.inputs.push({ name: value, dtype, shape });
-    graph.types.set(value, { dtype, shape });
-    return value;
-  };
-  const inputs = [
-    input('parameters', 'float32', [length]),
-    input('gradients', 'float32', [length]),
-    ...states.map((state) => input(state, 'float32', [length])),
-    input('ranges', 'int64', [ranges, 2]),
-    input('hyper', 'float32', [ranges, hyperNumbers]),
-    input('clip', 'float32', [1]),
-  ];
   const b = new Builder(graph);
+  const inputs = [
+    b.input('parameters', 'float32', [length]),
+    b.input('gradients', 'float32', [length]),
+    ...states.map((state) => b.input(state, 'float32', [length])),
+    b.input('ranges', 'int64', [ranges, 2]),
+    b.input('hyper', 'float32', [ranges, hyperNumbers]),
+    b.input('clip', 'float32', [1]),
+  ];
   b.append({
     name: 'update',
     op: name === 'adamw' ? 'AdamW' : 'Sgd',
     domain: 'ortune',
     inputs,
     outputs: ['norm'],
-    attrs: new Map(),
   });
-  graph.outputs.push({ name: 'norm', dtype: 'float32', shape: [1] });
+  b.output('norm');
   return encodeGraph(graph);
 }

@@ -66,13 +66,9 @@ export function updateGraph({
 }: UpdateGraphOptions): Uint8Array {
   const graph = new Graph();
   const b = new Builder(graph);
-  const input = (name: string, shape: readonly number[], dtype: 'float32' | 'int32' = 'float32'): Value => {
-    graph.inputs.push({ name, dtype, shape: [...shape] });
-    graph.types.set(name, { dtype, shape });
-    return name;
-  };
+  const input = (name: string, shape: readonly number[]): Value => b.input(name, 'float32', shape);
   for (const name of numbersOf(ranges)) input(name, []);
-  input('row', [], 'int32');
+  b.input('row', 'int32', []);
   for (const [i, { shape }] of updated.entries())
     for (const part of ['p', 'g', ...partsOf(optimizer)]) input(`${part}${i}`, shape);
   for (const name of countersOf(optimizer, scaled)) input(name, []);
@@ -104,15 +100,7 @@ export function updateGraph({
   );
   const here = equal(b, b.constant(Tensor.of('int32', indices(rows), [rows, 1])), 'row');
   store(b, history, where(b, here, line, history));
-  b.append({
-    name: 'good',
-    op: 'Identity',
-    domain: '',
-    inputs: [view(b, flag, [1])],
-    outputs: ['good'],
-    attrs: new Map(),
-  });
-  graph.outputs.push({ name: 'good', dtype: 'float32', shape: [1] });
+  b.output('good', view(b, flag, [1]));
   return encodeGraph(graph);
 }
 
@@ -186,14 +174,4 @@ function sgd(b: Builder, { momentum, nesterov }: OptimizerOptions & { name: 'sgd
  * The output `name`/new, which is bound to the buffer of `name`: a copy, since an operator may not write what it reads.
  * Whoever else reads `name` must come before: here the value is made from it, and nothing else reads it.
  */
-function store(b: Builder, name: Value, value: Value): void {
-  b.append({
-    name: `${name}/store`,
-    op: 'Identity',
-    domain: '',
-    inputs: [value],
-    outputs: [`${name}/new`],
-    attrs: new Map(),
-  });
-  b.graph.outputs.push({ name: `${name}/new`, dtype: 'float32', shape: [...b.shape(name)] });
-}
+const store = (b: Builder, name: Value, value: Value): void => b.output(`${name}/new`, value);

@@ -126,18 +126,6 @@ function* parts(copies: readonly Copy[]): Generator<Copy[]> {
 export function copyGraph(tensors: readonly Pick<TensorView, 'dtype' | 'shape'>[]): Uint8Array {
   const graph = new Graph();
   const b = new Builder(graph);
-  for (const [i, { dtype, shape }] of tensors.entries()) {
-    graph.inputs.push({ name: `from${i}`, dtype, shape: [...shape] });
-    graph.types.set(`from${i}`, { dtype, shape });
-    b.append({
-      name: `copy${i}`,
-      op: 'Identity',
-      domain: '',
-      inputs: [`from${i}`],
-      outputs: [`to${i}`],
-      attrs: new Map(),
-    });
-    graph.outputs.push({ name: `to${i}`, dtype, shape: [...shape] });
-  }
+  for (const [i, { dtype, shape }] of tensors.entries()) b.output(`to${i}`, b.input(`from${i}`, dtype, shape));
   return encodeGraph(graph);
 }

@@ -45,13 +45,10 @@ async function whyNot(device: Device, precision: HalfType): Promise<string | und
   const known = lacking[device.kind][precision];
   if (known !== undefined) return known;
   const graph = new Graph();
-  const type = { dtype: 'float32' as const, shape: [4] };
-  graph.inputs.push({ name: 'x', ...type });
-  graph.types.set('x', type);
   const b = new Builder(graph);
-  const half = cast(b, 'x', precision);
+  const half = cast(b, b.input('x', 'float32', [4]), precision);
   const y = cast(b, b.op('Add', [half, half]), 'float32');
-  graph.outputs.push({ name: y, ...type });
+  b.output(y);
   const x = sharedTensor('float32', [4]);
   try {
     const session = await device.createSession({ model: encodeGraph(graph), optimization: 'none' });

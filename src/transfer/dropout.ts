@@ -43,10 +43,7 @@ export function insertDropout(
     counts[kind]++;
     const readers = place.readers.filter((reader) => touched?.has(reader) ?? true);
     if (rates[kind] === 0 || readers.length === 0) continue;
-    if (!graph.types.has(keyInput)) {
-      graph.inputs.push({ name: keyInput, dtype: 'uint32', shape: [4] });
-      graph.types.set(keyInput, { dtype: 'uint32', shape: [4] });
-    }
+    if (!graph.types.has(keyInput)) b.input(keyInput, 'uint32', [4]);
     const attrs = { ratio: float(rates[kind]), id };
     const dropped = b.op('Dropout', [value, keyInput], attrs, { domain: 'ortune', name: `dropout.${kind}` });
     const node = graph.nodes.pop()!;

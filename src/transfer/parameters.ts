@@ -4,7 +4,7 @@
 
 import { ModelError, UsageError } from '../errors.js';
 import { type DataType, isFloat } from '../onnx/dtype.js';
-import type { Graph, Value } from '../onnx/graph.js';
+import { ancestors, type Graph, type Value } from '../onnx/graph.js';
 import type { Model } from '../onnx/model.js';
 import { fileTensors } from '../onnx/save.js';
 import { elementCount } from '../onnx/tensor.js';
@@ -87,7 +87,7 @@ export function weightsOf(
   outputs: readonly Value[],
 ): { weights: Map<string, Use[]>; leftOut: ParameterChoice['leftOut'] } {
   const consumers = graph.consumers();
-  const reached = reaching(graph, outputs);
+  const reached = new Set([...outputs, ...[...ancestors(graph, outputs)].flatMap(({ inputs }) => inputs)]);
   const leftOut: ParameterChoice['leftOut'] = [];
   const weights = new Map<string, Use[]>();
   for (const [name, { dtype, shape }] of fileTensors(model)) {
@@ -100,14 +100,6 @@ export function weightsOf(
     else if (elementCount(shape) > 1) leftOut.push({ name, reason: uses });
   }
   return { weights, leftOut };
-}
-
-/** All values that take part in computing `outputs`. */
-function reaching(graph: Graph, outputs: readonly Value[]): Set<Value> {
-  const live = new Set(outputs);
-  for (const node of graph.nodes.toReversed())
-    if (node.outputs.some((out) => live.has(out))) for (const input of node.inputs) live.add(input);
-  return live;
 }
 
 /**
