@@ -8,11 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { fromBinary } from '@bufbuild/protobuf';
 import { compile, taskOutputs } from '#ortune/compile/compile.js';
 import type { Compiled, Mode } from '#ortune/compile/protocol.js';
-import type { Precision } from '#ortune/lower/mixed-precision.js';
+import type { DeviceKind, Precision } from '#ortune/lower/target.js';
 import type { Graph, Value } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { ModelProtoSchema } from '#ortune/onnx/onnx_pb.js';
-import type { DeviceKind } from '#ortune/runtime/kinds.js';
 import { type Task, textClassification } from '#ortune/tasks/task.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 

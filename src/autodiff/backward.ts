@@ -10,7 +10,8 @@ import { type Node, operatorKey, type Value } from '../onnx/graph.js';
 import { inferTypes } from '../onnx/shapes.js';
 import { elementCount } from '../onnx/tensor.js';
 import { findPaths, type Paths } from './paths.js';
-import { inputRule, type RuleContext, rules } from './rules.js';
+import type { RuleContext } from './rules/context.js';
+import { inputRule, rules } from './rules.js';
 
 export interface BackwardOptions {
   /** Gradient of the loss itself, of its shape; default ones. */

@@ -2,10 +2,9 @@
 // data lies in SharedArrayBuffers, so parameters are never copied between the two threads.
 
 import type { InputShapes } from '../data/slots.js';
-import type { Precision } from '../lower/mixed-precision.js';
+import type { DeviceKind, Precision } from '../lower/target.js';
 import type { DataType } from '../onnx/dtype.js';
 import type { ArenaEntry } from '../runtime/arena.js';
-import type { DeviceKind } from '../runtime/kinds.js';
 import type { MaskedResults } from '../tasks/masked-lm.js';
 import type { Task } from '../tasks/task.js';
 import type { BatchNormMode, Statistic } from '../transfer/batch-norm.js';

@@ -16,16 +16,24 @@ import type {
 } from '../compile/protocol.js';
 import type { InputShapes } from '../data/slots.js';
 import { type Outcome, unwrap } from '../errors.js';
-import { lossScaleInput, type Precision } from '../lower/mixed-precision.js';
+import { lossScaleInput } from '../lower/mixed-precision.js';
+import type { Precision } from '../lower/target.js';
 import type { MaskedScores } from '../metrics/masked-lm.js';
 import { lossScale } from '../optim/loss-scale.js';
 import { Optimizer, type OptimizerOptions, type ParameterRange, type UpdateOptions } from '../optim/optimizer.js';
 import { lossEntry } from '../optim/update.js';
 import { Arena, sharedTensor } from '../runtime/arena.js';
-import { copyGraph, type DeviceTensors } from '../runtime/placed.js';
+import { copyGraph } from '../runtime/placed.js';
 import { supportedPrecision } from '../runtime/precision.js';
 import { chooseDevice, probeDevices } from '../runtime/probe.js';
-import { type BoundTensor, type Device, openDevice, type Session, type TensorView } from '../runtime/session.js';
+import {
+  type BoundTensor,
+  type Device,
+  type DeviceTensors,
+  openDevice,
+  type Session,
+  type TensorView,
+} from '../runtime/session.js';
 import { type Task, textClassification } from '../tasks/task.js';
 import { TimeSlice } from '../threads/time-slice.js';
 import { keyInput } from '../transfer/dropout.js';

@@ -9,8 +9,8 @@ import { cast, less, where } from '../onnx/formulas.js';
 import { Graph } from '../onnx/graph.js';
 import type { DeviceStepBuffers, StepBuffers } from '../optim/update.js';
 import { Arena } from '../runtime/arena.js';
-import { copyGraph, type DeviceTensors } from '../runtime/placed.js';
-import type { BoundTensor, Device, DeviceTensor } from '../runtime/session.js';
+import { copyGraph } from '../runtime/placed.js';
+import type { BoundTensor, Device, DeviceTensor, DeviceTensors } from '../runtime/session.js';
 
 /** How averages move between where they are, were and will be. */
 interface Moves {

@@ -6,7 +6,7 @@
 import { bytesOf, type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
 import { traitsOf } from '../onnx/operators.js';
 import { elementCount } from '../onnx/tensor.js';
-import type { DeviceKind } from '../runtime/kinds.js';
+import type { DeviceKind } from './target.js';
 
 /** Memory that one value after another lies in: from the node that makes the first to the last that reads one of them. */
 interface Buffer {

@@ -1,7 +1,7 @@
 // Mixed precision: the products of a training graph, and what moves their operands, in a 16-bit type; parameters, losses,
-// norms' insides, reductions and whatever onnx/operators.ts has no `autocast` for in float32. A graph-to-graph transform of the differentiated graph,
-// before fused operators are spelled out, so that each of those keeps one type inside. Parameters stay float32 inputs and are
-// rounded once in every run; their gradients leave as float32, divided by the scale of the loss.
+// norms' insides, reductions and whatever onnx/operators.ts has no `autocast` for in float32. A graph-to-graph transform of
+// the differentiated graph, before fused operators are spelled out, so that each of those keeps one type inside. Parameters
+// stay float32 inputs and are rounded once in every run; their gradients leave as float32, divided by the scale of the loss.
 // Source of the method: Micikevicius et al., Mixed Precision Training (2018).
 
 import type { Builder } from '../onnx/builder.js';
@@ -10,11 +10,7 @@ import { type DataType, isFloat, onnxDataType } from '../onnx/dtype.js';
 import { ancestors, type Graph, type Node, type StaticType, type Value } from '../onnx/graph.js';
 import { traitsOf } from '../onnx/operators.js';
 import { inferTypes } from '../onnx/shapes.js';
-
-/** The types that a graph can compute in. */
-export const precisions = ['float32', 'float16', 'bfloat16'] as const;
-export type Precision = (typeof precisions)[number];
-export type HalfType = Exclude<Precision, 'float32'>;
+import type { HalfType } from './target.js';
 
 /** Graph input float32 []: what the loss is multiplied by for its gradients, so that small ones do not vanish in float16. */
 export const lossScaleInput = 'loss_scale';

@@ -3,8 +3,8 @@
 
 import { DeviceError } from '../errors.js';
 import { Arena, sharedTensor } from '../runtime/arena.js';
-import { copyGraph, type DeviceTensors } from '../runtime/placed.js';
-import type { BoundTensor, Device, Session, TensorView } from '../runtime/session.js';
+import { copyGraph } from '../runtime/placed.js';
+import type { BoundTensor, Device, DeviceTensors, Session, TensorView } from '../runtime/session.js';
 import { newScaling, type Scaling } from './loss-scale.js';
 import type { OptimizerOptions, ParameterRange, UpdateOptions } from './optimizer.js';
 import { type DeviceStepBuffers, lossEntry, type StepOutcome, type Update, type UpdateStep } from './update.js';

@@ -4,15 +4,17 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { defaultThreads, disableRuntimeTelemetry } from '../environment.js';
 import { OrtuneError, UsageError } from '../errors.js';
+import type { DeviceKind } from '../lower/target.js';
 import { onnxDataType } from '../onnx/dtype.js';
 import type { Arena } from './arena.js';
+import type { Device, Session, SessionSpec, Traffic } from './device.js';
 import { asDeviceWork, reasonIn } from './device-errors.js';
-import { type DeviceKind, parseDeviceName } from './kinds.js';
+import { parseDeviceName } from './kinds.js';
 import { addon, type NativeBuffer, type NativeDevice, type NativeMemory, runtimeLibrary } from './native.js';
 import { createSession, type Host } from './native-session.js';
-import { type DeviceTensors, inBuffers, inPlace } from './placed.js';
+import { inBuffers, inPlace } from './placed.js';
 import { providerOf } from './providers.js';
-import type { Device, DeviceTensor, Session, SessionSpec, Traffic } from './session.js';
+import type { DeviceTensor, DeviceTensors } from './tensors.js';
 
 // Ops of com.microsoft with a CPU kernel that rules, lowering or exports use.
 const microsoftOps = [

@@ -9,16 +9,8 @@ import { encodeGraph } from '../onnx/encode.js';
 import { Graph } from '../onnx/graph.js';
 import { elementCount } from '../onnx/tensor.js';
 import type { Arena } from './arena.js';
-import type { BoundTensor, Device, DeviceTensor, TensorView } from './session.js';
-
-export interface DeviceTensors {
-  /** What sessions of the device are bound to. */
-  tensor(name: string): BoundTensor;
-  /** The arena's values become the device's. */
-  upload(): Promise<void>;
-  /** The device's values become the arena's. */
-  download(): Promise<void>;
-}
+import type { Device } from './device.js';
+import type { BoundTensor, DeviceTensor, DeviceTensors, TensorView } from './tensors.js';
 
 /** On a device that computes in the host's memory. */
 export const inPlace = (arena: Arena): DeviceTensors => ({

@@ -1,14 +1,13 @@
 // What a device computes in beside float32, found by asking it to: a graphics card may have float16 or not.
 
 import { OrtuneError, UsageError } from '../errors.js';
-import type { HalfType, Precision } from '../lower/mixed-precision.js';
+import type { DeviceKind, HalfType, Precision } from '../lower/target.js';
 import { Builder } from '../onnx/builder.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { cast } from '../onnx/formulas.js';
 import { Graph } from '../onnx/graph.js';
 import { sharedTensor } from './arena.js';
-import type { DeviceKind } from './kinds.js';
-import type { Device } from './session.js';
+import type { Device } from './device.js';
 
 /**
  * The precision to train in: the one asked for, or float32 where the device lacks it and nobody insisted on the device.

@@ -5,7 +5,7 @@ import { Builder } from '../onnx/builder.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { Graph } from '../onnx/graph.js';
 import { Arena, sharedTensor } from './arena.js';
-import type { Device } from './session.js';
+import type { Device } from './device.js';
 
 /** Rows of the large product. */
 export const largeProduct = 2048;

@@ -6,7 +6,7 @@ import { backward } from '#ortune/autodiff/backward.js';
 import { compile } from '#ortune/compile/compile.js';
 import type { Mode } from '#ortune/compile/protocol.js';
 import { lowerForDevice } from '#ortune/lower/devices/forms.js';
-import type { Precision } from '#ortune/lower/mixed-precision.js';
+import type { Precision } from '#ortune/lower/target.js';
 import { type AttrInput, Builder } from '#ortune/onnx/builder.js';
 import type { DataType } from '#ortune/onnx/dtype.js';
 import { Graph } from '#ortune/onnx/graph.js';
