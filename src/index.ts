@@ -8,9 +8,9 @@ export { type Preview, preview } from './commands/preview.js';
 export {
   type ComparedRun,
   type CompareHooks,
-  type CompareResult,
   compare,
 } from './compare/compare.js';
+export type { CompareResult } from './compare/result.js';
 export type { SeedResult, StrategyResult } from './compare/tabulate.js';
 export type { CompareConfig, CompareOptions } from './config/compare-schema.js';
 export type { PackOptions } from './config/pack-schema.js';

@@ -7,8 +7,9 @@ import { DataError } from '../errors.js';
 import { hash } from '../random.js';
 import { LabelSet } from './labels.js';
 import type { Block, BlockRequest, StreamFile } from './protocol.js';
-import { type RawRecord, readBlocks } from './read/raw.js';
+import { readBlocks } from './read/raw.js';
 import { columnNames, toRecord } from './read/record.js';
+import type { RawRecord } from './read/row.js';
 import { epochOrder } from './sampler.js';
 import { TableBuilder } from './table.js';
 

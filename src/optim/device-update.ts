@@ -6,8 +6,15 @@ import { Arena, sharedTensor } from '../runtime/arena.js';
 import { copyGraph } from '../runtime/placed.js';
 import type { BoundTensor, Device, DeviceTensors, Session, TensorView } from '../runtime/session.js';
 import { newScaling, type Scaling } from './loss-scale.js';
-import type { OptimizerOptions, ParameterRange, UpdateOptions } from './optimizer.js';
-import { type DeviceStepBuffers, lossEntry, type StepOutcome, type Update, type UpdateStep } from './update.js';
+import type { OptimizerOptions, ParameterRange } from './options.js';
+import {
+  type DeviceStepBuffers,
+  lossEntry,
+  type StepOutcome,
+  type Update,
+  type UpdateOptions,
+  type UpdateStep,
+} from './update.js';
 import { counters, countersOf, historyColumns, numbersOf, type Updated, updateGraph } from './update-graph.js';
 
 const none: ReadonlyMap<string, BoundTensor> = new Map();

@@ -6,8 +6,15 @@ import { encodeGraph } from '../onnx/encode.js';
 import { Graph } from '../onnx/graph.js';
 import { type Arena, sharedTensor } from '../runtime/arena.js';
 import type { Device, Session, TensorView } from '../runtime/session.js';
-import type { OptimizerOptions, ParameterRange, UpdateOptions } from './optimizer.js';
-import { lossEntry, type StepBuffers, type StepOutcome, type Update, type UpdateStep } from './update.js';
+import type { OptimizerOptions, ParameterRange } from './options.js';
+import {
+  lossEntry,
+  type StepBuffers,
+  type StepOutcome,
+  type Update,
+  type UpdateOptions,
+  type UpdateStep,
+} from './update.js';
 
 /** Numbers that the kernel takes for a range: see native/optim. */
 const hyperNumbers = 8;

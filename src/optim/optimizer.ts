@@ -7,34 +7,10 @@ import type { BoundTensor, Device } from '../runtime/session.js';
 import { deviceUpdate } from './device-update.js';
 import { fusedUpdate } from './fused-update.js';
 import type { Scaling } from './loss-scale.js';
-import type { StepBuffers, StepOutcome, Update } from './update.js';
+import type { GroupOptions, OptimizerOptions, ParameterRange } from './options.js';
+import type { StepOutcome, Update, UpdateOptions } from './update.js';
 
-export interface AdamWOptions {
-  name: 'adamw';
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-}
-
-export interface SgdOptions {
-  name: 'sgd';
-  momentum: number;
-  nesterov: boolean;
-}
-
-export type OptimizerOptions = AdamWOptions | SgdOptions;
-
-/** What is the same for all parameters of a group; `learningRate` is multiplied by the schedule's factor. */
-export interface GroupOptions {
-  learningRate: number;
-  weightDecay: number;
-}
-
-/** A run of consecutive arena elements with one set of options. */
-export interface ParameterRange extends GroupOptions {
-  start: number;
-  end: number;
-}
+export type { GroupOptions, OptimizerOptions, ParameterRange, UpdateOptions };
 
 /** Merges neighbouring entries of equal options into ranges; padding between entries belongs to the range. */
 export function parameterRanges(
@@ -62,15 +38,6 @@ export function parameterRanges(
 
 /** What each keeps for every trained element. */
 export const stateNames = { adamw: ['m', 'v'], sgd: ['velocity'] } as const;
-
-export interface UpdateOptions {
-  /** What goes back where a step is bad. */
-  beside?: StepBuffers | undefined;
-  /** Whether gradients are those of a scaled loss; default no. For a device of its own. */
-  scaled?: boolean;
-  /** Steps whose outcomes a device keeps until they are asked for; default 1. */
-  outcomes?: number;
-}
 
 export class Optimizer {
   readonly options: OptimizerOptions;

@@ -9,7 +9,7 @@ import { add, cast, div, equal, indices, less, mul, not, sqrt, sub, sum, view, w
 import { Graph, type Value } from '../onnx/graph.js';
 import { elementCount, Tensor } from '../onnx/tensor.js';
 import { lossScale } from './loss-scale.js';
-import type { OptimizerOptions } from './optimizer.js';
+import type { OptimizerOptions } from './options.js';
 
 /** A tensor that the update changes, and which range's options are its. */
 export interface Updated {

@@ -9,7 +9,7 @@ import type { StepTime } from '../statistics.js';
 import { badStepError } from './bad-step.js';
 import { overflow, type PendingStep, placesOf, spreadTimes } from './pending-steps.js';
 import type { Run } from './run.js';
-import type { StepBatches } from './step-batches.js';
+import type { StepBatches } from './taken-step.js';
 
 export type Emit = <E extends keyof TrainerEvents>(event: E, payload: TrainerEvents[E]) => void;
 

@@ -5,8 +5,7 @@ import { describeRows, type Samples } from '../data/rows.js';
 import { lossScale } from '../optim/loss-scale.js';
 import type { StepOutcome } from '../optim/update.js';
 import type { StepTime } from '../statistics.js';
-import type { TakenStep } from './step.js';
-import type { StepBatches } from './step-batches.js';
+import type { StepBatches, TakenStep } from './taken-step.js';
 
 export interface PendingStep extends TakenStep {
   /** Number of the step, from 0, and of its epoch. */

@@ -8,17 +8,7 @@ import { DeviceError } from '../errors.js';
 import { scheduleFactor } from '../optim/schedule.js';
 import type { Traffic } from '../runtime/session.js';
 import type { Run } from './run.js';
-import type { StepBatches } from './step-batches.js';
-
-/** A step that was taken; how it came out, `outcomes` of the optimizer tells. */
-export interface TakenStep {
-  learningRate: number;
-  forwardBackwardMs: number;
-  /** Adding gradients up included. */
-  updateMs: number;
-  /** What crossed to the device and back, where it has memory of its own. */
-  traffic?: Traffic;
-}
+import type { StepBatches, TakenStep } from './taken-step.js';
 
 /** Takes the step that `batches` are for; a device is only told to. */
 export async function takeStep(run: Run, { step, batches }: StepBatches): Promise<TakenStep> {

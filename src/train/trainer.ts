@@ -17,7 +17,8 @@ import { pendingStep } from './pending-steps.js';
 import { resultOf } from './result.js';
 import { loadWeights, openRun, type Run, repeatedParts, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
 import { takeStep } from './step.js';
-import { type StepBatches, stepBatches } from './step-batches.js';
+import { stepBatches } from './step-batches.js';
+import type { StepBatches } from './taken-step.js';
 
 type Listener<E extends keyof TrainerEvents> = (event: TrainerEvents[E]) => void;
 

@@ -2,7 +2,7 @@
 // means is for labels.ts.
 
 import { DataError } from '../../errors.js';
-import { describe, missingColumn, type RawRecord } from './raw.js';
+import { describe, missingColumn, type RawRecord } from './row.js';
 
 /** Names of the columns (CSV, Parquet) or keys (JSONL) to read. */
 export interface Columns {
