@@ -59,6 +59,6 @@ for (const file of files) {
 }
 for (const circle of circles) console.log(circle.map((file) => relative(root, file)).join(' -> '));
 if (circles.length > 0) {
-  console.log(`${circles.length} import circles; move what both ends need into a file of its own.`);
+  console.log(`Import circles: ${circles.length}. Move what both ends need into a file of its own.`);
   process.exit(1);
 }

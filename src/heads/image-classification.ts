@@ -4,11 +4,11 @@
 
 import { ModelError } from '../errors.js';
 import { FileGraph } from '../onnx/file/file-graph.js';
-import { dimensions, elementTypeOf, type FileDim, withShape } from '../onnx/file/surgery.js';
+import { copyOfGraph, dimensions, elementTypeOf, type FileDim, withShape } from '../onnx/file/surgery.js';
 import { graphOf, type Model, opsetOf } from '../onnx/model.js';
 import type { ValueInfoProto } from '../onnx/onnx_pb.js';
 import type { ModelConfig } from '../transfer/config.js';
-import { copyOfGraph, ensureClassifierHead, type HeadOptions, type HeadResult, withNewHead } from './classification.js';
+import { ensureClassifierHead, type HeadOptions, type HeadResult, withNewHead } from './classification.js';
 import { FileBuilder } from './file-builder.js';
 
 /** Families whose classifier reads the first token, also where the export has a pooler's output. */

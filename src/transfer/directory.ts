@@ -4,7 +4,7 @@
 import { copyFileSync, existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { AtomicFile } from '../files/atomic-file.js';
-import { copyOfGraph } from '../heads/classification.js';
+import { copyOfGraph } from '../onnx/file/surgery.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import { saveModel } from '../onnx/save.js';
 import type { Tensor } from '../onnx/tensor.js';

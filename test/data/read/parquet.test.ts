@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type RawRecord, type ReadOptions, readBlocks } from '#ortune/data/read/raw.js';
+import { readBlocks } from '#ortune/data/read/raw.js';
+import type { RawRecord, ReadOptions } from '#ortune/data/read/row.js';
 import { DataError } from '#ortune/errors.js';
 
 const fixtures = join(import.meta.dirname, '../../fixtures/parquet');

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { type RawRecord, type ReadOptions, readBlocks, readRaw } from '#ortune/data/read/raw.js';
+import { readBlocks, readRaw } from '#ortune/data/read/raw.js';
+import type { RawRecord, ReadOptions } from '#ortune/data/read/row.js';
 import { DataError, UsageError } from '#ortune/errors.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'ortune-read-'));
