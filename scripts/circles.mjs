@@ -1,6 +1,6 @@
-// Import circles of src: groups of files that import each other, whatever the way. By default of values alone, since those
-// decide the order in which modules are evaluated; with --types, imports of types count too. Prints a shortest circle
-// through each group and exits 1 where there is one. A dynamic import is no edge: it happens later.
+// Import circles of src: groups of files that import each other, whatever the way. By default of values alone, since
+// those decide the order in which modules are evaluated; with --types, imports of types count too. Prints a shortest
+// circle through each group and exits 1 where there is one. A dynamic import is no edge: it happens later.
 // node scripts/circles.mjs [--types] [folder]
 
 import { readdirSync, readFileSync } from 'node:fs';

@@ -1,7 +1,8 @@
-// Mixed precision: the products of a training graph, and what moves their operands, in a 16-bit type; parameters, losses,
-// norms' insides, reductions and whatever onnx/operators.ts has no `autocast` for in float32. A graph-to-graph transform of
-// the differentiated graph, before fused operators are spelled out, so that each of those keeps one type inside. Parameters
-// stay float32 inputs and are rounded once in every run; their gradients leave as float32, divided by the scale of the loss.
+// Mixed precision: the products of a training graph, and what moves their operands, in a 16-bit type; parameters,
+// losses, norms' insides, reductions and whatever onnx/operators.ts has no `autocast` for in float32. A graph-to-graph
+// transform of the differentiated graph, before fused operators are spelled out, so that each of those keeps one type
+// inside. Parameters stay float32 inputs and are rounded once in every run; their gradients leave as float32, divided
+// by the scale of the loss.
 // Source of the method: Micikevicius et al., Mixed Precision Training (2018).
 
 import type { Builder } from '../onnx/builder.js';

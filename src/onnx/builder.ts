@@ -112,7 +112,7 @@ export class Builder {
     return node.outputs;
   }
 
-  /** Appends a finished node, by default of the default domain and without attributes, and infers its outputs' types. */
+  /** Appends a finished node, of the default domain unless it says another, and infers the types of its outputs. */
   append(finished: FinishedNode): void {
     const node: Node = { domain: '', attrs: new Map(), ...finished };
     const types = inferTypes(this.graph, node);

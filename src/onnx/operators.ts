@@ -1,7 +1,6 @@
-// What the passes need to know of an operator beside its output types (shapes/) and its gradient (autodiff/rules/): one row
-// of traits per operator, which all passes read. An operator without a row has none of the traits, so a pass leaves it alone:
-// a new activation needs a rule, a shape and a row here. Fused operators of ortune that only lowering makes have rows
-// where a pass behind it asks.
+// What the passes need to know of an operator beside its output types (shapes/) and its gradient (autodiff/rules/):
+// one row of traits per operator, which all passes read. An operator without a row has none of the traits, so a pass
+// leaves it alone. A new activation needs a rule, a shape and a row here.
 
 import { type Graph, type Node, operatorKey, type Value } from './graph.js';
 import { elementCount } from './tensor.js';
@@ -17,24 +16,24 @@ export interface WeightRole {
 
 export interface OperatorTraits {
   /**
-   * Computes each element from the elements at its place. `free`: of any arrangement of the axes alike; `placed`: its last
-   * axis has a bias, or the place of an element a random number.
+   * Computes each element from the elements at its place. `free`: the order of the axes does not matter; `placed`: it
+   * does, for a bias along the last axis or a random number drawn by the element's place.
    */
   readonly elementwise?: 'free' | 'placed';
   /**
-   * Gives out what it reads, element for element: each once (`rearranges`), several times (`repeats`), those of a range
-   * (`cuts`) or at given positions (`picks`), or those of all its inputs (`joins`). But for `joins`, input 0 is what it reads.
+   * Gives out what input 0 holds, element for element: each once (`rearranges`), several times (`repeats`), those of a
+   * range (`cuts`) or at given positions (`picks`); or what all its inputs hold (`joins`).
    */
   readonly moves?: 'rearranges' | 'repeats' | 'cuts' | 'picks' | 'joins';
   /** The elements stay in their order, so that the output can be the input's memory. */
   readonly view?: boolean;
   /** Product of a matrix with rows or with other matrices: a linear layer, where one operand is a weight. */
   readonly product?: boolean;
-  /** Multiply-adds of a node of a static graph; without it, they are not worth counting. */
+  /** Multiply-adds of a node of a static graph; absent: too few to count. */
   readonly work?: (graph: Graph, node: Node) => number;
   /**
-   * Mixed precision. `low`: computed in the 16-bit type; `promote`: in it where all operands are; `float32`: in float32, with
-   * a result that goes on in the 16-bit type, as it is read by products or added to theirs. Others: in float32 altogether.
+   * Mixed precision. `low`: computed in the 16-bit type; `promote`: in it where all operands are; `float32`: computed in
+   * float32 and rounded, since products read the result or theirs are added to it. Absent: float32, result included.
    */
   readonly autocast?: 'low' | 'promote' | 'float32';
   /** CUDA, which alone computes in bfloat16, has no kernel for it in that type (test/fixtures/cuda). */
@@ -47,7 +46,7 @@ export interface OperatorTraits {
   readonly statistics?: Readonly<Record<number, string>>;
   /** Reads the shape of its input and not the values. */
   readonly measures?: boolean;
-  /** Computes every row, a vector of the last axis, by itself (a reduction: over the axes that it has where that is so). */
+  /** Computes every row, a vector of the last axis, by itself; a reduction where that is the axis it reduces. */
   readonly byRow?: boolean;
   /** May give one vector for many, of tokens or of places: the end of a trunk. */
   readonly pools?: boolean;

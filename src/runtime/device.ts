@@ -1,6 +1,6 @@
 // What a device is: it makes sessions from graphs, holds tensors in its memory, and says which fused ops it has.
-// Parameters and gradients are bound once and used in place, batches are bound per run. Runs and creations of one process
-// are done one after the other on a thread of the addon's own, so the event loop stays free.
+// Parameters and gradients are bound once and used in place, batches are bound per run. Runs and creations of one
+// process are done one after the other on a thread of the addon's own, so the event loop stays free.
 
 import type { DeviceKind } from '../lower/target.js';
 import type { DataType } from '../onnx/dtype.js';
@@ -58,13 +58,13 @@ export interface Device {
   readonly sharedThreads: boolean;
   readonly traffic: Readonly<Traffic>;
   /**
-   * Rejects with OrtuneError when the runtime does not accept the graph, and when a node would run elsewhere than on the
-   * device: every such node is named.
+   * Rejects with OrtuneError when the runtime does not accept the graph, and when a node would run elsewhere than on
+   * the device: every such node is named.
    */
   createSession(spec: SessionSpec): Promise<Session>;
   /**
-   * Where the tensors of an arena are for this device, the same answer for the same arena: in place on the CPU, elsewhere
-   * in buffers, which are made for `names` (default all) and start with the arena's values.
+   * Where the tensors of an arena are for this device, the same answer for the same arena: in place on the CPU,
+   * elsewhere in buffers, which are made for `names` (default all) and start with the arena's values.
    */
   place(arena: Arena, names?: readonly string[]): Promise<DeviceTensors>;
   /** Tensors of undefined content in the device's memory. Not on the CPU, where arenas are bound in place. */

@@ -1,4 +1,4 @@
-// The door of the runtime for everything outside this folder: what a device, a session and their tensors are, and opening one.
+// What the rest of ortune uses of the runtime: opening a device, and the types of devices, sessions and their tensors.
 
 export type { Device, Optimization, Session, SessionSpec, Traffic } from './device.js';
 export { openDevice } from './devices.js';

@@ -8,7 +8,7 @@ import { attrInt, type Graph, type Node, type Value } from '../onnx/graph.js';
 import { traitsOf } from '../onnx/operators.js';
 import { Tensor } from '../onnx/tensor.js';
 
-/** Whether a Cast behind the node might as well stand before it: it gives out what it reads as input 0, and nothing else. */
+/** Whether a Cast behind the node might as well stand before it: all it gives out are elements of input 0. */
 function carries({ op, domain, inputs, outputs }: Node, value: Value): boolean {
   const { moves } = traitsOf({ op, domain });
   return moves !== undefined && moves !== 'joins' && outputs.length === 1 && inputs.lastIndexOf(value) === 0;

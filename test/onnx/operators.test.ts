@@ -1,5 +1,5 @@
-// The rows of traits beside the tables of rules and shapes: no activation is left out, and no row is of an operator that
-// nothing else knows.
+// The rows of traits beside the tables of rules and shapes: no activation is left out, and no row is of an operator
+// that nothing else knows.
 
 import { describe, expect, it } from 'vitest';
 import { activations } from '#ortune/autodiff/rules/activations.js';

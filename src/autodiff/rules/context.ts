@@ -1,5 +1,5 @@
-// What a gradient rule is. It sees static shapes and opset-21 forms, and says only the mathematics; backward.ts sums over
-// broadcast axes, adds up fan-out, names nodes and asks for no gradient that is not needed.
+// What a gradient rule is. It sees static shapes and opset-21 forms, and says only the mathematics; backward.ts sums
+// over broadcast axes, adds up fan-out, names nodes and asks for no gradient that is not needed.
 
 import type { Builder } from '../../onnx/builder.js';
 import type { Node, Value } from '../../onnx/graph.js';

@@ -1,4 +1,4 @@
-// A row of a data file, whatever the format: what a reader is asked and gives, and how messages call a value that does not fit.
+// A row of a data file, whatever the format: what a reader takes and gives, and how messages name what does not fit.
 
 import { DataError } from '../../errors.js';
 
@@ -19,7 +19,7 @@ export interface ReadOptions {
    * before the first record. Default: all.
    */
   columns?: readonly string[] | undefined;
-  /** A Parquet column that may hold bytes, plain or as the field `bytes` of a struct; given as Uint8Array, null for none. */
+  /** A Parquet column that may hold bytes, plain or as field `bytes` of a struct; given as Uint8Array, null for none. */
   binary?: string | undefined;
 }
 

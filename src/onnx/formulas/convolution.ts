@@ -1,5 +1,5 @@
 // What gradients of convolutions are made of. A convolution is linear in x and in W: with xp the padded input,
-//   y[n, m, o] = Σ_c,k  W[m, c, k] · xp[n, c, o·stride + k·dilation]        (c within the group of m; o, k over all axes)
+//   y[n, m, o] = Σ_c,k  W[m, c, k] · xp[n, c, o·stride + k·dilation]    (c within the group of m; o, k over all axes)
 // so each gradient is again a convolution of this form. Sources: the ONNX references of Conv and ConvTranspose; JAX,
 // convolution.py, for the exchange of stride and dilation. Which form runs fastest is not decided here.
 
@@ -14,8 +14,8 @@ const rest = ({ from, out, strides, dilations, kernel, before, after }: Window):
 
 /**
  * Σ_m,o dy[n, m, o] · W[m, c, k] at o·stride + k·dilation = i: the transpose of the convolution of this window, as one
- * ConvTranspose. Elements that no window has read get 0 (output_padding); windows that hang over the end (ceil_mode) are
- * cut by more padding.
+ * ConvTranspose. Elements that no window has read get 0 (output_padding); windows that hang over the end (ceil_mode)
+ * are cut by more padding.
  */
 export function convolveBack(b: Builder, dy: Value, weight: Value, window: Window, group: number): Value {
   const over = rest(window);
@@ -27,10 +27,10 @@ export function convolveBack(b: Builder, dy: Value, weight: Value, window: Windo
 }
 
 /**
- * dW[m, c, k] = Σ_n,o dy[n, m, o] · xp[n, c, o·stride + k·dilation]. Read with n as the channel that is summed, c as the
- * batch and k as the position, this is a convolution of x with the kernel dy whose dilation is the stride and whose
- * stride is the dilation. Groups become groups of channels: x [N, G·C', …] → [C', G·N, …], dy [N, M, …] → [M, N, …],
- * and their convolution in G groups is [C', M, …kernel], with positions behind the kernel cut off.
+ * dW[m, c, k] = Σ_n,o dy[n, m, o] · xp[n, c, o·stride + k·dilation]. Read with n as the channel that is summed, c as
+ * the batch and k as the position, this is a convolution of x with the kernel dy whose dilation is the stride and
+ * whose stride is the dilation. Groups become groups of channels: x [N, G·C', …] → [C', G·N, …], dy [N, M, …] → [M, N,
+ * …], and their convolution in G groups is [C', M, …kernel], with positions behind the kernel cut off.
  */
 export function weightGrad(b: Builder, x: Value, dy: Value, window: Window, group: number): Value {
   const { kernel, strides, dilations, before, after } = window;

@@ -1,4 +1,4 @@
-// What gradients of pooling are made of: the share of each window goes back to its elements, or to where the maximum stood.
+// What gradients of pooling are made of: a window's share goes back to its elements, or to where the maximum stood.
 
 import type { Builder } from '../builder.js';
 import { div, indices, view, zeros } from '../formulas.js';
