@@ -15,6 +15,9 @@ function readThreads(text: string | undefined): number | undefined {
 /** Threads a device uses when no option says: ORTUNE_THREADS, else the processors this process may use. */
 export const defaultThreads = (): number => readThreads(process.env.ORTUNE_THREADS) ?? availableParallelism();
 
+/** Instruction set of ortune's kernels: ORTUNE_INSTRUCTION_SET, else undefined for the widest of the processor. */
+export const chosenInstructionSet = (): string | undefined => process.env.ORTUNE_INSTRUCTION_SET || undefined;
+
 /** Keeps the runtime from starting its telemetry in this process; set to 0 by whoever wants it. */
 export function disableRuntimeTelemetry(): void {
   process.env.ORT_DISABLE_TELEMETRY ??= '1';

@@ -213,6 +213,7 @@ struct Colour;
 struct Mix;
 
 struct Kernels {
+  const char* isa;   // isa_name of the set
   bool fast_panels;  // panels outrun the runtime's Gemm and the tiles of `conv`: native-test.mjs --timings
   void (*gelu_grad)(const GeluGrad&, int64_t chunk);
   void (*bias_gelu)(const BiasGelu&, int64_t chunk);
@@ -266,7 +267,11 @@ struct Kernels {
 /// The kernels compiled for an instruction set; null when not compiled in or not known to this CPU.
 const Kernels* kernels_for(Isa isa);
 
-/// The widest set this CPU has.
+/// The kernels in use: those of the widest set this CPU has, or of the set chosen by use_kernels.
 const Kernels& kernels();
+
+/// Chooses the instruction set for the whole process; false, with nothing changed, where kernels_for has
+/// none.
+bool use_kernels(Isa isa);
 
 }  // namespace ortune

@@ -51,13 +51,17 @@ void finish(const Finish&);
 void colour(const Colour&);
 void mix(const Mix&);
 
+#define ORTUNE_QUOTED(name) #name
+#define ORTUNE_TEXT(macro) ORTUNE_QUOTED(macro)
+
 extern const Kernels kKernels;
 #if defined(__AMX_BF16__)
 constexpr bool kFastPanels = true;
 #else
 constexpr bool kFastPanels = false;
 #endif
-const Kernels kKernels = {kFastPanels,
+const Kernels kKernels = {ORTUNE_TEXT(ORTUNE_ISA),
+                          kFastPanels,
                           gelu_grad,
                           bias_gelu,
                           bias_gelu_grad,

@@ -8,6 +8,7 @@ import { finished } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { DataError, OrtuneError, UsageError } from '#ortune/errors.js';
+import { itWhere, noProc } from '../support/describe-where.js';
 import { batchesOf, corpora, corpus } from './corpora.js';
 
 const { write, path, open, closeAll, remove } = corpora();
@@ -53,7 +54,7 @@ describe('a data thread that dies', () => {
 });
 
 describe('the end', () => {
-  test.runIf(process.platform === 'linux')('leaves no thread, also after errors and aborts', async () => {
+  itWhere(noProc, 'leaves no thread, also after errors and aborts', async () => {
     const before = threads();
     const { signal } = new AbortController();
     const data = await open({ train: [file] }, signal);

@@ -21,6 +21,7 @@ import type { TrainOptions } from '#ortune/config/train-schema.js';
 import { ImageData } from '#ortune/data/images/image-data.js';
 import { ImageLoader } from '#ortune/data/images/image-feeder.js';
 import { evaluate } from '#ortune/train/evaluate.js';
+import { itWhere, noProc } from '../support/describe-where.js';
 import { storedDigits } from '../support/digits.js';
 import { jpeg, put } from '../support/pictures.js';
 import { train } from './run.js';
@@ -175,46 +176,50 @@ const openPictures = (): string[] =>
   });
 const threads = (): number => readdirSync('/proc/self/task').length;
 
-test('a worker that dies is replaced and its batch done again; nothing is left open at the end', async () => {
-  const shape = { channels: 1, height: 8, width: 8, layout: 'NCHW' } as const;
-  const preprocessing = {
-    ...{ rescale: 1 / 255, offset: 0, mean: [0], std: [1], flipChannels: false },
-    ...{ resize: undefined, crop: undefined, resample: 2, notes: [] },
-  };
-  const pass = async (kill: boolean): Promise<number[]> => {
-    const columns = { image: 'image', label: 'label' };
-    const data = await ImageData.open({
-      train: { files: [digits] },
-      columns,
-      multiLabel: false,
-      seed: 0,
-      sampling: 'shuffle',
-    });
-    const feeder = new ImageLoader({
-      input: 'x',
-      shape,
-      preprocessing,
-      targets: 'class',
-      labels: 10,
-      batchSize: 16,
-      workers: 2,
-    });
-    const seen: number[] = [];
-    for await (const batch of feeder.batches(data.train.rows({ batchSize: 16, seed: 0, epoch: 0 }))) {
-      seen.push(...batch.samples, ...(batch.inputs.get('x')!.data as Float32Array));
-      if (kill && batch.index === 1) await Promise.all(feeder.threads.map((thread) => thread.terminate()));
-      batch.release();
-    }
-    await feeder.close();
-    await data.close();
-    return seen;
-  };
-  const undisturbed = await pass(false);
-  const before = threads();
-  expect(await pass(true)).toEqual(undisturbed);
-  expect(openPictures()).toEqual([]);
-  expect(threads()).toBeLessThanOrEqual(before);
-});
+itWhere(
+  noProc,
+  'a worker that dies is replaced and its batch done again; nothing is left open at the end',
+  async () => {
+    const shape = { channels: 1, height: 8, width: 8, layout: 'NCHW' } as const;
+    const preprocessing = {
+      ...{ rescale: 1 / 255, offset: 0, mean: [0], std: [1], flipChannels: false },
+      ...{ resize: undefined, crop: undefined, resample: 2, notes: [] },
+    };
+    const pass = async (kill: boolean): Promise<number[]> => {
+      const columns = { image: 'image', label: 'label' };
+      const data = await ImageData.open({
+        train: { files: [digits] },
+        columns,
+        multiLabel: false,
+        seed: 0,
+        sampling: 'shuffle',
+      });
+      const feeder = new ImageLoader({
+        input: 'x',
+        shape,
+        preprocessing,
+        targets: 'class',
+        labels: 10,
+        batchSize: 16,
+        workers: 2,
+      });
+      const seen: number[] = [];
+      for await (const batch of feeder.batches(data.train.rows({ batchSize: 16, seed: 0, epoch: 0 }))) {
+        seen.push(...batch.samples, ...(batch.inputs.get('x')!.data as Float32Array));
+        if (kill && batch.index === 1) await Promise.all(feeder.threads.map((thread) => thread.terminate()));
+        batch.release();
+      }
+      await feeder.close();
+      await data.close();
+      return seen;
+    };
+    const undisturbed = await pass(false);
+    const before = threads();
+    expect(await pass(true)).toEqual(undisturbed);
+    expect(openPictures()).toEqual([]);
+    expect(threads()).toBeLessThanOrEqual(before);
+  },
+);
 
 test('the transformers library classifies picture files with a saved model as predict does', async () => {
   const source = path('vit');
