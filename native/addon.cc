@@ -24,6 +24,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["instructionSets"] = Napi::Function::New(env, bindings::instruction_sets);
   exports["instructionSet"] = Napi::Function::New(env, bindings::instruction_set);
   exports["useInstructionSet"] = Napi::Function::New(env, bindings::use_instruction_set);
+  exports["optimizers"] = Napi::Function::New(env, bindings::optimizers);
   exports["openJpegLibrary"] = Napi::Function::New(env, bindings::open_jpeg_library);
   exports["decodeJpeg"] = Napi::Function::New(env, bindings::decode_jpeg);
   exports["renderPicture"] = Napi::Function::New(env, bindings::render_picture);

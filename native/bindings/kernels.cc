@@ -29,4 +29,20 @@ Napi::Value use_instruction_set(const Napi::CallbackInfo& info) {
   throw Napi::RangeError::New(info.Env(), "no kernels for the instruction set '" + name + "'");
 }
 
+// optimizers() → {op, states, numbers}[]: numbers as 'rate, momentum', in the order of the operator's input
+Napi::Value optimizers(const Napi::CallbackInfo& info) {
+  Napi::Array all = Napi::Array::New(info.Env());
+  const auto add = [&](const char* op, int states, const char* numbers) {
+    Napi::Object optimizer = Napi::Object::New(info.Env());
+    optimizer["op"] = op;
+    optimizer["states"] = states;
+    optimizer["numbers"] = numbers;
+    all[all.Length()] = optimizer;
+  };
+#define ORTUNE_OPTIMIZER(name, Op, states, ...) add(#Op, states, #__VA_ARGS__);
+  ORTUNE_KERNELS(ORTUNE_NOTHING, ORTUNE_NOTHING, ORTUNE_OPTIMIZER)
+#undef ORTUNE_OPTIMIZER
+  return all;
+}
+
 }  // namespace bindings

@@ -9,5 +9,6 @@ namespace bindings {
 Napi::Value instruction_sets(const Napi::CallbackInfo& info);
 Napi::Value instruction_set(const Napi::CallbackInfo& info);
 Napi::Value use_instruction_set(const Napi::CallbackInfo& info);
+Napi::Value optimizers(const Napi::CallbackInfo& info);
 
 }  // namespace bindings

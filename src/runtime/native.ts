@@ -113,6 +113,8 @@ export interface Addon {
   instructionSet(): InstructionSet;
   /** Chooses the kernels of this process. @throws RangeError for a set that is not among `instructionSets` */
   useInstructionSet(name: InstructionSet): void;
+  /** Operators that update parameters: arenas of state, and the numbers for each range ('rate, momentum'), in order. */
+  optimizers(): { op: string; states: number; numbers: string }[];
   /** Opens libjpeg-turbo, once for the process; throws the loader's message. */
   openJpegLibrary(path: string): void;
   /**
