@@ -4,7 +4,8 @@
 import { expect } from 'vitest';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import type { Graph } from '#ortune/onnx/graph.js';
-import { Optimizer, type OptimizerOptions } from '#ortune/optim/optimizer.js';
+import { Optimizer } from '#ortune/optim/optimizer.js';
+import type { OptimizerOptions } from '#ortune/optim/rules.js';
 import { Arena, sharedTensor } from '#ortune/runtime/arena.js';
 import type { DeviceKind } from '#ortune/runtime/kinds.js';
 import type { Device, TensorView } from '#ortune/runtime/session.js';

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import type { WithTensors } from '../data/images/tensors.js';
 import { imageModels } from '../models/image-names.js';
+import { optimizerNames, ruleOf } from '../optim/rules.js';
 import { masking as maskingContradictions, pictures } from './contradictions.js';
 import { about, batchSize, count, files, masking, modelAndText, path, rate, task } from './fields.js';
 import { withTask } from './guess-task.js';
@@ -88,9 +89,13 @@ export const benchStepSchema = z.strictObject({
     .default(224)
     .meta(about('Side of the images in pixels, for models of images.', { aliases: ['image_size'] })),
   optimizer: z
-    .enum(['adamw', 'sgd'])
+    .enum(optimizerNames)
     .default('adamw')
-    .meta(about('adamw clips the gradient at norm 1; sgd has momentum 0.9 and no clipping.', { aliases: ['optim'] })),
+    .meta(
+      about(`${optimizerNames.map((name) => `${name} ${ruleOf(name).bench.says}`).join('; ')}.`, {
+        aliases: ['optim'],
+      }),
+    ),
   batchNorm: trainSchema.shape.batchNorm,
   dropout: rate
     .optional()

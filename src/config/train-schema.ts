@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { WithTensors } from '../data/images/tensors.js';
+import { optimizerFields, optimizerNames } from '../optim/rules.js';
 import { contradictions } from './contradictions.js';
 import { computing } from './device-fields.js';
 import { about, batchSize, bytes, count, files, masking, modelAndText, path, rate } from './fields.js';
@@ -157,7 +158,7 @@ const optimisation = {
     .default(1e-7)
     .meta(about('Learning rate that the polynomial schedule ends at.', { aliases: ['lr_end'] })),
   optimizer: z
-    .enum(['adamw', 'sgd'])
+    .enum(optimizerNames)
     .default('adamw')
     .meta(about('Update rule.', { aliases: ['optim'] })),
   weightDecay: z
@@ -165,11 +166,7 @@ const optimisation = {
     .min(0)
     .default(0.01)
     .meta(about('Decoupled weight decay; biases and normalisation parameters are left out.')),
-  adamBeta1: rate.default(0.9).meta(about('AdamW: decay of the first moment.')),
-  adamBeta2: rate.default(0.999).meta(about('AdamW: decay of the second moment.')),
-  adamEpsilon: z.number().gt(0).default(1e-8).meta(about('AdamW: added to the denominator.')),
-  momentum: rate.default(0.9).meta(about('SGD: momentum.')),
-  nesterov: z.boolean().default(false).meta(about('SGD: momentum in the form of Nesterov.')),
+  ...optimizerFields,
   groups: z
     .array(group)
     .prefault([])

@@ -4,7 +4,7 @@
 
 import type { BoundTensor, DeviceTensor } from '../runtime/session.js';
 import type { Scaling } from './loss-scale.js';
-import type { GroupOptions } from './optimizer.js';
+import type { GroupOptions } from './rules/rule.js';
 
 /** Name of the entry behind the gradients, float32 [], that holds the loss: micro-batches add it up as they do gradients. */
 export const lossEntry = 'loss of the step';

@@ -9,7 +9,7 @@ import type { Engine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import { formatBytes } from '../format.js';
 import { allocatedBytes } from '../lower/memory.js';
-import { stateNames } from '../optim/optimizer.js';
+import { ruleOf } from '../optim/rules.js';
 import type { ArenaEntry } from '../runtime/arena.js';
 import { type DeviceMemory, memoryOf } from '../runtime/memory.js';
 import { bytesAtOnce } from '../runtime/placed.js';
@@ -100,7 +100,7 @@ const lostShare = 0.08;
 
 async function needOf(config: Config, engine: Engine, feeder: DataLoader, recompute?: Recompute): Promise<MemoryNeed> {
   const { all, trained, averages } = weightBytes(engine);
-  const states = stateNames[config.optimizer].length;
+  const states = ruleOf(config.optimizer).states.length;
   const weights = all + trained * (1 + states) + 2 * averages;
   const { perSample, fixed } = await activationsOf(config, engine, feeder, recompute);
   if (engine.device.kind !== 'cpu') {
