@@ -33,6 +33,12 @@ export function hubEndpoint(): string {
   throw new UsageError(`HF_ENDPOINT must be a URL that begins with http:// or https://, found '${endpoint}'`);
 }
 
+/** HF_TOKEN, for the Hugging Face hub alone: no other host is shown it. */
+export function hubToken(endpoint: string): string | undefined {
+  const isHub = new URL(endpoint).origin === 'https://huggingface.co';
+  return isHub ? process.env.HF_TOKEN || undefined : undefined;
+}
+
 const listOf = (text: string | undefined): string[] => (text ?? '').split(delimiter).filter((part) => part !== '');
 
 /** Folders of LD_LIBRARY_PATH, and the manifests of Vulkan drivers that VK_DRIVER_FILES (or its older name) says to use. */
