@@ -3,12 +3,12 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
-import { hashOf } from '../train/run.js';
-import { type Ended, ortune, smallProblem } from './run.js';
+import { describe, expect, it } from 'vitest';
+import { type Ended, ortune } from '../support/command.js';
+import { smallProblem } from '../support/small-problem.js';
+import { hashOf } from '../support/train.js';
 
-const { path, write, lines, remove } = smallProblem();
-afterAll(remove);
+const { path, write, lines } = smallProblem();
 
 let runs = 0;
 const args = (output: string, ...more: string[]): string[] => [

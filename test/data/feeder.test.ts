@@ -8,8 +8,8 @@ import type { TextSamples } from '#ortune/data/rows.js';
 import { epochOrder } from '#ortune/data/sampler.js';
 import { bucketsUpTo, type TextFeederOptions, TextLoader } from '#ortune/data/text-feeder.js';
 import { DataError, ModelError, UsageError } from '#ortune/errors.js';
-import { rowsFor, tableFor } from './tables.js';
-import { sampleWords, wordPiece, writeTokenizer } from './tokenizers.js';
+import { rowsFor, tableFor } from '../support/tables.js';
+import { sampleWords, wordPiece, writeTokenizer } from '../support/tokenizers.js';
 
 const { tokenizer, config } = wordPiece(sampleWords);
 const directory = writeTokenizer(tokenizer, config);

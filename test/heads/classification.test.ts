@@ -10,7 +10,7 @@ import { graphOf } from '#ortune/onnx/model.js';
 import type { Tensor } from '#ortune/onnx/tensor.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { encoders, fixture } from '../support/exported.js';
-import { built, run } from '../transfer/run.js';
+import { built, run } from '../support/transfer.js';
 
 type Model = ReturnType<typeof openModel>;
 

@@ -13,7 +13,7 @@ import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { graphOf } from '#ortune/onnx/model.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { type Exporter, encoders, exporters, fixture } from '../support/exported.js';
-import { built, run } from '../transfer/run.js';
+import { built, run } from '../support/transfer.js';
 
 type Model = ReturnType<typeof openModel>;
 

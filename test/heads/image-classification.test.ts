@@ -10,7 +10,7 @@ import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { graphOf, type Model } from '#ortune/onnx/model.js';
 import { weightsInside } from '#ortune/transfer/directory.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
-import { runOn } from '../transfer/run.js';
+import { runOn } from '../support/transfer.js';
 
 const directory = join(import.meta.dirname, '../fixtures/vision');
 const files = readdirSync(directory).filter((file) => file.endsWith('.onnx'));

@@ -8,8 +8,9 @@ import { hubToken } from '#ortune/environment.js';
 import { ModelError, UsageError } from '#ortune/errors.js';
 import { type DownloadEvent, parseHubName, resolveModel } from '#ortune/models/hub.js';
 import { openModel } from '#ortune/onnx/load.js';
-import { external, floats, linear, temporaryDirectory, writeModel } from '../onnx/support.js';
-import { type HubServer, leave, startHub } from './hub-server.js';
+import { external, floats, linear, writeModel } from '../onnx/support.js';
+import { type HubServer, leave, startHub } from '../support/hub-server.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
 const root = temporaryDirectory();
 const encoder = readFileSync('test/fixtures/headless/distilbert-torchscript.onnx');

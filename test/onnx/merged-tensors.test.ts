@@ -6,9 +6,10 @@ import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { graphOf } from '#ortune/onnx/model.js';
 import type { Tensor } from '#ortune/onnx/tensor.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
+import { temporaryDirectory } from '../support/temporary.js';
 import { buildIn, named, norm, trained } from './batch-norm-files.js';
 import { x } from './opset-cases.js';
-import { floats, node, run, temporaryDirectory } from './support.js';
+import { floats, node, run } from './support.js';
 
 const build = buildIn(temporaryDirectory());
 const ones = () => floats([1, 1, 1]);

@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sharedArray, sharedTensor } from '#ortune/runtime/arena.js';
 import { addon, type NativeSpec, type NativeTensor, runtimeLibrary } from '#ortune/runtime/native.js';
-import { childResult } from './children.js';
+import { childResult } from '../support/children.js';
 import { linear } from './graphs.js';
 
 const float32 = 1;

@@ -1,16 +1,15 @@
 // Gradient accumulation against one large batch: the same loss and the same gradients, although the micro-batches are
 // padded to other lengths and hold other numbers of samples that count.
 
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { Engine, type EngineBatch } from '#ortune/engine/engine.js';
 import { Accumulator } from '#ortune/optim/accumulator.js';
 import { uniform } from '#ortune/random.js';
 import { sharedTensor } from '#ortune/runtime/arena.js';
 import type { TensorView } from '#ortune/runtime/session.js';
-import { smallProblem } from '../cli/run.js';
+import { smallProblem } from '../support/small-problem.js';
 
-const { path, remove } = smallProblem();
-afterAll(remove);
+const { path } = smallProblem();
 
 interface Sample {
   ids: number[];

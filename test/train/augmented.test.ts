@@ -1,10 +1,8 @@
 // Runs on augmented and mixed pictures: what is random depends on seed, epoch and sample alone, mixed rows are trained on
 // with soft labels, and evaluations see the pictures as they are.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Augmentation } from '#ortune/data/images/augment/chain.js';
 import { ImageData } from '#ortune/data/images/image-data.js';
 import { ImageLoader } from '#ortune/data/images/image-feeder.js';
@@ -12,10 +10,10 @@ import type { ImageClassificationResult } from '#ortune/metrics/image-classifica
 import { evaluate } from '#ortune/train/evaluate.js';
 import { digitsFile, digitsRuns, storedDigits } from '../support/digits.js';
 import { float32, int64, uint8, writeSafetensors } from '../support/safetensors.js';
-import { train } from './run.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { train } from '../support/train.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-augmented-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('augmented');
 const path = (name: string): string => join(directory, name);
 
 const options = digitsRuns(directory);

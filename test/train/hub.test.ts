@@ -13,8 +13,8 @@ import {
   loadModel,
   Trainer,
 } from '#ortune/index.js';
-import { smallProblem } from '../cli/run.js';
-import { type HubServer, startHub } from '../models/hub-server.js';
+import { type HubServer, startHub } from '../support/hub-server.js';
+import { smallProblem } from '../support/small-problem.js';
 
 const problem = smallProblem();
 const { path } = problem;
@@ -35,7 +35,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await hub.close();
-  problem.remove();
 });
 
 describe('a model named as on the hub', () => {

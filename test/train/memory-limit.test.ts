@@ -2,18 +2,18 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseOptions } from '#ortune/config/options.js';
 import { trainSchema } from '#ortune/config/train-schema.js';
 import type { StartEvent } from '#ortune/events.js';
 import { checkMemory } from '#ortune/train/memory-check.js';
 import { openRun } from '#ortune/train/run.js';
 import { Trainer } from '#ortune/train/trainer.js';
-import { ortune, smallProblem } from '../cli/run.js';
-import { newRuns } from './run.js';
+import { ortune } from '../support/command.js';
+import { smallProblem } from '../support/small-problem.js';
+import { newRuns } from '../support/train.js';
 
-const { path, remove } = smallProblem();
-afterAll(remove);
+const { path } = smallProblem();
 const config = newRuns(path, { maxSteps: 1 });
 
 describe('a run with a limit of memory', () => {

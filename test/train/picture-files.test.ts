@@ -1,21 +1,10 @@
 // Training, evaluation and prediction on picture files: what a folder gives, and what becomes of pictures that cannot be decoded.
 
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { env, pipeline } from '@xenova/transformers';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { loadModel, predict } from '#ortune/commands/predict.js';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import { ImageData } from '#ortune/data/images/image-data.js';
@@ -23,10 +12,10 @@ import { ImageLoader } from '#ortune/data/images/image-feeder.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { storedDigits } from '../support/digits.js';
 import { jpeg, put } from '../support/pictures.js';
-import { train } from './run.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { train } from '../support/train.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-files-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('files');
 const path = (...names: string[]): string => join(directory, ...names);
 const fixtures = join(import.meta.dirname, '../fixtures');
 const stored = storedDigits('train');

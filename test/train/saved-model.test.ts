@@ -1,10 +1,9 @@
 // What is written is what was trained: the saved directory, opened by the stock onnxruntime-node session, against the
 // training graph in evaluation mode, on batches of a real tokenizer, after some steps with dropout.
 
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Batch } from '#ortune/data/feeder.js';
 import { textRows } from '#ortune/data/rows.js';
 import { epochOrder } from '#ortune/data/sampler.js';
@@ -18,11 +17,11 @@ import type { ValueInfo } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { parameterRanges } from '#ortune/optim/optimizer.js';
 import { openSavedModel } from '#ortune/train/saved-model.js';
-import { rowsFor, tableFor } from '../data/tables.js';
 import { type Exporter, exporters, type Family, families, fixture } from '../support/exported.js';
+import { rowsFor, tableFor } from '../support/tables.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const root = mkdtempSync(join(tmpdir(), 'ortune-saved-'));
-afterAll(() => rmSync(root, { recursive: true }));
+const root = temporaryDirectory('saved');
 
 const words = ['free', 'cash', 'meeting', 'patch', 'lunch', 'offer'];
 const texts = Array.from({ length: 14 }, (_, i) =>

@@ -10,9 +10,9 @@ import { Tensor } from '#ortune/onnx/tensor.js';
 import { dropoutOf, maxPositions, readModelConfig } from '#ortune/transfer/config.js';
 import { classifierConfig, writeModelDirectory } from '#ortune/transfer/directory.js';
 import { chooseParameters, type Parameter } from '#ortune/transfer/parameters.js';
-import { sampleWords, wordPiece } from '../data/tokenizers.js';
 import { maskedFixtures, readGolden } from '../golden.js';
 import { type Family, fixture } from '../support/exported.js';
+import { sampleWords, wordPiece } from '../support/tokenizers.js';
 
 env.allowRemoteModels = false;
 

@@ -9,7 +9,7 @@ import { graphOf } from '#ortune/onnx/model.js';
 import { keepLayers } from '#ortune/transfer/keep-layers.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { type Exporter, encoders, fixture } from '../support/exported.js';
-import { built, run } from './run.js';
+import { built, run } from '../support/transfer.js';
 
 type Model = ReturnType<typeof openModel>;
 

@@ -10,7 +10,8 @@ import { type NodeProto, ValueInfoProtoSchema } from '#ortune/onnx/onnx_pb.js';
 import { saveModel } from '#ortune/onnx/save.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
-import { initializer, modelProto, node, temporaryDirectory, value, writeModel } from '../onnx/support.js';
+import { initializer, modelProto, node, value, writeModel } from '../onnx/support.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
 const count = (shape: readonly number[]) => shape.reduce((n, d) => n * d, 1);
 const tensor = (...shape: number[]): Tensor =>

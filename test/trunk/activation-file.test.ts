@@ -1,13 +1,12 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { DataError } from '#ortune/errors.js';
 import { hash } from '#ortune/random.js';
 import { type ActivationContent, ActivationFile, ActivationWriter } from '#ortune/trunk/activation-file.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-activations-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('activations');
 let files = 0;
 const newPath = () => join(directory, `${files++}.activations`);
 

@@ -1,16 +1,15 @@
 // Labelled pictures from folders, tables and memory: the same samples with the same classes, and a sentence for what is wrong.
 
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { encodedSourceOf } from '#ortune/data/images/encoded-images.js';
 import { ImageData, type ImageDataOptions } from '#ortune/data/images/image-data.js';
 import { describeRows } from '#ortune/data/rows.js';
 import { jpeg, put } from '../../support/pictures.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-datasets-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('datasets');
 const path = (...names: string[]): string => join(directory, ...names);
 const fixtures = join(import.meta.dirname, '../../fixtures/parquet');
 const opened: ImageData[] = [];

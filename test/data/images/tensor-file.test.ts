@@ -1,15 +1,14 @@
 // What is said of files of pictures that cannot be used, and what is made of those that can.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { ImageData, type ImageDataOptions } from '#ortune/data/images/image-data.js';
 import { DataError, UsageError } from '#ortune/errors.js';
 import { float32, int64, type Stored, safetensors, uint8, writeSafetensors } from '../../support/safetensors.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-tensors-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('tensors');
 const opened: ImageData[] = [];
 afterEach(async () => {
   for (const data of opened.splice(0)) await data.close();

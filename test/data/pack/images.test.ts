@@ -2,11 +2,10 @@
 // cannot be.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { loadModel } from '#ortune/commands/predict.js';
 import { ImageData } from '#ortune/data/images/image-data.js';
 import type { ImageDataset } from '#ortune/data/images/image-dataset.js';
@@ -17,10 +16,10 @@ import { type PackOptions, pack } from '#ortune/index.js';
 import { writeImageModel } from '#ortune/models/images.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { float32, int64, uint8, writeSafetensors } from '../../support/safetensors.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-pack-'));
+const directory = temporaryDirectory('pack');
 const path = (name: string): string => join(directory, name);
-afterAll(() => rmSync(directory, { recursive: true }));
 const opened: ImageData[] = [];
 afterEach(async () => {
   for (const data of opened.splice(0)) await data.close();

@@ -1,15 +1,14 @@
 // Models in a temporary directory: written, and run with the stock runtime on two texts of five tokens.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { openModel } from '#ortune/onnx/load.js';
 import type { Model } from '#ortune/onnx/model.js';
 import { saveModel } from '#ortune/onnx/save.js';
+import { temporaryDirectory } from './temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-transfer-'));
-process.on('exit', () => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('transfer');
 let files = 0;
 const fresh = (): string => join(directory, `${files++}.onnx`);
 

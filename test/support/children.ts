@@ -12,7 +12,7 @@ export interface Ended {
 }
 
 export function runChild(script: string, args: readonly string[] = []): Promise<Ended> {
-  const file = fileURLToPath(new URL(`./children/${script}`, import.meta.url));
+  const file = fileURLToPath(new URL(`../runtime/children/${script}`, import.meta.url));
   const child = spawn(process.execPath, ['--expose-gc', file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   const text = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
