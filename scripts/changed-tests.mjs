@@ -1,6 +1,7 @@
-// Which tests a change concerns. Of a source file src/x/y.ts: those of test/x that reach it by imports, and those that are
-// nearest to it in the import graph wherever they lie (direct importers, else importers of its importers). With `deep` all
-// that reach it, which is most of them for most files. Kernels concern the tests of the addon and of test/runtime.
+// Which tests a change concerns. Of a source file src/x/y.ts: those of test/x that reach it by imports, and those that
+// are nearest to it in the import graph wherever they lie (direct importers, else importers of its importers). With
+// `deep` all that reach it, which is most of them for most files. Kernels concern the tests of the addon and of
+// test/runtime.
 
 import { dirname } from 'node:path';
 import { namersOf, withFolders } from './import-graph.mjs';
@@ -12,8 +13,8 @@ const isTest = (file) => file.endsWith('.test.ts');
 
 /**
  * `files` and `changed` are paths relative to `root`; changed ones may be gone.
- * @returns {{ everything?: string, native: boolean, tests: string[] }} `everything`: a file that may concern all tests; what
- * follows is of the others then
+ * @returns {{ everything?: string, native: boolean, tests: string[] }} `everything`: a file that may concern all tests;
+ * what follows is of the others then
  */
 export function testsFor(changed, files, root, { deep = false } = {}) {
   const namers = namersOf(root, files);

@@ -1,5 +1,6 @@
-// What is measured of a classifier of pictures: what is of any classifier, and how often the right class is among the five
-// likeliest. Where targets are probabilities the loss is that of all of them, and right is the most probable class.
+// What is measured of a classifier of pictures: what is of any classifier, and how often the right class is among the
+// five likeliest. Where targets are probabilities the loss is that of all of them, and right is the most probable
+// class.
 
 import { ClassificationMetrics, type ClassificationResult, ratio } from './classification.js';
 import { crossEntropy } from './cross-entropy.js';
@@ -24,7 +25,9 @@ export class ImageClassificationMetrics {
     this.#size = labels.length;
   }
 
-  /** Adds a batch: `logits` [B, C], the class of each sample, and `targets` [samples, C] where they are probabilities. */
+  /**
+   * Adds a batch: `logits` [B, C], the class of each sample, and `targets` [samples, C] where they are probabilities.
+   */
   add(logits: ArrayLike<number>, classes: ArrayLike<number>, targets?: ArrayLike<number>): void {
     const size = this.#size;
     this.#classes.add(logits, classes);

@@ -1,6 +1,7 @@
-// A worker thread that downloads one model of the hub with @huggingface/hub, and checks what came. It is a thread because
-// a check parses a whole file, which an event loop must not wait for, and so that the package (0.1 s) is loaded only where
-// something is downloaded. A file is written into a directory of this download alone and renamed when it is complete.
+// A worker thread that downloads one model of the hub with @huggingface/hub, and checks what came. It is a thread
+// because a check parses a whole file, which an event loop must not wait for, and so that the package (0.1 s) is loaded
+// only where something is downloaded. A file is written into a directory of this download alone and renamed when it is
+// complete.
 
 import { createWriteStream, mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -29,7 +30,8 @@ async function fetchFile(file: string): Promise<boolean> {
     hubUrl: model.endpoint.slice(0, -1),
     ...(model.token && { accessToken: model.token }),
     fetch: (url, init) => fetch(url, { ...init, signal: stop.signal }),
-    // Plain HTTP, which every mirror serves and the tests' server too; the hub's chunk protocol is served by the hub alone.
+    // Plain HTTP, which every mirror serves and the tests' server too; the hub's chunk protocol is served by the hub
+    // alone.
     xet: false,
   });
   if (!blob) return false;

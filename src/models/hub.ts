@@ -1,6 +1,6 @@
 // A model argument as a path on this machine. What exists as a path is that path. A name of the hub, owner/name or
-// owner/name@revision, is a directory of the cache, which a thread fills (hub-worker.ts); once it is whole there, nothing
-// is asked of the network. This is the only place from which ortune downloads anything.
+// owner/name@revision, is a directory of the cache, which a thread fills (hub-worker.ts); once it is whole there,
+// nothing is asked of the network. This is the only place from which ortune downloads anything.
 
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -66,7 +66,8 @@ export function parseHubName(name: string): { id: string; revision: string } | u
 /**
  * The path of a model: of a name of the hub its directory in the cache, downloaded where it is not there yet; anything
  * else, and what begins with a directory that exists, as it is, to be judged by whoever opens it.
- * @throws ModelError for a model that cannot be had from the hub; UsageError for a wrong HF_ENDPOINT; the signal's reason
+ * @throws ModelError for a model that cannot be had from the hub; UsageError for a wrong HF_ENDPOINT; the signal's
+ * reason
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<string> {
   const parsed = parseHubName(name);
@@ -92,7 +93,9 @@ function isWhole(directory: string): boolean {
   }
 }
 
-/** Has a thread download what is missing. Files under way are removed when the thread, which may write them, is gone. */
+/**
+ * Has a thread download what is missing. Files under way are removed when the thread, which may write them, is gone.
+ */
 async function download(model: HubModel, { signal, onDownload }: ResolveOptions): Promise<void> {
   signal?.throwIfAborted();
   const thread = new Worker(new URL('./hub-worker.js', import.meta.url), { workerData: model });

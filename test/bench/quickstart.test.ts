@@ -1,5 +1,5 @@
-// The quickstart needs nothing from outside: it runs in a network namespace that has no interface but loopback, and that
-// one down. A few steps of everything; what the whole one reaches is in README.
+// The quickstart needs nothing from outside: it runs in a network namespace that has no interface but loopback, and
+// that one down. A few steps of everything; what the whole one reaches is in README.
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

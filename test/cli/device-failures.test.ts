@@ -1,6 +1,7 @@
-// A device that fails under the command, on a driver that fails when told (test/support/vulkan-driver): lost before and in
-// training, out of memory when it is opened, in a step and when a checkpoint is taken, without a kernel for an operator.
-// Each ends by itself with one message and 1, the runtime's own words kept off stderr, and leaves checkpoints whole.
+// A device that fails under the command, on a driver that fails when told (test/support/vulkan-driver): lost before and
+// in training, out of memory when it is opened, in a step and when a checkpoint is taken, without a kernel for an
+// operator. Each ends by itself with one message and 1, the runtime's own words kept off stderr, and leaves checkpoints
+// whole.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// What can happen to a run from outside: signals, numbers that overflow, a full disk. Each ends with one message and its
-// exit code, and leaves everything written earlier as it was.
+// What can happen to a run from outside: signals, numbers that overflow, a full disk. Each ends with one message and
+// its exit code, and leaves everything written earlier as it was.
 
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// A language model becomes a classifier: its head is found behind the logits and taken off. The heads are PyTorch's, ortune's own on
-// exported trunks, and that of the encoder builder.
+// A language model becomes a classifier: its head is found behind the logits and taken off. The heads are PyTorch's,
+// ortune's own on exported trunks, and that of the encoder builder.
 
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// Tensors of BatchNormalization that an exporter merged are apart when a file is opened; what it computes stays the same.
+// Tensors of BatchNormalization that an exporter merged are apart when a file is opened; what it computes stays the
+// same.
 
 import { describe, expect, it } from 'vitest';
 import { encodeGraph } from '#ortune/onnx/encode.js';

@@ -29,7 +29,9 @@ const inference = (name: string, x: string, tensors: string[]): NodeProto =>
     { name: `/${name}/BatchNormalization` },
   );
 
-/** Writes the model into `directory`, with tokenizer and configuration of the model in `beside`; returns `directory`. */
+/**
+ * Writes the model into `directory`, with tokenizer and configuration of the model in `beside`; returns `directory`.
+ */
 export function writeBatchNormModel(
   beside: string,
   directory: string,

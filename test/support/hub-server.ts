@@ -1,12 +1,16 @@
-// A server on this machine that answers like the hub: /{owner}/{name}/resolve/{revision}/{file} out of a directory, with
-// an ETag and byte ranges; 404 for what is not there. A test may answer a request itself, to be slow, wrong or gone.
+// A server on this machine that answers like the hub: /{owner}/{name}/resolve/{revision}/{file} out of a directory,
+// with an ETag and byte ranges; 404 for what is not there. A test may answer a request itself, to be slow, wrong or
+// gone.
 
 import { createReadStream, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 
-/** Answers a request for a file and returns true, or leaves it to the server; the first request for each asks for one byte. */
+/**
+ * Answers a request for a file and returns true, or leaves it to the server; the first request for each asks for one
+ * byte.
+ */
 export type Answer = (file: string, response: ServerResponse) => boolean;
 
 export interface HubServer {

@@ -9,7 +9,9 @@ import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { fileTensors } from '#ortune/onnx/save.js';
 import { Trainer } from '#ortune/train/trainer.js';
 
-/** Options of run after run over the small problem, each with an output of its own: `usual`, then what a test changes. */
+/**
+ * Options of run after run over the small problem, each with an output of its own: `usual`, then what a test changes.
+ */
 export function newRuns(path: (name: string) => string, usual: Partial<TrainOptions>) {
   let runs = 0;
   return (more: Partial<TrainOptions> = {}): TrainOptions => ({

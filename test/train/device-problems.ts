@@ -12,7 +12,9 @@ import { modelFile, newRuns } from '../support/train.js';
 
 const fixtures = join(import.meta.dirname, '../fixtures');
 
-/** Runs of 20 steps: dropout, groups and clipping; the statistics of each batch with accumulation; pictures with SGD. */
+/**
+ * Runs of 20 steps: dropout, groups and clipping; the statistics of each batch with accumulation; pictures with SGD.
+ */
 export function deviceProblems() {
   const { path, write } = smallProblem();
   const problems: Record<string, Partial<TrainOptions>> = {

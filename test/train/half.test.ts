@@ -1,5 +1,5 @@
-// Mixed precision on a device through the library: the course of the loss is float32's on the CPU but for the rounding, a
-// stopped run goes on to the same bits, and gradients that overflow cost a step and no more.
+// Mixed precision on a device through the library: the course of the loss is float32's on the CPU but for the rounding,
+// a stopped run goes on to the same bits, and gradients that overflow cost a step and no more.
 
 import { describe, expect, it } from 'vitest';
 import { lossScale } from '#ortune/optim/loss-scale.js';

@@ -1,4 +1,5 @@
-// Whatever takes a model takes the name of a hub model: the library's functions, on a server and a cache of this machine.
+// Whatever takes a model takes the name of a hub model: the library's functions, on a server and a cache of this
+// machine.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

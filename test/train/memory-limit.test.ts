@@ -1,4 +1,5 @@
-// What a run says of the memory that it needs, and that it ends before its first step where that is more than it may use.
+// What a run says of the memory that it needs, and that it ends before its first step where that is more than it may
+// use.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

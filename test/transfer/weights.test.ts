@@ -23,7 +23,9 @@ const tensor = (...shape: number[]): Tensor =>
 const ones = (length: number) => Tensor.of('float32', new Float32Array(length).fill(1));
 const zeros = (length: number) => Tensor.of('float32', new Float32Array(length));
 
-/** A chain of operators from x to y; each reads the value before it and these tensors, as `constants` or initializers. */
+/**
+ * A chain of operators from x to y; each reads the value before it and these tensors, as `constants` or initializers.
+ */
 function chain(
   steps: [op: string, tensors: Record<string, Tensor>, attrs?: Record<string, AttrInput>][],
   constants: readonly string[] = [],

@@ -1,5 +1,5 @@
-// Frozen trunks of image networks. The kept activations come of the runtime's own convolutions with constant weights, the
-// training graph has convolutions of its own, so losses agree to rounding.
+// Frozen trunks of image networks. The kept activations come of the runtime's own convolutions with constant weights,
+// the training graph has convolutions of its own, so losses agree to rounding.
 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

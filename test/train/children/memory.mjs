@@ -1,5 +1,5 @@
-// memory.mjs MODEL FREEZE RECOMPUTE LENGTHS: resident memory in MB that the training sessions for rows of these lengths add
-// to an engine that has opened the model, and those that are estimated. Every session has run twice.
+// memory.mjs MODEL FREEZE RECOMPUTE LENGTHS: resident memory in MB that the training sessions for rows of these lengths
+// add to an engine that has opened the model, and those that are estimated. Every session has run twice.
 
 import { Engine } from '#ortune/engine/engine.js';
 import { sharedTensor } from '#ortune/runtime/arena.js';
