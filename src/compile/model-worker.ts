@@ -2,7 +2,7 @@
 // building, hashing and writing never hold up the host's event loop. One model per worker.
 
 import { labelsOfConfig } from '../data/labels.js';
-import { ModelError, OrtuneError, type Outcome, outcomeOf } from '../errors.js';
+import { ModelError, OrtuneError, type Outcome, outcomeOf, UsageError } from '../errors.js';
 import { ensureHead } from '../heads/classification.js';
 import { ensureImageHead } from '../heads/image-classification.js';
 import { ensureLanguageModelHead } from '../heads/language-model.js';
@@ -10,7 +10,7 @@ import { bytesTogether, type Counted } from '../lower/memory.js';
 import { dimensions } from '../onnx/file/surgery.js';
 import { fingerprint, preprocessingHash } from '../onnx/fingerprint.js';
 import { type Graph, prune } from '../onnx/graph.js';
-import { openModel, toGraph } from '../onnx/load.js';
+import { type JoinedModel, joinModels, onlyPart, openFiles } from '../onnx/join.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import { Tensor } from '../onnx/tensor.js';
 import { Arena } from '../runtime/arena.js';
@@ -38,7 +38,7 @@ import { trunkCut } from './trunk-cut.js';
 
 interface Opened {
   request: OpenRequest;
-  model: Model;
+  model: JoinedModel;
   config: ModelConfig;
   graph: Graph;
   choice: ParameterChoice;
@@ -59,15 +59,22 @@ export const memory = (request: MemoryRequest): Promise<Outcome<number[]>> => ou
 export const save = (request: SaveRequest): Promise<Outcome<string>> => outcomeOf(() => saveNow(request));
 
 function openNow(request: OpenRequest): OpenedModel {
-  const file = openModel(request.model);
+  const files = openFiles(request.model, request.parts);
+  // The head is behind the last one.
+  const file = files.pop()!;
+  if (files.length > 0 && request.keepLayers !== undefined)
+    throw new UsageError(
+      `keepLayers is for a model of one file, and ${request.model} has ${files.length + 1}: leave it out`,
+    );
   const trunk = keepLayers(file, readModelConfig(file.directory), request.keepLayers);
   const { config } = trunk;
   const own = labelsOfConfig(config)?.names ?? [];
   const labels = labelsFor(own, request);
-  refuseOtherInput(file, request.task);
-  const { model, note } = fitted(trunk.model, config, request, labels);
+  if (files.length === 0) refuseOtherInput(file, request.task);
+  const { model: last, note } = fitted(trunk.model, config, request, labels);
   const notes = [trunk.note, note].filter((text) => text !== undefined);
-  const graph = toGraph(model);
+  const model = joinModels(request.parts ?? onlyPart, [...files, last]);
+  const { graph } = model;
   const wanted = taskOutputs(graph, request.task);
   graph.outputs = graph.outputs.filter((o) => wanted.includes(o.name));
   prune(graph);
@@ -84,7 +91,7 @@ function openNow(request: OpenRequest): OpenedModel {
   const inputs = graph.inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
   const dropout = { ...dropoutOf(config, request.task), ...request.dropout };
   const { directory } = file;
-  const hashes = { hash: fingerprint(file), preprocessing: preprocessingHash(file) };
+  const hashes = { hash: fingerprint(...files, file), preprocessing: preprocessingHash(file) };
   const info = {
     inputs,
     parameters,

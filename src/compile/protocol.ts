@@ -4,6 +4,7 @@
 import type { InputShapes } from '../data/slots.js';
 import type { Precision } from '../lower/mixed-precision.js';
 import type { DataType } from '../onnx/dtype.js';
+import type { ModelPart } from '../onnx/join.js';
 import type { ArenaEntry } from '../runtime/arena.js';
 import type { DeviceKind } from '../runtime/kinds.js';
 import type { MaskedResults } from '../tasks/masked-lm.js';
@@ -15,6 +16,8 @@ import type { CutValue } from '../trunk/cut.js';
 export interface OpenRequest {
   /** Model directory or .onnx file. */
   model: string;
+  /** The files of the directory that the model is joined of; undefined: it is one file. */
+  parts?: readonly ModelPart[] | undefined;
   /**
    * Names of the labels; a head of another size is replaced, a missing one added. A model that has just these labels
    * keeps its own order of them. Undefined: keep the model's own.

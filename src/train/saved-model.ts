@@ -10,12 +10,13 @@ import type { MaskedScores } from '../metrics/masked-lm.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { convertFloat } from '../onnx/convert.js';
 import type { DataType, TypedArray } from '../onnx/dtype.js';
-import { openModel, toGraph } from '../onnx/load.js';
+import { joinModels, type ModelPart, onlyPart, openFiles } from '../onnx/join.js';
 import { Tensor } from '../onnx/tensor.js';
 import { pairOutput } from '../tasks/masked-lm.js';
 import { maxPositions, readModelConfig } from '../transfer/config.js';
 import { logitsOf } from '../transfer/parameters.js';
 import { type Forward, maskedScores } from './masked-scores.js';
+import { SessionChain } from './session-chain.js';
 
 export interface SavedModel {
   inputs: readonly ModelInput[];
@@ -33,41 +34,29 @@ export interface SavedModel {
   close(): Promise<void>;
 }
 
-/** @throws ModelError for a file that cannot be read or that the runtime refuses */
+/**
+ * @param options `parts`: the files of the directory that run one behind the other; default one file
+ * @throws ModelError for a file that cannot be read or that the runtime refuses
+ */
 export async function openSavedModel(
   options: {
     model: string;
+    parts?: readonly ModelPart[] | undefined;
     threads?: number | undefined;
   },
   resolving: ResolveOptions = {},
 ): Promise<SavedModel> {
-  const model = openModel(await resolveModel(options.model, resolving));
-  const graph = toGraph(model);
+  const files = openFiles(await resolveModel(options.model, resolving), options.parts);
+  const model = joinModels(options.parts ?? onlyPart, files);
+  const { graph } = model;
   const logits = logitsOf(graph);
   const config = readModelConfig(model.directory);
   const parameters = [...graph.initializers].map(([alias, { shape }]) => ({ alias, shape }));
-  // Loading the binding takes a third of a second, which a process that only trains must not wait for.
-  const ort = await import('onnxruntime-node');
-  const session = await ort.InferenceSession.create(
-    model.path,
-    options.threads === undefined ? {} : { intraOpNumThreads: options.threads },
-  ).catch((error: Error) => {
-    throw new ModelError(`${model.path}: onnxruntime refuses the model: ${error.message}`);
-  });
   const names = graph.inputs.map(({ name }) => name);
-  // Old exports state their weights among the inputs, and the binding asks for every input.
-  const weights = Object.fromEntries(
-    session.inputNames.flatMap((name) => {
-      const tensor = graph.initializers.get(name);
-      return tensor
-        ? [[name, new ort.Tensor(tensor.dtype as 'float32', tensor.data() as Float32Array, tensor.shape)]]
-        : [];
-    }),
-  );
+  const chain = await SessionChain.open(model, options.threads);
   const run = async (inputs: Inputs, outputs: string[]): Promise<{ data: Float32Array; dims: readonly number[] }[]> => {
-    const feeds = { ...weights, ...Object.fromEntries(names.map((name) => [name, copyOf(ort, inputs, name)])) };
-    const fetched = await session.run(feeds, outputs);
-    return outputs.map((name) => ({ data: floats(fetched[name]!), dims: fetched[name]!.dims }));
+    const fetched = await chain.run(inputs, outputs);
+    return fetched.map((tensor) => ({ data: floats(tensor), dims: tensor.dims }));
   };
   return {
     inputs: graph.inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
@@ -105,7 +94,7 @@ export async function openSavedModel(
       };
       return maskedScores(forward, batch, names);
     },
-    close: () => session.release(),
+    close: () => chain.release(),
   };
 }
 
@@ -115,11 +104,4 @@ function floats({ type, data, dims }: OrtTensor): Float32Array {
   if (type === 'float32') return data as Float32Array;
   const tensor = Tensor.view(type as DataType, [...dims], data as TypedArray);
   return convertFloat(tensor, 'float32').data() as Float32Array;
-}
-
-// The stock binding takes no shared memory.
-function copyOf(ort: typeof import('onnxruntime-node'), inputs: Inputs, name: string): OrtTensor {
-  const view = inputs.get(name);
-  if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
-  return new ort.Tensor(view.dtype as 'int64', view.data.slice() as BigInt64Array, [...view.shape]);
 }

@@ -5,8 +5,9 @@ import { copyFileSync, existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { AtomicFile } from '../files/atomic-file.js';
 import { copyOfGraph } from '../heads/classification.js';
+import type { JoinedModel } from '../onnx/join.js';
 import { graphOf, type Model } from '../onnx/model.js';
-import { saveModel } from '../onnx/save.js';
+import { type ModelToSave, saveModels } from '../onnx/save.js';
 import type { Tensor } from '../onnx/tensor.js';
 import type { Task } from '../tasks/task.js';
 import type { ModelConfig } from './config.js';
@@ -50,12 +51,13 @@ const prefixes: Record<string, string> = {
 type Copied = Pick<Parameter, 'name' | 'copies' | 'transposedCopies'>;
 
 /**
- * Writes `directory`/onnx/model.onnx, config.json and the tokenizer's files. `model` is the one with the fitted head;
- * a weight goes to all its copies in the file. May be the directory the model came from.
- * @returns the path of the .onnx file
+ * Writes `directory`/onnx/model.onnx, or each file of a joined model there, config.json and the tokenizer's files. `model` is
+ * the one with the fitted head; a weight goes to all its copies. May be the directory the model came from.
+ * @param weights by their names in the graph
+ * @returns the path of the last .onnx file
  */
 export function writeModelDirectory(
-  model: Model,
+  model: Model | JoinedModel,
   directory: string,
   weights: ReadonlyMap<string, Tensor>,
   {
@@ -64,7 +66,6 @@ export function writeModelDirectory(
     preprocessor,
   }: { config: ModelConfig; copies?: readonly Copied[]; preprocessor?: object | undefined },
 ): string {
-  const file = join(directory, 'onnx', 'model.onnx');
   mkdirSync(join(directory, 'onnx'), { recursive: true });
   const all = new Map(weights);
   for (const { name, copies: others, transposedCopies } of copies) {
@@ -73,13 +74,31 @@ export function writeModelDirectory(
     for (const other of others) all.set(other, weight);
     for (const other of transposedCopies) all.set(other, transposed(weight));
   }
-  saveModel(weightsInside(model), file, all);
+  const files = filesToSave(model, directory, all);
+  saveModels(files);
   writeJson(join(directory, 'config.json'), config);
   if (preprocessor) writeJson(join(directory, preprocessorFile), preprocessor);
+  const { file } = files.at(-1)!;
   if (realpathSync(model.directory) === realpathSync(directory)) return file;
   for (const name of copied.filter((file) => !preprocessor || file !== preprocessorFile))
     if (existsSync(join(model.directory, name))) copyFileSync(join(model.directory, name), join(directory, name));
   return file;
+}
+
+/** The model's files with the weights of each. */
+function filesToSave(
+  model: Model | JoinedModel,
+  directory: string,
+  weights: ReadonlyMap<string, Tensor>,
+): ModelToSave[] {
+  const fileOf = (name: string): string => join(directory, 'onnx', `${name}.onnx`);
+  if (!('parts' in model)) return [{ model: weightsInside(model), file: fileOf('model'), weights }];
+  const placed = [...weights].map(([name, weight]) => ({ ...model.tensors.get(name)!, weight }));
+  return model.parts.map(({ name: part, model }) => {
+    const own = placed.filter((tensor) => tensor.part === part);
+    const weights = new Map(own.map(({ name, weight }) => [name, weight]));
+    return { model: weightsInside(model), file: fileOf(part), weights };
+  });
 }
 
 /**
