@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { ModelError } from '../errors.js';
 import { Graph, type Node, type Value, type ValueInfo } from './graph.js';
 import { type Feed, feedsOf } from './join/feeds.js';
-import { Names, nameInputs } from './join/names.js';
+import { Names, nameInputs, prefixer } from './join/names.js';
 import { type ModelPart, Piece } from './join/piece.js';
 import { openModel } from './load.js';
 import type { Model } from './model.js';
@@ -103,19 +103,22 @@ function concatenated(pieces: readonly Piece[], feeds: readonly Feed[][]): Pick<
   graph.name = pieces[0]!.graph.name;
   const origins = new Map<string, string>();
   const nodeNames = pieces.map(({ graph }) => new Set(graph.nodes.map(({ name }) => name)));
+  const prefixed = prefixer(new Set(nodeNames.flatMap((names) => [...names])));
   const inner = new Set(feeds.flat().flatMap(({ source }) => (source ? [source.piece.names.get(source.name)!] : [])));
   const outputs: ValueInfo[] = [];
-  for (const [i, { part, graph: own, names }] of pieces.entries()) {
+  for (const [i, { part, graph: own, names, values }] of pieces.entries()) {
     const called = (value: Value): Value => (value === '' ? '' : names.get(value)!);
-    for (const [name, to] of names) if (name !== to) origins.set(to, name);
+    const fed = new Set(own.inputs.map(({ name }) => name));
+    for (const name of values) if (!fed.has(name) && called(name) !== name) origins.set(called(name), name);
     for (const [name, tensor] of own.initializers) graph.initializers.set(called(name), tensor);
-    for (const { input, fed } of feeds[i]!)
-      if (fed !== undefined && !graph.inputs.some(({ name }) => name === called(input.name)))
+    for (const { input, source } of feeds[i]!)
+      if (!source && !graph.inputs.some(({ name }) => name === called(input.name)))
         graph.inputs.push({ ...input, name: called(input.name), shape: i === 0 ? input.shape : ownDims(input, part) });
     for (const node of own.nodes) {
       const taken = nodeNames.some((others, k) => k !== i && others.has(node.name));
-      graph.nodes.push(renamed(node, taken ? `${part.file}/${node.name}` : node.name, called));
-      if (taken) origins.set(`${part.file}/${node.name}`, node.name);
+      const name = taken ? prefixed(part.file, node.name) : node.name;
+      if (taken) origins.set(name, node.name);
+      graph.nodes.push(renamed(node, name, called));
     }
     outputs.push(...own.outputs.map((output) => ({ ...output, name: called(output.name) })));
   }

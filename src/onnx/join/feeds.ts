@@ -9,8 +9,8 @@ import type { Piece } from './piece.js';
 export interface Feed {
   input: ValueInfo;
   source?: { piece: Piece; name: string };
-  /** The batch's name of it. */
-  fed?: string;
+  /** The batch's name of it; `stated` by the table, else the input's own. */
+  fed?: { name: string; stated: boolean };
 }
 
 export function feedsOf(piece: Piece, earlier: readonly Piece[], all: readonly Piece[]): Feed[] {
@@ -30,7 +30,7 @@ export function feedsOf(piece: Piece, earlier: readonly Piece[], all: readonly P
         `${model.path}: nothing feeds the input '${input.name}', which is called like an output of ${giver.model.path}. ` +
           `Feed it by '${giver.part.file}/${input.name}', or by '${input.name}' where the batch has it.`,
       );
-    return { input, fed: from ?? input.name };
+    return { input, fed: { name: from ?? input.name, stated: from !== undefined } };
   });
 }
 
@@ -69,7 +69,7 @@ export const typeOf = ({ dtype, shape }: ValueInfo): string =>
   `${dtype} ${shape ? `[${shape.map((d) => d ?? '?').join(', ')}]` : 'of unknown rank'}`;
 
 /** Whether a value may be what an input takes: names of dimensions are each file's own. */
-const fits = (given: ValueInfo, { dtype, shape }: ValueInfo): boolean =>
+export const fits = (given: ValueInfo, { dtype, shape }: ValueInfo): boolean =>
   given.dtype === dtype &&
   (!given.shape ||
     !shape ||

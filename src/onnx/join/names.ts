@@ -1,33 +1,56 @@
 // Names in a joined graph. A value keeps the name it has in its file where no other file has it; inputs and outputs, which
 // others go by, come before the values inside.
 
+import { ModelError } from '../../errors.js';
 import type { Value, ValueInfo } from '../graph.js';
-import { type Feed, typeOf } from './feeds.js';
+import { type Feed, fits, typeOf } from './feeds.js';
 import type { Piece } from './piece.js';
 
-/** Names for the inputs that the batch feeds. */
+/**
+ * Names for the inputs that the batch feeds.
+ * @throws ModelError where the table gives one name to inputs of different types
+ */
 export function nameInputs(pieces: readonly Piece[], feeds: readonly Feed[][], names: Names): void {
-  const wanted = new Map<string, { piece: Piece; input: ValueInfo }[]>();
+  const wanted = new Map<string, { piece: Piece; input: ValueInfo; stated: boolean }[]>();
   for (const [i, piece] of pieces.entries())
     for (const { input, fed } of feeds[i]!)
-      if (fed !== undefined) wanted.set(fed, [...(wanted.get(fed) ?? []), { piece, input }]);
+      if (fed) wanted.set(fed.name, [...(wanted.get(fed.name) ?? []), { piece, input, stated: fed.stated }]);
   for (const [fed, inputs] of wanted) {
-    const types = new Set(inputs.map(({ input }) => typeOf(input)));
+    const [first] = inputs as [(typeof inputs)[number]];
+    const stated = inputs.some((other) => other.stated);
+    const other = inputs.find(({ input }) => !fits(first.input, input));
+    if (stated && other)
+      throw new ModelError(
+        `${other.piece.model.path}: input '${other.input.name}' is ${typeOf(other.input)} and cannot be '${fed}', which is ` +
+          `${typeOf(first.input)} in ${first.piece.model.path}: give it another name in the table of the model's files`,
+      );
+    const one = stated || inputs.every(({ input }) => typeOf(input) === typeOf(first.input));
     for (const { piece, input } of inputs)
-      piece.names.set(input.name, types.size === 1 ? names.take(fed) : names.prefixed(piece, fed));
+      piece.names.set(input.name, one ? names.take(fed) : names.prefixed(piece, fed));
   }
 }
 
-/** Gives names in the joined graph: a file's own where no other file has it. */
+/** Makes names that are not among `used`: the file's name in front. */
+export function prefixer(used: Set<string>): (file: string, name: string) => string {
+  return (file, name) => {
+    const stem = `${file}/${name}`;
+    let free = stem;
+    for (let n = 1; used.has(free); n++) free = `${stem}_${n}`;
+    used.add(free);
+    return free;
+  };
+}
+
+/** Gives names to values of the joined graph. */
 export class Names {
   readonly #pieces: readonly Piece[];
   /** Names of inputs and outputs, which go before those of inner values. */
   readonly #outer = new Set<Value>();
-  readonly #used: Set<string>;
+  readonly #prefixed: ReturnType<typeof prefixer>;
 
   constructor(pieces: readonly Piece[]) {
     this.#pieces = pieces;
-    this.#used = new Set(pieces.flatMap(({ values }) => [...values]));
+    this.#prefixed = prefixer(new Set(pieces.flatMap(({ values }) => [...values])));
   }
 
   take(name: Value): Value {
@@ -36,11 +59,7 @@ export class Names {
   }
 
   prefixed({ part }: Piece, name: string): Value {
-    const stem = `${part.file}/${name}`;
-    let free = stem;
-    for (let n = 1; this.#used.has(free); n++) free = `${stem}_${n}`;
-    this.#used.add(free);
-    return free;
+    return this.#prefixed(part.file, name);
   }
 
   ofOutput(piece: Piece, name: string): void {
