@@ -143,4 +143,19 @@ describe('tiny-en in two files', () => {
     expect(scores[1]!.loss).toBeCloseTo(scores[0]!.loss, 3);
     expect(scores[1]!.predictions).toEqual(scores[0]!.predictions);
   });
+
+  it('cannot have layers left out, which are in no one file', async () => {
+    await expect(train(cut, { parts: halves, keepLayers: 1 })).rejects.toThrow(
+      /keepLayers is for a model of one file, and .* has 2: leave it out/,
+    );
+  });
+
+  it('is refused by the runtime file by file', async () => {
+    const model = joinModels(halves, openFiles(cut, halves));
+    const [first, second] = model.parts;
+    const gone = { ...second!, model: { ...second!.model, path: join(root, 'gone.onnx') } };
+    await expect(SessionChain.open({ ...model, parts: [first!, gone] }, 1)).rejects.toThrow(
+      /gone.onnx: onnxruntime refuses the model/,
+    );
+  });
 });
