@@ -4,11 +4,12 @@ import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { holdsPictures } from '../config/guess-task.js';
 import { type PredictConfig, predictSchema } from '../config/schema.js';
+import { textColumns } from '../data/column-specs.js';
 import { packKind } from '../data/pack/pack-format.js';
 import { openFiles } from '../data/read/files.js';
 import { readRaw } from '../data/read/raw.js';
 import { columnNames, toRecord } from '../data/read/record.js';
-import type { TextInput } from '../data/rows.js';
+import type { TextInput } from '../data/samples.js';
 import { DataError, UsageError } from '../errors.js';
 import { addOptions, configOf, execute, type Result, say } from './command.js';
 import { showDownload } from './download.js';
@@ -83,11 +84,11 @@ async function readFiles(
   config: PredictConfig,
   signal: AbortSignal,
 ): Promise<TextInput[]> {
-  const columns = { text: config.textColumn, pair: config.pairColumn };
+  const columns = textColumns({ textColumn: config.textColumn, pairColumn: config.pairColumn });
   const inputs: TextInput[] = [];
   for (const file of await openFiles(patterns)) {
     for await (const raw of readRaw(file, { signal, columns: columnNames(columns) })) {
-      const { text, pair } = toRecord(raw, file, columns);
+      const { text, pair } = toRecord(raw, file, columns).values as { text: string; pair?: string };
       inputs.push(pair === undefined ? text : { text, pair });
     }
   }

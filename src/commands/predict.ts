@@ -3,22 +3,22 @@
 
 import { parseOptions } from '../config/options.js';
 import { type PredictConfig, type PredictOptions, predictSchema } from '../config/schema.js';
+import { imageColumns, textColumns } from '../data/column-specs.js';
+import type { ColumnSpec } from '../data/columns.js';
 import { DataClient } from '../data/data-client.js';
 import type { Batch, DataLoader } from '../data/feeder.js';
-import { pictureRows } from '../data/images/image-dataset.js';
 import { ImageLoader } from '../data/images/image-feeder.js';
-import type { ImageInput } from '../data/images/image-inputs.js';
-import { locationOf, storedShapes } from '../data/images/image-table.js';
+import { storedShapes } from '../data/images/sources.js';
 import { type GivenImages, isGivenImages, sourceOf } from '../data/images/tensors.js';
 import { isStored } from '../data/pack/read-texts.js';
 import { refuseOtherTokens } from '../data/pack/tokens.js';
-import { type Samples, type TextInput, tableRows, textRows } from '../data/rows.js';
+import type { DataInput } from '../data/protocol.js';
+import { type Samples, type TextInput, tableSamples, textSamples } from '../data/samples.js';
 import { textShape } from '../data/sequence-lengths.js';
-import { locationOf as placeOfText } from '../data/table.js';
+import { locationOf, pictureSources, type Table } from '../data/table.js';
 import { TextLoader } from '../data/text-feeder.js';
 import { UsageError } from '../errors.js';
 import type { ResolveOptions } from '../models/hub.js';
-import { imageColumnsOf } from '../train/data.js';
 import { planImages, readsImages } from '../train/images.js';
 import { openSavedModel, type SavedModel } from '../train/saved-model.js';
 
@@ -90,20 +90,19 @@ export class LoadedModel {
         `${this.#config.model} reads pictures: give their files or a .safetensors file, or {pixels, shape} or {images}, in place of texts`,
       );
     const { batchSize } = this.#config;
-    return this.#collect(feeder, textRows(input as readonly TextInput[], batchSize), signal);
+    return this.#collect(feeder, textSamples(input as readonly TextInput[], batchSize), signal);
   }
 
-  async #predictImages(input: ImageInput, signal: AbortSignal | undefined): Promise<Prediction[]> {
+  async #predictImages(input: DataInput, signal: AbortSignal | undefined): Promise<Prediction[]> {
     if (!this.#client) throw new UsageError(`${this.#config.model} reads texts, and was given pictures`);
     const { batchSize } = this.#config;
-    const columns = imageColumnsOf({ imageColumn: this.#config.imageColumn, labelColumn: '' });
-    const request = { input, columns, scratch: this.#client.scratch };
-    const { table } = await this.#client.ask({ kind: 'openUnlabelled', ...request }, signal);
-    const plan = planImages(this.#model, this.#config, storedShapes(table));
+    const columns = imageColumns({ imageColumn: this.#config.imageColumn });
+    const table = await unlabelled(this.#client, input, columns, signal);
+    const plan = planImages(this.#model, this.#config, storedShapes(pictureSources(table)));
     const key = JSON.stringify(plan.shape);
     const feeder = this.#feeders.get(key) ?? new ImageLoader({ ...this.#config, ...plan, targets: 'class', labels: 1 });
     this.#feeders.set(key, feeder);
-    const predictions = await this.#collect(feeder, pictureRows(table, batchSize), signal);
+    const predictions = await this.#collect(feeder, tableSamples(table, batchSize), signal);
     return predictions.map((prediction, i) => ({ ...prediction, place: locationOf(table, i) }));
   }
 
@@ -114,13 +113,11 @@ export class LoadedModel {
   ): Promise<Prediction[]> {
     const client = new DataClient();
     try {
-      const asked = { columns: { text: '' }, train: files, seed: 0, streaming: false };
-      const { source } = (await client.ask({ kind: 'open', ...asked }, signal)).train;
-      const { table } = source as Extract<typeof source, { table: unknown }>;
+      const table = await unlabelled(client, { files }, textColumns({ textColumn: '' }), signal);
       const { directory, maxPositions } = this.#model;
       refuseOtherTokens(table.tokens!, files, textShape(directory, maxPositions, this.#config));
-      const predictions = await this.#collect(feeder, tableRows(table, this.#config.batchSize), signal);
-      return predictions.map((prediction, i) => ({ ...prediction, place: placeOfText(table, i) }));
+      const predictions = await this.#collect(feeder, tableSamples(table, this.#config.batchSize), signal);
+      return predictions.map((prediction, i) => ({ ...prediction, place: locationOf(table, i) }));
     } finally {
       await client.close();
     }
@@ -188,6 +185,17 @@ export async function predict(
   } finally {
     await loaded.close();
   }
+}
+
+async function unlabelled(
+  client: DataClient,
+  train: DataInput,
+  columns: readonly ColumnSpec[],
+  signal: AbortSignal | undefined,
+): Promise<Table> {
+  const request = { train, columns, seed: 0, hashed: false, scratch: client.scratch };
+  const { source } = (await client.ask({ kind: 'open', ...request }, signal)).train;
+  return (source as Extract<typeof source, { table: Table }>).table;
 }
 
 const nameOf = (labels: readonly string[], i: number): string => labels[i] ?? `LABEL_${i}`;

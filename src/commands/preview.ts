@@ -4,17 +4,18 @@
 import { writeFileSync } from 'node:fs';
 import { parseOptions } from '../config/options.js';
 import { type PreviewConfig, type PreviewOptions, previewSchema } from '../config/preview-schema.js';
+import { imageColumns } from '../data/column-specs.js';
 import { targetsAfter } from '../data/images/augment/chain.js';
-import { ImageData } from '../data/images/image-data.js';
 import { ImageLoader } from '../data/images/image-feeder.js';
-import { storedShapes } from '../data/images/image-table.js';
 import { type ImageShape, pixelsOf } from '../data/images/pixels.js';
 import type { Preprocessing } from '../data/images/preprocessing.js';
+import { storedShapes } from '../data/images/sources.js';
+import { Splits } from '../data/splits.js';
+import { pictureSources } from '../data/table.js';
 import { OrtuneError } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { openModel, toGraph } from '../onnx/load.js';
 import { contactSheet, type SheetPicture } from '../report/contact-sheet.js';
-import { imageColumnsOf } from '../train/data.js';
 import { planImages } from '../train/images.js';
 
 export interface Preview {
@@ -34,12 +35,16 @@ export async function preview(options: PreviewOptions, { signal, onDownload }: R
   const model = openModel(await resolveModel(config.model, { signal, onDownload }));
   const inputs = toGraph(model).inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
   const { labelNames: labels, multiLabel, seed } = config;
-  const data = await ImageData.open(
-    { train: { files: config.train }, columns: imageColumnsOf(config), labels, multiLabel, seed, sampling: 'shuffle' },
+  const data = await Splits.open(
+    { train: { files: config.train }, columns: imageColumns(config), labels, multiLabel, seed, sampling: 'shuffle' },
     signal,
   );
   try {
-    const plan = planImages({ directory: model.directory, inputs }, config, storedShapes(data.train.table));
+    const plan = planImages(
+      { directory: model.directory, inputs },
+      config,
+      storedShapes(pictureSources(data.train.table!)),
+    );
     const rows = await drawRows(data, plan, config, signal);
     const { variants, output } = config;
     const title = 'Each picture as it is, and as a run would augment it in its first epochs';
@@ -53,7 +58,7 @@ export async function preview(options: PreviewOptions, { signal, onDownload }: R
 
 /** Of each picture all its forms. */
 async function drawRows(
-  data: ImageData,
+  data: Splits,
   plan: ReturnType<typeof planImages>,
   config: PreviewConfig,
   signal: AbortSignal | undefined,

@@ -99,6 +99,16 @@ export type ColumnSlice =
 /** Columns of a batch's samples, by role. */
 export type Slices = Readonly<Record<string, ColumnSlice>>;
 
+/** The column of a role, where it is there and of this kind. */
+export function ofKind<K extends ColumnKind>(
+  slices: Slices,
+  role: string,
+  kind: K,
+): Extract<ColumnSlice, { kind: K }> | undefined {
+  const slice = slices[role];
+  return slice?.kind === kind ? (slice as Extract<ColumnSlice, { kind: K }>) : undefined;
+}
+
 /** Value `i` of spans as text. */
 export const textAt = ({ chunks, spans }: Spans, i: number): string => bytesAt({ chunks, spans }, i).toString();
 

@@ -8,8 +8,9 @@ import { Piscina } from 'piscina';
 import { DataError, UsageError } from '../errors.js';
 import type { TensorView } from '../runtime/session.js';
 import type { CollateTask } from './collate.js';
+import type { Slices } from './columns.js';
 import { ahead } from './prefetch.js';
-import { describeRows, keptRows, type Samples } from './rows.js';
+import { classesOf, describeRows, keptRows, type Samples, targetsOf } from './samples.js';
 import { type InputShapes, Slot, type SlotLayout } from './slots.js';
 
 export interface LoaderOptions {
@@ -29,11 +30,9 @@ export interface BatchEncoder<R extends Samples> {
   lengths: readonly number[];
   /** What beside the files of the model decides what becomes of a sample; JSON. */
   preprocessing: unknown;
-  /** A module for Piscina; it answers a EncodeTask, with what `source` adds, by a EncodeResult. */
+  /** A module for Piscina; it answers an EncodeTask by an EncodeResult. */
   worker: URL;
   workerData: unknown;
-  /** Where the workers find the samples of these rows; survives structured clone. */
-  source(rows: R): object;
   /** The error for what a worker could not do. */
   failure(failure: EncodeFailure, rows: R): Error;
 }
@@ -42,6 +41,7 @@ export interface BatchEncoder<R extends Samples> {
 export interface EncodeTask extends CollateTask {
   layout: SlotLayout;
   buffer: SharedArrayBuffer;
+  slices: Slices;
 }
 
 export interface EncodedBatch {
@@ -113,12 +113,12 @@ export interface Batch extends Omit<EncodedBatch, 'bad'> {
   samples: Uint32Array;
   /** Class of each sample. */
   labels: Int32Array;
-  /** Where samples have more than a class: see Rows. */
+  /** Where samples have more than a class: see targetsOf. */
   targets: Float32Array | undefined;
   /** In state 'bound'; the loop marks runs with to('running') and to('bound'). */
   slot: Slot;
   /** 'file:line' of a row, for messages. */
-  where(row: number): string;
+  location(row: number): string;
   /** Gives the slot back; the tensors of `inputs` must not be used any more. */
   release(): void;
 }
@@ -195,7 +195,7 @@ export class DataLoader<R extends Samples = Samples> implements BatchSource<R> {
 
   /** One batch, its slot filled. @throws as `batches` */
   async prepare(rows: R, draw: EpochKey): Promise<Batch> {
-    const { index, samples, labels, targets, weights } = rows;
+    const { index, samples, slices, weights } = rows;
     const slot = this.#free.pop() ?? new Slot(this.layout);
     slot.to('filling');
     const release = (): void => {
@@ -203,14 +203,15 @@ export class DataLoader<R extends Samples = Samples> implements BatchSource<R> {
       this.#free.push(slot);
     };
     try {
-      const common = { layout: this.layout, buffer: slot.buffer, labels, targets, weights, samples, ...draw };
-      const result = await this.#run({ ...common, ...this.#filling.source(rows) }, slot, rows);
+      const [labels, targets] = [classesOf(rows), targetsOf(rows)];
+      const common = { layout: this.layout, buffer: slot.buffer, slices, labels, targets, weights, samples, ...draw };
+      const result = await this.#run(common, slot, rows);
       if ('failed' in result) throw this.#filling.failure(result, rows);
       const bad = (result.bad ?? []).map(({ row, reason }) => {
-        return { sample: samples[row]!, place: rows.where(row), reason };
+        return { sample: samples[row]!, place: rows.location(row), reason };
       });
-      const { where, ...kept } = without(rows, result.bad ?? []);
-      return { ...result, index, inputs: slot.views(result.length), ...kept, where, slot, release, bad };
+      const kept = without(rows, result.bad ?? []);
+      return { ...result, index, inputs: slot.views(result.length), ...kept, slot, release, bad };
     } catch (error) {
       release();
       throw error;
@@ -237,13 +238,14 @@ export class DataLoader<R extends Samples = Samples> implements BatchSource<R> {
   }
 }
 
-type ActivationLayout = Pick<Batch, 'samples' | 'labels' | 'targets' | 'where'>;
+type ActivationLayout = Pick<Batch, 'samples' | 'labels' | 'targets' | 'location'>;
 
 /** What a batch has of its rows, those left out that are bad. */
 function without(rows: Samples, bad: readonly BadRow[]): ActivationLayout {
-  const { samples, labels, targets } = rows;
-  if (bad.length === 0) return { samples, labels, targets, where: rows.where.bind(rows) };
+  const all = { samples: rows.samples, labels: classesOf(rows), targets: targetsOf(rows) };
+  const { samples } = all;
+  if (bad.length === 0) return { ...all, location: rows.location.bind(rows) };
   const left = new Set(bad.map(({ row }) => row));
   const kept = Array.from(samples.keys()).filter((row) => !left.has(row));
-  return { ...keptRows(rows, kept), where: (row) => rows.where(kept[row]!) };
+  return { ...keptRows(all, kept), location: (row) => rows.location(kept[row]!) };
 }

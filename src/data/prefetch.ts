@@ -1,6 +1,6 @@
 // Batches prepared ahead of their use, handed out in order: what every feeder's loop is.
 
-import type { Samples } from './rows.js';
+import type { Samples } from './samples.js';
 import type { Slot } from './slots.js';
 
 export interface AheadOptions<R extends Samples, B> {

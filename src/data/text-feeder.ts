@@ -7,7 +7,6 @@ import type { DataType } from '../onnx/dtype.js';
 import { maskingOf, type Task, textClassification } from '../tasks/task.js';
 import { DataLoader, type LoaderOptions } from './feeder.js';
 import type { Masking } from './masking.js';
-import type { TextSamples } from './rows.js';
 import { type Field, slotLayout } from './slots.js';
 import type { TextWorkerData } from './text-worker.js';
 
@@ -38,7 +37,7 @@ export function bucketsUpTo(maxLength: number, multiple?: number): number[] {
   return [...buckets, maxLength];
 }
 
-export class TextLoader extends DataLoader<TextSamples> {
+export class TextLoader extends DataLoader {
   /** Starts the workers. @throws ModelError without a tokenizer; UsageError for an input that text cannot feed. */
   constructor(options: TextFeederOptions) {
     const { directory, inputs, batchSize, maxLength, task = textClassification } = options;
@@ -62,11 +61,10 @@ export class TextLoader extends DataLoader<TextSamples> {
       preprocessing: { maxLength, buckets },
       worker: new URL('./text-worker.js', import.meta.url),
       workerData,
-      source: ({ chunks, places, packed }) => ({ chunks, places, packed }),
       failure: ({ failed, message }, rows) =>
         failed === 'worker'
           ? new ModelError(`${tokenizerFile} cannot be used: ${message}`)
-          : new DataError(`${rows.where(failed)}: the text cannot be tokenised: ${message}`),
+          : new DataError(`${rows.location(failed)}: the text cannot be tokenised: ${message}`),
     });
   }
 }

@@ -6,10 +6,10 @@ import { readFileSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { serveAtLowPriority } from '../threads/low-priority.js';
 import { writeClasses, writePairs, writeTargets, writeTokens } from './collate.js';
+import { bytesAt, textAt } from './columns.js';
 import type { EncodeResult, EncodeTask } from './feeder.js';
 import { type Masking, type MaskVocabulary, pairedRows } from './masking.js';
 import { encodedOf } from './pack/tokens.js';
-import type { TextSamples } from './rows.js';
 import { Slot } from './slots.js';
 import { type Encoded, TextTokenizer } from './tokenize.js';
 
@@ -23,8 +23,6 @@ export interface TextWorkerData {
   masking?: Masking | undefined;
 }
 
-export type TextTask = EncodeTask & Pick<TextSamples, 'chunks' | 'places' | 'packed'>;
-
 const data = workerData as TextWorkerData;
 let opened: { tokenizer: TextTokenizer; vocabulary: MaskVocabulary | undefined } | undefined;
 serveAtLowPriority(fill);
@@ -37,7 +35,7 @@ function open(): NonNullable<typeof opened> {
 }
 
 /** Fills the slot of `task`. The rows behind the last sample repeat it with weight 0. */
-function fill(task: TextTask): EncodeResult {
+function fill(task: EncodeTask): EncodeResult {
   try {
     opened ??= open();
   } catch (error) {
@@ -49,7 +47,7 @@ function fill(task: TextTask): EncodeResult {
   const rows: Encoded[] = [];
   for (let row = 0; row < task.labels.length; row++) {
     try {
-      rows.push(task.packed ? encodedOf(bytesOf(task, row)[0]) : encode(tokenizer, task, row, partners?.[row] ?? row));
+      rows.push(encode(tokenizer, task, row, partners?.[row] ?? row));
     } catch (error) {
       return { failed: row, message: (error as Error).message };
     }
@@ -72,20 +70,14 @@ function fill(task: TextTask): EncodeResult {
   return { length, truncated: rows.filter((row) => row.truncated).length, tokens, weights };
 }
 
-/** The tokens of a row's text with the pair of row `partner`, which may be itself. */
-function encode(tokenizer: TextTokenizer, task: TextTask, row: number, partner: number): Encoded {
-  const [text, own] = textsOf(task, row);
-  return tokenizer.encode(text, partner === row ? own : textsOf(task, partner)[1]);
-}
-
-/** A row's text and its pair, '' where it has none. */
-function textsOf(task: TextTask, row: number): [text: string, pair: string] {
-  const [bytes, textBytes] = bytesOf(task, row);
-  return [bytes.toString('utf8', 0, textBytes), bytes.toString('utf8', textBytes)];
-}
-
-/** A row's shared bytes, and how many of them come before those of the pair. */
-function bytesOf({ chunks, places }: TextTask, row: number): [bytes: Buffer, textBytes: number] {
-  const [chunk, start, textBytes, pairBytes] = Array.from(places.subarray(4 * row, 4 * row + 4));
-  return [Buffer.from(chunks[chunk!]!, start, textBytes! + pairBytes!), textBytes!];
+/** The tokens of a row's text with the pair of row `partner`, which may be itself; or those that it holds already. */
+function encode(
+  tokenizer: TextTokenizer,
+  { slices: { text, pair } }: EncodeTask,
+  row: number,
+  partner: number,
+): Encoded {
+  if (text?.kind === 'tokens') return encodedOf(bytesAt(text, row));
+  if (text?.kind !== 'text') throw new Error('there is no text');
+  return tokenizer.encode(textAt(text, row), pair?.kind === 'text' ? textAt(pair, partner) : '');
 }

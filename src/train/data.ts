@@ -4,19 +4,18 @@
 import type { ModelInput } from '../compile/protocol.js';
 import type { EvalConfig } from '../config/schema.js';
 import type { TrainConfig } from '../config/train-schema.js';
-import type { Dataset } from '../data/dataset.js';
+import { imageColumns, textColumns } from '../data/column-specs.js';
+import type { ColumnSpec } from '../data/columns.js';
 import type { DataLoader, LoaderOptions } from '../data/feeder.js';
 import { type Augmentation, checkChannels, targetsAfter } from '../data/images/augment/chain.js';
-import { ImageData, openLabelledImages } from '../data/images/image-data.js';
-import type { ImageDataset } from '../data/images/image-dataset.js';
 import { ImageLoader } from '../data/images/image-feeder.js';
-import type { ImageInput } from '../data/images/image-inputs.js';
-import { storedShapes } from '../data/images/image-table.js';
+import { type PictureSource, storedShapes } from '../data/images/sources.js';
 import { memoryPrefix, sourceOf, type Tensors } from '../data/images/tensors.js';
-import type { LabelledData, OpenedDataset } from '../data/labelled-data.js';
 import { refuseOtherTokens } from '../data/pack/tokens.js';
+import type { DataInput } from '../data/protocol.js';
 import { textShape } from '../data/sequence-lengths.js';
-import { openLabelled, TextData } from '../data/text-data.js';
+import { type OpenedDataset, openDataset, Splits } from '../data/splits.js';
+import { pictureSources } from '../data/table.js';
 import { TextLoader } from '../data/text-feeder.js';
 import { DataError, UsageError } from '../errors.js';
 import type { ImageClassification, Task } from '../tasks/task.js';
@@ -25,33 +24,23 @@ import { type ImageOptions, type ImagePlan, planImages } from './images.js';
 type Config = TrainConfig | EvalConfig;
 
 /** What a configuration asks for, `data` opened. */
-export function taskOf(config: Config, data?: LabelledData): Task {
+export function taskOf(config: Config, data?: Splits): Task {
   const { task: name, mlmProbability: probability, wholeWordMask: wholeWords, nextSentence, multiLabel } = config;
   if (name === 'masked-lm') return { name, masking: { probability, wholeWords, nextSentence } };
   if (name === 'text-classification') return { name };
-  const targets = data instanceof ImageData ? data.targets : multiLabel ? 'labels' : 'class';
+  const targets = data?.targets ?? (multiLabel ? 'labels' : 'class');
   return { name, targets: 'augmentation' in config ? targetsAfter(config.augmentation, targets) : targets };
 }
 
-const columnsOf = (config: Config) => ({
-  text: config.textColumn,
-  pair: config.pairColumn,
-  label: config.task === 'masked-lm' ? undefined : config.labelColumn,
-});
-
-export const imageColumnsOf = ({
-  imageColumn,
-  labelColumn,
-}: {
-  imageColumn?: string | undefined;
-  labelColumn: string;
-}) => ({
-  image: imageColumn ?? 'image',
-  label: labelColumn,
-});
+/** What a configuration's data are read for. */
+function columnsOf(config: Config): ColumnSpec[] {
+  const { task, textColumn, pairColumn, labelColumn } = config;
+  if (task === 'image-classification') return imageColumns(config);
+  return textColumns({ textColumn, pairColumn, labelColumn: task === 'masked-lm' ? undefined : labelColumn });
+}
 
 /** Files, or the pictures in memory that a name stands for. */
-export function imageInputOf(files: readonly string[], tensors: Tensors): ImageInput {
+function inputOf(files: readonly string[], tensors: Tensors): DataInput {
   const [name] = files;
   if (!name?.startsWith(memoryPrefix)) return { files };
   const found = tensors[name.slice(memoryPrefix.length)];
@@ -66,32 +55,28 @@ export function imageInputOf(files: readonly string[], tensors: Tensors): ImageI
  * Opens the data that a training configuration names; the training data decides the classes. Close it after use.
  * @throws UsageError, DataError; the signal's reason
  */
-export async function openData(config: TrainConfig, tensors: Tensors, signal?: AbortSignal): Promise<LabelledData> {
-  const data = await open(config, tensors, signal);
+export async function openData(config: TrainConfig, tensors: Tensors, signal?: AbortSignal): Promise<Splits> {
+  const { eval: evaluation, test, task, labelNames, weightColumn, sampling, groupByLength, classWeights } = config;
+  const { evalSplit, seed, streaming, shuffleBuffer } = config;
+  const pictures = task === 'image-classification';
+  const data = await Splits.open(
+    {
+      ...{ sampling, groupByLength, classWeights, evalSplit, seed, streaming, shuffleBuffer },
+      columns: columnsOf(config),
+      weights: weightColumn,
+      train: inputOf(config.train, tensors),
+      eval: evaluation && inputOf(evaluation, tensors),
+      test: test && inputOf(test, tensors),
+      ...(pictures && { labels: labelNames, multiLabel: config.multiLabel, numLabels: config.numLabels }),
+    },
+    signal,
+  );
   const { size, names } = data.labels;
-  if (config.task === 'masked-lm' || config.numLabels === undefined || config.numLabels === size) return data;
+  if (task === 'masked-lm' || config.numLabels === undefined || config.numLabels === size) return data;
   await data.close();
   throw new DataError(
     `data file ${data.train.files.join(', ')} has ${size} classes (${names.join(', ')}), numLabels says ${config.numLabels}; ` +
       'correct the labels or leave numLabels out',
-  );
-}
-
-async function open(config: TrainConfig, tensors: Tensors, signal?: AbortSignal): Promise<LabelledData> {
-  if (config.task !== 'image-classification')
-    return TextData.open({ ...config, columns: { ...columnsOf(config), weight: config.weightColumn } }, signal);
-  const { eval: evaluation, test, sampling, classWeights, evalSplit, seed, multiLabel, numLabels } = config;
-  return ImageData.open(
-    {
-      train: imageInputOf(config.train, tensors),
-      eval: evaluation && imageInputOf(evaluation, tensors),
-      test: test && imageInputOf(test, tensors),
-      weights: config.weightColumn,
-      columns: imageColumnsOf(config),
-      labels: config.labelNames,
-      ...{ sampling, classWeights, evalSplit, seed, multiLabel, numLabels },
-    },
-    signal,
   );
 }
 
@@ -102,11 +87,8 @@ export function openEvaluation(
   labels: readonly string[] | undefined,
   signal?: AbortSignal,
 ): Promise<OpenedDataset> {
-  if (config.task !== 'image-classification')
-    return openLabelled({ files: config.data, columns: columnsOf(config), labels }, signal);
-  const { multiLabel } = config;
-  const input = imageInputOf(config.data, tensors);
-  return openLabelledImages({ input, labels: labels!, multiLabel, columns: imageColumnsOf(config) }, signal);
+  const { data, multiLabel } = config;
+  return openDataset({ train: inputOf(data, tensors), columns: columnsOf(config), labels, multiLabel }, signal);
 }
 
 /** What a feeder has to know of the model. */
@@ -140,9 +122,9 @@ export function openFeeder(
   task: Task,
   parts: readonly OpenedDataset['data'][],
 ): OpenedFeeder {
-  if (task.name === 'image-classification') return openImageFeeder(config, model, task, parts as ImageDataset[]);
+  if (task.name === 'image-classification') return openImageFeeder(config, model, task, parts);
   const shape = textShape(model.directory, model.maxPositions, config);
-  for (const { table, files } of parts as Dataset[]) {
+  for (const { table, files } of parts) {
     if (!table?.tokens) continue;
     refuseOtherTokens(table.tokens, files, shape);
     if (task.name === 'masked-lm' && task.masking.nextSentence)
@@ -152,7 +134,7 @@ export function openFeeder(
 }
 
 /** Augmentation works on pixels as they are stored in files of pictures. */
-function refuseFloats({ sources }: ImageDataset['table']): void {
+function refuseFloats(sources: readonly PictureSource[]): void {
   const floats = sources.find((source) => source.kind === 'pixels' && source.type !== 'uint8');
   if (floats)
     throw new UsageError(
@@ -164,14 +146,11 @@ function openImageFeeder(
   config: LoaderOptions & ImageOptions & { maxPixels?: number | undefined; augmentation?: Augmentation },
   model: FedModel,
   { targets }: ImageClassification,
-  parts: readonly { table: ImageDataset['table'] }[],
+  parts: readonly OpenedDataset['data'][],
 ): { feeder: ImageLoader; images: ImagePlan } {
-  if (config.augmentation?.length) refuseFloats(parts[0]!.table);
-  const images = planImages(
-    model,
-    config,
-    parts.flatMap(({ table }) => storedShapes(table)),
-  );
+  const sources = parts.map(({ table }) => pictureSources(table!));
+  if (config.augmentation?.length) refuseFloats(sources[0]!);
+  const images = planImages(model, config, storedShapes(sources.flat()));
   checkChannels(config.augmentation ?? [], images.shape.channels);
   return { feeder: new ImageLoader({ ...config, ...images, targets, labels: model.labels.length }), images };
 }

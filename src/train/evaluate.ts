@@ -3,10 +3,10 @@
 
 import { parseOptions } from '../config/options.js';
 import { type EvalOptions, evalSchema } from '../config/schema.js';
-import type { Split } from '../data/dataset.js';
+import type { Dataset } from '../data/dataset.js';
 import type { BatchSource, DataLoader } from '../data/feeder.js';
 import { withoutTensors } from '../data/images/tensors.js';
-import type { OpenedDataset } from '../data/labelled-data.js';
+import type { OpenedDataset } from '../data/splits.js';
 import { UsageError } from '../errors.js';
 import type { Metrics } from '../metrics/names.js';
 import type { ResolveOptions } from '../models/hub.js';
@@ -33,7 +33,7 @@ export interface EvalResult {
 export async function measureEvaluation(
   source: Source,
   feeder: BatchSource,
-  data: Split,
+  data: Dataset,
   measured: Omit<Measured, 'samples'>,
   options: { signal?: AbortSignal | undefined; times?: StepTimes } = {},
 ): Promise<Metrics & { truncated: number }> {

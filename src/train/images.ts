@@ -1,7 +1,6 @@
 // How a model reads pictures and whether the data's fit: the one input, its layout and size, and the preprocessing.
 
 import type { ModelInput } from '../compile/protocol.js';
-import type { StoredShape } from '../data/images/image-table.js';
 import { type ImageShape, type Layout, rowShape, sameSize } from '../data/images/pixels.js';
 import {
   type Preprocessing,
@@ -11,6 +10,7 @@ import {
   savedPreprocessorConfig,
   sizeOf,
 } from '../data/images/preprocessing.js';
+import type { StoredShape } from '../data/images/sources.js';
 import { DataError, ModelError, UsageError } from '../errors.js';
 
 export interface ImagePlan {

@@ -1,7 +1,7 @@
 // Steps that were taken and whose outcomes were not asked for yet: one at a time on the CPU, more on a device, which would
 // have to be waited for. What is said of a step later is kept here, since its batches are gone by then.
 
-import { describeRows, type Samples } from '../data/rows.js';
+import { describeRows, type Samples } from '../data/samples.js';
 import { lossScale } from '../optim/loss-scale.js';
 import type { StepOutcome } from '../optim/update.js';
 import type { StepTime } from '../statistics.js';
@@ -15,7 +15,7 @@ export interface PendingStep extends TakenStep {
   /** When its batches were there. */
   startedMs: number;
   /** Of its batches. */
-  rows: readonly Pick<Samples, 'samples' | 'where'>[];
+  rows: readonly Pick<Samples, 'samples' | 'location'>[];
   /** Texts that were cut. */
   truncated: number;
   time: StepTime;
@@ -33,7 +33,7 @@ export function pendingStep(
     step,
     epoch,
     startedMs,
-    rows: batches.map(({ samples, where }) => ({ samples, where })),
+    rows: batches.map(({ samples, location }) => ({ samples, location })),
     truncated: batches.reduce((n, batch) => n + batch.truncated, 0),
     time: {
       length: lengths.size === 1 ? batches[0]!.length : 0,
@@ -55,7 +55,7 @@ export function spreadTimes(told: readonly PendingStep[], endedMs: number): Step
 
 /** Where the samples of a step are. */
 export const placesOf = ({ rows }: PendingStep): string[] =>
-  rows.flatMap(({ samples, where }) => Array.from(samples, (_, row) => where(row)));
+  rows.flatMap(({ samples, location }) => Array.from(samples, (_, row) => location(row)));
 
 export const describeStep = ({ rows }: PendingStep): string => rows.map(describeRows).join('; ');
 

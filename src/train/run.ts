@@ -4,10 +4,10 @@
 import { dirname, join } from 'node:path';
 import { CheckpointWriter, loadCheckpoint, resolveCheckpoint } from '../checkpoint/store.js';
 import type { TrainConfig } from '../config/train-schema.js';
-import type { Split } from '../data/dataset.js';
+import type { Dataset } from '../data/dataset.js';
 import type { DataLoader } from '../data/feeder.js';
 import type { Tensors } from '../data/images/tensors.js';
-import type { LabelledData } from '../data/labelled-data.js';
+import type { Splits } from '../data/splits.js';
 import { Engine } from '../engine/engine.js';
 import { OrtuneError, UsageError } from '../errors.js';
 import type { EvaluationEvent } from '../events.js';
@@ -47,7 +47,7 @@ interface Place {
 
 export interface Run {
   config: TrainConfig;
-  data: LabelledData;
+  data: Splits;
   task: Task;
   engine: Engine;
   /** Of whole samples. */
@@ -216,7 +216,7 @@ const trainedNames = ({ model }: Engine): string[] =>
   model.parameters.filter((p) => p.trainable).map(({ name }) => name);
 
 /** @throws UsageError for fewer samples than the one batch that BatchNormalization needs */
-function batchesPerEpoch({ train }: LabelledData, { dropLast }: Engine, { batchSize, maxSteps }: TrainConfig): number {
+function batchesPerEpoch({ train }: Splits, { dropLast }: Engine, { batchSize, maxSteps }: TrainConfig): number {
   const batches = train.batches(batchSize, dropLast && maxSteps !== 0);
   if (batches > 0) return batches;
   throw new UsageError(
@@ -246,8 +246,8 @@ async function stateToResume(
  * The parts of the data that are gone over more than once, so that keeping what a frozen trunk makes of them pays. A
  * function of the configuration alone: a resumed run decides alike.
  */
-export function repeatedParts({ config, data, length, task, evaluationDue }: Run): Map<CachedPart, Split> {
-  const parts = new Map<CachedPart, Split>();
+export function repeatedParts({ config, data, length, task, evaluationDue }: Run): Map<CachedPart, Dataset> {
+  const parts = new Map<CachedPart, Dataset>();
   // The masks of masked-LM differ from epoch to epoch.
   if (task.name === 'masked-lm') return parts;
   const { totalSteps, stepsPerEpoch } = length;

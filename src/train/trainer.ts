@@ -5,7 +5,7 @@ import { EventEmitter } from 'node:events';
 import { parseOptions } from '../config/options.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
 import { type Tensors, withoutTensors } from '../data/images/tensors.js';
-import { describeRows } from '../data/rows.js';
+import { describeRows } from '../data/samples.js';
 import { DeviceError } from '../errors.js';
 import type { EvaluationEvent, TrainerEvents, TrainResult, TrunkEvent } from '../events.js';
 import { type Metrics, metricOf } from '../metrics/names.js';

@@ -5,7 +5,7 @@
 import { writeClasses } from '../data/collate.js';
 import type { Batch, BatchesOptions, BatchSource, DataLoader, EpochKey } from '../data/feeder.js';
 import { ahead } from '../data/prefetch.js';
-import type { Samples } from '../data/rows.js';
+import { classesOf, type Samples, targetsOf } from '../data/samples.js';
 import { Slot, type SlotLayout, slotLayout } from '../data/slots.js';
 import { UsageError } from '../errors.js';
 import { sharedTensor } from '../runtime/arena.js';
@@ -83,17 +83,18 @@ export class CachedLoader<R extends Samples> implements BatchSource<R> {
       this.#free.push(place);
     };
     try {
-      const { index, samples, labels, targets } = rows;
+      const { index, samples } = rows;
+      const [labels, targets] = [classesOf(rows), targetsOf(rows)];
       const values = this.#valuesOf(place, length);
       await this.#read(samples, values);
-      const weights = { normaliser: writeClasses(slot, length, { ...rows, ...draw }) };
+      const weights = { normaliser: writeClasses(slot, length, { ...rows, labels, targets, ...draw }) };
       slot.to('filled');
       const inputs = slot.views(length);
       for (const [i, name] of this.#kept.values.entries()) inputs.set(name, values[i]!);
       const trunk = { values: this.#kept.values, shapes: this.#kept.lengths.get(length)!.shapes };
-      const where = rows.where.bind(rows);
+      const location = rows.location.bind(rows);
       const counts = { length, tokens: 0, truncated: 0, weights };
-      return { index, inputs, trunk, samples, labels, targets, where, slot, release, bad: [], ...counts };
+      return { index, inputs, trunk, samples, labels, targets, location, slot, release, bad: [], ...counts };
     } catch (error) {
       release();
       throw error;

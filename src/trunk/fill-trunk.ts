@@ -1,6 +1,6 @@
 // Runs the frozen trunk once over every sample of a part of the data and writes what it gives at the cut into a file.
 
-import type { Split } from '../data/dataset.js';
+import type { Dataset } from '../data/dataset.js';
 import type { DataLoader } from '../data/feeder.js';
 import type { Engine } from '../engine/engine.js';
 import { type ActivationContent, ActivationWriter } from './activation-file.js';
@@ -26,7 +26,7 @@ export interface FillOptions {
 export async function fillTrunk(
   engine: Engine,
   feeder: DataLoader,
-  data: Split,
+  data: Dataset,
   options: FillOptions,
 ): Promise<boolean> {
   const { path, content, kept, most, signal, progress } = options;

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { TrunkCut } from '../compile/protocol.js';
 import type { TrainConfig } from '../config/train-schema.js';
-import type { Split } from '../data/dataset.js';
+import type { Dataset } from '../data/dataset.js';
 import type { BatchSource, DataLoader } from '../data/feeder.js';
 import { shapesOf } from '../data/slots.js';
 import type { Engine } from '../engine/engine.js';
@@ -68,7 +68,7 @@ export class TrunkCache {
    * @throws DataError for a sample that cannot be used; OrtuneError when a thread is lost; the signal's reason
    */
   async open(
-    parts: ReadonlyMap<CachedPart, Split>,
+    parts: ReadonlyMap<CachedPart, Dataset>,
     telling: TrunkTelling,
     signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -104,7 +104,7 @@ export class TrunkCache {
   async #keep(
     made: Made,
     part: CachedPart,
-    data: Split,
+    data: Dataset,
     telling: TrunkTelling,
     signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -132,7 +132,7 @@ export class TrunkCache {
     };
   }
 
-  #contentOf({ kept, cut }: Made, data: Split): ActivationContent {
+  #contentOf({ kept, cut }: Made, data: Dataset): ActivationContent {
     const { device, model } = this.#engine;
     const { preprocessing } = this.#feeder;
     const origin = [version, device.name, device.version, cut.hash, model.preprocessing, preprocessing, data.hash];
@@ -143,7 +143,7 @@ export class TrunkCache {
 
   async #fill(
     { kept, directory }: Made,
-    { part, data, path, content }: { part: CachedPart; data: Split; path: string; content: ActivationContent },
+    { part, data, path, content }: { part: CachedPart; data: Dataset; path: string; content: ActivationContent },
     telling: TrunkTelling,
     signal: AbortSignal | undefined,
   ): Promise<ActivationFile | undefined> {

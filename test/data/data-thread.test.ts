@@ -96,7 +96,7 @@ test('a million records neither hold up the event loop nor fill the heap', async
   for await (const rows of train.rows({ batchSize: 16, seed: 1, epoch: 0 })) {
     if (batches++ % 1000 > 0) continue;
     heap = Math.max(heap, process.memoryUsage().heapUsed);
-    expect(rows.where(0)).toBe(`${path('million.jsonl')}:${rows.samples[0]! + 1}`);
+    expect(rows.location(0)).toBe(`${path('million.jsonl')}:${rows.samples[0]! + 1}`);
     await setImmediate();
   }
   delay.disable();

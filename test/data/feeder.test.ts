@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Batch } from '#ortune/data/feeder.js';
-import type { TextSamples } from '#ortune/data/rows.js';
 import { epochOrder } from '#ortune/data/sampler.js';
+import type { Samples } from '#ortune/data/samples.js';
 import { bucketsUpTo, type TextFeederOptions, TextLoader } from '#ortune/data/text-feeder.js';
 import { DataError, ModelError, UsageError } from '#ortune/errors.js';
-import { rowsFor, tableFor } from './tables.js';
+import { samplesFor, tableFor } from '../support/tables.js';
 import { sampleWords, wordPiece, writeTokenizer } from './tokenizers.js';
 
 const { tokenizer, config } = wordPiece(sampleWords);
@@ -27,7 +27,7 @@ const source = tableFor(
   'mails.jsonl',
   records.map((record, i) => ({ ...record, label: String(i % 3) })),
 );
-const lengths = source.length.subarray(0, source.count);
+const lengths = source.length!.subarray(0, source.count);
 
 const open: TextLoader[] = [];
 function feeder(options: Partial<TextFeederOptions> = {}): TextLoader {
@@ -40,7 +40,7 @@ afterEach(async () => {
 });
 
 const plan = (options = {}) => epochOrder({ lengths, batchSize: 8, seed: 5, epoch: 0, ...options });
-const rows = (order = plan(), from = 0) => rowsFor(source, 8, order, from);
+const rows = (order = plan(), from = 0) => samplesFor(source, 8, order, from);
 
 interface Seen {
   samples: number[];
@@ -75,10 +75,10 @@ describe('batches', () => {
       { text: 'the free', line: 2, label: 'b', weight: 3 },
     ]);
     const made = feeder({ batchSize: 3, buckets: [5, 8] });
-    const { value: batch } = await made.batches(rowsFor(short, 3, Uint32Array.of(1, 0))).next();
+    const { value: batch } = await made.batches(samplesFor(short, 3, Uint32Array.of(1, 0))).next();
     expect(batch).toMatchObject({ index: 0, length: 5, tokens: 7, truncated: 0, weights: { normaliser: 3.5 } });
     expect([batch!.samples, batch!.labels]).toEqual([Uint32Array.of(1, 0), Int32Array.of(1, 0)]);
-    expect(batch!.where(0)).toBe('x:2');
+    expect(batch!.location(0)).toBe('x:2');
     const numbers = (name: string) => Array.from(batch!.inputs.get(name)!.data as BigInt64Array, Number);
     expect(numbers('input_ids')).toEqual([2, 5, 6, 3, 0, 2, 13, 3, 0, 0, 2, 13, 3, 0, 0]);
     expect(numbers('attention_mask')).toEqual([1, 1, 1, 1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 0]);
@@ -123,7 +123,7 @@ describe('batches', () => {
       buckets: [6],
     });
     const one = tableFor('x', [{ text: 'the', line: 1 }]);
-    const { value } = await made.batches(rowsFor(one, 1, Uint32Array.of(0))).next();
+    const { value } = await made.batches(samplesFor(one, 1, Uint32Array.of(0))).next();
     expect(value!.inputs.get('input_ids')!.data).toEqual(Int32Array.of(0, 0, 0, 2, 5, 3));
     expect([...value!.inputs.keys()]).toEqual(['input_ids', 'labels', 'sample_weights']);
     value!.release();
@@ -211,7 +211,7 @@ describe('a worker', () => {
 
   test('that breaks three times on one batch is reported with its lines', async () => {
     const made = feeder({ workers: 1 });
-    async function* broken(): AsyncGenerator<TextSamples, void, void> {
+    async function* broken(): AsyncGenerator<Samples, void, void> {
       for await (const each of rows(plan({ sampling: 'sequential', groupByLength: false })))
         yield each.index === 1 ? { ...each, weights: undefined as never } : each;
     }
@@ -251,7 +251,7 @@ describe('refused', () => {
       { text: '北京', line: 7 },
     ]);
     const reading = (async () => {
-      for await (const batch of made.batches(rowsFor(odd, 8, Uint32Array.of(0, 1)))) batch.release();
+      for await (const batch of made.batches(samplesFor(odd, 8, Uint32Array.of(0, 1)))) batch.release();
     })();
     await expect(reading).rejects.toThrow(/odd\.csv:7: the text cannot be tokenised/);
     await expect(reading).rejects.toBeInstanceOf(DataError);

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Augmentation } from '#ortune/data/images/augment/chain.js';
-import { ImageData } from '#ortune/data/images/image-data.js';
 import { ImageLoader } from '#ortune/data/images/image-feeder.js';
 import type { ImageClassificationResult } from '#ortune/metrics/image-classification.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { digitsFile, digitsRuns, storedDigits } from '../support/digits.js';
 import { float32, int64, uint8, writeSafetensors } from '../support/safetensors.js';
+import { openPictures } from '../support/tables.js';
 import { train } from './run.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'ortune-augmented-'));
@@ -73,11 +73,7 @@ function oneBatch(rows: number, weights: readonly number[]): string {
 
 /** The batch as the workers mix it in the first epoch of a run. */
 async function mixedBatch(file: string, rows: number, steps: Augmentation) {
-  const columns = { image: 'image', label: 'label', weight: 'weight' };
-  const data = await ImageData.open({
-    ...{ train: { files: [file] }, columns, multiLabel: false, seed: 0, sampling: 'shuffle' },
-    weights: 'weight',
-  });
+  const data = await openPictures({ train: { files: [file] }, weights: 'weight' });
   const feeder = new ImageLoader({
     input: 'x',
     shape: { channels: 1, height: 8, width: 8, layout: 'NCHW' },

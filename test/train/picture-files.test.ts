@@ -18,11 +18,11 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadModel, predict } from '#ortune/commands/predict.js';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
-import { ImageData } from '#ortune/data/images/image-data.js';
 import { ImageLoader } from '#ortune/data/images/image-feeder.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { storedDigits } from '../support/digits.js';
 import { jpeg, put } from '../support/pictures.js';
+import { openPictures as openSplits } from '../support/tables.js';
 import { train } from './run.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'ortune-files-'));
@@ -182,14 +182,7 @@ test('a worker that dies is replaced and its batch done again; nothing is left o
     ...{ resize: undefined, crop: undefined, resample: 2, notes: [] },
   };
   const pass = async (kill: boolean): Promise<number[]> => {
-    const columns = { image: 'image', label: 'label' };
-    const data = await ImageData.open({
-      train: { files: [digits] },
-      columns,
-      multiLabel: false,
-      seed: 0,
-      sampling: 'shuffle',
-    });
+    const data = await openSplits({ train: { files: [digits] }, sampling: 'shuffle' });
     const feeder = new ImageLoader({
       input: 'x',
       shape,

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Batch } from '#ortune/data/feeder.js';
-import { textRows } from '#ortune/data/rows.js';
 import { epochOrder } from '#ortune/data/sampler.js';
+import { textSamples } from '#ortune/data/samples.js';
 import { TextLoader } from '#ortune/data/text-feeder.js';
 import { Engine } from '#ortune/engine/engine.js';
 import { writeEncoder } from '#ortune/models/directory.js';
@@ -18,8 +18,8 @@ import type { ValueInfo } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { parameterRanges } from '#ortune/optim/optimizer.js';
 import { openSavedModel } from '#ortune/train/saved-model.js';
-import { rowsFor, tableFor } from '../data/tables.js';
 import { type Exporter, exporters, type Family, families, fixture } from '../support/exported.js';
+import { samplesFor, tableFor } from '../support/tables.js';
 
 const root = mkdtempSync(join(tmpdir(), 'ortune-saved-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -64,8 +64,8 @@ async function compare(
     'texts',
     texts.map((text, i) => ({ text, label: labels[i % 3]!, line: i + 1 })),
   );
-  const lengths = table.length.subarray(0, table.count);
-  const rows = () => rowsFor(table, batchSize, epochOrder({ lengths, batchSize, seed: 0, epoch: 0 }));
+  const lengths = table.length!.subarray(0, table.count);
+  const rows = () => samplesFor(table, batchSize, epochOrder({ lengths, batchSize, seed: 0, epoch: 0 }));
   try {
     const trained = new Set(engine.model.parameters.filter((p) => p.trainable).map(({ name }) => name));
     const ranges = parameterRanges(engine.model.parameters, ({ name }) =>
@@ -120,7 +120,7 @@ describe('a model of another type', () => {
     const [whole, half] = await Promise.all(
       [directory, join(root, 'half.onnx')].map((model) => openSavedModel({ model, threads: 1 })),
     );
-    for await (const batch of feeder.batches(textRows(texts.slice(0, batchSize), batchSize))) {
+    for await (const batch of feeder.batches(textSamples(texts.slice(0, batchSize), batchSize))) {
       const [expected, found] = [(await whole!.predict(batch)).data, (await half!.predict(batch)).data];
       expect(found).toBeInstanceOf(Float32Array);
       for (const [i, logit] of expected.entries()) expect(found[i]).toBeCloseTo(logit, 2);

@@ -6,7 +6,6 @@ import type { Targets } from '../../tasks/task.js';
 import { DataLoader, type LoaderOptions } from '../feeder.js';
 import { type Field, slotLayout } from '../slots.js';
 import type { Augmentation } from './augment/chain.js';
-import type { ImageSamples } from './image-dataset.js';
 import type { ImageWorkerData } from './image-thread.js';
 import { mostPixels } from './picture-names.js';
 import { type ImageShape, rowShape } from './pixels.js';
@@ -30,7 +29,7 @@ export interface ImageFeederOptions extends LoaderOptions {
 /** The trainer's threads have every core, and decoding gives way to them: more workers would only hold more memory. */
 const workersForCores = (): number => Math.max(1, Math.min(8, availableParallelism() >> 1));
 
-export class ImageLoader extends DataLoader<ImageSamples> {
+export class ImageLoader extends DataLoader {
   /** Starts the workers. */
   constructor(options: ImageFeederOptions) {
     const {
@@ -59,10 +58,9 @@ export class ImageLoader extends DataLoader<ImageSamples> {
         preprocessing: { input, shape, preprocessing, maxPixels },
         worker: new URL('./image-worker.js', import.meta.url),
         workerData,
-        source: ({ sources, places }) => ({ sources, places }),
         failure: ({ failed, message }, rows) =>
           new DataError(
-            failed === 'worker' ? message : `${rows.where(failed)}: the picture cannot be read: ${message}`,
+            failed === 'worker' ? message : `${rows.location(failed)}: the picture cannot be read: ${message}`,
           ),
       },
     );

@@ -5,15 +5,15 @@
 import { workerData } from 'node:worker_threads';
 import { serveAtLowPriority } from '../../threads/low-priority.js';
 import { writeClasses } from '../collate.js';
+import { ofKind } from '../columns.js';
 import type { BadRow, EncodeResult, EncodeTask } from '../feeder.js';
-import { keptRows } from '../rows.js';
+import { keptRows } from '../samples.js';
 import { Slot } from '../slots.js';
 import { type Augmentation, mixStepsOf } from './augment/chain.js';
 import { Rng, seedOf } from './augment/draws.js';
 import { mixBatch } from './augment/mix.js';
 import { Renderer } from './augment/renderer.js';
 import { BadPicture } from './decode.js';
-import type { ImageSamples } from './image-dataset.js';
 import { type ImageShape, pixelsOf, pixelTable, sameSize, writePixels } from './pixels.js';
 import type { Preprocessing } from './preprocessing.js';
 import { PictureReader, pictureOf } from './read-picture.js';
@@ -29,8 +29,6 @@ export interface ImageWorkerData {
   augmentation: Augmentation;
 }
 
-export type ImageTask = EncodeTask & Pick<ImageSamples, 'sources' | 'places'>;
-
 const { input, shape, preprocessing, maxPixels, augmentation } = workerData as ImageWorkerData;
 const table = pixelTable(preprocessing, shape.channels);
 const reader = new PictureReader({ channels: shape.channels, maxPixels });
@@ -42,7 +40,7 @@ const mixStream = 1000;
 serveAtLowPriority(fill);
 
 /** Fills the slot of `task`. The rows behind the last sample repeat it with weight 0. */
-async function fill(task: ImageTask): Promise<EncodeResult> {
+async function fill(task: EncodeTask): Promise<EncodeResult> {
   const slot = new Slot(task.layout, task.buffer);
   const field = slot.layout.fields.find(({ name }) => name === input)!;
   const out = slot.data(field, 1) as Float32Array;
@@ -71,7 +69,7 @@ async function fill(task: ImageTask): Promise<EncodeResult> {
 }
 
 /** Blends the samples that count with each other. The draw depends on the first of them. */
-function mix(slot: Slot, { seed, epoch, samples }: ImageTask, count: number): void {
+function mix(slot: Slot, { seed, epoch, samples }: EncodeTask, count: number): void {
   const rows = (name: string): Float32Array => {
     const data = slot.data(slot.layout.fields.find((field) => field.name === name)!, 1) as Float32Array;
     return data.subarray(0, (data.length / slot.layout.batchSize) * count);
@@ -81,9 +79,10 @@ function mix(slot: Slot, { seed, epoch, samples }: ImageTask, count: number): vo
 }
 
 /** One finished picture. @throws BadPicture */
-async function write(task: ImageTask, row: number, out: Float32Array): Promise<void> {
-  const { places, samples, seed, epoch, augment } = task;
-  const source = task.sources[places[2 * row]!]!;
+async function write(task: EncodeTask, row: number, out: Float32Array): Promise<void> {
+  const { slices, samples, seed, epoch, augment } = task;
+  const { sources, places } = ofKind(slices, 'image', 'picture')!;
+  const source = sources[places[2 * row]!]!;
   const at = places[2 * row + 1]!;
   const key = { seed, epoch, sample: samples[row]! };
   const renderer = augment ? augmenting : plain;

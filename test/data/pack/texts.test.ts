@@ -62,7 +62,7 @@ describe('packed texts', () => {
     const packed = await open({ train: [whole], ...wanted });
     expect(packed.labels.names).toEqual(texts.labels.names);
     expect(packed.classCounts).toEqual(texts.classCounts);
-    expect(packed.train.where(2)).toBe(`${whole}:row 2`);
+    expect(packed.train.location(2)).toBe(`${whole}:row 2`);
     const seen = await bits(packed.train);
     expect(seen.some((batch) => (batch as { truncated: number }).truncated > 0)).toBe(true);
     expect(seen).toEqual(await bits(texts.train));

@@ -2,34 +2,27 @@
 // path below their folder, the size, and the first and last 4 KiB: reading a million files to the end would hold up the run by
 // minutes, and a compressed picture that is altered is all but certain to differ in one of these.
 
-import { createHash, type Hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { DataError } from '../../errors.js';
-import type { LabelSet } from '../labels.js';
-import type { ImageTable } from './image-table.js';
+import type { ByteHash } from '../byte-hash.js';
 import { bytesOf, type FileSource, type PictureSource, textAt } from './sources.js';
 
-/** SHA-256 over the pictures of the sources, then over which of them each sample has, its target and weight. */
-export function hashOf(table: ImageTable, { names }: Pick<LabelSet, 'names'>): string {
-  const { sources, source, row, label, targets, weight } = table;
-  const hash = createHash('sha256');
-  hash.update(JSON.stringify({ names, sources: sources.map(contentOf) }));
-  for (const one of sources) hashPictures(hash, one);
-  for (const column of [source, row, label, targets, weight])
-    if (column) hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
-  return hash.digest('hex');
+/** Adds the pictures of all sources. */
+export function hashPictures(sources: readonly PictureSource[], hash: ByteHash): void {
+  hash.piece(Buffer.from(JSON.stringify(sources.map(contentOf))));
+  for (const source of sources) hashSource(hash, source);
 }
 
 const contentOf = (source: PictureSource): unknown[] =>
   source.kind === 'pixels' ? [source.type, source.rows, source.shape] : [source.kind, source.rows];
 
-function hashPictures(hash: Hash, source: PictureSource): void {
-  if ('sha256' in source && source.sha256) hash.update(source.sha256);
+function hashSource(hash: ByteHash, source: PictureSource): void {
+  if ('sha256' in source && source.sha256) hash.piece(Buffer.from(source.sha256));
   else if (source.kind === 'files') hashFiles(hash, source);
   else if (source.kind === 'pixels') hashBytes(hash, source.name, source, source.rows * bytesOf(source));
   else if (source.kind === 'pieces') {
-    hash.update(new Uint8Array(source.length.buffer));
+    hash.bytes(new Uint8Array(source.length.buffer));
     const bytes = source.length.reduce((sum, length) => sum + length, 0);
     hashBytes(hash, source.file ?? '', { begin: 0, memory: source.memory }, bytes);
   }
@@ -38,14 +31,14 @@ function hashPictures(hash: Hash, source: PictureSource): void {
 const piece = 4 * 1024 * 1024;
 
 function hashBytes(
-  hash: Hash,
+  hash: ByteHash,
   name: string,
   { begin, memory }: { begin: number; memory?: SharedArrayBuffer | undefined },
   bytes: number,
 ): void {
   if (memory) {
     for (let at = 0; at < bytes; at += piece)
-      hash.update(new Uint8Array(memory, begin + at, Math.min(piece, bytes - at)));
+      hash.bytes(new Uint8Array(memory, begin + at, Math.min(piece, bytes - at)));
     return;
   }
   const buffer = Buffer.alloc(Math.min(piece, bytes));
@@ -54,7 +47,7 @@ function hashBytes(
     for (let at = 0; at < bytes; ) {
       const read = readSync(file, buffer, 0, Math.min(piece, bytes - at), begin + at);
       if (read === 0) throw new DataError(`data file ${name} ends at byte ${begin + at}; is it being written?`);
-      hash.update(buffer.subarray(0, read));
+      hash.bytes(buffer.subarray(0, read));
       at += read;
     }
   } finally {
@@ -65,24 +58,24 @@ function hashBytes(
 const endBytes = 4096;
 
 /** A file that cannot be read counts as one without content: it is told of when its turn comes. */
-function hashFiles(hash: Hash, source: FileSource): void {
+function hashFiles(hash: ByteHash, source: FileSource): void {
   const folder = source.lines ? dirname(source.name) : source.name;
   const buffer = Buffer.alloc(endBytes);
   for (let row = 0; row < source.rows; row++) {
     const path = textAt(source.paths, row);
-    hash.update(`${relative(folder, path)}\n`);
+    hash.piece(Buffer.from(relative(folder, path)));
     try {
       const file = openSync(path, 'r');
       try {
         const { size } = fstatSync(file);
-        hash.update(`${size}\n`);
+        hash.piece(Buffer.from(String(size)));
         for (const at of size > endBytes ? [0, size - endBytes] : [0])
-          hash.update(buffer.subarray(0, readSync(file, buffer, 0, endBytes, at)));
+          hash.piece(buffer.subarray(0, readSync(file, buffer, 0, endBytes, at)));
       } finally {
         closeSync(file);
       }
     } catch {
-      hash.update('unreadable\n');
+      hash.piece(Buffer.from('unreadable'));
     }
   }
 }
