@@ -82,6 +82,7 @@ export class TextKeys {
 
   #each(table: Table, look: () => void): void {
     const columns = Object.values(table.columns).flatMap(textsOf);
+    if (columns.length === 0) return;
     for (let i = 0; i < table.count; i++) {
       this.#keyHigh = this.#keyLow = 0;
       for (const { bytes, spans, offsets, trim } of columns) {
