@@ -1,9 +1,9 @@
 // Augmentation on one thread: from decoded 256-pixel pictures to finished 224-pixel samples, in ortune and in current
-// torchvision.transforms.v2, in this run and in turn, each in a process of its own; pictures a second, medians and ratios. Before
-// anything is timed, a chain without chance must give both the same samples.
+// torchvision.transforms.v2, in this run and in turn, each in a process of its own; pictures a second, medians and
+// ratios. Before anything is timed, a chain without chance must give both the same samples.
 //   node bench/augment.mjs --pytorch PYTHON [--pictures 64] [--rounds 5] [--json]
-// PYTHON is an interpreter with the library (python -m venv X && X/bin/pip install torch torchvision numpy). Without it ortune
-// alone is measured.
+// PYTHON is an interpreter with the library (python -m venv X && X/bin/pip install torch torchvision numpy). Without it
+// ortune alone is measured.
 
 import { parseArgs } from 'node:util';
 import { Renderer } from '../dist/data/images/augment/renderer.js';

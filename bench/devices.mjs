@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Does a device train as the CPU does, and how fast: the same run on every device that works here, its losses against the
-// CPU's before its times are told, and the bytes that cross in a step.
+// Does a device train as the CPU does, and how fast: the same run on every device that works here, its losses against
+// the CPU's before its times are told, and the bytes that cross in a step.
 //   node bench/devices.mjs [--model models/tiny-en] [--train FILE] [--steps 20] [--batch-size 8] [--max-length 64]
 // Without --train it makes up texts of two classes.
 

@@ -1,6 +1,6 @@
-// Drawings of emoji by two vendors as pictures with classes: the sub-categories of Unicode's list (animal-mammal, food-sweet,
-// ...). Left out are flags and skin tones, which are no drawings of things, and emoji made of several, which are near copies of
-// others. A drawing is 64 pixels wide and stands on white here.
+// Drawings of emoji by two vendors as pictures with classes: the sub-categories of Unicode's list (animal-mammal,
+// food-sweet, ...). Left out are flags and skin tones, which are no drawings of things, and emoji made of several,
+// which are near copies of others. A drawing is 64 pixels wide and stands on white here.
 
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

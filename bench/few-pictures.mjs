@@ -1,5 +1,6 @@
-// Twitter's drawings of emoji as a task with few pictures: of every class with twelve drawings or more, five to train on, chosen
-// by a hash of their names and the seed, and the others to evaluate on; PNG files in a folder for each class.
+// Twitter's drawings of emoji as a task with few pictures: of every class with twelve drawings or more, five to train
+// on, chosen by a hash of their names and the seed, and the others to evaluate on; PNG files in a folder for each
+// class.
 
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

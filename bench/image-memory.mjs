@@ -6,10 +6,11 @@ import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ImageData } from '../dist/data/images/image-data.js';
-import { ImageLoader } from '../dist/data/images/image-feeder.js';
+import { imageColumns } from '../dist/data/column-specs.js';
 import { preprocessingOf } from '../dist/data/images/preprocessing.js';
+import { Splits } from '../dist/data/splits.js';
 import { writeJpegs } from './peers/jpegs.mjs';
+import { pictureLoader } from './picture-loader.mjs';
 
 const text = (value) => ({ type: 'string', default: value });
 const { values: given } = parseArgs({
@@ -35,16 +36,10 @@ const openFiles = (folder) =>
 async function pass(folder, passes) {
   const shape = { channels: 3, height: 224, width: 224, layout: 'NCHW' };
   const preprocessing = preprocessingOf(undefined, {}, 3);
-  const opened = {
-    train: { files: [folder] },
-    columns: { image: 'image', label: 'label' },
-    multiLabel: false,
-    seed: 0,
-  };
-  const data = await ImageData.open({ ...opened, sampling: 'shuffle' });
+  const data = await Splits.open({ train: { files: [folder] }, columns: imageColumns({ labelColumn: 'label' }) });
   const augmentation = [{ op: 'randomResizedCrop' }, { op: 'randomHorizontalFlip' }];
-  const common = { input: 'x', shape, preprocessing, maxPixels: 1e8, augmentation, targets: 'class', labels: 2 };
-  const feeder = new ImageLoader({ ...common, batchSize, workers });
+  const common = { input: 'x', shape, preprocessing, maxPixels: 1e8, augmentation };
+  const feeder = pictureLoader({ ...common, batchSize, workers });
   const rssBytes = [];
   for (let epoch = 0; epoch < passes; epoch++) {
     const rows = data.train.rows({ batchSize, seed: 0, epoch });

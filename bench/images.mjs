@@ -1,9 +1,10 @@
-// One training step of image networks in ortune and in PyTorch eager, in both of its memory layouts, on this machine, in this
-// run, in turn, each in a process of its own with the same batch, optimizer and number of threads; medians, ratios and peak memory.
-// Before anything is compared, all must have the same number of parameters, and both layouts the same first loss.
+// One training step of image networks in ortune and in PyTorch eager, in both of its memory layouts, on this machine,
+// in this run, in turn, each in a process of its own with the same batch, optimizer and number of threads; medians,
+// ratios and peak memory. Before anything is compared, all must have the same number of parameters, and both layouts
+// the same first loss.
 //   node bench/images.mjs --pytorch PYTHON [--models resnet18:16:sgd,vit-tiny:16:adamw] [--rounds 3] [--json]
-// PYTHON is an interpreter with the library (python -m venv X && X/bin/pip install torch torchvision timm numpy); default
-// python3. Without it ortune alone is measured. A model is NAME:BATCH:OPTIMIZER.
+// PYTHON is an interpreter with the library (python -m venv X && X/bin/pip install torch torchvision timm numpy);
+// default python3. Without it ortune alone is measured. A model is NAME:BATCH:OPTIMIZER.
 
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';

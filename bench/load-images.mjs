@@ -9,11 +9,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { ImageData } from '../dist/data/images/image-data.js';
-import { ImageLoader } from '../dist/data/images/image-feeder.js';
+import { imageColumns } from '../dist/data/column-specs.js';
 import { preprocessingOf } from '../dist/data/images/preprocessing.js';
+import { Splits } from '../dist/data/splits.js';
 import { writeJpegs } from './peers/jpegs.mjs';
 import { here, machineOf, measureInTurn, medianOf } from './peers/rows.mjs';
+import { pictureLoader } from './picture-loader.mjs';
 
 const text = (value) => ({ type: 'string', default: value });
 const { values: given } = parseArgs({
@@ -30,12 +31,10 @@ const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 async function measure(folder) {
   const shape = { channels: 3, height: 224, width: 224, layout: 'NCHW' };
   const preprocessing = preprocessingOf({ image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] }, {}, 3);
-  const columns = { image: 'image', label: 'label' };
-  const opened = { train: { files: [folder] }, columns, multiLabel: false, seed: 0 };
-  const data = await ImageData.open({ ...opened, sampling: 'shuffle' });
+  const data = await Splits.open({ train: { files: [folder] }, columns: imageColumns({ labelColumn: 'label' }) });
   const augmentation = [{ op: 'randomResizedCrop' }, { op: 'randomHorizontalFlip' }];
-  const common = { input: 'x', shape, preprocessing, maxPixels: 1e8, augmentation, targets: 'class', labels: 2 };
-  const feeder = new ImageLoader({ ...common, batchSize, workers, batchesAhead: 2 * workers });
+  const common = { input: 'x', shape, preprocessing, maxPixels: 1e8, augmentation };
+  const feeder = pictureLoader({ ...common, batchSize, workers, batchesAhead: 2 * workers });
   const first = data.train.rows({ batchSize: 8, seed: 0, epoch: 0, sequentialPass: true });
   let mean;
   for await (const batch of feeder.batches(first)) {

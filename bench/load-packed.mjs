@@ -10,11 +10,13 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
+import { imageColumns } from '../dist/data/column-specs.js';
 import { Renderer } from '../dist/data/images/augment/renderer.js';
-import { ImageData } from '../dist/data/images/image-data.js';
-import { ImageLoader } from '../dist/data/images/image-feeder.js';
 import { preprocessingOf } from '../dist/data/images/preprocessing.js';
+import { Splits } from '../dist/data/splits.js';
+import { pictureSources } from '../dist/data/table.js';
 import { pack, Trainer, writeImageModel } from '../dist/index.js';
+import { pictureLoader } from './picture-loader.mjs';
 
 const text = (value) => ({ type: 'string', default: value });
 const { values: given } = parseArgs({
@@ -98,8 +100,8 @@ function openMemory(pictures, threads) {
 
 /** The same from the packed file, as a run is fed. */
 function openFile(dataset, workers) {
-  const common = { input: 'x', shape, preprocessing, augmentation, maxPixels: 1e8, targets: 'class', labels: 2 };
-  const feeder = new ImageLoader({ ...common, batchSize, workers, batchesAhead: 2 * workers });
+  const common = { input: 'x', shape, preprocessing, augmentation, maxPixels: 1e8 };
+  const feeder = pictureLoader({ ...common, batchSize, workers, batchesAhead: 2 * workers });
   return {
     async epoch(epoch) {
       let sum;
@@ -146,9 +148,9 @@ async function main() {
       await writePicture(i, join(directory, 'pictures', 'ab'[i % 2], `${String(i).padStart(5, '0')}.jpg`));
     const output = join(directory, 'packed.safetensors');
     const packed = await pack({ data: [join(directory, 'pictures')], size: edge, output });
-    const open = { train: { files: [output] }, columns: { image: 'image', label: 'label' }, multiLabel: false, seed };
-    const data = await ImageData.open({ ...open, sampling: 'sequential' });
-    const pictures = await inMemory(data.train.table.sources[0]);
+    const columns = imageColumns({ labelColumn: 'label' });
+    const data = await Splits.open({ train: { files: [output] }, columns, seed, sampling: 'sequential' });
+    const pictures = await inMemory(pictureSources(data.train.table)[0]);
     const rows = [];
     for (const threads of [1, 2]) rows.push(await compare(pictures, data.train, threads));
     await data.close();

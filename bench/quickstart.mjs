@@ -1,7 +1,7 @@
-// npm run quickstart: what does a pre-trained model save? From 400 labelled mails it trains models/tiny-en in the ways one
-// can (spam-mails.mjs has the data), beside a bag of words; then on all mails; and opens what came out with the transformers
-// library, as any program would. Everything through the public API, nothing from the network. With --json the last line of
-// stdout is one object; with --short a few steps of everything are taken, to see that it works.
+// npm run quickstart: what does a pre-trained model save? From 400 labelled mails it trains models/tiny-en in the ways
+// one can (spam-mails.mjs has the data), beside a bag of words; then on all mails; and opens what came out with the
+// transformers library, as any program would. Everything through the public API, nothing from the network. With --json
+// the last line of stdout is one object; with --short a few steps of everything are taken, to see that it works.
 
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';

@@ -1,7 +1,7 @@
 // node bench/responsive.mjs [--layers 6] [--hidden 384] [--steps 60] [--json]: does a server stay responsive while it
-// trains? Runs the server of server.mjs on SpamAssassin mails with evaluations and checkpoints on the way, asks it for its
-// state every 10 ms from another process over the whole run, and prints the longest answer, the event loop's delay, and
-// what checkpoints cost. With --json the last line of stdout is one object.
+// trains? Runs the server of server.mjs on SpamAssassin mails with evaluations and checkpoints on the way, asks it for
+// its state every 10 ms from another process over the whole run, and prints the longest answer, the event loop's delay,
+// and what checkpoints cost. With --json the last line of stdout is one object.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

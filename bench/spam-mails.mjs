@@ -1,7 +1,7 @@
 // The SpamAssassin mails as a data set: subject and readable body of every mail, duplicates dropped before splitting,
-// split by a seed with equal shares of spam. Headers other than the subject are left out, because relays and dates would
-// give the answer away. Two fifths of the mails, fixed by their content whatever the seed, may be pre-trained on and are
-// in no test split. Runs as a worker thread of the quickstart, whose own event loop stays free meanwhile.
+// split by a seed with equal shares of spam. Headers other than the subject are left out, because relays and dates
+// would give the answer away. Two fifths of the mails, fixed by their content whatever the seed, may be pre-trained on
+// and are in no test split. Runs as a worker thread of the quickstart, whose own event loop stays free meanwhile.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -56,7 +56,9 @@ function readableBody(head, body) {
 
 const oneLine = (text) => text.replaceAll(/\s+/g, ' ').trim();
 
-/** Equal for bodies whose beginnings, which are what a model reads, differ only in case, digits, punctuation and spaces. */
+/**
+ * Equal for bodies whose beginnings, which are what a model reads, differ only in case, digits, punctuation and spaces.
+ */
 const fingerprint = (body) => sha256(body.toLowerCase().replaceAll(/[^\p{L}]+/gu, ''));
 
 /** Characters that are kept of a mail, and that a classifier gets, since it reads the beginning only. */
@@ -137,8 +139,8 @@ export function spamMails({ seed = 0, testShare = 0.2, labels } = {}) {
 }
 
 /**
- * Writes train.jsonl and test.jsonl; with `labels` few.jsonl, so many of the training mails; with `encoder` an untrained
- * encoder of these sizes with a tokenizer learnt from the training mails.
+ * Writes train.jsonl and test.jsonl; with `labels` few.jsonl, so many of the training mails; with `encoder` an
+ * untrained encoder of these sizes with a tokenizer learnt from the training mails.
  */
 function prepare({ directory, seed, labels, encoder, vocabulary }) {
   const { train, test, ...counts } = spamMails({ seed });

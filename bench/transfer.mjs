@@ -1,8 +1,9 @@
-// node bench/transfer.mjs: what pre-training is worth where labels are few. models/tiny-en fine-tuned against the same model
-// from scratch and its other uses, on 400 labelled mails (spam or ham) and on 20 definitions of each of WordNet's 45
-// lexicographer classes; every seed draws its own labels and test. Evaluated on the test data all along, so that the table also
-// says after how many steps a strategy is where training from scratch ends. Learning rates and epochs are those that did best
-// on draws with other seeds, for each strategy by itself (--seeds 7,8). Pre-training saw other mails and definitions.
+// node bench/transfer.mjs: what pre-training is worth where labels are few. models/tiny-en fine-tuned against the same
+// model from scratch and its other uses, on 400 labelled mails (spam or ham) and on 20 definitions of each of WordNet's
+// 45 lexicographer classes; every seed draws its own labels and test. Evaluated on the test data all along, so that the
+// table also says after how many steps a strategy is where training from scratch ends. Learning rates and epochs are
+// those that did best on draws with other seeds, for each strategy by itself (--seeds 7,8). Pre-training saw other
+// mails and definitions.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

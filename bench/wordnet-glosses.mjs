@@ -1,6 +1,6 @@
-// WordNet 3.1 as text and as a data set: every sense has a definition (its gloss) and one of 45 lexicographer classes, such
-// as noun.animal or verb.motion. A quarter of the glosses, fixed by their content, is for evaluation alone and never in
-// pre-training text. File format: wndb(5WN); classes: lexnames(5WN).
+// WordNet 3.1 as text and as a data set: every sense has a definition (its gloss) and one of 45 lexicographer classes,
+// such as noun.animal or verb.motion. A quarter of the glosses, fixed by their content, is for evaluation alone and
+// never in pre-training text. File format: wndb(5WN); classes: lexnames(5WN).
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -67,9 +67,9 @@ export const senseText = ({ words, definition, examples }) =>
   [`${words.join(', ')}: ${definition}`, ...examples].join('; ');
 
 /**
- * Definitions, without the words and the examples, to tell the class of: `perClass` of each class to train on, and up to
- * `testPerClass` of those for evaluation alone. Some classes are small: `scarce` names those that have fewer, with what
- * they have, since a figure for such a class says little.
+ * Definitions, without the words and the examples, to tell the class of: `perClass` of each class to train on, and up
+ * to `testPerClass` of those for evaluation alone. Some classes are small: `scarce` names those that have fewer, with
+ * what they have, since a figure for such a class says little.
  */
 export function glosses(senses, { seed = 0, perClass = 20, testPerClass = 100 } = {}) {
   /** @type {Record<'train' | 'test', { text: string, label: string }[]>} */

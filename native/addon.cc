@@ -6,6 +6,7 @@
 #include "bindings/data.h"
 #include "bindings/device.h"
 #include "bindings/jpeg.h"
+#include "bindings/kernels.h"
 #include "bindings/promises.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
@@ -20,6 +21,10 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["loadedLibraries"] = Napi::Function::New(env, bindings::loaded_libraries);
   exports["shutdown"] = Napi::Function::New(env, bindings::shutdown);
   exports["misalignment"] = Napi::Function::New(env, bindings::misalignment);
+  exports["instructionSets"] = Napi::Function::New(env, bindings::instruction_sets);
+  exports["instructionSet"] = Napi::Function::New(env, bindings::instruction_set);
+  exports["useInstructionSet"] = Napi::Function::New(env, bindings::use_instruction_set);
+  exports["optimizers"] = Napi::Function::New(env, bindings::optimizers);
   exports["openJpegLibrary"] = Napi::Function::New(env, bindings::open_jpeg_library);
   exports["decodeJpeg"] = Napi::Function::New(env, bindings::decode_jpeg);
   exports["renderPicture"] = Napi::Function::New(env, bindings::render_picture);

@@ -23,48 +23,23 @@ foreach(source affine colour colour_filter colour_table finish mix taps)
   set_source_files_properties(${ORTUNE_NATIVE_DIR}/data/${source}.cc PROPERTIES COMPILE_OPTIONS -ffp-contract=off)
 endforeach()
 
+# Sources of no kernel, compiled once; every other one of these folders is compiled for each instruction set.
+set(ORTUNE_COMMON_SOURCES simd/isa.cc ops/dispatch.cc data/colour_program.cc data/erase.cc data/render_checks.cc
+  data/render_program.cc data/taps.cc)
+list(TRANSFORM ORTUNE_COMMON_SOURCES PREPEND ${ORTUNE_NATIVE_DIR}/)
+file(GLOB ORTUNE_KERNEL_SOURCES CONFIGURE_DEPENDS ${ORTUNE_NATIVE_DIR}/ops/*.cc ${ORTUNE_NATIVE_DIR}/data/*.cc
+  ${ORTUNE_NATIVE_DIR}/optim/*.cc)
+list(REMOVE_ITEM ORTUNE_KERNEL_SOURCES ${ORTUNE_COMMON_SOURCES})
+
 # An instruction set: its name in simd/isa.h, the width of its vectors, the compiler's flags.
 macro(ortune_instruction_set isa bytes)
-  ortune_kernel_library(ortune_kernels_${isa}
-    ${ORTUNE_NATIVE_DIR}/ops/table.cc
-    ${ORTUNE_NATIVE_DIR}/ops/attention.cc
-    ${ORTUNE_NATIVE_DIR}/ops/batch_norm.cc
-    ${ORTUNE_NATIVE_DIR}/ops/bias.cc
-    ${ORTUNE_NATIVE_DIR}/ops/conv.cc
-    ${ORTUNE_NATIVE_DIR}/ops/conv_panels.cc
-    ${ORTUNE_NATIVE_DIR}/ops/conv_weight.cc
-    ${ORTUNE_NATIVE_DIR}/ops/cross_entropy.cc
-    ${ORTUNE_NATIVE_DIR}/ops/depthwise.cc
-    ${ORTUNE_NATIVE_DIR}/ops/depthwise_weight.cc
-    ${ORTUNE_NATIVE_DIR}/ops/dropout.cc
-    ${ORTUNE_NATIVE_DIR}/ops/embedding.cc
-    ${ORTUNE_NATIVE_DIR}/ops/gelu.cc
-    ${ORTUNE_NATIVE_DIR}/ops/gemm.cc
-    ${ORTUNE_NATIVE_DIR}/ops/layer_norm.cc
-    ${ORTUNE_NATIVE_DIR}/ops/max_pool_grad.cc
-    ${ORTUNE_NATIVE_DIR}/ops/pool.cc
-    ${ORTUNE_NATIVE_DIR}/ops/softmax.cc
-    ${ORTUNE_NATIVE_DIR}/ops/transpose.cc
-    ${ORTUNE_NATIVE_DIR}/data/affine.cc
-    ${ORTUNE_NATIVE_DIR}/data/finish.cc
-    ${ORTUNE_NATIVE_DIR}/data/mix.cc
-    ${ORTUNE_NATIVE_DIR}/data/resample.cc
-    ${ORTUNE_NATIVE_DIR}/data/colour.cc
-    ${ORTUNE_NATIVE_DIR}/data/colour_filter.cc
-    ${ORTUNE_NATIVE_DIR}/data/colour_table.cc
-    ${ORTUNE_NATIVE_DIR}/optim/adamw.cc
-    ${ORTUNE_NATIVE_DIR}/optim/norm.cc
-    ${ORTUNE_NATIVE_DIR}/optim/sgd.cc)
+  ortune_kernel_library(ortune_kernels_${isa} ${ORTUNE_KERNEL_SOURCES})
   target_compile_definitions(ortune_kernels_${isa} PRIVATE ORTUNE_ISA=${isa} ORTUNE_VECTOR_BYTES=${bytes})
   target_compile_options(ortune_kernels_${isa} PRIVATE
     $<$<CONFIG:Release>:-O3> -ffp-contract=fast -fno-math-errno -fno-trapping-math ${ARGN})
 endmacro()
 
-ortune_kernel_library(ortune_kernels_dispatch
-  ${ORTUNE_NATIVE_DIR}/simd/isa.cc ${ORTUNE_NATIVE_DIR}/ops/dispatch.cc
-  ${ORTUNE_NATIVE_DIR}/data/colour_program.cc ${ORTUNE_NATIVE_DIR}/data/erase.cc
-  ${ORTUNE_NATIVE_DIR}/data/render_checks.cc ${ORTUNE_NATIVE_DIR}/data/render_program.cc
-  ${ORTUNE_NATIVE_DIR}/data/taps.cc)
+ortune_kernel_library(ortune_kernels_dispatch ${ORTUNE_COMMON_SOURCES})
 ortune_instruction_set(baseline 16)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64|i[3-6]86)$")
   ortune_instruction_set(avx2 32 -mavx2 -mfma)

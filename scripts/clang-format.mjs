@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Checks (or with --write, formats) the C++ sources with clang-format: the npm package's binary where it carries one for
-// this machine, else the system's. Says so and passes when there is neither: the style is not worth a failed check on
-// a machine that cannot check it.
+// Checks (or with --write, formats) the C++ sources with clang-format: the npm package's binary where it carries one
+// for this machine, else the system's. Says so and passes when there is neither: the style is not worth a failed check
+// on a machine that cannot check it.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';

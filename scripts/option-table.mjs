@@ -1,6 +1,6 @@
-// Prints the options of `ortune train`, those that `ortune compare` has besides, and those of `ortune pack` that train has not, as
-// Markdown tables, or with --write puts them between markers such as <!-- options --> of docs/options.md and the ends of these.
-// The schemas are the one source.
+// Prints the options of `ortune train`, those that `ortune compare` has besides, and those of `ortune pack` that train
+// has not, as Markdown tables, or with --write puts them between markers such as <!-- options --> of docs/options.md
+// and the ends of these. The schemas are the one source.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { compareSchema } from '../dist/config/compare-schema.js';

@@ -15,6 +15,9 @@ function readThreads(text: string | undefined): number | undefined {
 /** Threads a device uses when no option says: ORTUNE_THREADS, else the processors this process may use. */
 export const defaultThreads = (): number => readThreads(process.env.ORTUNE_THREADS) ?? availableParallelism();
 
+/** Instruction set of ortune's kernels: ORTUNE_INSTRUCTION_SET, else undefined for the widest of the processor. */
+export const chosenInstructionSet = (): string | undefined => process.env.ORTUNE_INSTRUCTION_SET || undefined;
+
 /** Keeps the runtime from starting its telemetry in this process; set to 0 by whoever wants it. */
 export function disableRuntimeTelemetry(): void {
   process.env.ORT_DISABLE_TELEMETRY ??= '1';
@@ -31,6 +34,12 @@ export function hubEndpoint(): string {
   const endpoint = process.env.HF_ENDPOINT || 'https://huggingface.co';
   if (/^https?:/.test(endpoint) && URL.canParse(endpoint)) return endpoint.replace(/\/*$/, '/');
   throw new UsageError(`HF_ENDPOINT must be a URL that begins with http:// or https://, found '${endpoint}'`);
+}
+
+/** HF_TOKEN, for the Hugging Face hub alone: no other host is shown it. */
+export function hubToken(endpoint: string): string | undefined {
+  const isHub = new URL(endpoint).origin === 'https://huggingface.co';
+  return isHub ? process.env.HF_TOKEN || undefined : undefined;
 }
 
 const listOf = (text: string | undefined): string[] => (text ?? '').split(delimiter).filter((part) => part !== '');

@@ -1,8 +1,8 @@
 // What a trainer tells its host while it runs, by event name. Payloads are plain data.
 
-import type { Metrics } from './metrics/names.js';
 import type { DownloadEvent } from './models/hub.js';
 import type { Traffic } from './runtime/session.js';
+import type { Metrics } from './tasks/tasks.js';
 import type { SkippedSample } from './train/bad-samples.js';
 
 export interface StartEvent {

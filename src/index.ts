@@ -3,14 +3,14 @@
 export { gradcheckModel } from './commands/gradcheck.js';
 export { inspectModel } from './commands/inspect.js';
 export { type PackHooks, type PackResult, pack } from './commands/pack.js';
-export { type LoadedModel, loadModel, type PredictInput, type Prediction, predict } from './commands/predict.js';
+export { type LoadedModel, loadModel, type PredictInput, predict } from './commands/predict.js';
 export { type Preview, preview } from './commands/preview.js';
 export {
   type ComparedRun,
   type CompareHooks,
-  type CompareResult,
   compare,
 } from './compare/compare.js';
+export type { CompareResult } from './compare/result.js';
 export type { SeedResult, StrategyResult } from './compare/tabulate.js';
 export type { CompareConfig, CompareOptions } from './config/compare-schema.js';
 export type { PackOptions } from './config/pack-schema.js';
@@ -22,10 +22,10 @@ export type { ImageTensors } from './data/images/tensors.js';
 export { DataError, ModelError, OrtuneError, UsageError } from './errors.js';
 export type { EvaluationEvent, StartEvent, StepEvent, TrainerEvents, TrainResult } from './events.js';
 export type { ClassificationResult, ClassMetrics } from './metrics/classification.js';
-export type { ImageClassificationResult } from './metrics/image-classification.js';
-export type { MaskedLmResult } from './metrics/masked-lm.js';
+export type { ImageClassificationResult } from './metrics/image-classes.js';
+export type { MaskedLmResult } from './metrics/masked-tokens.js';
 export type { MultiLabelResult } from './metrics/multi-label.js';
-export type { Metrics } from './metrics/names.js';
+
 export { type EncoderDirectoryOptions, writeEncoder } from './models/directory.js';
 export { buildEncoder, type EncoderOptions } from './models/encoder.js';
 export type { DownloadEvent, ResolveOptions } from './models/hub.js';
@@ -36,5 +36,6 @@ export {
   writeImageModel,
 } from './models/images.js';
 export { buildWordPiece } from './models/wordpiece.js';
+export type { Metrics, Prediction } from './tasks/tasks.js';
 export { type EvalResult, evaluate } from './train/evaluate.js';
 export { Trainer } from './train/trainer.js';

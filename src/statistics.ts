@@ -26,8 +26,8 @@ export const peakRssBytes = (): number => process.resourceUsage().maxRSS * 1024;
 
 /** One optimizer step, in milliseconds. */
 export interface StepTime {
-  /** Tokens per row: steps of one length are comparable; 0 where a step's batches differ. */
-  length: number;
+  /** Lengths of its batches' axes: steps of the same are comparable; undefined where a step's batches differ. */
+  axes: string | undefined;
   /** Batches of the step. */
   batches: number;
   samples: number;
@@ -69,15 +69,15 @@ export class StepTimes {
     return window.length === 0 ? 0 : (steps * window.reduce((sum, t) => sum + totalMs(t), 0)) / window.length / 1000;
   }
 
-  /** The length most steps had; 0 when none had one. */
-  commonLength(): number {
-    const counts = new Map<number, number>();
-    for (const { length } of this.all) if (length > 0) counts.set(length, (counts.get(length) ?? 0) + 1);
-    return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 0;
+  /** The lengths of axes that most steps had; undefined when none had one. */
+  commonAxes(): string | undefined {
+    const counts = new Map<string, number>();
+    for (const { axes } of this.all) if (axes !== undefined) counts.set(axes, (counts.get(axes) ?? 0) + 1);
+    return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
   }
 
-  /** Steps of one length after the first, which carries the making of its session. */
-  warm(length: number): StepTime[] {
-    return this.all.filter((t) => t.length === length).slice(1);
+  /** Steps of such axes after the first, which carries the making of its session. */
+  warm(axes: string | undefined): StepTime[] {
+    return this.all.filter((t) => t.axes === axes).slice(1);
   }
 }

@@ -2,8 +2,7 @@
 // exports that hold every BatchNorm, on the stock runtime in standard operators and on the device. Loss, every gradient, 20
 // steps of SGD with momentum, and the running averages after them.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -20,6 +19,7 @@ import { chooseStatistics, type Statistic } from '#ortune/transfer/batch-norm.js
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { type Exporter, exporters, gradientErrors, type Place, readSafetensors, relativeError } from './golden.js';
 import { openStockModel } from './support/onnxruntime.js';
+import { temporaryDirectory } from './support/temporary.js';
 
 interface Entry {
   name: string;
@@ -56,7 +56,7 @@ function prepare(file: string, kernels: ReadonlySet<string>): CompiledSession {
     { mode: 'train', shapes: { x: imageShape } },
     {
       ...{ trained, statistics: new Set(statistics.map(({ name }) => name)), frozen: new Set<string>() },
-      task: { name: 'image-classification', targets: 'class' },
+      task: { name: 'image-classification', options: { targets: 'class' } },
       ...{ dropout: { hidden: 0, attention: 0, head: 0 }, labelSmoothing: 0, family: '', kernels },
     },
   );
@@ -179,8 +179,7 @@ async function onDevice(
   };
 }
 
-const root = mkdtempSync(join(tmpdir(), 'ortune-batch-norm-'));
-afterAll(() => rmSync(root, { recursive: true }));
+const root = temporaryDirectory('batch-norm');
 
 let device: Device;
 beforeAll(async () => {

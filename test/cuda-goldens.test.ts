@@ -1,6 +1,7 @@
-// What ortune makes for CUDA against PyTorch: loss and every gradient, the first losses of the optimizer, and the same bits
-// when it is done again. Run by the runtime's CPU provider, so that it is tested without a card (rehearsed-cuda.ts; that CUDA
-// has a kernel for every node is asked of each graph on the way), and on a card where there is one.
+// What ortune makes for CUDA against PyTorch: loss and every gradient, the first losses of the optimizer, and the same
+// bits when it is done again. Run by the runtime's CPU provider, so that it is tested without a card
+// (rehearsed-cuda.ts; that CUDA has a kernel for every node is asked of each graph on the way), and on a card where
+// there is one.
 
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { type Device, openDevice } from '#ortune/runtime/session.js';

@@ -2,11 +2,12 @@
 // update a graph too. Compiles for the device and compares; the tests choose devices and fixtures.
 
 import { expect } from 'vitest';
+import type { DeviceKind } from '#ortune/lower/target.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import type { Graph } from '#ortune/onnx/graph.js';
-import { Optimizer, type OptimizerOptions } from '#ortune/optim/optimizer.js';
+import { Optimizer } from '#ortune/optim/optimizer.js';
+import type { OptimizerOptions } from '#ortune/optim/rules.js';
 import { Arena, sharedTensor } from '#ortune/runtime/arena.js';
-import type { DeviceKind } from '#ortune/runtime/kinds.js';
 import type { Device, TensorView } from '#ortune/runtime/session.js';
 import { compileGolden, feedsOf, type Golden, gradientErrors, relativeError } from './golden.js';
 import { compileVision, type VisionGolden } from './vision-golden.js';

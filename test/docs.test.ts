@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { globSync } from 'tinyglobby';
 import { expect, it } from 'vitest';
 import { compareSchema } from '#ortune/config/compare-schema.js';
 import { optionTable } from '#ortune/config/options.js';
@@ -25,16 +26,46 @@ it('the server shown is the one that is tested', () => {
   expect(read('bench/server.mjs')).toContain(shown!.trim());
 });
 
-it.each([
-  'README.md',
-  'docs/options.md',
-  'docs/images.md',
-  'docs/server.md',
-  'models/README.md',
-  'models/tiny-en/README.md',
-])('%s is finished, and its links lead somewhere', (file) => {
+const pages = globSync(['*.md', 'docs/**/*.md', 'models/*.md', 'models/*/README.md'], { cwd: root });
+
+/** What a heading is linked by. */
+const anchorsOf = (page: string): string[] =>
+  [...page.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+    title!
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+it.each(pages)('%s is finished, and its links lead somewhere', (file) => {
   const page = read(file);
   expect(page).not.toMatch(/@@|TODO/);
-  for (const [, link] of page.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g))
-    expect(existsSync(join(root, dirname(file), link!)), link).toBe(true);
+  for (const [, link, anchor] of page.matchAll(/\]\((?!https?:)([^)#]*)#?([^)]*)\)/g)) {
+    const to = link ? join(dirname(file), link) : file;
+    expect(existsSync(join(root, to)), `${file}: ${link}`).toBe(true);
+    if (anchor) expect(anchorsOf(read(to)), `${file}: ${link}#${anchor}`).toContain(anchor);
+  }
+});
+
+it('README stays short, and lines of text narrow', () => {
+  expect(read('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(200);
+  for (const file of pages.filter((page) => !page.startsWith('models'))) {
+    // A row of a table cannot be broken; README's are short.
+    const lines = read(file).split('\n');
+    const wide = lines.filter((line) => line.length > 160 && (file === 'README.md' || !line.startsWith('|')));
+    expect(wide, file).toEqual([]);
+  }
+});
+
+it('decisions are numbered from the newest down, and README speaks of ones that hold', () => {
+  const page = read('docs/decisions.md');
+  const numbers = [...page.matchAll(/^\*\*(\d+) \(\d{4}-\d\d-\d\d/gm)].map(([, number]) => Number(number));
+  expect(numbers).toEqual(numbers.map((_, i) => numbers.length - i));
+  const replaced = [...page.matchAll(/^\*\*(\d+) \([^)]*; replaced/gm)].map(([, number]) => Number(number));
+  const named = [...read('README.md').matchAll(/^- \*\*(\d+)\.\*\*/gm)].map(([, number]) => Number(number));
+  expect(named).toHaveLength(10);
+  for (const number of named) {
+    expect(numbers).toContain(number);
+    expect(replaced).not.toContain(number);
+  }
 });

@@ -1,12 +1,25 @@
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { defaultThreads, disableRuntimeTelemetry, hubEndpoint, modelCache } from '#ortune/environment.js';
+import {
+  chosenInstructionSet,
+  defaultThreads,
+  disableRuntimeTelemetry,
+  hubEndpoint,
+  modelCache,
+} from '#ortune/environment.js';
 import { UsageError } from '#ortune/errors.js';
 
 const before = { ...process.env };
 afterEach(() => {
-  for (const name of ['ORTUNE_THREADS', 'ORT_DISABLE_TELEMETRY', 'ORTUNE_CACHE', 'XDG_CACHE_HOME', 'HF_ENDPOINT']) {
+  for (const name of [
+    'ORTUNE_THREADS',
+    'ORTUNE_INSTRUCTION_SET',
+    'ORT_DISABLE_TELEMETRY',
+    'ORTUNE_CACHE',
+    'XDG_CACHE_HOME',
+    'HF_ENDPOINT',
+  ]) {
     if (before[name] === undefined) delete process.env[name];
     else process.env[name] = before[name];
   }
@@ -23,6 +36,13 @@ test.each(['0', '2.5', 'all', '-1', '5000'])('ORTUNE_THREADS=%s is refused', (va
   process.env.ORTUNE_THREADS = value;
   expect(defaultThreads).toThrow(UsageError);
   expect(defaultThreads).toThrow(`ORTUNE_THREADS must be a whole number from 1 to 1024, found '${value}'`);
+});
+
+test('the instruction set is the one of ORTUNE_INSTRUCTION_SET, where it names one', () => {
+  process.env.ORTUNE_INSTRUCTION_SET = 'avx2';
+  expect(chosenInstructionSet()).toBe('avx2');
+  process.env.ORTUNE_INSTRUCTION_SET = '';
+  expect(chosenInstructionSet()).toBeUndefined();
 });
 
 test("the runtime's telemetry is off unless somebody turned it on", () => {

@@ -8,12 +8,11 @@ import { fileURLToPath } from 'node:url';
 import { fromBinary } from '@bufbuild/protobuf';
 import { compile, taskOutputs } from '#ortune/compile/compile.js';
 import type { Compiled, Mode } from '#ortune/compile/protocol.js';
-import type { Precision } from '#ortune/lower/mixed-precision.js';
+import type { DeviceKind, Precision } from '#ortune/lower/target.js';
 import type { Graph, Value } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { ModelProtoSchema } from '#ortune/onnx/onnx_pb.js';
-import type { DeviceKind } from '#ortune/runtime/kinds.js';
-import { type Task, textClassification } from '#ortune/tasks/task.js';
+import type { TaskSpec } from '#ortune/tasks/task.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 
 export const exporters = ['torchscript', 'dynamo'] as const;
@@ -112,11 +111,11 @@ export function readSafetensors(file: string): Map<string, Float32Array> {
 /** Masked places for each row of the batch: so many that one or more of all stay empty and are filled up. */
 const placesPerRow = ({ batch, labels }: Golden): number => Math.ceil((labels.length + 1) / batch);
 
-function taskOf(golden: Golden): Task {
-  if (!golden.masked_positions) return textClassification;
+function taskOf(golden: Golden): TaskSpec {
+  if (!golden.masked_positions) return { name: 'text-classification', options: {} };
   const probability = placesPerRow(golden) / golden.length;
   const nextSentence = golden.pair_labels !== undefined;
-  return { name: 'masked-lm', masking: { probability, wholeWords: false, nextSentence } };
+  return { name: 'masked-lm', options: { probability, wholeWords: false, nextSentence } };
 }
 
 /**
@@ -133,7 +132,7 @@ export function compileGolden(
   const model = openModel(golden.file);
   const graph = toGraph(model);
   const task = taskOf(golden);
-  const { trainable } = chooseParameters(model, graph, { outputs: taskOutputs(graph, task) });
+  const { trainable } = chooseParameters(model, graph, { outputs: Object.values(taskOutputs(graph, task)) });
   const trained = new Set(trainable.map((p) => p.name));
   const none = { hidden: 0, attention: 0, head: 0 };
   const { batch, length, family } = golden;
@@ -194,25 +193,25 @@ export interface Expected {
 }
 
 /** What an evaluation gives. Of masked-LM that is losses and the likeliest words; `maskedLogits` are behind them. */
-export function expectedOutputs(golden: Golden, { loss, logits, masked }: Compiled): Expected[] {
+export function expectedOutputs(golden: Golden, { loss, results }: Compiled): Expected[] {
   const rows: [Value | undefined, () => number[]][] = [
     [loss, () => [golden.loss]],
-    [logits, () => golden.logits.flat()],
-    [masked?.maskedLoss, () => [golden.masked_loss!]],
-    [masked?.predictions, () => golden.logits.map(likeliest)],
-    [masked?.pairLoss, () => [golden.pair_loss!]],
-    [masked?.pairPredictions, () => golden.pair_logits!.map(likeliest)],
+    [results.logits, () => golden.logits.flat()],
+    [results.maskedLoss, () => [golden.masked_loss!]],
+    [results.predictions, () => golden.logits.map(likeliest)],
+    [results.pairLoss, () => [golden.pair_loss!]],
+    [results.pairPredictions, () => golden.pair_logits!.map(likeliest)],
   ];
   return rows.flatMap(([output, values]) => (output === undefined ? [] : [{ output, values: values() }]));
 }
 
 /** The logits that predictions are the likeliest of, by name a value inside the graph: mode diagnose gives it. */
-export function maskedLogits(golden: Golden, { model, masked }: Compiled): Expected[] {
+export function maskedLogits(golden: Golden, { model, results }: Compiled): Expected[] {
   const nodes = fromBinary(ModelProtoSchema, model).graph!.node;
   const behind = (predictions: Value) => nodes.find((n) => n.output.includes(predictions))!.input[0]!;
-  const { predictions, pairPredictions: pairs } = masked!;
+  const { predictions, pairPredictions: pairs } = results;
   return [
-    { output: behind(predictions), values: golden.logits.flat() },
+    { output: behind(predictions!), values: golden.logits.flat() },
     ...(pairs === undefined ? [] : [{ output: behind(pairs), values: golden.pair_logits!.flat() }]),
   ];
 }

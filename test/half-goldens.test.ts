@@ -2,7 +2,8 @@
 // provider, which rounds to float16 behind each node; and some of them on WebGPU, which adds up in float16 too.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lossScaleInput, type Precision } from '#ortune/lower/mixed-precision.js';
+import { lossScaleInput } from '#ortune/lower/mixed-precision.js';
+import type { Precision } from '#ortune/lower/target.js';
 import { convertFloat } from '#ortune/onnx/convert.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import { sharedTensor } from '#ortune/runtime/arena.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { mean, median, peakRssBytes, StepTimes, sampleDeviation } from '#ortune/statistics.js';
 
-const time = (length: number, ms: number, samples = 4) => ({
-  length,
+const time = (tokens: number, ms: number, samples = 4) => ({
+  axes: `tokens=${tokens}`,
   batches: 1,
   samples,
   waitMs: ms / 4,
@@ -62,7 +62,7 @@ describe('StepTimes', () => {
 
   it('knows nothing before the first step', () => {
     const times = new StepTimes();
-    expect([times.rate(), times.secondsFor(10), times.commonLength()]).toEqual([0, 0, 0]);
+    expect([times.rate(), times.secondsFor(10), times.commonAxes()]).toEqual([0, 0, undefined]);
     expect(times.medianMs()).toBeNaN();
   });
 
@@ -76,9 +76,9 @@ describe('StepTimes', () => {
       [32, 51],
     ] as const)
       times.add(time(length, ms));
-    expect(times.commonLength()).toBe(32);
-    expect(times.warm(32).map((t) => t.forwardBackwardMs)).toEqual([25, 25.5]);
-    expect(times.warm(128)).toEqual([]);
+    expect(times.commonAxes()).toBe('tokens=32');
+    expect(times.warm('tokens=32').map((t) => t.forwardBackwardMs)).toEqual([25, 25.5]);
+    expect(times.warm('tokens=128')).toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
-// Every vision family from real exporters against PyTorch (fixtures/vision): what an export's parameters are, that all of
-// it has gradients, and on the stock runtime, in standard operators, logits, loss and every gradient.
+// Every vision family from real exporters against PyTorch (fixtures/vision): what an export's parameters are, that all
+// of it has gradients, and on the stock runtime, in standard operators, logits, loss and every gradient.
 // vision-goldens-device.test.ts has the same on ortune's device.
 
 import { describe, expect, it } from 'vitest';
@@ -55,8 +55,8 @@ describe.each(visionFixtures.filter((name) => readVisionGolden(name).batch))(
   },
 );
 
-// Two blocks of ViT and DeiT, four of ConvNeXt, three of Swin. Swin's attention adds a trained bias, which ortune.Attention
-// has no gradient for.
+// Two blocks of ViT and DeiT, four of ConvNeXt, three of Swin. Swin's attention adds a trained bias, which
+// ortune.Attention has no gradient for.
 it.each([
   ['vit', { LayerNormalization: 5, Gelu: 2, Attention: 2 }],
   ['deit', { LayerNormalization: 5, Gelu: 2, Attention: 2 }],

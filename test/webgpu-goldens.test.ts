@@ -1,6 +1,6 @@
-// The derived training graph against PyTorch on WebGPU, in standard operators alone: loss and every gradient as on the CPU,
-// and the first losses of the optimizer, whose update is a graph on the device too. One family for each thing that the
-// provider lacks or has otherwise; parameters, gradients and moments lie in its buffers.
+// The derived training graph against PyTorch on WebGPU, in standard operators alone: loss and every gradient as on the
+// CPU, and the first losses of the optimizer, whose update is a graph on the device too. One family for each thing that
+// the provider lacks or has otherwise; parameters, gradients and moments lie in its buffers.
 
 import { afterAll, beforeAll, it } from 'vitest';
 import { type Device, openDevice } from '#ortune/runtime/session.js';

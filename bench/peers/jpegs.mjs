@@ -1,5 +1,6 @@
-// JPEGs for benches, as photographs are in size and detail: 500 x 375 pixels, some 67 kB. They are the same on every machine:
-// soft shapes with grain, drawn from a seed. Each distinct picture is drawn once and written under as many names as are wanted.
+// JPEGs for benches, as photographs are in size and detail: 500 x 375 pixels, some 67 kB. They are the same on every
+// machine: soft shapes with grain, drawn from a seed. Each distinct picture is drawn once and written under as many
+// names as are wanted.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

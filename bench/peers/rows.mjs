@@ -1,5 +1,6 @@
-// What the benches that compare ortune with other libraries share: rows of commands, each of which runs alone in a process of
-// its own and prints its result as a JSON object in the last line, taken in turn so that a drift of the machine meets them all.
+// What the benches that compare ortune with other libraries share: rows of commands, each of which runs alone in a
+// process of its own and prints its result as a JSON object in the last line, taken in turn so that a drift of the
+// machine meets them all.
 
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
@@ -24,7 +25,9 @@ function run(row) {
   return undefined;
 }
 
-/** Runs every row once a round and returns those that ran, with their `results`; one that fails is named and left out. */
+/**
+ * Runs every row once a round and returns those that ran, with their `results`; one that fails is named and left out.
+ */
 export function measureInTurn(rows, rounds) {
   for (const row of rows) row.results = [];
   for (let round = 0; round < rounds; round++)

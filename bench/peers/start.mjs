@@ -1,5 +1,5 @@
-// One start for ortune and its peers: writes an encoder as a model directory, and its weights and a batch under the peers' names
-// as a .safetensors file (common.py, --start), so that the first losses of all are one number.
+// One start for ortune and its peers: writes an encoder as a model directory, and its weights and a batch under the
+// peers' names as a .safetensors file (common.py, --start), so that the first losses of all are one number.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// The card of tiny-emoji, README.md: what it is, what it was made from and under which terms, how to make it again, and its
-// figures, which come from the run.
+// The card of tiny-emoji, README.md: what it is, what it was made from and under which terms, how to make it again, and
+// its figures, which come from the run.
 
 const whole = (n) => Math.round(n).toLocaleString('en-US');
 const percent = (x) => `${(100 * x).toFixed(1)} %`;

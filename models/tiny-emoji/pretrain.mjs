@@ -1,7 +1,8 @@
-// node models/tiny-emoji/pretrain.mjs: makes the model that lies beside this file from nothing but one data package: a small
-// residual network that learns to tell Google's drawings of emoji apart by the sub-categories of Unicode's list. Writes the model,
-// its loss curve, its provenance and its card here. A stopped run goes on with --resume. Same threads and kind of processor, same
-// bits. From a checkout of the repository; the first run installs the data package (74 MB) into a cache.
+// node models/tiny-emoji/pretrain.mjs: makes the model that lies beside this file from nothing but one data package: a
+// small residual network that learns to tell Google's drawings of emoji apart by the sub-categories of Unicode's list.
+// Writes the model, its loss curve, its provenance and its card here. A stopped run goes on with --resume. Same threads
+// and kind of processor, same bits. From a checkout of the repository; the first run installs the data package (74 MB)
+// into a cache.
 
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

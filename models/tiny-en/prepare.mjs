@@ -1,6 +1,6 @@
-// What the pre-training of tiny-en starts from, written into a working directory: train.jsonl.gz and heldout.jsonl, records
-// of one sequence each; the tokenizer learnt from the training passages; and the untrained encoder. Also measures what
-// knowing nothing but the frequencies of tokens is worth, which a masked language model has to beat.
+// What the pre-training of tiny-en starts from, written into a working directory: train.jsonl.gz and heldout.jsonl,
+// records of one sequence each; the tokenizer learnt from the training passages; and the untrained encoder. Also
+// measures what knowing nothing but the frequencies of tokens is worth, which a masked language model has to beat.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

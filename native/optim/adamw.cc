@@ -1,5 +1,5 @@
 // AdamW with decoupled weight decay (Loshchilov and Hutter, 2019), in the order of operations of
-// torch.optim.AdamW. hyper: lr, beta1, beta2, eps, weight decay, 1 - beta1^t, 1 - beta2^t, unused.
+// torch.optim.AdamW. The corrections are 1 - beta1^t and 1 - beta2^t.
 #include "optim/update.h"
 #include "simd/vec.h"
 
@@ -8,9 +8,10 @@ namespace ortune::ORTUNE_ISA {
 void adamw(const Update& a, int64_t chunk) {
   if (!is_finite(*a.norm)) return;
   const Span span = span_of(a, chunk);
-  const float* h = a.hyper + span.range * kHyper;
-  const float lr = h[0], beta1 = h[1], beta2 = h[2], eps = h[3], clip = clip_factor(a);
-  const float keep_p = 1.0f - lr * h[4], step = lr / h[5], correct_v = 1.0f / __builtin_sqrtf(h[6]);
+  const AdamWNumbers of = numbers_of<AdamWNumbers>(a, span.range);
+  const float beta1 = of.beta1, beta2 = of.beta2, eps = of.epsilon, clip = clip_factor(a);
+  const float keep_p = 1.0f - of.rate * of.decay, step = of.rate / of.mean_correction,
+              correct_v = 1.0f / __builtin_sqrtf(of.square_correction);
   const float* g = a.g + span.begin;
   float *p = a.p + span.begin, *m = a.first + span.begin, *v = a.second + span.begin;
   each(span.n, [&](int64_t i, auto part) {

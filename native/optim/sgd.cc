@@ -1,7 +1,6 @@
 // Stochastic gradient descent with momentum, as torch.optim.SGD: weight decay is added to the gradient.
 // PyTorch starts the velocity at the first gradient without dampening; from zeros that is a first step with
-// dampening 0, which is the caller's to pass. hyper: lr, momentum, dampening, nesterov (0 or 1), weight
-// decay, three unused.
+// dampening 0, which is the caller's to pass. nesterov is 0 or 1.
 #include "optim/update.h"
 #include "simd/vec.h"
 
@@ -10,9 +9,10 @@ namespace ortune::ORTUNE_ISA {
 void sgd(const Update& a, int64_t chunk) {
   if (!is_finite(*a.norm)) return;
   const Span span = span_of(a, chunk);
-  const float* h = a.hyper + span.range * kHyper;
-  const float lr = h[0], momentum = h[1], fresh = 1.0f - h[2], decay = h[4], clip = clip_factor(a);
-  const bool nesterov = h[3] != 0;
+  const SgdNumbers of = numbers_of<SgdNumbers>(a, span.range);
+  const float lr = of.rate, momentum = of.momentum, fresh = 1.0f - of.dampening, decay = of.decay,
+              clip = clip_factor(a);
+  const bool nesterov = of.nesterov != 0;
   const float* g = a.g + span.begin;
   float *p = a.p + span.begin, *velocity = a.first + span.begin;
   each(span.n, [&](int64_t i, auto part) {

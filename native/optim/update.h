@@ -3,18 +3,20 @@
 // neither: the learning-rate schedule, bias corrections and their powers, which arrive as numbers.
 #pragma once
 
+#include <string.h>
+
 #include "ops/kernels.h"
 
 namespace ortune {
 
-constexpr int kHyper = 8;  // float32 numbers per range
+constexpr int kHyper = 8;  // float32 numbers per range: those of the optimizer, then zeros
 
 struct Update {
   float *p, *first, *second;  // parameters; AdamW's m and v, or SGD's velocity and null
   const float* g;
   const int64_t* ranges;       // [range_count][2]: begin and end, ascending, not overlapping
   const int64_t* first_chunk;  // [range_count + 1]: the first chunk of each range, see count_chunks
-  const float* hyper;          // [range_count][kHyper], see adamw.cc and sgd.cc
+  const float* hyper;          // [range_count][kHyper], see numbers_of
   int64_t range_count;
   float max_norm;   // 0: no clipping
   double* squares;  // [chunks] scratch: sums of squared gradients
@@ -58,6 +60,22 @@ static inline Span span_of(const Update& a, int64_t chunk) {
 static inline float clip_factor(const Update& a) {
   const float factor = a.max_norm / (*a.norm + 1e-6f);
   return a.max_norm > 0 && factor < 1 ? factor : 1.0f;
+}
+
+// AdamWNumbers and so on: the numbers of a range, in the order of the optimizer's line in ops/kernels.h.
+#define ORTUNE_OPTIMIZER(name, Op, states, ...)   \
+  struct Op##Numbers {                            \
+    float __VA_ARGS__;                            \
+  };                                              \
+  static_assert(states <= 2, "first and second"); \
+  static_assert(sizeof(Op##Numbers) <= kHyper * sizeof(float), "too many numbers");
+ORTUNE_KERNELS(ORTUNE_NOTHING, ORTUNE_NOTHING, ORTUNE_OPTIMIZER)
+#undef ORTUNE_OPTIMIZER
+template <class Numbers>
+static inline Numbers numbers_of(const Update& a, int64_t range) {
+  Numbers numbers;
+  memcpy(&numbers, a.hyper + range * kHyper, sizeof numbers);
+  return numbers;
 }
 
 /// When the gradient holds a NaN or an infinity nothing is updated.

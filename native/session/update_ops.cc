@@ -1,5 +1,8 @@
-// AdamW and Sgd: one node updates the parameter arena and the optimizer's state in place, through its inputs,
-// which must be bound memory of the caller; its output is the gradient norm before clipping.
+// An operator for each optimizer of ops/kernels.h: one node updates the parameter arena and the optimizer's
+// state in place, through its inputs, which must be bound memory of the caller; its output is the gradient
+// norm before clipping.
+#include <array>
+
 #include "optim/update.h"
 #include "session/custom_op.h"
 
@@ -60,26 +63,38 @@ void update(Context& c, void (*kernel)(const ortune::Update&, int64_t)) {
   c.run(kernel, args);
 }
 
-struct AdamW {
-  static constexpr const char* kName = "AdamW";
-  static constexpr Port kInputs[] = {{kFloat}, {kFloat}, {kFloat}, {kFloat}, {kInt64}, {kFloat}, {kFloat}};
+/// The ports of `update`.
+template <size_t states>
+constexpr std::array<Port, states + 5> ports() {
+  std::array<Port, states + 5> all{};
+  for (Port& port : all) port.type = kFloat;
+  all[2 + states].type = kInt64;
+  return all;
+}
+
+template <class Rule>
+struct UpdateOp {
+  static constexpr const char* kName = Rule::kName;
+  static constexpr auto kInputs = ports<Rule::kStates>();
   static constexpr Port kOutputs[] = {{kFloat}};
   static constexpr int kInPlaceInput = -1;
-  explicit AdamW(const Attributes&) {}
-  void compute(Context& c) const { update<2>(c, kernels().adamw); }
+  explicit UpdateOp(const Attributes&) {}
+  void compute(Context& c) const { update<Rule::kStates>(c, kernels().*Rule::kKernel); }
 };
 
-struct Sgd {
-  static constexpr const char* kName = "Sgd";
-  static constexpr Port kInputs[] = {{kFloat}, {kFloat}, {kFloat}, {kInt64}, {kFloat}, {kFloat}};
-  static constexpr Port kOutputs[] = {{kFloat}};
-  static constexpr int kInPlaceInput = -1;
-  explicit Sgd(const Attributes&) {}
-  void compute(Context& c) const { update<1>(c, kernels().sgd); }
-};
+#define ORTUNE_RULE(name, Op, states, ...)                  \
+  struct Op {                                               \
+    static constexpr const char* kName = #Op;               \
+    static constexpr int kStates = states;                  \
+    static constexpr auto kKernel = &ortune::Kernels::name; \
+  };
+ORTUNE_KERNELS(ORTUNE_NOTHING, ORTUNE_NOTHING, ORTUNE_RULE)
+#define ORTUNE_INSTANCE(name, Op, ...) instance<UpdateOp<Op>>(),
 
 }  // namespace
 
-std::vector<const OrtCustomOp*> update_ops() { return {instance<AdamW>(), instance<Sgd>()}; }
+std::vector<const OrtCustomOp*> update_ops() {
+  return {ORTUNE_KERNELS(ORTUNE_NOTHING, ORTUNE_NOTHING, ORTUNE_INSTANCE)};
+}
 
 }  // namespace custom_op

@@ -10,7 +10,8 @@ import { type Node, operatorKey, type Value } from '../onnx/graph.js';
 import { inferTypes } from '../onnx/shapes.js';
 import { elementCount } from '../onnx/tensor.js';
 import { findPaths, type Paths } from './paths.js';
-import { inputRule, type RuleContext, rules } from './rules.js';
+import type { RuleContext } from './rules/context.js';
+import { inputRule, rules } from './rules.js';
 
 export interface BackwardOptions {
   /** Gradient of the loss itself, of its shape; default ones. */
@@ -157,10 +158,7 @@ function nameGradients(
       renamed.set(gradient, name);
       producer.outputs = producer.outputs.map((out) => (out === gradient ? name : out));
       b.graph.types.set(name, b.type(gradient));
-    } else {
-      const node = { name: b.unique('Identity'), op: 'Identity', domain: '', inputs: [gradient], outputs: [name] };
-      b.append({ ...node, attrs: new Map() });
-    }
+    } else b.copy(gradient, name);
   }
   for (const node of b.graph.nodes.slice(first)) node.inputs = node.inputs.map((x) => renamed.get(x) ?? x);
   for (const old of renamed.keys()) b.graph.types.delete(old);

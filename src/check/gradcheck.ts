@@ -8,7 +8,7 @@ import { lower } from '../lower/lower.js';
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
 import { add, indices, mul, sum } from '../onnx/formulas.js';
-import { Graph, prune, type Value } from '../onnx/graph.js';
+import { Graph, infoOf, prune, type Value } from '../onnx/graph.js';
 import { Tensor } from '../onnx/tensor.js';
 import { normals } from '../random.js';
 import { holdPieces } from './piecewise.js';
@@ -207,7 +207,7 @@ const random = (seed: number, stream: number, { dtype, shape }: Pick<Tensor, 'dt
 /** The float outputs alone, with the checked initializers as graph inputs. */
 function forwardGraph(graph: Graph, outputs: readonly Value[], wrt: readonly Value[]): Graph {
   const forward = graph.clone();
-  const info = (name: Value) => ({ name, dtype: graph.type(name).dtype, shape: [...graph.shape(name)] });
+  const info = (name: Value) => infoOf(graph, name);
   forward.outputs = outputs.map(info);
   prune(forward);
   const added = wrt.filter((name) => forward.initializers.delete(name) || graph.initializers.has(name));
@@ -223,14 +223,12 @@ function gradientGraph(forward: Graph, outputs: readonly Value[], wrt: readonly 
   const b = new Builder(graph);
   const terms = outputs.map((name, i) => {
     const type = b.type(name);
-    graph.inputs.push({ name: seedName(i), dtype: type.dtype, shape: [...type.shape] });
-    graph.types.set(seedName(i), type);
-    const product = mul(b, name, seedName(i));
+    const product = mul(b, name, b.input(seedName(i), type.dtype, type.shape));
     return type.shape.length === 0 ? product : sum(b, product, indices(type.shape.length), false);
   });
   const loss = terms.reduce((a, term) => add(b, a, term));
   const gradients = backward(b, loss, wrt);
-  graph.outputs = [...gradients.values()].map((name) => ({ name, ...b.type(name), shape: [...b.shape(name)] }));
+  graph.outputs = [...gradients.values()].map((name) => infoOf(graph, name));
   prune(graph);
   return { graph, gradients };
 }

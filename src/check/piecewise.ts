@@ -100,21 +100,12 @@ export function holdPieces(graph: Graph): { decisions: Graph; held: Graph } {
       continue;
     }
     const names = pieces.decide(a, node).map((value) => {
-      const info = { name: value, ...a.type(value), shape: [...a.shape(value)] };
-      decisions.outputs.push(info);
-      held.inputs.push(info);
-      held.types.set(value, a.type(value));
-      return value;
+      const { dtype, shape } = a.type(value);
+      a.output(value);
+      return b.input(value, dtype, shape);
     });
     const y = pieces.hold(b, node, names);
-    b.append({
-      name: b.unique(node.name),
-      op: 'Identity',
-      domain: '',
-      inputs: [y],
-      outputs: [node.outputs[0]!],
-      attrs: new Map(),
-    });
+    b.copy(y, node.outputs[0]!);
   }
   prune(decisions);
   return { decisions, held };

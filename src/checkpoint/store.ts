@@ -75,7 +75,8 @@ export class CheckpointWriter {
 
 /**
  * Verifies the checkpoint at `path` and fills the sources in place; the state it was written with.
- * @throws DataError for a damaged checkpoint, naming what is damaged and a whole one beside it; OrtuneError when it does
+ * @throws DataError for a damaged checkpoint, naming what is damaged and a whole one beside it; OrtuneError when it
+ * does
  *   not fit the sources. They are untouched then.
  */
 export async function loadCheckpoint(path: string, sources: readonly CheckpointSource[]): Promise<object> {

@@ -1,6 +1,6 @@
-// Whether a checkpoint is exactly what was written: these files and no others, SHA256SUMS byte for byte as it must read,
-// every sum right, every header true. Reads everything, so it belongs in a worker thread. SHA256SUMS has the format of
-// sha256sum, which can check a checkpoint too.
+// Whether a checkpoint is exactly what was written: these files and no others, SHA256SUMS byte for byte as it must
+// read, every sum right, every header true. Reads everything, so it belongs in a worker thread. SHA256SUMS has the
+// format of sha256sum, which can check a checkpoint too.
 
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';

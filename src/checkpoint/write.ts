@@ -34,7 +34,9 @@ export interface WriteTask {
   readonly keep: Keep;
   /** Content of state.json. */
   readonly state: string;
-  /** Header and tensors of each file, to be written one behind the other; large ones as whole buffers (see `posted`). */
+  /**
+   * Header and tensors of each file, to be written one behind the other; large ones as whole buffers (see `posted`).
+   */
   readonly tensors: Readonly<Record<TensorFile, readonly (Uint8Array | SharedArrayBuffer)[]>>;
 }
 

@@ -1,5 +1,6 @@
-// What every command shares: flags made from a schema, a configuration from file and flags, one JSON object on stdout with
-// --json, and the exit codes 0 done, 1 the work failed, 2 wrong usage, 130 interrupted. Text for people goes to stderr.
+// What every command shares: flags made from a schema, a configuration from file and flags, one JSON object on stdout
+// with --json, and the exit codes 0 done, 1 the work failed, 2 wrong usage, 130 interrupted. Text for people goes to
+// stderr.
 
 import { type Command, Option as Flag, InvalidArgumentError } from 'commander';
 import type { z } from 'zod';

@@ -2,8 +2,9 @@
 
 import { type Command, Option as Flag } from 'commander';
 import { stringify } from 'yaml';
-import type { ComparedRun, CompareResult } from '../compare/compare.js';
+import type { ComparedRun } from '../compare/compare.js';
 import { comparisonText } from '../compare/markdown.js';
+import type { CompareResult } from '../compare/result.js';
 import { type CompareConfig, compareSchema } from '../config/compare-schema.js';
 import { readConfigFile } from '../config/load.js';
 import { formatDuration } from '../format.js';

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
 import { formatNumber } from '../format.js';
-import { type DeviceKind, deviceKinds } from '../runtime/kinds.js';
+import { type DeviceKind, deviceKinds } from '../lower/target.js';
 import { addOutputFlags, execute } from './command.js';
 
 const nameWidth = 8;

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { evalSchema } from '../config/schema.js';
-import { evaluationText } from '../report/evaluation.js';
+import { taskNamed } from '../tasks/tasks.js';
 import { addOptions, configOf, execute, say } from './command.js';
 import { showDownload } from './download.js';
 
@@ -21,7 +21,7 @@ export function addEval(program: Command): void {
       for (const { place, reason } of result.badSamples) say(`note: left out: ${place}: ${reason}`);
       if (result.truncated > 0)
         say(`note: ${result.truncated} of ${samples} texts were longer than the model reads and were cut`);
-      return { json: result, text: evaluationText(result.metrics) };
+      return { json: result, text: taskNamed(config.task).report(result.metrics) };
     }),
   );
 }

@@ -1,15 +1,18 @@
-// ortune predict: the label of each text given as an argument, in a file, or line by line on standard input.
+// ortune predict: what a model says of each text given as an argument, in a file, or line by line on standard input.
 
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
-import { holdsPictures } from '../config/guess-task.js';
+import type { PredictInput } from '../commands/predict.js';
 import { type PredictConfig, predictSchema } from '../config/schema.js';
+import { textColumns } from '../data/column-specs.js';
+import { holdsPictures } from '../data/images/holds-pictures.js';
 import { packKind } from '../data/pack/pack-format.js';
 import { openFiles } from '../data/read/files.js';
 import { readRaw } from '../data/read/raw.js';
 import { columnNames, toRecord } from '../data/read/record.js';
-import type { TextInput } from '../data/rows.js';
+import type { TextInput } from '../data/samples.js';
 import { DataError, UsageError } from '../errors.js';
+import { taskNamed, withTask } from '../tasks/tasks.js';
 import { addOptions, configOf, execute, type Result, say } from './command.js';
 import { showDownload } from './download.js';
 
@@ -27,35 +30,46 @@ export function addPredict(program: Command): void {
       const named = given.length > 0 && given.every((text) => holdsPictures(text) || packKind(text) !== undefined);
       const config = configOf(predictSchema, { ...(model && { model }), ...(named && { data: given }) }, flags);
       const packed = config.data?.every((file) => packKind(file) !== undefined);
-      if (packed || config.task === 'image-classification') return predictFiles(config, signal);
+      if (packed || !readsTexts(config)) return predictFiles(config, signal);
       const inputs: readonly TextInput[] = given.length > 0 ? given : await readTexts(config, signal);
-      const { predict } = await import('../commands/predict.js');
-      const predictions = await showDownload((onDownload) => predict(config, inputs, { signal, onDownload }));
-      const rows = predictions.map(({ label, score }, i) => ({ ...textOf(inputs[i]!), label, score }));
-      const lines = rows.map(
-        ({ text, pair, label, score }) =>
-          `${label}\t${score.toFixed(4)}\t${oneLine(text + (pair ? ` | ${pair}` : ''))}`,
-      );
+      const { predictions, show } = await predict(config, inputs, signal);
+      const rows = predictions.map((prediction, i) => ({ ...textOf(inputs[i]!), ...prediction }));
+      const lines = rows.map(({ text, pair }, i) => show(predictions[i]!, oneLine(text + (pair ? ` | ${pair}` : ''))));
       return { json: { predictions: rows }, text: lines.join('\n') };
     }),
   );
 }
 
-/** A line for each picture or packed text: its label and score, or the labels that hold, and where it is. */
+/** Whether the task that is named, or that the data are of, reads texts. */
+function readsTexts(config: PredictConfig): boolean {
+  const { task } = withTask(config);
+  return taskNamed(task)
+    .columns({ ...config, task })
+    .some(({ role }) => role === 'text');
+}
+
+async function predict({ model, ...config }: PredictConfig, input: PredictInput, signal: AbortSignal) {
+  const { loadModel } = await import('../commands/predict.js');
+  const loaded = await showDownload((onDownload) => loadModel(model, config, { signal, onDownload }));
+  try {
+    return { predictions: await loaded.predict(input, { signal }), show: loaded.show };
+  } finally {
+    await loaded.close();
+  }
+}
+
+/** A line for each sample of a file: what is said of it, and where it is. */
 async function predictFiles({ data: files, ...config }: PredictConfig, signal: AbortSignal): Promise<Result> {
   if (!files)
     throw new UsageError(
       'nothing to label: give pictures, folders of them or .safetensors files, as arguments or with --data',
     );
-  const { predict } = await import('../commands/predict.js');
-  const predictions = await showDownload((onDownload) => predict(config, { files }, { signal, onDownload }));
-  const lines = predictions.flatMap(({ label, score, labels, place, error }) => {
-    if (error !== undefined) {
-      say(`note: left out: ${place}: ${error}`);
-      return [];
-    }
-    const several = labels?.map((one) => `${one.label} ${one.score.toFixed(4)}`).join(', ') || '-';
-    return labels ? `${place}\t${several}` : `${label}\t${score.toFixed(4)}\t${place}`;
+  const { predictions, show } = await predict(config, { files }, signal);
+  const lines = predictions.flatMap((prediction) => {
+    const { place = '', error } = prediction;
+    if (error === undefined) return [show(prediction, place)];
+    say(`note: left out: ${place}: ${error}`);
+    return [];
   });
   return { json: { predictions }, text: lines.join('\n'), ok: predictions.some(({ error }) => error === undefined) };
 }
@@ -83,11 +97,11 @@ async function readFiles(
   config: PredictConfig,
   signal: AbortSignal,
 ): Promise<TextInput[]> {
-  const columns = { text: config.textColumn, pair: config.pairColumn };
+  const columns = textColumns({ textColumn: config.textColumn, pairColumn: config.pairColumn });
   const inputs: TextInput[] = [];
   for (const file of await openFiles(patterns)) {
     for await (const raw of readRaw(file, { signal, columns: columnNames(columns) })) {
-      const { text, pair } = toRecord(raw, file, columns);
+      const { text, pair } = toRecord(raw, file, columns).values as { text: string; pair?: string };
       inputs.push(pair === undefined ? text : { text, pair });
     }
   }

@@ -1,5 +1,5 @@
-// The command that goes on with what was interrupted: the same one, without --overwrite, which would replace what is to be
-// gone on with, and for a run with --resume. Printed for people to paste into a POSIX shell.
+// The command that goes on with what was interrupted: the same one, without --overwrite, which would replace what is to
+// be gone on with, and for a run with --resume. Printed for people to paste into a POSIX shell.
 
 /**
  * @param args what followed the name of the program

@@ -7,10 +7,10 @@ import { ModelError, outcomeOf } from '../errors.js';
 import { writeEncoder } from '../models/directory.js';
 import { imageModels } from '../models/image-names.js';
 import { writeImageModel } from '../models/images.js';
-import { attrInt, type Graph, type Node, type ValueInfo } from '../onnx/graph.js';
+import type { Graph, ValueInfo } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
+import { workOf } from '../onnx/operators.js';
 import { specialize } from '../onnx/specialize.js';
-import { elementCount } from '../onnx/tensor.js';
 
 /** What the bench is told of the model. */
 export interface BenchModel {
@@ -31,19 +31,10 @@ function shapeOf({ name, shape }: ValueInfo, { batch, seq, image }: BenchStepCon
   );
 }
 
-/** Multiplications and additions of one node; 0 for what is no product. */
-function flopsOf(graph: Graph, node: Node): number {
-  const y = () => elementCount(graph.shape(node.outputs[0]!));
-  const x = () => graph.shape(node.inputs[0]!);
-  if (node.op === 'Conv') return 2 * y() * elementCount(graph.shape(node.inputs[1]!).slice(1));
-  if (!['MatMul', 'Gemm', 'FusedMatMul'].includes(node.op)) return 0;
-  return 2 * y() * (attrInt(node, 'transA', 0) ? x().at(-2)! : x().at(-1)!);
-}
-
 /** Backward has two products for each of the forward pass, but one where there is only the gradient of a weight to find. */
 function stepFlops(graph: Graph): number {
   const fed = new Set(graph.inputs.map(({ name }) => name));
-  return graph.nodes.reduce((sum, node) => sum + flopsOf(graph, node) * (fed.has(node.inputs[0]!) ? 2 : 3), 0);
+  return graph.nodes.reduce((sum, node) => sum + 2 * workOf(graph, node) * (fed.has(node.inputs[0]!) ? 2 : 3), 0);
 }
 
 /** Writes the model where one is to be built; returns where the model is. */

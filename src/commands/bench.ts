@@ -8,17 +8,19 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { z } from 'zod';
 import { parseOptions } from '../config/options.js';
 import { type BenchStepConfig, type BenchStepOptions, benchStepSchema } from '../config/schema.js';
 import { Engine, type EngineBatch } from '../engine/engine.js';
 import { type Outcome, unwrap } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { imageModels } from '../models/image-names.js';
-import { type GroupOptions, type OptimizerOptions, parameterRanges } from '../optim/optimizer.js';
+import { parameterRanges } from '../optim/optimizer.js';
+import { optimizerFields, ruleOf } from '../optim/rules.js';
 import { largeProduct, productGflops, timeFittingProduct, timeProduct } from '../runtime/product.js';
 import type { Device } from '../runtime/session.js';
 import { median, peakRssBytes } from '../statistics.js';
-import { type Task, textClassification } from '../tasks/task.js';
+import { everyTask } from '../tasks/tasks.js';
 import { randomBatch } from './bench-batch.js';
 import type { BenchModel } from './bench-model.js';
 
@@ -81,8 +83,9 @@ function openEngine(
   rate?: number,
 ): Promise<Engine> {
   const dropout = rate === undefined ? {} : { hidden: rate, attention: rate, head: rate };
-  const pictures = Object.values(shapes).some((shape) => shape.length === 4);
-  const task: Task = pictures ? { name: 'image-classification', targets: 'class' } : textClassification;
+  const inputs = Object.entries(shapes).map(([name, shape]) => ({ name, dtype: 'float32' as const, shape }));
+  const { name, options } = everyTask.find((one) => one.opens?.({ inputs, config: {} })) ?? everyTask[0]!;
+  const task = { name, options: options({ task: name }) };
   return Engine.open({ model, task, freeze: [], dropout, batchNorm, seed: 0, threads, device, precision });
 }
 
@@ -131,30 +134,12 @@ async function measure(
   }
 }
 
-interface BenchOptimizer {
-  options: OptimizerOptions;
-  group: GroupOptions;
-  /** 0: no clipping. */
-  maxGradNorm: number;
-}
-
-const optimizers: Record<BenchStepConfig['optimizer'], BenchOptimizer> = {
-  adamw: {
-    options: { name: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-    group: { learningRate: 1e-4, weightDecay: 0.01 },
-    maxGradNorm: 1,
-  },
-  sgd: {
-    options: { name: 'sgd', momentum: 0.9, nesterov: false },
-    group: { learningRate: 0.01, weightDecay: 0 },
-    maxGradNorm: 0,
-  },
-};
+const defaults = z.object(optimizerFields).parse({});
 
 async function timeSteps(engine: Engine, batch: EngineBatch, config: BenchStepConfig) {
-  const { options, group, maxGradNorm } = optimizers[config.optimizer];
-  const ranges = parameterRanges(engine.model.parameters, () => group);
-  const optimizer = await engine.createOptimizer(ranges, options);
+  const { options, bench } = ruleOf(config.optimizer);
+  const ranges = parameterRanges(engine.model.parameters, () => bench.group);
+  const optimizer = await engine.createOptimizer(ranges, options(defaults));
   const wholeMs: number[] = [];
   const passMs: number[] = [];
   let firstLoss = Number.NaN;
@@ -163,7 +148,7 @@ async function timeSteps(engine: Engine, batch: EngineBatch, config: BenchStepCo
     await engine.forwardBackward(batch, { normaliser: config.batch }, { seed: 0, step, microStep: 0 });
     const loss = await engine.loss();
     const middle = performance.now();
-    await optimizer.step(1, maxGradNorm);
+    await optimizer.step(1, bench.maxGradNorm);
     const ended = performance.now();
     if (step === 0) firstLoss = loss;
     if (step < config.warmup) continue;
@@ -189,6 +174,6 @@ const gemmRuns = 5;
 
 /** The CPU's is always the large one, which the efficiencies of all machines are told by. */
 const timeGemm = async (device: Device): Promise<{ ms: number[]; size: number }> =>
-  device.kind === 'cpu'
-    ? { ms: await timeProduct(device, largeProduct, gemmRuns), size: largeProduct }
-    : timeFittingProduct(device, gemmRuns);
+  device.ownMemory
+    ? timeFittingProduct(device, gemmRuns)
+    : { ms: await timeProduct(device, largeProduct, gemmRuns), size: largeProduct };

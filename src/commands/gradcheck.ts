@@ -149,7 +149,9 @@ function rows(graph: Graph, input: string): number {
   return tables.length === 0 ? 2 : Math.min(...tables);
 }
 
-/** A session that takes and gives tensors. Each tensor is copied into shared memory once, however often it is run with. */
+/**
+ * A session that takes and gives tensors. Each tensor is copied into shared memory once, however often it is run with.
+ */
 async function runnable(device: Device, graph: Graph): Promise<Runnable> {
   const session = await device.createSession({ model: encodeGraph(graph) });
   const shared = new WeakMap<Tensor, TensorView>();

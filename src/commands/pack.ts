@@ -5,17 +5,19 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseOptions } from '../config/options.js';
 import { type PackConfig, type PackOptions, packSchema } from '../config/pack-schema.js';
+import { imageColumns, textColumns } from '../data/column-specs.js';
 import { DataClient } from '../data/data-client.js';
 import { parseSize } from '../data/pack/fit-picture.js';
 import type { PackProgress } from '../data/pack/pack-blocks.js';
 import { type PackedImages, packImages } from '../data/pack/pack-images.js';
 import { type PackedTexts, packTexts } from '../data/pack/pack-texts.js';
-import { textShape } from '../data/sequence-lengths.js';
+import type { OpenedData } from '../data/protocol.js';
+import { sequenceLengths } from '../data/sequence-lengths.js';
+import type { Table } from '../data/table.js';
 import { OrtuneError, UsageError } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { openModel, toGraph } from '../onnx/load.js';
 import { BadSamples, type SkippedSample } from '../train/bad-samples.js';
-import { imageColumnsOf } from '../train/data.js';
 import { maxPositions, readModelConfig } from '../transfer/config.js';
 
 export interface PackResult extends PackedImages, Partial<Pick<PackedTexts, 'tokens' | 'truncated'>> {
@@ -65,21 +67,17 @@ export async function pack(options: PackOptions, hooks: PackHooks = {}): Promise
 async function pictures(config: PackConfig, client: DataClient, hooks: PackHooks): Promise<Packed | undefined> {
   const { data, labelled, labelNames, multiLabel, weightColumn, maxBadSamples } = config;
   const { signal, onProgress, onSkipped } = hooks;
-  const columns = imageColumnsOf(config);
-  const common = { columns, weights: weightColumn, scratch: client.scratch };
-  const opened = labelled
-    ? await client.ask(
-        { kind: 'openImages', train: { files: data }, labels: labelNames, multiLabel, seed: 0, ...common },
-        signal,
-      )
-    : await client.ask({ kind: 'openUnlabelled', input: { files: data }, hashed: true, ...common }, signal);
-  const { table, hash } = 'train' in opened ? opened.train : opened;
+  const columns = imageColumns({ ...config, labelColumn: labelled ? config.labelColumn : undefined });
+  const request = { train: { files: data }, columns, weights: weightColumn, labels: labelNames, multiLabel };
+  const opened = await client.ask({ kind: 'open', ...request, seed: 0, scratch: client.scratch }, signal);
+  const { hash } = opened.train;
+  const table = tableOf(opened);
   const skipped = new BadSamples({ samples: table.count, maxBadSamples }, (sample) => onSkipped?.(sample));
   const packed = await packImages({
     ...config,
-    ...{ table, hash: hash!, onProgress, signal },
-    labels: 'labels' in opened ? opened.labels : undefined,
-    named: 'named' in opened && opened.named,
+    ...{ table, hash, onProgress, signal },
+    labels: labelled ? opened.labels : undefined,
+    named: opened.named,
     size: parseSize(config.size)!,
     bad: (sample) => skipped.add(sample),
   });
@@ -92,20 +90,26 @@ async function texts(
   client: DataClient,
   { signal, onDownload, onProgress }: PackHooks,
 ): Promise<Packed | undefined> {
-  const { data, textColumn: text, pairColumn: pair, weightColumn: weight } = config;
-  const label = config.labelled ? config.labelColumn : undefined;
+  const { data, textColumn, pairColumn, weightColumn: weights } = config;
+  const labelColumn = config.labelled ? config.labelColumn : undefined;
   const file = openModel(await resolveModel(model, { signal, onDownload }));
   const parameters = [...toGraph(file).initializers].map(([alias, { shape }]) => ({ alias, shape }));
-  const shape = textShape(file.directory, maxPositions(readModelConfig(file.directory), parameters), config);
-  const columns = { text, pair, label, weight };
-  const opened = await client.ask({ kind: 'open', columns, train: data, seed: 0, streaming: false }, signal);
-  const { source, hash } = opened.train;
-  if (!('table' in source)) throw new Error('the texts are streamed');
+  const positions = maxPositions(readModelConfig(file.directory), parameters);
+  const { directory } = file;
+  const { maxLength } = sequenceLengths(positions, config);
+  const columns = textColumns({ textColumn, pairColumn, labelColumn });
+  const request = { train: { files: data }, columns, weights, seed: 0, scratch: client.scratch };
+  const opened = await client.ask({ kind: 'open', ...request }, signal);
   const packed = await packTexts({
     ...config,
-    ...shape,
-    ...{ table: source.table, hash, onProgress, signal },
-    labels: label === undefined ? undefined : opened.labels,
+    ...{ directory, maxLength },
+    ...{ table: tableOf(opened), hash: opened.train.hash, onProgress, signal },
+    labels: labelColumn === undefined ? undefined : opened.labels,
   });
   return packed && { ...packed, skipped: [], notes: opened.notes };
+}
+
+function tableOf({ train: { source } }: OpenedData): Table {
+  if ('table' in source) return source.table;
+  throw new Error('the data is streamed');
 }

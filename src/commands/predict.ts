@@ -1,72 +1,73 @@
-// Labels for texts or pictures, from a saved model directory through the stock onnxruntime-node session: a model that stays
-// open for many requests, and the one-call form over it.
+// What a saved model directory says of samples, through the stock onnxruntime-node session: a model that stays open for
+// many requests, and the one-call form over it. What is said, and how it is read off the outputs, is the task's.
 
 import { parseOptions } from '../config/options.js';
 import { type PredictConfig, type PredictOptions, predictSchema } from '../config/schema.js';
+import type { ColumnSpec } from '../data/columns.js';
 import { DataClient } from '../data/data-client.js';
-import type { Batch, DataLoader } from '../data/feeder.js';
-import { pictureRows } from '../data/images/image-dataset.js';
-import { ImageLoader } from '../data/images/image-feeder.js';
-import type { ImageInput } from '../data/images/image-inputs.js';
-import { locationOf, storedShapes } from '../data/images/image-table.js';
 import { type GivenImages, isGivenImages, sourceOf } from '../data/images/tensors.js';
+import type { DataLoader } from '../data/loader.js';
 import { isStored } from '../data/pack/read-texts.js';
-import { refuseOtherTokens } from '../data/pack/tokens.js';
-import { type Samples, type TextInput, tableRows, textRows } from '../data/rows.js';
-import { textShape } from '../data/sequence-lengths.js';
-import { locationOf as placeOfText } from '../data/table.js';
-import { TextLoader } from '../data/text-feeder.js';
+import type { DataInput } from '../data/protocol.js';
+import { type Samples, type TextInput, tableSamples, textSamples } from '../data/samples.js';
+import { locationOf, type Table } from '../data/table.js';
+import { openSavedModel, type SavedModel } from '../engine/saved-model.js';
 import { UsageError } from '../errors.js';
 import type { ResolveOptions } from '../models/hub.js';
-import { imageColumnsOf } from '../train/data.js';
-import { planImages, readsImages } from '../train/images.js';
-import { openSavedModel, type SavedModel } from '../train/saved-model.js';
+import { startLoader } from '../tasks/loader.js';
+import type { TaskSpec } from '../tasks/task.js';
+import { everyTask, type Prediction, taskNamed } from '../tasks/tasks.js';
 
-export interface Prediction {
-  label: string;
-  /** Probability of the label: softmax over the labels, or of the label by itself where several may hold at once. */
-  score: number;
-  /** Where several labels may hold at once: those with a probability of at least one half, the likeliest first. */
-  labels?: { label: string; score: number }[];
-  /** Where the picture is: its path, or file and row. */
-  place?: string;
-  /** Why a picture could not be labelled: label is then empty, and score 0. */
-  error?: string;
-}
-
-/** Texts; pictures in memory; or paths and globs of picture files, folders of them, tables and .safetensors files. */
+/** Texts; pictures in memory; or paths and globs of files, in any form that the task's data have. */
 export type PredictInput = readonly TextInput[] | GivenImages | { files: readonly string[] };
 
 interface Predicting {
   signal?: AbortSignal | undefined;
 }
 
+/** The task that a saved model is of: the one named, else what its inputs and config.json say. */
+function taskOf(config: PredictConfig, model: SavedModel): TaskSpec {
+  const named = config.task ?? everyTask.find((task) => task.opens?.(model))?.name;
+  const { name, options, ofModel, predict } = taskNamed(named ?? everyTask[0]!.name);
+  if (!predict) throw new UsageError(`${config.model}: task ${name} predicts nothing; measure the model with 'eval'`);
+  return { name, options: options({ ...config, ...ofModel?.(model.config, config), task: name }) };
+}
+
 /** A model directory that is open for predictions; `close` ends its threads. */
 export class LoadedModel {
-  readonly #config: PredictConfig;
+  readonly #config: PredictConfig & { task: string };
   readonly #model: SavedModel;
-  readonly #multiLabel: boolean;
-  /** Of texts, or of pictures by their shape. */
-  readonly #feeders = new Map<string, DataLoader>();
-  readonly #client: DataClient | undefined;
+  readonly #task: TaskSpec;
+  /** Columns that the model's inputs are made of. */
+  readonly #columns: readonly ColumnSpec[];
+  /** By what they were planned for. */
+  readonly #loaders = new Map<string, DataLoader>();
+  readonly #client = new DataClient();
 
-  /** Use `loadModel`. */
-  constructor(config: PredictConfig, model: SavedModel) {
-    this.#config = config;
+  private constructor(config: PredictConfig, model: SavedModel) {
     this.#model = model;
-    this.#multiLabel = config.multiLabel || model.multiLabel;
-    if (readsImages(model.inputs)) this.#client = new DataClient();
-    else this.#feeders.set('', this.#textFeeder());
+    this.#task = taskOf(config, model);
+    this.#config = { ...config, task: this.#task.name };
+    this.#columns = taskNamed(this.#task.name)
+      .columns(this.#config)
+      .filter(({ target }) => !target);
   }
 
-  #textFeeder(): TextLoader {
-    const { directory, maxPositions, inputs } = this.#model;
-    return new TextLoader({
-      ...this.#config,
-      ...textShape(directory, maxPositions, this.#config),
-      inputs,
-      task: undefined,
-    });
+  /** Use `loadModel`. */
+  static async open(config: PredictConfig, model: SavedModel): Promise<LoadedModel> {
+    const loaded = new LoadedModel(config, model);
+    try {
+      // What is wrong with model or options is said now, where it does not depend on the data.
+      if (loaded.#reads('text')) await loaded.#loader([]);
+      return loaded;
+    } catch (error) {
+      await loaded.#client.close();
+      throw error;
+    }
+  }
+
+  #reads(kind: ColumnSpec['kind']): boolean {
+    return this.#columns.some((column) => column.kind === kind);
   }
 
   /** Names of the classes in the order of the logits; empty when config.json names none. */
@@ -74,89 +75,71 @@ export class LoadedModel {
     return this.#model.labels;
   }
 
-  /** The most probable label of each text, pair of texts or picture, in their order. Calls may overlap. */
+  /** A prediction as a line for people; `what` says which sample it is. */
+  readonly show = (prediction: Prediction, what: string): string =>
+    taskNamed(this.#task.name).show?.(prediction, what) ?? `${what}\t${JSON.stringify(prediction)}`;
+
+  /** What is said of each sample, in their order. Calls may overlap. */
   async predict(input: PredictInput, { signal }: Predicting = {}): Promise<Prediction[]> {
-    const pictures = isGivenImages(input)
-      ? { source: sourceOf(input, 'pictures') }
-      : 'files' in input
-        ? input
-        : undefined;
-    const feeder = this.#feeders.get('');
-    if (feeder && 'files' in input && input.files.every(isStored))
-      return this.#predictTokens(feeder, input.files, signal);
-    if (pictures) return this.#predictImages(pictures, signal);
-    if (!feeder)
+    const texts = this.#reads('text');
+    if (isGivenImages(input) && this.#reads('picture'))
+      return this.#predictData({ source: sourceOf(input, 'pictures') }, signal);
+    if ('files' in input && (!texts || input.files.every(isStored))) return this.#predictData(input, signal);
+    if (isGivenImages(input) || 'files' in input)
+      throw new UsageError(`${this.#config.model} reads ${texts ? 'texts' : 'no pictures'}, and was given pictures`);
+    if (!texts)
       throw new UsageError(
         `${this.#config.model} reads pictures: give their files or a .safetensors file, or {pixels, shape} or {images}, in place of texts`,
       );
-    const { batchSize } = this.#config;
-    return this.#collect(feeder, textRows(input as readonly TextInput[], batchSize), signal);
+    const samples = textSamples(input as readonly TextInput[], this.#config.batchSize);
+    return this.#collect(await this.#loader([]), samples, signal);
   }
 
-  async #predictImages(input: ImageInput, signal: AbortSignal | undefined): Promise<Prediction[]> {
-    if (!this.#client) throw new UsageError(`${this.#config.model} reads texts, and was given pictures`);
-    const { batchSize } = this.#config;
-    const columns = imageColumnsOf({ imageColumn: this.#config.imageColumn, labelColumn: '' });
-    const request = { input, columns, scratch: this.#client.scratch };
-    const { table } = await this.#client.ask({ kind: 'openUnlabelled', ...request }, signal);
-    const plan = planImages(this.#model, this.#config, storedShapes(table));
-    const key = JSON.stringify(plan.shape);
-    const feeder = this.#feeders.get(key) ?? new ImageLoader({ ...this.#config, ...plan, targets: 'class', labels: 1 });
-    this.#feeders.set(key, feeder);
-    const predictions = await this.#collect(feeder, pictureRows(table, batchSize), signal);
+  async #predictData(train: DataInput, signal: AbortSignal | undefined): Promise<Prediction[]> {
+    const request = { train, columns: this.#columns, seed: 0, hashed: false, scratch: this.#client.scratch };
+    const { source } = (await this.#client.ask({ kind: 'open', ...request }, signal)).train;
+    const { table } = source as Extract<typeof source, { table: Table }>;
+    const samples = tableSamples(table, this.#config.batchSize);
+    const predictions = await this.#collect(await this.#loader([table]), samples, signal);
     return predictions.map((prediction, i) => ({ ...prediction, place: locationOf(table, i) }));
   }
 
-  async #predictTokens(
-    feeder: DataLoader,
-    files: readonly string[],
-    signal: AbortSignal | undefined,
-  ): Promise<Prediction[]> {
-    const client = new DataClient();
-    try {
-      const asked = { columns: { text: '' }, train: files, seed: 0, streaming: false };
-      const { source } = (await client.ask({ kind: 'open', ...asked }, signal)).train;
-      const { table } = source as Extract<typeof source, { table: unknown }>;
-      const { directory, maxPositions } = this.#model;
-      refuseOtherTokens(table.tokens!, files, textShape(directory, maxPositions, this.#config));
-      const predictions = await this.#collect(feeder, tableRows(table, this.#config.batchSize), signal);
-      return predictions.map((prediction, i) => ({ ...prediction, place: placeOfText(table, i) }));
-    } finally {
-      await client.close();
-    }
+  /** The loader for such data; one for all that are planned alike. */
+  async #loader(tables: readonly Table[]): Promise<DataLoader> {
+    const plan = await taskNamed(this.#task.name).plan(this.#model, this.#config, tables, this.#task.options);
+    const key = JSON.stringify([plan.fields, plan.encoding]);
+    const loader = this.#loaders.get(key) ?? startLoader(plan, this.#task, this.#config);
+    this.#loaders.set(key, loader);
+    return loader;
   }
 
   async #collect(
-    feeder: DataLoader,
-    rows: AsyncGenerator<Samples, void, void>,
+    loader: DataLoader,
+    samples: AsyncGenerator<Samples, void, void>,
     signal: AbortSignal | undefined,
   ): Promise<Prediction[]> {
+    const { predict, unusable } = taskNamed(this.#task.name);
     const predictions: Prediction[] = [];
-    for await (const batch of feeder.batches(rows, { signal })) {
-      await this.#label(batch, predictions);
-      for (const { sample, reason } of batch.bad) predictions[sample] = { label: '', score: 0, error: reason };
+    for await (const batch of loader.batches(samples, { signal })) {
+      const results = await this.#model.run(this.#task, batch);
+      const found = predict!(results, batch, this.labels, this.#task.options);
+      for (const [row, sample] of batch.samples.entries()) predictions[sample] = found[row] as Prediction;
+      for (const { sample, reason } of batch.bad)
+        predictions[sample] = (unusable?.(reason) ?? { error: reason }) as Prediction;
       batch.release();
     }
     return predictions;
   }
 
-  async #label(batch: Batch, predictions: Prediction[]): Promise<void> {
-    const { data } = await this.#model.predict(batch);
-    const classes = data.length / this.#config.batchSize;
-    const pick = this.#multiLabel ? holding : best;
-    for (const [row, sample] of batch.samples.entries())
-      predictions[sample] = pick(data.subarray(row * classes, (row + 1) * classes), this.labels);
-  }
-
   async close(): Promise<void> {
-    await this.#client?.close();
-    for (const feeder of this.#feeders.values()) await feeder.close();
+    await this.#client.close();
+    for (const loader of this.#loaders.values()) await loader.close();
     await this.#model.close();
   }
 }
 
 /**
- * Opens a model directory (or .onnx file) for predictions; its input says whether of texts or of pictures.
+ * Opens a model directory (or .onnx file) for predictions; task, or its inputs and config.json, say what it is for.
  * @param model its path or hub name
  * @param options those of `ortune predict`
  * @throws UsageError for a wrong option; ModelError for a model that cannot be opened or has no tokenizer
@@ -167,16 +150,17 @@ export async function loadModel(
   resolving: ResolveOptions = {},
 ): Promise<LoadedModel> {
   const config = parseOptions(predictSchema, { ...options, model });
-  const opened = await openSavedModel(config, resolving);
+  const parts = config.task === undefined ? undefined : taskNamed(config.task).parts;
+  const opened = await openSavedModel({ ...config, parts }, resolving);
   try {
-    return new LoadedModel(config, opened);
+    return await LoadedModel.open(config, opened);
   } catch (error) {
     await opened.close();
     throw error;
   }
 }
 
-/** The most probable label of each text, pair of texts or picture, in their order, from a model opened for this call. */
+/** What is said of each sample, in their order, by a model opened for this call. */
 export async function predict(
   { model, ...options }: PredictOptions,
   input: PredictInput,
@@ -188,18 +172,4 @@ export async function predict(
   } finally {
     await loaded.close();
   }
-}
-
-const nameOf = (labels: readonly string[], i: number): string => labels[i] ?? `LABEL_${i}`;
-
-function best(logits: Float32Array, labels: readonly string[]): Prediction {
-  const top = logits.indexOf(Math.max(...logits));
-  const sum = logits.reduce((total, logit) => total + Math.exp(logit - logits[top]!), 0);
-  return { label: nameOf(labels, top), score: 1 / sum };
-}
-
-function holding(logits: Float32Array, labels: readonly string[]): Prediction {
-  const all = Array.from(logits, (logit, i) => ({ label: nameOf(labels, i), score: 1 / (1 + Math.exp(-logit)) }));
-  all.sort((a, b) => b.score - a.score);
-  return { ...all[0]!, labels: all.filter(({ score }) => score >= 0.5) };
 }

@@ -4,18 +4,19 @@
 import { writeFileSync } from 'node:fs';
 import { parseOptions } from '../config/options.js';
 import { type PreviewConfig, type PreviewOptions, previewSchema } from '../config/preview-schema.js';
-import { targetsAfter } from '../data/images/augment/chain.js';
-import { ImageData } from '../data/images/image-data.js';
-import { ImageLoader } from '../data/images/image-feeder.js';
-import { storedShapes } from '../data/images/image-table.js';
+import { imageColumns } from '../data/column-specs.js';
+import { ofKind } from '../data/columns.js';
+import type { ImageEncoding } from '../data/images/encode.js';
 import { type ImageShape, pixelsOf } from '../data/images/pixels.js';
 import type { Preprocessing } from '../data/images/preprocessing.js';
-import { OrtuneError } from '../errors.js';
+import { Splits } from '../data/splits.js';
+import { ModelError, OrtuneError } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { openModel, toGraph } from '../onnx/load.js';
 import { contactSheet, type SheetPicture } from '../report/contact-sheet.js';
-import { imageColumnsOf } from '../train/data.js';
-import { planImages } from '../train/images.js';
+import { startLoader } from '../tasks/loader.js';
+import type { EncodingPlan, TaskSpec } from '../tasks/task.js';
+import { everyTask } from '../tasks/tasks.js';
 
 export interface Preview {
   output: string;
@@ -34,13 +35,18 @@ export async function preview(options: PreviewOptions, { signal, onDownload }: R
   const model = openModel(await resolveModel(config.model, { signal, onDownload }));
   const inputs = toGraph(model).inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
   const { labelNames: labels, multiLabel, seed } = config;
-  const data = await ImageData.open(
-    { train: { files: config.train }, columns: imageColumnsOf(config), labels, multiLabel, seed, sampling: 'shuffle' },
+  const data = await Splits.open(
+    { train: { files: config.train }, columns: imageColumns(config), labels, multiLabel, seed, sampling: 'shuffle' },
     signal,
   );
   try {
-    const plan = planImages({ directory: model.directory, inputs }, config, storedShapes(data.train.table));
-    const rows = await drawRows(data, plan, config, signal);
+    const task = everyTask.find(({ opens }) => opens?.({ inputs, config: {} }));
+    if (task?.head !== 'images')
+      throw new ModelError(`${config.model} reads no pictures; preview shows those that a model of pictures is given`);
+    const options = task.options({ ...config, task: task.name }, { soft: data.targets === 'probabilities' });
+    const reading = { directory: model.directory, inputs, maxPositions: 0, labels: data.labels.names };
+    const plan = await task.plan(reading, { ...config, task: task.name }, [data.train.table!], options);
+    const rows = await drawRows(data, plan, { name: task.name, options }, config, signal);
     const { variants, output } = config;
     const title = 'Each picture as it is, and as a run would augment it in its first epochs';
     const sheet = await contactSheet(rows.flat(), { title, columns: variants + 1, side: 112 });
@@ -53,34 +59,35 @@ export async function preview(options: PreviewOptions, { signal, onDownload }: R
 
 /** Of each picture all its forms. */
 async function drawRows(
-  data: ImageData,
-  plan: ReturnType<typeof planImages>,
+  data: Splits,
+  plan: EncodingPlan,
+  task: TaskSpec,
   config: PreviewConfig,
   signal: AbortSignal | undefined,
 ): Promise<SheetPicture[][]> {
-  const { augmentation, variants, seed, workers, maxPixels } = config;
+  const { variants, seed, workers } = config;
   const batchSize = Math.min(config.pictures, data.train.samples);
-  const targets = targetsAfter(augmentation, data.targets);
-  const { size: labels, names } = data.labels;
-  const feeder = new ImageLoader({ ...plan, augmentation, targets, labels, batchSize, workers, maxPixels });
+  const { names } = data.labels;
+  const encoding = plan.encoding as ImageEncoding;
+  const loader = startLoader(plan, task, { batchSize, workers });
   const rows: SheetPicture[][] = Array.from({ length: batchSize }, () => []);
   try {
     // Form 0 is the picture itself.
     for (let form = 0; form <= variants; form++) {
       const order = data.train.rows({ batchSize, seed, epoch: 0, signal });
       const draw = form === 0 ? {} : { seed, epoch: form - 1, augment: true };
-      for await (const batch of feeder.batches(order, { signal, ...draw })) {
-        const pixels = batch.inputs.get(plan.input)!.data as Float32Array;
-        for (const [row, label] of batch.labels.entries()) {
+      for await (const batch of loader.batches(order, { signal, ...draw })) {
+        const pixels = batch.inputs.get(encoding.input)!.data as Float32Array;
+        for (const [row, label] of ofKind(batch.slices, 'label', 'class')!.values.entries()) {
           const caption = form === 0 ? names[label]! : '';
-          rows[row]!.push({ ...toPicture(pixels, row, plan), caption });
+          rows[row]!.push({ ...toPicture(pixels, row, encoding), caption });
         }
         batch.release();
         break;
       }
     }
   } finally {
-    await feeder.close();
+    await loader.close();
   }
   return rows;
 }

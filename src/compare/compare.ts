@@ -8,8 +8,9 @@ import type { Trainer } from '../train/trainer.js';
 import { comparisonMarkdown } from './markdown.js';
 import { plannedRuns } from './plan.js';
 import { type RunRecord, readRecord, writeJson, writeText } from './record.js';
+import type { CompareResult } from './result.js';
 import { runPlanned } from './run.js';
-import { bestOf, type Measured, type StrategyResult, tabulate } from './tabulate.js';
+import { bestOf, type Measured, tabulate } from './tabulate.js';
 
 /** One run of a comparison, as its host is told of it. */
 export interface ComparedRun {
@@ -27,16 +28,6 @@ export interface CompareHooks {
   onRun?: (run: ComparedRun, trainer: Trainer) => void;
   /** After a run, also one that had been done earlier (`known`). */
   onResult?: (run: ComparedRun, result: { value: number; seconds: number; known: boolean }) => void;
-}
-
-export interface CompareResult {
-  metric: string;
-  /** Of the runs that have ended; all of them, unless `interrupted`. */
-  strategies: StrategyResult[];
-  /** The strategy with the best mean; left out while nothing has ended. */
-  best?: string;
-  output: string;
-  interrupted: boolean;
 }
 
 /**

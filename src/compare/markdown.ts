@@ -2,7 +2,7 @@
 
 import { formatCount, formatNumber } from '../format.js';
 import { alignRows } from '../report/metrics.js';
-import type { CompareResult } from './compare.js';
+import type { CompareResult } from './result.js';
 import type { StrategyResult } from './tabulate.js';
 
 const figure = (value: number): string => value.toFixed(4);

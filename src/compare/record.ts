@@ -9,14 +9,18 @@ import { optionsThatChangeNothing } from '../config/options.js';
 import { type TrainConfig, trainSchema } from '../config/train-schema.js';
 import { UsageError } from '../errors.js';
 import { AtomicFile } from '../files/atomic-file.js';
-import { type Metrics, metricNamesOf, metricOf } from '../metrics/names.js';
+import { metricOf } from '../metrics/names.js';
+import { type Metrics, taskNamed } from '../tasks/tasks.js';
 import type { PlannedRun } from './plan.js';
 
 /** Metrics by name, without what belongs to single classes. */
 export type Figures = Readonly<Record<string, number>>;
 
-export const figuresOf = ({ options }: PlannedRun, metrics: Metrics): Figures =>
-  Object.fromEntries(metricNamesOf(options).map((name) => [name, metricOf(metrics, name)]));
+export function figuresOf({ options }: PlannedRun, metrics: Metrics): Figures {
+  const task = taskNamed(options.task);
+  const names = task.metrics(task.options(options));
+  return Object.fromEntries(names.map((name) => [name, metricOf(metrics, name, names)]));
+}
 
 /** One evaluation of the run's `eval` data. */
 export interface CurvePoint {

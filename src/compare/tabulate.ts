@@ -1,7 +1,7 @@
 // Runs to figures: means and spreads over the seeds of each strategy, and how soon it is where training from scratch ends.
 
 import { scratch } from '../config/strategies.js';
-import { isLoss } from '../metrics/names.js';
+import { lessIsBetter } from '../metrics/names.js';
 import { mean, median, sampleDeviation } from '../statistics.js';
 import type { FinishedRun, RunRecord } from './record.js';
 
@@ -98,12 +98,12 @@ function firstStep(
   target: number,
   metric: string,
 ): number | undefined {
-  return curve.find(({ value }) => (isLoss(metric) ? value <= target : value >= target))?.step;
+  return curve.find(({ value }) => (lessIsBetter(metric) ? value <= target : value >= target))?.step;
 }
 
 /** The strategy with the best mean, the first of equal ones; undefined of none. */
 export function bestOf(strategies: readonly StrategyResult[], metric: string): string | undefined {
-  const sign = isLoss(metric) ? -1 : 1;
+  const sign = lessIsBetter(metric) ? -1 : 1;
   const finite = strategies.filter((strategy) => Number.isFinite(strategy.mean));
   return finite.toSorted((a, b) => sign * (b.mean - a.mean))[0]?.name;
 }

@@ -6,21 +6,21 @@ import type { InputShapes } from '../data/slots.js';
 import { lowerForDevice } from '../lower/devices/forms.js';
 import { fuse } from '../lower/fuse.js';
 import { lower } from '../lower/lower.js';
-import { lossScaleInput, type Precision, toMixedPrecision } from '../lower/mixed-precision.js';
+import { lossScaleInput, toMixedPrecision } from '../lower/mixed-precision.js';
 import { useOrtuneGemm } from '../lower/ortune-gemm.js';
 import { pretransposeGemm } from '../lower/pretranspose-gemm.js';
 import { recomputeLayers } from '../lower/recompute.js';
 import { scheduleGradientsEarly } from '../lower/schedule-gradients.js';
+import type { DeviceKind, Precision } from '../lower/target.js';
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
-import { type Graph, type Node, prune, type Value } from '../onnx/graph.js';
+import { type Graph, infoOf, prune, type Value } from '../onnx/graph.js';
 import { recognisePatterns } from '../onnx/restore/restore.js';
 import { specialize } from '../onnx/specialize.js';
-import type { DeviceKind } from '../runtime/kinds.js';
-import { addTaskLoss, furtherOutputs } from '../tasks/attach.js';
 import { taskInput } from '../tasks/inputs.js';
-import type { Task } from '../tasks/task.js';
+import type { Outputs, TaskSpec } from '../tasks/task.js';
+import { taskNamed } from '../tasks/tasks.js';
 import { useBatchStatistics } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
 import { insertDropout } from '../transfer/dropout.js';
@@ -38,7 +38,7 @@ export interface CompileOptions {
   dropout: DropoutRates;
   /** Of the training loss. */
   labelSmoothing: number;
-  task: Task;
+  task: TaskSpec;
   /** Which activations are computed again for their gradients instead of kept; default none. */
   recompute?: 'none' | 'layers' | undefined;
   /**
@@ -70,61 +70,57 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
 /** `compile`, up to the file. */
 export function compileGraph(source: Graph, request: CompileRequest, options: CompileOptions): CompiledGraph {
   const { mode, cut } = request;
-  const { statistics = new Set<string>() } = options;
+  const { statistics = new Set<string>(), precision = 'float32' } = options;
+  const task = taskNamed(options.task.name);
   const changing = new Set([...options.trained, ...statistics]);
   const graph = restored(source, request.shapes, changing);
-  const logits = logitsOf(graph);
+  const read = taskOutputs(graph, options.task);
   const b = new Builder(graph);
-  setOutputs(b, taskOutputs(graph, options.task));
+  setOutputs(b, Object.values(read));
 
   const training = mode === 'train';
-  // A language-model head has no dropout in training either.
-  const dropout = options.task.name === 'masked-lm' ? { ...options.dropout, head: 0 } : options.dropout;
-  if (training) insertDropout(b, logits, dropout, { family: options.family, trained: changing });
+  const dropout = task.headDropout ? options.dropout : { ...options.dropout, head: 0 };
+  if (training) insertDropout(b, read.logits!, dropout, { family: options.family, trained: changing });
   // What is not finite is looked for in the graph that trains.
   const updates = training || mode === 'diagnose' ? useBatchStatistics(b, statistics) : new Map<Value, Value>();
   if (cut && mode === 'trunk') keepBelow(graph, cut);
   else if (cut) {
-    setOutputs(b, [...taskOutputs(graph, options.task), ...updates.values()]);
+    setOutputs(b, [...Object.values(read), ...updates.values()]);
     keepAbove(graph, cut);
   }
   const kept = graph.outputs.map(({ name }) => name);
   const fed: GraphValue[] = graph.inputs.map((i) => ({ name: i.name, ...b.type(i.name) }));
-  // Before the linear layers are lowered: masked-LM narrows the head to what it needs of it.
+  // Before the linear layers are lowered: a loss may gather from its logits, which narrows the head to what it needs of it.
   const labelSmoothing = training ? options.labelSmoothing : 0;
-  const task =
-    mode === 'predict' || mode === 'trunk' ? undefined : addTaskLoss(b, logits, options.task, labelSmoothing);
+  const losing = mode !== 'predict' && mode !== 'trunk';
+  const attached = losing ? task.loss(b, read, { ...options.task.options, labelSmoothing }) : undefined;
   // What is an output keeps its name below.
-  if (task) setOutputs(b, [...(task.masked ? Object.values(task.masked) : [logits]), task.loss, ...updates.values()]);
+  if (attached) setOutputs(b, [...Object.values(attached.results), attached.loss, ...updates.values()]);
   fuse(b, { trained: options.trained, kernels: options.kernels, gradients: training });
 
-  const { precision = 'float32' } = options;
-  const outputs: Value[] = [];
+  const results: Outputs =
+    training || mode === 'trunk' ? {} : attached ? { loss: attached.loss, ...attached.results } : read;
   let gradients = new Map<string, string>();
-  let forward: readonly Node[] = [];
-  if (task) {
-    fed.push(...task.inputs.map((name) => ({ name, ...b.type(name) })));
-    outputs.push(task.loss);
-    if (training) {
-      forward = [...graph.nodes];
-      const seed = precision === 'float32' ? undefined : taskInput(b, lossScaleInput, 'float32', []);
-      if (seed !== undefined) fed.push({ name: seed, ...b.type(seed) });
-      gradients = backward(b, task.loss, [...options.trained], { seed });
-      outputs.push(...gradients.values(), ...updates.values());
-    }
+  const forward = [...graph.nodes];
+  if (attached) fed.push(...attached.inputs.map((name) => ({ name, ...b.type(name) })));
+  if (training) {
+    const seed = precision === 'float32' ? undefined : taskInput(b, lossScaleInput, 'float32', []);
+    if (seed !== undefined) fed.push({ name: seed, ...b.type(seed) });
+    gradients = backward(b, attached!.loss, [...options.trained], { seed });
   }
-  const masked = training ? undefined : task?.masked;
-  const fetched = training || masked || mode === 'trunk' ? undefined : logits;
-  // In the order of the graph, so that the first bad one is found.
-  if (mode === 'diagnose') outputs.push(...floatValues(graph));
-  if (mode === 'trunk') outputs.push(...kept);
-  outputs.push(...Object.values(masked ?? {}), ...(fetched === undefined ? [] : [fetched]));
-  setOutputs(b, outputs);
+  setOutputs(b, [
+    ...(attached ? [attached.loss] : []),
+    ...(training ? [...gradients.values(), ...updates.values()] : []),
+    // In the order of the graph, so that the first bad one is found.
+    ...(mode === 'diagnose' ? floatValues(graph) : []),
+    ...(mode === 'trunk' ? kept : []),
+    ...Object.values(results),
+  ]);
   prune(graph);
   const parameters = new Set([...changing, ...options.frozen]);
   if (training && options.recompute === 'layers') recomputeLayers(b, { forward, parameters });
   if (training && precision !== 'float32')
-    toMixedPrecision(b, precision, { loss: task!.loss, gradients: new Set(gradients.values()), parameters });
+    toMixedPrecision(b, precision, { loss: attached!.loss, gradients: new Set(gradients.values()), parameters });
   if (options.kernels.has('ortune.Gemm')) useOrtuneGemm(b);
   else if (options.kernels.has('ortune.Transpose')) pretransposeGemm(b);
   const { target = 'cpu' } = options;
@@ -132,7 +128,7 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
   else lowerForDevice(graph, target);
   if (training) scheduleGradientsEarly(graph);
   const bound = bindParameters(graph, fed, { gradients, updates: training ? updates : new Map() }, options);
-  return { graph, ...bound, loss: task?.loss, logits: fetched, masked };
+  return { graph, ...bound, loss: attached?.loss, results };
 }
 
 /** The static graph for inputs of certain shapes, in the forms that training works on. */
@@ -142,14 +138,17 @@ export function restored(source: Graph, shapes: InputShapes, trained: ReadonlySe
   return graph;
 }
 
-/** The outputs of a graph that its task reads. */
-export const taskOutputs = (graph: Graph, task: Task): Value[] => [logitsOf(graph), ...furtherOutputs(task)];
+/** The outputs of a graph that its task reads, by name; the main one is `logits` whatever its name in the file. */
+export function taskOutputs(graph: Graph, { name, options }: TaskSpec): Outputs {
+  const further = taskNamed(name).outputs?.(options) ?? [];
+  return { logits: logitsOf(graph), ...Object.fromEntries(further.map((value) => [value, value])) };
+}
 
 const floatValues = (graph: Graph): Value[] =>
   graph.nodes.flatMap((n) => n.outputs.filter((o) => o && isFloat(graph.type(o).dtype)));
 
 function setOutputs(b: Builder, values: readonly Value[]): void {
-  b.graph.outputs = [...new Set(values)].map((name) => ({ name, ...b.type(name), shape: [...b.shape(name)] }));
+  b.graph.outputs = [...new Set(values)].map((name) => infoOf(b.graph, name));
 }
 
 /** Makes inputs of what a session is bound to. */
@@ -158,7 +157,7 @@ function bindParameters(
   fed: readonly GraphValue[],
   { gradients, updates }: Pick<Compiled, 'gradients' | 'updates'>,
   options: CompileOptions,
-): Omit<Compiled, 'model' | 'loss' | 'logits'> {
+): Omit<Compiled, 'model' | 'loss' | 'results'> {
   const boundOutputs = new Set([...gradients.values(), ...updates.values()]);
   const used = (name: string) => graph.initializers.has(name);
   const trained = [...options.trained].filter(used);

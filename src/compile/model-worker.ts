@@ -2,22 +2,21 @@
 // building, hashing and writing never hold up the host's event loop. One model per worker.
 
 import { labelsOfConfig } from '../data/labels.js';
-import { ModelError, OrtuneError, type Outcome, outcomeOf } from '../errors.js';
-import { ensureHead } from '../heads/classification.js';
-import { ensureImageHead } from '../heads/image-classification.js';
-import { ensureLanguageModelHead } from '../heads/language-model.js';
+import { ModelError, OrtuneError, type Outcome, outcomeOf, UsageError } from '../errors.js';
+import { heads } from '../heads/heads.js';
 import { bytesTogether, type Counted } from '../lower/memory.js';
-import { dimensions } from '../onnx/file/surgery.js';
+import { dimensions, elementTypeOf } from '../onnx/file/surgery.js';
 import { fingerprint, preprocessingHash } from '../onnx/fingerprint.js';
 import { type Graph, prune } from '../onnx/graph.js';
-import { openModel, toGraph } from '../onnx/load.js';
+import { type JoinedModel, joinModels, onlyPart, openFiles } from '../onnx/join.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import { Tensor } from '../onnx/tensor.js';
 import { Arena } from '../runtime/arena.js';
-import { isImageTask, type Task } from '../tasks/task.js';
+import type { TaskSpec } from '../tasks/task.js';
+import { taskNamed } from '../tasks/tasks.js';
 import { chooseStatistics, type Statistic } from '../transfer/batch-norm.js';
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
-import { savedConfig, writeModelDirectory } from '../transfer/directory.js';
+import { writeModelDirectory } from '../transfer/directory.js';
 import { type DrawOptions, drawParameters, resetStatistics } from '../transfer/init.js';
 import { keepLayers } from '../transfer/keep-layers.js';
 import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
@@ -38,7 +37,7 @@ import { trunkCut } from './trunk-cut.js';
 
 interface Opened {
   request: OpenRequest;
-  model: Model;
+  model: JoinedModel;
   config: ModelConfig;
   graph: Graph;
   choice: ParameterChoice;
@@ -59,16 +58,23 @@ export const memory = (request: MemoryRequest): Promise<Outcome<number[]>> => ou
 export const save = (request: SaveRequest): Promise<Outcome<string>> => outcomeOf(() => saveNow(request));
 
 function openNow(request: OpenRequest): OpenedModel {
-  const file = openModel(request.model);
+  const files = openFiles(request.model, request.parts);
+  // The head is behind the last one.
+  const file = files.pop()!;
+  if (files.length > 0 && request.keepLayers !== undefined)
+    throw new UsageError(
+      `keepLayers is for a model of one file, and ${request.model} has ${files.length + 1}: leave it out`,
+    );
   const trunk = keepLayers(file, readModelConfig(file.directory), request.keepLayers);
   const { config } = trunk;
   const own = labelsOfConfig(config)?.names ?? [];
   const labels = labelsFor(own, request);
-  refuseOtherInput(file, request.task);
-  const { model, note } = fitted(trunk.model, config, request, labels);
+  if (files.length === 0) refuseOtherInput(file, request.task);
+  const { model: last, note } = fitted(trunk.model, config, request, labels);
   const notes = [trunk.note, note].filter((text) => text !== undefined);
-  const graph = toGraph(model);
-  const wanted = taskOutputs(graph, request.task);
+  const model = joinModels(request.parts ?? onlyPart, [...files, last]);
+  const { graph } = model;
+  const wanted = Object.values(taskOutputs(graph, request.task));
   graph.outputs = graph.outputs.filter((o) => wanted.includes(o.name));
   prune(graph);
   const choice = chooseParameters(model, graph, { freeze: request.freeze, outputs: wanted });
@@ -82,9 +88,9 @@ function openNow(request: OpenRequest): OpenedModel {
   const { parameters, statistics, arena } = loadParameters(graph, choice, { updated, kept }, drawn);
   const positions = maxPositions(config, parameters);
   const inputs = graph.inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
-  const dropout = { ...dropoutOf(config, request.task), ...request.dropout };
+  const dropout = { ...dropoutOf(config, taskNamed(request.task.name).dropout), ...request.dropout };
   const { directory } = file;
-  const hashes = { hash: fingerprint(file), preprocessing: preprocessingHash(file) };
+  const hashes = { hash: fingerprint(...files, file), preprocessing: preprocessingHash(file) };
   const info = {
     inputs,
     parameters,
@@ -101,16 +107,14 @@ function openNow(request: OpenRequest): OpenedModel {
   return info;
 }
 
-/** @throws ModelError for a model of pictures that is to read texts, and would be refused further on in words that help less */
-function refuseOtherInput(file: Model, task: Task): void {
+/** @throws ModelError for a model that the task cannot read, before it would be refused in words that help less */
+function refuseOtherInput(file: Model, { name }: TaskSpec): void {
   const { input, initializer } = graphOf(file);
   const weights = new Set(initializer.map(({ name }) => name));
   const fed = input.filter(({ name }) => !weights.has(name));
-  const picture = fed.length === 1 && dimensions(fed[0]!)?.length === 4;
-  if (isImageTask(task) || !picture) return;
-  throw new ModelError(
-    `${file.path}: input '${fed[0]!.name}' takes pictures, and the task is ${task.name}; set task image-classification, with data in .safetensors files`,
-  );
+  const values = fed.map((info) => ({ name: info.name, dtype: elementTypeOf(info), shape: dimensions(info) }));
+  const problem = taskNamed(name).refuses?.(values);
+  if (problem !== undefined) throw new ModelError(`${file.path}: ${problem}`);
 }
 
 /** Frozen weights of another type stay as they are, in the graph; one to train or to draw anew has to be float32. */
@@ -134,11 +138,8 @@ function fitted(
   { task, seed, labels: given, headLayers: layers }: OpenRequest,
   labels: readonly string[],
 ): { model: Model; note?: string | undefined } {
-  if (task.name === 'masked-lm')
-    return ensureLanguageModelHead(file, { seed, config, nextSentence: task.masking.nextSentence });
-  if (!given) return { model: file };
-  const fit = task.name === 'image-classification' ? ensureImageHead : ensureHead;
-  return fit(file, { labels: labels.length, layers, seed, config });
+  const ensure = heads[taskNamed(task.name).head];
+  return ensure(file, { labels: given && labels.length, layers, seed, config, options: task.options });
 }
 
 /** The model's own where they are the ones asked for, or where as many are asked for without names. */
@@ -222,7 +223,7 @@ function compileOptions(): CompileOptions {
 function saveNow({ directory, arena: buffer, preprocessor }: SaveRequest): string {
   const { model, choice, config, info, request } = current();
   const { task, init } = request;
-  const saved = savedConfig(config, task, info.labels);
+  const saved = taskNamed(task.name).config(config, info.labels, task.options);
   const changed = init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable;
   const arena = Arena.over([...info.parameters, ...info.statistics], buffer);
   const weights = new Map(

@@ -2,12 +2,11 @@
 // data lies in SharedArrayBuffers, so parameters are never copied between the two threads.
 
 import type { InputShapes } from '../data/slots.js';
-import type { Precision } from '../lower/mixed-precision.js';
+import type { DeviceKind, Precision } from '../lower/target.js';
 import type { DataType } from '../onnx/dtype.js';
+import type { ModelPart } from '../onnx/join.js';
 import type { ArenaEntry } from '../runtime/arena.js';
-import type { DeviceKind } from '../runtime/kinds.js';
-import type { MaskedResults } from '../tasks/masked-lm.js';
-import type { Task } from '../tasks/task.js';
+import type { ModelValue, Outputs, TaskSpec } from '../tasks/task.js';
 import type { BatchNormMode, Statistic } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
 import type { CutValue } from '../trunk/cut.js';
@@ -15,6 +14,8 @@ import type { CutValue } from '../trunk/cut.js';
 export interface OpenRequest {
   /** Model directory or .onnx file. */
   model: string;
+  /** The files of the directory that the model is joined of; undefined: it is one file. */
+  parts?: readonly ModelPart[] | undefined;
   /**
    * Names of the labels; a head of another size is replaced, a missing one added. A model that has just these labels
    * keeps its own order of them. Undefined: keep the model's own.
@@ -39,7 +40,7 @@ export interface OpenRequest {
   /** Which activations are computed again for their gradients; default none. */
   recompute?: 'none' | 'layers' | undefined;
   seed: number;
-  task: Task;
+  task: TaskSpec;
   /** Ops the device has kernels for. */
   kernels: readonly string[];
   /** What graphs are built for; default the CPU. */
@@ -48,12 +49,7 @@ export interface OpenRequest {
   precision?: Precision | undefined;
 }
 
-export interface ModelInput {
-  name: string;
-  dtype: DataType;
-  /** As the file states it: numbers, names of free dimensions, or nothing. */
-  shape?: readonly (number | string | null)[] | undefined;
-}
+export type ModelInput = ModelValue;
 
 export interface ParameterInfo extends ArenaEntry {
   /** Readable name where the exporter renamed the tensor, else the name itself. */
@@ -93,8 +89,8 @@ export interface OpenedModel {
 }
 
 /**
- * train: loss and gradients with dropout; evaluate: loss and results; predict: logits (classification only); diagnose:
- * every float value; trunk: the values at the cut.
+ * train: loss and gradients with dropout; evaluate: the results that the task's meter reads; predict: the outputs that the
+ * task reads; diagnose: every float value; trunk: the values at the cut.
  */
 export type Mode = 'train' | 'evaluate' | 'predict' | 'diagnose' | 'trunk';
 
@@ -147,11 +143,10 @@ export interface Compiled {
   inputs: readonly GraphValue[];
   /** Fetched every step, gradients aside. */
   outputs: readonly GraphValue[];
-  /** Names among the outputs, where the mode has them. */
+  /** Name of the loss among the outputs, where the mode has one. */
   loss: string | undefined;
-  logits: string | undefined;
-  /** What an evaluation of masked-LM reads. */
-  masked?: MaskedResults | undefined;
+  /** Outputs by the name that the task has for them. */
+  results: Outputs;
   /** Parameters that are inputs of the graph (trained). */
   trained: readonly string[];
   /** Parameters that are initializers of the graph (frozen, or evaluation). */

@@ -20,8 +20,8 @@ export function trunkCut(
   const changing = new Set([...options.trained, ...(options.statistics ?? [])]);
   const at = (inputs: InputShapes): Graph => {
     const graph = restored(source, inputs, changing);
-    const wanted = taskOutputs(graph, options.task);
-    graph.outputs = graph.outputs.filter(({ name }) => wanted.includes(name));
+    const wanted = new Set(Object.values(taskOutputs(graph, options.task)));
+    graph.outputs = graph.outputs.filter(({ name }) => wanted.has(name));
     return graph;
   };
   const graphs = shapes.map(at);

@@ -3,10 +3,11 @@
 
 import { z } from 'zod';
 import { nearest } from '../nearest.js';
+import { withTask } from '../tasks/tasks.js';
 import { contradictions, unknownMetric } from './contradictions.js';
 import { about, forbidden, path } from './fields.js';
-import { withTask } from './guess-task.js';
 import { defaultStrategies, knownStrategies, strategyOptions } from './strategies.js';
+import { type SharedTaskField, sharedTaskFields } from './task-fields.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from './train-schema.js';
 
 const train = trainSchema.shape;
@@ -22,30 +23,12 @@ const ofResuming = {
 };
 
 /** Equal for every run, or the runs would not be comparable. */
-const data = [
-  'model',
-  'task',
-  'textColumn',
-  'pairColumn',
-  'labelColumn',
-  'train',
-  'eval',
-  'evalSplit',
-  'test',
-] as const;
-const samples = ['streaming', 'numLabels', 'weightColumn', 'mlmProbability', 'wholeWordMask', 'nextSentence'] as const;
-const pictures = ['multiLabel', 'labelNames', 'imageMean', 'imageStd', 'imageSize'] as const;
-const budget = ['epochs', 'maxSteps', 'batchSize', 'gradientAccumulationSteps'] as const;
-const shared = [
-  ...data,
-  ...samples,
-  ...pictures,
-  ...budget,
-  'seed',
-  'output',
-  'overwrite',
+const common = [
+  ...(['model', 'task', 'train', 'eval', 'evalSplit', 'test', 'streaming', 'numLabels', 'weightColumn'] as const),
+  ...(['epochs', 'maxSteps', 'batchSize', 'gradientAccumulationSteps', 'seed', 'output', 'overwrite'] as const),
 ] as const satisfies readonly (keyof TrainOptions)[];
-type Fixed = (typeof shared)[number] | keyof typeof ofStrategy | keyof typeof ofResuming;
+const shared = [...common, ...sharedTaskFields];
+type Fixed = (typeof common)[number] | SharedTaskField | keyof typeof ofStrategy | keyof typeof ofResuming;
 export type Overrides = Readonly<Record<string, Partial<Omit<TrainOptions, Fixed>>>>;
 
 /** The option without its default: what is not given stays as it is for all runs. */

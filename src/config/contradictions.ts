@@ -1,8 +1,9 @@
 // Options of a training run that are each right and cannot be meant together. Said before anything is opened, to the
 // library and the command line alike: a run must not end after an hour over what its first line could have told.
 
-import { metricNamesOf } from '../metrics/names.js';
 import { nearest } from '../nearest.js';
+import { taskNamed } from '../tasks/tasks.js';
+import { ofOtherTasks } from './task-fields.js';
 import type { TrainConfig } from './train-schema.js';
 
 /** A sentence for each contradiction: the options by name, why they exclude each other, and what to do. */
@@ -13,10 +14,8 @@ export function contradictions(config: TrainConfig): string[] {
     ...strategy(config, 'save'),
     ...data(config),
     ...groups(config),
-    ...masking(config),
     ...classes(config),
-    ...pictures(config),
-    ...labels(config),
+    ...ofTask(config),
     ...resuming(config),
   ];
 }
@@ -46,9 +45,10 @@ function* evaluation(config: TrainConfig): Generator<string> {
 export function* unknownMetric(
   option: string,
   metric: string,
-  of: Pick<TrainConfig, 'task' | 'multiLabel'>,
+  config: { task: string } & Record<string, unknown>,
 ): Generator<string> {
-  const known = metricNamesOf(of);
+  const { metrics, options } = taskNamed(config.task);
+  const known = metrics(options(config));
   if (known.includes(metric)) return;
   const close = nearest(
     metric,
@@ -82,18 +82,10 @@ function* groups({ groups: all }: TrainConfig): Generator<string> {
       yield `option 'groups[${i}]' (${parameters.join(', ')}) sets neither 'learningRate' nor 'weightDecay': set one, or leave the group out`;
 }
 
-/** Of the options that say how to mask, in training and in evaluation. */
-export function* masking(
-  config: Pick<TrainConfig, 'task' | 'nextSentence' | 'pairColumn' | 'wholeWordMask'>,
-): Generator<string> {
-  const { task, nextSentence, pairColumn, wholeWordMask } = config;
-  if (task === 'masked-lm') {
-    if (nextSentence && pairColumn === undefined)
-      yield "option 'nextSentence' needs 'pairColumn', the column with the text that follows: set it, or leave nextSentence out";
-    return;
-  }
-  for (const [name, given] of Object.entries({ nextSentence, wholeWordMask }))
-    if (given) yield `option '${name}' is for task masked-lm, and the task is ${task}; leave it out, or set task`;
+/** Of the options of tasks: those that contradict each other, and those of other tasks. */
+export function* ofTask(config: { task: string } & Record<string, unknown>): Generator<string> {
+  yield* taskNamed(config.task).contradictions(config);
+  yield* ofOtherTasks(config);
 }
 
 function* classes({
@@ -112,47 +104,8 @@ function* classes({
     "'headLayers'": headLayers !== undefined,
   };
   for (const [option, given] of Object.entries(ofClasses))
-    if (given && task === 'masked-lm')
-      yield `option ${option} is for classes, and task masked-lm has none; leave it out`;
-}
-
-const ofPictures = [
-  'multiLabel',
-  'labelNames',
-  'imageColumn',
-  'maxBadSamples',
-  'imageMean',
-  'imageStd',
-  'imageSize',
-] as const;
-
-/** Of the options that are for pictures, and of those that are not, in training and in evaluation. */
-export function* pictures(
-  config: Pick<TrainConfig, 'task' | 'pairColumn' | (typeof ofPictures)[number]> &
-    Partial<Pick<TrainConfig, 'streaming' | 'augmentation'>>,
-): Generator<string> {
-  const { task, pairColumn, streaming } = config;
-  if (task === 'image-classification') {
-    if (pairColumn !== undefined)
-      yield "option 'pairColumn' is for texts, and the task is image-classification; leave it out";
-    if (streaming)
-      yield "option 'streaming' is for texts: of pictures only those of the next batches are in memory anyway; leave it out";
-    return;
-  }
-  const given: readonly string[] = [
-    ...ofPictures.filter((name) => config[name] !== undefined && config[name] !== false),
-    ...(config.augmentation?.length ? ['augmentation'] : []),
-  ];
-  for (const name of given)
-    yield `option '${name}' is for task image-classification, and the task is ${task}; leave it out, or set task`;
-}
-
-function* labels({ multiLabel, sampling, classWeights }: TrainConfig): Generator<string> {
-  if (!multiLabel) return;
-  if (sampling === 'balanced')
-    yield "options 'sampling' and 'multiLabel' contradict each other: balanced draws classes, and a sample has several labels; choose another sampling";
-  if (classWeights !== undefined)
-    yield "options 'classWeights' and 'multiLabel' contradict each other: classes are weighed where each sample has one; leave one of them out";
+    if (given && !taskNamed(task).classes)
+      yield `option ${option} is for classes, and task ${task} has none; leave it out`;
 }
 
 function* resuming({ overwrite, resume }: TrainConfig): Generator<string> {

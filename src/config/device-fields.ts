@@ -1,7 +1,7 @@
 // The options that say where a run computes and in what: see fields.ts for the conventions.
 
 import { z } from 'zod';
-import { precisions } from '../lower/mixed-precision.js';
+import { precisions } from '../lower/target.js';
 import { deviceNames } from '../runtime/kinds.js';
 import { about, count } from './fields.js';
 

@@ -1,9 +1,9 @@
-// What the options of several commands are made of: the description each carries, and the options of a model and its
-// texts. Names are the conventional ones of the field (the Hugging Face Trainer's, in camel case); `also` lists other
-// names people type, so that a wrong key is answered with the right one.
+// What the options of several commands are made of: the description each carries, and the options of every command that
+// runs a model. Names are the conventional ones of the field (the Hugging Face Trainer's, in camel case); `aliases` lists
+// other names people type, so that a wrong key is answered with the right one. Options of tasks are in their files.
 
 import { z } from 'zod';
-import { type TaskName, taskNames } from '../tasks/task.js';
+import { presetNames as augmentationPresets, augmentationSchema } from '../data/images/augment/chain.js';
 
 // A type alias, not an interface: zod's metadata wants an index signature.
 type Extra = {
@@ -58,47 +58,15 @@ export const bytes = z.union([count, z.string().regex(sizes)]).transform((value)
   return Math.floor(Number(number) * unitBytes[unit.toLowerCase()]!);
 });
 
-/** Optional as one writes it, and always there in a configuration: guess-task.ts fills it in. */
-export const task = <N extends TaskName>(names: readonly [N, ...N[]]) =>
-  z.enum(names).optional() as unknown as z.ZodDefault<z.ZodEnum<{ [K in N]: K }>>;
+export const model = path.meta(
+  about(
+    'Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision).',
+    { value: 'MODEL', aliases: ['model_name_or_path'], changesNothing: true },
+  ),
+);
 
-export const modelAndText = {
-  model: path.meta(
-    about(
-      'Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision).',
-      {
-        value: 'MODEL',
-        aliases: ['model_name_or_path'],
-        changesNothing: true,
-      },
-    ),
-  ),
-  task: task(taskNames).meta(
-    about(
-      'What the model is for: labels of texts or of pictures, or finding masked tokens, which needs no labels. Default image-classification where the data are a folder, tensors or have an imageColumn, else text-classification.',
-    ),
-  ),
-  textColumn: path
-    .default('text')
-    .meta(about('Column (CSV) or key (JSONL) that holds the text.', { value: 'NAME', aliases: ['text_column_name'] })),
-  pairColumn: path
-    .optional()
-    .meta(about('Column that holds a second text, for pairs such as question and answer.', { value: 'NAME' })),
-  labelColumn: path
-    .default('label')
-    .meta(about('Column that holds the label.', { value: 'NAME', aliases: ['label_column_name'] })),
-  maxLength: count.default(512).meta(
-    about('Longest text in tokens; longer ones are cut and counted. The positions of the model bound it too.', {
-      aliases: ['max_seq_length'],
-    }),
-  ),
-  buckets: z
-    .array(count)
-    .min(1)
-    .optional()
-    .meta(
-      about('Lengths in tokens that batches are padded to, ascending up to maxLength; default 32, 64, 128 and so on.'),
-    ),
+/** Of every command that runs a model. */
+export const running = {
   device: z
     .enum(['cpu'])
     .default('cpu')
@@ -117,10 +85,7 @@ export const modelAndText = {
     .meta(
       about(
         'Threads that read, tokenise and decode; default one, of pictures one for every two cores up to 8. Results do not depend on it.',
-        {
-          aliases: ['dataloader_num_workers'],
-          changesNothing: true,
-        },
+        { aliases: ['dataloader_num_workers'], changesNothing: true },
       ),
     ),
   batchesAhead: z
@@ -136,24 +101,15 @@ export const modelAndText = {
     ),
 };
 
-/** Masked-LM, in training and evaluation. */
-export const masking = {
-  mlmProbability: z
-    .number()
-    .gt(0)
-    .lte(0.5)
-    .default(0.15)
-    .meta(about('masked-lm: share of the tokens of a text that are to be found.', { aliases: ['masked_lm_prob'] })),
-  wholeWordMask: z
-    .boolean()
-    .default(false)
-    .meta(about('masked-lm: all tokens of a word are masked together.', { aliases: ['whole_word_masking', 'wwm'] })),
-  nextSentence: z
-    .boolean()
-    .default(false)
-    .meta(
-      about('masked-lm: also learn whether the text of pairColumn follows, or is that of another sample.', {
-        aliases: ['next_sentence_prediction', 'nsp'],
-      }),
-    ),
-};
+/** What tasks make their fields of, as an argument: threads that only look a task up then need no zod. */
+export interface FieldKit {
+  z: typeof z;
+  about: typeof about;
+  path: typeof path;
+  rate: typeof rate;
+  count: typeof count;
+  files: typeof files;
+  augmentationSchema: typeof augmentationSchema;
+  augmentationPresets: typeof augmentationPresets;
+}
+export const fieldKit: FieldKit = { z, about, path, rate, count, files, augmentationSchema, augmentationPresets };

@@ -2,11 +2,14 @@
 
 import { z } from 'zod';
 import { parseSize } from '../data/pack/fit-picture.js';
-import { about, count, files, modelAndText, path } from './fields.js';
-import { images, maxBadSamples, pictureFiles } from './image-fields.js';
+import { imageFields } from '../tasks/image-fields.js';
+import { about, count, fieldKit, files, path, running } from './fields.js';
+import { taskFields } from './task-fields.js';
 import { trainSchema } from './train-schema.js';
 
-const { textColumn, pairColumn, labelColumn, maxLength, workers } = modelAndText;
+const { textColumn, pairColumn, labelColumn, maxLength } = taskFields.all;
+const { workers } = running;
+const { images, maxBadSamples, pictureFiles } = imageFields(fieldKit);
 
 const packOptions = z.strictObject({
   data: files.meta(

@@ -1,11 +1,12 @@
 // The options of `ortune preview`: see fields.ts for the conventions.
 
 import { z } from 'zod';
-import { about, path } from './fields.js';
-import { images, pictureFiles } from './image-fields.js';
+import { imageFields } from '../tasks/image-fields.js';
+import { about, fieldKit, path } from './fields.js';
 import { trainSchema } from './train-schema.js';
 
 const { model, train, labelColumn, augmentation, seed, workers, multiLabel } = trainSchema.shape;
+const { images, pictureFiles } = imageFields(fieldKit);
 const upTo = (most: number) => z.int().min(1).max(most);
 
 export const previewSchema = z.strictObject({

@@ -4,10 +4,11 @@
 import { z } from 'zod';
 import type { WithTensors } from '../data/images/tensors.js';
 import { imageModels } from '../models/image-names.js';
-import { masking as maskingContradictions, pictures } from './contradictions.js';
-import { about, batchSize, count, files, masking, modelAndText, path, rate, task } from './fields.js';
-import { withTask } from './guess-task.js';
-import { images, pictureFiles } from './image-fields.js';
+import { optimizerNames, ruleOf } from '../optim/rules.js';
+import { withTask } from '../tasks/tasks.js';
+import { ofTask } from './contradictions.js';
+import { about, batchSize, count, files, model, path, rate, running } from './fields.js';
+import { task, taskFields } from './task-fields.js';
 import { trainSchema } from './train-schema.js';
 
 const evalBatchSize = batchSize
@@ -15,7 +16,9 @@ const evalBatchSize = batchSize
   .meta(about('Samples per batch.', { aliases: ['per_device_eval_batch_size', 'eval_batch_size'] }));
 
 const evalOptions = z.strictObject({
-  ...modelAndText,
+  model,
+  task,
+  ...running,
   data: files.meta(
     about(
       'Data to evaluate on: JSONL, CSV, TSV or Parquet, also gzipped; of pictures also a folder with one sub-folder for each class, or .safetensors; several files and globs.',
@@ -26,25 +29,18 @@ const evalOptions = z.strictObject({
     ),
   ),
   batchSize: evalBatchSize,
-  ...masking,
-  ...images,
+  ...taskFields.all,
 });
 
 /** What `ortune eval` and `evaluate` take. */
 export const evalSchema = evalOptions.overwrite(withTask).superRefine((config, context) => {
-  for (const message of [...maskingContradictions(config), ...pictures(config)])
-    context.addIssue({ code: 'custom', message });
+  for (const message of ofTask(config)) context.addIssue({ code: 'custom', message });
 });
 
-const { labelColumn: _, ...modelAndPlainText } = modelAndText;
-
 const predictOptions = z.strictObject({
-  ...modelAndPlainText,
-  task: task(['text-classification', 'image-classification']).meta(
-    about(
-      'What the model is for; default image-classification where the data are pictures, folders or tensors, else text-classification.',
-    ),
-  ),
+  model,
+  task: task.meta(about('What the model is for; default what its inputs and config.json say.')),
+  ...running,
   data: files.optional().meta(
     about(
       'What to label: texts in JSONL, CSV, TSV or Parquet, also gzipped; or pictures: their files, folders, tables or .safetensors; default texts of the command line or standard input.',
@@ -54,17 +50,11 @@ const predictOptions = z.strictObject({
     ),
   ),
   batchSize: evalBatchSize,
-  multiLabel: images.multiLabel.meta(
-    about("Several labels may hold at once; default as the model's config.json says."),
-  ),
-  ...pictureFiles,
-  imageMean: images.imageMean,
-  imageStd: images.imageStd,
-  imageSize: images.imageSize,
+  ...taskFields.predict,
 });
 
 /** What `ortune predict` and `predict` take; the texts come beside it. */
-export const predictSchema = predictOptions.overwrite(withTask);
+export const predictSchema = predictOptions;
 
 /** What `ortune bench step` takes. */
 export const benchStepSchema = z.strictObject({
@@ -88,9 +78,13 @@ export const benchStepSchema = z.strictObject({
     .default(224)
     .meta(about('Side of the images in pixels, for models of images.', { aliases: ['image_size'] })),
   optimizer: z
-    .enum(['adamw', 'sgd'])
+    .enum(optimizerNames)
     .default('adamw')
-    .meta(about('adamw clips the gradient at norm 1; sgd has momentum 0.9 and no clipping.', { aliases: ['optim'] })),
+    .meta(
+      about(`${optimizerNames.map((name) => `${name} ${ruleOf(name).bench.says}`).join('; ')}.`, {
+        aliases: ['optim'],
+      }),
+    ),
   batchNorm: trainSchema.shape.batchNorm,
   dropout: rate
     .optional()
@@ -101,7 +95,7 @@ export const benchStepSchema = z.strictObject({
     ),
   device: trainSchema.shape.device,
   precision: trainSchema.shape.precision,
-  threads: modelAndText.threads,
+  threads: running.threads,
   warmup: z.int().min(0).default(3).meta(about('Steps that are not measured.')),
   steps: count.default(15).meta(about('Steps that are measured; figures are medians.')),
 });
@@ -126,7 +120,7 @@ export const gradcheckSchema = z.strictObject({
     .default('frozen')
     .meta(about('Statistics of BatchNormalization: of the batch, as while training, or those of the file.')),
   tolerance: z.number().gt(0).default(1e-2).meta(about('Largest relative error of a directional derivative.')),
-  threads: modelAndText.threads,
+  threads: running.threads,
 });
 
 export type EvalConfig = z.output<typeof evalOptions>;

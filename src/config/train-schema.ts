@@ -2,11 +2,12 @@
 
 import { z } from 'zod';
 import type { WithTensors } from '../data/images/tensors.js';
+import { optimizerFields, optimizerNames } from '../optim/rules.js';
+import { withTask } from '../tasks/tasks.js';
 import { contradictions } from './contradictions.js';
 import { computing } from './device-fields.js';
-import { about, batchSize, bytes, count, files, masking, modelAndText, path, rate } from './fields.js';
-import { withTask } from './guess-task.js';
-import { augmentation, images } from './image-fields.js';
+import { about, batchSize, bytes, count, files, model, path, rate, running } from './fields.js';
+import { task, taskFields } from './task-fields.js';
 import { patterns, transfer } from './transfer-fields.js';
 
 const share = z.number().gt(0).lt(1);
@@ -157,7 +158,7 @@ const optimisation = {
     .default(1e-7)
     .meta(about('Learning rate that the polynomial schedule ends at.', { aliases: ['lr_end'] })),
   optimizer: z
-    .enum(['adamw', 'sgd'])
+    .enum(optimizerNames)
     .default('adamw')
     .meta(about('Update rule.', { aliases: ['optim'] })),
   weightDecay: z
@@ -165,11 +166,7 @@ const optimisation = {
     .min(0)
     .default(0.01)
     .meta(about('Decoupled weight decay; biases and normalisation parameters are left out.')),
-  adamBeta1: rate.default(0.9).meta(about('AdamW: decay of the first moment.')),
-  adamBeta2: rate.default(0.999).meta(about('AdamW: decay of the second moment.')),
-  adamEpsilon: z.number().gt(0).default(1e-8).meta(about('AdamW: added to the denominator.')),
-  momentum: rate.default(0.9).meta(about('SGD: momentum.')),
-  nesterov: z.boolean().default(false).meta(about('SGD: momentum in the form of Nesterov.')),
+  ...optimizerFields,
   groups: z
     .array(group)
     .prefault([])
@@ -308,7 +305,9 @@ const run = {
 };
 
 const options = z.strictObject({
-  ...modelAndText,
+  model,
+  task,
+  ...running,
   ...computing,
   output: path.meta(
     about('Directory for the run; the trained model goes to its sub-directory model/.', {
@@ -324,9 +323,8 @@ const options = z.strictObject({
       about('Replace a run that output already holds.', { aliases: ['overwrite_output_dir'], changesNothing: true }),
     ),
   ...data,
-  ...masking,
-  ...images,
-  augmentation,
+  ...taskFields.all,
+  ...taskFields.train,
   ...optimisation,
   ...run,
 });

@@ -16,6 +16,8 @@ export interface ColumnSpec {
   name: string;
   /** Left out without an error where the data have none; default false. */
   optional?: boolean | undefined;
+  /** Only the loss reads it: not asked for where there is nothing to learn or measure. Default false. */
+  target?: boolean | undefined;
 }
 
 /** Byte ranges in shared buffers: three numbers a value: index into `chunks`, first byte, bytes. */
@@ -98,6 +100,16 @@ export type ColumnSlice =
 
 /** Columns of a batch's samples, by role. */
 export type Slices = Readonly<Record<string, ColumnSlice>>;
+
+/** The column of a role, where it is there and of this kind. */
+export function ofKind<K extends ColumnKind>(
+  slices: Slices,
+  role: string,
+  kind: K,
+): Extract<ColumnSlice, { kind: K }> | undefined {
+  const slice = slices[role];
+  return slice?.kind === kind ? (slice as Extract<ColumnSlice, { kind: K }>) : undefined;
+}
 
 /** Value `i` of spans as text. */
 export const textAt = ({ chunks, spans }: Spans, i: number): string => bytesAt({ chunks, spans }, i).toString();

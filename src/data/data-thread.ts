@@ -3,9 +3,9 @@
 
 import { type Outcome, outcomeOf } from '../errors.js';
 import { serveAtLowPriority } from '../threads/low-priority.js';
-import { openImages, openUnlabelled } from './images/open-images.js';
-import { openData } from './load.js';
-import type { DataAnswers, DataTask, RelabelRequest } from './protocol.js';
+import { relabel } from './labels.js';
+import { openData } from './open.js';
+import type { DataAnswers, DataTask } from './protocol.js';
 import { epochOrder } from './sampler.js';
 import { readBlock } from './stream.js';
 
@@ -15,18 +15,8 @@ serveAtLowPriority((task: DataTask): Promise<Outcome<Answer>> => outcomeOf<Answe
 
 function answer(task: DataTask): Answer | Promise<Answer> {
   if (task.kind === 'open') return openData(task);
-  if (task.kind === 'openImages') return openImages(task);
-  if (task.kind === 'openUnlabelled') return openUnlabelled(task);
-  if (task.kind === 'relabel') return relabel(task);
-  return task.kind === 'order' ? epochOrder(task) : readBlock(task);
-}
-
-function relabel({ tables, classes }: RelabelRequest): undefined {
-  for (const { label, count, targets } of tables) {
-    for (let i = 0; i < count; i++) label[i] = classes[label[i]!]!;
-    for (let at = 0; targets && at < targets.length; at += classes.length) {
-      const row = targets.slice(at, at + classes.length);
-      for (const [from, to] of classes.entries()) targets[at + to] = row[from]!;
-    }
-  }
+  if (task.kind === 'order') return epochOrder(task);
+  if (task.kind === 'block') return readBlock(task);
+  for (const table of task.tables) relabel(table, task.classes);
+  return undefined;
 }

@@ -1,37 +1,15 @@
-// What trainer and evaluation see of their data: counts, hashes, places for messages, and the rows of an epoch batch by
-// batch, which hides whether the texts are in memory or streamed. The main thread holds shared arrays only; reading
-// and planning happen in the data thread.
+// What trainer and evaluation see of their data: counts, hashes, places for messages, and the samples of an epoch batch by
+// batch, which hides whether they are in memory or streamed. The main thread holds shared arrays only; reading and planning
+// happen in the data thread.
 
 import { hash } from '../random.js';
+import { type ColumnSpec, ofKind } from './columns.js';
 import { type DataClient, orAborted } from './data-client.js';
 import { batchCount, EpochOrders } from './orders.js';
-import type { Block, BlockRequest, LabelColumns, OpenedPart, StreamFile } from './protocol.js';
-import type { Columns } from './read/record.js';
-import { detached, rowsOf, type Samples, type TextSamples } from './rows.js';
+import type { Block, BlockRequest, OpenedPart, StreamFile } from './protocol.js';
 import { type Sampling, shuffleInPlace } from './sampler.js';
-import { locationOf, type TextTable } from './table.js';
-
-export interface Split {
-  readonly files: readonly string[];
-  readonly samples: number;
-  /** SHA-256 over texts, pairs, labels and weights in order. */
-  readonly hash: string;
-  /** Samples of each class, in the order of the classes. */
-  readonly classCounts: readonly number[];
-  /** 'file:line' of a sample; of a streamed one the file and the number of the record in it. */
-  where(sample: number): string;
-  /** Its labels, unless they are read as they are needed. */
-  readonly table?: LabelColumns | undefined;
-  /** Batches in an epoch; the last may be short, unless whole ones alone count. */
-  batches(batchSize: number, whole?: boolean): number;
-  /**
-   * The rows of an epoch's batches, in order, from batch `from` on: a function of (seed, epoch), batchSize and how the
-   * data was opened.
-   */
-  rows(request: RowsRequest): AsyncGenerator<Samples, void, void>;
-  /** The classes are now called `labels`: class i has become `classes[i]`. The table has been told already. */
-  relabelled(labels: readonly string[], classes: readonly number[]): void;
-}
+import { detached, type Samples, samplesOf } from './samples.js';
+import { locationOf, type Table } from './table.js';
 
 /** The values in another order: value i goes to `classes[i]`. */
 export function permuted<T>(values: readonly T[], classes: readonly number[]): T[] {
@@ -59,15 +37,18 @@ export interface DatasetOptions {
   groupByLength: boolean;
   /** Samples in memory at a time where the data is streamed. */
   shuffleBuffer: number;
-  columns: Columns;
+  /** What streamed files are read for. */
+  columns: readonly ColumnSpec[];
+  weights?: string | undefined;
 }
 
 // A stream of the generator: the order of streamed files.
 const fileStream = 0x66_69_6c_65;
 
-export class Dataset implements Split {
+export class Dataset {
   readonly files: readonly string[];
   readonly samples: number;
+  /** SHA-256 over the samples, their labels and weights, in order. */
   readonly hash: string;
   /** Weights of the classes in the loss; all 1 where undefined. */
   classWeights: readonly number[] | undefined;
@@ -80,7 +61,7 @@ export class Dataset implements Split {
   #buffers: number[] = [];
   #buffersMade = 0;
 
-  /** Use `TextData.open`. */
+  /** Use `Splits.open` or `openDataset`. */
   constructor(client: DataClient, part: OpenedPart, labels: readonly string[], options: DatasetOptions) {
     this.#client = client;
     this.#part = part;
@@ -92,16 +73,18 @@ export class Dataset implements Split {
     this.hash = part.hash;
   }
 
+  /** Samples of each class, in the order of the classes. */
   get classCounts(): readonly number[] {
     return this.#part.classCounts;
   }
 
-  /** The texts in shared memory, unless they are streamed. */
-  get table(): TextTable | undefined {
+  /** The samples in shared memory, unless they are streamed. */
+  get table(): Table | undefined {
     return 'table' in this.#part.source ? this.#part.source.table : undefined;
   }
 
-  where(sample: number): string {
+  /** 'file:line' of a sample; of a streamed one the file and the number of the record in it. */
+  location(sample: number): string {
     const { source } = this.#part;
     if ('table' in source) return locationOf(source.table, sample);
     let left = sample;
@@ -118,13 +101,16 @@ export class Dataset implements Split {
   }
 
   /**
+   * The samples of an epoch's batches, in order, from batch `from` on: a function of (seed, epoch), batchSize and how the
+   * data was opened.
    * @throws DataError for streamed files that changed; OrtuneError when the data thread dies; the signal's reason
    */
-  rows(request: RowsRequest): AsyncGenerator<TextSamples, void, void> {
+  rows(request: RowsRequest): AsyncGenerator<Samples, void, void> {
     const { source } = this.#part;
     return 'table' in source ? this.#inMemory(source.table, request) : this.#streamed(source.stream, request);
   }
 
+  /** The classes are now called `labels`: class i has become `classes[i]`. The table has been told already. */
   relabelled(labels: readonly string[], classes: readonly number[]): void {
     this.#labels = labels;
     this.#part = { ...this.#part, classCounts: permuted(this.#part.classCounts, classes) };
@@ -132,17 +118,19 @@ export class Dataset implements Split {
     this.#orders.clear();
   }
 
-  async *#inMemory(table: TextTable, request: RowsRequest): AsyncGenerator<TextSamples, void, void> {
+  async *#inMemory(table: Table, request: RowsRequest): AsyncGenerator<Samples, void, void> {
     const { sampling, groupByLength } = this.#options;
     const options = { classWeights: this.classWeights, unweighted: sampling === 'weighted' };
-    const lengths = table.length.subarray(0, table.count);
-    const columns = { lengths, labels: table.label, weights: table.weight, groupByLength };
+    const { count, weight: weights } = table;
+    const lengths = table.length?.subarray(0, count);
+    const labels = ofKind(table.columns, 'label', 'class')?.values;
+    const columns = { count, lengths, labels, weights, groupByLength };
     for await (const { index, members } of this.#orders.batches(request, columns))
-      yield rowsOf(table, members, { index, ...options });
+      yield samplesOf(table, members, { index, ...options });
   }
 
   /** Block after block, the next being read while one is used: two buffers of the data thread in turn. */
-  async *#streamed(files: readonly StreamFile[], request: RowsRequest): AsyncGenerator<TextSamples, void, void> {
+  async *#streamed(files: readonly StreamFile[], request: RowsRequest): AsyncGenerator<Samples, void, void> {
     const { batchSize, from = 0, whole, signal } = request;
     const count = this.batches(batchSize, whole);
     const size = Math.ceil(this.#options.shuffleBuffer / batchSize) * batchSize;
@@ -170,7 +158,7 @@ export class Dataset implements Split {
           if (index >= count) break;
           const members = order.subarray(at, at + batchSize);
           const samples = members.slice().map((member) => sample[member]!);
-          yield detached(rowsOf(table, members, { index, samples, classWeights: this.classWeights }));
+          yield detached(samplesOf(table, members, { index, samples, classWeights: this.classWeights }));
         }
         at = 0;
       }
@@ -186,12 +174,13 @@ export class Dataset implements Split {
     request: RowsRequest,
   ): Omit<BlockRequest, 'from' | 'count' | 'buffer'> {
     const { batchSize, seed, epoch } = request;
-    const { groupByLength, columns } = this.#options;
+    const { groupByLength, columns, weights } = this.#options;
     const sampling = this.#samplingOf(request);
     return {
       files,
       sequence,
       columns,
+      weights,
       labels: this.#labels,
       order: { batchSize, seed, epoch, sampling, groupByLength },
     };

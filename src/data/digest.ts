@@ -1,60 +1,54 @@
-// What a set of texts is known by: the hash over all records in order, by which a resumed run recognises its data, and
-// a set of short keys of texts, by which repeated ones are counted. Both take tables one after the other, so streamed
-// data needs no more memory than its keys.
+// What a set of samples is known by: the hash over all of them in order, by which a resumed run recognises its data, and a set
+// of short keys of texts, by which repeated ones are counted. Both take tables one after the other, so streamed data needs no
+// more memory than its keys.
 
-import { createHash } from 'node:crypto';
 import { hash } from '../random.js';
-import type { TextTable } from './table.js';
+import { ByteHash } from './byte-hash.js';
+import { columnKind } from './column-kinds.js';
+import type { ColumnSlice } from './columns.js';
+import type { Table } from './table.js';
 
-/** SHA-256 over texts, pairs, labels and weights in order; the same however the records were cut into tables. */
-export class RecordHash {
-  readonly #hash = createHash('sha256');
-  readonly #buffer = Buffer.alloc(256 * 1024);
-  #used = 0;
+/** SHA-256 over the columns, classes by name, and the weights; the same however texts and labels were cut into tables. */
+export class TableHash {
+  readonly #columns = new Map<string, ByteHash>();
+  readonly #weights = new ByteHash();
 
-  /** `names[table.label[i]]` is the label of record i. */
-  add(table: TextTable, names: readonly string[]): void {
-    const chunks = table.chunks.map((chunk) => new Uint8Array(chunk));
-    const labels = names.map((name) => Buffer.from(name));
-    const head = Buffer.alloc(16);
-    for (let i = 0; i < table.count; i++) {
-      const pairBytes = table.pairBytes?.[i] ?? 0;
-      const label = labels[table.label[i]!];
-      head.writeUInt32LE(table.textBytes[i]!, 0);
-      head.writeUInt32LE(pairBytes, 4);
-      head.writeUInt32LE(label?.length ?? 0, 8);
-      head.writeFloatLE(table.weight?.[i] ?? 1, 12);
-      this.#write(head);
-      const start = table.start[i]!;
-      this.#write(chunks[table.chunk[i]!]!.subarray(start, start + table.textBytes[i]! + pairBytes));
-      if (label) this.#write(label);
+  /** @param names of the classes as the table counts in them */
+  add({ columns, count, weight }: Table, names: readonly string[]): void {
+    for (const [role, column] of Object.entries(columns)) {
+      const into = this.#columns.get(role) ?? new ByteHash();
+      this.#columns.set(role, into);
+      columnKind(column).hash(column, count, into, names);
     }
+    const weights = weight?.subarray(0, count) ?? new Float32Array(count).fill(1);
+    this.#weights.bytes(new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength));
   }
 
-  hex(): string {
-    this.#flush();
-    return this.#hash.digest('hex');
-  }
-
-  #write(bytes: Uint8Array): void {
-    if (this.#used + bytes.length > this.#buffer.length) this.#flush();
-    if (bytes.length > this.#buffer.length) this.#hash.update(bytes);
-    else {
-      this.#buffer.set(bytes, this.#used);
-      this.#used += bytes.length;
-    }
-  }
-
-  #flush(): void {
-    this.#hash.update(this.#buffer.subarray(0, this.#used));
-    this.#used = 0;
+  /** @param more what else decides what the samples are */
+  hex(more: unknown): string {
+    const whole = new ByteHash();
+    for (const part of [
+      JSON.stringify(more) ?? '',
+      ...[...this.#columns].map(([role, column]) => `${role} ${column.hex()}`),
+      this.#weights.hex(),
+    ])
+      whole.piece(Buffer.from(part));
+    return whole.hex();
   }
 }
 
 const isSpace = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 13);
 
+/** The texts of a column, and whether white space around them is left out of their keys; none for other columns. */
+function textsOf(column: ColumnSlice) {
+  if (column.kind !== 'text' && column.kind !== 'texts' && column.kind !== 'tokens') return [];
+  const bytes = column.chunks.map((chunk) => new Uint8Array(chunk));
+  const offsets = column.kind === 'texts' ? column.offsets : undefined;
+  return [{ bytes, spans: column.spans, offsets, trim: column.kind !== 'tokens' }];
+}
+
 /**
- * The texts met so far, by 64-bit keys of the text and its pair without white space (ASCII) around each. Among ten
+ * The samples met so far, by 64-bit keys of all their texts without white space (ASCII) around each. Among ten
  * million different texts the chance that any two share a key is 3 in a million.
  */
 export class TextKeys {
@@ -67,7 +61,7 @@ export class TextKeys {
   #keyLow = 0;
 
   /** Adds a table's texts and returns how many of them had been there before. */
-  add(table: TextTable): number {
+  add(table: Table): number {
     let repeated = 0;
     this.#each(table, () => {
       const at = this.#find();
@@ -78,7 +72,7 @@ export class TextKeys {
   }
 
   /** How many of a table's texts are there. */
-  count(table: TextTable): number {
+  count(table: Table): number {
     let found = 0;
     this.#each(table, () => {
       if (this.#isTaken(this.#find())) found++;
@@ -86,15 +80,18 @@ export class TextKeys {
     return found;
   }
 
-  #each(table: TextTable, look: () => void): void {
-    const chunks = table.chunks.map((chunk) => new Uint8Array(chunk));
+  #each(table: Table, look: () => void): void {
+    const columns = Object.values(table.columns).flatMap(textsOf);
+    if (columns.length === 0) return;
     for (let i = 0; i < table.count; i++) {
-      const bytes = chunks[table.chunk[i]!]!;
-      const start = table.start[i]!;
-      const middle = start + table.textBytes[i]!;
       this.#keyHigh = this.#keyLow = 0;
-      this.#mix(bytes, start, middle);
-      this.#mix(bytes, middle, middle + (table.pairBytes?.[i] ?? 0));
+      for (const { bytes, spans, offsets, trim } of columns) {
+        const end = offsets ? offsets[i + 1]! : i + 1;
+        for (let k = offsets ? offsets[i]! : i; k < end; k++) {
+          const start = spans[3 * k + 1]!;
+          this.#mix(bytes[spans[3 * k]!]!, start, start + spans[3 * k + 2]!, trim);
+        }
+      }
       // 0, 0 marks a free slot.
       if (this.#keyHigh === 0 && this.#keyLow === 0) this.#keyLow = 1;
       look();
@@ -102,9 +99,11 @@ export class TextKeys {
   }
 
   /** Mixes bytes from `start` to `end` into the key: two lanes, four bytes at a time, then the length. */
-  #mix(bytes: Uint8Array, start: number, end: number): void {
-    while (start < end && isSpace(bytes[start]!)) start++;
-    while (end > start && isSpace(bytes[end - 1]!)) end--;
+  #mix(bytes: Uint8Array, start: number, end: number, trim: boolean): void {
+    if (trim) {
+      while (start < end && isSpace(bytes[start]!)) start++;
+      while (end > start && isSpace(bytes[end - 1]!)) end--;
+    }
     let [a, b] = [this.#keyHigh, this.#keyLow];
     for (let at = start; at < end; at += 4) {
       // Beyond the end only where the bytes end: the length told below keeps that apart from zeros.

@@ -2,7 +2,9 @@
 // the model's own config.json, and every later file is read against them.
 
 import { DataError, UsageError } from '../errors.js';
-import { locationOf, type TextTable } from './table.js';
+import { ofKind } from './columns.js';
+import { noClass } from './read/record.js';
+import { locationOf, type Table } from './table.js';
 
 export class LabelSet {
   readonly names: readonly string[];
@@ -27,21 +29,55 @@ export class LabelSet {
   }
 
   /**
-   * Turns the labels of a table from indices into `names`, as it was read, into classes.
+   * Turns the classes of a table from indices into `names`, as it was read, into these.
    * @throws DataError with file and line of the first label that is not among the classes.
    */
-  apply(table: TextTable, names: readonly string[]): void {
-    if (names.length === 0) return; // no labels were read: all are class 0
+  apply(table: Table, names: readonly string[]): void {
     const classes = Int32Array.from(names, (name) => this.id(name) ?? -1);
-    for (let i = 0; i < table.count; i++) {
-      const name = table.label[i]!;
-      if (classes[name] === -1)
-        throw new DataError(
-          `${locationOf(table, i)}: unknown label '${names[name]}'; the model's ${this.size} classes are ${list(this.names)}`,
-        );
-      table.label[i] = classes[name]!;
+    const classOf = (name: number, sample: number): number => {
+      if (classes[name] !== -1) return classes[name]!;
+      throw new DataError(
+        `${locationOf(table, sample)}: unknown label '${names[name]}'; the model's ${this.size} classes are ${list(this.names)}`,
+      );
+    };
+    for (const column of Object.values(table.columns)) {
+      if (column.kind === 'class')
+        for (let i = 0; i < table.count; i++) column.values[i] = classOf(column.values[i]!, i);
+      if (column.kind !== 'classes') continue;
+      for (let i = 0; i < table.count; i++)
+        for (let k = column.offsets[i]!; k < column.offsets[i + 1]!; k++)
+          if (column.values[k] !== noClass) column.values[k] = classOf(column.values[k]!, i);
     }
   }
+}
+
+/** Class i of a table becomes `classes[i]`. */
+export function relabel({ columns, count }: Table, classes: readonly number[]): void {
+  for (const column of Object.values(columns)) {
+    if (column.kind === 'class') for (let i = 0; i < count; i++) column.values[i] = classes[column.values[i]!]!;
+    if (column.kind === 'classes')
+      for (let k = 0; k < column.offsets[count]!; k++) column.values[k] = classes[column.values[k]!] ?? noClass;
+  }
+  const targets = ofKind(columns, 'targets', 'numbers');
+  for (let at = 0; targets && at < count * targets.width; at += targets.width) {
+    const row = targets.values.slice(at, at + targets.width);
+    for (const [from, to] of classes.entries()) targets.values[at + to] = row[from]!;
+  }
+}
+
+/** Samples of each class, or words of it; where several labels may hold at once, those that have the label. */
+export function countClasses({ columns, count }: Table, size: number, multiLabel: boolean): number[] {
+  const counts: number[] = new Array(size).fill(0);
+  const targets = multiLabel ? ofKind(columns, 'targets', 'numbers') : undefined;
+  const label = ofKind(columns, 'label', 'class');
+  const classes = Object.values(columns).find((column) => column.kind === 'classes');
+  if (targets) {
+    for (let i = 0; i < count * size; i++) if (targets.values[i]! >= 0.5) counts[i % size]!++;
+  } else if (label) for (let i = 0; i < count; i++) counts[label.values[i]!]!++;
+  else if (classes) {
+    for (let k = 0; k < classes.offsets[count]!; k++) if (classes.values[k] !== noClass) counts[classes.values[k]!]!++;
+  } else if (size > 0) counts[0] = count;
+  return counts;
 }
 
 /**

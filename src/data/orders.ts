@@ -6,7 +6,7 @@ import type { RowsRequest } from './dataset.js';
 import type { OrderOptions, Sampling } from './sampler.js';
 
 /** What the order of an epoch depends on beside its number and the seed. */
-export type OrderColumns = Pick<OrderOptions, 'lengths' | 'labels' | 'weights' | 'groupByLength'>;
+export type OrderColumns = Pick<OrderOptions, 'count' | 'lengths' | 'labels' | 'weights' | 'groupByLength'>;
 
 /** The numbers of one batch's samples. */
 export interface Members {
@@ -52,10 +52,10 @@ export class EpochOrders {
     const key = sampling === 'sequential' ? `${batchSize}` : `${batchSize} ${seed} ${epoch}`;
     const known = this.#orders.get(key);
     if (known) return known;
-    const { lengths, groupByLength } = columns;
+    const { count, lengths, groupByLength } = columns;
     const labels = sampling === 'balanced' ? columns.labels : undefined;
     const weights = sampling === 'weighted' ? columns.weights : undefined;
-    const plan = { lengths, labels, weights, batchSize, seed, epoch, sampling, groupByLength };
+    const plan = { count, lengths, labels, weights, batchSize, seed, epoch, sampling, groupByLength };
     const order = this.#client.ask({ kind: 'order', ...plan });
     order.catch(() => this.#orders.delete(key));
     this.#orders.set(key, order);

@@ -1,9 +1,9 @@
-// Batches prepared ahead of their use, handed out in order: what every feeder's loop is.
+// Batches prepared ahead of their use, handed out in order: what every loader's loop is.
 
-import type { Samples } from './rows.js';
+import type { Samples } from './samples.js';
 import type { Slot } from './slots.js';
 
-export interface AheadOptions<R extends Samples, B> {
+export interface PrefetchOptions<R extends Samples, B> {
   /** Batches prepared while one is in use. */
   count: number;
   /** One batch, its slot filled. */
@@ -18,9 +18,9 @@ export interface AheadOptions<R extends Samples, B> {
  * abort or an error frees what was prepared.
  * @throws what `prepare`, `check` and `rows` throw; the signal's reason
  */
-export async function* ahead<R extends Samples, B extends { slot: Slot; release(): void }>(
+export async function* prefetch<R extends Samples, B extends { slot: Slot; release(): void }>(
   rows: AsyncGenerator<R, void, void>,
-  { count, prepare, check, signal }: AheadOptions<R, B>,
+  { count, prepare, check, signal }: PrefetchOptions<R, B>,
 ): AsyncGenerator<B, void, void> {
   const waiting: Promise<B | undefined>[] = [];
   try {

@@ -1,24 +1,37 @@
 // What the main thread and the data thread tell each other. Everything here survives structured clone; texts, columns
 // and orders lie in SharedArrayBuffers. No request relies on an earlier one: what the thread keeps is only a cache.
 
-import type { ImageOpenRequest, OpenedImages, OpenedUnlabelled, UnlabelledRequest } from './images/open-images.js';
-import type { Columns } from './read/record.js';
+import type { ColumnSpec } from './columns.js';
+import type { ImageSource } from './images/sources.js';
 import type { OrderOptions } from './sampler.js';
-import type { TextTable } from './table.js';
+import type { Table } from './table.js';
+
+/** Files, folders and globs, or pictures in memory. */
+export type DataInput = { files: readonly string[] } | { source: ImageSource };
 
 export interface OpenRequest {
-  columns: Columns;
-  /** Files and globs. */
-  train: readonly string[];
-  eval?: readonly string[] | undefined;
-  test?: readonly string[] | undefined;
+  /** What to read; a column of pictures takes folders and lists of them, too. */
+  columns: readonly ColumnSpec[];
+  /** Column, or tensor, with the weights of the training samples. */
+  weights?: string | undefined;
+  train: DataInput;
+  eval?: DataInput | undefined;
+  test?: DataInput | undefined;
   /** The classes in their order; left out, the training data decides. Without a column of labels there is one class. */
   labels?: readonly string[] | undefined;
+  /** How many classes there are, where nothing names them. */
+  numLabels?: number | undefined;
+  /** Several labels of a sample may hold at once; default false. */
+  multiLabel?: boolean | undefined;
   /** Share of the training data to hold out as `eval`. */
   evalSplit?: number | undefined;
   seed: number;
-  /** Leaves the training data in its files. */
-  streaming: boolean;
+  /** Leaves the training data in its files; default false. */
+  streaming?: boolean | undefined;
+  /** Whether hashes are wanted, which read from every file; default true. */
+  hashed?: boolean | undefined;
+  /** A folder for what has to be unpacked. */
+  scratch: string;
 }
 
 /** Files that are read again in every epoch, as the first pass over them found them. */
@@ -32,31 +45,26 @@ export interface StreamFile {
 export interface OpenedPart {
   files: readonly string[];
   samples: number;
+  /** Empty where none was wanted. */
   hash: string;
   classCounts: readonly number[];
   /** In memory, or in its files. */
-  source: { table: TextTable } | { stream: readonly StreamFile[] };
+  source: { table: Table } | { stream: readonly StreamFile[] };
 }
 
 export interface OpenedData {
   labels: readonly string[];
+  /** Whether data or options name the classes: else they are called by their numbers. */
+  named: boolean;
   train: OpenedPart;
   eval?: OpenedPart;
   test?: OpenedPart;
+  /** What the user should know. */
   notes: readonly string[];
 }
 
-/** The labels of a table. */
-export interface LabelColumns {
-  count: number;
-  /** Class of each sample. */
-  label: Int32Array;
-  /** [count, classes] where samples have more than a class. */
-  targets?: Float32Array | undefined;
-}
-
 export interface RelabelRequest {
-  tables: readonly LabelColumns[];
+  tables: readonly Table[];
   /** The class that each class becomes. */
   classes: readonly number[];
 }
@@ -65,7 +73,8 @@ export interface BlockRequest {
   files: readonly StreamFile[];
   /** Indices into `files` in the order they are read. */
   sequence: readonly number[];
-  columns: Columns;
+  columns: readonly ColumnSpec[];
+  weights?: string | undefined;
   labels: readonly string[];
   /** Records of the sequence that come before the block, and in it. */
   from: number;
@@ -77,7 +86,7 @@ export interface BlockRequest {
 }
 
 export interface Block {
-  table: TextTable;
+  table: Table;
   /** Indices into the table. */
   order: Uint32Array;
   /** Number of every record among all of the stream's files. */
@@ -85,8 +94,6 @@ export interface Block {
 }
 
 export type DataTask =
-  | ({ kind: 'openImages' } & ImageOpenRequest)
-  | ({ kind: 'openUnlabelled' } & UnlabelledRequest)
   | ({ kind: 'open' } & OpenRequest)
   | ({ kind: 'relabel' } & RelabelRequest)
   | ({ kind: 'order' } & OrderOptions)
@@ -95,8 +102,6 @@ export type DataTask =
 /** What each kind of task is answered with. */
 export interface DataAnswers {
   open: OpenedData;
-  openImages: OpenedImages;
-  openUnlabelled: OpenedUnlabelled;
   relabel: undefined;
   order: Uint32Array;
   block: Block;

@@ -12,8 +12,10 @@ import { hash } from '../random.js';
 export type Sampling = 'shuffle' | 'sequential' | 'balanced' | 'weighted';
 
 export interface OrderOptions {
-  /** Length of every sample in any unit; only their order matters. */
-  lengths: ArrayLike<number>;
+  /** Samples there are; default: as many as `lengths`. */
+  count?: number | undefined;
+  /** Length of every sample in any unit; only their order matters. Without, samples are not grouped. */
+  lengths?: ArrayLike<number> | undefined;
   batchSize: number;
   seed: number;
   epoch: number;
@@ -21,7 +23,7 @@ export interface OrderOptions {
   sampling?: Sampling | undefined;
   /** Default true. */
   groupByLength?: boolean | undefined;
-  /** Class of every sample, for balanced. */
+  /** Class of every sample, for balanced; default: one class. */
   labels?: ArrayLike<number> | undefined;
   /** Weight of every sample, for weighted; their sum must be above 0. */
   weights?: ArrayLike<number> | undefined;
@@ -34,7 +36,7 @@ export const groupBatches = 50;
 export function epochOrder(options: OrderOptions): Uint32Array {
   const { lengths, batchSize, seed, epoch, sampling = 'shuffle', groupByLength = true } = options;
   const order = drawn(options);
-  if (!groupByLength) return order;
+  if (!groupByLength || !lengths) return order;
   const groupSize = groupBatches * batchSize;
   for (let group = 0; group * groupSize < order.length; group++) {
     const members = order.slice(group * groupSize, (group + 1) * groupSize);
@@ -51,9 +53,10 @@ export function epochOrder(options: OrderOptions): Uint32Array {
 }
 
 /** The samples before they are grouped by length. */
-function drawn({ lengths, seed, epoch, sampling = 'shuffle', labels, weights }: OrderOptions): Uint32Array {
-  const order = new Uint32Array(new SharedArrayBuffer(4 * lengths.length));
-  if (sampling === 'balanced') drawByClass(order, labels!, seed, epoch);
+function drawn(options: OrderOptions): Uint32Array {
+  const { lengths, count = lengths?.length ?? 0, seed, epoch, sampling = 'shuffle', labels, weights } = options;
+  const order = new Uint32Array(new SharedArrayBuffer(4 * count));
+  if (sampling === 'balanced') drawByClass(order, labels ?? new Int32Array(count), seed, epoch);
   else if (sampling === 'weighted') drawByWeight(order, weights!, seed, epoch);
   else for (let i = 0; i < order.length; i++) order[i] = i;
   if (sampling === 'shuffle' || sampling === 'balanced') shuffleInPlace(order, seed, 2 * epoch);

@@ -1,16 +1,79 @@
-// Reads blocks of records from files that are larger than memory, in the data thread. The place where the last block
-// ended is kept open, since the next block mostly begins there; any other place is reached by skipping. A table is kept
-// for each buffer number and filled again, so memory is bounded by the buffers in use.
+// Training data that stays in its files, in the data thread: a pass over them for what a table would tell, and then block after
+// block in every epoch. The place where the last block ended is kept open, since the next block mostly begins there; any other
+// place is reached by skipping. A table is kept for each buffer number and filled again, so memory is bounded by the buffers
+// in use.
 
 import { statSync } from 'node:fs';
 import { DataError } from '../errors.js';
 import { hash } from '../random.js';
-import { LabelSet } from './labels.js';
-import type { Block, BlockRequest, StreamFile } from './protocol.js';
-import { type RawRecord, readBlocks } from './read/raw.js';
+import type { ColumnSpec } from './columns.js';
+import { TableHash, type TextKeys } from './digest.js';
+import { readInto, refuseEmpty } from './found.js';
+import { countClasses, LabelSet } from './labels.js';
+import { isStored } from './pack/read-texts.js';
+import type { Block, BlockRequest, OpenedPart, StreamFile } from './protocol.js';
+import { readBlocks } from './read/raw.js';
 import { columnNames, toRecord } from './read/record.js';
+import type { RawRecord } from './read/row.js';
 import { epochOrder } from './sampler.js';
-import { TableBuilder } from './table.js';
+import type { Table } from './table.js';
+import { TableBuilder } from './table-builder.js';
+
+/** What a pass over streamed files found. */
+export interface Pass {
+  files: readonly StreamFile[];
+  names: readonly string[];
+  counts: readonly number[];
+  hash: string;
+  /** Texts that repeat an earlier one. */
+  repeated: number;
+}
+
+/** One block of the files is in memory at a time. @throws DataError with file and line */
+export async function passOver(
+  paths: readonly string[],
+  columns: readonly ColumnSpec[],
+  weights: string | undefined,
+  keys: TextKeys,
+): Promise<Pass> {
+  refusePacked(paths);
+  const builder = new TableBuilder(paths, columns, { weight: weights !== undefined });
+  const counts = new Map<string, number>();
+  const hash = new TableHash();
+  const files: StreamFile[] = [];
+  let repeated = 0;
+  const takeDown = (): void => {
+    const { table, names } = builder;
+    hash.add(table, names);
+    repeated += keys.add(table);
+    const inTable = countClasses(table, names.length, false);
+    for (const [i, name] of names.entries()) counts.set(name, (counts.get(name) ?? 0) + inTable[i]!);
+    builder.clear();
+  };
+  for (const [file, path] of paths.entries()) {
+    const { size, mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { size: 0, mtimeMs: 0 };
+    const records = await readInto(builder, path, file, columns, weights, takeDown);
+    files.push({ path, records, bytes: size, modifiedMs: mtimeMs });
+  }
+  refuseEmpty(samplesIn(files), paths);
+  return { files, names: [...counts.keys()], counts: [...counts.values()], hash: hash.hex(undefined), repeated };
+}
+
+const samplesIn = (files: readonly StreamFile[]): number => files.reduce((sum, { records }) => sum + records, 0);
+
+function refusePacked(files: readonly string[]): void {
+  const packed = files.find(isStored);
+  if (packed !== undefined)
+    throw new DataError(`${packed} holds packed texts, which are not streamed; leave streaming out`);
+}
+
+export function streamPart({ files, names, counts, hash }: Pass, labels: LabelSet): OpenedPart {
+  const samples = samplesIn(files);
+  const classCounts: number[] = labels.names.map(() => 0);
+  for (const [i, name] of names.entries()) classCounts[labels.id(name)!]! += counts[i]!;
+  if (names.length === 0) classCounts[0] = samples;
+  return { files: files.map(({ path }) => path), samples, hash, classCounts, source: { stream: files } };
+}
 
 /** A place in a sequence of files, with the file open there. */
 interface Cursor {
@@ -26,9 +89,9 @@ let cursor: Cursor | undefined;
 
 /** @throws DataError with file and line, also where a file is no longer what it was */
 export async function readBlock(request: BlockRequest): Promise<Block> {
-  const { files, columns, count, buffer } = request;
-  const has = { pair: columns.pair !== undefined, weight: columns.weight !== undefined };
-  const builder = buffers.get(buffer) ?? new TableBuilder([], has);
+  const { columns, weights, count, buffer } = request;
+  const files = request.files.map(({ path }) => path);
+  const builder = buffers.get(buffer) ?? new TableBuilder(files, columns, { weight: weights !== undefined });
   buffers.set(buffer, builder);
   builder.clear();
   const sample = new Uint32Array(count);
@@ -38,16 +101,16 @@ export async function readBlock(request: BlockRequest): Promise<Block> {
     const { value } = await records.next();
     if (!value) throw new Error(`the files end ${count - builder.table.count} records before the block does`);
     sample[builder.table.count] = value.sample;
-    builder.add(toRecord(value.raw, files[value.file]!.path, columns), value.file);
+    builder.add(toRecord(value.raw, files[value.file]!, columns, weights), value.file);
   }
   cursor = { key, at: request.from + count, records };
-  const table = { ...builder.table, files: files.map(({ path }) => path) };
+  const { table } = builder;
   new LabelSet(request.labels).apply(table, builder.names);
-  return { table, order: orderOf(request, table.length.subarray(0, count)), sample };
+  return { table, order: orderOf(request, table), sample };
 }
 
 async function cursorAt(request: BlockRequest): Promise<Cursor> {
-  const key = JSON.stringify([request.files, request.sequence, request.columns]);
+  const key = JSON.stringify([request.files, request.sequence, request.columns, request.weights]);
   if (cursor?.key === key && cursor.at === request.from) return cursor;
   await cursor?.records.return(undefined);
   return { key, at: request.from, records: recordsFrom(request) };
@@ -56,12 +119,17 @@ async function cursorAt(request: BlockRequest): Promise<Cursor> {
 // A stream of the generator: the blocks of an epoch are shuffled differently.
 const blockStream = 0x6b10c;
 
-function orderOf({ order, from }: BlockRequest, lengths: Uint32Array): Uint32Array {
-  return epochOrder({ ...order, seed: hash(order.seed, blockStream, from), lengths });
+function orderOf({ order, from }: BlockRequest, { count, length }: Table): Uint32Array {
+  return epochOrder({
+    ...order,
+    seed: hash(order.seed, blockStream, from),
+    count,
+    lengths: length?.subarray(0, count),
+  });
 }
 
 /** The records of the sequence from place `from` on. */
-async function* recordsFrom({ files, sequence, columns, from }: BlockRequest): Cursor['records'] {
+async function* recordsFrom({ files, sequence, columns, weights, from }: BlockRequest): Cursor['records'] {
   const before = files.map(() => 0);
   for (let i = 1; i < files.length; i++) before[i] = before[i - 1]! + files[i - 1]!.records;
   let skip = from;
@@ -73,7 +141,7 @@ async function* recordsFrom({ files, sequence, columns, from }: BlockRequest): C
     }
     refuseChanged(files[file]!);
     let number = skip;
-    for await (const block of readBlocks(path, { skip, columns: columnNames(columns) }))
+    for await (const block of readBlocks(path, { skip, columns: columnNames(columns, weights) }))
       for (const raw of block) yield { raw, file, sample: before[file]! + number++ };
     if (number !== records) throw changed(path);
     skip = 0;

@@ -3,13 +3,23 @@
 // cut only the front is tokenised, where the tokenizer works word by word and the result is the same.
 
 import { Tokenizer } from '@huggingface/tokenizers';
-import type { MaskVocabulary } from './masking.js';
 import { continuesWord } from './word-boundaries.js';
 
 export interface Encoded {
   ids: number[];
   types: number[];
   truncated: boolean;
+}
+
+/** What masking asks of a tokenizer. */
+export interface MaskVocabulary {
+  maskId: number;
+  /** Ids that are neither masked nor drawn as replacements. */
+  special: ReadonlySet<number>;
+  /** The other ids. */
+  ordinary: readonly number[];
+  /** Whether a token goes on with the word of the token before it. */
+  continues(id: number): boolean;
 }
 
 type Json = Record<string, unknown>;

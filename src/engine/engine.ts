@@ -16,26 +16,32 @@ import type {
 } from '../compile/protocol.js';
 import type { InputShapes } from '../data/slots.js';
 import { type Outcome, unwrap } from '../errors.js';
-import { lossScaleInput, type Precision } from '../lower/mixed-precision.js';
-import type { MaskedScores } from '../metrics/masked-lm.js';
+import { lossScaleInput } from '../lower/mixed-precision.js';
+import type { Precision } from '../lower/target.js';
 import { lossScale } from '../optim/loss-scale.js';
-import { Optimizer, type OptimizerOptions, type ParameterRange, type UpdateOptions } from '../optim/optimizer.js';
+import { Optimizer, type ParameterRange, type UpdateOptions } from '../optim/optimizer.js';
+import type { OptimizerOptions } from '../optim/rules.js';
 import { lossEntry } from '../optim/update.js';
 import { Arena, sharedTensor } from '../runtime/arena.js';
-import { copyGraph, type DeviceTensors } from '../runtime/placed.js';
+import { copyGraph } from '../runtime/placed.js';
 import { supportedPrecision } from '../runtime/precision.js';
 import { chooseDevice, probeDevices } from '../runtime/probe.js';
-import { type BoundTensor, type Device, openDevice, type Session, type TensorView } from '../runtime/session.js';
-import { type Task, textClassification } from '../tasks/task.js';
+import {
+  type BoundTensor,
+  type Device,
+  type DeviceTensors,
+  openDevice,
+  type Session,
+  type TensorView,
+} from '../runtime/session.js';
+import type { Results } from '../tasks/task.js';
 import { TimeSlice } from '../threads/time-slice.js';
 import { keyInput } from '../transfer/dropout.js';
 import { GraphInputs, inputOf } from './graph-inputs.js';
 import { RunningStatistics } from './running-statistics.js';
 import { type CompiledSession, SessionStore } from './sessions.js';
 
-export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'task' | 'target' | 'precision'> {
-  /** Default text classification. */
-  task?: Task | undefined;
+export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'target' | 'precision'> {
   /** Of the products of graphs that train; default float32, which the CPU always computes in. */
   precision?: Precision | undefined;
   /** See openDevice, or 'auto' for the fastest that works; default cpu. */
@@ -50,9 +56,6 @@ export interface EngineBatch {
   /** Where `inputs` has the values at the cut in place of the model's own inputs: their names, and those inputs' shapes. */
   trunk?: { values: readonly string[]; shapes: InputShapes } | undefined;
 }
-
-const numberOf = ({ outputs }: CompiledSession, name: string): number => Number(outputs.get(name)!.data[0]);
-const logitsOf = ({ compiled, outputs }: CompiledSession): TensorView => outputs.get(compiled.logits!)!;
 
 /** What sums of losses are divided by, by the graph's input; `normaliser` is the task's own. */
 export type Normalisers = Readonly<Record<string, number>>;
@@ -112,19 +115,13 @@ export class Engine {
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
-    const {
-      threads,
-      task = textClassification,
-      device: name = 'cpu',
-      precision: wanted = 'float32',
-      ...asked
-    } = options;
+    const { threads, device: name = 'cpu', precision: wanted = 'float32', ...asked } = options;
     let device: Device | undefined;
     try {
       const chosen = name === 'auto' ? chooseDevice(await probeDevices()) : { name, why: undefined };
       device = await openDevice(chosen.name, { threads });
       const precision = await supportedPrecision(device, wanted, name === 'auto');
-      const request: OpenRequest = { ...asked, task, kernels: [...device.kernels], target: device.kind, precision };
+      const request: OpenRequest = { ...asked, kernels: [...device.kernels], target: device.kind, precision };
       const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
       const parameters = Arena.over([...model.parameters, ...model.statistics], model.arena);
       const gradients = Arena.create(Arena.layout([...parameters.entries, { name: lossEntry, shape: [] }]));
@@ -194,7 +191,7 @@ export class Engine {
 
   /** Of the last `forwardBackward`; waits for it. */
   async loss(): Promise<number> {
-    if (this.device.kind === 'cpu') return this.gradients.array(lossEntry)[0]!;
+    if (!this.device.ownMemory) return this.gradients.array(lossEntry)[0]!;
     const from = this.#placed.gradients.tensor(lossEntry);
     this.#loss ??= this.device.createSession({
       model: copyGraph([from]),
@@ -207,31 +204,13 @@ export class Engine {
     return Number(view.data[0]);
   }
 
-  /** Loss (Σ weight·loss / normaliser) and logits [batch, labels]; the logits are overwritten by the next call. */
-  async evaluate(batch: EngineBatch, normalisers: Normalisers): Promise<{ loss: number; logits: TensorView }> {
-    const ran = await this.#run('evaluate', batch, normalisers);
-    return { loss: numberOf(ran, ran.compiled.loss!), logits: logitsOf(ran) };
-  }
-
-  /** How masked-LM does on the batch; the predictions are overwritten by the next call. */
-  async maskedScores(batch: EngineBatch): Promise<MaskedScores> {
-    const ran = await this.#run('evaluate', batch, { normaliser: 1, pair_normaliser: 1 });
-    const { maskedLoss, predictions, pairLoss, pairPredictions } = ran.compiled.masked!;
-    const data = (name: string): BigInt64Array => {
-      const { data } = ran.outputs.get(name)!;
-      return data instanceof BigInt64Array ? data : BigInt64Array.from(data as Int32Array, BigInt);
-    };
-    return {
-      loss: numberOf(ran, maskedLoss),
-      predictions: data(predictions),
-      ...(pairLoss &&
-        pairPredictions && { pairs: { loss: numberOf(ran, pairLoss), predictions: data(pairPredictions) } }),
-    };
-  }
-
-  /** Logits [batch, labels]; overwritten by the next call. */
-  async predict(batch: EngineBatch): Promise<TensorView> {
-    return logitsOf(await this.#run('predict', batch, {}));
+  /**
+   * What a graph that does not train gives for a batch, by the task's names: `evaluate` what its meter reads, `predict` the
+   * outputs that it reads. Sums of losses are divided by `normalisers`, default 1. Overwritten by the next call.
+   */
+  async run(mode: 'evaluate' | 'predict', batch: EngineBatch, normalisers: Normalisers = {}): Promise<Results> {
+    const { outputs, compiled } = await this.#run(mode, batch, normalisers);
+    return Object.fromEntries(Object.entries(compiled.results).map(([name, value]) => [name, outputs.get(value)!]));
   }
 
   /** Where the frozen trunk ends; undefined where there is none whose values could be kept. */
@@ -260,9 +239,9 @@ export class Engine {
     await this.download();
     for (const { name, alias } of this.model.parameters)
       if (!(await finite(this.parameters.view(name)))) return `parameter '${alias}'`;
-    const { outputs, compiled } = await this.#run('diagnose', batch, { normaliser: 1, pair_normaliser: 1 });
-    // In the order of the graph, whose last values are the logits and the loss.
-    const last = [...(compiled.logits === undefined ? [] : [compiled.logits]), compiled.loss!];
+    const { outputs, compiled } = await this.#run('diagnose', batch, {});
+    // In the order of the graph, whose last values are the results and the loss.
+    const last = [...Object.values(compiled.results), compiled.loss!];
     const names = [...[...outputs.keys()].filter((name) => !last.includes(name)), ...last];
     for (const name of names) if (!(await finite(outputs.get(name)!))) return `value '${name}'`;
     return undefined;

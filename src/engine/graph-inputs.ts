@@ -18,7 +18,7 @@ export class GraphInputs {
   readonly #normalisers = new Map<string, TensorView>();
   readonly #narrowed = new Map<string, TensorView>();
 
-  /** By the graph's inputs; `own` and the normalisers go before the batch. */
+  /** By the graph's inputs; `own` and the normalisers go before the batch. A scalar that neither has is 1. */
   inputs(
     wanted: readonly GraphValue[],
     batch: EngineBatch,
@@ -26,11 +26,11 @@ export class GraphInputs {
     own: ReadonlyMap<string, BoundTensor>,
   ): Map<string, BoundTensor> {
     return new Map(
-      wanted.map(({ name, dtype }): [string, BoundTensor] => {
+      wanted.map(({ name, dtype, shape }): [string, BoundTensor] => {
         const known = own.get(name);
         if (known) return [name, known];
-        const normaliser = normalisers[name];
-        if (normaliser !== undefined) return [name, this.#normaliser(name, normaliser)];
+        const divides = normalisers[name] ?? (shape.length === 0 && !batch.inputs.has(name) ? 1 : undefined);
+        if (divides !== undefined) return [name, this.#normaliser(name, divides)];
         const view = inputOf(batch, name);
         return [name, dtype === 'int32' && view.dtype === 'int64' ? this.#narrow(name, view) : view];
       }),

@@ -9,8 +9,8 @@ import { cast, less, where } from '../onnx/formulas.js';
 import { Graph } from '../onnx/graph.js';
 import type { DeviceStepBuffers, StepBuffers } from '../optim/update.js';
 import { Arena } from '../runtime/arena.js';
-import { copyGraph, type DeviceTensors } from '../runtime/placed.js';
-import type { BoundTensor, Device, DeviceTensor } from '../runtime/session.js';
+import { copyGraph } from '../runtime/placed.js';
+import type { BoundTensor, Device, DeviceTensor, DeviceTensors } from '../runtime/session.js';
 
 /** How averages move between where they are, were and will be. */
 interface Moves {
@@ -64,9 +64,9 @@ export class RunningStatistics implements StepBuffers {
       await device.place(before),
     ];
     const moves =
-      device.kind === 'cpu' || names.length === 0
-        ? onHost(names, { current: parameters, after, before })
-        : await onDevice(device, names, { current: placed, after: placedAfter, before: placedBefore });
+      device.ownMemory && names.length > 0
+        ? await onDevice(device, names, { current: placed, after: placedAfter, before: placedBefore })
+        : onHost(names, { current: parameters, after, before });
     const places = { current: parameters, placed, after: placedAfter, before: placedBefore };
     return new RunningStatistics(device, names, places, moves);
   }
@@ -157,16 +157,10 @@ async function onDevice(device: Device, names: readonly string[], places: Places
 function settleGraph(tensors: readonly Pick<BoundTensor, 'shape'>[]): Uint8Array {
   const graph = new Graph();
   const b = new Builder(graph);
-  const input = (name: string, shape: readonly number[]): string => {
-    graph.inputs.push({ name, dtype: 'float32', shape: [...shape] });
-    graph.types.set(name, { dtype: 'float32', shape });
-    return name;
-  };
+  const input = (name: string, shape: readonly number[]): string => b.input(name, 'float32', shape);
   const good = less(b, 0.5, input('good', [1]));
   for (const [i, { shape }] of tensors.entries()) {
-    const kept = where(b, good, input(`current${i}`, shape), input(`before${i}`, shape));
-    b.append({ name: `to${i}`, op: 'Identity', domain: '', inputs: [kept], outputs: [`to${i}`], attrs: new Map() });
-    graph.outputs.push({ name: `to${i}`, dtype: 'float32', shape: [...shape] });
+    b.output(`to${i}`, where(b, good, input(`current${i}`, shape), input(`before${i}`, shape)));
   }
   return encodeGraph(graph);
 }
@@ -176,13 +170,10 @@ function finiteGraph(tensors: readonly Pick<BoundTensor, 'shape'>[]): Uint8Array
   const graph = new Graph();
   const b = new Builder(graph);
   const least = tensors.map(({ shape }, i) => {
-    graph.inputs.push({ name: `x${i}`, dtype: 'float32', shape: [...shape] });
-    graph.types.set(`x${i}`, { dtype: 'float32', shape });
-    const finite = cast(b, less(b, b.op('Abs', [`x${i}`]), 3.4e38), 'float32');
+    const finite = cast(b, less(b, b.op('Abs', [b.input(`x${i}`, 'float32', shape)]), 3.4e38), 'float32');
     return b.op('ReduceMin', [finite, b.ints([0])], { keepdims: 1 });
   });
   const all = least.reduce((x, y) => b.op('Mul', [x, y]));
-  b.append({ name: 'finite', op: 'Identity', domain: '', inputs: [all], outputs: ['finite'], attrs: new Map() });
-  graph.outputs.push({ name: 'finite', dtype: 'float32', shape: [1] });
+  b.output('finite', all);
   return encodeGraph(graph);
 }

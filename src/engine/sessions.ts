@@ -5,8 +5,7 @@ import type { Compiled, CompileRequest } from '../compile/protocol.js';
 import { lossEntry } from '../optim/update.js';
 import { type Arena, sharedTensor } from '../runtime/arena.js';
 import { SessionCache, sessionsToKeep } from '../runtime/cache.js';
-import type { DeviceTensors } from '../runtime/placed.js';
-import type { Device, Session, TensorView } from '../runtime/session.js';
+import type { Device, DeviceTensors, Session, TensorView } from '../runtime/session.js';
 import type { RunningStatistics } from './running-statistics.js';
 
 /** A session with what it was made from and the tensors its outputs go to. */

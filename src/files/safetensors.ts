@@ -1,6 +1,6 @@
 // The safetensors format: 8 bytes with the header's length (little-endian), a JSON header that gives
-// every tensor's type, shape and place, padded with spaces to 8 bytes, then the tensors without gaps. Nothing here reads
-// or writes files. A header is not believed: what it says must fit together and fit the file, byte for byte.
+// every tensor's type, shape and place, padded with spaces to 8 bytes, then the tensors without gaps. Nothing here
+// reads or writes files. A header is not believed: what it says must fit together and fit the file, byte for byte.
 // Source: https://github.com/huggingface/safetensors, "Format".
 
 import { DataError } from '../errors.js';
@@ -40,8 +40,8 @@ export interface TensorPlace {
 }
 
 /**
- * Length and header of a file whose tensors follow in this order, float32 unless they say otherwise; `metadata` is for people
- * and other programs. `leastBytes`: of both, filled up with spaces, so that the tensors may be written first.
+ * Length and header of a file whose tensors follow in this order, float32 unless they say otherwise; `metadata` is for
+ * people and other programs. `leastBytes`: of both, filled up with spaces, so that the tensors may be written first.
  */
 export function encodeHeader(
   tensors: readonly { name: string; shape: readonly number[]; dtype?: StoredType }[],
@@ -81,8 +81,8 @@ export function headerLength(prefix: Uint8Array, file: string, fileBytes: number
 }
 
 /**
- * Where the tensors are. `header` is the JSON with its padding, `dataBytes` how many bytes follow it in the file, `types`
- * those that tensors may have; default float32 alone.
+ * Where the tensors are. `header` is the JSON with its padding, `dataBytes` how many bytes follow it in the file,
+ * `types` those that tensors may have; default float32 alone.
  * @throws DataError for a header that contradicts itself or the file; messages start with `file`
  */
 export function decodeHeader(

@@ -6,15 +6,9 @@
 import { create } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
 import { encodeAttribute } from '../onnx/encode.js';
-import { dimensions, dropDeadNodes, withShape } from '../onnx/file/surgery.js';
+import { copyOfGraph, dimensions, dropDeadNodes, withShape } from '../onnx/file/surgery.js';
 import { graphOf, type Model } from '../onnx/model.js';
-import {
-  GraphProtoSchema,
-  ModelProtoSchema,
-  type NodeProto,
-  NodeProtoSchema,
-  type ValueInfoProto,
-} from '../onnx/onnx_pb.js';
+import { type NodeProto, NodeProtoSchema, type ValueInfoProto } from '../onnx/onnx_pb.js';
 import type { ModelConfig } from '../transfer/config.js';
 import { type AddHeadOptions, addHead } from './families.js';
 import { findHidden, findPooled, findVector } from './hidden.js';
@@ -90,22 +84,6 @@ export function withNewHead(
   const head = `a head for ${options.labels} classes: ${summary}`;
   if (!stripped) return { model: copy, change: 'added', note: `added ${head}` };
   return { model: copy, change: 'replaced', note: `replaced the ${stripped} by ${head}` };
-}
-
-/** The same model with a graph of its own to change. */
-export function copyOfGraph(model: Model): Model {
-  const graph = graphOf(model);
-  return {
-    ...model,
-    proto: Object.assign(create(ModelProtoSchema), model.proto, {
-      graph: Object.assign(create(GraphProtoSchema), graph, {
-        node: [...graph.node],
-        initializer: [...graph.initializer],
-        output: [...graph.output],
-        valueInfo: [...graph.valueInfo],
-      }),
-    }),
-  };
 }
 
 /** The output's last dimension, and no stated shapes for what leads to it, whether in the file or in its reshapes. */

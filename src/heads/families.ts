@@ -1,6 +1,6 @@
-// The classification heads of the transformers library, by the `model_type` of config.json: how a text's vector is taken
-// from the hidden states, and which layers follow. Dropout is not part of the file: dropout.ts adds it in training.
-// A family that is not listed gets the pooler's output or, without one, the mean over the text's tokens.
+// The classification heads of the transformers library, by the `model_type` of config.json: how a text's vector is
+// taken from the hidden states, and which layers follow. Dropout is not part of the file: dropout.ts adds it in
+// training. A family that is not listed gets the pooler's output or, without one, the mean over the text's tokens.
 
 import { ModelError } from '../errors.js';
 import { dimensions, elementTypeOf, freeName, withShape } from '../onnx/file/surgery.js';
@@ -58,7 +58,10 @@ interface Layer {
   activation: Activation;
 }
 
-/** Adds the family's head, in place, and makes `logits` the only output; nodes that nobody needs any more stay. Returns a summary for people. */
+/**
+ * Adds the family's head, in place, and makes `logits` the only output; nodes that nobody needs any more stay. Returns
+ * a summary for people.
+ */
 export function addHead(model: Model, options: AddHeadOptions): string {
   const { hidden, pooled, vector, taken = "the old head's vector", layers = [], labels, seed, config } = options;
   const graph = graphOf(model);

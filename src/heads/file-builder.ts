@@ -1,4 +1,5 @@
-// Appends nodes and drawn weights to a model file's own graph, in the forms of its opset: what a new head is written with.
+// Appends nodes and drawn weights to a model file's own graph, in the forms of its opset: what a new head is written
+// with.
 
 import { create } from '@bufbuild/protobuf';
 import { float, toAttr } from '../onnx/builder.js';

@@ -4,19 +4,10 @@
 import { onnxDataType } from '../onnx/dtype.js';
 import { FileGraph, type Linear } from '../onnx/file/file-graph.js';
 import { dimensions, type FileDim, withShape } from '../onnx/file/surgery.js';
-import { graphOf, type Model } from '../onnx/model.js';
+import { graphOf, type Model, operatorName } from '../onnx/model.js';
 import type { NodeProto, ValueInfoProto } from '../onnx/onnx_pb.js';
+import { traitsOfOperator } from '../onnx/operators.js';
 import { findLastLinear, type LastLinear, lastLinear } from './last-linear.js';
-
-/** Operators of activations and of normalisation, also written out in parts (ReduceMean): each token's vector by itself. */
-const rowWise = new Set(
-  [
-    'Constant Identity Cast Dropout Add Sub Mul Div Pow Sqrt Reciprocal ReduceMean LayerNormalization SkipLayerNormalization',
-    'Erf Tanh Gelu Relu Sigmoid Clip Min Max FastGelu BiasGelu QuickGelu LeakyRelu Elu Neg Exp Softplus',
-  ]
-    .join(' ')
-    .split(' '),
-);
 
 /** The value with the vectors a head starts from, and the layer that ends it. */
 export interface Hidden {
@@ -56,6 +47,12 @@ export function findPooled(model: Model, logits: ValueInfoProto): ValueInfoProto
   return isPooler(info.name) ? info : undefined;
 }
 
+/** Activations and normalisation, also written out in parts (ReduceMean): each token's vector by itself. */
+function byToken({ opType, domain }: NodeProto): boolean {
+  const { elementwise, byRow } = traitsOfOperator(operatorName(opType, domain));
+  return opType === 'Constant' || elementwise !== undefined || byRow === true;
+}
+
 /** What a linear layer reads, stated as the output is. */
 function vector(output: ValueInfoProto, name: string, { inputs, weight }: Linear): ValueInfoProto {
   const shape: FileDim[] = dimensions(output) ?? ['batch_size', null];
@@ -73,7 +70,7 @@ function transformBefore(graph: FileGraph, value: string): Linear | undefined {
     seen.add(v);
     const node = graph.producer(v);
     if (!node) return false;
-    if (!graph.linear(node)) return rowWise.has(node.opType) && node.input.every(walk);
+    if (!graph.linear(node)) return byToken(node) && node.input.every(walk);
     found.add(node);
     return true;
   };

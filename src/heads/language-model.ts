@@ -5,12 +5,20 @@
 import { ModelError } from '../errors.js';
 import { onnxDataType } from '../onnx/dtype.js';
 import { FileGraph } from '../onnx/file/file-graph.js';
-import { dimensions, dropDeadNodes, elementTypeOf, type FileDim, freeName, withShape } from '../onnx/file/surgery.js';
+import {
+  copyOfGraph,
+  dimensions,
+  dropDeadNodes,
+  elementTypeOf,
+  type FileDim,
+  freeName,
+  withShape,
+} from '../onnx/file/surgery.js';
 import { graphOf, type Model, opsetOf } from '../onnx/model.js';
 import type { ValueInfoProto } from '../onnx/onnx_pb.js';
-import { pairOutput } from '../tasks/masked-lm.js';
+import { pairOutput } from '../tasks/masked-results.js';
 import type { ModelConfig } from '../transfer/config.js';
-import { copyOfGraph, type HeadResult } from './classification.js';
+import type { HeadResult } from './classification.js';
 import { hiddenSize } from './families.js';
 import { FileBuilder } from './file-builder.js';
 import { findHidden } from './hidden.js';

@@ -7,7 +7,8 @@ import { ModelError } from '../errors.js';
 import { type Constant, FileGraph, type Linear } from '../onnx/file/file-graph.js';
 import { drawn, freeName, zeros } from '../onnx/file/surgery.js';
 import { graphOf, type Model, nodeLabel, operatorName } from '../onnx/model.js';
-import { type GraphProto, NodeProtoSchema, type TensorProto } from '../onnx/onnx_pb.js';
+import { type GraphProto, type NodeProto, NodeProtoSchema, type TensorProto } from '../onnx/onnx_pb.js';
+import { traitsOfOperator } from '../onnx/operators.js';
 
 export interface LastLinear extends Linear {
   /** Values with an axis of classes: the logits and those that lead to them. */
@@ -27,17 +28,10 @@ export function findLastLayers(model: Model, logits: string): LastLinear[] {
 }
 
 /** Operators between scores for every place and their mean. */
-const pooling = new Set([
-  'Flatten',
-  'Reshape',
-  'Squeeze',
-  'GlobalAveragePool',
-  'AveragePool',
-  'ReduceMean',
-  'Relu',
-  'Dropout',
-  'Identity',
-]);
+function leadsToMean({ opType, domain }: NodeProto): boolean {
+  const { view, averages } = traitsOfOperator(operatorName(opType, domain));
+  return !!(view || averages) || ['Relu', 'Dropout', 'Identity'].includes(opType);
+}
 
 /** A convolution of one place whose outputs are averaged. */
 function pooledScores(graph: FileGraph, logits: string): LastLinear[] | undefined {
@@ -48,7 +42,7 @@ function pooledScores(graph: FileGraph, logits: string): LastLinear[] | undefine
     if (!node) return undefined;
     const layer = values.length > 1 ? graph.pointwise(node) : undefined;
     if (layer) return [{ ...layer, values }];
-    if (!pooling.has(node.opType)) return undefined;
+    if (!leadsToMean(node)) return undefined;
     value = node.input[0]!;
   }
 }

@@ -1,6 +1,6 @@
-// Before differentiation, on devices with the kernels: an activation, in whatever operators an exporter wrote it, becomes one
-// ortune.Activation, and moves into the BatchNorm in front of it where nothing else reads that. Forward and backward
-// are one pass over memory each then; between standard operators HardSwish takes two and seven.
+// Before differentiation, on devices with the kernels: an activation, in whatever operators an exporter wrote it,
+// becomes one ortune.Activation, and moves into the BatchNorm in front of it where nothing else reads that. Forward and
+// backward are one pass over memory each then; between standard operators HardSwish takes two and seven.
 
 import type { Builder } from '../onnx/builder.js';
 import { attrFloat, type Node, type Value } from '../onnx/graph.js';

@@ -5,7 +5,7 @@
 import type { Builder } from '../onnx/builder.js';
 import { view } from '../onnx/formulas.js';
 import { attrFloat, attrString, type Graph, type Node, type Value } from '../onnx/graph.js';
-import { reshapes } from '../onnx/specialize/simplify.js';
+import { isReshape } from '../onnx/specialize/simplify.js';
 
 /** Rewrites the builder's static float32 graph in place; nodes that nobody reads any more are left to `prune`. */
 export function fuseBiasGelu(b: Builder): void {
@@ -32,7 +32,7 @@ function gemmsBefore(graph: Graph): Map<Node, Node> {
     if (gelu.op !== 'Gelu' || gelu.domain) continue;
     let value = gelu.inputs[0]!;
     let node = producers.get(value);
-    while (node && reshapes.has(node.op) && alone(value)) {
+    while (isReshape(node) && alone(value)) {
       value = node.inputs[0]!;
       node = producers.get(value);
     }

@@ -1,5 +1,5 @@
-// What a static graph goes through between its loss and its differentiation: layouts and fused operators that the device
-// has kernels for. Every rewrite keeps the graph's outputs and their names.
+// What a static graph goes through between its loss and its differentiation: layouts and fused operators that the
+// device has kernels for. Every rewrite keeps the graph's outputs and their names.
 
 import type { Builder } from '../onnx/builder.js';
 import type { Value } from '../onnx/graph.js';

@@ -5,20 +5,10 @@
 
 import type { Builder } from '../onnx/builder.js';
 import { forgetViews, rows, view } from '../onnx/formulas.js';
-import { attrInt, type Node, operatorKey, type Value } from '../onnx/graph.js';
+import { attrInt, infoOf, type Node, operatorKey, type Value } from '../onnx/graph.js';
+import { traitsOf } from '../onnx/operators.js';
 import { inferTypes } from '../onnx/shapes.js';
 import { elementCount } from '../onnx/tensor.js';
-
-/** Operators that compute each element from the elements at its place. */
-const elementwise = new Set(
-  [
-    'Add Sub Mul Div Pow Min Max Sqrt Reciprocal Exp Log Neg Abs Erf Tanh Sigmoid Relu LeakyRelu Elu Softplus HardSigmoid',
-    'HardSwish Mish Gelu Clip Cast Identity ortune.Dropout',
-    'com.microsoft.Gelu com.microsoft.BiasGelu com.microsoft.FastGelu com.microsoft.QuickGelu',
-  ]
-    .join(' ')
-    .split(' '),
-);
 
 /**
  * Rewrites the builder's static graph in place so that `value` [B, T, C] is computed for `positions` only, and makes what
@@ -57,9 +47,7 @@ export function narrow(b: Builder, value: Value, positions: Value): Value {
     }
   }
   const result = rowsAt(value);
-  graph.outputs = graph.outputs.map((o) =>
-    o.name === value ? { name: result, ...b.type(result), shape: [...b.shape(result)] } : o,
-  );
+  graph.outputs = graph.outputs.map((o) => (o.name === value ? infoOf(graph, result) : o));
   return result;
 }
 
@@ -115,7 +103,7 @@ class Tokens {
     const [x, second] = node.inputs as [Value, Value];
     if (!this.isTokens(node.outputs[0]!)) return false;
     const key = operatorKey(node);
-    if (elementwise.has(key))
+    if (traitsOf(node).elementwise)
       return node.inputs.every((input) => !input || this.isTokens(input) || this.#perColumn(input));
     if (!this.isTokens(x)) return false;
     const rank = this.#b.shape(x).length;

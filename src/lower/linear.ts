@@ -5,7 +5,7 @@
 import type { Builder } from '../onnx/builder.js';
 import { forgetViews, indices, rows, transpose, view } from '../onnx/formulas.js';
 import { attrInts, type Graph, type Node, type Value } from '../onnx/graph.js';
-import { reshapes } from '../onnx/specialize/simplify.js';
+import { isReshape } from '../onnx/specialize/simplify.js';
 import { elementCount } from '../onnx/tensor.js';
 
 /** A MatMul by a matrix whose only reader adds a bias per column. */
@@ -39,15 +39,7 @@ export function lowerLinear(b: Builder): void {
       ? emitGemm(b, linear, renamed.get(linear.bias) ?? linear.bias, transposes)
       : (viewOf(b, node) ?? transposeOf(b, node, transposes));
     if (value === undefined || value === y) graph.nodes.push(node);
-    else if (outputs.has(y))
-      b.append({
-        name: b.unique('Identity'),
-        op: 'Identity',
-        domain: '',
-        inputs: [value],
-        outputs: [y],
-        attrs: new Map(),
-      });
+    else if (outputs.has(y)) b.copy(value, y);
     else renamed.set(y, value);
   }
 }
@@ -95,7 +87,7 @@ function emitGemm(b: Builder, { matmul, add }: Linear, bias: Value, transposes: 
 
 /** A view reads what its input is a view of. */
 function viewOf(b: Builder, node: Node): Value | undefined {
-  if (node.domain || !reshapes.has(node.op)) return undefined;
+  if (!isReshape(node)) return undefined;
   return view(b, node.inputs[0]!, b.shape(node.outputs[0]!));
 }
 

@@ -4,7 +4,7 @@
 
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
-import { attrInt, type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
+import { attrInt, type Graph, type Node, operatorKey } from '../onnx/graph.js';
 import { activations } from './definitions/activation.js';
 import { attention } from './definitions/attention.js';
 import { batchNormalisation } from './definitions/batch-norm.js';
@@ -12,9 +12,7 @@ import { channelsLast } from './definitions/channels-last.js';
 import { fusedForward } from './definitions/forward.js';
 import { fusedGradients } from './definitions/gradients.js';
 import { losses } from './definitions/losses.js';
-
-/** Emits the node's outputs in order; '' for one the node does not name. */
-export type Definition = (b: Builder, node: Node) => Value[];
+import type { Definition, Form } from './form.js';
 
 /** By `domain.Op`, for every fused operator but the optimizers, which update memory in place. */
 export const definitions: ReadonlyMap<string, Definition> = new Map(
@@ -22,9 +20,6 @@ export const definitions: ReadonlyMap<string, Definition> = new Map(
     Object.entries(table),
   ),
 );
-
-/** A definition that may leave a node as it is. */
-export type Form = (b: Builder, node: Node) => Value[] | undefined;
 
 /**
  * Replaces, in place, every operator that `forms` has by what they say, and what those bring in as well. Value names outside
@@ -79,8 +74,7 @@ function spellOut(b: Builder, node: Node, form: Form): boolean {
     const value = values[i]!;
     const producer = added.find((n) => n.outputs.includes(value));
     if (!producer) {
-      const copy = { name: b.unique('Identity'), op: 'Identity', domain: '', inputs: [value], outputs: [out] };
-      b.append({ ...copy, attrs: new Map() });
+      b.copy(value, out);
       continue;
     }
     for (const n of added) {

@@ -3,10 +3,10 @@
 // runtime's planner does, as far as memory shows it; scratch of kernels and what allocators lose are not in it. Measured
 // beside real sessions: docs/devices.md.
 
-import { bytesPerElement } from '../onnx/dtype.js';
-import { type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
+import { bytesOf, type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
+import { traitsOf } from '../onnx/operators.js';
 import { elementCount } from '../onnx/tensor.js';
-import type { DeviceKind } from '../runtime/kinds.js';
+import type { DeviceKind } from './target.js';
 
 /** Memory that one value after another lies in: from the node that makes the first to the last that reads one of them. */
 interface Buffer {
@@ -40,11 +40,6 @@ export function bytesTogether(counted: readonly Counted[], kind: DeviceKind): nu
 /** Inputs and outputs have copies on a device. */
 const fedBytes = ({ graph, bound }: Counted): number =>
   [...graph.inputs, ...graph.outputs].reduce((sum, { name }) => sum + (bound.has(name) ? 0 : bytesOf(graph, name)), 0);
-
-const bytesOf = (graph: Graph, value: Value): number => {
-  const { dtype, shape } = graph.type(value);
-  return elementCount(shape) * bytesPerElement(dtype);
-};
 
 /**
  * The nodes as the runtime takes them: depth first from those that nobody reads, the last in the file first, and of a node's
@@ -110,9 +105,8 @@ const plain = (value: unknown): string =>
     : String(value);
 
 /** Whose output is its input's memory under another shape; on a device an Identity is a copy. */
-const isView = ({ op, domain }: Node, kind: DeviceKind): boolean =>
-  domain === '' &&
-  (['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten'].includes(op) || (op === 'Identity' && kind === 'cpu'));
+const isView = (node: Node, kind: DeviceKind): boolean =>
+  traitsOf(node).view || (node.op === 'Identity' && node.domain === '' && kind === 'cpu');
 
 /**
  * The memory of all values but those that a session is given: an output goes where its node's view or a value of the same size

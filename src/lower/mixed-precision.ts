@@ -1,44 +1,20 @@
-// Mixed precision: the products of a training graph, and what moves their operands, in a 16-bit type; parameters, losses,
-// norms' insides, reductions and whatever is not named here in float32. A graph-to-graph transform of the differentiated graph,
-// before fused operators are spelled out, so that each of those keeps one type inside. Parameters stay float32 inputs and are
-// rounded once in every run; their gradients leave as float32, divided by the scale of the loss.
+// Mixed precision: the products of a training graph, and what moves their operands, in a 16-bit type; parameters,
+// losses, norms' insides, reductions and whatever onnx/operators.ts has no `autocast` for in float32. A graph-to-graph
+// transform of the differentiated graph, before fused operators are spelled out, so that each of those keeps one type
+// inside. Parameters stay float32 inputs and are rounded once in every run; their gradients leave as float32, divided
+// by the scale of the loss.
 // Source of the method: Micikevicius et al., Mixed Precision Training (2018).
 
 import type { Builder } from '../onnx/builder.js';
 import { convertFloat, firstOverflow } from '../onnx/convert.js';
 import { type DataType, isFloat, onnxDataType } from '../onnx/dtype.js';
-import { type Graph, type Node, operatorKey, type StaticType, type Value } from '../onnx/graph.js';
+import { ancestors, type Graph, type Node, type StaticType, type Value } from '../onnx/graph.js';
+import { traitsOf } from '../onnx/operators.js';
 import { inferTypes } from '../onnx/shapes.js';
-
-/** The types that a graph can compute in. */
-export const precisions = ['float32', 'float16', 'bfloat16'] as const;
-export type Precision = (typeof precisions)[number];
-export type HalfType = Exclude<Precision, 'float32'>;
+import type { HalfType } from './target.js';
 
 /** Graph input float32 []: what the loss is multiplied by for its gradients, so that small ones do not vanish in float16. */
 export const lossScaleInput = 'loss_scale';
-
-const setOf = (names: string): ReadonlySet<string> => new Set(names.split(' '));
-
-/** Computed in the 16-bit type, whatever their operands are. */
-const products = setOf('MatMul Gemm Conv ConvTranspose com.microsoft.FusedMatMul');
-
-/** In the 16-bit type where all that they are given is; a constant counts as given where it has a value in that type. */
-const followers = setOf(
-  'Reshape Transpose Squeeze Unsqueeze Flatten Identity Slice Split Concat Gather Expand Pad Tile DepthToSpace SpaceToDepth ' +
-    'Add Sub Sum Mul Neg Where Relu LeakyRelu Clip MaxPool ortune.Dropout ortune.MaxPoolScatter',
-);
-
-/** Of those, what CUDA, which alone computes in bfloat16, has no kernel for in it (test/fixtures/cuda). */
-const notInBfloat16 = setOf('Conv ConvTranspose MaxPool Pad Clip ortune.MaxPoolScatter');
-
-/** Computed in float32, with results in the 16-bit type: what goes on from them is read by products, or added to theirs. */
-const islands = setOf(
-  'Softmax LayerNormalization GroupNormalization InstanceNormalization BatchNormalization ortune.BatchNorm ' +
-    'Gelu com.microsoft.Gelu com.microsoft.BiasGelu com.microsoft.FastGelu com.microsoft.QuickGelu ' +
-    'Sigmoid Tanh Erf HardSigmoid HardSwish Mish Elu Celu Selu PRelu AveragePool GlobalAveragePool Resize ' +
-    'ortune.GeluGrad ortune.BiasGeluGrad ortune.SoftmaxGrad ortune.LayerNormalizationGrad ortune.BatchNormGrad',
-);
 
 export interface HalfOptions {
   loss: Value;
@@ -56,23 +32,12 @@ export function toMixedPrecision(b: Builder, half: HalfType, options: HalfOption
   for (const node of nodes) halving.take(node);
 }
 
-/** What the loss is made of; all else is backward, or beside it. */
-function forwardNodes({ nodes }: Graph, loss: Value): Set<Node> {
-  const wanted = new Set([loss]);
-  const found = new Set<Node>();
-  for (const node of nodes.toReversed()) {
-    if (!node.outputs.some((out) => wanted.has(out))) continue;
-    found.add(node);
-    for (const x of node.inputs) wanted.add(x);
-  }
-  return found;
-}
-
 class Halving {
   readonly #b: Builder;
   readonly #graph: Graph;
   readonly #half: HalfType;
   readonly #options: HalfOptions;
+  /** What the loss is made of; all else is backward, or beside it. */
   readonly #forward: ReadonlySet<Node>;
   readonly #outputs: ReadonlySet<Value>;
   /** What an operand is in the other type. A narrow copy serves both passes; a wide one is made anew for backward. */
@@ -86,22 +51,22 @@ class Halving {
     this.#graph = b.graph;
     this.#half = half;
     this.#options = options;
-    this.#forward = forwardNodes(b.graph, options.loss);
+    this.#forward = ancestors(b.graph, [options.loss]);
     this.#outputs = new Set(b.graph.outputs.map(({ name }) => name));
   }
 
   /** Appends a node of the graph in the type that it computes in. */
   take(node: Node): void {
-    const key = operatorKey(node);
-    const takesHalf = this.#half !== 'bfloat16' || !notInBfloat16.has(key);
-    const halved = takesHalf && (products.has(key) || (followers.has(key) && this.#follows(node)));
+    const { autocast, noBfloat16 } = traitsOf(node);
+    const takesHalf = this.#half !== 'bfloat16' || !noBfloat16;
+    const halved = takesHalf && (autocast === 'low' || (autocast === 'promote' && this.#follows(node)));
     const dtype = halved ? this.#half : 'float32';
     node.inputs = node.inputs.map((x) => this.#operand(node, this.#scaled.get(x) ?? x, dtype));
     const types = inferTypes(this.#graph, node);
     const finish: (() => void)[] = [];
     node.outputs = node.outputs.map((out, i) => {
       if (!out) return out;
-      const own = this.#rename(out, types[i]!, i === 0 && islands.has(key));
+      const own = this.#rename(out, types[i]!, i === 0 && autocast === 'float32');
       this.#graph.types.set(own, types[i]!);
       if (own !== out) finish.push(() => this.#finish(node, own, out));
       return own;
@@ -161,7 +126,7 @@ class Halving {
     return leaves || (narrows && !this.#outputs.has(out)) ? this.#b.unique(`${out}/${dtype}`) : out;
   }
 
-  /** The output under its own name: what leaves the graph is float32, and of an island 16 bits go on. */
+  /** The output under its own name: what leaves the graph is float32, and of `float32` operators 16 bits go on. */
   #finish(node: Node, own: Value, out: Value): void {
     if (this.#options.gradients.has(out)) {
       this.#scaled.set(out, own);
@@ -178,10 +143,8 @@ class Halving {
     this.#b.append({
       name: `${out}/unscaled`,
       op: 'Mul',
-      domain: '',
       inputs: [x, this.#inverse],
       outputs: [out],
-      attrs: new Map(),
     });
   }
 }

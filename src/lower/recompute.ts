@@ -4,10 +4,9 @@
 // residual networks are served. Source: Chen et al., Training Deep Nets with Sublinear Memory Cost (2016).
 
 import type { Builder } from '../onnx/builder.js';
-import { bytesPerElement, isFloat } from '../onnx/dtype.js';
+import { isFloat } from '../onnx/dtype.js';
 import { forgetViews, mul, view } from '../onnx/formulas.js';
-import { type Node, prune, type Value } from '../onnx/graph.js';
-import { elementCount } from '../onnx/tensor.js';
+import { bytesOf, type Node, prune, type Value } from '../onnx/graph.js';
 
 export interface RecomputeOptions {
   /** The nodes that were there before the graph was differentiated. */
@@ -69,9 +68,6 @@ export function recomputeLayers(b: Builder, options: RecomputeOptions): number {
   return copies.size;
 }
 
-const bytesOf = (b: Builder, value: Value): number =>
-  elementCount(b.shape(value)) * bytesPerElement(b.type(value).dtype);
-
 /** What is computed of both a batch and parameters: activations, but no masks and no transposed weights. */
 function carriedValues(b: Builder, forward: readonly Node[], parameters: ReadonlySet<Value>): Set<Value> {
   const [fed, weighed] = [new Set(b.graph.inputs.map(({ name }) => name)), new Set(parameters)];
@@ -108,7 +104,7 @@ function segmentsOf(b: Builder, forward: readonly Node[], carried: ReadonlySet<V
 }
 
 const carriedBytes = (b: Builder, node: Node, carried: ReadonlySet<Value>): number =>
-  node.outputs.reduce((sum, out) => sum + (carried.has(out) ? bytesOf(b, out) : 0), 0);
+  node.outputs.reduce((sum, out) => sum + (carried.has(out) ? bytesOf(b.graph, out) : 0), 0);
 
 /** Neighbours joined so that what is kept and the largest segment take the least together. */
 function chooseSegments(b: Builder, segments: readonly Segment[]): Segment[] {
@@ -117,7 +113,7 @@ function chooseSegments(b: Builder, segments: readonly Segment[]): Segment[] {
   let least = Number.POSITIVE_INFINITY;
   for (let parts = 1; parts <= segments.length; parts++) {
     const joined = join(segments, total / parts);
-    const kept = joined.reduce((sum, { end }) => sum + bytesOf(b, end), 0);
+    const kept = joined.reduce((sum, { end }) => sum + bytesOf(b.graph, end), 0);
     const peak = kept + Math.max(0, ...joined.map(({ bytes }) => bytes));
     if (peak >= least) continue;
     least = peak;

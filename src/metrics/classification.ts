@@ -53,8 +53,8 @@ export class ClassificationMetrics {
   }
 
   /**
-   * Adds a batch: `logits` [B, C] in row-major order, `targets` [B] class ids. Rows whose weight is 0 or whose target is
-   * negative (ignored) are left out.
+   * Adds a batch: `logits` [B, C] in row-major order, `targets` [B] class ids. Rows whose weight is 0 or whose target
+   * is negative (ignored) are left out.
    */
   add(logits: ArrayLike<number>, targets: ArrayLike<number | bigint>, weights?: ArrayLike<number>): void {
     const classes = this.labels.length;

@@ -1,4 +1,5 @@
-// The cross-entropy of one row of logits and its likeliest class, where logits come from elsewhere than the training graph.
+// The cross-entropy of one row of logits and its likeliest class, where logits come from elsewhere than the training
+// graph.
 
 /** −ln softmax(row)[label] of the `classes` logits from index `from` on, and the index of the largest in the row. */
 export function crossEntropy(

@@ -1,7 +1,7 @@
-// What is measured of a classifier whose labels hold independently of each other. A label is predicted where its probability
-// is at least one half; counts grow batch by batch. Average precision needs an order over all samples, so the score and
-// the target of every sample and label are kept: 5 bytes each, up to a bound. Figures are scikit-learn's with
-// zero_division=0.
+// What is measured of a classifier whose labels hold independently of each other. A label is predicted where its
+// probability is at least one half; counts grow batch by batch. Average precision needs an order over all samples, so
+// the score and the target of every sample and label are kept: 5 bytes each, up to a bound. Figures are scikit-learn's
+// with zero_division=0.
 
 import { UsageError } from '../errors.js';
 import { averagePrecision } from './average-precision.js';

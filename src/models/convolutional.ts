@@ -1,6 +1,6 @@
-// The layers that convolutional networks are made of, written as PyTorch's TorchScript exporter writes torchvision's modules in
-// training form: batch normalisation stays a node of its own, so that it can be trained. Weights are named and initialised as
-// in torchvision. What a network is made of stands in the file of its name.
+// The layers that convolutional networks are made of, written as PyTorch's TorchScript exporter writes torchvision's
+// modules in training form: batch normalisation stays a node of its own, so that it can be trained. Weights are named
+// and initialised as in torchvision. What a network is made of stands in the file of its name.
 
 import { type AttrInput, float } from '../onnx/builder.js';
 import type { WeightStream } from './normal.js';
@@ -73,7 +73,9 @@ export function activate({ w }: ConvolutionalContext, module: string, kind: Acti
   return { value: w.op(scope, kind, [value], attributes), channels };
 }
 
-/** Where convolution, normalisation and activation are among the modules: those of a torchvision Conv2dNormActivation. */
+/**
+ * Where convolution, normalisation and activation are among the modules: those of a torchvision Conv2dNormActivation.
+ */
 export const unit = (module: string) => ({ conv: `${module}.0`, norm: `${module}.1`, activation: `${module}.2` });
 
 /** Convolution, batch normalisation and, where one is named, activation. */

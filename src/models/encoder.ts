@@ -1,7 +1,8 @@
-// BERT-like encoders of any size, as ONNX, freshly initialised from a seed. The graph is the one that PyTorch's TorchScript
-// exporter writes for BertForSequenceClassification, BertForMaskedLM or BertModel at opset 17 (eager attention, erf GELU, batch
-// and sequence symbolic), so training a built model and training an exported one are the same work. Weights are named
-// as in PyTorch; a linear's weight under a MatMul lies [in, out], as the exporter's constant folding leaves it.
+// BERT-like encoders of any size, as ONNX, freshly initialised from a seed. The graph is the one that PyTorch's
+// TorchScript exporter writes for BertForSequenceClassification, BertForMaskedLM or BertModel at opset 17 (eager
+// attention, erf GELU, batch and sequence symbolic), so training a built model and training an exported one are the
+// same work. Weights are named as in PyTorch; a linear's weight under a MatMul lies [in, out], as the exporter's
+// constant folding leaves it.
 
 import { UsageError } from '../errors.js';
 import { Tensor } from '../onnx/tensor.js';
@@ -157,8 +158,8 @@ function maskedLmHead(c: Context, x: string, words: string): void {
  *
  * Inputs `input_ids`, `attention_mask`, `token_type_ids`: int64 [batch_size, sequence_length]. Output: float32 `logits`
  * [batch_size, labels] of a classifier or [batch_size, sequence_length, vocabulary] of a masked language model, or
- * `last_hidden_state` [batch_size, sequence_length, hidden] without a head. 13.8 million parameters take about a quarter of a second.
- * Source: Devlin et al., BERT (2018); initialisation as in its reference code.
+ * `last_hidden_state` [batch_size, sequence_length, hidden] without a head. 13.8 million parameters take about a
+ * quarter of a second. Source: Devlin et al., BERT (2018); initialisation as in its reference code.
  * @returns the bytes of the ONNX file
  * @throws UsageError for sizes that make no encoder
  */

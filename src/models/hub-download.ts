@@ -5,6 +5,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
+import { HubApiError, InvalidApiResponseFormatError } from '@huggingface/hub';
 import { ModelError } from '../errors.js';
 import { externalLocations, leadsOut } from '../onnx/external.js';
 import { ModelProtoSchema } from '../onnx/onnx_pb.js';
@@ -19,20 +20,21 @@ const optional = [
 ] as const;
 
 /**
- * Completes the model's directory. `fetchFile` puts a file of the model into it or throws: an error with a `status` for
- * an answer that says no, TypeError where the network fails, a system error where the cache cannot be written.
+ * Completes the model's directory. `fetchFile` puts a file of the model into it and returns whether there is one, or
+ * throws: HubApiError for an answer that says no, TypeError with a cause where the network fails, a system error where
+ * the cache cannot be written.
  * @throws ModelError
  */
-export async function downloadModel(model: HubModel, fetchFile: (file: string) => Promise<void>): Promise<void> {
+export async function downloadModel(model: HubModel, fetchFile: (file: string) => Promise<boolean>): Promise<void> {
   let networkFailure: Error | undefined;
   /** Whether the directory has the file now. */
   const has = async (file: string): Promise<boolean> => {
     if (existsSync(join(model.directory, file))) return true;
     if (networkFailure) return false;
     try {
-      await fetchFile(file);
+      if (!(await fetchFile(file))) return false;
     } catch (error) {
-      if ((error as { status?: number }).status === 404) return false;
+      if (error instanceof HubApiError && error.statusCode === 404) return false;
       if (!isNetworkFailure(error)) throw refused(error as Error, file, model);
       networkFailure = error;
       return false;
@@ -107,8 +109,9 @@ function record(files: readonly string[], { directory }: HubModel): void {
   }
 }
 
+// What the package throws for a wrong argument is a TypeError too, without a cause.
 const isNetworkFailure = (error: unknown): error is Error =>
-  error instanceof TypeError || (error as Error).name === 'AbortError';
+  (error instanceof TypeError && error.cause !== undefined) || (error as Error).name === 'AbortError';
 
 const urlOf = ({ endpoint, id, revision }: HubModel): string =>
   `${endpoint}${id}/resolve/${encodeURIComponent(revision)}/`;
@@ -143,20 +146,27 @@ function missing(files: readonly string[], model: HubModel): ModelError {
   return failure(model, files, `it has no ${files.join(' and no ')} (404).`, advice);
 }
 
-function refused(error: Error & { status?: number; syscall?: string }, file: string, model: HubModel): ModelError {
+function refused(error: Error, file: string, model: HubModel): ModelError {
+  return failure(model, [file], ...reasonOf(error, file));
+}
+
+/** Why a file was not had, and what to do. */
+function reasonOf(error: Error & { syscall?: string }, file: string): [why: string, advice: string] {
   if (error.syscall)
-    return failure(
-      model,
-      [file],
+    return [
       `the cache cannot be written (${error.message}).`,
       'Make room, or set ORTUNE_CACHE to a directory that can be written.',
-    );
-  if (error.status === 401 || error.status === 403)
-    return failure(
-      model,
-      [file],
-      `${file} is refused (${error.status}), so there is no such model, or it is private or gated.`,
+    ];
+  if (error instanceof HubApiError && (error.statusCode === 401 || error.statusCode === 403))
+    return [
+      `${file} is refused (${error.statusCode}), so there is no such model, or it is private or gated.`,
       'Check the name; HF_TOKEN holds a token that may read it.',
-    );
-  return failure(model, [file], error.message, 'Try again later.');
+    ];
+  if (error instanceof InvalidApiResponseFormatError)
+    return [
+      `${file} was answered without its size or its ETag (${error.message}), which the hub sends.`,
+      'Check that no proxy answers in place of the hub, and that the host in HF_ENDPOINT serves byte ranges and ETags.',
+    ];
+  if (error instanceof TypeError) return [`${error.message}.`, 'Check HF_TOKEN.'];
+  return [error.message, 'Try again later.'];
 }

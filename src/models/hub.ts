@@ -1,13 +1,13 @@
 // A model argument as a path on this machine. What exists as a path is that path. A name of the hub, owner/name or
-// owner/name@revision, is a directory of the cache, which the transformers library's own code fills (hub-worker.ts);
-// once it is whole there, nothing is asked of the network. This is the only place from which ortune downloads anything.
+// owner/name@revision, is a directory of the cache, which a thread fills (hub-worker.ts); once it is whole there,
+// nothing is asked of the network. This is the only place from which ortune downloads anything.
 
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { hubEndpoint, modelCache } from '../environment.js';
+import { hubEndpoint, hubToken, modelCache } from '../environment.js';
 import { type Outcome, unwrap } from '../errors.js';
 
 export interface DownloadEvent {
@@ -35,7 +35,9 @@ export interface HubModel {
   revision: string;
   /** With a slash at its end. */
   endpoint: string;
-  /** Directory of all models, in the layout of the library's file cache. */
+  /** What opens private and gated models; undefined for another host than the hub's own. */
+  token: string | undefined;
+  /** Directory of all models. */
   cache: string;
   /** The model's own, in the cache. */
   directory: string;
@@ -64,7 +66,8 @@ export function parseHubName(name: string): { id: string; revision: string } | u
 /**
  * The path of a model: of a name of the hub its directory in the cache, downloaded where it is not there yet; anything
  * else, and what begins with a directory that exists, as it is, to be judged by whoever opens it.
- * @throws ModelError for a model that cannot be had from the hub; UsageError for a wrong HF_ENDPOINT; the signal's reason
+ * @throws ModelError for a model that cannot be had from the hub; UsageError for a wrong HF_ENDPOINT; the signal's
+ * reason
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<string> {
   const parsed = parseHubName(name);
@@ -75,7 +78,8 @@ export async function resolveModel(name: string, options: ResolveOptions = {}): 
   const directory = join(cache, id, revision === 'main' ? '' : revision);
   if (isWhole(directory)) return directory;
   const partial = join(cache, `${PARTIAL}${randomUUID()}`);
-  await download({ name, id, revision, endpoint: hubEndpoint(), cache, directory, partial }, options);
+  const endpoint = hubEndpoint();
+  await download({ name, id, revision, endpoint, token: hubToken(endpoint), cache, directory, partial }, options);
   return directory;
 }
 
@@ -89,7 +93,9 @@ function isWhole(directory: string): boolean {
   }
 }
 
-/** Has a thread download what is missing. Files under way are removed when the thread, which may write them, is gone. */
+/**
+ * Has a thread download what is missing. Files under way are removed when the thread, which may write them, is gone.
+ */
 async function download(model: HubModel, { signal, onDownload }: ResolveOptions): Promise<void> {
   signal?.throwIfAborted();
   const thread = new Worker(new URL('./hub-worker.js', import.meta.url), { workerData: model });

@@ -1,6 +1,7 @@
-// Image classifiers by name, as ONNX, freshly initialised from a seed: ResNet-18 and -50, MobileNetV2, MobileNetV3-small and
-// vision transformers of any size. The graph is what PyTorch's TorchScript exporter writes at opset 17 in training form, so a built
-// model and an exported one are the same work. `writeImageModel` puts one on disk in transformers.js layout.
+// Image classifiers by name, as ONNX, freshly initialised from a seed: ResNet-18 and -50, MobileNetV2,
+// MobileNetV3-small and vision transformers of any size. The graph is what PyTorch's TorchScript exporter writes at
+// opset 17 in training form, so a built model and an exported one are the same work. `writeImageModel` puts one on disk
+// in transformers.js layout.
 
 import { UsageError } from '../errors.js';
 import type { Dim } from '../onnx/graph.js';
@@ -174,8 +175,8 @@ function check(options: ImageModelOptions): void {
 /**
  * Builds an image classifier.
  *
- * Input `pixel_values`: float32 [batch_size, 3, height, width]. Output `logits`: float32 [batch_size, classes]. Weights are
- * initialised as torchvision (and, for vision transformers, the transformers library) does.
+ * Input `pixel_values`: float32 [batch_size, 3, height, width]. Output `logits`: float32 [batch_size, classes]. Weights
+ * are initialised as torchvision (and, for vision transformers, the transformers library) does.
  * @returns the bytes of the ONNX file
  * @throws UsageError for sizes that make no network
  */

@@ -31,8 +31,8 @@ function roundChannels(channels: number): number {
 }
 
 /**
- * Pointwise convolution to `expanded` channels, depthwise one, squeeze and excitation, pointwise one to `channels`; and the
- * input again where the shapes are the same. `list` is the Sequential that holds these; `flat`: the last
+ * Pointwise convolution to `expanded` channels, depthwise one, squeeze and excitation, pointwise one to `channels`; and
+ * the input again where the shapes are the same. `list` is the Sequential that holds these; `flat`: the last
  * convolution and normalisation are members of it themselves, as in MobileNetV2.
  */
 function invertedResidual(

@@ -1,6 +1,7 @@
-// Normal numbers for initial weights, fast enough that building a model costs less than opening one (random.ts draws exact
-// ones, five times slower). Box and Muller's method over two tables: each 32-bit hash picks one of 65,536 radii and one of
-// 65,536 angles and gives two numbers. The tails end at 4.85 standard deviations, beyond what initial weights need.
+// Normal numbers for initial weights, fast enough that building a model costs less than opening one (random.ts draws
+// exact ones, five times slower). Box and Muller's method over two tables: each 32-bit hash picks one of 65,536 radii
+// and one of 65,536 angles and gives two numbers. The tails end at 4.85 standard deviations, beyond what initial
+// weights need.
 
 import { hash, uniform } from '../random.js';
 

@@ -13,11 +13,16 @@ import {
 } from './convolutional.js';
 
 export interface ResNetSize {
-  /** Blocks of each stage; a stage is twice as wide as the one before it and, but for the first, halves height and width. */
+  /**
+   * Blocks of each stage; a stage is twice as wide as the one before it and, but for the first, halves height and
+   * width.
+   */
   depths: readonly number[];
   /** Of the first stage; default 64. */
   width: number;
-  /** 'imagenet': a 7x7 convolution and a pooling, which divide height and width by 4. 'small': a 3x3 convolution, by 2. */
+  /**
+   * 'imagenet': a 7x7 convolution and a pooling, which divide height and width by 4. 'small': a 3x3 convolution, by 2.
+   */
   stem: 'imagenet' | 'small';
 }
 

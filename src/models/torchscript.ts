@@ -1,6 +1,7 @@
 // Writes ONNX the way PyTorch's TorchScript exporter does: values named after the module's scope and the op
-// ('/bert/pooler/dense/Gemm_output_0', then 'Gemm_1_output_0'), constants as Constant nodes beside their reader, dimensions as
-// symbols. So a built model meets the same paths through ortune as a real export. It knows nothing of encoders.
+// ('/bert/pooler/dense/Gemm_output_0', then 'Gemm_1_output_0'), constants as Constant nodes beside their reader,
+// dimensions as symbols. So a built model meets the same paths through ortune as a real export. It knows nothing of
+// encoders.
 
 import { type AttrInput, toAttr } from '../onnx/builder.js';
 import { convertFloat } from '../onnx/convert.js';

@@ -1,6 +1,7 @@
-// The layers that transformers are made of, written as PyTorch's TorchScript exporter writes the transformers library's modules:
-// linear maps, layer normalisation, attention over heads, GELU. Weights are named as in PyTorch; a linear's weight under a
-// MatMul lies [in, out], as the exporter's constant folding leaves it. What a model is made of stands in the file of its name.
+// The layers that transformers are made of, written as PyTorch's TorchScript exporter writes the transformers library's
+// modules: linear maps, layer normalisation, attention over heads, GELU. Weights are named as in PyTorch; a linear's
+// weight under a MatMul lies [in, out], as the exporter's constant folding leaves it. What a model is made of stands in
+// the file of its name.
 
 import { float } from '../onnx/builder.js';
 import { Tensor } from '../onnx/tensor.js';

@@ -46,7 +46,9 @@ interface Word {
   count: number;
 }
 
-/** Pairs of neighbouring pieces by frequency; ties go to the pair of the older pieces. Stale entries are dropped late. */
+/**
+ * Pairs of neighbouring pieces by frequency; ties go to the pair of the older pieces. Stale entries are dropped late.
+ */
 class PairQueue {
   readonly #keys: number[] = [];
   readonly #counts: number[] = [];

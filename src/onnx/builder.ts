@@ -2,7 +2,7 @@
 // ask for the shape of what it has just built. Constants become shared initializers.
 
 import type { DataType } from './dtype.js';
-import type { Attr, Graph, Node, StaticType, Value } from './graph.js';
+import { type Attr, type Graph, infoOf, type Node, type StaticType, type Value } from './graph.js';
 import { inferTypes } from './shapes.js';
 import { Tensor } from './tensor.js';
 
@@ -28,6 +28,8 @@ export interface OpOptions {
   /** Node name and stem of its value names; made unique. */
   name?: string;
 }
+
+export type FinishedNode = Omit<Node, 'domain' | 'attrs'> & Partial<Pick<Node, 'domain' | 'attrs'>>;
 
 export class Builder {
   readonly graph: Graph;
@@ -66,6 +68,26 @@ export class Builder {
     return this.graph.shape(value);
   }
 
+  /** Adds a graph input. */
+  input(name: Value, dtype: DataType, shape: readonly number[]): Value {
+    this.#used.add(name);
+    this.graph.types.set(name, { dtype, shape });
+    this.graph.inputs.push(infoOf(this.graph, name));
+    return name;
+  }
+
+  /** Adds a graph output: the value of that name, or a copy of another under it. */
+  output(name: Value, value: Value = name): void {
+    if (value !== name) this.copy(value, name);
+    this.graph.outputs.push(infoOf(this.graph, name));
+  }
+
+  /** Appends an Identity, which gives a value another name. */
+  copy(value: Value, name: Value): void {
+    this.#used.add(name);
+    this.append({ name: this.unique('Identity'), op: 'Identity', inputs: [value], outputs: [name] });
+  }
+
   /** Adds one node and returns its first output. */
   op(op: string, inputs: readonly Value[], attrs: Record<string, AttrInput> = {}, options: OpOptions = {}): Value {
     return this.ops(op, inputs, attrs, options)[0]!;
@@ -90,8 +112,9 @@ export class Builder {
     return node.outputs;
   }
 
-  /** Appends a finished node and infers the types of its outputs. */
-  append(node: Node): void {
+  /** Appends a finished node, of the default domain unless it says another, and infers the types of its outputs. */
+  append(finished: FinishedNode): void {
+    const node: Node = { domain: '', attrs: new Map(), ...finished };
     const types = inferTypes(this.graph, node);
     for (const [i, out] of node.outputs.entries()) if (out) this.graph.types.set(out, types[i]!);
     this.graph.nodes.push(node);

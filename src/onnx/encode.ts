@@ -115,7 +115,8 @@ const staticInfo = (name: Value, { dtype, shape }: StaticType): ValueInfo => ({ 
  * ModelProto bytes of a graph (IR version 10; the graph's opset of the default domain, version 1 of the others in use).
  * Static types are written for what operators of other domains compute, since the runtime knows no shapes behind the
  * `ortune` ops; the rest it infers.
- * `withoutData`: initializers written with type and shape as external data at 'ortune'; the session host supplies their bytes.
+ * `withoutData`: initializers written with type and shape as external data at 'ortune'; the session host supplies their
+ * bytes.
  */
 export function encodeGraph(graph: Graph, options: { withoutData?: (name: Value) => boolean } = {}): Uint8Array {
   const { withoutData = () => false } = options;

@@ -12,11 +12,16 @@ const preprocessing = ['tokenizer.json', 'tokenizer_config.json', 'preprocessor_
 /** What beside the graph decides what a model makes of a sample. */
 const besides = ['config.json', ...preprocessing];
 
-/** SHA-256 in hex over the model file, its external data, and the configuration and tokenizer beside it. */
-export function fingerprint(model: Model): string {
-  const locations = externalLocations(graphOf(model));
-  const data = locations.map((location) => join(dirname(model.path), location)).sort();
-  return hashOf([model.path, ...data, ...besides.map((name) => join(model.directory, name))]);
+/**
+ * SHA-256 in hex over the model's file or files, each with its external data, and the configuration and tokenizer beside
+ * them.
+ */
+export function fingerprint(...models: readonly Model[]): string {
+  const files = models.flatMap((file) => {
+    const locations = externalLocations(graphOf(file));
+    return [file.path, ...locations.map((location) => join(dirname(file.path), location)).sort()];
+  });
+  return hashOf([...files, ...besides.map((name) => join(models[0]!.directory, name))]);
 }
 
 /** SHA-256 in hex over the files of a model that say how samples become its inputs. */

@@ -2,8 +2,8 @@
 // specialisation `types` holds a static type for every value. Nodes are kept in topological order.
 // This is not the file format: `load` and `save` translate.
 
-import type { DataType } from './dtype.js';
-import type { Tensor } from './tensor.js';
+import { bytesPerElement, type DataType } from './dtype.js';
+import { elementCount, type Tensor } from './tensor.js';
 
 /** A value's name. The empty name stands for an omitted optional input or output, as in ONNX. */
 export type Value = string;
@@ -147,6 +147,30 @@ export function dependentNodes(graph: Graph, values: Iterable<Value>): Set<Node>
     for (const out of node.outputs) if (out) depends.add(out);
   }
   return found;
+}
+
+/** The nodes that take part in computing any of these values. */
+export function ancestors(graph: Graph, values: Iterable<Value>): Set<Node> {
+  const wanted = new Set(values);
+  const found = new Set<Node>();
+  for (const node of graph.nodes.toReversed()) {
+    if (!node.outputs.some((out) => out && wanted.has(out))) continue;
+    found.add(node);
+    for (const input of node.inputs) if (input) wanted.add(input);
+  }
+  return found;
+}
+
+/** Bytes of a value of a static graph. */
+export function bytesOf(graph: Graph, value: Value): number {
+  const { dtype, shape } = graph.type(value);
+  return elementCount(shape) * bytesPerElement(dtype);
+}
+
+/** A value of a static graph, as its inputs and outputs are stated. */
+export function infoOf(graph: Graph, name: Value): ValueInfo & { shape: number[] } {
+  const { dtype, shape } = graph.type(name);
+  return { name, dtype, shape: [...shape] };
 }
 
 /** How tables name an operator: `Op`, or `domain.Op` outside the default domain. */

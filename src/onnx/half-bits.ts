@@ -1,5 +1,5 @@
-// Numbers as the bits of float16 and bfloat16, which is how JavaScript holds them, rounded to nearest, ties to even. Both ways
-// go through the bits of a float32.
+// Numbers as the bits of float16 and bfloat16, which is how JavaScript holds them, rounded to nearest, ties to even.
+// Both ways go through the bits of a float32.
 
 const f32 = new Float32Array(1);
 const u32 = new Uint32Array(f32.buffer);

@@ -1,6 +1,6 @@
-// A file exported in training mode in the form that inference has: what it computes must be the same for every run of it,
-// in ortune's evaluation and wherever the saved file is opened. Whether training drops out values, and whose statistics it
-// normalises by, are options of the run. TorchScript exports so with training=TrainingMode.TRAINING.
+// A file exported in training mode in the form that inference has: what it computes must be the same for every run of
+// it, in ortune's evaluation and wherever the saved file is opened. Whether training drops out values, and whose
+// statistics it normalises by, are options of the run. TorchScript exports so with training=TrainingMode.TRAINING.
 
 import { create } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';

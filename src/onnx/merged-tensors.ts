@@ -1,6 +1,7 @@
-// Tensors of BatchNormalization that an exporter merged, apart again. Exporters write equal tensors once: in a model fresh
-// from its constructor all scales and variances are 1, all biases and means 0, so that one tensor may be scale and variance
-// of every layer. Trained as one they would be another model, and a scale that is a variance too would not be trained at all.
+// Tensors of BatchNormalization that an exporter merged, apart again. Exporters write equal tensors once: in a model
+// fresh from its constructor all scales and variances are 1, all biases and means 0, so that one tensor may be scale
+// and variance of every layer. Trained as one they would be another model, and a scale that is a variance too would not
+// be trained at all.
 
 import { clone, create } from '@bufbuild/protobuf';
 import { decodeTensor } from './decode.js';
@@ -50,7 +51,8 @@ function nameApart(model: Model): void {
 
 /**
  * Other exporters leave one name. A tensor was merged if it is read in several roles, or if no equal one is left: who
- * merges by value leaves none. Else its readers share it as they did in the model, such as a module that is applied twice.
+ * merges by value leaves none. Else its readers share it as they did in the model, such as a module that is applied
+ * twice.
  */
 function splitMerged(model: Model): void {
   const graph = graphOf(model);

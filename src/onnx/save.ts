@@ -64,30 +64,48 @@ export function saveModel(
   weights: ReadonlyMap<string, Tensor>,
   options: SaveOptions = {},
 ): void {
+  saveModels([{ model, file, weights }], options);
+}
+
+/** A file to write. */
+export interface ModelToSave {
+  model: Model;
+  file: string;
+  weights: ReadonlyMap<string, Tensor>;
+}
+
+/** `saveModel` for the files of one model: none takes its place before all are written. */
+export function saveModels(models: readonly ModelToSave[], options: SaveOptions = {}): void {
+  const written: AtomicFile[] = [];
+  try {
+    for (const model of models) writeModel(model, options, written);
+    for (const file of written) file.commit();
+  } finally {
+    for (const file of written) file.discard();
+  }
+}
+
+/** Writes a model beside its place; adds the files to `written`, external data before what refers to it. */
+function writeModel({ model, file, weights }: ModelToSave, options: SaveOptions, written: AtomicFile[]): void {
   checkWeights(model, weights);
   const place = resolve(file);
   mkdirSync(dirname(place), { recursive: true });
   const spill = byteCount(modelPieces(model.proto)) > (options.externalAbove ?? 2 ** 31 - 1);
-  const main = new AtomicFile(place);
   const data = new AtomicFile(`${place}_data`);
-  try {
-    const proto = rewriteTensors(
-      model,
-      (tensor, { what, name, initializer }) => {
-        const weight = name === undefined ? undefined : weights.get(name);
-        const large = initializer && byteLength(tensor, what, model) >= SMALLEST_EXTERNAL;
-        if (tensor.dataLocation === 1 || (spill && large)) return moveOut(tensor, weight, data, what, model);
-        return weight ? store(tensor, encode(weight, tensor, what, model)) : tensor;
-      },
-      (name) => weights.get(name)?.numbers(),
-    );
-    for (const piece of modelPieces(proto)) main.write(piece);
-    data.commit();
-    main.commit();
-  } finally {
-    data.discard();
-    main.discard();
-  }
+  written.push(data);
+  const main = new AtomicFile(place);
+  written.push(main);
+  const proto = rewriteTensors(
+    model,
+    (tensor, { what, name, initializer }) => {
+      const weight = name === undefined ? undefined : weights.get(name);
+      const large = initializer && byteLength(tensor, what, model) >= SMALLEST_EXTERNAL;
+      if (tensor.dataLocation === 1 || (spill && large)) return moveOut(tensor, weight, data, what, model);
+      return weight ? store(tensor, encode(weight, tensor, what, model)) : tensor;
+    },
+    (name) => weights.get(name)?.numbers(),
+  );
+  for (const piece of modelPieces(proto)) main.write(piece);
 }
 
 function checkWeights(model: Model, weights: ReadonlyMap<string, Tensor>): void {

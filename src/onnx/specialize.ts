@@ -106,7 +106,9 @@ class Specializer {
     return true;
   }
 
-  /** Nodes that this needs are appended. Values that the outputs are equal to, if the node itself is no longer needed. */
+  /**
+   * Nodes that this needs are appended. Values that the outputs are equal to, if the node itself is no longer needed.
+   */
   #rewrite(node: Node): Value[] | undefined {
     const producer = (value: Value) => this.#producers.get(value);
     mergeRun(this.#builder, node, producer);

@@ -18,7 +18,10 @@ export class Tensor {
     this.#bytes = bytes;
   }
 
-  /** From numbers; int64 elements go through BigInt, and those of 16-bit floats are rounded. `shape` defaults to one axis. */
+  /**
+   * From numbers; int64 elements go through BigInt, and those of 16-bit floats are rounded. `shape` defaults to one
+   * axis.
+   */
   static of(dtype: DataType, values: ArrayLike<number | bigint>, shape: readonly number[] = [values.length]): Tensor {
     const data = new (typedArrayOf(dtype))(values.length);
     const round = dtype === 'float16' || dtype === 'bfloat16' ? roundTo(dtype) : Number;

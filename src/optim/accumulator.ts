@@ -22,7 +22,7 @@ export class Accumulator {
   /** `gradients`: the arena that each micro-batch writes, `names` of whose tensors (default all) are added up. */
   static async create(device: Device, gradients: Arena, names?: readonly string[]): Promise<Accumulator> {
     const total = gradients.like();
-    const parts = device.kind === 'cpu' ? wholes(gradients, total) : await buffers(device, gradients, total, names);
+    const parts = device.ownMemory ? await buffers(device, gradients, total, names) : wholes(gradients, total);
     const bind = (...lists: (keyof Part)[]) =>
       new Map(parts.flatMap((part, i) => lists.map((list) => [`${list}${i}`, part[list]] as const)));
     const outputs = new Map(parts.map((part, i) => [`sum${i}`, part.total]));
@@ -73,27 +73,20 @@ async function buffers(
 function sumGraph(
   inputs: readonly (keyof Part)[],
   shapes: readonly (readonly number[])[],
-  { kind }: Device,
+  { ownMemory }: Device,
 ): Uint8Array {
   const graph = new Graph();
   const b = new Builder(graph);
-  const node = (name: string, op: string, from: string[], to: string): void =>
-    b.append({ name, op, domain: '', inputs: from, outputs: [to], attrs: new Map() });
   for (const [i, shape] of shapes.entries()) {
-    const from = inputs.map((name) => `${name}${i}`);
-    for (const name of from) {
-      graph.inputs.push({ name, dtype: 'float32', shape: [...shape] });
-      graph.types.set(name, { dtype: 'float32', shape });
-    }
+    const from = inputs.map((name) => b.input(`${name}${i}`, 'float32', shape));
     const sum = `sum${i}`;
-    if (from.length === 1) node(sum, 'Identity', from, sum);
-    else if (kind === 'cpu') node(sum, 'Add', from, sum);
+    if (from.length === 1) b.output(sum, from[0]);
+    else if (ownMemory)
+      b.output(sum, b.op('Add', from)); // its operators may not write what they read
     else {
-      // A device's operators may not write what they read; the sum is copied to its place.
-      node(`${sum}/add`, 'Add', from, `${sum}/new`);
-      node(sum, 'Identity', [`${sum}/new`], sum);
+      b.append({ name: sum, op: 'Add', inputs: from, outputs: [sum] });
+      b.output(sum);
     }
-    graph.outputs.push({ name: sum, dtype: 'float32', shape: [...shape] });
   }
   return encodeGraph(graph);
 }

@@ -3,12 +3,20 @@
 
 import { DeviceError } from '../errors.js';
 import { Arena, sharedTensor } from '../runtime/arena.js';
-import { copyGraph, type DeviceTensors } from '../runtime/placed.js';
-import type { BoundTensor, Device, Session, TensorView } from '../runtime/session.js';
+import { copyGraph } from '../runtime/placed.js';
+import type { BoundTensor, Device, DeviceTensors, Session, TensorView } from '../runtime/session.js';
 import { newScaling, type Scaling } from './loss-scale.js';
-import type { OptimizerOptions, ParameterRange, UpdateOptions } from './optimizer.js';
-import { type DeviceStepBuffers, lossEntry, type StepOutcome, type Update, type UpdateStep } from './update.js';
-import { counters, countersOf, historyColumns, numbersOf, type Updated, updateGraph } from './update-graph.js';
+import type { ParameterRange } from './rules/rule.js';
+import { type OptimizerOptions, ruleOf } from './rules.js';
+import {
+  type DeviceStepBuffers,
+  lossEntry,
+  type StepOutcome,
+  type Update,
+  type UpdateOptions,
+  type UpdateStep,
+} from './update.js';
+import { countersOf, historyColumns, numbersOf, type Updated, updateGraph } from './update-graph.js';
 
 const none: ReadonlyMap<string, BoundTensor> = new Map();
 
@@ -40,7 +48,11 @@ export async function deviceUpdate(
   }
   if (loss) inputs.set('loss', g.tensor(lossEntry));
   const counts = Arena.create(Arena.layout(countersOf(optimizer, scaled).map((name) => ({ name, shape: [] }))));
-  for (const { name } of counts.entries) counts.array(name)[0] = counters[name as keyof typeof counters];
+  const setCounts = (steps: number, { scale, goodSteps }: Scaling): void => {
+    const values: Record<string, number> = { ...ruleOf(optimizer.name).counters(optimizer, steps), scale, goodSteps };
+    for (const { name } of counts.entries) counts.array(name)[0] = values[name]!;
+  };
+  setCounts(0, newScaling());
   const placedCounts = await device.place(counts);
   for (const { name } of counts.entries) change(name, placedCounts.tensor(name));
   const history = { dtype: 'float32', shape: [rows, historyColumns.length] } as const;
@@ -64,9 +76,8 @@ export async function deviceUpdate(
     optimization: 'none',
     bound: { inputs: new Map([['from0', told!]]), outputs: none },
   });
-  const restore = async (steps: number, { scale, goodSteps }: Scaling): Promise<void> => {
-    const values = { ...powers(optimizer, steps), scale, goodSteps };
-    for (const { name } of counts.entries) counts.array(name)[0] = values[name as keyof typeof values];
+  const restore = async (steps: number, scaling: Scaling): Promise<void> => {
+    setCounts(steps, scaling);
     await placedCounts.upload();
   };
   return new DeviceUpdate(device.name, { session, fetch, undo, restore }, ranges.length, {
@@ -74,17 +85,6 @@ export async function deviceUpdate(
     scaling: scaled ? newScaling() : undefined,
     lossScale: scaled ? placedCounts.tensor('scale') : undefined,
   });
-}
-
-/** AdamW's β₁ᵗ and β₂ᵗ as the device has them after so many good steps: a product for each. */
-function powers(optimizer: OptimizerOptions, steps: number): { meanPower: number; squarePower: number } {
-  const power = (beta: number): number => {
-    let product = 1;
-    for (let t = 0; t < steps && product > 0; t++) product = Math.fround(product * Math.fround(beta));
-    return product;
-  };
-  if (optimizer.name !== 'adamw') return { meanPower: 1, squarePower: 1 };
-  return { meanPower: power(optimizer.beta1), squarePower: power(optimizer.beta2) };
 }
 
 interface Parts {

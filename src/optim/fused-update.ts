@@ -2,15 +2,22 @@
 // the runtime's and runs stay serialised.
 
 import { Builder } from '../onnx/builder.js';
-import type { DataType } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { Graph } from '../onnx/graph.js';
 import { type Arena, sharedTensor } from '../runtime/arena.js';
 import type { Device, Session, TensorView } from '../runtime/session.js';
-import type { OptimizerOptions, ParameterRange, UpdateOptions } from './optimizer.js';
-import { lossEntry, type StepBuffers, type StepOutcome, type Update, type UpdateStep } from './update.js';
+import type { ParameterRange } from './rules/rule.js';
+import { type OptimizerOptions, ruleOf } from './rules.js';
+import {
+  lossEntry,
+  type StepBuffers,
+  type StepOutcome,
+  type Update,
+  type UpdateOptions,
+  type UpdateStep,
+} from './update.js';
 
-/** Numbers that the kernel takes for a range: see native/optim. */
+/** Numbers that a kernel reads for a range, the optimizer's first: kHyper in native/optim/update.h. */
 const hyperNumbers = 8;
 
 export async function fusedUpdate(
@@ -32,7 +39,7 @@ export async function fusedUpdate(
     ['ranges', rangeTensor],
   ]);
   const session = await device.createSession({
-    model: updateGraph(options.name, parameters.data.length, [...state.keys()], ranges.length),
+    model: updateGraph(ruleOf(options.name).op, parameters.data.length, [...state.keys()], ranges.length),
     bound: { inputs: bound, outputs: new Map() },
   });
   const loss = gradients.has(lossEntry) ? gradients.array(lossEntry) : undefined;
@@ -84,9 +91,10 @@ class FusedUpdate implements Update {
   /** The norm; the kernel changes nothing where it is not finite. */
   async #update({ rows, maxNorm }: UpdateStep): Promise<number> {
     const options = this.#options;
-    const row = options.name === 'adamw' ? adamwRow(options, this.steps + 1) : sgdRow(options);
-    rows.forEach(({ learningRate, weightDecay }, i) => {
-      this.#hyper.data.set(row(learningRate, weightDecay) as never, hyperNumbers * i);
+    const { numbers } = ruleOf(options.name);
+    rows.forEach((group, i) => {
+      const row = Object.values(numbers(options, group, this.steps + 1));
+      this.#hyper.data.set(row as never, hyperNumbers * i);
     });
     this.#clip.data[0] = maxNorm;
     await this.#session.run(
@@ -114,57 +122,19 @@ class FusedUpdate implements Update {
   }
 }
 
-// The kernel's 1 - beta is that of the float32 beta; a correction of the same beta leaves no error in the update.
-const correction = (beta: number, step: number): number => 1 - Math.fround(beta) ** step;
-
-const adamwRow =
-  (o: OptimizerOptions & { name: 'adamw' }, step: number) => (learningRate: number, weightDecay: number) => [
-    learningRate,
-    o.beta1,
-    o.beta2,
-    o.epsilon,
-    weightDecay,
-    correction(o.beta1, step),
-    correction(o.beta2, step),
-    0,
-  ];
-
-// PyTorch starts the velocity at the first gradient, undamped; ours has no dampening, so a zero start gives the same.
-const sgdRow = (o: OptimizerOptions & { name: 'sgd' }) => (learningRate: number, weightDecay: number) => [
-  learningRate,
-  o.momentum,
-  0,
-  o.nesterov ? 1 : 0,
-  weightDecay,
-  0,
-  0,
-  0,
-];
-
-function updateGraph(name: 'adamw' | 'sgd', length: number, states: readonly string[], ranges: number): Uint8Array {
+function updateGraph(op: string, length: number, states: readonly string[], ranges: number): Uint8Array {
   const graph = new Graph();
-  const input = (value: string, dtype: DataType, shape: number[]) => {
-    graph.inputs.push({ name: value, dtype, shape });
-    graph.types.set(value, { dtype, shape });
-    return value;
-  };
-  const inputs = [
-    input('parameters', 'float32', [length]),
-    input('gradients', 'float32', [length]),
-    ...states.map((state) => input(state, 'float32', [length])),
-    input('ranges', 'int64', [ranges, 2]),
-    input('hyper', 'float32', [ranges, hyperNumbers]),
-    input('clip', 'float32', [1]),
-  ];
   const b = new Builder(graph);
-  b.append({
-    name: 'update',
-    op: name === 'adamw' ? 'AdamW' : 'Sgd',
-    domain: 'ortune',
-    inputs,
-    outputs: ['norm'],
-    attrs: new Map(),
-  });
-  graph.outputs.push({ name: 'norm', dtype: 'float32', shape: [1] });
+  const inputs = [
+    b.input('parameters', 'float32', [length]),
+    b.input('gradients', 'float32', [length]),
+    ...states.map((state) => b.input(state, 'float32', [length])),
+    b.input('ranges', 'int64', [ranges, 2]),
+    b.input('hyper', 'float32', [ranges, hyperNumbers]),
+    b.input('clip', 'float32', [1]),
+  ];
+  graph.nodes.push({ name: 'update', op, domain: 'ortune', inputs, outputs: ['norm'], attrs: new Map() });
+  graph.types.set('norm', { dtype: 'float32', shape: [1] });
+  b.output('norm');
   return encodeGraph(graph);
 }

@@ -1,7 +1,8 @@
-// Dynamic scaling of the loss for gradients in float16: what is small would be 0 there, so the loss is multiplied before
-// backward and its gradients are divided again in float32. A step in which something overflowed changes nothing and halves the
-// scale; many good ones in a row double it. Source: Micikevicius et al., Mixed Precision Training (2018), and PyTorch's
-// GradScaler, which starts higher and loses its first steps to overflow: a fine-tuning run may have few.
+// Dynamic scaling of the loss for gradients in float16: what is small would be 0 there, so the loss is multiplied
+// before backward and its gradients are divided again in float32. A step in which something overflowed changes nothing
+// and halves the scale; many good ones in a row double it. Source: Micikevicius et al., Mixed Precision Training
+// (2018), and PyTorch's GradScaler, which starts higher and loses its first steps to overflow: a fine-tuning run may
+// have few.
 
 export interface Scaling {
   scale: number;

@@ -1,40 +1,16 @@
 // The optimizer: what it keeps beside the parameters, how far it has come, and which options hold for which range of the
-// arena. The update itself runs where the parameters are.
-// Formulas: AdamW as Loshchilov & Hutter 2019 (decoupled decay), SGD with momentum as PyTorch's torch.optim.SGD.
+// arena. The update itself runs where the parameters are; its formulas are those of rules/.
 
 import type { Arena, ArenaEntry } from '../runtime/arena.js';
 import type { BoundTensor, Device } from '../runtime/session.js';
 import { deviceUpdate } from './device-update.js';
 import { fusedUpdate } from './fused-update.js';
 import type { Scaling } from './loss-scale.js';
-import type { StepBuffers, StepOutcome, Update } from './update.js';
+import type { GroupOptions, ParameterRange } from './rules/rule.js';
+import { type OptimizerOptions, ruleOf } from './rules.js';
+import type { StepOutcome, Update, UpdateOptions } from './update.js';
 
-export interface AdamWOptions {
-  name: 'adamw';
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-}
-
-export interface SgdOptions {
-  name: 'sgd';
-  momentum: number;
-  nesterov: boolean;
-}
-
-export type OptimizerOptions = AdamWOptions | SgdOptions;
-
-/** What is the same for all parameters of a group; `learningRate` is multiplied by the schedule's factor. */
-export interface GroupOptions {
-  learningRate: number;
-  weightDecay: number;
-}
-
-/** A run of consecutive arena elements with one set of options. */
-export interface ParameterRange extends GroupOptions {
-  start: number;
-  end: number;
-}
+export type { GroupOptions, OptimizerOptions, ParameterRange, UpdateOptions };
 
 /** Merges neighbouring entries of equal options into ranges; padding between entries belongs to the range. */
 export function parameterRanges(
@@ -58,18 +34,6 @@ export function parameterRanges(
     ranges.push(open);
   }
   return ranges;
-}
-
-/** What each keeps for every trained element. */
-export const stateNames = { adamw: ['m', 'v'], sgd: ['velocity'] } as const;
-
-export interface UpdateOptions {
-  /** What goes back where a step is bad. */
-  beside?: StepBuffers | undefined;
-  /** Whether gradients are those of a scaled loss; default no. For a device of its own. */
-  scaled?: boolean;
-  /** Steps whose outcomes a device keeps until they are asked for; default 1. */
-  outcomes?: number;
 }
 
 export class Optimizer {
@@ -100,8 +64,8 @@ export class Optimizer {
     options: OptimizerOptions,
     updating: UpdateOptions = {},
   ): Promise<Optimizer> {
-    const state = new Map(stateNames[options.name].map((name) => [name, parameters.like()]));
-    const make = device.kind === 'cpu' ? fusedUpdate : deviceUpdate;
+    const state = new Map(ruleOf(options.name).states.map((name) => [name, parameters.like()]));
+    const make = device.ownMemory ? deviceUpdate : fusedUpdate;
     const update = await make(device, { parameters, gradients, state }, ranges, options, updating);
     return new Optimizer(options, ranges, state, update);
   }

@@ -1,15 +1,15 @@
 // One step of an optimizer as a graph of standard operators over a buffer for each tensor: the global norm, clipping to it,
-// AdamW or SGD, and the new values in the place of the old. A step that is not good changes nothing but the scale of the loss.
+// the optimizer's own step, and the new values in the place of the old. A step that is not good changes nothing but the scale of the loss.
 // What differs from step to step comes as numbers; what counts the steps lies on the device, so that no step waits for what
 // became of the one before. The formulas, and their order, are those of native/optim.
 
 import { Builder } from '../onnx/builder.js';
 import { encodeGraph } from '../onnx/encode.js';
-import { add, cast, div, equal, indices, less, mul, not, sqrt, sub, sum, view, where } from '../onnx/formulas.js';
+import { add, cast, div, equal, indices, less, mul, not, sqrt, sum, view, where } from '../onnx/formulas.js';
 import { Graph, type Value } from '../onnx/graph.js';
 import { elementCount, Tensor } from '../onnx/tensor.js';
 import { lossScale } from './loss-scale.js';
-import type { OptimizerOptions } from './optimizer.js';
+import { type OptimizerOptions, ruleOf } from './rules.js';
 
 /** A tensor that the update changes, and which range's options are its. */
 export interface Updated {
@@ -33,12 +33,6 @@ export interface UpdateGraphOptions {
 /** What a row of the history tells of a step. */
 export const historyColumns = ['loss', 'norm', 'good', 'scale', 'goodSteps'] as const;
 
-/**
- * What counts steps on the device, float32 [], with its first value: AdamW's β₁ᵗ and β₂ᵗ over the good steps; the scale of
- * the loss and how many good steps it has had.
- */
-export const counters = { meanPower: 1, squarePower: 1, scale: lossScale.first, goodSteps: 0 } as const;
-
 /** Above every finite gradient norm that is of use: a larger one counts as not finite. */
 const largest = 3.4e38;
 
@@ -47,9 +41,6 @@ export const numbersOf = (ranges: number): string[] => [
   ...indices(ranges).flatMap((r) => [`rate${r}`, `decay${r}`]),
   'maxNorm',
 ];
-
-/** Of the optimizer's state. */
-export const partsOf = (options: OptimizerOptions): string[] => (options.name === 'adamw' ? ['m', 'v'] : ['velocity']);
 
 /**
  * Inputs: the numbers; p, g and the parts of the state of each tensor; loss [], besideFinite [1]; the counters; history
@@ -66,15 +57,12 @@ export function updateGraph({
 }: UpdateGraphOptions): Uint8Array {
   const graph = new Graph();
   const b = new Builder(graph);
-  const input = (name: string, shape: readonly number[], dtype: 'float32' | 'int32' = 'float32'): Value => {
-    graph.inputs.push({ name, dtype, shape: [...shape] });
-    graph.types.set(name, { dtype, shape });
-    return name;
-  };
+  const input = (name: string, shape: readonly number[]): Value => b.input(name, 'float32', shape);
+  const rule = ruleOf(optimizer.name);
   for (const name of numbersOf(ranges)) input(name, []);
-  input('row', [], 'int32');
+  b.input('row', 'int32', []);
   for (const [i, { shape }] of updated.entries())
-    for (const part of ['p', 'g', ...partsOf(optimizer)]) input(`${part}${i}`, shape);
+    for (const part of ['p', 'g', ...rule.states]) input(`${part}${i}`, shape);
   for (const name of countersOf(optimizer, scaled)) input(name, []);
   const history = input('history', [rows, historyColumns.length]);
   const norm = sqrt(
@@ -89,7 +77,7 @@ export function updateGraph({
   const ratio = div(b, 'maxNorm', add(b, norm, 1e-6));
   const clips = b.op('And', [less(b, 0, 'maxNorm'), less(b, ratio, 1)]);
   const clip = where(b, clips, ratio, 1);
-  const step = optimizer.name === 'adamw' ? adamw(b, optimizer, good) : sgd(b, optimizer);
+  const step = rule.step(b, optimizer, (name, next) => count(b, name, next, good));
   for (const [i, { range }] of updated.entries()) {
     const values = step(i, range, mul(b, `g${i}`, clip));
     for (const [part, value] of Object.entries(values)) store(b, `${part}${i}`, where(b, good, value, `${part}${i}`));
@@ -104,26 +92,18 @@ export function updateGraph({
   );
   const here = equal(b, b.constant(Tensor.of('int32', indices(rows), [rows, 1])), 'row');
   store(b, history, where(b, here, line, history));
-  b.append({
-    name: 'good',
-    op: 'Identity',
-    domain: '',
-    inputs: [view(b, flag, [1])],
-    outputs: ['good'],
-    attrs: new Map(),
-  });
-  graph.outputs.push({ name: 'good', dtype: 'float32', shape: [1] });
+  b.output('good', view(b, flag, [1]));
   return encodeGraph(graph);
 }
 
-/** The counters that an update has. */
-export const countersOf = (optimizer: OptimizerOptions, scaled: boolean): (keyof typeof counters)[] => [
-  ...(optimizer.name === 'adamw' ? (['meanPower', 'squarePower'] as const) : []),
-  ...(scaled ? (['scale', 'goodSteps'] as const) : []),
+/** What counts steps on the device, float32 []: the optimizer's own; the scale of the loss and its good steps. */
+export const countersOf = (optimizer: OptimizerOptions, scaled: boolean): string[] => [
+  ...Object.keys(ruleOf(optimizer.name).counters(optimizer, 0)),
+  ...(scaled ? ['scale', 'goodSteps'] : []),
 ];
 
 /** A counter's next value, stored; it stays where the step is bad. */
-function count(b: Builder, name: keyof typeof counters, next: Value, good: Value): Value {
+function count(b: Builder, name: string, next: Value, good: Value): Value {
   const value = where(b, good, next, name);
   store(b, name, value);
   return value;
@@ -149,51 +129,8 @@ function squares(b: Builder, x: Value): Value {
   return sum(b, b.op('ReduceSumSquare', [rows, b.ints([1])], { keepdims: 0 }), [0], false);
 }
 
-/** The new values of what a tensor has, by part, from its clipped gradient. */
-type Step = (index: number, range: number, gradient: Value) => Record<string, Value>;
-
-function adamw(b: Builder, { beta1, beta2, epsilon }: OptimizerOptions & { name: 'adamw' }, good: Value): Step {
-  const [meanPower, squarePower] = [
-    count(b, 'meanPower', mul(b, 'meanPower', Math.fround(beta1)), good),
-    count(b, 'squarePower', mul(b, 'squarePower', Math.fround(beta2)), good),
-  ];
-  const correctMean = sub(b, 1, meanPower);
-  const correctSquare = b.op('Reciprocal', [sqrt(b, sub(b, 1, squarePower))]);
-  const moved = (old: Value, fresh: Value, beta: number): Value => {
-    const kept = Math.fround(beta);
-    return add(b, mul(b, old, kept), mul(b, fresh, 1 - kept));
-  };
-  return (i, range, g) => {
-    const m = moved(`m${i}`, g, beta1);
-    const v = moved(`v${i}`, mul(b, g, g), beta2);
-    const change = div(b, m, add(b, mul(b, sqrt(b, v), correctSquare), epsilon));
-    const kept = sub(b, 1, mul(b, `rate${range}`, `decay${range}`));
-    const p = sub(b, mul(b, `p${i}`, kept), mul(b, change, div(b, `rate${range}`, correctMean)));
-    return { p, m, v };
-  };
-}
-
-function sgd(b: Builder, { momentum, nesterov }: OptimizerOptions & { name: 'sgd' }): Step {
-  return (i, range, clipped) => {
-    const g = add(b, clipped, mul(b, `p${i}`, `decay${range}`));
-    const velocity = add(b, mul(b, `velocity${i}`, momentum), g);
-    const change = nesterov ? add(b, g, mul(b, velocity, momentum)) : velocity;
-    return { p: sub(b, `p${i}`, mul(b, change, `rate${range}`)), velocity };
-  };
-}
-
 /**
  * The output `name`/new, which is bound to the buffer of `name`: a copy, since an operator may not write what it reads.
  * Whoever else reads `name` must come before: here the value is made from it, and nothing else reads it.
  */
-function store(b: Builder, name: Value, value: Value): void {
-  b.append({
-    name: `${name}/store`,
-    op: 'Identity',
-    domain: '',
-    inputs: [value],
-    outputs: [`${name}/new`],
-    attrs: new Map(),
-  });
-  b.graph.outputs.push({ name: `${name}/new`, dtype: 'float32', shape: [...b.shape(name)] });
-}
+const store = (b: Builder, name: Value, value: Value): void => b.output(`${name}/new`, value);

@@ -4,7 +4,7 @@
 
 import type { BoundTensor, DeviceTensor } from '../runtime/session.js';
 import type { Scaling } from './loss-scale.js';
-import type { GroupOptions } from './optimizer.js';
+import type { GroupOptions } from './rules/rule.js';
 
 /** Name of the entry behind the gradients, float32 [], that holds the loss: micro-batches add it up as they do gradients. */
 export const lossEntry = 'loss of the step';
@@ -36,6 +36,16 @@ export interface StepBuffers {
   undo(): Promise<void>;
   /** The same without the host: undefined where there is nothing beside. `good` [1]: 1 for a good step. */
   onDevice(good: DeviceTensor): Promise<DeviceStepBuffers | undefined>;
+}
+
+/** How an update is made. */
+export interface UpdateOptions {
+  /** What goes back where a step is bad. */
+  beside?: StepBuffers | undefined;
+  /** Whether gradients are those of a scaled loss; default no. For a device of its own. */
+  scaled?: boolean;
+  /** Steps whose outcomes a device keeps until they are asked for; default 1. */
+  outcomes?: number;
 }
 
 export interface DeviceStepBuffers {

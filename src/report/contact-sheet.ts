@@ -1,6 +1,6 @@
-// Many small pictures on one PNG, each with a caption and, where it was judged, a frame that says whether rightly: for a
-// person to look at what was predicted, or what augmentation makes of the data. sharp draws; the letters come from a font
-// among the dependencies, since a server may have none.
+// Many small pictures on one PNG, each with a caption and, where it was judged, a frame that says whether rightly: for
+// a person to look at what was predicted, or what augmentation makes of the data. sharp draws; the letters come from a
+// font among the dependencies, since a server may have none.
 
 import { createRequire } from 'node:module';
 import type { OverlayOptions as Overlay } from 'sharp';

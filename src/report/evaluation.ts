@@ -2,9 +2,7 @@
 // only the most frequent ones and the most frequent mistakes; `ortune eval --json` has everything.
 
 import type { ClassificationResult } from '../metrics/classification.js';
-import type { MaskedLmResult } from '../metrics/masked-lm.js';
 import type { MultiLabelResult } from '../metrics/multi-label.js';
-import type { Metrics } from '../metrics/names.js';
 import { alignRows, metricsLine } from './metrics.js';
 
 /** Classes that the table lists, and that the confusion matrix has at most. */
@@ -18,19 +16,12 @@ function short(label: string, most = labelShown): string {
   return flat.length > most ? `${flat.slice(0, most - 1)}…` : flat;
 }
 
-export function evaluationText(result: Metrics): string {
-  if ('perplexity' in result) return maskedText(result);
-  if ('meanAveragePrecision' in result) return labelText(result);
-  return [`${result.samples} samples: ${metricsLine(result)}`, classTable(result), confusions(result)].join('\n\n');
-}
+/** Of samples with one class each. */
+export const classesText = (result: ClassificationResult): string =>
+  [`${result.samples} samples: ${metricsLine(result)}`, classTable(result), confusions(result)].join('\n\n');
 
-function maskedText(result: MaskedLmResult): string {
-  const { samples, masked, nextSentence } = result;
-  const pairs = nextSentence ? [`next sentences: ${metricsLine(nextSentence)}`] : [];
-  return [`${samples} texts, ${masked} masked tokens: ${metricsLine(result)}`, ...pairs].join('\n');
-}
-
-function labelText({ classes, ...result }: MultiLabelResult): string {
+/** Of samples with several labels. */
+export function labelsText({ classes, ...result }: MultiLabelResult): string {
   const shown = classes.length > rowsShown ? classes.toSorted((a, b) => b.support - a.support) : classes;
   const rows = shown
     .slice(0, rowsShown)

@@ -5,7 +5,7 @@
 import { bytesPerElement, type DataType, type TypedArray, typedArrayOf } from '../onnx/dtype.js';
 import { elementCount } from '../onnx/tensor.js';
 import { addon } from './native.js';
-import type { TensorView } from './session.js';
+import type { TensorView } from './tensors.js';
 
 const alignmentBytes = 64;
 

@@ -2,7 +2,7 @@
 // Not a limit on memory: the sessions of a device with shared memory cost little beyond the largest; where each has its
 // own, keep few.
 
-import type { Device, Session } from './session.js';
+import type { Device, Session } from './device.js';
 
 /** How many sessions to keep on this device: eight where they share memory, two where each keeps its own peak. */
 export const sessionsToKeep = (device: Device): number => (device.sharedMemory ? 8 : 2);

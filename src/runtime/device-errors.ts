@@ -1,12 +1,13 @@
 // What providers say when memory does not suffice or the device is gone, told apart and told to people. The words are
-// measured: WebGPU's on Vulkan drivers that were made to fail (test/support/vulkan-driver), CUDA's from the runtime's sources.
+// measured: WebGPU's on Vulkan drivers that were made to fail (test/support/vulkan-driver), CUDA's from the runtime's
+// sources.
 
 import { DeviceError, OrtuneError } from '../errors.js';
 import type { NativeProvider } from './native.js';
 
 /**
- * How providers say that memory did not suffice, and that the device is gone. A tensor that is larger than what a shader
- * may be given at once is bound in pieces, and of those there may be too many.
+ * How providers say that memory did not suffice, and that the device is gone. A tensor that is larger than what a
+ * shader may be given at once is bound in pieces, and of those there may be too many.
  */
 const exhausted =
   /out of memory|OUT_OF_(?:DEVICE_|HOST_)?MEMORY|max buffer size|Too many storage buffers|\[Invalid Buffer|Failed to allocate memory/i;

@@ -4,15 +4,17 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { defaultThreads, disableRuntimeTelemetry } from '../environment.js';
 import { OrtuneError, UsageError } from '../errors.js';
+import type { DeviceKind } from '../lower/target.js';
 import { onnxDataType } from '../onnx/dtype.js';
 import type { Arena } from './arena.js';
+import type { Device, Session, SessionSpec, Traffic } from './device.js';
 import { asDeviceWork, reasonIn } from './device-errors.js';
-import { type DeviceKind, parseDeviceName } from './kinds.js';
+import { parseDeviceName } from './kinds.js';
 import { addon, type NativeBuffer, type NativeDevice, type NativeMemory, runtimeLibrary } from './native.js';
 import { createSession, type Host } from './native-session.js';
-import { type DeviceTensors, inBuffers, inPlace } from './placed.js';
+import { inBuffers, inPlace } from './placed.js';
 import { providerOf } from './providers.js';
-import type { Device, DeviceTensor, Session, SessionSpec, Traffic } from './session.js';
+import type { DeviceTensor, DeviceTensors } from './tensors.js';
 
 // Ops of com.microsoft with a CPU kernel that rules, lowering or exports use.
 const microsoftOps = [
@@ -44,6 +46,8 @@ type TensorType = Pick<DeviceTensor, 'dtype' | 'shape'>;
 abstract class SessionDevice implements Device {
   abstract readonly name: string;
   abstract readonly kind: DeviceKind;
+  abstract readonly ownMemory: boolean;
+  abstract readonly asynchronous: boolean;
   abstract readonly kernels: ReadonlySet<string>;
   abstract readonly sharedMemory: boolean;
   abstract readonly sharedThreads: boolean;
@@ -80,6 +84,8 @@ abstract class SessionDevice implements Device {
 class CpuDevice extends SessionDevice {
   readonly name = 'cpu';
   readonly kind = 'cpu';
+  readonly ownMemory = false;
+  readonly asynchronous = false;
   readonly kernels: ReadonlySet<string>;
   readonly sharedMemory: boolean;
   readonly sharedThreads: boolean;
@@ -104,6 +110,8 @@ class CpuDevice extends SessionDevice {
 }
 
 class ProviderDevice extends SessionDevice {
+  readonly ownMemory = true;
+  readonly asynchronous = true;
   // Standard operators only: the kernels of the addon compute on the CPU.
   readonly kernels: ReadonlySet<string> = new Set();
   // Each session keeps the buffers of its own peak.

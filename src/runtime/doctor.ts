@@ -1,5 +1,5 @@
-// What each kind of device needs on a machine, looked for piece by piece, so that what is missing has a name and a command.
-// Whether a device works is found by opening it (probe.ts); this says why it does not.
+// What each kind of device needs on a machine, looked for piece by piece, so that what is missing has a name and a
+// command. Whether a device works is found by opening it (probe.ts); this says why it does not.
 
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -98,8 +98,8 @@ const inFolders = (folders: readonly string[]): string[] =>
     .filter((at) => at.endsWith('.json'));
 
 /**
- * What the CUDA provider of the runtime's 1.30 links against, and cuDNN, which it opens for convolutions and sums; with the packages
- * of NVIDIA's repository that have them (docs/devices.md says how to add it). Any 12.x does.
+ * What the CUDA provider of the runtime's 1.30 links against, and cuDNN, which it opens for convolutions and sums; with
+ * the packages of NVIDIA's repository that have them (docs/devices.md says how to add it). Any 12.x does.
  */
 const cudaLibraries: readonly (readonly [string, string])[] = [
   ['libcudart.so.12', 'apt-get install cuda-cudart-12-8'],
@@ -115,8 +115,8 @@ function examineCuda({ platform, arch, runtime, libraries, nvidiaDriver }: Place
     return [{ device: 'cuda', what: 'platform', ok: false, found, fix: 'use device webgpu' }];
   }
   const beside = path.dirname(runtime);
-  // The package's own script, since npm runs those of dependencies only when told to; 'true' has it fetch what the platform
-  // lacks, whoever starts it ('cuda12' it takes for no answer).
+  // The package's own script, since npm runs those of dependencies only when told to; 'true' has it fetch what the
+  // platform lacks, whoever starts it ('cuda12' it takes for no answer).
   const install = `ONNXRUNTIME_NODE_INSTALL=true node ${path.join(beside, '../../../../script/install.js')}`;
   return [
     file(

@@ -1,9 +1,7 @@
 // Names of devices: `cpu`, `webgpu`, `cuda`, `cuda:1`; and `auto` for the first that works.
 
 import { UsageError } from '../errors.js';
-
-export const deviceKinds = ['cpu', 'webgpu', 'cuda'] as const;
-export type DeviceKind = (typeof deviceKinds)[number];
+import type { DeviceKind } from '../lower/target.js';
 
 export interface DeviceName {
   kind: DeviceKind;

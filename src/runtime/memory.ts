@@ -1,5 +1,5 @@
-// How much memory a device has, as the system tells: a command, a file or a number of Node's, and undefined where nothing
-// says. What the runtime would allow is another thing; it tells only by failing.
+// How much memory a device has, as the system tells: a command, a file or a number of Node's, and undefined where
+// nothing says. What the runtime would allow is another thing; it tells only by failing.
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';

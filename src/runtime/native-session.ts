@@ -5,6 +5,7 @@ import { rename } from 'node:fs/promises';
 import { OrtuneError, UsageError } from '../errors.js';
 import { bytesPerElement, dataTypeFromOnnx, onnxDataType } from '../onnx/dtype.js';
 import { elementCount } from '../onnx/tensor.js';
+import type { Optimization, Session, SessionSpec, Traffic } from './device.js';
 import { asDeviceWork } from './device-errors.js';
 import {
   addon,
@@ -14,7 +15,7 @@ import {
   type NativeSlot,
   type NativeTensor,
 } from './native.js';
-import type { BoundTensor, DeviceTensor, Optimization, Session, SessionSpec, TensorView, Traffic } from './session.js';
+import type { BoundTensor, DeviceTensor, TensorView } from './tensors.js';
 
 const optimizationLevels: Record<Optimization, number> = { none: 0, basic: 1, extended: 2, all: 99 };
 

@@ -6,7 +6,8 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
-import { OrtuneError } from '../errors.js';
+import { chosenInstructionSet } from '../environment.js';
+import { OrtuneError, UsageError } from '../errors.js';
 import type { TypedArray } from '../onnx/dtype.js';
 
 declare const handle: unique symbol;
@@ -86,6 +87,10 @@ export interface NativeSpec {
   provider?: NativeProvider | undefined;
 }
 
+/** 'amx': AVX-512 and tiles of bfloat16. */
+export const instructionSets = ['baseline', 'avx2', 'avx512', 'amx', 'neon'] as const;
+export type InstructionSet = (typeof instructionSets)[number];
+
 export interface Addon {
   openDevice(library: string, threads: number): Promise<NativeDevice>;
   createSession(library: string, spec: NativeSpec): Promise<NativeSession>;
@@ -102,6 +107,14 @@ export interface Addon {
   loadedLibraries(): string[];
   /** Ends the run under way early and waits for it; later work is never done. For the end of the process. */
   shutdown(): void;
+  /** The instruction sets that this build and this processor have kernels for, the narrowest first. */
+  instructionSets(): InstructionSet[];
+  /** The one in use: the widest, unless another was chosen. */
+  instructionSet(): InstructionSet;
+  /** Chooses the kernels of this process. @throws RangeError for a set that is not among `instructionSets` */
+  useInstructionSet(name: InstructionSet): void;
+  /** Operators that update parameters: arenas of state, and the numbers for each range ('rate, momentum'), in order. */
+  optimizers(): { op: string; states: number; numbers: string }[];
   /** Opens libjpeg-turbo, once for the process; throws the loader's message. */
   openJpegLibrary(path: string): void;
   /**
@@ -144,7 +157,7 @@ let loaded: Addon | undefined;
 /** Where the build puts the addon. */
 export const addonFile = fileURLToPath(new URL('../../build/Release/ortune.node', import.meta.url));
 
-/** The addon; throws OrtuneError when it has not been built. */
+/** The addon; throws OrtuneError when it has not been built, UsageError for an ORTUNE_INSTRUCTION_SET that is not there. */
 export function addon(): Addon {
   if (loaded) return loaded;
   if (!existsSync(addonFile))
@@ -152,11 +165,23 @@ export function addon(): Addon {
       `the native addon is missing (${addonFile}); build it with 'npm rebuild ortune' or, in a clone, 'node scripts/build-native.mjs'`,
     );
   const native = require(addonFile) as Addon;
+  useChosenInstructionSet(native);
   // process.exit() runs the exit handlers of every library while other threads go on: the run thread must be idle
   // before. A worker thread that ends is awaited by the addon itself.
   if (isMainThread) process.once('exit', () => native.shutdown());
   loaded = native;
   return native;
+}
+
+/** The instruction set that the environment names, in place of the widest. */
+function useChosenInstructionSet(native: Addon): void {
+  const name = chosenInstructionSet();
+  if (name === undefined) return;
+  const known = native.instructionSets();
+  const set = known.find((candidate) => candidate === name);
+  if (set === undefined)
+    throw new UsageError(`ORTUNE_INSTRUCTION_SET must be one of ${known.join(', ')} on this machine, found '${name}'`);
+  native.useInstructionSet(set);
 }
 
 const fileNames: Partial<Record<NodeJS.Platform, string[]>> = {

@@ -9,16 +9,8 @@ import { encodeGraph } from '../onnx/encode.js';
 import { Graph } from '../onnx/graph.js';
 import { elementCount } from '../onnx/tensor.js';
 import type { Arena } from './arena.js';
-import type { BoundTensor, Device, DeviceTensor, TensorView } from './session.js';
-
-export interface DeviceTensors {
-  /** What sessions of the device are bound to. */
-  tensor(name: string): BoundTensor;
-  /** The arena's values become the device's. */
-  upload(): Promise<void>;
-  /** The device's values become the arena's. */
-  download(): Promise<void>;
-}
+import type { Device } from './device.js';
+import type { BoundTensor, DeviceTensor, DeviceTensors, TensorView } from './tensors.js';
 
 /** On a device that computes in the host's memory. */
 export const inPlace = (arena: Arena): DeviceTensors => ({
@@ -126,18 +118,6 @@ function* parts(copies: readonly Copy[]): Generator<Copy[]> {
 export function copyGraph(tensors: readonly Pick<TensorView, 'dtype' | 'shape'>[]): Uint8Array {
   const graph = new Graph();
   const b = new Builder(graph);
-  for (const [i, { dtype, shape }] of tensors.entries()) {
-    graph.inputs.push({ name: `from${i}`, dtype, shape: [...shape] });
-    graph.types.set(`from${i}`, { dtype, shape });
-    b.append({
-      name: `copy${i}`,
-      op: 'Identity',
-      domain: '',
-      inputs: [`from${i}`],
-      outputs: [`to${i}`],
-      attrs: new Map(),
-    });
-    graph.outputs.push({ name: `to${i}`, dtype, shape: [...shape] });
-  }
+  for (const [i, { dtype, shape }] of tensors.entries()) b.output(`to${i}`, b.input(`from${i}`, dtype, shape));
   return encodeGraph(graph);
 }

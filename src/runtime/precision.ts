@@ -1,13 +1,13 @@
 // What a device computes in beside float32, found by asking it to: a graphics card may have float16 or not.
 
 import { OrtuneError, UsageError } from '../errors.js';
-import type { Precision } from '../lower/mixed-precision.js';
+import type { DeviceKind, HalfType, Precision } from '../lower/target.js';
 import { Builder } from '../onnx/builder.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { cast } from '../onnx/formulas.js';
 import { Graph } from '../onnx/graph.js';
 import { sharedTensor } from './arena.js';
-import type { Device } from './session.js';
+import type { Device } from './device.js';
 
 /**
  * The precision to train in: the one asked for, or float32 where the device lacks it and nobody insisted on the device.
@@ -31,17 +31,23 @@ export async function precisionsOf(device: Device): Promise<Precision[]> {
   return ['float32', ...halves];
 }
 
-async function whyNot(device: Device, precision: Exclude<Precision, 'float32'>): Promise<string | undefined> {
-  if (device.kind === 'cpu') return 'the kernels of the CPU compute in float32';
-  if (device.kind === 'webgpu' && precision === 'bfloat16') return 'WebGPU has no bfloat16';
+const float32Alone = 'the kernels of the CPU compute in float32';
+
+/** What no device of a kind computes in, and why; of the rest each device is asked. */
+const lacking: Readonly<Record<DeviceKind, Partial<Record<HalfType, string>>>> = {
+  cpu: { float16: float32Alone, bfloat16: float32Alone },
+  webgpu: { bfloat16: 'WebGPU has no bfloat16' },
+  cuda: {},
+};
+
+async function whyNot(device: Device, precision: HalfType): Promise<string | undefined> {
+  const known = lacking[device.kind][precision];
+  if (known !== undefined) return known;
   const graph = new Graph();
-  const type = { dtype: 'float32' as const, shape: [4] };
-  graph.inputs.push({ name: 'x', ...type });
-  graph.types.set('x', type);
   const b = new Builder(graph);
-  const half = cast(b, 'x', precision);
+  const half = cast(b, b.input('x', 'float32', [4]), precision);
   const y = cast(b, b.op('Add', [half, half]), 'float32');
-  graph.outputs.push({ name: y, ...type });
+  b.output(y);
   const x = sharedTensor('float32', [4]);
   try {
     const session = await device.createSession({ model: encodeGraph(graph), optimization: 'none' });

@@ -2,11 +2,12 @@
 // That tells more than a list of drivers, and tells a graphics card from a driver that computes on the CPU.
 
 import { OrtuneError } from '../errors.js';
-import type { Precision } from '../lower/mixed-precision.js';
+import type { Precision } from '../lower/target.js';
+import type { Device } from './device.js';
+import { openDevice } from './devices.js';
 import { examineMachine } from './doctor.js';
 import { precisionsOf } from './precision.js';
 import { productGflops, timeFittingProduct } from './product.js';
-import { type Device, openDevice } from './session.js';
 
 export interface DeviceReport {
   name: string;

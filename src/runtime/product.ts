@@ -5,7 +5,7 @@ import { Builder } from '../onnx/builder.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { Graph } from '../onnx/graph.js';
 import { Arena, sharedTensor } from './arena.js';
-import type { Device } from './session.js';
+import type { Device } from './device.js';
 
 /** Rows of the large product. */
 export const largeProduct = 2048;
@@ -19,15 +19,11 @@ const warmUps = 2;
 /** Milliseconds of x·w, float32 matrices of `size` rows and columns, in `runs` runs after two that warm up. */
 export async function timeProduct(device: Device, size: number, runs: number): Promise<number[]> {
   const graph = new Graph();
-  const square = { dtype: 'float32' as const, shape: [size, size] };
-  for (const name of ['x', 'w']) {
-    graph.inputs.push({ name, ...square });
-    graph.types.set(name, square);
-  }
   const b = new Builder(graph);
+  for (const name of ['x', 'w']) b.input(name, 'float32', [size, size]);
   // One row of the result comes back.
   const y = b.op('Slice', [b.op('MatMul', ['x', 'w']), b.ints([0]), b.ints([1]), b.ints([0])]);
-  graph.outputs.push({ name: y, dtype: 'float32', shape: [1, size] });
+  b.output(y);
   const matrices = Arena.create(Arena.layout(['x', 'w'].map((name) => ({ name, shape: [size, size] }))));
   for (let i = 0; i < matrices.data.length; i++) matrices.data[i] = (i % 1013) / 1013;
   const placed = await device.place(matrices);

@@ -1,6 +1,6 @@
 // The runtime's execution providers as ortune uses them: name, options, and the name of the memory they compute in.
 
-import type { DeviceKind } from './kinds.js';
+import type { DeviceKind } from '../lower/target.js';
 import type { NativeProvider } from './native.js';
 
 /** How the runtime is told of a device. */

@@ -11,7 +11,5 @@ export function taskInput(b: Builder, name: string, dtype: DataType, shape: numb
     throw new ModelError(
       `The model has a value named '${name}', which ortune needs for the task. Rename it in the export.`,
     );
-  b.graph.inputs.push({ name, dtype, shape });
-  b.graph.types.set(name, { dtype, shape });
-  return name;
+  return b.input(name, dtype, shape);
 }

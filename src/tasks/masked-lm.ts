@@ -3,37 +3,190 @@
 // and the output projection is computed for these places alone. With next sentences, the loss of telling whether the second
 // text follows the first is added. Source: Devlin et al., BERT (2018), 3.1.
 
-import { targetCount } from '../data/masking.js';
-import { ModelError } from '../errors.js';
+import { textColumns } from '../data/column-specs.js';
+import { type EncodeRequest, writeClasses, writerOf, writeWeights } from '../data/encode.js';
+import type { Slot } from '../data/slots.js';
+import { DataError, ModelError } from '../errors.js';
 import { narrow } from '../lower/gather-tokens.js';
-import { type Builder, float } from '../onnx/builder.js';
+import { MaskedLmMetrics, type MaskedLmResult } from '../metrics/masked-tokens.js';
+import type { Builder } from '../onnx/builder.js';
 import type { Value } from '../onnx/graph.js';
+import { metricsLine } from '../report/metrics.js';
+import { textDropout } from '../transfer/config.js';
+import { architecture } from './classes.js';
 import { taskInput } from './inputs.js';
+import { meanCrossEntropy } from './losses.js';
+import { maskedResults, pairOutput } from './masked-results.js';
+import { type Masking, maskRow, pairedRows, targetCount } from './masking.js';
+import type { Task, TaskLoss } from './task.js';
+import { textFields } from './text-fields.js';
+import { refusePictures, textPlan } from './texts.js';
 
-/** Name of the output that tells whether the second text follows: [B, 2], as in the transformers library. */
-export const pairOutput = 'seq_relationship_logits';
+const name = 'masked-lm';
 
-export interface MaskedLoss {
-  /** Scalar float32: the sum of both means where there are two. */
-  loss: Value;
-  /** masked_positions, labels int64 [M], sample_weights float32 [M], normaliser float32 []; for pairs likewise. */
-  inputs: Value[];
-  /** What an evaluation reads: sums are over the batch. */
-  results: MaskedResults;
-}
+export const maskedLm = {
+  name,
+  purpose: 'finding masked tokens, which needs no labels',
+  fields: (kit) => {
+    const { z, about } = kit;
+    const masking = {
+      mlmProbability: z
+        .number()
+        .gt(0)
+        .lte(0.5)
+        .default(0.15)
+        .meta(about('masked-lm: share of the tokens of a text that are to be found.', { aliases: ['masked_lm_prob'] })),
+      wholeWordMask: z
+        .boolean()
+        .default(false)
+        .meta(
+          about('masked-lm: all tokens of a word are masked together.', { aliases: ['whole_word_masking', 'wwm'] }),
+        ),
+      nextSentence: z
+        .boolean()
+        .default(false)
+        .meta(
+          about('masked-lm: also learn whether the text of pairColumn follows, or is that of another sample.', {
+            aliases: ['next_sentence_prediction', 'nsp'],
+          }),
+        ),
+    };
+    return { all: { ...textFields(kit), ...masking }, train: {}, predict: {} };
+  },
+  shared: ['textColumn', 'pairColumn', 'mlmProbability', 'wholeWordMask', 'nextSentence'] as const,
+  *contradictions({ nextSentence, pairColumn }) {
+    if (nextSentence && pairColumn === undefined)
+      yield "option 'nextSentence' needs 'pairColumn', the column with the text that follows: set it, or leave nextSentence out";
+  },
+  options: ({ mlmProbability: probability, wholeWordMask: wholeWords, nextSentence }): Masking => ({
+    probability,
+    wholeWords,
+    nextSentence,
+  }),
+  columns: ({ textColumn, pairColumn }) => textColumns({ textColumn, pairColumn }),
+  classes: false,
+  refuses: refusePictures(name, 'image-classification'),
+  head: 'language-model',
+  // A language-model head has no dropout in training either.
+  headDropout: false,
+  dropout: textDropout,
+  // Nothing is kept of a frozen trunk (no writeTargets): the masks differ from epoch to epoch.
+  cacheable: () => false,
+  plan(model, config, tables, { probability, nextSentence }) {
+    const packed = tables.find(({ tokens }) => tokens);
+    const plan = textPlan(model, config, tables);
+    if (packed && nextSentence)
+      throw new DataError(
+        `${packed.origin.files.join(', ')}: packed texts cannot be joined to others; leave nextSentence out`,
+      );
+    const counts = plan.axes!.tokens!.buckets.map((length) => targetCount(length, probability));
+    const perTarget = ['batch*targets'] as const;
+    return {
+      ...plan,
+      axes: { ...plan.axes, targets: { buckets: counts, follows: 'tokens' } },
+      fields: [
+        ...plan.fields,
+        { name: 'masked_positions', dtype: 'int64', shape: perTarget },
+        { name: 'labels', dtype: 'int64', shape: perTarget },
+        { name: 'sample_weights', dtype: 'float32', shape: perTarget },
+        ...(nextSentence
+          ? ([
+              { name: 'pair_labels', dtype: 'int64', shape: ['batch'] },
+              { name: 'pair_weights', dtype: 'float32', shape: ['batch'] },
+            ] as const)
+          : []),
+      ],
+    };
+  },
+  async encoder(encoding, masking) {
+    const text = await import('../data/text/encode.js');
+    const tokenizer = text.openTokenizer(encoding as Parameters<typeof text.openTokenizer>[0]);
+    const vocabulary = text.maskVocabulary(tokenizer, encoding as Parameters<typeof text.openTokenizer>[0], masking);
+    return (request, slot) => {
+      const partners = masking.nextSentence ? pairedRows(request.samples, request) : undefined;
+      const rows = text.encodeTexts(tokenizer, request, partners);
+      const measured = text.measureTexts(slot, rows);
+      const { axes } = measured;
+      // Masks the rows in place and writes what is to be found; `masked_positions` counts over the tokens of the batch.
+      const [positions, labels, weights] = ['masked_positions', 'labels', 'sample_weights'].map(
+        (field) => writerOf(slot, field, axes)!,
+      );
+      for (const out of [positions!, labels!, weights!]) out.fill(0);
+      let normaliser = 0;
+      for (const [b, row] of rows.entries()) {
+        const key = { seed: request.seed, epoch: request.epoch, sample: request.samples[b]! };
+        const start = text.startOf(b, axes.tokens!, row, tokenizer.padLeft);
+        const found = maskRow(row.ids, masking, vocabulary, key);
+        for (const [i, position] of found.positions.entries()) {
+          const at = b * axes.targets! + i;
+          positions!.set(at, start + position);
+          labels!.set(at, found.labels[i]!);
+          weights!.set(at, request.weights[b]!);
+        }
+        normaliser += found.positions.length * request.weights[b]!;
+      }
+      const sums = { normaliser, ...(partners && { pair_normaliser: writePairs(slot, request, partners) }) };
+      text.writeTokens(slot, axes, rows, tokenizer);
+      return { ...measured, weights: sums };
+    };
+  },
+  outputs: ({ nextSentence }) => (nextSentence ? [pairOutput] : []),
+  loss: (b, outputs, { probability, nextSentence }) =>
+    addMaskedLoss(b, outputs.logits!, { probability, pairs: nextSentence ? outputs[pairOutput] : undefined }),
+  resultsOf: maskedResults,
+  metrics: () => ['loss', 'perplexity', 'accuracy'],
+  meter: () => {
+    const metrics = new MaskedLmMetrics();
+    const numbers = (view: { data: unknown } | undefined) => view?.data as ArrayLike<number> & ArrayLike<bigint>;
+    return {
+      add(results, { samples, inputs }) {
+        const loss = (result: string): number => Number(results[result]!.data[0]);
+        const pairs = inputs.has('pair_labels');
+        metrics.add(
+          samples.length,
+          {
+            loss: loss('maskedLoss'),
+            predictions: numbers(results.predictions),
+            ...(pairs && { pairs: { loss: loss('pairLoss'), predictions: numbers(results.pairPredictions) } }),
+          },
+          {
+            labels: numbers(inputs.get('labels')),
+            weights: numbers(inputs.get('sample_weights')),
+            ...(pairs && {
+              pairs: { labels: numbers(inputs.get('pair_labels')), weights: numbers(inputs.get('pair_weights')) },
+            }),
+          },
+        );
+      },
+      result: () => metrics.result(),
+    };
+  },
+  report: ({ nextSentence, ...result }) =>
+    [
+      `${result.samples} texts, ${result.masked} masked tokens: ${metricsLine(result)}`,
+      ...(nextSentence ? [`next sentences: ${metricsLine(nextSentence)}`] : []),
+    ].join('\n'),
+  config: (config, _, { nextSentence }) => ({
+    ...config,
+    // Of the families that ortune knows, BERT alone has a class with both heads.
+    ...architecture(config, nextSentence && config.model_type === 'bert' ? 'ForPreTraining' : 'ForMaskedLM'),
+  }),
+} satisfies Task<Masking, MaskedLmResult>;
 
-export interface MaskedResults {
-  /** Σ weight · cross-entropy / normaliser, of the masked places alone: float32 []. */
-  maskedLoss: Value;
-  /** The likeliest token of each place: int64 [M]. */
-  predictions: Value;
-  /** The same of the pairs: float32 [], int64 [B]. */
-  pairLoss?: Value;
-  pairPredictions?: Value;
+/** Whether each row's second text is its own (0) or another's (1), as the transformers library numbers them. */
+function writePairs(slot: Slot, { weights }: Pick<EncodeRequest, 'weights'>, partners: readonly number[]): number {
+  writeClasses(
+    slot,
+    'pair_labels',
+    partners.map((partner, row) => Number(partner !== row)),
+  );
+  return writeWeights(slot, 'pair_weights', weights);
 }
 
 /**
- * Adds the loss over `logits` [B, T, V] to a static graph.
+ * Adds the loss over `logits` [B, T, V] to a static graph: the sum of both means where there are two. Its inputs:
+ * masked_positions and labels int64 [M], sample_weights float32 [M], normaliser float32 []; for pairs likewise. Losses among
+ * its results are sums over the batch, of the masked places and of the pairs; predictions the likeliest of each.
  * @param probability of a token to be masked, which gives the places M of the batch
  * @param pairs logits [B, 2] of the next sentences, where they count
  * @throws ModelError when the logits have another rank
@@ -42,7 +195,7 @@ export function addMaskedLoss(
   b: Builder,
   logits: Value,
   { probability, pairs }: { probability: number; pairs?: Value | undefined },
-): MaskedLoss {
+): TaskLoss {
   const shape = b.shape(logits);
   if (shape.length !== 3)
     throw new ModelError(
@@ -52,32 +205,15 @@ export function addMaskedLoss(
   const [batch, length] = shape as [number, number, number];
   const targets = batch * targetCount(length, probability);
   const positions = taskInput(b, 'masked_positions', 'int64', [targets]);
-  const masked = meanCrossEntropy(b, narrow(b, logits, positions), '');
-  const results: MaskedResults = { maskedLoss: masked.loss, predictions: masked.predictions };
+  const names = { labels: 'labels', weights: 'sample_weights', normaliser: 'normaliser' };
+  const masked = meanCrossEntropy(b, narrow(b, logits, positions), names);
+  const results = { maskedLoss: masked.loss, predictions: masked.predictions };
   if (pairs === undefined) return { loss: masked.loss, inputs: [positions, ...masked.inputs], results };
-  const pair = meanCrossEntropy(b, pairs, 'pair_');
+  const ofPairs = { labels: 'pair_labels', weights: 'pair_weights', normaliser: 'pair_normaliser' };
+  const pair = meanCrossEntropy(b, pairs, ofPairs);
   return {
     loss: b.op('Add', [masked.loss, pair.loss], {}, { name: 'sum_loss' }),
     inputs: [positions, ...masked.inputs, ...pair.inputs],
     results: { ...results, pairLoss: pair.loss, pairPredictions: pair.predictions },
-  };
-}
-
-function meanCrossEntropy(b: Builder, logits: Value, prefix: '' | 'pair_') {
-  const rows = b.shape(logits)[0]!;
-  const labels = taskInput(b, `${prefix}labels`, 'int64', [rows]);
-  const weights = taskInput(b, `${prefix || 'sample_'}weights`, 'float32', [rows]);
-  const normaliser = taskInput(b, `${prefix}normaliser`, 'float32', []);
-  const float32 = b.type(logits).dtype === 'float32' ? logits : b.op('Cast', [logits], { to: 1 });
-  const attrs = { ignore_index: -100, label_smoothing: float(0) };
-  const [sum] = b.ops('CrossEntropy', [float32, labels, weights], attrs, {
-    domain: 'ortune',
-    outputs: 2,
-    name: 'loss',
-  });
-  return {
-    loss: b.op('Div', [sum!, normaliser], {}, { name: 'mean_loss' }),
-    predictions: b.op('ArgMax', [float32], { axis: 1, keepdims: 0 }, { name: 'predictions' }),
-    inputs: [labels, weights, normaliser],
   };
 }

@@ -1,41 +1,192 @@
-// What a model is trained for, and what of that shapes graph and batches. One value goes from the configuration through
-// data, feeder, engine and evaluation; each kind's loss is in a file of its own beside this one, and attach.ts chooses.
+// What a task is: data and a dozen small functions, most of them one call of a shared piece. A task never sees threads,
+// files that it does not read itself, or devices. Only its name and its options (JSON) cross threads; each thread looks
+// the task up in the table (tasks.ts). Whatever is heavy is loaded where it is used: surgery on model files stands behind
+// the name of a head (src/heads), the option fields take zod as an argument, encoders are imported by their threads.
 
-import type { Masking } from '../data/masking.js';
+import type { z } from 'zod';
+import type { FieldKit } from '../config/fields.js';
+import type { ColumnSpec } from '../data/columns.js';
+import type { EncodeRequest, Encoder } from '../data/encode.js';
+import type { Axis, Field, Slot } from '../data/slots.js';
+import type { Table } from '../data/table.js';
+import type { HeadName } from '../heads/heads.js';
+import type { Builder } from '../onnx/builder.js';
+import type { DataType } from '../onnx/dtype.js';
+import type { Dim, Value } from '../onnx/graph.js';
+import type { ModelPart } from '../onnx/join.js';
+import type { TensorView } from '../runtime/session.js';
+import type { DropoutDefaults, ModelConfig } from '../transfer/config.js';
 
-export type Task = TextClassification | MaskedLm | ImageClassification;
-export type TaskName = Task['name'];
-
-export const taskNames = ['text-classification', 'masked-lm', 'image-classification'] as const satisfies TaskName[];
-
-/** One label a text. */
-export interface TextClassification {
-  name: 'text-classification';
+/** A task as threads are told of it. */
+export interface TaskSpec {
+  name: string;
+  options: object;
 }
 
-/** Finds masked tokens. */
-export interface MaskedLm {
-  name: 'masked-lm';
-  masking: Masking;
+/** An input or output of a model as its file states it: numbers, names of free dimensions, or nothing. */
+export interface ModelValue {
+  name: string;
+  dtype: DataType;
+  shape?: readonly Dim[] | undefined;
 }
 
-/** Labels of pictures. */
-export interface ImageClassification {
-  name: 'image-classification';
-  targets: Targets;
+/** What a task's loader has to know of the model. */
+export interface LoadedFor {
+  directory: string;
+  inputs: readonly ModelValue[];
+  /** Positions of the model; Infinity when it has no position table. */
+  maxPositions: number;
+  /** Names of the classes; empty where there are none. */
+  labels: readonly string[];
 }
 
-/**
- * What a sample's target is: its class; a probability for each class (soft labels); or for each label by itself whether
- * it holds, or how likely it does (multi-label).
- */
-export type Targets = 'class' | 'probabilities' | 'labels';
+/** How a task wants samples to be loaded. */
+export interface EncodingPlan {
+  /** The model's inputs and what the loss reads. */
+  fields: readonly Field[];
+  /** Axes beside the batch's. */
+  axes?: Readonly<Record<string, Axis>>;
+  /** What the encoder is made with; JSON. */
+  encoding: object;
+  /** What beside the files of the model decides what becomes of a sample; JSON. */
+  preprocessing: unknown;
+  /** Worker threads where the options do not say; default 1. */
+  workers?: number | undefined;
+  /** preprocessor_config.json to write beside the model. */
+  preprocessor?: Readonly<Record<string, unknown>> | undefined;
+  /** What the user should know. */
+  notes?: readonly string[] | undefined;
+  /** Longest sample in tokens, where longer ones are cut. */
+  maxLength?: number | undefined;
+}
 
-export const textClassification: TextClassification = { name: 'text-classification' };
+/** Tensors by name: what a run of a graph gives, or a file's outputs. */
+export type Results = Readonly<Record<string, TensorView>>;
 
-/** What a sample of the task is, for messages. */
-export const isImageTask = (task: Task | TaskName): boolean =>
-  (typeof task === 'string' ? task : task.name) === 'image-classification';
+/** Values of a graph by name. */
+export type Outputs = Readonly<Record<string, Value>>;
 
-/** How a task masks; undefined where it does not. */
-export const maskingOf = (task: Task): Masking | undefined => (task.name === 'masked-lm' ? task.masking : undefined);
+export interface TaskLoss {
+  /** Scalar float32: Σ weight · loss / normaliser. */
+  loss: Value;
+  /** Graph inputs that the loss adds. */
+  inputs: Value[];
+  /** What an evaluation reads beside the loss, by the name that `meter` and `predict` know. */
+  results: Outputs;
+}
+
+/** What an evaluation is of. */
+export interface Measured {
+  labels: readonly string[];
+  /** How many there are. */
+  samples: number;
+}
+
+/** A batch as results are read beside it. */
+export interface MeasuredBatch extends Pick<EncodeRequest, 'samples' | 'slices'> {
+  inputs: ReadonlyMap<string, TensorView>;
+}
+
+export interface Meter<M> {
+  add(results: Results, batch: MeasuredBatch): void;
+  result(): M;
+}
+
+/** What is said of one sample; a task adds fields of its own. */
+export interface Prediction {
+  /** Where the sample is: its path, or file and row. */
+  place?: string;
+  /** Why nothing could be said of it. */
+  error?: string;
+}
+
+/** The part of a configuration that decides what a task does; each task reads its own fields. */
+// biome-ignore lint/suspicious/noExplicitAny: every task knows the types of the fields that it reads
+export type TaskConfig = { task: string } & Readonly<Record<string, any>>;
+
+/** Options of a task, by the commands that take them. */
+export interface TaskFields {
+  /** Of training and evaluation. */
+  all: z.ZodRawShape;
+  /** Of training alone. */
+  train: z.ZodRawShape;
+  predict: z.ZodRawShape;
+}
+
+export interface Task<O extends object = object, M extends object = object, P extends Prediction = Prediction> {
+  /** As the hub's pipelines call it. */
+  readonly name: string;
+  /** A few words of what the model is for, for help. */
+  readonly purpose: string;
+  /** Its options; several tasks may have one in common. */
+  fields(kit: FieldKit): TaskFields;
+  /** Those of them that are the same for all runs of a comparison. */
+  readonly shared: readonly string[];
+  /** Whether it is meant where no task is named, by the data and columns that are. */
+  recognises?(config: TaskConfig, files: readonly string[]): boolean;
+  /** Whether a saved model is one of this task, by its inputs and config.json. */
+  opens?(model: { inputs: readonly ModelValue[]; config: ModelConfig }): boolean;
+  /** A sentence for each contradiction between options; also refuses those of other tasks. */
+  contradictions(config: TaskConfig): Iterable<string>;
+  /** What of the configuration, and of the data once they are open, the other functions read; JSON. */
+  options(config: TaskConfig, data?: { soft?: boolean | undefined }): O;
+  /** What a saved model's config.json says of the options. */
+  ofModel?(config: ModelConfig, given: TaskConfig): object;
+  /** Columns that it reads. */
+  columns(config: TaskConfig): readonly ColumnSpec[];
+  /** Whether samples have classes, which the data or the model name. */
+  readonly classes: boolean;
+  /** Why a model with these inputs cannot be used; undefined: it can. */
+  refuses?(inputs: readonly ModelValue[]): string | undefined;
+  /** Files of the model directory that are joined into one graph, and how; default one file. */
+  readonly parts?: readonly ModelPart[];
+  readonly head: HeadName;
+  /** Whether dropout goes before the last layer in training. */
+  readonly headDropout: boolean;
+  readonly dropout: DropoutDefaults;
+  /** Whether training samples give the same activations in every epoch: false where they are augmented. */
+  cacheable(config: TaskConfig): boolean;
+  /** What the loss reads of samples without their encoding, for activations that were kept; absent: none are, such as where masks are drawn. */
+  writeTargets?(slot: Slot, samples: Pick<EncodeRequest, 'slices' | 'weights'>): Record<string, number>;
+  /** @throws ModelError, UsageError, DataError for a model or data that do not fit each other */
+  plan(
+    model: LoadedFor,
+    config: TaskConfig,
+    tables: readonly Table[],
+    options: O,
+  ): EncodingPlan | Promise<EncodingPlan>;
+  /** In the worker's thread: made once. */
+  encoder(encoding: object, options: O): Promise<Encoder>;
+  /** Names of the outputs that it reads beside the model's main one. */
+  outputs?(options: O): readonly Value[];
+  /** In the model worker: the loss over the model's outputs; the main one is `logits`. */
+  loss(b: Builder, outputs: Outputs, options: O & { labelSmoothing: number }): TaskLoss;
+  /** The results of `loss` from the outputs of a saved file. @throws ModelError for a file that is not of the task */
+  resultsOf(run: SavedRun, batch: MeasuredBatch, options: O): Promise<Results>;
+  /** Names of its figures: paths in the result, such as 'macro.f1'. */
+  metrics(options: O): readonly string[];
+  meter(measured: Measured, options: O): Meter<M>;
+  /** An evaluation on one screen. */
+  report(result: M): string;
+  /** One for each sample of the batch. */
+  predict?(results: Results, batch: MeasuredBatch, labels: readonly string[], options: O): P[];
+  /** In place of a prediction, of a sample that cannot be used. */
+  unusable?(error: string): P;
+  /** A prediction as a line for people; `what` says which sample it is. */
+  show?(prediction: P, what: string): string;
+  /** The configuration that a model is saved with. */
+  config(config: ModelConfig, labels: readonly string[], options: O): ModelConfig;
+}
+
+/** A saved file that can be run a few rows at a time. */
+export interface SavedRun {
+  /** Outputs that the file states. */
+  outputs: readonly ModelValue[];
+  /** Path of the file, for messages. */
+  path: string;
+  /** Names of the model's inputs. */
+  inputs: readonly string[];
+  /** Name of the main output. */
+  logits: string;
+  run(inputs: ReadonlyMap<string, TensorView>, outputs: readonly string[]): Promise<Results>;
+}

@@ -3,7 +3,7 @@
 import { OrtuneError } from '../errors.js';
 import { describeStep, type PendingStep } from './pending-steps.js';
 import type { Run } from './run.js';
-import type { StepBatches } from './step-batches.js';
+import type { StepBatches } from './taken-step.js';
 
 /** `latest`: the step's batches, where they are still there and the weights are those before it. */
 export async function badStepError(

@@ -1,7 +1,7 @@
 // Which evaluation was the best so far, and whether it is time to stop. Pure bookkeeping: the trainer evaluates, marks
 // the checkpoint and stops; what is kept here is small and part of every checkpoint, so a resumed run decides alike.
 
-import { isLoss } from '../metrics/names.js';
+import { lessIsBetter } from '../metrics/names.js';
 
 export interface BestOptions {
   /** The name of what is compared: of losses less is better, of every other metric more. */
@@ -33,7 +33,7 @@ export class BestTracker {
     this.metric = metric;
     this.#patience = patience ?? Number.POSITIVE_INFINITY;
     this.#threshold = threshold;
-    this.#sign = isLoss(metric) ? -1 : 1;
+    this.#sign = lessIsBetter(metric) ? -1 : 1;
   }
 
   /** Step and value of the best evaluation so far. */

@@ -1,20 +1,22 @@
-// Evaluation: batch by batch, counted and forgotten (meters.ts). During training it runs on ortune's own sessions; the
+// Evaluation: batch by batch, counted and forgotten (the task's meter). During training it runs on ortune's own sessions; the
 // command measures the saved file, as any other program would open it, with the stock onnxruntime-node session.
 
 import { parseOptions } from '../config/options.js';
 import { type EvalOptions, evalSchema } from '../config/schema.js';
-import type { Split } from '../data/dataset.js';
-import type { BatchSource, DataLoader } from '../data/feeder.js';
+import type { Dataset } from '../data/dataset.js';
 import { withoutTensors } from '../data/images/tensors.js';
-import type { OpenedDataset } from '../data/labelled-data.js';
+import type { BadSample, Batch, BatchSource, DataLoader } from '../data/loader.js';
+import { axesKey, batchSizeOf } from '../data/slots.js';
+import type { OpenedDataset } from '../data/splits.js';
+import { openSavedModel } from '../engine/saved-model.js';
 import { UsageError } from '../errors.js';
-import type { Metrics } from '../metrics/names.js';
 import type { ResolveOptions } from '../models/hub.js';
 import { peakRssBytes, StepTimes } from '../statistics.js';
+import { openLoader } from '../tasks/loader.js';
+import type { Meter, Results, TaskSpec } from '../tasks/task.js';
+import { type Metrics, taskNamed } from '../tasks/tasks.js';
 import { BadSamples, type SkippedSample } from './bad-samples.js';
-import { openEvaluation, openFeeder, taskOf } from './data.js';
-import { type Measured, meterOf, type Source } from './meters.js';
-import { openSavedModel } from './saved-model.js';
+import { openEvaluation, tablesOf } from './data.js';
 
 export interface EvalResult {
   metrics: Metrics;
@@ -29,39 +31,36 @@ export interface EvalResult {
   badSamples: readonly SkippedSample[];
 }
 
-/** Metrics of all samples. */
+/** Metrics of all samples; `run`: what a model gives for a batch. */
 export async function measureEvaluation(
-  source: Source,
-  feeder: BatchSource,
-  data: Split,
-  measured: Omit<Measured, 'samples'>,
+  run: (batch: Batch) => Promise<Results>,
+  loader: BatchSource,
+  data: Dataset,
+  meter: Meter<Metrics>,
   options: { signal?: AbortSignal | undefined; times?: StepTimes } = {},
-): Promise<Metrics & { truncated: number }> {
-  const meter = meterOf(source, { ...measured, samples: data.samples });
+): Promise<{ metrics: Metrics; truncated: number }> {
   const { signal } = options;
-  const rows = data.rows({ batchSize: feeder.layout.batchSize, seed: 0, epoch: 0, signal });
+  const samples = data.rows({ batchSize: batchSizeOf(loader.layout), seed: 0, epoch: 0, signal });
   let truncated = 0;
   let asked = performance.now();
-  for await (const batch of feeder.batches(rows, { signal })) {
+  for await (const batch of loader.batches(samples, { signal })) {
     const started = performance.now();
     batch.slot.to('running');
-    const samples = batch.samples.length;
-    await meter.add(batch);
+    meter.add(await run(batch), batch);
     batch.slot.to('bound');
     truncated += batch.truncated;
-    const forwardBackwardMs = performance.now() - started;
     options.times?.add({
-      length: batch.length,
+      axes: axesKey(batch.axes),
       batches: 1,
-      samples,
+      samples: batch.samples.length,
       waitMs: started - asked,
-      forwardBackwardMs,
+      forwardBackwardMs: performance.now() - started,
       updateMs: 0,
     });
     batch.release();
     asked = performance.now();
   }
-  return { ...meter.result(), truncated };
+  return { metrics: meter.result(), truncated };
 }
 
 /**
@@ -72,23 +71,28 @@ export async function evaluate(options: EvalOptions, { signal, onDownload }: Res
   const { options: given, tensors } = withoutTensors(options);
   const config = parseOptions(evalSchema, given);
   const started = performance.now();
-  const model = await openSavedModel(config, { signal, onDownload });
-  let feeder: DataLoader | undefined;
+  const { parts } = taskNamed(config.task);
+  const model = await openSavedModel({ ...config, parts }, { signal, onDownload });
+  let loader: DataLoader | undefined;
   let opened: OpenedDataset | undefined;
   try {
-    const asked = { ...config, multiLabel: config.multiLabel || model.multiLabel };
-    const task = taskOf(asked);
-    const labels = task.name === 'masked-lm' ? undefined : model.labels;
+    const task = taskNamed(config.task);
+    const asked = { ...config, ...task.ofModel?.(model.config, config) };
+    const spec: TaskSpec = { name: task.name, options: task.options(asked) };
+    const labels = task.classes ? model.labels : undefined;
     if (labels?.length === 0)
       throw new UsageError(
         `${config.model}: config.json names no labels (id2label), so there is nothing to compare with`,
       );
     opened = await openEvaluation(asked, tensors, labels, signal);
-    const bad = new BadSamples({ samples: opened.data.samples, maxBadSamples: config.maxBadSamples }, () => {});
-    feeder = openFeeder({ ...config, badSample: (sample) => bad.add(sample) }, model, task, [opened.data]).feeder;
+    const { samples } = opened.data;
+    const bad = new BadSamples({ samples, maxBadSamples: config.maxBadSamples }, () => {});
+    const loading = { ...asked, badSample: (sample: BadSample) => bad.add(sample) };
+    loader = (await openLoader(loading, model, spec, tablesOf([opened.data]))).loader;
     const times = new StepTimes();
-    const measured = { labels: labels ?? [], task };
-    const { truncated, ...metrics } = await measureEvaluation(model, feeder, opened.data, measured, { signal, times });
+    const meter = task.meter({ labels: labels ?? [], samples }, spec.options);
+    const run = (batch: Batch): Promise<Results> => model.run(spec, batch);
+    const { truncated, metrics } = await measureEvaluation(run, loader, opened.data, meter, { signal, times });
     return {
       metrics,
       samplesPerSecond: times.rate(times.all.length),
@@ -99,7 +103,7 @@ export async function evaluate(options: EvalOptions, { signal, onDownload }: Res
       badSamples: bad.all,
     };
   } finally {
-    await feeder?.close();
+    await loader?.close();
     await opened?.close();
     await model.close();
   }

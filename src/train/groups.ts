@@ -6,14 +6,11 @@ import type { ParameterInfo } from '../compile/protocol.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import type { Engine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
-import { type GroupOptions, type Optimizer, type OptimizerOptions, parameterRanges } from '../optim/optimizer.js';
+import { type Optimizer, parameterRanges } from '../optim/optimizer.js';
+import type { GroupOptions } from '../optim/rules/rule.js';
+import { ruleOf } from '../optim/rules.js';
 import type { Arena } from '../runtime/arena.js';
 import { anyPattern } from '../transfer/patterns.js';
-
-const optimizerOptions = (config: TrainConfig): OptimizerOptions =>
-  config.optimizer === 'adamw'
-    ? { name: 'adamw', beta1: config.adamBeta1, beta2: config.adamBeta2, epsilon: config.adamEpsilon }
-    : { name: 'sgd', momentum: config.momentum, nesterov: config.nesterov };
 
 /**
  * The options of every trained parameter, by its name.
@@ -54,5 +51,5 @@ export function createOptimizer(
 ): Promise<Optimizer> {
   const options = groupOptions(engine.model.parameters, config);
   const ranges = parameterRanges(engine.model.parameters, ({ name }) => options.get(name));
-  return engine.createOptimizer(ranges, optimizerOptions(config), updating);
+  return engine.createOptimizer(ranges, ruleOf(config.optimizer).options(config), updating);
 }

@@ -3,13 +3,13 @@
 
 import type { CompileRequest, MemoryRequest } from '../compile/protocol.js';
 import type { TrainConfig } from '../config/train-schema.js';
-import type { DataLoader } from '../data/feeder.js';
-import { type InputShapes, shapesOf } from '../data/slots.js';
+import type { DataLoader } from '../data/loader.js';
+import { type AxisLengths, axisLengths, batchAxis, batchSizeOf, type InputShapes, shapesOf } from '../data/slots.js';
 import type { Engine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import { formatBytes } from '../format.js';
 import { allocatedBytes } from '../lower/memory.js';
-import { stateNames } from '../optim/optimizer.js';
+import { ruleOf } from '../optim/rules.js';
 import type { ArenaEntry } from '../runtime/arena.js';
 import { type DeviceMemory, memoryOf } from '../runtime/memory.js';
 import { bytesAtOnce } from '../runtime/placed.js';
@@ -38,21 +38,21 @@ type Config = Pick<
 export async function checkMemory(
   config: Config,
   engine: Engine,
-  feeder: DataLoader,
+  loader: DataLoader,
   has: () => DeviceMemory | undefined = () => memoryOf(engine.device.name),
 ): Promise<CheckedMemory | undefined> {
   const { memoryLimit: limit, batchSize, gradientAccumulationSteps } = config;
   const batches = { batchSize, gradientAccumulationSteps };
-  if (limit === undefined && engine.device.kind === 'cpu') return undefined;
-  const need = await needOf(config, engine, feeder);
+  if (limit === undefined && !engine.device.ownMemory) return undefined;
+  const need = await needOf(config, engine, loader);
   const capacity = capacityOf(has(), engine);
-  const shape = Object.values(shapesAt(engine, feeder, config.batchSize, feeder.lengths.at(-1)!))[0]!;
+  const shape = Object.values(shapesAt(engine, loader, config.batchSize, axisLengths(loader.layout).at(-1)!))[0]!;
   const memory: Memory = { need, batches, shape, limit, capacity };
   const estimatedBytes = bytesFor(need, batches);
   const words = needWords(memory);
   if (estimatedBytes <= Math.min(limit ?? Number.POSITIVE_INFINITY, capacity ?? Number.POSITIVE_INFINITY))
     return { memory, estimatedBytes, notes: [words] };
-  const full = { ...memory, again: await recomputed(memory, config, engine, feeder) };
+  const full = { ...memory, again: await recomputed(memory, config, engine, loader) };
   if (limit !== undefined && estimatedBytes > limit)
     throw new UsageError(`the run ${words}, and memoryLimit is ${formatBytes(limit)}; ${adviceWithin(full, limit)}`);
   const notes = [
@@ -62,16 +62,16 @@ export async function checkMemory(
 }
 
 /** What to set when memory did not suffice, as sentences. Only devices say so, and they were checked. */
-export async function smallerBatches({ memory: checked, config, engine, feeder }: Checked): Promise<string> {
+export async function smallerBatches({ memory: checked, config, engine, loader }: Checked): Promise<string> {
   const { memory } = checked!;
-  return adviceAfter({ ...memory, again: memory.again ?? (await recomputed(memory, config, engine, feeder)) });
+  return adviceAfter({ ...memory, again: memory.again ?? (await recomputed(memory, config, engine, loader)) });
 }
 
 interface Checked {
   memory: CheckedMemory | undefined;
   config: Config;
   engine: Engine;
-  feeder: DataLoader;
+  loader: DataLoader;
 }
 
 /** What the parameters and gradients have of the device already counts among what the run may use. */
@@ -98,12 +98,12 @@ const processGrowth = 32 * 2 ** 20;
 /** What a device's memory loses to the pieces that it is handed out in, as measured: docs/devices.md. */
 const lostShare = 0.08;
 
-async function needOf(config: Config, engine: Engine, feeder: DataLoader, recompute?: Recompute): Promise<MemoryNeed> {
+async function needOf(config: Config, engine: Engine, loader: DataLoader, recompute?: Recompute): Promise<MemoryNeed> {
   const { all, trained, averages } = weightBytes(engine);
-  const states = stateNames[config.optimizer].length;
+  const states = ruleOf(config.optimizer).states.length;
   const weights = all + trained * (1 + states) + 2 * averages;
-  const { perSample, fixed } = await activationsOf(config, engine, feeder, recompute);
-  if (engine.device.kind !== 'cpu') {
+  const { perSample, fixed } = await activationsOf(config, engine, loader, recompute);
+  if (engine.device.ownMemory) {
     const taken = (bytes: number): number => (1 + lostShare) * bytes;
     return {
       weights: taken(weights),
@@ -115,9 +115,9 @@ async function needOf(config: Config, engine: Engine, feeder: DataLoader, recomp
   }
   // A checkpoint is a copy of weights and optimizer; a saved model is read and written.
   const written = all * (1 + states) + 2 * all;
-  const { batchesAhead, layout } = feeder;
+  const { batchesAhead, layout } = loader;
   // Of the batches that are ahead and in use.
-  const slots = (batchesAhead + config.gradientAccumulationSteps) * (layout.byteLength / layout.batchSize);
+  const slots = (batchesAhead + config.gradientAccumulationSteps) * (layout.byteLength / batchSizeOf(layout));
   return {
     weights,
     sums: trained,
@@ -126,22 +126,22 @@ async function needOf(config: Config, engine: Engine, feeder: DataLoader, recomp
   };
 }
 
-const shapesAt = ({ model }: Engine, { layout }: DataLoader, batchSize: number, length: number): InputShapes =>
+const shapesAt = ({ model }: Engine, { layout }: DataLoader, batchSize: number, lengths: AxisLengths): InputShapes =>
   shapesOf(
-    { ...layout, batchSize },
+    layout,
     model.inputs.map(({ name }) => name),
-    length,
+    { ...lengths, [batchAxis]: batchSize },
   );
 
-async function activationsOf(config: Config, engine: Engine, feeder: DataLoader, recompute: Recompute): Promise<Line> {
+async function activationsOf(config: Config, engine: Engine, loader: DataLoader, recompute: Recompute): Promise<Line> {
   const { batchSize: batch } = config;
   const sizes = [Math.max(1, Math.floor(batch / 2)), Math.max(2, batch)] as const;
-  const [longest, second] = feeder.lengths.toReversed() as [number, number?];
+  const [longest, second] = axisLengths(loader.layout).toReversed() as [AxisLengths, AxisLengths?];
   // On the CPU sessions share one arena, and the largest of them decides.
-  const onHost = engine.device.kind === 'cpu';
+  const onHost = !engine.device.ownMemory;
   const sets = sizes.map((size): CompileRequest[] => {
-    const train = (length: number): CompileRequest => {
-      return { mode: 'train', shapes: shapesAt(engine, feeder, size, length) };
+    const train = (lengths: AxisLengths): CompileRequest => {
+      return { mode: 'train', shapes: shapesAt(engine, loader, size, lengths) };
     };
     if (onHost) return [train(longest)];
     const evaluate = { ...train(longest), mode: 'evaluate' } as const;
@@ -160,9 +160,9 @@ async function recomputed(
   { need, batches }: Memory,
   config: Config,
   engine: Engine,
-  feeder: DataLoader,
+  loader: DataLoader,
 ): Promise<MemoryNeed | undefined> {
   if (config.recompute !== 'none') return undefined;
-  const again = await needOf(config, engine, feeder, 'layers');
+  const again = await needOf(config, engine, loader, 'layers');
   return bytesFor(again, batches) < 0.9 * bytesFor(need, batches) ? { ...again, beside: need.beside } : undefined;
 }

@@ -9,7 +9,7 @@ import type { StepTime } from '../statistics.js';
 import { badStepError } from './bad-step.js';
 import { overflow, type PendingStep, placesOf, spreadTimes } from './pending-steps.js';
 import type { Run } from './run.js';
-import type { StepBatches } from './step-batches.js';
+import type { StepBatches } from './taken-step.js';
 
 export type Emit = <E extends keyof TrainerEvents>(event: E, payload: TrainerEvents[E]) => void;
 
@@ -36,7 +36,7 @@ export async function collectOutcomes(run: Run, emit: Emit, latest?: StepBatches
   const before = run.engine.device.traffic.down;
   const outcomes = await run.optimizer.outcomes().catch((error) => sayWhen(told, error));
   const down = run.engine.device.traffic.down - before;
-  const times = run.engine.device.kind === 'cpu' ? told.map(({ time }) => time) : spreadTimes(told, performance.now());
+  const times = run.engine.device.asynchronous ? spreadTimes(told, performance.now()) : told.map(({ time }) => time);
   for (const [i, step] of told.entries()) {
     const last = i === told.length - 1;
     if (last && step.traffic) step.traffic = { ...step.traffic, down: step.traffic.down + down };

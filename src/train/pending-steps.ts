@@ -1,12 +1,12 @@
 // Steps that were taken and whose outcomes were not asked for yet: one at a time on the CPU, more on a device, which would
 // have to be waited for. What is said of a step later is kept here, since its batches are gone by then.
 
-import { describeRows, type Samples } from '../data/rows.js';
+import { describeSamples, type Samples } from '../data/samples.js';
+import { axesKey } from '../data/slots.js';
 import { lossScale } from '../optim/loss-scale.js';
 import type { StepOutcome } from '../optim/update.js';
 import type { StepTime } from '../statistics.js';
-import type { TakenStep } from './step.js';
-import type { StepBatches } from './step-batches.js';
+import type { StepBatches, TakenStep } from './taken-step.js';
 
 export interface PendingStep extends TakenStep {
   /** Number of the step, from 0, and of its epoch. */
@@ -15,7 +15,7 @@ export interface PendingStep extends TakenStep {
   /** When its batches were there. */
   startedMs: number;
   /** Of its batches. */
-  rows: readonly Pick<Samples, 'samples' | 'where'>[];
+  rows: readonly Pick<Samples, 'samples' | 'location'>[];
   /** Texts that were cut. */
   truncated: number;
   time: StepTime;
@@ -26,17 +26,17 @@ export function pendingStep(
   startedMs: number,
   taken: TakenStep,
 ): PendingStep {
-  const lengths = new Set(batches.map((batch) => batch.length));
+  const shapes = new Set(batches.map(({ axes }) => axesKey(axes)));
   const { forwardBackwardMs, updateMs } = taken;
   return {
     ...taken,
     step,
     epoch,
     startedMs,
-    rows: batches.map(({ samples, where }) => ({ samples, where })),
+    rows: batches.map(({ samples, location }) => ({ samples, location })),
     truncated: batches.reduce((n, batch) => n + batch.truncated, 0),
     time: {
-      length: lengths.size === 1 ? batches[0]!.length : 0,
+      axes: shapes.size === 1 ? axesKey(batches[0]!.axes) : undefined,
       batches: batches.length,
       samples: batches.reduce((n, batch) => n + batch.samples.length, 0),
       waitMs,
@@ -55,9 +55,9 @@ export function spreadTimes(told: readonly PendingStep[], endedMs: number): Step
 
 /** Where the samples of a step are. */
 export const placesOf = ({ rows }: PendingStep): string[] =>
-  rows.flatMap(({ samples, where }) => Array.from(samples, (_, row) => where(row)));
+  rows.flatMap(({ samples, location }) => Array.from(samples, (_, row) => location(row)));
 
-export const describeStep = ({ rows }: PendingStep): string => rows.map(describeRows).join('; ');
+export const describeStep = ({ rows }: PendingStep): string => rows.map(describeSamples).join('; ');
 
 /** Why a step that changed nothing may be no more than gradients too large for float16, which the next scale helps; or not. */
 export function overflow({ loss, bad, lossScale: scale }: StepOutcome): string | undefined {

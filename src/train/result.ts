@@ -1,8 +1,8 @@
 // What a finished run hands back.
 
 import type { TrainResult } from '../events.js';
-import type { Metrics } from '../metrics/names.js';
 import { peakRssBytes } from '../statistics.js';
+import type { Metrics } from '../tasks/tasks.js';
 import type { Run } from './run.js';
 
 export interface Outcome {

@@ -4,10 +4,10 @@
 import { dirname, join } from 'node:path';
 import { CheckpointWriter, loadCheckpoint, resolveCheckpoint } from '../checkpoint/store.js';
 import type { TrainConfig } from '../config/train-schema.js';
-import type { Split } from '../data/dataset.js';
-import type { DataLoader } from '../data/feeder.js';
+import type { Dataset } from '../data/dataset.js';
 import type { Tensors } from '../data/images/tensors.js';
-import type { LabelledData } from '../data/labelled-data.js';
+import type { BadSample, DataLoader } from '../data/loader.js';
+import type { Splits } from '../data/splits.js';
 import { Engine } from '../engine/engine.js';
 import { OrtuneError, UsageError } from '../errors.js';
 import type { EvaluationEvent } from '../events.js';
@@ -18,13 +18,14 @@ import { type Schedule, scheduleOf } from '../optim/schedule.js';
 import { lossEntry } from '../optim/update.js';
 import type { Traffic } from '../runtime/session.js';
 import { StepTimes } from '../statistics.js';
-import type { Task } from '../tasks/task.js';
+import { openLoader } from '../tasks/loader.js';
+import type { EncodingPlan, TaskSpec } from '../tasks/task.js';
+import { taskNamed } from '../tasks/tasks.js';
 import { type CachedPart, TrunkCache } from '../trunk/trunk-cache.js';
 import { BadSamples, type SkippedSample } from './bad-samples.js';
 import { BestTracker } from './best.js';
-import { openData, openFeeder, taskOf } from './data.js';
+import { openData, tablesOf } from './data.js';
 import { createOptimizer } from './groups.js';
-import type { ImagePlan } from './images.js';
 import { type Due, dueAt, type RunLength } from './intervals.js';
 import { type CheckedMemory, checkMemory } from './memory-check.js';
 import type { PendingStep } from './pending-steps.js';
@@ -47,15 +48,15 @@ interface Place {
 
 export interface Run {
   config: TrainConfig;
-  data: LabelledData;
-  task: Task;
+  data: Splits;
+  task: TaskSpec;
   engine: Engine;
   /** Of whole samples. */
-  feeder: DataLoader;
-  /** Where the batches come from: the feeder, or what is kept of a frozen trunk. */
+  loader: DataLoader;
+  /** How samples are loaded. */
+  plan: EncodingPlan;
+  /** Where the batches come from: the loader, or what is kept of a frozen trunk. */
   trunk: TrunkCache;
-  /** How pictures are read. */
-  images: ImagePlan | undefined;
   optimizer: Optimizer;
   /** What it needs, where that was asked for. */
   memory: CheckedMemory | undefined;
@@ -121,22 +122,25 @@ export async function openRun(
   };
   try {
     const data = keep(await openData(config, tensors, signal));
-    const task = taskOf(config, data);
-    const labels = task.name === 'masked-lm' ? undefined : data.labels.names;
+    const { name, classes, options, parts: files } = taskNamed(config.task);
+    const task: TaskSpec = { name, options: options(config, { soft: data.targets === 'probabilities' }) };
+    const labels = classes ? data.labels.names : undefined;
     const model = await resolveModel(config.model, { signal, onDownload: tell.download });
-    const engine = keep(await Engine.open({ ...config, model, labels, labelsAreIndices: !data.named, task }));
+    const engine = keep(
+      await Engine.open({ ...config, model, labels, labelsAreIndices: !data.named, task, parts: files }),
+    );
     if (labels) await data.relabel(engine.model.labels);
     const parts = [data.train, data.eval, data.test].filter((part) => part !== undefined);
     let bad: BadSamples | undefined;
-    const feeding = { ...config, badSample: (sample: SkippedSample) => bad?.add(sample) };
-    const { feeder, images } = openFeeder(feeding, engine.model, task, parts);
-    keep(feeder);
-    const memory = await checkMemory(config, engine, feeder);
+    const loading = { ...config, badSample: (sample: BadSample) => bad?.add(sample) };
+    const { loader, plan } = await openLoader(loading, engine.model, task, tablesOf(parts));
+    keep(loader);
+    const memory = await checkMemory(config, engine, loader);
     const accumulator =
       config.gradientAccumulationSteps > 1
         ? await Accumulator.create(engine.device, engine.gradients, [...trainedNames(engine), lossEntry])
         : undefined;
-    const syncEvery = engine.device.kind === 'cpu' ? 1 : config.loggingSteps;
+    const syncEvery = engine.device.asynchronous ? config.loggingSteps : 1;
     const optimizer = await createOptimizer(engine, config, { gradients: accumulator?.total, outcomes: syncEvery });
     const stepsPerEpoch = Math.ceil(batchesPerEpoch(data, engine, config) / config.gradientAccumulationSteps);
     const length = { stepsPerEpoch, totalSteps: config.maxSteps ?? config.epochs * stepsPerEpoch };
@@ -177,9 +181,9 @@ export async function openRun(
       data,
       task,
       engine,
-      feeder,
-      trunk: keep(new TrunkCache(config, engine, feeder)),
-      images,
+      loader,
+      plan,
+      trunk: keep(new TrunkCache(config, engine, loader, taskNamed(name).writeTargets)),
       syncEvery,
       pending: [],
       optimizer,
@@ -216,7 +220,7 @@ const trainedNames = ({ model }: Engine): string[] =>
   model.parameters.filter((p) => p.trainable).map(({ name }) => name);
 
 /** @throws UsageError for fewer samples than the one batch that BatchNormalization needs */
-function batchesPerEpoch({ train }: LabelledData, { dropLast }: Engine, { batchSize, maxSteps }: TrainConfig): number {
+function batchesPerEpoch({ train }: Splits, { dropLast }: Engine, { batchSize, maxSteps }: TrainConfig): number {
   const batches = train.batches(batchSize, dropLast && maxSteps !== 0);
   if (batches > 0) return batches;
   throw new UsageError(
@@ -246,13 +250,12 @@ async function stateToResume(
  * The parts of the data that are gone over more than once, so that keeping what a frozen trunk makes of them pays. A
  * function of the configuration alone: a resumed run decides alike.
  */
-export function repeatedParts({ config, data, length, task, evaluationDue }: Run): Map<CachedPart, Split> {
-  const parts = new Map<CachedPart, Split>();
-  // The masks of masked-LM differ from epoch to epoch.
-  if (task.name === 'masked-lm') return parts;
+export function repeatedParts({ config, data, length, task, evaluationDue }: Run): Map<CachedPart, Dataset> {
+  const parts = new Map<CachedPart, Dataset>();
+  const { cacheable, writeTargets } = taskNamed(task.name);
+  if (!writeTargets) return parts;
   const { totalSteps, stepsPerEpoch } = length;
-  // Augmented pictures are others in every epoch.
-  if (totalSteps > stepsPerEpoch && config.augmentation.length === 0) parts.set('train', data.train);
+  if (totalSteps > stepsPerEpoch && cacheable(config)) parts.set('train', data.train);
   let evaluations = 0;
   for (let step = 1; step <= totalSteps && evaluations < 2; step++) evaluations += Number(evaluationDue(step));
   if (data.eval && evaluations > 1) parts.set('eval', data.eval);

@@ -1,18 +1,9 @@
 // The batches of each optimizer step, epoch after epoch, from any step on. What a step sees is a function of its number
 // alone, so a resumed run goes on with exactly the batches that were due.
 
-import type { Batch } from '../data/feeder.js';
+import type { Batch } from '../data/loader.js';
 import type { Run } from './run.js';
-
-export interface StepBatches {
-  /** Number of the step, from 0, and of its epoch. */
-  step: number;
-  epoch: number;
-  /** gradientAccumulationSteps of them; fewer at the end of an epoch. Freed when the next step is asked for. */
-  batches: Batch[];
-  /** How long the device had nothing to do before they were there. */
-  waitMs: number;
-}
+import type { StepBatches } from './taken-step.js';
 
 /** From step `first` to the end of the run. */
 export async function* stepBatches(run: Run, first: number): AsyncGenerator<StepBatches, void, void> {

@@ -2,23 +2,13 @@
 // which changes no weight and no running average where the loss or a gradient is not finite. What becomes of the run then is
 // for the trainer.
 
-import type { Batch } from '../data/feeder.js';
+import type { Batch } from '../data/loader.js';
 import type { Normalisers } from '../engine/engine.js';
 import { DeviceError } from '../errors.js';
 import { scheduleFactor } from '../optim/schedule.js';
 import type { Traffic } from '../runtime/session.js';
 import type { Run } from './run.js';
-import type { StepBatches } from './step-batches.js';
-
-/** A step that was taken; how it came out, `outcomes` of the optimizer tells. */
-export interface TakenStep {
-  learningRate: number;
-  forwardBackwardMs: number;
-  /** Adding gradients up included. */
-  updateMs: number;
-  /** What crossed to the device and back, where it has memory of its own. */
-  traffic?: Traffic;
-}
+import type { StepBatches, TakenStep } from './taken-step.js';
 
 /** Takes the step that `batches` are for; a device is only told to. */
 export async function takeStep(run: Run, { step, batches }: StepBatches): Promise<TakenStep> {
@@ -43,7 +33,7 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
     learningRate: config.learningRate * factor,
     forwardBackwardMs: updating - started - addingMs,
     updateMs: performance.now() - updating + addingMs,
-    ...(engine.device.kind !== 'cpu' && { traffic: since(before, engine.device.traffic) }),
+    ...(engine.device.ownMemory && { traffic: since(before, engine.device.traffic) }),
   };
 }
 

@@ -5,10 +5,12 @@ import { EventEmitter } from 'node:events';
 import { parseOptions } from '../config/options.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
 import { type Tensors, withoutTensors } from '../data/images/tensors.js';
-import { describeRows } from '../data/rows.js';
+import type { Batch } from '../data/loader.js';
+import { describeSamples } from '../data/samples.js';
 import { DeviceError } from '../errors.js';
 import type { EvaluationEvent, TrainerEvents, TrainResult, TrunkEvent } from '../events.js';
-import { type Metrics, metricOf } from '../metrics/names.js';
+import { metricOf } from '../metrics/names.js';
+import { type Metrics, taskNamed } from '../tasks/tasks.js';
 import { measureEvaluation } from './evaluate.js';
 import { feedRatio } from './feed-ratio.js';
 import { smallerBatches } from './memory-check.js';
@@ -17,7 +19,8 @@ import { pendingStep } from './pending-steps.js';
 import { resultOf } from './result.js';
 import { loadWeights, openRun, type Run, repeatedParts, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
 import { takeStep } from './step.js';
-import { type StepBatches, stepBatches } from './step-batches.js';
+import { stepBatches } from './step-batches.js';
+import type { StepBatches } from './taken-step.js';
 
 type Listener<E extends keyof TrainerEvents> = (event: TrainerEvents[E]) => void;
 
@@ -129,7 +132,7 @@ export class Trainer {
       error.message = `step ${step + 1}: ${error.message}`;
       throw error;
     }
-    error.message = `step ${step + 1}: ${error.message}. The batch is ${batches.map(describeRows).join('; ')}. ${await smallerBatches(run)}`;
+    error.message = `step ${step + 1}: ${error.message}. The batch is ${batches.map(describeSamples).join('; ')}. ${await smallerBatches(run)}`;
     if (!error.weightsIntact || run.progress.step === 0) throw error;
     await this.#checkpoint(run).catch((second: Error) => {
       error.message += `\nThe weights before this step could not be kept: ${second.message}`;
@@ -143,7 +146,8 @@ export class Trainer {
     const metrics = await this.#measure(run, 'eval', signal);
     run.progress.evaluationDue = metrics === undefined;
     if (!metrics) return false;
-    const { better, stop } = run.best.add(run.progress.step, metricOf(metrics, metricForBestModel));
+    const names = taskNamed(run.task.name).metrics(run.task.options);
+    const { better, stop } = run.best.add(run.progress.step, metricOf(metrics, metricForBestModel, names));
     run.progress.stoppedEarly = stop;
     this.#report(run, { name: 'eval', step: run.progress.step, metrics, best: better });
     return better;
@@ -151,12 +155,13 @@ export class Trainer {
 
   async #measure(run: Run, name: 'eval' | 'test', signal: AbortSignal | undefined) {
     const { engine, trunk, data, task } = run;
+    const split = data[name]!;
+    const meter = taskNamed(task.name).meter({ labels: data.labels.names, samples: split.samples }, task.options);
+    const evaluate = (batch: Batch) => engine.run('evaluate', batch);
     const measured = await unlessAborted(signal, () =>
-      measureEvaluation(engine, trunk.source(name), data[name]!, { labels: data.labels.names, task }, { signal }),
+      measureEvaluation(evaluate, trunk.source(name), split, meter, { signal }),
     );
-    if (!measured) return undefined;
-    const { truncated: _, ...metrics } = measured;
-    return metrics;
+    return measured?.metrics;
   }
 
   #report(run: Run, event: EvaluationEvent): void {
@@ -198,14 +203,11 @@ export class Trainer {
   async #finish(run: Run, signal: AbortSignal | undefined): Promise<TrainResult> {
     const { engine, data, directory, progress } = run;
     if (progress.truncated > 0)
-      this.#warn(
-        run,
-        `${progress.truncated} texts were longer than ${run.feeder.layout.maxLength} tokens and were cut`,
-      );
+      this.#warn(run, `${progress.truncated} texts were longer than ${run.plan.maxLength} tokens and were cut`);
     await run.checkpointWritten;
     throwIfUnwritten(run);
     const { step, metrics } = await this.#chooseWeights(run, signal);
-    await engine.save(directory.model, run.images?.preprocessor);
+    await engine.save(directory.model, run.plan.preprocessor);
     this.#emit('saved', { path: directory.model });
     const test = data.test && (await this.#measure(run, 'test', signal));
     if (test) this.#report(run, { name: 'test', step, metrics: test, best: false });
@@ -248,12 +250,7 @@ export class Trainer {
       ...(memory && { estimatedBytes: memory.estimatedBytes }),
     });
     if (memory) run.directory.record('memory', { estimatedBytes: memory.estimatedBytes, ...memory.memory });
-    const notes = [
-      ...engine.model.notes,
-      ...data.notes,
-      ...(memory?.notes ?? []),
-      ...(run.images?.preprocessing.notes ?? []),
-    ];
+    const notes = [...engine.model.notes, ...data.notes, ...(memory?.notes ?? []), ...(run.plan.notes ?? [])];
     for (const message of notes) this.#warn(run, message);
     if (resumed) this.#emit('resumed', resumed);
   }

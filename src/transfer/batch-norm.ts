@@ -76,7 +76,7 @@ function notesOf(graph: Graph, layers: number, updating: number, mode: BatchNorm
 
 /** TorchScript numbers the tensors it computed; the dynamo exporter names a bias it made after the weight. */
 const isFolded = ({ op, inputs: [, weight = '', bias = ''] }: Node): boolean =>
-  op === 'Conv' && (/^onnx::Conv_\d+$/.test(weight) || bias === `${weight}_bias`);
+  op === 'Conv' && (/(^|\/)onnx::Conv_\d+$/.test(weight) || bias === `${weight}_bias`);
 
 /**
  * Makes ortune.BatchNorm of the layers whose statistics are among `updated`, in place. Layers that share their statistics

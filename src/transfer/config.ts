@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ModelError } from '../errors.js';
-import { type Task, textClassification } from '../tasks/task.js';
 
 /** config.json; everything may be missing. */
 export interface ModelConfig {
@@ -68,18 +67,32 @@ export interface DropoutRates {
   head: number;
 }
 
-/** The dropout the model was trained with. Where the configuration does not say, 0.1 for texts and none for pictures; that of hidden states for what it leaves out. */
-export function dropoutOf(config: ModelConfig, task: Task = textClassification): DropoutRates {
-  const pictures = task.name === 'image-classification';
-  const fallback = pictures ? 0 : 0.1;
-  const rate = (...keys: string[]): number | undefined =>
+/** Where config.json says how much dropout goes before the last layer, and what holds where it says nothing. */
+export interface DropoutDefaults {
+  /** Rate of hidden states that the file does not give. */
+  fallback: number;
+  /** Keys of the head's rate. */
+  head: readonly string[];
+  /** Rate of a head that none of these gives; default that of hidden states. */
+  headFallback?: number;
+}
+
+export const textDropout: DropoutDefaults = {
+  fallback: 0.1,
+  head: ['classifier_dropout', 'classifier_dropout_prob', 'seq_classif_dropout'],
+};
+
+/** The dropout the model was trained with. */
+export function dropoutOf(
+  config: ModelConfig,
+  { fallback, head, headFallback }: DropoutDefaults = textDropout,
+): DropoutRates {
+  const rate = (...keys: readonly string[]): number | undefined =>
     keys.map((key) => config[key]).find((value) => typeof value === 'number');
   const hidden = rate('hidden_dropout_prob', 'dropout') ?? fallback;
   return {
     hidden,
     attention: rate('attention_probs_dropout_prob', 'attention_dropout') ?? hidden,
-    head:
-      rate('classifier_dropout', 'classifier_dropout_prob', 'seq_classif_dropout') ??
-      (pictures ? (rate('dropout_rate') ?? 0) : hidden),
+    head: rate(...head) ?? headFallback ?? hidden,
   };
 }

@@ -4,11 +4,11 @@
 import { copyFileSync, existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { AtomicFile } from '../files/atomic-file.js';
-import { copyOfGraph } from '../heads/classification.js';
+import { copyOfGraph } from '../onnx/file/surgery.js';
+import type { JoinedModel } from '../onnx/join.js';
 import { graphOf, type Model } from '../onnx/model.js';
-import { saveModel } from '../onnx/save.js';
+import { type ModelToSave, saveModels } from '../onnx/save.js';
 import type { Tensor } from '../onnx/tensor.js';
-import type { Task } from '../tasks/task.js';
 import type { ModelConfig } from './config.js';
 import type { Parameter } from './parameters.js';
 import { transposed } from './tied.js';
@@ -27,35 +27,16 @@ const copied = [
   preprocessorFile,
 ];
 
-/** Class names of the transformers library that do not follow from `model_type` by capitalising. */
-const prefixes: Record<string, string> = {
-  distilbert: 'DistilBert',
-  roberta: 'Roberta',
-  'xlm-roberta': 'XLMRoberta',
-  mpnet: 'MPNet',
-  deberta: 'Deberta',
-  'deberta-v2': 'DebertaV2',
-  vit: 'ViT',
-  deit: 'DeiT',
-  resnet: 'ResNet',
-  convnext: 'ConvNext',
-  convnextv2: 'ConvNextV2',
-  mobilenet_v1: 'MobileNetV1',
-  mobilenet_v2: 'MobileNetV2',
-  mobilenet_v3: 'MobileNetV3',
-  efficientnet: 'EfficientNet',
-  swinv2: 'Swinv2',
-};
-
 type Copied = Pick<Parameter, 'name' | 'copies' | 'transposedCopies'>;
 
 /**
- * Writes `directory`/onnx/model.onnx, config.json and the tokenizer's files. `model` is the one with the fitted head;
- * a weight goes to all its copies in the file. May be the directory the model came from.
- * @returns the path of the .onnx file
+ * Writes `directory`/onnx/model.onnx, or each file of a joined model there, config.json and the tokenizer's files. `model` is
+ * the one with the fitted head; a weight goes to all its copies. May be the directory the model came from.
+ * @param weights by their names in the graph
+ * @returns the path of the last .onnx file
  */
 export function writeModelDirectory(
-  model: Model,
+  model: Model | JoinedModel,
   directory: string,
   weights: ReadonlyMap<string, Tensor>,
   {
@@ -64,7 +45,6 @@ export function writeModelDirectory(
     preprocessor,
   }: { config: ModelConfig; copies?: readonly Copied[]; preprocessor?: object | undefined },
 ): string {
-  const file = join(directory, 'onnx', 'model.onnx');
   mkdirSync(join(directory, 'onnx'), { recursive: true });
   const all = new Map(weights);
   for (const { name, copies: others, transposedCopies } of copies) {
@@ -73,13 +53,31 @@ export function writeModelDirectory(
     for (const other of others) all.set(other, weight);
     for (const other of transposedCopies) all.set(other, transposed(weight));
   }
-  saveModel(weightsInside(model), file, all);
+  const files = filesToSave(model, directory, all);
+  saveModels(files);
   writeJson(join(directory, 'config.json'), config);
   if (preprocessor) writeJson(join(directory, preprocessorFile), preprocessor);
+  const { file } = files.at(-1)!;
   if (realpathSync(model.directory) === realpathSync(directory)) return file;
   for (const name of copied.filter((file) => !preprocessor || file !== preprocessorFile))
     if (existsSync(join(model.directory, name))) copyFileSync(join(model.directory, name), join(directory, name));
   return file;
+}
+
+/** The model's files with the weights of each. */
+function filesToSave(
+  model: Model | JoinedModel,
+  directory: string,
+  weights: ReadonlyMap<string, Tensor>,
+): ModelToSave[] {
+  const fileOf = (name: string): string => join(directory, 'onnx', `${name}.onnx`);
+  if (!('parts' in model)) return [{ model: weightsInside(model), file: fileOf('model'), weights }];
+  const placed = [...weights].map(([name, weight]) => ({ ...model.tensors.get(name)!, weight }));
+  return model.parts.map(({ name: part, model }) => {
+    const own = placed.filter((tensor) => tensor.part === part);
+    const weights = new Map(own.map(({ name, weight }) => [name, weight]));
+    return { model: weightsInside(model), file: fileOf(part), weights };
+  });
 }
 
 /**
@@ -101,40 +99,4 @@ function writeJson(path: string, value: object): void {
   const file = new AtomicFile(path);
   file.write(Buffer.from(`${JSON.stringify(value, null, 2)}\n`));
   file.commit();
-}
-
-/** The configuration that a model of this task is saved with. */
-export function savedConfig(config: ModelConfig, task: Task, labels: readonly string[]): ModelConfig {
-  if (task.name === 'masked-lm') return languageModelConfig(config, task.masking.nextSentence);
-  const pictures = task.name === 'image-classification';
-  const multiLabel = pictures && task.targets === 'labels';
-  return {
-    ...classifierConfig(config, labels),
-    ...(pictures && architecture(config, 'ForImageClassification')),
-    ...(multiLabel && { problem_type: 'multi_label_classification' }),
-  };
-}
-
-/** `architectures` for a head of the transformers library, where the family is known. */
-function architecture({ model_type: type }: ModelConfig, head: string): Pick<ModelConfig, 'architectures'> {
-  return type ? { architectures: [`${prefixes[type] ?? type[0]!.toUpperCase() + type.slice(1)}${head}`] } : {};
-}
-
-/** The configuration as that of a masked language model; `pairs`: it tells next sentences too. */
-export const languageModelConfig = (config: ModelConfig, pairs: boolean): ModelConfig => ({
-  ...config,
-  // Of the families that ortune knows, BERT alone has a class with both heads.
-  ...architecture(config, pairs && config.model_type === 'bert' ? 'ForPreTraining' : 'ForMaskedLM'),
-});
-
-/** The configuration as that of a classifier with these classes. */
-export function classifierConfig(config: ModelConfig, labels: readonly string[]): ModelConfig {
-  return {
-    ...config,
-    ...architecture(config, 'ForSequenceClassification'),
-    num_labels: labels.length,
-    id2label: Object.fromEntries(labels.map((label, id) => [id, label])),
-    label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
-    problem_type: 'single_label_classification',
-  };
 }

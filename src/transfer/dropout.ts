@@ -6,6 +6,7 @@
 
 import { type Builder, float } from '../onnx/builder.js';
 import { dependentNodes, type Graph, type Node, type Value } from '../onnx/graph.js';
+import { traitsOf } from '../onnx/operators.js';
 import type { DropoutRates } from './config.js';
 
 /** Graph input with the mask's key: uint32 [4] = seed, optimizer step, micro-step, rank. */
@@ -42,10 +43,7 @@ export function insertDropout(
     counts[kind]++;
     const readers = place.readers.filter((reader) => touched?.has(reader) ?? true);
     if (rates[kind] === 0 || readers.length === 0) continue;
-    if (!graph.types.has(keyInput)) {
-      graph.inputs.push({ name: keyInput, dtype: 'uint32', shape: [4] });
-      graph.types.set(keyInput, { dtype: 'uint32', shape: [4] });
-    }
+    if (!graph.types.has(keyInput)) b.input(keyInput, 'uint32', [4]);
     const attrs = { ratio: float(rates[kind]), id };
     const dropped = b.op('Dropout', [value, keyInput], attrs, { domain: 'ortune', name: `dropout.${kind}` });
     const node = graph.nodes.pop()!;
@@ -61,8 +59,8 @@ interface LinearLayer {
   weight: Value;
 }
 
-/** Restoring makes a batched product with a scale or a transposed operand a FusedMatMul. */
-const isProduct = ({ op }: Node): boolean => op === 'MatMul' || op === 'FusedMatMul';
+/** Attention's products have a batch; restoring makes one with a scale or a transposed operand a FusedMatMul. */
+const isBatchedProduct = (node: Node): boolean => traitsOf(node).product === true && node.op !== 'Gemm';
 
 class Places {
   readonly #graph: Graph;
@@ -92,7 +90,7 @@ class Places {
     const value = node.outputs[0]!;
     const readers = this.#consumers.get(value) ?? [];
     if (node.op === 'Softmax' && node.domain === '') {
-      const products = readers.filter(isProduct);
+      const products = readers.filter(isBatchedProduct);
       return products.length > 0 ? [{ kind: 'attention', value, readers: products }] : [];
     }
     if (node.op === 'LayerNormalization' && this.#isEmbedding(node.inputs[0]!))
@@ -126,8 +124,8 @@ class Places {
   /** Attention's last product comes from a product of two computed values, with only moves between. */
   #subLayer(x: Value): SubLayer {
     let node = this.#producers.get(x);
-    while (node?.op === 'Reshape' || node?.op === 'Transpose') node = this.#producers.get(node.inputs[0]!);
-    return node && isProduct(node) && !this.#linear(node.outputs[0]!) ? 'attention' : 'feedForward';
+    while (node && traitsOf(node).moves === 'rearranges') node = this.#producers.get(node.inputs[0]!);
+    return node && isBatchedProduct(node) && !this.#linear(node.outputs[0]!) ? 'attention' : 'feedForward';
   }
 
   /** Nothing but looked-up rows and their sums: no product on the way. */
@@ -136,7 +134,8 @@ class Places {
     if (!node) return this.#graph.initializers.has(value);
     if (node.op === 'Gather') return this.#graph.initializers.has(node.inputs[0]!);
     if (node.op === 'Add' || node.op === 'Mul') return node.inputs.every((input) => this.#isEmbedding(input));
-    return ['Expand', 'Reshape', 'Slice', 'Unsqueeze'].includes(node.op) && this.#isEmbedding(node.inputs[0]!);
+    const { moves } = traitsOf(node);
+    return moves !== undefined && moves !== 'joins' && this.#isEmbedding(node.inputs[0]!);
   }
 
   /** Before the last linear layer, and before each hidden one of a head of several layers. */

@@ -1,6 +1,6 @@
-// Weights as they are before any training, in place of those of the file: what the gain of pre-training is measured against.
-// Matrices and embeddings are normal, scales 1 and biases 0, as BERT and its relatives are initialised; how a weight is used
-// decides, not its name. Only values change: the graph and the way it is saved stay as they are.
+// Weights as they are before any training, in place of those of the file: what the gain of pre-training is measured
+// against. Matrices and embeddings are normal, scales 1 and biases 0, as BERT and its relatives are initialised; how a
+// weight is used decides, not its name. Only values change: the graph and the way it is saved stay as they are.
 
 import { normalWeights } from '../models/normal.js';
 import type { Statistic } from './batch-norm.js';
@@ -13,9 +13,8 @@ export interface DrawOptions {
 }
 
 /**
- * Writes the parameters' initial values into `arrayOf` each, a function of the seed and of the names in the file: what is
- * frozen makes no difference.
- * Source: the reference code of Devlin et al., BERT (2018).
+ * Writes the parameters' initial values into `arrayOf` each, a function of the seed and of the names in the file: what
+ * is frozen makes no difference. Source: the reference code of Devlin et al., BERT (2018).
  */
 export function drawParameters(
   parameters: readonly Pick<Parameter, 'name' | 'kind'>[],

@@ -3,8 +3,7 @@
 
 import { create } from '@bufbuild/protobuf';
 import { ModelError, UsageError } from '../errors.js';
-import { copyOfGraph } from '../heads/classification.js';
-import { dropDeadNodes, freeName } from '../onnx/file/surgery.js';
+import { copyOfGraph, dropDeadNodes, freeName } from '../onnx/file/surgery.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import { NodeProtoSchema } from '../onnx/onnx_pb.js';
 import type { ModelConfig } from './config.js';

@@ -1,5 +1,5 @@
-// The layers of a trunk, by the index in the readable names of their weights (encoder.layer.3.…), since exporters leave no
-// other trace of them. Which layer a value belongs to follows from the weights it is computed from.
+// The layers of a trunk, by the index in the readable names of their weights (encoder.layer.3.…), since exporters leave
+// no other trace of them. Which layer a value belongs to follows from the weights it is computed from.
 
 import { ModelError } from '../errors.js';
 import { FileGraph } from '../onnx/file/file-graph.js';
@@ -19,7 +19,9 @@ export interface Layers {
   of: ReadonlyMap<string, number>;
 }
 
-/** @throws ModelError where the names show no layers, more than one stack of them, or layers that share their weights */
+/**
+ * @throws ModelError where the names show no layers, more than one stack of them, or layers that share their weights
+ */
 export function findLayers(model: Model): Layers {
   const graph = toGraph(model);
   widenStoredWeights(graph);

@@ -6,30 +6,46 @@ import type { Graph, Node, Value } from '../onnx/graph.js';
 import type { Use } from './weights.js';
 
 /** A name as PyTorch gives parameters: words joined by dots. */
-const isReadable = (name: string): boolean => /^\w+(\.\w+)+$/.test(name);
+export const isReadable = (name: string): boolean => /^\w+(\.\w+)+$/.test(name);
 
-/** name → readable name, in the order of `weights`. */
-export function readableNames(graph: Graph, weights: ReadonlyMap<string, readonly Use[]>): Map<string, string> {
+/**
+ * name → readable name, in the order of `weights`.
+ * @param inFile what a tensor or a node of the graph is called in its file, where the graph is joined of several
+ */
+export function readableNames(
+  graph: Graph,
+  weights: ReadonlyMap<string, readonly Use[]>,
+  inFile: (name: string) => string = (name) => name,
+): Map<string, string> {
   const consumers = graph.consumers();
   return new Map(
-    [...weights].map(([name, [use]]) => [
-      name,
-      isReadable(name) ? name : (fromBias(graph, consumers, use!) ?? fromPath(use!) ?? name),
-    ]),
+    [...weights].map(([name, [use]]) => {
+      const own = inFile(name);
+      return [
+        name,
+        isReadable(own) ? own : (fromBias(graph, consumers, use!, inFile) ?? fromPath(use!, inFile) ?? own),
+      ];
+    }),
   );
 }
 
 /** MatMul(x, W) + layer.bias: W is layer.weight. */
-function fromBias(graph: Graph, consumers: Map<Value, Node[]>, { node, role }: Use): string | undefined {
+function fromBias(
+  graph: Graph,
+  consumers: Map<Value, Node[]>,
+  { node, role }: Use,
+  inFile: (name: string) => string,
+): string | undefined {
   if (role !== 'weight' || node.op !== 'MatMul') return undefined;
   const [reader] = consumers.get(node.outputs[0]!) ?? [];
   if (reader?.op !== 'Add') return undefined;
-  const bias = reader.inputs.find((input) => graph.initializers.has(input));
+  const value = reader.inputs.find((input) => graph.initializers.has(input));
+  const bias = value && inFile(value);
   return bias && isReadable(bias) && bias.endsWith('.bias') ? bias.replace(/bias$/, 'weight') : undefined;
 }
 
 /** /encoder/layer.0/query/MatMul → encoder.layer.0.query.weight */
-function fromPath({ node, role }: Use): string | undefined {
-  const path = node.name.split('/').slice(1, -1);
+function fromPath({ node, role }: Use, inFile: (name: string) => string): string | undefined {
+  const path = inFile(node.name).split('/').slice(1, -1);
   return path.length > 0 ? [...path, role].join('.') : undefined;
 }

@@ -4,10 +4,12 @@
 
 import { ModelError, UsageError } from '../errors.js';
 import { type DataType, isFloat } from '../onnx/dtype.js';
-import type { Graph, Value } from '../onnx/graph.js';
+import { ancestors, type Graph, type Value } from '../onnx/graph.js';
+import type { JoinedModel } from '../onnx/join.js';
 import type { Model } from '../onnx/model.js';
 import { fileTensors } from '../onnx/save.js';
 import { elementCount } from '../onnx/tensor.js';
+import { mergeCopies } from './copies.js';
 import { readableNames } from './names.js';
 import { anyPattern, type Named } from './patterns.js';
 import { tieTransposed } from './tied.js';
@@ -20,7 +22,7 @@ export interface Parameter extends Named {
   shape: readonly number[];
   dtype: DataType;
   kind: WeightKind;
-  /** Further tensors of the file that hold this same weight (shared layers written out once per use). */
+  /** Further tensors of the file, or of the model's other files, that hold this same weight (shared layers written out once per use). */
   copies: readonly string[];
   /** Those that hold it transposed (the output projection tied to an embedding). */
   transposedCopies: readonly string[];
@@ -54,14 +56,15 @@ export function logitsOf(graph: Graph): Value {
  * @throws UsageError for a pattern that matches nothing and when nothing is left to train.
  */
 export function chooseParameters(
-  model: Model,
+  model: Model | JoinedModel,
   graph: Graph,
   { freeze = [], outputs = [logitsOf(graph)] }: ChooseOptions = {},
 ): ParameterChoice {
   widenStoredWeights(graph);
   const { weights: found, leftOut } = weightsOf(model, graph, outputs);
-  const aliases = readableNames(graph, found);
-  const copies = mergeCopies(graph, aliases);
+  const { origins, tensors } = 'parts' in model ? model : { origins: undefined, tensors: undefined };
+  const aliases = readableNames(graph, found, (name) => origins?.get(name) ?? name);
+  const copies = mergeCopies({ graph, uses: found, partOf: (name) => tensors?.get(name)?.part ?? '' }, aliases);
   const tied = tieTransposed(graph, aliases.keys());
   for (const name of [...tied.values()].flat()) aliases.delete(name);
   const head = new Set(outputs.flatMap((output) => [...headWeights(graph, output, found, aliases)]));
@@ -82,15 +85,15 @@ export function chooseParameters(
 
 /** Where each weight of the file is used on the way to `outputs`, and the float tensors that are none. */
 export function weightsOf(
-  model: Model,
+  model: Model | JoinedModel,
   graph: Graph,
   outputs: readonly Value[],
 ): { weights: Map<string, Use[]>; leftOut: ParameterChoice['leftOut'] } {
   const consumers = graph.consumers();
-  const reached = reaching(graph, outputs);
+  const reached = new Set([...outputs, ...[...ancestors(graph, outputs)].flatMap(({ inputs }) => inputs)]);
   const leftOut: ParameterChoice['leftOut'] = [];
   const weights = new Map<string, Use[]>();
-  for (const [name, { dtype, shape }] of fileTensors(model)) {
+  for (const [name, { dtype, shape }] of 'parts' in model ? model.tensors : fileTensors(model)) {
     if (!isFloat(dtype)) continue;
     const uses =
       !graph.initializers.has(name) || !reached.has(name)
@@ -100,40 +103,4 @@ export function weightsOf(
     else if (elementCount(shape) > 1) leftOut.push({ name, reason: uses });
   }
   return { weights, leftOut };
-}
-
-/** All values that take part in computing `outputs`. */
-function reaching(graph: Graph, outputs: readonly Value[]): Set<Value> {
-  const live = new Set(outputs);
-  for (const node of graph.nodes.toReversed())
-    if (node.outputs.some((out) => live.has(out))) for (const input of node.inputs) live.add(input);
-  return live;
-}
-
-/**
- * Makes one of several equal tensors with one alias, in place, and drops the others from `aliases`. An alias is shared
- * where two products have the same bias, so equal bytes can only be one weight of the model written twice.
- */
-function mergeCopies(graph: Graph, aliases: Map<string, string>): Map<string, string[]> {
-  const firsts = new Map<string, string>();
-  const copies = new Map<string, string[]>();
-  const renamed = new Map<Value, Value>();
-  for (const [name, alias] of aliases) {
-    const first = firsts.get(alias);
-    if (first === undefined) firsts.set(alias, name);
-    else if (equal(graph, first, name)) {
-      aliases.delete(name);
-      renamed.set(name, first);
-      graph.initializers.delete(name);
-      copies.set(first, [...(copies.get(first) ?? []), name]);
-    } else aliases.set(name, name);
-  }
-  if (renamed.size > 0)
-    for (const node of graph.nodes) node.inputs = node.inputs.map((input) => renamed.get(input) ?? input);
-  return copies;
-}
-
-function equal(graph: Graph, a: Value, b: Value): boolean {
-  const [x, y] = [graph.initializers.get(a)!, graph.initializers.get(b)!];
-  return x.dtype === y.dtype && x.shape.join() === y.shape.join() && Buffer.compare(x.bytes(), y.bytes()) === 0;
 }

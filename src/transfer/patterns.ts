@@ -1,5 +1,5 @@
-// Chooses parameters by pattern, the same wherever an option names parameters: a glob over the tensor's name in the file
-// or its readable name ('*' spans dots and slashes, which are alike), or one of the words 'trunk' and 'head'.
+// Chooses parameters by pattern, the same wherever an option names parameters: a glob over the tensor's name in the
+// file or its readable name ('*' spans dots and slashes, which are alike), or one of the words 'trunk' and 'head'.
 
 import picomatch from 'picomatch';
 import { UsageError } from '../errors.js';

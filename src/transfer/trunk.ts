@@ -1,19 +1,20 @@
 // Where the trunk of a sequence model ends: at the pooling, the step from one vector per token to one per text. What
-// comes behind it is the head. BERT's and ALBERT's pooler comes behind too, but is pre-trained and counts as trunk.
+// comes behind it is the head. BERT's and ALBERT's pooler comes behind too, but is pre-trained and counts as trunk;
+// so does the hidden layer of MobileNetV3, with its HardSwish, which some exporters write with a HardSigmoid.
 
 import type { Graph, Node, Value } from '../onnx/graph.js';
+import { traitsOf } from '../onnx/operators.js';
 import type { Use } from './weights.js';
 
-/** Operators between the pooling and the logits: linear layers and activations. */
-const passing = new Set(
-  [
-    'Gemm MatMul Add Sub Mul Div Pow Sqrt Relu Tanh Erf Sigmoid Gelu LeakyRelu Softplus Identity Cast Dropout',
-    'Clip Max Expand Unsqueeze Squeeze Flatten Transpose BiasGelu FastGelu QuickGelu FusedMatMul LayerNormalization',
-  ]
-    .join(' ')
-    .split(' '),
-);
-const pooling = new Set(['Gather', 'Slice', 'ReduceMean', 'ReduceSum', 'ReduceMax', 'GlobalAveragePool', 'GatherND']);
+/** Operators that end the head although they could lie in one: a Reshape may join heads or places. */
+const ends = new Set(['Reshape', 'HardSwish', 'HardSigmoid']);
+
+/** Whether a node may lie between the pooling and the logits: linear layers, activations and what keeps their rows. */
+function passes(node: Node): boolean {
+  const { product, elementwise, byRow, moves } = traitsOf(node);
+  const keepsRows = moves === 'rearranges' || moves === 'repeats';
+  return !ends.has(node.op) && !!(product || elementwise || byRow || keepsRows);
+}
 
 /**
  * The weights behind the pooling; those of the last linear layer where no pooling is found. A weight that the trunk uses
@@ -36,13 +37,13 @@ export function headWeights(
     const node = producers.get(value);
     if (!node || seen.has(value)) return true;
     seen.add(value);
-    if (pooling.has(node.op)) {
+    if (traitsOf(node).pools) {
       pooled = true;
       return true;
     }
-    if (!passing.has(node.op)) return false;
+    if (!passes(node)) return false;
     for (const name of weightsOf(graph, producers, node)) if (aliases.has(name)) weights.add(name);
-    if (['Gemm', 'MatMul', 'FusedMatMul'].includes(node.op)) last ??= new Set(weights);
+    if (traitsOf(node).product) last ??= new Set(weights);
     return node.inputs.every((input) => !input || walk(input));
   };
   const whole = walk(logits);

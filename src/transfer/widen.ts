@@ -5,10 +5,14 @@
 import { convertFloat } from '../onnx/convert.js';
 import { dataTypeFromOnnx } from '../onnx/dtype.js';
 import { attrInt, type Graph, type Node, type Value } from '../onnx/graph.js';
+import { traitsOf } from '../onnx/operators.js';
 import { Tensor } from '../onnx/tensor.js';
 
-/** Operators that give out what they read, element for element: a Cast behind them might as well stand before. */
-const carrying = new Set(['Gather', 'Transpose', 'Reshape', 'Squeeze', 'Unsqueeze', 'Slice', 'Identity']);
+/** Whether a Cast behind the node might as well stand before it: all it gives out are elements of input 0. */
+function carries({ op, domain, inputs, outputs }: Node, value: Value): boolean {
+  const { moves } = traitsOf({ op, domain });
+  return moves !== undefined && moves !== 'joins' && outputs.length === 1 && inputs.lastIndexOf(value) === 0;
+}
 
 /** Makes float32 initializers of the 16-bit ones that are only read through Casts to float32, in place. */
 export function widenStoredWeights(graph: Graph): void {
@@ -37,8 +41,7 @@ function castsOf(value: Value, consumers: Map<Value, Node[]>, outputs: ReadonlyS
     const isCast = node.op === 'Cast' && dataTypeFromOnnx(attrInt(node, 'to', 0)) === 'float32';
     if (isCast && !outputs.has(node.outputs[0]!)) casts.push(node);
     else {
-      const carries = carrying.has(node.op) && node.domain === '' && node.inputs.lastIndexOf(value) === 0;
-      const further = carries ? castsOf(node.outputs[0]!, consumers, outputs) : undefined;
+      const further = carries(node, value) ? castsOf(node.outputs[0]!, consumers, outputs) : undefined;
       if (!further) return undefined;
       casts.push(...further);
     }

@@ -1,5 +1,5 @@
 // The file that holds what a frozen trunk computed, a record for each sample: the bytes of the cut's values, one after the
-// other. Records come in the order they were computed in, then an index (offset and row length of every sample), then a
+// other. Records come in the order they were computed in, then an index (offset and form of every sample), then a
 // description as JSON, and last the JSON's length and a mark. Written beside its place, hashed on the way, synced and
 // renamed, so that it is there whole or not at all; what is opened is hashed again, so that a file that was cut or
 // altered since is not used. Nothing here blocks: the main thread writes while the trunk runs.
@@ -16,8 +16,8 @@ export interface ActivationContent {
   key: string;
   /** Samples there are; every one that can be used has a record. */
   samples: number;
-  /** Bytes of each value of a record, by the length of the rows it was computed at. */
-  layout: readonly { length: number; bytes: readonly number[] }[];
+  /** Bytes of each value of a record, by the form of the batches it was computed in. */
+  layout: readonly { axes: Readonly<Record<string, number>>; bytes: readonly number[] }[];
 }
 
 /** What is told of the samples beside their activations. */
@@ -34,10 +34,10 @@ interface Description extends ActivationContent {
   sha256: string;
 }
 
-const format = 1;
+const format = 2;
 const mark = Buffer.from('ortuneAC');
 const tailBytes = 8 + mark.length;
-/** Of the index for each sample: offset as float64, length as uint32. */
+/** Of the index for each sample: offset as float64, form as uint32. */
 const indexBytes = 12;
 const pieceBytes = 1 << 20;
 /** Offset of a sample without a record. */
@@ -52,7 +52,7 @@ export class ActivationWriter {
   readonly #file: FileHandle;
   readonly #hash: Hash = createHash('sha256');
   readonly #offsets: Float64Array;
-  readonly #lengths: Uint32Array;
+  readonly #forms: Uint32Array;
   #piece = Buffer.allocUnsafe(pieceBytes);
   #used = 0;
   /** Bytes of the records so far. */
@@ -65,7 +65,7 @@ export class ActivationWriter {
     this.#partial = partial;
     this.#file = file;
     this.#offsets = new Float64Array(content.samples).fill(Number.NaN);
-    this.#lengths = new Uint32Array(content.samples);
+    this.#forms = new Uint32Array(content.samples);
   }
 
   /** @throws the system's error */
@@ -74,10 +74,10 @@ export class ActivationWriter {
     return new ActivationWriter(path, content, partial, await open(partial, 'w'));
   }
 
-  /** Adds the record of a sample; the bytes are copied before this returns a promise. */
-  async add(sample: number, length: number, values: readonly Uint8Array[]): Promise<void> {
+  /** Adds the record of a sample, computed in batches of a form; the bytes are copied before this returns a promise. */
+  async add(sample: number, form: number, values: readonly Uint8Array[]): Promise<void> {
     this.#offsets[sample] = this.bytes;
-    this.#lengths[sample] = length;
+    this.#forms[sample] = form;
     for (const value of values) {
       this.bytes += value.length;
       for (let done = 0; done < value.length; ) {
@@ -101,7 +101,7 @@ export class ActivationWriter {
     if (missing >= 0) throw new Error(`sample ${missing} of ${this.#content.samples} has no record`);
     const recordBytes = this.bytes;
     await this.#append(Buffer.from(this.#offsets.buffer));
-    await this.#append(Buffer.from(this.#lengths.buffer));
+    await this.#append(Buffer.from(this.#forms.buffer));
     await this.#flush();
     const sha256 = this.#hash.update(JSON.stringify(notes)).digest('hex');
     const description: Description = { format, ...this.#content, recordBytes, notes, sha256 };
@@ -154,7 +154,7 @@ export class ActivationFile {
   readonly #path: string;
   readonly #file: FileHandle;
   readonly #offsets: Float64Array;
-  readonly #lengths: Uint32Array;
+  readonly #forms: Uint32Array;
 
   private constructor(path: string, file: FileHandle, { recordBytes, notes }: Description, index: Buffer) {
     this.#path = path;
@@ -163,7 +163,7 @@ export class ActivationFile {
     this.notes = notes;
     const samples = index.length / indexBytes;
     this.#offsets = new Float64Array(index.buffer, index.byteOffset, samples);
-    this.#lengths = new Uint32Array(index.buffer, index.byteOffset + 8 * samples, samples);
+    this.#forms = new Uint32Array(index.buffer, index.byteOffset + 8 * samples, samples);
   }
 
   /**
@@ -186,9 +186,9 @@ export class ActivationFile {
     return this.#offsets[sample] !== leftOut;
   }
 
-  /** At which length of rows a sample's record was computed. */
-  lengthOf(sample: number): number {
-    return this.#lengths[sample]!;
+  /** In which form of batches a sample's record was computed: an index into the layout. */
+  formOf(sample: number): number {
+    return this.#forms[sample]!;
   }
 
   /** Reads a sample's record into memory, value after value. @throws DataError when it is no longer there */

@@ -4,9 +4,9 @@
 // above it where that leaves less to keep. So a classifier on a frozen encoder keeps one row of each text, a linear
 // head on a frozen convolutional network the pooled channels.
 
-import { bytesPerElement, type DataType } from '../onnx/dtype.js';
-import { attrInt, dependentNodes, type Graph, type Node, prune, type Value } from '../onnx/graph.js';
-import { elementCount } from '../onnx/tensor.js';
+import type { DataType } from '../onnx/dtype.js';
+import { ancestors, bytesOf, dependentNodes, type Graph, infoOf, type Node, prune, type Value } from '../onnx/graph.js';
+import { workOf } from '../onnx/operators.js';
 import { minVertexCut } from './min-cut.js';
 
 export interface CutValue {
@@ -69,11 +69,6 @@ export function findCut(graph: Graph, batch: number, trained: Iterable<Value>, o
   };
 }
 
-const bytesOf = (graph: Graph, value: Value): number => {
-  const { dtype, shape } = graph.type(value);
-  return elementCount(shape) * bytesPerElement(dtype);
-};
-
 const outputsOf = (graph: Graph, nodes: ReadonlySet<Node>, without: ReadonlySet<Node>): Value[] =>
   graph.nodes
     .filter((node) => nodes.has(node) && !without.has(node))
@@ -87,43 +82,10 @@ function isBatched(graph: Graph, value: Value, batch: number, other: OtherBatch)
   return axis >= 0 && shape[axis]! % batch === 0 && shape[axis]! / batch === otherShape[axis]! / other.batch;
 }
 
-/** The nodes that `values` are computed by. */
-function ancestors(graph: Graph, values: readonly Value[]): Set<Node> {
-  const wanted = new Set(values);
-  const found = new Set<Node>();
-  for (const node of graph.nodes.toReversed()) {
-    if (!node.outputs.some((out) => wanted.has(out))) continue;
-    found.add(node);
-    for (const input of node.inputs) if (input) wanted.add(input);
-  }
-  return found;
-}
-
-/** Multiply-adds of a product or convolution; 0 of every other node. */
-function workOf(graph: Graph, node: Node): number {
-  const elements = (value: Value) => elementCount(graph.shape(value));
-  const [x, second] = node.inputs as [Value, Value];
-  switch (node.op) {
-    case 'MatMul':
-    case 'FusedMatMul':
-      return elements(node.outputs[0]!) * graph.shape(x).at(attrInt(node, 'transA', 0) ? -2 : -1)!;
-    case 'Gemm':
-      return elements(node.outputs[0]!) * graph.shape(x).at(attrInt(node, 'transA', 0) ? 0 : -1)!;
-    case 'Conv':
-      return elements(node.outputs[0]!) * elementCount(graph.shape(second).slice(1));
-    case 'ConvTranspose':
-      return elements(x) * elementCount(graph.shape(second).slice(1));
-    case 'Einsum':
-      return elements(node.outputs[0]!) * (elements(x) / graph.shape(x)[0]!);
-    default:
-      return 0;
-  }
-}
-
 /** Leaves, in place, what computes the values of the cut that are no inputs: the graph's only outputs. */
 export function keepBelow(graph: Graph, cut: readonly Value[]): void {
   const inputs = new Set(graph.inputs.map(({ name }) => name));
-  graph.outputs = cut.filter((name) => !inputs.has(name)).map((name) => valueInfo(graph, name));
+  graph.outputs = cut.filter((name) => !inputs.has(name)).map((name) => infoOf(graph, name));
   prune(graph);
 }
 
@@ -139,11 +101,6 @@ export function keepAbove(graph: Graph, cut: readonly Value[]): void {
       return unread;
     });
   const others = graph.inputs.filter(({ name }) => !values.has(name));
-  graph.inputs = [...cut.map((name) => valueInfo(graph, name)), ...others];
+  graph.inputs = [...cut.map((name) => infoOf(graph, name)), ...others];
   prune(graph);
-}
-
-function valueInfo(graph: Graph, name: Value): { name: Value; dtype: DataType; shape: number[] } {
-  const { dtype, shape } = graph.type(name);
-  return { name, dtype, shape: [...shape] };
 }

@@ -1,11 +1,12 @@
 // Runs the frozen trunk once over every sample of a part of the data and writes what it gives at the cut into a file.
 
-import type { Split } from '../data/dataset.js';
-import type { DataLoader } from '../data/feeder.js';
+import type { Dataset } from '../data/dataset.js';
+import type { DataLoader } from '../data/loader.js';
+import { type AxisLengths, axesKey } from '../data/slots.js';
 import type { Engine } from '../engine/engine.js';
 import { type ActivationContent, ActivationWriter } from './activation-file.js';
 import type { ActivationLayout } from './activation-layout.js';
-import { bytesOfRow } from './cached-feeder.js';
+import { bytesOfRow } from './cached-loader.js';
 
 export interface FillOptions {
   path: string;
@@ -25,8 +26,8 @@ export interface FillOptions {
  */
 export async function fillTrunk(
   engine: Engine,
-  feeder: DataLoader,
-  data: Split,
+  loader: DataLoader,
+  data: Dataset,
   options: FillOptions,
 ): Promise<boolean> {
   const { path, content, kept, most, signal, progress } = options;
@@ -35,14 +36,14 @@ export async function fillTrunk(
   let [done, truncated] = [0, 0];
   try {
     const rows = data.rows({ batchSize, seed: 0, epoch: 0, sequentialPass: true, signal });
-    for await (const batch of feeder.batches(rows, { signal })) {
+    for await (const batch of loader.batches(rows, { signal })) {
       batch.slot.to('running');
       const values = await engine.activations(batch, kept.values);
       batch.slot.to('bound');
       for (const [row, sample] of batch.samples.entries())
         await writer.add(
           sample,
-          batch.length,
+          formOf(kept, batch.axes),
           values.map((view) => bytesOfRow(view, row, batchSize)),
         );
       for (const { sample } of batch.bad) writer.leaveOut(sample);
@@ -62,3 +63,6 @@ export async function fillTrunk(
     throw error;
   }
 }
+
+const formOf = ({ forms }: ActivationLayout, axes: AxisLengths): number =>
+  forms.findIndex((form) => axesKey(form.axes) === axesKey(axes));

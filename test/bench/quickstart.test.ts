@@ -1,14 +1,12 @@
-// The quickstart needs nothing from outside: it runs in a network namespace that has no interface but loopback, and that
-// one down. A few steps of everything; what the whole one reaches is in README.
+// The quickstart needs nothing from outside: it runs in a network namespace that has no interface but loopback, and
+// that one down. A few steps of everything; what the whole one reaches is in README.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-quickstart-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('quickstart');
 
 const isolated = (...command: string[]) =>
   spawnSync('unshare', ['--map-root-user', '--net', ...command], { encoding: 'utf8', maxBuffer: 1e8 });

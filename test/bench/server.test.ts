@@ -6,9 +6,9 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { trainingServer } from '../../bench/server.mjs';
-import { smallProblem } from '../cli/run.js';
+import { smallProblem } from '../support/small-problem.js';
 
-const { path, remove } = smallProblem();
+const { path } = smallProblem();
 const server: Server = trainingServer();
 let url: string;
 beforeAll(async () => {
@@ -19,7 +19,6 @@ beforeAll(async () => {
 afterAll(() => {
   server.closeAllConnections();
   server.close();
-  remove();
 });
 
 /** The events of one run from now on: names in order, and the data of the last. */

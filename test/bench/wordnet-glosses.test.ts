@@ -1,12 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { classes, glosses, readSenses, senseText } from '../../bench/wordnet-glosses.mjs';
+import { temporaryDirectory } from '../support/temporary.js';
 import { writeDictionary } from '../support/wordnet.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-wordnet-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('wordnet');
 writeDictionary(directory, 60);
 const senses = readSenses(directory);
 

@@ -1,4 +1,5 @@
-// Operators held to the piece each element is on: the same values where they were decided, and no kink to cross from there.
+// Operators held to the piece each element is on: the same values where they were decided, and no kink to cross from
+// there.
 
 import { describe, expect, it } from 'vitest';
 import { gradcheck } from '#ortune/check/gradcheck.js';

@@ -1,15 +1,15 @@
 // Everything a user can get wrong ends with its exit code and a message that says where; never with a stack.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import { Graph } from '#ortune/onnx/graph.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import { ortune, smallProblem } from './run.js';
+import { ortune } from '../support/command.js';
+import { smallProblem } from '../support/small-problem.js';
 
 const problem = smallProblem();
 const { path, write, lines } = problem;
-afterAll(problem.remove);
 
 const jsonl = (...rows: object[]): string => rows.map((row) => JSON.stringify(row)).join('\n');
 const ham = { text: 'the patch', label: 'ham' };

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
-import { ortune, smallProblem } from './run.js';
+import { describe, expect, it } from 'vitest';
+import { ortune } from '../support/command.js';
+import { smallProblem } from '../support/small-problem.js';
 
 const problem = smallProblem();
 const { path, write } = problem;
-afterAll(problem.remove);
 
 const required = (output: string) => [
   '--model',

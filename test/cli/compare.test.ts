@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { sameCommand } from '#ortune/cli/resume-command.js';
-import { ortune, smallProblem } from './run.js';
+import { ortune } from '../support/command.js';
+import { smallProblem } from '../support/small-problem.js';
 
 const problem = smallProblem();
 const { path, write } = problem;
-afterAll(problem.remove);
 
 const file = write(
   'compare.yaml',

@@ -1,22 +1,23 @@
-// A device that fails under the command, on a driver that fails when told (test/support/vulkan-driver): lost before and in
-// training, out of memory when it is opened, in a step and when a checkpoint is taken, without a kernel for an operator.
-// Each ends by itself with one message and 1, the runtime's own words kept off stderr, and leaves checkpoints whole.
+// A device that fails under the command, on a driver that fails when told (test/support/vulkan-driver): lost before and
+// in training, out of memory when it is opened, in a step and when a checkpoint is taken, without a kernel for an
+// operator. Each ends by itself with one message and 1, the runtime's own words kept off stderr, and leaves checkpoints
+// whole.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { writeEncoder } from '#ortune/models/directory.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
 import { node } from '../onnx/support.js';
+import { writeBatchNormModel } from '../support/batch-norm-model.js';
+import { type Ended, ortune } from '../support/command.js';
 import { describeWhere } from '../support/describe-where.js';
+import { smallProblem } from '../support/small-problem.js';
+import { hashOf } from '../support/train.js';
 import { environmentFor, type Failures, missingFor } from '../support/vulkan-driver/driver.js';
-import { writeBatchNormModel } from '../train/batch-norm-model.js';
-import { hashOf } from '../train/run.js';
-import { type Ended, ortune, smallProblem } from './run.js';
 
-const { path, write, lines, remove } = smallProblem();
-afterAll(remove);
+const { path, write, lines } = smallProblem();
 
 const tokenizer = buildWordPiece(lines, { minFrequency: 1, maxLength: 2048 });
 /** One parameter of 17 MB, more than a driver's memory comes in at once. */

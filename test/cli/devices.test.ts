@@ -1,7 +1,7 @@
 // ortune devices and ortune doctor as their users run them.
 
 import { describe, expect, it } from 'vitest';
-import { ortune } from './run.js';
+import { ortune } from '../support/command.js';
 
 describe('ortune devices', () => {
   it('lists what was tried, what works and how fast, and what auto is', async () => {

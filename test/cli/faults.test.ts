@@ -1,14 +1,14 @@
-// What can happen to a run from outside: signals, numbers that overflow, a full disk. Each ends with one message and its
-// exit code, and leaves everything written earlier as it was.
+// What can happen to a run from outside: signals, numbers that overflow, a full disk. Each ends with one message and
+// its exit code, and leaves everything written earlier as it was.
 
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
-import { hashOf } from '../train/run.js';
-import { type Ended, ortune, smallProblem } from './run.js';
+import { describe, expect, it } from 'vitest';
+import { type Ended, ortune } from '../support/command.js';
+import { smallProblem } from '../support/small-problem.js';
+import { hashOf } from '../support/train.js';
 
-const { path, write, lines, remove } = smallProblem();
-afterAll(remove);
+const { path, write, lines } = smallProblem();
 
 let runs = 0;
 const args = (output: string, ...more: string[]): string[] => [

@@ -2,9 +2,10 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type HubServer, startHub } from '../models/hub-server.js';
-import { ortune, smallProblem } from './run.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ortune } from '../support/command.js';
+import { type HubServer, startHub } from '../support/hub-server.js';
+import { smallProblem } from '../support/small-problem.js';
 
 const problem = smallProblem();
 const { path } = problem;
@@ -17,7 +18,6 @@ beforeAll(async () => {
   for (const file of ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'onnx/model.onnx'])
     hub.put('acme/encoder', 'main', file, readFileSync(path(join('encoder', file))));
 });
-afterAll(problem.remove);
 
 describe('a hub name on the command line', () => {
   it('is downloaded once, which is said on stderr, and needs no network after that', async () => {

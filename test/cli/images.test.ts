@@ -1,13 +1,13 @@
 // Pictures on the command line: train, eval and predict, and what is said of models and data that do not fit.
 
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { ortune } from '../support/command.js';
 import { int64, uint8, writeSafetensors } from '../support/safetensors.js';
-import { ortune, smallProblem } from './run.js';
+import { smallProblem } from '../support/small-problem.js';
 
 const problem = smallProblem();
 const { path } = problem;
-afterAll(problem.remove);
 
 const fixtures = join(import.meta.dirname, '../fixtures');
 const network = join(fixtures, 'digits/net.onnx');

@@ -2,12 +2,12 @@
 
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
-import { ortune, smallProblem } from './run.js';
+import { describe, expect, it } from 'vitest';
+import { ortune } from '../support/command.js';
+import { smallProblem } from '../support/small-problem.js';
 
 const problem = smallProblem();
 const { path, write, lines } = problem;
-afterAll(problem.remove);
 
 const digits = join(import.meta.dirname, '../fixtures/digits');
 const texts = ['--model', path('encoder'), '--data', path('train.jsonl')];

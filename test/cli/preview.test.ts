@@ -1,13 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { ortune } from '../support/command.js';
 import { digitsFile, digitsNetwork } from '../support/digits.js';
-import { ortune } from './run.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-preview-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('preview');
 const path = (name: string): string => join(directory, name);
 
 test('a sheet shows each picture and its augmented forms, as the file of a run says', async () => {

@@ -2,17 +2,17 @@
 // --json, no stack, and nothing written that a later run would trip over.
 
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import { Graph } from '#ortune/onnx/graph.js';
 import { openModel } from '#ortune/onnx/load.js';
 import { fileTensors, saveModel } from '#ortune/onnx/save.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import { type Ended, ortune, smallProblem } from './run.js';
+import { type Ended, ortune } from '../support/command.js';
+import { smallProblem } from '../support/small-problem.js';
 
 const problem = smallProblem();
 const { path, write } = problem;
-afterAll(problem.remove);
 
 const jsonl = (...rows: object[]): string => rows.map((row) => JSON.stringify(row)).join('\n');
 const ham = { text: 'the patch', label: 'ham' };

@@ -4,7 +4,7 @@ import { configOf, withFlags } from '#ortune/cli/command.js';
 import { parseOptions } from '#ortune/config/options.js';
 import { benchStepSchema } from '#ortune/config/schema.js';
 import { trainSchema } from '#ortune/config/train-schema.js';
-import { ortune } from './run.js';
+import { ortune } from '../support/command.js';
 
 const required = ['--model', 'm', '--train', 't.jsonl', '--output', 'o'];
 

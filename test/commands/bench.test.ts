@@ -7,7 +7,8 @@ const brief = { warmup: 0, steps: 1, threads: 2 };
 describe('bench step of an image network', () => {
   it('counts the work of all convolutions and products, and all parameters', async () => {
     const result = await benchStep({ ...brief, model: 'resnet18', image: 224, batch: 1, optimizer: 'sgd' });
-    // torchvision states 1.814 billion multiply-adds; nobody needs the gradient of the pixels, so the stem counts twice.
+    // torchvision states 1.814 billion multiply-adds; nobody needs the gradient of the pixels, so the stem counts
+    // twice.
     const [all, stem] = [1.814073344, 0.118013952];
     expect(result.gigaflops).toBeCloseTo(2 * (3 * all - stem), 3);
     expect(result.parameters).toBe(11_689_512);

@@ -1,15 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { inspectModel } from '#ortune/commands/inspect.js';
 import { buildEncoder } from '#ortune/models/encoder.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import { Graph, type Node } from '#ortune/onnx/graph.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-inspect-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('inspect');
 const fileOf = (name: string, bytes: Uint8Array): string => {
   writeFileSync(join(directory, name), bytes);
   return join(directory, name);

@@ -1,14 +1,12 @@
 // Predictions of a saved model: one that stays open, and the one-call form.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { loadModel, ModelError, predict, UsageError, writeEncoder } from '#ortune/index.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const root = mkdtempSync(join(tmpdir(), 'ortune-predict-'));
-afterAll(() => rmSync(root, { recursive: true }));
+const root = temporaryDirectory('predict');
 
 const texts = ['free cash offer', 'meeting at lunch', 'patch', 'cash for lunch and lunch for cash'];
 const model = join(root, 'encoder');

@@ -1,17 +1,16 @@
 // Comparisons of real small runs: what is run, what is measured, and what is not run twice.
 
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type CompareHooks, compare } from '#ortune/compare/compare.js';
 import type { CompareOptions } from '#ortune/config/compare-schema.js';
 import { writeEncoder } from '#ortune/models/directory.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
-import { smallProblem } from '../cli/run.js';
-import { weightHashes } from '../train/run.js';
+import { smallProblem } from '../support/small-problem.js';
+import { weightHashes } from '../support/train.js';
 
 const problem = smallProblem();
 const { path, write, lines } = problem;
-afterAll(problem.remove);
 
 let comparisons = 0;
 const config = (more: Partial<CompareOptions> = {}): CompareOptions => ({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { CompareResult } from '#ortune/compare/compare.js';
 import { comparisonMarkdown, comparisonText } from '#ortune/compare/markdown.js';
+import type { CompareResult } from '#ortune/compare/result.js';
 import { type Measured, tabulate } from '#ortune/compare/tabulate.js';
 import { measuredRun } from './runs.js';
 

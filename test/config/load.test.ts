@@ -1,11 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readConfigFile } from '#ortune/config/load.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-config-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('config');
 const fileOf = (name: string, text: string): string => {
   writeFileSync(join(directory, name), text);
   return join(directory, name);

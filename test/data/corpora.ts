@@ -3,9 +3,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ofKind, textAt } from '#ortune/data/columns.js';
 import type { Dataset, RowsRequest } from '#ortune/data/dataset.js';
-import type { TextSamples } from '#ortune/data/rows.js';
-import { TextData, type TextDataOptions } from '#ortune/data/text-data.js';
+import { classesOf, type Samples } from '#ortune/data/samples.js';
+import type { Splits } from '#ortune/data/splits.js';
+import { type OpenTexts, openTexts } from '../support/tables.js';
 
 export interface Sample {
   text: string;
@@ -28,7 +30,7 @@ export const columns = { text: 'text', label: 'label' };
 
 export function corpora() {
   const directory = mkdtempSync(join(tmpdir(), 'ortune-data-'));
-  const opened: TextData[] = [];
+  const opened: Splits[] = [];
   return {
     path: (name: string): string => join(directory, name),
     /** Writes samples as JSON lines. */
@@ -36,8 +38,8 @@ export function corpora() {
       writeFileSync(join(directory, name), samples.map((sample) => `${JSON.stringify(sample)}\n`).join(''));
       return join(directory, name);
     },
-    async open(options: Partial<TextDataOptions> & { train: readonly string[] }, signal?: AbortSignal) {
-      const data = await TextData.open({ columns, ...options }, signal);
+    async open(options: Partial<OpenTexts> & { train: readonly string[] }, signal?: AbortSignal) {
+      const data = await openTexts({ columns, ...options }, signal);
       opened.push(data);
       return data;
     },
@@ -58,21 +60,20 @@ export interface Seen {
   places: string[];
 }
 
-export function seen(rows: TextSamples): Seen {
-  const { index, samples, labels, weights, chunks, places } = rows;
+export function seen(rows: Samples): Seen {
+  const { index, samples, weights, slices } = rows;
+  const [texts, pairs] = [ofKind(slices, 'text', 'text'), ofKind(slices, 'pair', 'text')];
   const textOf = (row: number): string => {
-    const [chunk, start, text, pair] = places.subarray(4 * row, 4 * row + 4);
-    const bytes = Buffer.from(chunks[chunk!]!);
-    const first = bytes.toString('utf8', start, start! + text!);
-    return pair === 0 ? first : `${first}|${bytes.toString('utf8', start! + text!, start! + text! + pair!)}`;
+    const pair = pairs ? textAt(pairs, row) : '';
+    return textAt(texts!, row) + (pair === '' ? '' : `|${pair}`);
   };
   return {
     index,
     samples: [...samples],
     texts: Array.from(samples, (_, row) => textOf(row)),
-    labels: [...labels],
+    labels: [...classesOf(rows)],
     weights: [...weights],
-    places: Array.from(samples, (_, row) => rows.where(row)),
+    places: Array.from(samples, (_, row) => rows.location(row)),
   };
 }
 

@@ -8,6 +8,7 @@ import { finished } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { DataError, OrtuneError, UsageError } from '#ortune/errors.js';
+import { itWhere, noProc } from '../support/describe-where.js';
 import { batchesOf, corpora, corpus } from './corpora.js';
 
 const { write, path, open, closeAll, remove } = corpora();
@@ -53,7 +54,7 @@ describe('a data thread that dies', () => {
 });
 
 describe('the end', () => {
-  test.runIf(process.platform === 'linux')('leaves no thread, also after errors and aborts', async () => {
+  itWhere(noProc, 'leaves no thread, also after errors and aborts', async () => {
     const before = threads();
     const { signal } = new AbortController();
     const data = await open({ train: [file] }, signal);
@@ -96,7 +97,7 @@ test('a million records neither hold up the event loop nor fill the heap', async
   for await (const rows of train.rows({ batchSize: 16, seed: 1, epoch: 0 })) {
     if (batches++ % 1000 > 0) continue;
     heap = Math.max(heap, process.memoryUsage().heapUsed);
-    expect(rows.where(0)).toBe(`${path('million.jsonl')}:${rows.samples[0]! + 1}`);
+    expect(rows.location(0)).toBe(`${path('million.jsonl')}:${rows.samples[0]! + 1}`);
     await setImmediate();
   }
   delay.disable();

@@ -1,19 +1,20 @@
 import { describe, expect, test } from 'vitest';
+import { ofKind } from '#ortune/data/columns.js';
 import { LabelSet, labelsOfConfig, labelsOfData } from '#ortune/data/labels.js';
-import { TableBuilder } from '#ortune/data/table.js';
+import { TableBuilder } from '#ortune/data/table-builder.js';
 import { DataError, UsageError } from '#ortune/errors.js';
 
 /** The classes of a table with these labels, on lines 2, 3, … of x.csv. */
 function applied(classes: LabelSet, ...labels: string[]): number[] {
   const { table, names } = labels.reduce(
     (builder, label, i) => {
-      builder.add({ text: '', label, line: i + 2 }, 0);
+      builder.add({ values: { label }, line: i + 2 }, 0);
       return builder;
     },
-    new TableBuilder(['x.csv'], { pair: false, weight: false }),
+    new TableBuilder(['x.csv'], [{ role: 'label', kind: 'class', name: 'label' }], { weight: false }),
   );
   classes.apply(table, names);
-  return [...table.label.subarray(0, table.count)];
+  return [...ofKind(table.columns, 'label', 'class')!.values.subarray(0, table.count)];
 }
 
 describe('classes of training data', () => {

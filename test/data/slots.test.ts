@@ -3,12 +3,12 @@ import { Slot, slotLayout, slotStates } from '#ortune/data/slots.js';
 
 const layout = slotLayout(
   [
-    { name: 'input_ids', dtype: 'int64', per: 'token' },
-    { name: 'labels', dtype: 'int64', per: 'sample' },
-    { name: 'sample_weights', dtype: 'float32', per: 'sample' },
+    { name: 'input_ids', dtype: 'int64', shape: ['batch', 'tokens'] },
+    { name: 'labels', dtype: 'int64', shape: ['batch'] },
+    { name: 'sample_weights', dtype: 'float32', shape: ['batch'] },
   ],
   3,
-  10,
+  { tokens: { buckets: [4, 10] } },
 );
 
 test('fields lie 64-byte aligned behind the state', () => {
@@ -18,11 +18,11 @@ test('fields lie 64-byte aligned behind the state', () => {
 
 test('views are over the shared memory, in the shape of the batch', () => {
   const slot = new Slot(layout);
-  const views = slot.views(4);
+  const views = slot.views({ tokens: 4 });
   expect(views.get('input_ids')!.shape).toEqual([3, 4]);
   expect(views.get('input_ids')!.data).toHaveLength(12);
   expect(views.get('sample_weights')!.shape).toEqual([3]);
-  new Slot(layout, slot.buffer).views(4).get('sample_weights')!.data[1] = 0.5;
+  new Slot(layout, slot.buffer).views({ tokens: 4 }).get('sample_weights')!.data[1] = 0.5;
   expect(Array.from(views.get('sample_weights')!.data as Float32Array)).toEqual([0, 0.5, 0]);
 });
 

@@ -3,6 +3,7 @@
 import { renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { ofKind } from '#ortune/data/columns.js';
 import { DataError } from '#ortune/errors.js';
 import { batchesOf, columns, corpora, corpus, type Seen } from './corpora.js';
 
@@ -107,7 +108,7 @@ describe('a stream', () => {
         const place = i < 150 ? `${files[0]}:${i + 1}` : i < 300 ? `${files[2]}:${i - 148}` : `${files[3]}:${i - 299}`;
         expect(batch.places[row]).toBe(place);
       }
-    expect(data.train.where(300)).toBe(`${files[3]}, record 1`);
+    expect(data.train.location(300)).toBe(`${files[3]}, record 1`);
     expect(data.classCounts).toEqual([80, 283, 40]);
   });
 
@@ -125,7 +126,7 @@ describe('a stream', () => {
     const chunks = new Set<SharedArrayBuffer>();
     let bytes = 0;
     for await (const rows of train.rows({ batchSize: 8, seed: 0, epoch: 0 })) {
-      for (const chunk of rows.chunks) {
+      for (const chunk of ofKind(rows.slices, 'text', 'text')!.chunks) {
         chunks.add(chunk);
         bytes = Math.max(bytes, chunk.byteLength);
       }

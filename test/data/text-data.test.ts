@@ -2,8 +2,8 @@
 
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { epochOrder } from '#ortune/data/sampler.js';
-import { openLabelled } from '#ortune/data/text-data.js';
 import { DataError, UsageError } from '#ortune/errors.js';
+import { openLabelled } from '../support/tables.js';
 import { batchesOf, columns, corpora, corpus, type Sample } from './corpora.js';
 
 const { write, path, open, closeAll, remove } = corpora();
@@ -31,7 +31,7 @@ describe('an epoch', () => {
         expect(batch.places[row]).toBe(`${file}:${sample + 1}`);
         expect(batch.weights[row]).toBe(1);
       }
-    expect(train.where(402)).toBe(`${file}:403`);
+    expect(train.location(402)).toBe(`${file}:403`);
   });
 
   test('goes on at any batch as it would have', async () => {

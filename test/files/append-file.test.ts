@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OrtuneError } from '#ortune/errors.js';
 import { AppendFile } from '#ortune/files/append-file.js';
+import { describeWhere, noFullDevice } from '../support/describe-where.js';
 
 let directory: string;
 let path: string;
@@ -89,8 +90,7 @@ describe('a beginning', () => {
   });
 });
 
-// Linux only: the device that is always full.
-describe.runIf(existsSync('/dev/full'))('a full disk', () => {
+describeWhere(noFullDevice, 'a full disk', () => {
   it('is a failure that names the file, and ends the writing without an error thrown', async () => {
     const file = new AppendFile('/dev/full');
     file.append('lost');

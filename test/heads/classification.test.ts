@@ -1,16 +1,16 @@
 import type * as ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { ModelError } from '#ortune/errors.js';
-import { copyOfGraph, ensureHead } from '#ortune/heads/classification.js';
+import { ensureHead } from '#ortune/heads/classification.js';
 import { findVector } from '#ortune/heads/hidden.js';
 import { buildEncoder, type EncoderOptions } from '#ortune/models/encoder.js';
-import { dimensions, withShape } from '#ortune/onnx/file/surgery.js';
+import { copyOfGraph, dimensions, withShape } from '#ortune/onnx/file/surgery.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { graphOf } from '#ortune/onnx/model.js';
 import type { Tensor } from '#ortune/onnx/tensor.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { encoders, fixture } from '../support/exported.js';
-import { built, run } from '../transfer/run.js';
+import { built, run } from '../support/transfer.js';
 
 type Model = ReturnType<typeof openModel>;
 

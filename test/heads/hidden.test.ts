@@ -1,5 +1,5 @@
-// A language model becomes a classifier: its head is found behind the logits and taken off. The heads are PyTorch's, ortune's own on
-// exported trunks, and that of the encoder builder.
+// A language model becomes a classifier: its head is found behind the logits and taken off. The heads are PyTorch's,
+// ortune's own on exported trunks, and that of the encoder builder.
 
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -13,7 +13,7 @@ import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { graphOf } from '#ortune/onnx/model.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { type Exporter, encoders, exporters, fixture } from '../support/exported.js';
-import { built, run } from '../transfer/run.js';
+import { built, run } from '../support/transfer.js';
 
 type Model = ReturnType<typeof openModel>;
 

@@ -7,7 +7,7 @@ import { graphOf, type Model } from '#ortune/onnx/model.js';
 import type { ModelConfig } from '#ortune/transfer/config.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { encoders, fixture } from '../support/exported.js';
-import { run } from '../transfer/run.js';
+import { run } from '../support/transfer.js';
 
 const fit = (model: Model, nextSentence = false, config: ModelConfig = {}) =>
   ensureLanguageModelHead(model, { seed: 1, config, nextSentence });

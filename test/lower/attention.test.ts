@@ -16,7 +16,7 @@ import { recognisePatterns } from '#ortune/onnx/restore/restore.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { type Device, openDevice } from '#ortune/runtime/session.js';
-import { addLoss } from '#ortune/tasks/classification.js';
+import { addLoss } from '#ortune/tasks/losses.js';
 import { insertDropout, keyInput } from '#ortune/transfer/dropout.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { addOutput, encoderFeeds } from '../onnx/graphs.js';

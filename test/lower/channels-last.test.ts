@@ -1,4 +1,5 @@
-// Images in channels-last: what follows a convolution there, where transposes are needed, and that a graph computes the same.
+// Images in channels-last: what follows a convolution there, where transposes are needed, and that a graph computes the
+// same.
 
 import { describe, expect, it } from 'vitest';
 import { fuseActivations } from '#ortune/lower/activations.js';

@@ -6,7 +6,7 @@ import { backward } from '#ortune/autodiff/backward.js';
 import { compile } from '#ortune/compile/compile.js';
 import type { Mode } from '#ortune/compile/protocol.js';
 import { lowerForDevice } from '#ortune/lower/devices/forms.js';
-import type { Precision } from '#ortune/lower/mixed-precision.js';
+import type { Precision } from '#ortune/lower/target.js';
 import { type AttrInput, Builder } from '#ortune/onnx/builder.js';
 import type { DataType } from '#ortune/onnx/dtype.js';
 import { Graph } from '#ortune/onnx/graph.js';
@@ -33,7 +33,7 @@ function compilePictures(name: string, mode: Mode, batchStatistics: boolean, pre
   const request = { mode, shapes: { [images.name]: images.tensor.shape } };
   const compiled = compile(graph, request, {
     ...{ trained, statistics: new Set(batchStatistics ? updated.map((s) => s.name) : []), frozen: new Set<string>() },
-    task: { name: 'image-classification', targets: 'class' },
+    task: { name: 'image-classification', options: { targets: 'class' } },
     ...{ dropout: { hidden: 0.1, attention: 0.1, head: 0.1 }, labelSmoothing: 0.1, recompute: 'layers' },
     ...{ family: '', kernels: new Set(), target: 'cuda', precision },
   });

@@ -1,5 +1,5 @@
-// What stands for an operator on a device, against the operator itself, both run by the stock runtime on the CPU; and graphs
-// whose integers became 32 bits wide.
+// What stands for an operator on a device, against the operator itself, both run by the stock runtime on the CPU; and
+// graphs whose integers became 32 bits wide.
 
 import { describe, expect, it } from 'vitest';
 import { cudaForms } from '#ortune/lower/devices/cuda.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '#ortune/errors.js';
-import { ImageClassificationMetrics } from '#ortune/metrics/image-classification.js';
+import { ImageClassificationMetrics } from '#ortune/metrics/image-classes.js';
 import { MultiLabelMetrics, mostScores } from '#ortune/metrics/multi-label.js';
 
 interface Golden {

@@ -1,8 +1,16 @@
 import { expect, test } from 'vitest';
 import { UsageError } from '#ortune/errors.js';
 import { ClassificationMetrics } from '#ortune/metrics/classification.js';
-import { MaskedLmMetrics } from '#ortune/metrics/masked-lm.js';
-import { metricNames, metricOf } from '#ortune/metrics/names.js';
+import { MaskedLmMetrics } from '#ortune/metrics/masked-tokens.js';
+import { metricOf as metricAmong } from '#ortune/metrics/names.js';
+import { taskNamed } from '#ortune/tasks/tasks.js';
+
+const metricNames = {
+  'text-classification': taskNamed('text-classification').metrics({}),
+  'masked-lm': taskNamed('masked-lm').metrics({}),
+};
+const metricOf = (result: object, name: string): number =>
+  metricAmong(result, name, metricNames['perplexity' in result ? 'masked-lm' : 'text-classification']);
 
 const metrics = new ClassificationMetrics(['ham', 'spam']);
 metrics.add([2, 1, 0, 3, 1, 0], [0, 1, 1]);

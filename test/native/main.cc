@@ -74,7 +74,7 @@ int main() {
   for (ortune::Isa isa : ortune::kAllIsas) {
     const ortune::Kernels* kernels = ortune::kernels_for(isa);
     if (!kernels) {
-      printf("%s: not on this machine\n", ortune::isa_name(isa));
+      printf("%s: NOT TESTED, since this machine has not got it\n", ortune::isa_name(isa));
       continue;
     }
     const test::Target target{ortune::isa_name(isa), *kernels};

@@ -10,7 +10,8 @@ import { encodeGraph } from '#ortune/onnx/encode.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { fileTensors, saveModel } from '#ortune/onnx/save.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import { run, temporaryDirectory } from './support.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { run } from './support.js';
 
 const fixtures = fileURLToPath(new URL('../fixtures/encoders', import.meta.url));
 const directory = temporaryDirectory();

@@ -2,7 +2,8 @@ import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
-import { external, floats, initializer, linear, temporaryDirectory, writeModel } from './support.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { external, floats, initializer, linear, writeModel } from './support.js';
 
 const root = temporaryDirectory();
 let directory: string;

@@ -1,5 +1,5 @@
-// Cases of the operators of convolutional networks, with the corners of their geometry: odd pads, ceil_mode, windows that
-// would start behind the input, sizes from scales.
+// Cases of the operators of convolutional networks, with the corners of their geometry: odd pads, ceil_mode, windows
+// that would start behind the input, sizes from scales.
 
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { each, ints, type OperatorCase, positive, row, x } from './case-values.js';

@@ -7,9 +7,10 @@ import { encodeGraph } from '#ortune/onnx/encode.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { saveModel } from '#ortune/onnx/save.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
+import { temporaryDirectory } from '../support/temporary.js';
 import { buildIn, named, norm, trained } from './batch-norm-files.js';
 import { x } from './opset-cases.js';
-import { floats, node, run, temporaryDirectory } from './support.js';
+import { floats, node, run } from './support.js';
 
 const directory = temporaryDirectory();
 const build = buildIn(directory);

@@ -10,17 +10,8 @@ import { concat, encodeGraph, modelPieces } from '#ortune/onnx/encode.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { ModelProtoSchema, type TensorProto, TensorProtoSchema } from '#ortune/onnx/onnx_pb.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import {
-  floats,
-  initializer,
-  linear,
-  modelProto,
-  node,
-  run,
-  temporaryDirectory,
-  value,
-  writeModel,
-} from './support.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { floats, initializer, linear, modelProto, node, run, value, writeModel } from './support.js';
 
 const directory = temporaryDirectory();
 const w = initializer('w', floats([1, 2, 3, 4, 5, 6], [2, 3]));

@@ -1,4 +1,5 @@
-// Tensors of BatchNormalization that an exporter merged are apart when a file is opened; what it computes stays the same.
+// Tensors of BatchNormalization that an exporter merged are apart when a file is opened; what it computes stays the
+// same.
 
 import { describe, expect, it } from 'vitest';
 import { encodeGraph } from '#ortune/onnx/encode.js';
@@ -6,9 +7,10 @@ import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { graphOf } from '#ortune/onnx/model.js';
 import type { Tensor } from '#ortune/onnx/tensor.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
+import { temporaryDirectory } from '../support/temporary.js';
 import { buildIn, named, norm, trained } from './batch-norm-files.js';
 import { x } from './opset-cases.js';
-import { floats, node, run, temporaryDirectory } from './support.js';
+import { floats, node, run } from './support.js';
 
 const build = buildIn(temporaryDirectory());
 const ones = () => floats([1, 1, 1]);

@@ -11,17 +11,8 @@ import {
   type ModelProto,
   type NodeProto,
 } from '#ortune/onnx/onnx_pb.js';
-import {
-  floats,
-  initializer,
-  linear,
-  node,
-  type Parts,
-  run,
-  temporaryDirectory,
-  value,
-  writeModel,
-} from './support.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { floats, initializer, linear, node, type Parts, run, value, writeModel } from './support.js';
 
 const directory = temporaryDirectory();
 const w = initializer('w', floats([1, 2, 3, 4, 5, 6], [2, 3]));

@@ -8,9 +8,10 @@ import type { AttrInput } from '#ortune/onnx/builder.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { conversions } from '#ortune/onnx/normalize/opset.js';
+import { temporaryDirectory } from '../support/temporary.js';
 import { oldCases } from './old-opset-cases.js';
 import { type Case, cases as newCases, positive, x } from './opset-cases.js';
-import { initializer, modelProto, node, run, temporaryDirectory, value, writeModel } from './support.js';
+import { initializer, modelProto, node, run, value, writeModel } from './support.js';
 
 const cases = { ...newCases };
 for (const [op, examples] of Object.entries(oldCases)) cases[op] = [...(cases[op] ?? []), ...examples];

@@ -10,7 +10,8 @@ import {
   NodeProtoSchema,
   TrainingInfoProtoSchema,
 } from '#ortune/onnx/onnx_pb.js';
-import { floats, initializer, linear, node, temporaryDirectory, writeModel } from './support.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { floats, initializer, linear, node, writeModel } from './support.js';
 
 const directory = temporaryDirectory();
 const w = initializer('w', floats([1, 2, 3, 4, 5, 6], [2, 3]));

@@ -9,18 +9,8 @@ import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { type ModelProto, ModelProtoSchema, type TensorProto, TensorProtoSchema } from '#ortune/onnx/onnx_pb.js';
 import { fileTensors, saveModel } from '#ortune/onnx/save.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import {
-  external,
-  floats,
-  initializer,
-  linear,
-  modelProto,
-  node,
-  run,
-  temporaryDirectory,
-  value,
-  writeModel,
-} from './support.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { external, floats, initializer, linear, modelProto, node, run, value, writeModel } from './support.js';
 
 const root = temporaryDirectory();
 let directory: string;

@@ -92,11 +92,6 @@ describe('output types of the domain ortune', () => {
     expect(() => ortune('Attention', inputs, { heads }, 2)).toThrow(message);
   });
 
-  it('give the norm of an optimizer step', () => {
-    expect(ortune('AdamW', [x(8)])).toEqual([[1]]);
-    expect(ortune('Sgd', [x(8)])).toEqual([[1]]);
-  });
-
   it('refuse a loss whose labels do not fit and an embedding gradient without its rows', () => {
     expect(() => ortune('CrossEntropy', [x(3, 4), labels], {}, 2)).toThrow(/logits \[3,4\] and labels \[2\]/);
     expect(() => ortune('EmbeddingGrad', [x(2, 4), labels])).toThrow(/'rows' is missing/);

@@ -1,11 +1,8 @@
 // Small ONNX files made in memory, and their outputs by the stock runtime.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import * as ort from 'onnxruntime-node';
-import { afterAll } from 'vitest';
 import { type AttrInput, toAttr } from '#ortune/onnx/builder.js';
 import type { DataType } from '#ortune/onnx/dtype.js';
 import { onnxDataType } from '#ortune/onnx/dtype.js';
@@ -21,13 +18,6 @@ import {
   type ValueInfoProtoSchema,
 } from '#ortune/onnx/onnx_pb.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-
-/** A directory that goes when the test file is done. */
-export function temporaryDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'ortune-onnx-'));
-  afterAll(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 export function node(
   op: string,

@@ -3,7 +3,8 @@
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { newScaling, type Scaling } from '#ortune/optim/loss-scale.js';
-import { Optimizer, type OptimizerOptions, parameterRanges, type UpdateOptions } from '#ortune/optim/optimizer.js';
+import { Optimizer, parameterRanges, type UpdateOptions } from '#ortune/optim/optimizer.js';
+import type { OptimizerOptions } from '#ortune/optim/rules.js';
 import { lossEntry } from '#ortune/optim/update.js';
 import { normals } from '#ortune/random.js';
 import { Arena } from '#ortune/runtime/arena.js';

@@ -3,7 +3,8 @@
 
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Optimizer, type OptimizerOptions, type ParameterRange, parameterRanges } from '#ortune/optim/optimizer.js';
+import { Optimizer, type ParameterRange, parameterRanges } from '#ortune/optim/optimizer.js';
+import type { OptimizerOptions } from '#ortune/optim/rules.js';
 import { normals } from '#ortune/random.js';
 import { Arena } from '#ortune/runtime/arena.js';
 import { type Device, openDevice } from '#ortune/runtime/session.js';

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ClassificationMetrics } from '#ortune/metrics/classification.js';
-import { evaluationText } from '#ortune/report/evaluation.js';
+import { type Metrics, taskNamed } from '#ortune/tasks/tasks.js';
+
+const evaluationText = (result: Metrics): string =>
+  taskNamed('perplexity' in result ? 'masked-lm' : 'image-classification').report(result);
 
 /** The result of samples given as [class, prediction] ids. */
 function resultOf(labels: string[], samples: [number, number][]) {

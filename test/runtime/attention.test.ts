@@ -6,6 +6,7 @@ import { type AttrInput, float } from '#ortune/onnx/builder.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { type Device, openDevice } from '#ortune/runtime/session.js';
 import { operatorGraph } from '../autodiff/graphs.js';
+import { describeInstructionSets } from '../support/instruction-sets.js';
 import { bits, define, expectClose, inFloat64, random, runOn, unchecked } from './kernels.js';
 
 let device: Device;
@@ -50,29 +51,31 @@ async function gradient({ bias, attrs }: Given) {
   return { op: 'AttentionGrad', inputs, attrs, outputs: 3 };
 }
 
-describe.each(givens)('attention $name', (given) => {
-  it.each(['forward', 'backward'])('computes %s what the definition says', async (direction) => {
-    const operator = direction === 'forward' ? attention(given) : await gradient(given);
-    const { graph, feeds } = operatorGraph({ ...operator, domain: 'ortune' });
-    expect(device.kernels.has(`ortune.${operator.op}`)).toBe(true);
-    const { outputs } = await runOn(device, graph, feeds);
-    const [defined, exact] = [await define(operator), await define(inFloat64(operator))];
-    for (const [i, found] of outputs.entries()) {
-      expectClose(found, defined[i]!, 3e-6);
-      expectClose(found, exact[i]!, 3e-6);
-    }
-  });
-
-  it('gives the same bits with one, two and three threads', async () => {
-    for (const operator of [attention(given), await gradient(given)]) {
+describeInstructionSets(() => {
+  describe.each(givens)('attention $name', (given) => {
+    it.each(['forward', 'backward'])('computes %s what the definition says', async (direction) => {
+      const operator = direction === 'forward' ? attention(given) : await gradient(given);
       const { graph, feeds } = operatorGraph({ ...operator, domain: 'ortune' });
+      expect(device.kernels.has(`ortune.${operator.op}`)).toBe(true);
       const { outputs } = await runOn(device, graph, feeds);
-      for (const threads of [1, 3]) {
-        const other = await openDevice('cpu', { threads });
-        expect(bits((await runOn(other, graph, feeds)).outputs)).toEqual(bits(outputs));
-        await other.close();
+      const [defined, exact] = [await define(operator), await define(inFloat64(operator))];
+      for (const [i, found] of outputs.entries()) {
+        expectClose(found, defined[i]!, 3e-6);
+        expectClose(found, exact[i]!, 3e-6);
       }
-    }
+    });
+
+    it('gives the same bits with one, two and three threads', async () => {
+      for (const operator of [attention(given), await gradient(given)]) {
+        const { graph, feeds } = operatorGraph({ ...operator, domain: 'ortune' });
+        const { outputs } = await runOn(device, graph, feeds);
+        for (const threads of [1, 3]) {
+          const other = await openDevice('cpu', { threads });
+          expect(bits((await runOn(other, graph, feeds)).outputs)).toEqual(bits(outputs));
+          await other.close();
+        }
+      }
+    });
   });
 });
 

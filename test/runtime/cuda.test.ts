@@ -1,5 +1,6 @@
-// The way to CUDA where there is no card: names of devices, what the runtime is told and what it answers, and everything that
-// is a graph on the device beside the training graph (sums, update, running averages), rehearsed on the CPU.
+// The way to CUDA where there is no card: names of devices, what the runtime is told and what it answers, and
+// everything that is a graph on the device beside the training graph (sums, update, running averages), rehearsed on the
+// CPU.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

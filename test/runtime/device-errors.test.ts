@@ -1,5 +1,6 @@
-// What providers say when memory does not suffice or the device is gone, as people are told; and how the runtime is told of
-// a device. The words are the providers' own: WebGPU's from Vulkan drivers that fail, CUDA's from the runtime's sources.
+// What providers say when memory does not suffice or the device is gone, as people are told; and how the runtime is
+// told of a device. The words are the providers' own: WebGPU's from Vulkan drivers that fail, CUDA's from the runtime's
+// sources.
 
 import { describe, expect, test } from 'vitest';
 import { asDeviceWork, deviceError, reasonIn } from '#ortune/runtime/device-errors.js';

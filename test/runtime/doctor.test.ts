@@ -1,14 +1,13 @@
 // What the doctor finds in folders that have the pieces of a device, and in ones that lack them.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { examine, examineMachine, type Places } from '#ortune/runtime/doctor.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const root = mkdtempSync(path.join(tmpdir(), 'ortune-doctor-'));
-afterAll(() => rmSync(root, { recursive: true }));
+const root = temporaryDirectory('doctor');
 
 function touch(...names: string[]): void {
   for (const name of names) {

@@ -65,7 +65,9 @@ export function product(rows: number, width: number): Uint8Array {
   return encodeGraph(graph, { withoutData: (name) => name === 'w' });
 }
 
-/** y = relu(conv3x3(x, w)), x [1,16,8,8], w [32,16,3,3] an initializer without data, which optimization lays out anew. */
+/**
+ * y = relu(conv3x3(x, w)), x [1,16,8,8], w [32,16,3,3] an initializer without data, which optimization lays out anew.
+ */
 export function convolution(): Uint8Array {
   const graph = new Graph();
   input(graph, 'x', [1, 16, 8, 8]);

@@ -6,6 +6,7 @@ import type { AttrInput } from '#ortune/onnx/builder.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { type Device, openDevice } from '#ortune/runtime/session.js';
 import { operatorGraph } from '../autodiff/graphs.js';
+import { describeInstructionSets } from '../support/instruction-sets.js';
 import { bits, define, expectClose, random, runOn, unchecked } from './kernels.js';
 
 let device: Device;
@@ -58,23 +59,25 @@ const pools = [0, 1].flatMap((count_include_pad) => {
 const kernel = [3, 3];
 const maxPool = { name: 'MaxPool', op: 'MaxPool', inputs: [x], attrs: { kernel, ...window } };
 
-describe('over images', () => {
-  it.each([...convolutions, ...pools, maxPool])('$name is its definition', async (operator) => {
-    const { graph, feeds } = operatorGraph({ ...operator, domain: 'ortune' });
-    const { outputs } = await runOn(device, graph, feeds);
-    for (const [i, expected] of (await define(operator)).entries()) expectClose(outputs[i]!, expected, 1e-5);
-    const other = await openDevice('cpu', { threads: 1 });
-    expect(bits((await runOn(other, graph, feeds)).outputs)).toEqual(bits(outputs));
-    await other.close();
-  });
+describeInstructionSets(() => {
+  describe('over images', () => {
+    it.each([...convolutions, ...pools, maxPool])('$name is its definition', async (operator) => {
+      const { graph, feeds } = operatorGraph({ ...operator, domain: 'ortune' });
+      const { outputs } = await runOn(device, graph, feeds);
+      for (const [i, expected] of (await define(operator)).entries()) expectClose(outputs[i]!, expected, 1e-5);
+      const other = await openDevice('cpu', { threads: 1 });
+      expect(bits((await runOn(other, graph, feeds)).outputs)).toEqual(bits(outputs));
+      await other.close();
+    });
 
-  it('MaxPoolGrad is its definition, ties included', async () => {
-    const forward = operatorGraph({ ...maxPool, domain: 'ortune' });
-    const y = Tensor.of('float32', (await runOn(device, forward.graph, forward.feeds)).outputs[0]!, result(12));
-    const operator = { op: 'MaxPoolGrad', inputs: [random(6, result(12)), x, y], attrs: { kernel, ...strided } };
-    const { graph, feeds } = operatorGraph({ ...operator, domain: 'ortune' });
-    const { outputs } = await runOn(device, graph, feeds);
-    expectClose(outputs[0]!, (await define(operator))[0]!, 1e-6);
+    it('MaxPoolGrad is its definition, ties included', async () => {
+      const forward = operatorGraph({ ...maxPool, domain: 'ortune' });
+      const y = Tensor.of('float32', (await runOn(device, forward.graph, forward.feeds)).outputs[0]!, result(12));
+      const operator = { op: 'MaxPoolGrad', inputs: [random(6, result(12)), x, y], attrs: { kernel, ...strided } };
+      const { graph, feeds } = operatorGraph({ ...operator, domain: 'ortune' });
+      const { outputs } = await runOn(device, graph, feeds);
+      expectClose(outputs[0]!, (await define(operator))[0]!, 1e-6);
+    });
   });
 });
 

@@ -1,13 +1,12 @@
 // What is read of files and commands about a device's memory, from text as they have it.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type MemoryPlaces, memoryOf, parseNvidiaSmi } from '#ortune/runtime/memory.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const root = mkdtempSync(join(tmpdir(), 'ortune-memory-'));
-afterAll(() => rmSync(root, { recursive: true }));
+const root = temporaryDirectory('memory');
 
 const places = (changed: Partial<MemoryPlaces> = {}): MemoryPlaces => ({
   platform: 'linux',

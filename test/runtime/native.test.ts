@@ -1,7 +1,7 @@
 // The addon's own checks, which stand behind the friendlier ones of session.ts, and what happens when the addon or the
 // runtime is missing or is not what it should be.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sharedArray, sharedTensor } from '#ortune/runtime/arena.js';
 import { addon, type NativeSpec, type NativeTensor, runtimeLibrary } from '#ortune/runtime/native.js';
-import { childResult } from './children.js';
+import { childResult } from '../support/children.js';
 import { linear } from './graphs.js';
 
 const float32 = 1;
@@ -31,6 +31,23 @@ const tensor = (changed: Partial<NativeTensor> = {}): NativeTensor => ({
   ...changed,
 });
 
+describe('ORTUNE_INSTRUCTION_SET', () => {
+  const inUse = (name: string) => {
+    const script = "import { addon } from './dist/runtime/native.js'; console.log(addon().instructionSet());";
+    const env = { ...process.env, ORTUNE_INSTRUCTION_SET: name };
+    return spawnSync(process.execPath, ['--input-type=module', '-e', script], { env, encoding: 'utf8' });
+  };
+
+  test.each(addon().instructionSets())('%s chooses these kernels', (name) => {
+    expect(inUse(name).stdout).toBe(`${name}\n`);
+  });
+
+  test('is refused where the processor lacks it', () => {
+    const here = addon().instructionSets().join(', ');
+    expect(inUse('mmx').stderr).toContain(`ORTUNE_INSTRUCTION_SET must be one of ${here} on this machine, found 'mmx'`);
+  });
+});
+
 describe('the addon refuses', () => {
   const create = async (inputs: NativeTensor[]) => addon().createSession(runtimeLibrary(), spec({ inputs }));
 
@@ -49,6 +66,11 @@ describe('the addon refuses', () => {
 
   test('the address of what has none', () => {
     expect(() => addon().misalignment({} as never)).toThrow('expected a typed array');
+  });
+
+  test('an instruction set that the processor lacks', () => {
+    const lacking = process.arch === 'arm64' ? 'avx2' : 'neon';
+    expect(() => addon().useInstructionSet(lacking)).toThrow(`no kernels for the instruction set '${lacking}'`);
   });
 
   test('a second library beside the one it has opened', async () => {
@@ -141,7 +163,7 @@ describe('an installation without', () => {
     folder = mkdtempSync(path.join(tmpdir(), 'ortune-install-'));
     const dist = fileURLToPath(new URL('../../dist', import.meta.url));
     mkdirSync(path.join(folder, 'dist/runtime'), { recursive: true });
-    for (const file of ['runtime/native.js', 'errors.js'])
+    for (const file of ['runtime/native.js', 'environment.js', 'errors.js'])
       writeFileSync(
         path.join(folder, 'dist', file),
         readFileSync(path.join(dist, file), 'utf8').replace(/^\/\/# sourceMappingURL.*$/m, ''),

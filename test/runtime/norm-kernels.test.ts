@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { float } from '#ortune/onnx/builder.js';
 import { type Device, openDevice } from '#ortune/runtime/session.js';
 import { operatorGraph } from '../autodiff/graphs.js';
+import { describeInstructionSets } from '../support/instruction-sets.js';
 import { bits, define, expectClose, random, runOn, unchecked } from './kernels.js';
 
 let device: Device;
@@ -46,26 +47,28 @@ const alone = activations.flatMap((activation) => [
   },
 ]);
 
-describe('on the device', () => {
-  it.each([...cases, ...alone])('$name is its definition', async (operator) => {
-    const { graph, feeds } = operatorGraph({ ...operator, domain: 'ortune' });
-    const { outputs } = await runOn(device, graph, feeds);
-    for (const [i, expected] of (await define(operator)).entries()) expectClose(outputs[i]!, expected, 1e-5);
-    const other = await openDevice('cpu', { threads: 1 });
-    expect(bits((await runOn(other, graph, feeds)).outputs)).toEqual(bits(outputs));
-    await other.close();
-  });
+describeInstructionSets(() => {
+  describe('on the device', () => {
+    it.each([...cases, ...alone])('$name is its definition', async (operator) => {
+      const { graph, feeds } = operatorGraph({ ...operator, domain: 'ortune' });
+      const { outputs } = await runOn(device, graph, feeds);
+      for (const [i, expected] of (await define(operator)).entries()) expectClose(outputs[i]!, expected, 1e-5);
+      const other = await openDevice('cpu', { threads: 1 });
+      expect(bits((await runOn(other, graph, feeds)).outputs)).toEqual(bits(outputs));
+      await other.close();
+    });
 
-  const last = { channels_last: 1 };
-  it.each([
-    ['channels that are not last', /channels-last/, 'BatchNorm', [x, scale, bias, mean, variance], {}, image],
-    ['a short scale', /not the 12 channels/, 'BatchNorm', [x, random(2, [11]), bias, mean, variance], last, image],
-    ['one value a channel', /more than one/, 'BatchNorm', [random(1, [1, 12]), scale, bias, mean, r], last, [1, 12]],
-    ['an unknown activation', /'Gelu', which is not known/, 'Activation', [x], { activation: 'Gelu' }, image],
-    ['dy of another shape', /one shape/, 'ActivationGrad', [random(6, [3]), x], { activation: 'Relu' }, image],
-    ['dy of another size', /one shape/, 'BatchNormGrad', [random(6, [12]), x, scale, bias, mean, r], last, image],
-  ])('refuses %s', async (_, message, op, inputs, attrs, output) => {
-    const { graph, feeds } = unchecked(op, inputs, attrs, output);
-    await expect(runOn(device, graph, feeds)).rejects.toThrow(message);
+    const last = { channels_last: 1 };
+    it.each([
+      ['channels that are not last', /channels-last/, 'BatchNorm', [x, scale, bias, mean, variance], {}, image],
+      ['a short scale', /not the 12 channels/, 'BatchNorm', [x, random(2, [11]), bias, mean, variance], last, image],
+      ['one value a channel', /more than one/, 'BatchNorm', [random(1, [1, 12]), scale, bias, mean, r], last, [1, 12]],
+      ['an unknown activation', /'Gelu', which is not known/, 'Activation', [x], { activation: 'Gelu' }, image],
+      ['dy of another shape', /one shape/, 'ActivationGrad', [random(6, [3]), x], { activation: 'Relu' }, image],
+      ['dy of another size', /one shape/, 'BatchNormGrad', [random(6, [12]), x, scale, bias, mean, r], last, image],
+    ])('refuses %s', async (_, message, op, inputs, attrs, output) => {
+      const { graph, feeds } = unchecked(op, inputs, attrs, output);
+      await expect(runOn(device, graph, feeds)).rejects.toThrow(message);
+    });
   });
 });

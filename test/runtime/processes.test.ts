@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { childResult, runChild } from './children.js';
+import { childResult, runChild } from '../support/children.js';
 import { deep, linear, product } from './graphs.js';
 
 let folder: string;

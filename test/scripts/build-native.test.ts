@@ -3,9 +3,12 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { describeWhere } from '../support/describe-where.js';
 
 const script = fileURLToPath(new URL('../../scripts/build-native.mjs', import.meta.url));
+
+const noShell = process.platform === 'win32' ? 'programs are stood in for by shell scripts' : undefined;
 
 /** Runs the install script where only `folder` is searched for programs. */
 function install(folder: string | undefined, args: string[] = []) {
@@ -17,7 +20,7 @@ test('a second build does nothing and says nothing', () => {
   expect(install(undefined)).toMatchObject({ status: 0, stdout: '', stderr: '' });
 }, 300_000); // Where the sources have changed since, it is the first one.
 
-describe.skipIf(process.platform === 'win32')('a missing tool is named with the command that installs it:', () => {
+describeWhere(noShell, 'a missing tool is named with the command that installs it:', () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(path.join(tmpdir(), 'ortune-path-'));

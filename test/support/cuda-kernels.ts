@@ -1,6 +1,7 @@
-// Whether the runtime's CUDA provider has a kernel for every node of a graph, by the table that upstream generates from its
-// registered kernels (fixtures/cuda): operator, opset and element types, as the runtime looks kernels up. And what the
-// table does not say but the provider's source does: combinations of types, and attributes with which it refuses a node.
+// Whether the runtime's CUDA provider has a kernel for every node of a graph, by the table that upstream generates from
+// its registered kernels (fixtures/cuda): operator, opset and element types, as the runtime looks kernels up. And what
+// the table does not say but the provider's source does: combinations of types, and attributes with which it refuses a
+// node.
 
 import { readFileSync } from 'node:fs';
 import { fromBinary } from '@bufbuild/protobuf';

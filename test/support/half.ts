@@ -1,6 +1,6 @@
-// float16 on WebGPU without a graphics card: lavapipe, through the driver for tests. A file of tests imports this module
-// or webgpu.ts, not both: a process has the drivers that it first asked for. Where VK_DRIVER_FILES is set already, that
-// driver is tested, a graphics card's say.
+// float16 on WebGPU without a graphics card: lavapipe, through the driver for tests. A file of tests imports this
+// module or webgpu.ts, not both: a process has the drivers that it first asked for. Where VK_DRIVER_FILES is set
+// already, that driver is tested, a graphics card's say.
 
 import { Builder } from '#ortune/onnx/builder.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';

@@ -1,5 +1,5 @@
-// Picture files for tests, drawn as they are needed: smooth colours with some noise, so that a mirrored, turned or shifted
-// picture is another one.
+// Picture files for tests, drawn as they are needed: smooth colours with some noise, so that a mirrored, turned or
+// shifted picture is another one.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -3,13 +3,15 @@
 // on a device. What is not shown: the kernels' own arithmetic and speed, and memory that is not the host's.
 
 import { type Arena, sharedTensor } from '#ortune/runtime/arena.js';
-import { type DeviceTensors, inBuffers } from '#ortune/runtime/placed.js';
-import type { Device, DeviceTensor, Session, SessionSpec } from '#ortune/runtime/session.js';
+import { inBuffers } from '#ortune/runtime/placed.js';
+import type { Device, DeviceTensor, DeviceTensors, Session, SessionSpec } from '#ortune/runtime/session.js';
 import { missingOnCuda, readModel } from './cuda-kernels.js';
 
 export class RehearsedCuda implements Device {
   readonly name = 'cuda';
   readonly kind = 'cuda';
+  readonly ownMemory = true;
+  readonly asynchronous = true;
   readonly kernels: ReadonlySet<string> = new Set();
   readonly sharedMemory = false;
   readonly sharedThreads = false;

@@ -1,5 +1,5 @@
-// WebGPU without a graphics card: SwiftShader, the Vulkan driver on the CPU that Chromium comes with. A machine that has
-// neither runs one test in the place of these, which says what is not tested and why.
+// WebGPU without a graphics card: SwiftShader, the Vulkan driver on the CPU that Chromium comes with. A machine that
+// has neither runs one test in the place of these, which says what is not tested and why.
 
 import { existsSync } from 'node:fs';
 import { openDevice } from '#ortune/runtime/session.js';

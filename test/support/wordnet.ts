@@ -1,4 +1,5 @@
-// A dictionary in the format of WordNet's data files (wndb(5WN)), made up for tests: `count` senses of every class given.
+// A dictionary in the format of WordNet's data files (wndb(5WN)), made up for tests: `count` senses of every class
+// given.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -7,7 +7,7 @@ import { lower } from '#ortune/lower/lower.js';
 import { Builder } from '#ortune/onnx/builder.js';
 import { Graph } from '#ortune/onnx/graph.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import { addLoss } from '#ortune/tasks/classification.js';
+import { addLoss } from '#ortune/tasks/losses.js';
 import { runStock } from '../support/onnxruntime.js';
 
 interface Golden {

@@ -1,16 +1,15 @@
 // Gradient accumulation against one large batch: the same loss and the same gradients, although the micro-batches are
 // padded to other lengths and hold other numbers of samples that count.
 
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { Engine, type EngineBatch } from '#ortune/engine/engine.js';
 import { Accumulator } from '#ortune/optim/accumulator.js';
 import { uniform } from '#ortune/random.js';
 import { sharedTensor } from '#ortune/runtime/arena.js';
 import type { TensorView } from '#ortune/runtime/session.js';
-import { smallProblem } from '../cli/run.js';
+import { smallProblem } from '../support/small-problem.js';
 
-const { path, remove } = smallProblem();
-afterAll(remove);
+const { path } = smallProblem();
 
 interface Sample {
   ids: number[];
@@ -51,7 +50,15 @@ function batchOf(members: readonly Sample[], length: number): EngineBatch {
 }
 
 const dropout = { hidden: 0, attention: 0, head: 0 };
-const open = () => Engine.open({ model: path('encoder'), freeze: [], dropout, seed: 0, threads: 2 });
+const open = () =>
+  Engine.open({
+    task: { name: 'text-classification', options: {} },
+    model: path('encoder'),
+    freeze: [],
+    dropout,
+    seed: 0,
+    threads: 2,
+  });
 const key = (microStep: number) => ({ seed: 0, step: 0, microStep });
 
 it('four micro-batches give the loss and the gradients of one batch four times as large', async () => {

@@ -1,21 +1,19 @@
 // Runs on augmented and mixed pictures: what is random depends on seed, epoch and sample alone, mixed rows are trained on
 // with soft labels, and evaluations see the pictures as they are.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Augmentation } from '#ortune/data/images/augment/chain.js';
-import { ImageData } from '#ortune/data/images/image-data.js';
-import { ImageLoader } from '#ortune/data/images/image-feeder.js';
-import type { ImageClassificationResult } from '#ortune/metrics/image-classification.js';
+import type { ImageClassificationResult } from '#ortune/metrics/image-classes.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { digitsFile, digitsRuns, storedDigits } from '../support/digits.js';
+import { imageLoader } from '../support/loaders.js';
 import { float32, int64, uint8, writeSafetensors } from '../support/safetensors.js';
-import { train } from './run.js';
+import { openPictures } from '../support/tables.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { train } from '../support/train.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-augmented-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('augmented');
 const path = (name: string): string => join(directory, name);
 
 const options = digitsRuns(directory);
@@ -73,12 +71,8 @@ function oneBatch(rows: number, weights: readonly number[]): string {
 
 /** The batch as the workers mix it in the first epoch of a run. */
 async function mixedBatch(file: string, rows: number, steps: Augmentation) {
-  const columns = { image: 'image', label: 'label', weight: 'weight' };
-  const data = await ImageData.open({
-    ...{ train: { files: [file] }, columns, multiLabel: false, seed: 0, sampling: 'shuffle' },
-    weights: 'weight',
-  });
-  const feeder = new ImageLoader({
+  const data = await openPictures({ train: { files: [file] }, weights: 'weight' });
+  const feeder = imageLoader({
     input: 'x',
     shape: { channels: 1, height: 8, width: 8, layout: 'NCHW' },
     preprocessing: {

@@ -1,17 +1,16 @@
 // BatchNormalization while training, through the library: whose statistics are used, and that the running averages are
 // state like the weights: saved, resumed, restored with the best, untouched by a step that is left out.
 
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { evaluate } from '#ortune/train/evaluate.js';
-import { smallProblem } from '../cli/run.js';
 import { readSafetensors } from '../golden.js';
-import { writeBatchNormModel } from './batch-norm-model.js';
-import { modelFile, newRuns, train } from './run.js';
+import { writeBatchNormModel } from '../support/batch-norm-model.js';
+import { smallProblem } from '../support/small-problem.js';
+import { modelFile, newRuns, train } from '../support/train.js';
 
-const { path, write, lines, remove } = smallProblem();
-afterAll(remove);
+const { path, write, lines } = smallProblem();
 const model = writeBatchNormModel(path('encoder'), path('normalised'));
 const config = newRuns(path, { model, epochs: 2, batchSize: 8, dropout: 0, learningRate: 1e-2 });
 

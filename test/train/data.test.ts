@@ -1,15 +1,14 @@
 // What a training configuration says of its data, as the run carries it out.
 
 import { existsSync } from 'node:fs';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { ClassificationResult } from '#ortune/metrics/classification.js';
 import { Trainer } from '#ortune/train/trainer.js';
-import { smallProblem } from '../cli/run.js';
-import { newRuns, train } from './run.js';
+import { smallProblem } from '../support/small-problem.js';
+import { newRuns, train } from '../support/train.js';
 
 const problem = smallProblem();
 const { path, write, lines } = problem;
-afterAll(problem.remove);
 
 const config = newRuns(path, { batchSize: 8, epochs: 1, dropout: 0 });
 const weighted = (name: string, weightOf: (i: number) => number) =>

@@ -1,17 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { smallProblem } from '../cli/run.js';
-import { childResult } from '../runtime/children.js';
-import { type Ran, train } from './run.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { childResult } from '../support/children.js';
+import { smallProblem } from '../support/small-problem.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { type Ran, train } from '../support/train.js';
 
 const problem = smallProblem();
-const out = mkdtempSync(join(tmpdir(), 'ortune-same-'));
-afterAll(() => {
-  problem.remove();
-  rmSync(out, { recursive: true });
-});
+const out = temporaryDirectory('same');
 
 let runs = 0;
 const config = (more: object = {}) => ({

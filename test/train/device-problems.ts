@@ -6,15 +6,17 @@ import type { TrainOptions } from '#ortune/config/train-schema.js';
 import type { StepEvent, TrainResult } from '#ortune/events.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { Trainer } from '#ortune/train/trainer.js';
-import { smallProblem } from '../cli/run.js';
-import { writeBatchNormModel } from './batch-norm-model.js';
-import { modelFile, newRuns } from './run.js';
+import { writeBatchNormModel } from '../support/batch-norm-model.js';
+import { smallProblem } from '../support/small-problem.js';
+import { modelFile, newRuns } from '../support/train.js';
 
 const fixtures = join(import.meta.dirname, '../fixtures');
 
-/** Runs of 20 steps: dropout, groups and clipping; the statistics of each batch with accumulation; pictures with SGD. */
+/**
+ * Runs of 20 steps: dropout, groups and clipping; the statistics of each batch with accumulation; pictures with SGD.
+ */
 export function deviceProblems() {
-  const { path, write, remove } = smallProblem();
+  const { path, write } = smallProblem();
   const problems: Record<string, Partial<TrainOptions>> = {
     texts: {
       batchSize: 6,
@@ -37,7 +39,7 @@ export function deviceProblems() {
       seed: 1,
     },
   };
-  return { path, write, remove, problems, config: newRuns(path, { maxSteps: 20, learningRate: 1e-2 }) };
+  return { path, write, problems, config: newRuns(path, { maxSteps: 20, learningRate: 1e-2 }) };
 }
 
 /** What every step said, beside the result. */

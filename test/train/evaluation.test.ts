@@ -1,16 +1,15 @@
 // Evaluations and checkpoints on the way: when they come, which weights are written, and what is kept.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import type { EvaluationEvent } from '#ortune/events.js';
 import type { ClassificationResult } from '#ortune/metrics/classification.js';
 import { Trainer } from '#ortune/train/trainer.js';
-import { smallProblem } from '../cli/run.js';
-import { hashOf, modelFile, newRuns } from './run.js';
+import { smallProblem } from '../support/small-problem.js';
+import { hashOf, modelFile, newRuns } from '../support/train.js';
 
-const { path, remove } = smallProblem();
-afterAll(remove);
+const { path } = smallProblem();
 
 const config = newRuns(path, { eval: path('test.csv'), epochs: 3, batchSize: 8 });
 

@@ -11,7 +11,15 @@ const config = (options: Partial<TrainOptions>) =>
   parseOptions(trainSchema, { model, train: 'a.jsonl', output: 'run', learningRate: 1e-3, ...options });
 
 const open = (freeze: string[]) =>
-  Engine.open({ model, labels: ['a', 'b', 'c'], freeze, dropout: {}, seed: 0, threads: 1 });
+  Engine.open({
+    task: { name: 'text-classification', options: {} },
+    model,
+    labels: ['a', 'b', 'c'],
+    freeze,
+    dropout: {},
+    seed: 0,
+    threads: 1,
+  });
 
 const whole = await open([]);
 const { parameters } = whole.model;

@@ -1,15 +1,14 @@
-// Mixed precision on a device through the library: the course of the loss is float32's on the CPU but for the rounding, a
-// stopped run goes on to the same bits, and gradients that overflow cost a step and no more.
+// Mixed precision on a device through the library: the course of the loss is float32's on the CPU but for the rounding,
+// a stopped run goes on to the same bits, and gradients that overflow cost a step and no more.
 
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { lossScale } from '#ortune/optim/loss-scale.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { describeHalf } from '../support/half.js';
+import { train } from '../support/train.js';
 import { deviceProblems, filesUnder, stepsOf } from './device-problems.js';
-import { train } from './run.js';
 
-const { remove, problems, config } = deviceProblems();
-afterAll(remove);
+const { problems, config } = deviceProblems();
 const half = { device: 'webgpu', precision: 'float16' } as const;
 
 describeHalf('a run in float16', () => {

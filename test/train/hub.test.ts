@@ -1,4 +1,5 @@
-// Whatever takes a model takes the name of a hub model: the library's functions, on a server and a cache of this machine.
+// Whatever takes a model takes the name of a hub model: the library's functions, on a server and a cache of this
+// machine.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,8 +14,8 @@ import {
   loadModel,
   Trainer,
 } from '#ortune/index.js';
-import { smallProblem } from '../cli/run.js';
-import { type HubServer, startHub } from '../models/hub-server.js';
+import { type HubServer, startHub } from '../support/hub-server.js';
+import { smallProblem } from '../support/small-problem.js';
 
 const problem = smallProblem();
 const { path } = problem;
@@ -35,7 +36,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await hub.close();
-  problem.remove();
 });
 
 describe('a model named as on the hub', () => {

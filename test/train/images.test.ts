@@ -1,22 +1,21 @@
 // Pictures through the library: a small network learns handwritten digits, and what is saved, resumed, evaluated and
 // predicted agrees.
 
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { env, pipeline, RawImage } from '@xenova/transformers';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { loadModel, predict } from '#ortune/commands/predict.js';
 import type { ImageTensors } from '#ortune/data/images/tensors.js';
-import type { ImageClassificationResult } from '#ortune/metrics/image-classification.js';
+import type { ImageClassificationResult } from '#ortune/metrics/image-classes.js';
 import type { MultiLabelResult } from '#ortune/metrics/multi-label.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { digitsFile, digitsRuns, storedDigits } from '../support/digits.js';
 import { float32, int64, uint8, writeSafetensors } from '../support/safetensors.js';
-import { train } from './run.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { train } from '../support/train.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-images-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('images');
 const path = (name: string): string => join(directory, name);
 
 const fixtures = join(import.meta.dirname, '../fixtures');

@@ -1,20 +1,19 @@
 // Masked language modelling through the trainer, end to end: what is learnt, saved, measured, resumed and gone on with.
 
 import { mkdirSync, readFileSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { predict } from '#ortune/commands/predict.js';
-import type { MaskedLmResult } from '#ortune/metrics/masked-lm.js';
+import type { MaskedLmResult } from '#ortune/metrics/masked-tokens.js';
 import { writeEncoder } from '#ortune/models/directory.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { Trainer } from '#ortune/train/trainer.js';
-import { smallProblem } from '../cli/run.js';
-import { newRuns, train } from './run.js';
+import { smallProblem } from '../support/small-problem.js';
+import { newRuns, train } from '../support/train.js';
 
 const problem = smallProblem();
 const { path, write } = problem;
-afterAll(problem.remove);
 
 // A text says one word over and over, so what is masked can be known from the rest.
 const words = 'ant bee cat dog eel fox gnu hen ibis jay kite lark mole newt owl pig'.split(' ');

@@ -1,19 +1,20 @@
-// What a run says of the memory that it needs, and that it ends before its first step where that is more than it may use.
+// What a run says of the memory that it needs, and that it ends before its first step where that is more than it may
+// use.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseOptions } from '#ortune/config/options.js';
 import { trainSchema } from '#ortune/config/train-schema.js';
 import type { StartEvent } from '#ortune/events.js';
 import { checkMemory } from '#ortune/train/memory-check.js';
 import { openRun } from '#ortune/train/run.js';
 import { Trainer } from '#ortune/train/trainer.js';
-import { ortune, smallProblem } from '../cli/run.js';
-import { newRuns } from './run.js';
+import { ortune } from '../support/command.js';
+import { smallProblem } from '../support/small-problem.js';
+import { newRuns } from '../support/train.js';
 
-const { path, remove } = smallProblem();
-afterAll(remove);
+const { path } = smallProblem();
 const config = newRuns(path, { maxSteps: 1 });
 
 describe('a run with a limit of memory', () => {
@@ -72,12 +73,12 @@ describe('a device that has less than a run needs', () => {
     const options = parseOptions(trainSchema, config({ memoryLimit: '100GB', batchSize: 16384 }));
     const run = await openRun(options, {}, undefined);
     try {
-      const { engine, feeder } = run;
+      const { engine, loader } = run;
       const has = (free: number) => () => ({ total: 24e9, free });
-      const [note] = (await checkMemory(options, engine, feeder, has(7e8)))!.notes;
+      const [note] = (await checkMemory(options, engine, loader, has(7e8)))!.notes;
       expect(note).toMatch(/^needs about .*, and cpu has 70\d MB for it; batchSize \d+ fits in 70\d MB: set batchSize/);
-      expect((await checkMemory(options, engine, feeder, has(20e9)))!.notes[0]).not.toContain('for it');
-      expect((await checkMemory(options, engine, feeder, () => undefined))!.notes[0]).not.toContain('for it');
+      expect((await checkMemory(options, engine, loader, has(20e9)))!.notes[0]).not.toContain('for it');
+      expect((await checkMemory(options, engine, loader, () => undefined))!.notes[0]).not.toContain('for it');
     } finally {
       await run.close();
     }

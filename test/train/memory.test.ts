@@ -1,15 +1,14 @@
 // What cached shapes cost, measured through the engine in processes of their own.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { writeEncoder } from '#ortune/models/directory.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
-import { childResult } from '../runtime/children.js';
+import { childResult } from '../support/children.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const root = mkdtempSync(join(tmpdir(), 'ortune-memory-'));
-afterAll(() => rmSync(root, { recursive: true }));
+const root = temporaryDirectory('memory');
 
 const measure = (model: string, freeze: string, lengths: number[], recompute = 'none') =>
   childResult<{ added: number; parametersMB: number; estimatedMB: number }>('../../train/children/memory.mjs', [

@@ -1,32 +1,22 @@
 // Training, evaluation and prediction on picture files: what a folder gives, and what becomes of pictures that cannot be decoded.
 
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { env, pipeline } from '@xenova/transformers';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { loadModel, predict } from '#ortune/commands/predict.js';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
-import { ImageData } from '#ortune/data/images/image-data.js';
-import { ImageLoader } from '#ortune/data/images/image-feeder.js';
 import { evaluate } from '#ortune/train/evaluate.js';
+import { itWhere, noProc } from '../support/describe-where.js';
 import { storedDigits } from '../support/digits.js';
+import { imageLoader } from '../support/loaders.js';
 import { jpeg, put } from '../support/pictures.js';
-import { train } from './run.js';
+import { openPictures as openSplits } from '../support/tables.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { train } from '../support/train.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-files-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('files');
 const path = (...names: string[]): string => join(directory, ...names);
 const fixtures = join(import.meta.dirname, '../fixtures');
 const stored = storedDigits('train');
@@ -175,46 +165,43 @@ const openPictures = (): string[] =>
   });
 const threads = (): number => readdirSync('/proc/self/task').length;
 
-test('a worker that dies is replaced and its batch done again; nothing is left open at the end', async () => {
-  const shape = { channels: 1, height: 8, width: 8, layout: 'NCHW' } as const;
-  const preprocessing = {
-    ...{ rescale: 1 / 255, offset: 0, mean: [0], std: [1], flipChannels: false },
-    ...{ resize: undefined, crop: undefined, resample: 2, notes: [] },
-  };
-  const pass = async (kill: boolean): Promise<number[]> => {
-    const columns = { image: 'image', label: 'label' };
-    const data = await ImageData.open({
-      train: { files: [digits] },
-      columns,
-      multiLabel: false,
-      seed: 0,
-      sampling: 'shuffle',
-    });
-    const feeder = new ImageLoader({
-      input: 'x',
-      shape,
-      preprocessing,
-      targets: 'class',
-      labels: 10,
-      batchSize: 16,
-      workers: 2,
-    });
-    const seen: number[] = [];
-    for await (const batch of feeder.batches(data.train.rows({ batchSize: 16, seed: 0, epoch: 0 }))) {
-      seen.push(...batch.samples, ...(batch.inputs.get('x')!.data as Float32Array));
-      if (kill && batch.index === 1) await Promise.all(feeder.threads.map((thread) => thread.terminate()));
-      batch.release();
-    }
-    await feeder.close();
-    await data.close();
-    return seen;
-  };
-  const undisturbed = await pass(false);
-  const before = threads();
-  expect(await pass(true)).toEqual(undisturbed);
-  expect(openPictures()).toEqual([]);
-  expect(threads()).toBeLessThanOrEqual(before);
-});
+itWhere(
+  noProc,
+  'a worker that dies is replaced and its batch done again; nothing is left open at the end',
+  async () => {
+    const shape = { channels: 1, height: 8, width: 8, layout: 'NCHW' } as const;
+    const preprocessing = {
+      ...{ rescale: 1 / 255, offset: 0, mean: [0], std: [1], flipChannels: false },
+      ...{ resize: undefined, crop: undefined, resample: 2, notes: [] },
+    };
+    const pass = async (kill: boolean): Promise<number[]> => {
+      const data = await openSplits({ train: { files: [digits] }, sampling: 'shuffle' });
+      const feeder = imageLoader({
+        input: 'x',
+        shape,
+        preprocessing,
+        targets: 'class',
+        labels: 10,
+        batchSize: 16,
+        workers: 2,
+      });
+      const seen: number[] = [];
+      for await (const batch of feeder.batches(data.train.rows({ batchSize: 16, seed: 0, epoch: 0 }))) {
+        seen.push(...batch.samples, ...(batch.inputs.get('x')!.data as Float32Array));
+        if (kill && batch.index === 1) await Promise.all(feeder.threads.map((thread) => thread.terminate()));
+        batch.release();
+      }
+      await feeder.close();
+      await data.close();
+      return seen;
+    };
+    const undisturbed = await pass(false);
+    const before = threads();
+    expect(await pass(true)).toEqual(undisturbed);
+    expect(openPictures()).toEqual([]);
+    expect(threads()).toBeLessThanOrEqual(before);
+  },
+);
 
 test('the transformers library classifies picture files with a saved model as predict does', async () => {
   const source = path('vit');

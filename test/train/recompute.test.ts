@@ -1,11 +1,10 @@
 // A run that computes activations again is the same run.
 
-import { afterAll, expect, it } from 'vitest';
-import { smallProblem } from '../cli/run.js';
-import { newRuns, train } from './run.js';
+import { expect, it } from 'vitest';
+import { smallProblem } from '../support/small-problem.js';
+import { newRuns, train } from '../support/train.js';
 
-const { path, remove } = smallProblem();
-afterAll(remove);
+const { path } = smallProblem();
 const config = newRuns(path, { maxSteps: 6, dropout: 0.1 });
 
 it('computes the activations of layers again where recompute says so, to the same losses', async () => {

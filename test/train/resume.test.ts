@@ -1,14 +1,13 @@
 // Resuming through the library: the bits of an undisturbed run wherever it was stopped, and no run that is another one.
 
 import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import { Trainer } from '#ortune/train/trainer.js';
-import { smallProblem } from '../cli/run.js';
-import { newRuns, train } from './run.js';
+import { smallProblem } from '../support/small-problem.js';
+import { newRuns, train } from '../support/train.js';
 
-const { path, write, lines, remove } = smallProblem();
-afterAll(remove);
+const { path, write, lines } = smallProblem();
 
 // 64 samples: 6 steps an epoch, the last one of a single short micro-batch.
 const config = newRuns(path, { epochs: 3, batchSize: 6, gradientAccumulationSteps: 2, dropout: 0.1 });

@@ -17,6 +17,7 @@ import { type TrainOptions, trainSchema } from '#ortune/config/train-schema.js';
 import { UsageError } from '#ortune/errors.js';
 import { EventSchema } from '#ortune/report/tensorboard/event_pb.js';
 import { RunDirectory } from '#ortune/train/run-directory.js';
+import { itWhere, noFullDevice } from '../support/describe-where.js';
 
 let parent: string;
 let output: string;
@@ -253,8 +254,7 @@ describe('what cannot be written', () => {
     expect(existsSync(join(output, 'metrics.jsonl'))).toBe(true);
   });
 
-  // Linux only: the device that is always full.
-  it.runIf(existsSync('/dev/full'))('because the disk is full is a failure, not an exception', async () => {
+  itWhere(noFullDevice, 'because the disk is full is a failure, not an exception', async () => {
     mkdirSync(output);
     symlinkSync('/dev/full', join(output, 'metrics.jsonl'));
     const directory = new RunDirectory(config({ overwrite: true }));

@@ -1,5 +1,5 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { ClassificationResult } from '#ortune/metrics/classification.js';
 import { writeEncoder } from '#ortune/models/directory.js';
 import { convertFloat } from '#ortune/onnx/convert.js';
@@ -9,13 +9,12 @@ import { fileTensors, saveModel } from '#ortune/onnx/save.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { Trainer } from '#ortune/train/trainer.js';
-import { smallProblem } from '../cli/run.js';
 import { fixture } from '../support/exported.js';
-import { modelFile, newRuns, train, weightHashes } from './run.js';
+import { smallProblem } from '../support/small-problem.js';
+import { modelFile, newRuns, train, weightHashes } from '../support/train.js';
 
 const problem = smallProblem();
 const { path, write } = problem;
-afterAll(problem.remove);
 
 const config = newRuns(path, { batchSize: 8, warmupRatio: 0 });
 

@@ -3,16 +3,15 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { writeEncoder } from '#ortune/models/directory.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
 import { Trainer } from '#ortune/train/trainer.js';
+import { train } from '../support/train.js';
 import { describeWebgpu } from '../support/webgpu.js';
 import { deviceProblems, farthest, filesUnder, stepsOf } from './device-problems.js';
-import { train } from './run.js';
 
-const { path, write, remove, problems, config } = deviceProblems();
-afterAll(remove);
+const { path, write, problems, config } = deviceProblems();
 
 /** Of a step: token ids, mask and types, or pixels, and labels and weights, 4 bytes each. */
 const batchBytes: Record<string, number> = {

@@ -1,4 +1,5 @@
-// Which BatchNormalization layers take the statistics of the batch, and what becomes of running averages that layers share.
+// Which BatchNormalization layers take the statistics of the batch, and what becomes of running averages that layers
+// share.
 
 import { describe, expect, it } from 'vitest';
 import { lower } from '#ortune/lower/lower.js';

@@ -7,12 +7,13 @@ import { ModelError } from '#ortune/errors.js';
 import { ensureHead } from '#ortune/heads/classification.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import { dropoutOf, maxPositions, readModelConfig } from '#ortune/transfer/config.js';
-import { classifierConfig, writeModelDirectory } from '#ortune/transfer/directory.js';
+import { taskNamed } from '#ortune/tasks/tasks.js';
+import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '#ortune/transfer/config.js';
+import { writeModelDirectory } from '#ortune/transfer/directory.js';
 import { chooseParameters, type Parameter } from '#ortune/transfer/parameters.js';
-import { sampleWords, wordPiece } from '../data/tokenizers.js';
 import { maskedFixtures, readGolden } from '../golden.js';
 import { type Family, fixture } from '../support/exported.js';
+import { sampleWords, wordPiece } from '../support/tokenizers.js';
 
 env.allowRemoteModels = false;
 
@@ -30,6 +31,9 @@ function directoryOf(family: Family, config: object): string {
   writeFileSync(join(directory, 'tokenizer_config.json'), JSON.stringify(files.config));
   return directory;
 }
+
+const classifierConfig = (config: ModelConfig, labels: readonly string[]): ModelConfig =>
+  taskNamed('text-classification').config(config, labels, {});
 
 describe('a model directory', () => {
   test('is written so that transformers.js opens and runs it', async () => {

@@ -1,15 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { ModelError, UsageError } from '#ortune/errors.js';
-import { copyOfGraph } from '#ortune/heads/classification.js';
 import { buildEncoder, type EncoderOptions } from '#ortune/models/encoder.js';
 import { TorchScriptWriter } from '#ortune/models/torchscript.js';
-import { withShape } from '#ortune/onnx/file/surgery.js';
+import { copyOfGraph, withShape } from '#ortune/onnx/file/surgery.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { graphOf } from '#ortune/onnx/model.js';
 import { keepLayers } from '#ortune/transfer/keep-layers.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { type Exporter, encoders, fixture } from '../support/exported.js';
-import { built, run } from './run.js';
+import { built, run } from '../support/transfer.js';
 
 type Model = ReturnType<typeof openModel>;
 

@@ -10,7 +10,8 @@ import { type NodeProto, ValueInfoProtoSchema } from '#ortune/onnx/onnx_pb.js';
 import { saveModel } from '#ortune/onnx/save.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
-import { initializer, modelProto, node, temporaryDirectory, value, writeModel } from '../onnx/support.js';
+import { initializer, modelProto, node, value, writeModel } from '../onnx/support.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
 const count = (shape: readonly number[]) => shape.reduce((n, d) => n * d, 1);
 const tensor = (...shape: number[]): Tensor =>
@@ -22,7 +23,9 @@ const tensor = (...shape: number[]): Tensor =>
 const ones = (length: number) => Tensor.of('float32', new Float32Array(length).fill(1));
 const zeros = (length: number) => Tensor.of('float32', new Float32Array(length));
 
-/** A chain of operators from x to y; each reads the value before it and these tensors, as `constants` or initializers. */
+/**
+ * A chain of operators from x to y; each reads the value before it and these tensors, as `constants` or initializers.
+ */
 function chain(
   steps: [op: string, tensors: Record<string, Tensor>, attrs?: Record<string, AttrInput>][],
   constants: readonly string[] = [],

@@ -1,16 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { buildEncoder, type EncoderOptions } from '#ortune/models/encoder.js';
 import { TorchScriptWriter } from '#ortune/models/torchscript.js';
 import { convertFloat } from '#ortune/onnx/convert.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { widenStoredWeights } from '#ortune/transfer/widen.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-widen-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('widen');
 let files = 0;
 
 function open(bytes: Uint8Array) {

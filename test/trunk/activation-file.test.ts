@@ -1,13 +1,12 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { DataError } from '#ortune/errors.js';
 import { hash } from '#ortune/random.js';
 import { type ActivationContent, ActivationFile, ActivationWriter } from '#ortune/trunk/activation-file.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-activations-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('activations');
 let files = 0;
 const newPath = () => join(directory, `${files++}.activations`);
 
@@ -15,24 +14,22 @@ const content: ActivationContent = {
   key: 'k'.repeat(64),
   samples: 5,
   layout: [
-    { length: 8, bytes: [16, 3] },
-    { length: 16, bytes: [16, 700_000] },
+    { axes: { tokens: 8 }, bytes: [16, 3] },
+    { axes: { tokens: 16 }, bytes: [16, 700_000] },
   ],
 };
 /** Sample by sample, in the order of the file: the records are larger than what is written at once. */
 const order = [3, 0, 4, 1, 2];
-const lengthOf = (sample: number) => (sample % 2 === 0 ? 16 : 8);
+const formOf = (sample: number) => (sample % 2 === 0 ? 1 : 0);
 const valuesOf = (sample: number): Uint8Array[] =>
-  content.layout
-    .find(({ length }) => length === lengthOf(sample))!
-    .bytes.map((bytes, value) => {
-      const shared = new Uint8Array(new SharedArrayBuffer(bytes));
-      return shared.map((_, i) => hash(sample, value, i));
-    });
+  content.layout.at(formOf(sample))!.bytes.map((bytes, value) => {
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes));
+    return shared.map((_, i) => hash(sample, value, i));
+  });
 
 async function written(path = newPath()): Promise<string> {
   const writer = await ActivationWriter.create(path, content);
-  for (const sample of order) await writer.add(sample, lengthOf(sample), valuesOf(sample));
+  for (const sample of order) await writer.add(sample, formOf(sample), valuesOf(sample));
   await writer.finish({ truncated: 2 });
   return path;
 }
@@ -45,7 +42,7 @@ describe('a file of activations', () => {
     expect(file.notes).toEqual({ truncated: 2 });
     expect(file.bytes).toBe(order.reduce((sum, sample) => sum + valuesOf(sample).reduce((n, v) => n + v.length, 0), 0));
     for (const sample of [0, 1, 2, 3, 4]) {
-      expect(file.lengthOf(sample)).toBe(lengthOf(sample));
+      expect(file.formOf(sample)).toBe(formOf(sample));
       const into = emptied(sample);
       await file.read(sample, into);
       expect(into.map((value) => Buffer.compare(value, valuesOf(sample)[into.indexOf(value)]!))).toEqual([0, 0]);
@@ -56,7 +53,7 @@ describe('a file of activations', () => {
   it('is not there before it is whole, and leaves nothing when it is discarded', async () => {
     const path = newPath();
     const writer = await ActivationWriter.create(path, content);
-    await writer.add(0, lengthOf(0), valuesOf(0));
+    await writer.add(0, formOf(0), valuesOf(0));
     await expect(ActivationFile.open(path, content)).rejects.toMatchObject({ code: 'ENOENT' });
     await expect(writer.finish({ truncated: 0 })).rejects.toThrow('sample 1 of 5 has no record');
     await writer.discard();
@@ -113,9 +110,9 @@ describe('a file of activations', () => {
     const path = await written();
     for (const other of [{ key: 'other' }, { samples: 4 }, { layout: content.layout.slice(1) }])
       await expect(ActivationFile.open(path, { ...content, ...other })).rejects.toThrow(/another model or other data/);
-    const text = readFileSync(path).toString('latin1').replace('{"format":1', '{"format":2');
+    const text = readFileSync(path).toString('latin1').replace('{"format":2', '{"format":3');
     writeFileSync(path, text, 'latin1');
-    await expect(ActivationFile.open(path, content)).rejects.toThrow('its format is 2, expected 1');
+    await expect(ActivationFile.open(path, content)).rejects.toThrow('its format is 3, expected 2');
   });
 
   it('says so when it is cut while it is in use', async () => {

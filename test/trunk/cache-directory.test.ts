@@ -1,12 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { activationPath, makeRoom, markUsed } from '#ortune/trunk/cache-directory.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const parent = mkdtempSync(join(tmpdir(), 'ortune-cache-'));
-afterAll(() => rmSync(parent, { recursive: true }));
+const parent = temporaryDirectory('cache');
 let directories = 0;
 let directory = '';
 beforeEach(() => {

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { compare } from '#ortune/compare/compare.js';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import type { TrainResult, TrunkEvent } from '#ortune/events.js';
@@ -13,11 +13,10 @@ import { writeEncoder } from '#ortune/models/directory.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
 import { hash } from '#ortune/random.js';
 import { Trainer } from '#ortune/train/trainer.js';
-import { smallProblem } from '../cli/run.js';
-import { newRuns, train } from '../train/run.js';
+import { smallProblem } from '../support/small-problem.js';
+import { newRuns, train } from '../support/train.js';
 
-const { path, write, remove } = smallProblem();
-afterAll(remove);
+const { path, write } = smallProblem();
 
 // Texts of 1 to 50 words: two buckets, and batches that mix them.
 const words = 'win prize cash free offer click meeting patch kernel list report thanks'.split(' ');

@@ -1,19 +1,17 @@
-// Frozen trunks of image networks. The kept activations come of the runtime's own convolutions with constant weights, the
-// training graph has convolutions of its own, so losses agree to rounding.
+// Frozen trunks of image networks. The kept activations come of the runtime's own convolutions with constant weights,
+// the training graph has convolutions of its own, so losses agree to rounding.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import type { TrunkEvent } from '#ortune/events.js';
 import type { ImageModel } from '#ortune/models/image-names.js';
 import { writeImageModel } from '#ortune/models/images.js';
 import { hash } from '#ortune/random.js';
 import { Trainer } from '#ortune/train/trainer.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-trunk-images-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('trunk-images');
 
 const [samples, side] = [20, 32];
 const labelNames = ['a', 'b', 'c'];

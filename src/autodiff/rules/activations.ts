@@ -3,7 +3,7 @@
 
 import { add, div, exp, less, mul, sub, tanh, where } from '../../onnx/formulas.js';
 import { attrFloat, type Value } from '../../onnx/graph.js';
-import type { InputRule, RuleContext, RuleTable } from '../rules.js';
+import type { InputRule, RuleContext, RuleTable } from './context.js';
 
 /** dy where x is above 0, else dy · slope. */
 const leaky = ({ b, x }: RuleContext, dy: Value, slope: Value | number): Value =>

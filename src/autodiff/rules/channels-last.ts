@@ -2,7 +2,7 @@
 
 import { rows } from '../../onnx/formulas.js';
 import { attrString, type Value } from '../../onnx/graph.js';
-import type { InputRule, RuleContext, RuleTable } from '../rules.js';
+import type { InputRule, RuleContext, RuleTable } from './context.js';
 
 const sizeOf = ({ b }: RuleContext, image: Value): readonly number[] => b.shape(image).slice(1, 3);
 

@@ -8,7 +8,7 @@ import type { Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { equationOf, labelSizes } from '../../onnx/shapes/einsum.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
-import type { RuleContext, RuleTable } from '../rules.js';
+import type { RuleContext, RuleTable } from './context.js';
 
 /** A value with one label per axis, none twice. */
 interface Labelled {

@@ -3,7 +3,7 @@
 import type { Builder } from '../../onnx/builder.js';
 import { cast, div, equal, exp, less, log, mul, neg, pow, sub, where } from '../../onnx/formulas.js';
 import type { Value } from '../../onnx/graph.js';
-import type { InputRule, Rule, RuleContext, RuleTable } from '../rules.js';
+import type { InputRule, Rule, RuleContext, RuleTable } from './context.js';
 
 const identity: InputRule = (_, dy) => dy;
 

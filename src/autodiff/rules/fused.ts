@@ -3,7 +3,7 @@
 
 import { add, zeros } from '../../onnx/formulas.js';
 import { attrString, type Node, type Value } from '../../onnx/graph.js';
-import type { InputRule, RuleContext, RuleTable } from '../rules.js';
+import type { InputRule, RuleContext, RuleTable } from './context.js';
 import { layerNormalizationGrad } from './normalise.js';
 
 const geluGrad = ({ b }: RuleContext, dy: Value, x: Value, approximate: string): Value =>

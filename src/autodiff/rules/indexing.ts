@@ -8,7 +8,7 @@ import { attrInt, attrString, type Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { type SliceRange, sliceRanges } from '../../onnx/shapes/layout.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
-import type { InputRule, RuleContext, RuleTable } from '../rules.js';
+import type { InputRule, RuleContext, RuleTable } from './context.js';
 
 const embeddingGrad = (b: Builder, dy: Value, index: Value, rows: number): Value =>
   b.op('EmbeddingGrad', [dy, index], { rows }, { domain: 'ortune' });

@@ -2,7 +2,7 @@
 
 import { axisOf, indices, inverse, sum, transpose, view, zeros } from '../../onnx/formulas.js';
 import { attrInt, attrInts, type Value } from '../../onnx/graph.js';
-import type { InputRule, RuleContext, RuleTable } from '../rules.js';
+import type { InputRule, RuleContext, RuleTable } from './context.js';
 
 const reshapeBack: InputRule = ({ b, x }, dy) => view(b, dy, b.shape(x[0]!));
 

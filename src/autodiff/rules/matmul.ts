@@ -6,7 +6,7 @@ import { ModelError } from '../../errors.js';
 import { type AttrInput, type Builder, float } from '../../onnx/builder.js';
 import { mul, rows, view } from '../../onnx/formulas.js';
 import { attrFloat, attrInt, type Value } from '../../onnx/graph.js';
-import type { InputRule, RuleContext, RuleTable } from '../rules.js';
+import type { InputRule, RuleContext, RuleTable } from './context.js';
 
 /** y = alpha · op(a) · op(w), where op transposes the last two axes when the flag is set. */
 interface Product {

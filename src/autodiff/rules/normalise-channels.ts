@@ -2,6 +2,7 @@
 // runs it) or with the batch's own (ortune.BatchNorm), per image and group of channels (GroupNormalization; InstanceNormalization is one group per channel),
 // and to unit p-norm.
 
+import { perChannelSum } from '../../onnx/formulas/convolution.js';
 import {
   add,
   axisOf,
@@ -21,8 +22,7 @@ import {
 import { attrFloat, attrInt, type Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
-import type { InputRule, RuleContext, RuleTable } from '../rules.js';
-import { perChannelSum } from './convolution.js';
+import type { InputRule, RuleContext, RuleTable } from './context.js';
 
 /** A value [C] as [1, C, 1, …]: beside x. */
 const besideImage = ({ b, x }: RuleContext, value: Value): Value =>

@@ -4,7 +4,7 @@
 import { float } from '../../onnx/builder.js';
 import { axisOf, exp, expand, mul, sub, sum } from '../../onnx/formulas.js';
 import { attrFloat, attrInt, type Value } from '../../onnx/graph.js';
-import type { InputRule, RuleContext, RuleTable } from '../rules.js';
+import type { InputRule, RuleContext, RuleTable } from './context.js';
 
 const axisFromBack = ({ b, node, x }: RuleContext): number => {
   const { length } = b.shape(x[0]!);

@@ -1,7 +1,7 @@
 // Operators through which no gradient flows: their outputs are truth values, positions, counts or shapes, or do not
 // change with small changes of the inputs.
 
-import type { RuleTable } from '../rules.js';
+import type { RuleTable } from './context.js';
 
 const names = [
   // Comparisons and logic.

@@ -1,58 +1,15 @@
 // Gradients of pooling. Averages and p-norms are convolutions of every channel with a kernel of ones, so their gradient is
 // the transposed convolution, of all channels as images of one channel. A maximum sends its gradient to where it stood.
 
-import type { Builder } from '../../onnx/builder.js';
-import { div, equal, expand, indices, mul, pow, view, where, zeros } from '../../onnx/formulas.js';
+import { averagePoolGrad, spread } from '../../onnx/formulas/pooling.js';
+import { div, equal, expand, mul, pow, view, where, zeros } from '../../onnx/formulas.js';
 import { attrInt, type Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { poolWindow, type Window } from '../../onnx/shapes/windows.js';
-import { elementCount, Tensor } from '../../onnx/tensor.js';
-import type { InputRule, RuleContext, RuleTable } from '../rules.js';
-import { convolveBack } from './convolution.js';
+import { elementCount } from '../../onnx/tensor.js';
+import type { InputRule, RuleContext, RuleTable } from './context.js';
 
 const windowFor = ({ b, node }: RuleContext): Window => poolWindow(new TypeContext(b.graph, node));
-
-/** Each output's value added to every element of its window. */
-function spread(b: Builder, value: Value, window: Window, shape: readonly number[]): Value {
-  const [n, channels, ...out] = b.shape(value) as [number, number, ...number[]];
-  const ones = Tensor.of(b.type(value).dtype, new Float32Array(elementCount(window.kernel)).fill(1), [
-    1,
-    1,
-    ...window.kernel,
-  ]);
-  const images = view(b, value, [n * channels, 1, ...out]);
-  return view(b, convolveBack(b, images, b.constant(ones), window, 1), shape);
-}
-
-/**
- * Elements that each window averages, [1, 1, …out]: those inside the input, or inside the padded input with
- * count_include_pad. A window that hangs over the padding as well (ceil_mode) counts no more than that.
- */
-function counts({ kernel, strides, dilations, before, after, from, out }: Window, padded: boolean): Tensor {
-  const along = out.map((length, axis) =>
-    indices(length).map((o) => {
-      const start = o * strides[axis]! - before[axis]!;
-      const [low, high] = padded ? [-before[axis]!, from[axis]! + after[axis]!] : [0, from[axis]!];
-      const positions = indices(kernel[axis]!).map((k) => start + k * dilations[axis]!);
-      return positions.filter((p) => p >= low && p < high).length;
-    }),
-  );
-  const table = along.reduce<number[]>((all, axis) => all.flatMap((a) => axis.map((n) => a * n)), [1]);
-  return Tensor.of('float64', table, [1, 1, ...out]);
-}
-
-/** dx = Σ over the windows of dy / count, of `shape`. */
-export function averagePoolGrad(
-  b: Builder,
-  dy: Value,
-  window: Window,
-  padded: boolean,
-  shape: readonly number[],
-): Value {
-  const table = counts(window, padded);
-  const count = b.constant(Tensor.of(b.type(dy).dtype, table.numbers(), table.shape));
-  return spread(b, div(b, dy, count), window, shape);
-}
 
 const averagePool: InputRule = (c, dy) =>
   averagePoolGrad(c.b, dy, windowFor(c), attrInt(c.node, 'count_include_pad', 0) !== 0, c.b.shape(c.x[0]!));
@@ -73,14 +30,6 @@ function normPool({ b, node, x, y }: RuleContext, dy: Value, across: (value: Val
 
 const lpPool: InputRule = (c, dy) => normPool(c, dy, (value) => spread(c.b, value, windowFor(c), c.b.shape(c.x[0]!)));
 const globalLpPool: InputRule = (c, dy) => normPool(c, dy, (value) => expand(c.b, value, c.b.shape(c.x[0]!)));
-
-/** Positions in the whole tensor come with the maxima (Indices); windows overlap, so what meets adds up. */
-export function maxPoolGrad(b: Builder, dy: Value, places: Value, shape: readonly number[]): Value {
-  const count = elementCount(b.shape(dy));
-  const none = zeros(b, { dtype: b.type(dy).dtype, shape: [elementCount(shape)] });
-  const added = b.op('ScatterElements', [none, view(b, places, [count]), view(b, dy, [count])], { reduction: 'add' });
-  return view(b, added, shape);
-}
 
 const maxPool: InputRule = (c, dy) => {
   const { b, node, x, y, output } = c;

@@ -18,7 +18,7 @@ import {
 import type { Value } from '../../onnx/graph.js';
 import { attrInt } from '../../onnx/graph.js';
 import { elementCount } from '../../onnx/tensor.js';
-import type { InputRule, Rule, RuleContext, RuleTable } from '../rules.js';
+import type { InputRule, Rule, RuleContext, RuleTable } from './context.js';
 
 /** The axes a reduction removes: all of them when none are named, unless `noop_with_empty_axes` says none. */
 function reducedAxes({ b, node, x, constant }: RuleContext): number[] {

@@ -7,7 +7,7 @@ import { attrInt, attrString, type Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { type ResizedAxis, resizedAxes, resizeWeights } from '../../onnx/shapes/resize.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
-import type { InputRule, RuleContext, RuleTable } from '../rules.js';
+import type { InputRule, RuleContext, RuleTable } from './context.js';
 import { gatherBack } from './indexing.js';
 
 /**

@@ -3,7 +3,7 @@
 import type { Builder } from '../../onnx/builder.js';
 import { add, div, mul, neg, sqrt, sub } from '../../onnx/formulas.js';
 import type { Value } from '../../onnx/graph.js';
-import type { Rule, RuleTable } from '../rules.js';
+import type { Rule, RuleTable } from './context.js';
 
 /** dy times a slope, or divided by one, computed from x. */
 const times = (slope: (b: Builder, x: Value) => Value): Rule => [({ b, x }, dy) => mul(b, dy, slope(b, x[0]!))];

@@ -2,9 +2,10 @@
 // library's functions.
 
 import { UsageError } from '../../errors.js';
+import { shared } from '../shared-arrays.js';
 import { fileSource } from './folder.js';
 import { LabelColumn } from './label-column.js';
-import { type ImageSource, shared } from './sources.js';
+import type { ImageSource } from './sources.js';
 
 export interface EncodedImages {
   /** The bytes of each picture file, or the path of each. */

@@ -3,6 +3,8 @@
 
 import { statSync } from 'node:fs';
 import { DataError } from '../../errors.js';
+import type { ColumnSpec } from '../columns.js';
+import type { DataInput } from '../protocol.js';
 import { openFiles } from '../read/files.js';
 import { isTable, tableEndings } from '../read/raw.js';
 import { fileSource, openFolder, openPlainFolder } from './folder.js';
@@ -11,14 +13,9 @@ import { isPicture } from './picture-names.js';
 import type { ImageSource } from './sources.js';
 import { openImageFile } from './tensor-file.js';
 
-/** Files, folders and globs, or pictures in memory. */
-export type ImageInput = { files: readonly string[] } | { source: ImageSource };
-
 export interface OpenSourceOptions {
-  /** Pictures have to have labels. */
-  labelled: boolean;
-  /** Columns of tables. */
-  columns: { image: string; label: string };
+  /** One of pictures, and where they have to have labels one of role 'label'. */
+  columns: readonly ColumnSpec[];
   /** Column, or tensor, with the weights of the samples. */
   weights?: string | undefined;
   /** A folder for what has to be unpacked. */
@@ -31,13 +28,14 @@ export interface OpenSourceOptions {
  * @throws UsageError for a pattern without a file; DataError, with its place, for what cannot be used
  */
 export async function openSources(
-  input: ImageInput,
+  input: DataInput,
   options: OpenSourceOptions,
   notes: string[],
 ): Promise<ImageSource[]> {
+  const { label } = namesOf(options.columns);
   if ('source' in input) {
     const { source } = input;
-    if (options.labelled && !source.labels) throw new DataError(`${source.name}: there are no labels`);
+    if (label !== undefined && !source.labels) throw new DataError(`${source.name}: there are no labels`);
     return [source];
   }
   const sources: ImageSource[] = [];
@@ -47,7 +45,7 @@ export async function openSources(
     single = [];
   };
   for (const path of await openFiles(input.files, true)) {
-    if (!options.labelled && isPicture(path) && !isFolder(path)) single.push(path);
+    if (label === undefined && isPicture(path) && !isFolder(path)) single.push(path);
     else {
       closeSingle();
       sources.push(await openSource(path, options, notes));
@@ -57,10 +55,21 @@ export async function openSources(
   return sources;
 }
 
+/** What the columns of pictures and of their labels are called in tables. */
+export function namesOf(columns: readonly ColumnSpec[]): { image: string; label: string | undefined } {
+  const pictures = columns.filter(({ kind }) => kind === 'picture');
+  const others = columns.find(({ kind, role }) => kind !== 'picture' && role !== 'label');
+  if (pictures.length !== 1 || others)
+    throw new Error('beside one column of pictures there may be one of labels, and no other');
+  return { image: pictures[0]!.name, label: columns.find(({ role }) => role === 'label')?.name };
+}
+
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 async function openSource(path: string, options: OpenSourceOptions, notes: string[]): Promise<ImageSource> {
-  const { labelled, columns, weights, scratch } = options;
+  const { columns, weights, scratch } = options;
+  const { image, label } = namesOf(columns);
+  const labelled = label !== undefined;
   const unweighted = (kind: string): void => {
     if (weights !== undefined)
       throw new DataError(`${path}: weightColumn '${weights}' is of tables and tensors, ${kind} has no weights`);
@@ -70,12 +79,7 @@ async function openSource(path: string, options: OpenSourceOptions, notes: strin
     return labelled ? openFolder(path, notes) : openPlainFolder(path, notes);
   }
   if (path.endsWith('.safetensors')) return openImageFile(path, labelled, weights);
-  if (isTable(path))
-    return openList(
-      path,
-      { image: columns.image, label: labelled ? columns.label : undefined, weight: weights },
-      scratch,
-    );
+  if (isTable(path)) return openList(path, { image, label, weight: weights }, scratch);
   throw new DataError(
     isPicture(path)
       ? `data file ${path} is a picture without a label: give a folder with one sub-folder for each class, or a table with a column of paths`

@@ -2,7 +2,7 @@
 // each of several labels), or lists of the labels that hold. All rows of a table must be of one kind.
 
 import { DataError } from '../../errors.js';
-import { describe } from '../read/raw.js';
+import { describe } from '../read/row.js';
 import type { SourceLabels } from './sources.js';
 
 type Kind = 'name' | 'number' | 'numbers' | 'names';

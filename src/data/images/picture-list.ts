@@ -7,10 +7,12 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { DataError } from '../../errors.js';
 import { labelNamesOf } from '../read/parquet.js';
-import { describe, readBlocks } from '../read/raw.js';
+import { readBlocks } from '../read/raw.js';
 import { fieldOf, weightOf } from '../read/record.js';
+import { describe } from '../read/row.js';
+import { shared } from '../shared-arrays.js';
 import { LabelColumn } from './label-column.js';
-import { type ImageSource, type PictureSource, shared, shareTexts } from './sources.js';
+import { type ImageSource, type PictureSource, shareTexts } from './sources.js';
 
 export interface PictureColumns {
   image: string;

@@ -1,8 +1,9 @@
 // Where the pictures of a table lie: stored tensors of one shape, picture files (JPEG, PNG, ...) by path, or encoded pictures
 // within a larger file or in memory. Each holds rows 0 to rows - 1. All of it survives structured clone, and what grows
-// with the number of pictures is in shared memory. How a source is read is for those who open it (open-images.ts) and for
+// with the number of pictures is in shared memory. How a source is read is for those who open it (image-inputs.ts) and for
 // the worker's readers (read-picture.ts).
 
+import { shared } from '../shared-arrays.js';
 import { type ImageShape, type PixelType, pixelBytes, pixelsOf } from './pixels.js';
 
 /** Numbers as they are, of one shape. */
@@ -88,6 +89,19 @@ export function pictureSource({
   return source;
 }
 
+/** What of stored tensors decides how they become a model's input: shape and whether they are floats. */
+export interface StoredShape {
+  name: string;
+  shape: ImageShape;
+  floats: boolean;
+}
+
+/** Of each source of stored tensors; pictures that have to be decoded have a size each. */
+export const storedShapes = (sources: readonly PictureSource[]): StoredShape[] =>
+  sources.flatMap((source) =>
+    source.kind === 'pixels' ? [{ name: source.name, shape: source.shape, floats: source.type !== 'uint8' }] : [],
+  );
+
 /** Bytes that a picture of stored tensors takes. */
 export const bytesOf = ({ type, shape }: PixelSource): number => pixelBytes[type] * pixelsOf(shape);
 
@@ -116,10 +130,3 @@ export function placeInSource(source: PictureSource, row: number): string {
   const path = textAt(source.paths, row);
   return source.lines ? `${source.name}:${source.lines[row]} (${path})` : path;
 }
-
-export const shared = {
-  uint32: (length: number) => new Uint32Array(new SharedArrayBuffer(4 * length)),
-  int32: (length: number) => new Int32Array(new SharedArrayBuffer(4 * length)),
-  float32: (length: number) => new Float32Array(new SharedArrayBuffer(4 * length)),
-  float64: (length: number) => new Float64Array(new SharedArrayBuffer(8 * length)),
-};

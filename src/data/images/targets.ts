@@ -3,8 +3,14 @@
 
 import { DataError } from '../../errors.js';
 import { LabelSet, labelsOfData } from '../labels.js';
-import type { ImageTable } from './image-table.js';
-import { type ImageSource, placeInSource as placed, shared } from './sources.js';
+import { shared } from '../shared-arrays.js';
+import { type ImageSource, placeInSource as placed } from './sources.js';
+
+/**
+ * What a sample's target is: its class; a probability for each class (soft labels); or for each label by itself whether
+ * it holds, or how likely it does (multi-label).
+ */
+export type TargetKind = 'class' | 'probabilities' | 'labels';
 
 export interface Classes {
   labels: LabelSet;
@@ -60,12 +66,20 @@ function namesMet(sources: readonly ImageSource[], multiLabel: boolean): readonl
 const countOf = ({ labels }: ImageSource): number =>
   labels ? (labels.width ?? labels.values.reduce((most, value) => Math.max(most, value + 1), 0)) : 0;
 
+/** Of the samples of a table. */
+export interface Targets {
+  /** Class of each; of several probable ones the likeliest. */
+  label: Int32Array;
+  /** [samples, classes] where samples have more than a class. */
+  targets?: Float32Array | undefined;
+}
+
 /**
  * Writes the targets of one source into a table, from sample `from` on.
  * @throws DataError with file and row for a label that is none of the classes, and rows that are no targets
  */
 export function writeTargets(
-  table: ImageTable,
+  table: Targets,
   from: number,
   source: ImageSource,
   classes: LabelSet,
@@ -133,14 +147,4 @@ function largest(values: Float32Array): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
   return best;
-}
-
-/** Samples of each class; of multi-label data those that have the label. */
-export function countClasses({ label, targets, count }: ImageTable, size: number, multiLabel: boolean): number[] {
-  const counts: number[] = new Array(size).fill(0);
-  for (let i = 0; i < count; i++) {
-    if (!multiLabel) counts[label[i]!]!++;
-    else for (let k = 0; k < size; k++) if (targets![i * size + k]! >= 0.5) counts[k]!++;
-  }
-  return counts;
 }

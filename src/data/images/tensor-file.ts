@@ -5,9 +5,10 @@
 import { DataError } from '../../errors.js';
 import type { StoredType } from '../../files/safetensors.js';
 import { checkPack } from '../pack/pack-format.js';
+import { shared } from '../shared-arrays.js';
 import { namesOf, StoredTensors } from '../stored-tensors.js';
 import type { ImageShape, Layout, PixelType } from './pixels.js';
-import { type PackedSource, type PixelSource, type SourceLabels, shared } from './sources.js';
+import type { PackedSource, PixelSource, SourceLabels } from './sources.js';
 
 export const pixelTensor = 'pixel_values';
 export const labelTensor = 'labels';

@@ -3,6 +3,7 @@
 
 import { UsageError } from '../../errors.js';
 import { type EncodedImages, encodedSourceOf, isEncodedImages } from './encoded-images.js';
+import { memoryPrefix } from './memory-names.js';
 import type { Layout, PixelType } from './pixels.js';
 import type { ImageSource } from './sources.js';
 import { shapeOf } from './tensor-file.js';
@@ -75,9 +76,6 @@ function sharedBytes(pixels: Uint8Array | Float32Array): { memory: SharedArrayBu
   new Uint8Array(memory).set(new Uint8Array(buffer, byteOffset, byteLength));
   return { memory, begin: 0 };
 }
-
-/** What pictures in memory are called where files have paths; the name of the option follows. */
-export const memoryPrefix = 'memory:';
 
 /** Options of which some may be pictures in memory. */
 export type WithTensors<O, K extends keyof O> = Omit<O, K> & { [P in K]: O[P] | GivenImages };

@@ -3,16 +3,17 @@
 // numbers; and weights where there are any. Pictures that cannot be decoded are left out.
 
 import { DataError } from '../../errors.js';
-import { imageRows } from '../images/image-dataset.js';
-import { type ImageTable, locationOf } from '../images/image-table.js';
+import { columnKind } from '../column-kinds.js';
+import { ofKind } from '../columns.js';
 import { labelTensor, packedTensor, pixelTensor } from '../images/tensor-file.js';
+import { locationOf, pictureSources, type Table } from '../table.js';
 import type { PackSize } from './fit-picture.js';
 import { type PackProgress, packBlocks } from './pack-blocks.js';
 import { float32, int32, int64, type PackedTensor, PackWriter } from './pack-writer.js';
 import type { PixelBlock, PixelTask, PixelWorkerData } from './pixel-worker.js';
 
 export interface PackImagesOptions {
-  table: ImageTable;
+  table: Table;
   /** SHA-256 of the pictures, their labels and weights. */
   hash: string;
   /** Names of the classes, or only how many there are; undefined where there are no labels. */
@@ -52,7 +53,8 @@ function blockSamplesOf(size: PackSize, channels: number): number {
  */
 export async function packImages(options: PackImagesOptions): Promise<PackedImages | undefined> {
   const { table, hash, labels, named, output, size, channels, maxPixels } = options;
-  const floats = table.sources.find((source) => source.kind === 'pixels' && source.type !== 'uint8');
+  const sources = pictureSources(table);
+  const floats = sources.find((source) => source.kind === 'pixels' && source.type !== 'uint8');
   if (floats) throw new DataError(`${floats.name} holds floats, and packed pictures are uint8; train on it as it is`);
   const more = {
     layout: 'NHWC',
@@ -83,7 +85,7 @@ export async function packImages(options: PackImagesOptions): Promise<PackedImag
     });
     if (!whole) return undefined;
     const sizes = writer.blocks.flatMap((block) => block.sizes);
-    if (sizes.length === 0) throw new DataError(`no picture of ${table.sources[0]!.name} can be decoded`);
+    if (sizes.length === 0) throw new DataError(`no picture of ${sources[0]!.name} can be decoded`);
     const kept = Uint32Array.from({ length: table.count }, (_, i) => i).filter((i) => !bad.has(i));
     const [pixels, places] = pixelTensors(sizes, size, channels, writer.bytes);
     const sha256 = await writer.finish(pixels, [
@@ -97,10 +99,10 @@ export async function packImages(options: PackImagesOptions): Promise<PackedImag
   }
 }
 
-function taskOf(table: ImageTable, from: number, end: number): PixelTask {
+function taskOf(table: Table, from: number, end: number): PixelTask {
   const members = Uint32Array.from({ length: end - from }, (_, i) => from + i);
-  const { sources, places } = imageRows(table, members, { index: 0 });
-  return { sources, places };
+  const pictures = ofKind(table.columns, 'image', 'picture')!;
+  return columnKind(pictures).take(pictures, members, {});
 }
 
 /** What the pixels are, and the tensors that say where each picture lies. */
@@ -128,16 +130,19 @@ function pixelTensors(
   ];
 }
 
-function targetsOf({ label, targets, count }: ImageTable, kept: Uint32Array): PackedTensor {
-  if (!targets)
+function targetsOf({ columns }: Table, kept: Uint32Array): PackedTensor {
+  const targets = ofKind(columns, 'targets', 'numbers');
+  if (!targets) {
+    const { values } = ofKind(columns, 'label', 'class')!;
     return int64(
       labelTensor,
-      Array.from(kept, (i) => label[i]!),
+      Array.from(kept, (i) => values[i]!),
     );
-  const width = targets.length / count;
+  }
+  const { values, width } = targets;
   const places = Uint32Array.from(
     { length: kept.length * width },
     (_, k) => kept[Math.floor(k / width)]! * width + (k % width),
   );
-  return float32(labelTensor, [kept.length, width], places, (at) => targets[at]!);
+  return float32(labelTensor, [kept.length, width], places, (at) => values[at]!);
 }

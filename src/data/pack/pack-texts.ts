@@ -2,15 +2,15 @@
 // each row its `lengths` in tokens, `characters` of its text (what batches are grouped by), whether it was `truncated`, from
 // `second_from` to `second_to` the tokens of the second type, its class in `labels` and, where it has one, its weight.
 
-import type { TextTable } from '../table.js';
-import { locationOf } from '../table.js';
+import { ofKind, type Slices, textAt } from '../columns.js';
+import { locationOf, type Table } from '../table.js';
 import { type PackProgress, packBlocks } from './pack-blocks.js';
 import { float32, int32, int64, PackWriter } from './pack-writer.js';
 import type { TokenBlock, TokenTask, TokenWorkerData } from './token-worker.js';
 import { tokenizerHash } from './tokens.js';
 
 export interface PackTextsOptions {
-  table: TextTable;
+  table: Table;
   /** SHA-256 of the texts, their labels and weights. */
   hash: string;
   /** Names of the classes; undefined where there are no labels. */
@@ -69,9 +69,9 @@ export async function packTexts(options: PackTextsOptions): Promise<PackedTexts 
     const second = blocks.flatMap(({ second }) => second);
     const tokens = lengths.reduce((sum, length) => sum + length, 0);
     const sha256 = await writer.finish({ name: 'input_ids', dtype: 'I32', shape: [tokens] }, [
-      ...(labels ? [int64('labels', table.label.subarray(0, table.count))] : []),
+      ...(labels ? [int64('labels', ofKind(table.columns, 'label', 'class')!.values.subarray(0, table.count))] : []),
       int32('lengths', lengths),
-      int32('characters', table.length.subarray(0, table.count)),
+      int32('characters', table.length!.subarray(0, table.count)),
       int32(
         'second_from',
         second.map(([from]) => from),
@@ -97,13 +97,14 @@ export async function packTexts(options: PackTextsOptions): Promise<PackedTexts 
   }
 }
 
-function taskOf(table: TextTable, first: number, end: number): TokenTask {
+function taskOf(table: Table, first: number, end: number): TokenTask {
   const task: TokenTask = { texts: [], places: [] };
+  const [text, pair] = [textsOf(table.columns, 'text')!, textsOf(table.columns, 'pair')];
   for (let i = first; i < end; i++) {
-    const [start, textBytes, pairBytes] = [table.start[i]!, table.textBytes[i]!, table.pairBytes?.[i] ?? 0];
-    const bytes = Buffer.from(table.chunks[table.chunk[i]!]!, start, textBytes + pairBytes);
-    task.texts.push([bytes.toString('utf8', 0, textBytes), bytes.toString('utf8', textBytes)]);
+    task.texts.push([textAt(text, i), pair ? textAt(pair, i) : '']);
     task.places.push(locationOf(table, i));
   }
   return task;
 }
+
+const textsOf = (columns: Slices, role: string) => ofKind(columns, role, 'text');

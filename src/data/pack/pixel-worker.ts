@@ -2,9 +2,9 @@
 
 import { workerData } from 'node:worker_threads';
 import { type Outcome, outcomeOf } from '../../errors.js';
-import type { BadRow } from '../feeder.js';
+import type { PictureSlice } from '../columns.js';
+import type { BadRow } from '../encode.js';
 import { BadPicture, withChannels } from '../images/decode.js';
-import type { ImageSamples } from '../images/image-dataset.js';
 import { PictureReader, pictureOf } from '../images/read-picture.js';
 import { type PackSize, PictureFitter } from './fit-picture.js';
 import type { PackedBlock } from './pack-blocks.js';
@@ -15,7 +15,7 @@ export interface PixelWorkerData {
   maxPixels: number;
 }
 
-export type PixelTask = Pick<ImageSamples, 'sources' | 'places'>;
+export type PixelTask = Pick<PictureSlice, 'sources' | 'places'>;
 
 /** What is to be known of the pictures of a block beside their pixels. */
 export interface PixelBlock {

@@ -2,9 +2,11 @@
 // in the file.
 
 import { DataError } from '../../errors.js';
-import type { Columns } from '../read/record.js';
+import { type ColumnSlice, type ColumnSpec, ofKind, type TokensSlice } from '../columns.js';
+import type { ReadTable } from '../found.js';
+import { concatenated, shared } from '../shared-arrays.js';
 import { namesOf, StoredTensors } from '../stored-tensors.js';
-import { shared, type TextTable } from '../table.js';
+import type { Table } from '../table.js';
 import { checkPack } from './pack-format.js';
 import { type TokenOrigin, tailBytes } from './tokens.js';
 
@@ -13,45 +15,44 @@ const mostChunkBytes = 64 * 2 ** 20;
 
 export const isStored = (path: string): boolean => path.endsWith('.safetensors');
 
+/** Of one file. */
 interface Part {
-  table: TextTable;
+  count: number;
+  tokens: TokensSlice;
+  length: Float64Array;
+  /** Index into `names` of each text. */
+  label: Float64Array | undefined;
   names: readonly string[];
+  weight: Float64Array | undefined;
   origin: TokenOrigin;
 }
 
 /**
- * The texts of packed files, and the labels that `table.label` counts in.
+ * The texts of packed files, and the labels that their classes count in.
+ * @param weights tensor with the samples' weights
  * @throws DataError for a file that is not packed, altered, or lacks what is asked for
  */
 export function readPackedTexts(
   paths: readonly string[],
-  { label, weight }: Columns,
-): { table: TextTable; names: readonly string[] } {
+  columns: readonly ColumnSpec[],
+  weights: string | undefined,
+): ReadTable {
   const other = paths.find((path) => !isStored(path));
   if (other !== undefined)
     throw new DataError(`${other} holds texts and ${paths.find(isStored)} packed ones; give files of one kind`);
-  const names: string[] = [];
-  const parts = paths.map((path, file) => {
-    const part = readPart(path, file, { labelled: label !== undefined, weight });
-    for (const name of part.names) if (!names.includes(name)) names.push(name);
-    const ids = Int32Array.from(part.names, (name) => names.indexOf(name));
-    for (const [i, id] of part.table.label.entries()) part.table.label[i] = ids[id] ?? 0;
-    return part;
-  });
+  const label = columns.find(({ kind }) => kind === 'class')?.role;
+  const parts = paths.map((path) => readPart(path, label !== undefined, weights));
   const [first] = parts as [Part];
   const different = parts.findIndex(({ origin }) => JSON.stringify(origin) !== JSON.stringify(first.origin));
   if (different > 0)
     throw new DataError(
       `${paths[different]}: packed with another tokenizer or maxLength than ${paths[0]}; pack them alike`,
     );
-  return { table: joined(parts, paths), names };
+  const { role } = columns.find(({ kind }) => kind === 'text' || kind === 'tokens')!;
+  return joined(parts, paths, { text: role, label });
 }
 
-function readPart(
-  path: string,
-  file: number,
-  { labelled, weight }: { labelled: boolean; weight: string | undefined },
-): Part {
+function readPart(path: string, labelled: boolean, weights: string | undefined): Part {
   return StoredTensors.with(path, 'packed texts', (stored) => {
     if (!checkPack(stored, 'texts'))
       throw new DataError(`${path} is no packed file of texts; 'ortune pack --model MODEL' makes one of them`);
@@ -60,32 +61,24 @@ function readPart(
     const { label_names: given, tokenizer_sha256: tokenizer = '', max_length: maxLength } = stored.metadata;
     if (labelled && !stored.places.has('labels'))
       throw new DataError(`${path} was packed without labels, which this task needs; pack the texts with them`);
-    const uint32 = (values?: ArrayLike<number>): Uint32Array => filled(shared.uint32(count), values);
-    const table: TextTable = {
-      files: [path],
+    const tails = [column('truncated'), column('second_from'), column('second_to')];
+    return {
       count,
-      ...readTokens(stored, column('lengths'), [column('truncated'), column('second_from'), column('second_to')]),
-      pairBytes: uint32().fill(tailBytes),
-      length: uint32(column('characters')),
-      label: filled(shared.int32(count), labelled ? column('labels') : undefined),
-      weight: weight === undefined ? undefined : filled(shared.float32(count), column(weight)),
-      file: uint32().fill(file),
-      line: uint32(Uint32Array.from({ length: count }, (_, i) => i)),
+      tokens: readTokens(stored, column('lengths'), tails),
+      length: column('characters'),
+      label: labelled ? column('labels') : undefined,
+      names: labelled ? namesOf(given ?? '[]', path) : [],
+      weight: weights === undefined ? undefined : column(weights),
+      origin: { tokenizer, maxLength: Number(maxLength) },
     };
-    const names = labelled ? namesOf(given ?? '[]', path) : [];
-    return { table, names, origin: { tokenizer, maxLength: Number(maxLength) } };
   });
 }
 
 /** The ids of all rows, each with its tail behind it. */
-function readTokens(
-  stored: StoredTensors,
-  lengths: Float64Array,
-  tails: readonly Float64Array[],
-): Pick<TextTable, 'chunks' | 'chunk' | 'start' | 'textBytes'> {
+function readTokens(stored: StoredTensors, lengths: Float64Array, tails: readonly Float64Array[]): TokensSlice {
   const count = lengths.length;
   const chunks: SharedArrayBuffer[] = [];
-  const [chunk, start, textBytes] = [shared.uint32(count), shared.uint32(count), shared.uint32(count)];
+  const spans = shared.uint32(3 * count);
   let from = stored.begin('input_ids');
   for (let row = 0; row < count; ) {
     let [bytes, end] = [0, row];
@@ -96,9 +89,7 @@ function readTokens(
     const numbers = new Int32Array(buffer);
     let [at, read] = [0, 0];
     for (; row < end; row++) {
-      chunk[row] = chunks.length;
-      start[row] = 4 * at;
-      textBytes[row] = 4 * lengths[row]!;
+      spans.set([chunks.length, 4 * at, 4 * lengths[row]! + tailBytes], 3 * row);
       numbers.set(ids.subarray(read, read + lengths[row]!), at);
       read += lengths[row]!;
       at += lengths[row]!;
@@ -107,63 +98,59 @@ function readTokens(
     from += 4 * read;
     chunks.push(buffer);
   }
-  return { chunks, chunk, start, textBytes };
+  return { kind: 'tokens', chunks, spans };
 }
 
-/** Tables one behind the other. */
-function joined(parts: readonly Part[], files: readonly string[]): TextTable {
-  const count = parts.reduce((sum, { table }) => sum + table.count, 0);
-  const all = <K extends 'start' | 'textBytes' | 'length' | 'file' | 'line' | 'pairBytes'>(key: K): Uint32Array =>
-    concatenated(
-      shared.uint32(count),
-      parts.map(({ table }) => table[key]!),
-    );
-  let chunks = 0;
-  for (const { table } of parts) {
-    for (let i = 0; i < table.count; i++) table.chunk[i]! += chunks;
-    chunks += table.chunks.length;
-  }
+/** One table of all files' texts. */
+function joined(
+  parts: readonly Part[],
+  files: readonly string[],
+  roles: { text: string; label: string | undefined },
+): ReadTable {
   const [first] = parts as [Part];
-  return {
-    files,
-    count,
-    chunks: parts.flatMap(({ table }) => table.chunks),
-    chunk: concatenated(
-      shared.uint32(count),
-      parts.map(({ table }) => table.chunk),
-    ),
-    start: all('start'),
-    textBytes: all('textBytes'),
-    pairBytes: all('pairBytes'),
-    length: all('length'),
-    label: concatenated(
-      shared.int32(count),
-      parts.map(({ table }) => table.label),
-    ),
-    weight:
-      first.table.weight &&
-      concatenated(
-        shared.float32(count),
-        parts.map(({ table }) => table.weight!),
+  const count = parts.reduce((sum, part) => sum + part.count, 0);
+  const names = [...new Set(parts.flatMap((part) => part.names))];
+  let chunks = 0;
+  for (const { tokens } of parts) {
+    for (let at = 0; at < tokens.spans.length; at += 3) tokens.spans[at]! += chunks;
+    chunks += tokens.chunks.length;
+  }
+  const columns: Record<string, ColumnSlice> = {
+    [roles.text]: {
+      kind: 'tokens',
+      chunks: parts.flatMap(({ tokens }) => tokens.chunks),
+      spans: concatenated(
+        shared.uint32(3 * count),
+        parts.map(({ tokens }) => tokens.spans),
       ),
-    file: all('file'),
-    line: all('line'),
+    },
+  };
+  if (roles.label !== undefined) columns[roles.label] = { kind: 'class', values: shared.int32(count) };
+  const table: Table = {
+    count,
+    columns,
+    weight: first.weight && shared.float32(count),
+    length: shared.uint32(count),
+    origin: { files, lines: { file: shared.uint32(count), line: shared.uint32(count), unit: 'row' } },
     tokens: first.origin,
   };
+  return { table: fill(table, parts, roles.label, names), names };
 }
 
-type Column = Uint32Array | Int32Array | Float32Array;
-
-function filled<C extends Column>(column: C, values: ArrayLike<number> | undefined): C {
-  if (values) column.set(values);
-  return column;
-}
-
-function concatenated<C extends Column>(out: C, columns: readonly Column[]): C {
-  let at = 0;
-  for (const column of columns) {
-    out.set(column, at);
-    at += column.length;
+function fill(table: Table, parts: readonly Part[], role: string | undefined, names: readonly string[]): Table {
+  const label = role === undefined ? undefined : ofKind(table.columns, role, 'class')!.values;
+  const { lines } = table.origin;
+  let from = 0;
+  for (const [file, part] of parts.entries()) {
+    const ids = Int32Array.from(part.names, (name) => names.indexOf(name));
+    table.length!.set(part.length, from);
+    table.weight?.set(part.weight!, from);
+    for (let i = 0; i < part.count; i++) {
+      lines!.file[from + i] = file;
+      lines!.line[from + i] = i;
+      if (label) label[from + i] = ids[part.label![i]!] ?? 0;
+    }
+    from += part.count;
   }
-  return out;
+  return table;
 }

@@ -3,7 +3,7 @@
 
 import { DataError } from '../../errors.js';
 import { textBlocks } from './blocks.js';
-import { describe, type RawRecord, type ReadOptions, type Row } from './raw.js';
+import { describe, type RawRecord, type ReadOptions, type Row } from './row.js';
 
 /** Records of a .jsonl or .ndjson file, a block at a time. All keys are read, whatever `columns` says. */
 export async function* jsonLines(file: string, { signal, skip = 0 }: ReadOptions): AsyncGenerator<RawRecord[]> {

@@ -7,7 +7,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { type FileMetaData, parquetMetadataAsync, parquetSchema, type SchemaElement, type SchemaTree } from 'hyparquet';
 import { DataError } from '../../errors.js';
 import { ParquetColumn, readExactly } from './parquet-column.js';
-import { missingColumn, type RawRecord, type ReadOptions, type Row } from './raw.js';
+import { missingColumn, type RawRecord, type ReadOptions, type Row } from './row.js';
 
 /** Rows of a block at most. */
 const blockRows = 2048;

@@ -3,31 +3,11 @@
 // file is never held as a whole. What the columns mean is for record.ts. Meant for a worker thread: blocks are parsed
 // in one go.
 
-import { DataError, UsageError } from '../../errors.js';
+import { UsageError } from '../../errors.js';
 import { jsonLines } from './lines.js';
 import { parquet } from './parquet.js';
+import type { RawRecord, ReadOptions } from './row.js';
 import { separated } from './separated.js';
-
-export type Row = Record<string, unknown>;
-
-export interface RawRecord {
-  row: Row;
-  /** Line where the record begins, from 1; Parquet: number of the row, from 1. */
-  line: number;
-}
-
-export interface ReadOptions {
-  signal?: AbortSignal | undefined;
-  /** Leaves out this many records at the beginning, without parsing them where the format allows it; default 0. */
-  skip?: number | undefined;
-  /**
-   * The columns wanted; others may be missing in the rows. CSV and Parquet files without one of them are refused
-   * before the first record. Default: all.
-   */
-  columns?: readonly string[] | undefined;
-  /** A Parquet column that may hold bytes, plain or as the field `bytes` of a struct; given as Uint8Array, null for none. */
-  binary?: string | undefined;
-}
 
 type Format = (file: string, options: ReadOptions) => AsyncGenerator<RawRecord[]>;
 
@@ -73,19 +53,4 @@ export async function* readRaw(file: string, options: ReadOptions = {}): AsyncGe
       yield record;
     }
   }
-}
-
-/** The error for a column that `place` (file, or file:line) does not have. */
-export function missingColumn(place: string, column: string, found: readonly string[]): DataError {
-  const names = found.map((name) => `'${name}'`).join(', ') || 'none';
-  return new DataError(`${place}: no column '${column}'; found ${names}`);
-}
-
-/** What a value is, for messages. */
-export function describe(value: unknown): string {
-  if (value === '') return 'nothing';
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'number') return `the number ${value}`;
-  return `a value of type ${typeof value}`;
 }

@@ -1,48 +1,59 @@
-// A row of a data file as the text record that training reads: which columns, and what they may hold. What a label
-// means is for labels.ts.
+// A row of a data file as the values of columns: which are taken, and what they may hold. What a label means is for labels.ts.
 
 import { DataError } from '../../errors.js';
-import { describe, missingColumn, type RawRecord } from './raw.js';
+import type { ColumnKind, ColumnSpec } from '../columns.js';
+import { describe, missingColumn, type RawRecord } from './row.js';
 
-/** Names of the columns (CSV, Parquet) or keys (JSONL) to read. */
-export interface Columns {
+/** What a row of a table holds for a column of each kind. */
+export interface FieldValues {
   text: string;
-  /** Second text of a pair. */
-  pair?: string | undefined;
-  /** Left out for prediction. */
-  label?: string | undefined;
-  /** The record's weight in the loss, or in sampling. */
-  weight?: string | undefined;
+  texts: readonly string[];
+  /** Numbers and booleans are their text: '3', 'true'. */
+  class: string;
+  /** Undefined for no class. */
+  classes: readonly (string | undefined)[];
+  numbers: readonly number[];
+  tensor: { shape: readonly number[]; values: readonly number[] };
 }
 
-export interface TextRecord {
-  text: string;
-  pair?: string;
-  /** Numbers and booleans are their text: '3', 'true'. */
-  label?: string;
+/** Kinds of columns that tables hold. */
+export type FieldKind = keyof FieldValues;
+
+export interface TableRecord {
+  /** By role. */
+  values: Readonly<Record<string, FieldValues[FieldKind]>>;
   /** Finite, 0 or greater. */
   weight?: number;
   /** Line where the record begins, or number of the Parquet row; from 1. */
   line: number;
 }
 
-/** The columns to ask `readRaw` for. */
-export function columnNames({ text, pair, label, weight }: Columns): string[] {
-  return [...new Set([text, pair, label, weight].filter((name) => name !== undefined))];
-}
+/** The columns to ask `readRaw` for; `weights` is that of the weights. */
+export const columnNames = (columns: readonly ColumnSpec[], weights?: string): string[] => [
+  ...new Set([...columns.map(({ name }) => name), ...(weights === undefined ? [] : [weights])]),
+];
 
 /**
  * Takes the columns out of a row.
- * @throws DataError, with file and line, for a missing column, a text that is not one, an empty label, and a weight
+ * @throws DataError, with file and line, for a missing column, a value that is not of the column's kind, and a weight
  *   that is not a finite number of at least 0 (CSV: its text).
  */
-export function toRecord({ row, line }: RawRecord, file: string, columns: Columns): TextRecord {
+export function toRecord(
+  { row, line }: RawRecord,
+  file: string,
+  columns: readonly ColumnSpec[],
+  weights?: string,
+): TableRecord {
   const place = `${file}:${line}`;
-  const record: TextRecord = { text: textOf(row, columns.text, place), line };
-  if (columns.pair !== undefined) record.pair = textOf(row, columns.pair, place);
-  if (columns.label !== undefined) record.label = labelOf(row, columns.label, place);
-  if (columns.weight !== undefined) record.weight = weightOf(row, columns.weight, place);
-  return record;
+  const values: Record<string, FieldValues[FieldKind]> = {};
+  for (const { role, kind, name } of columns) values[role] = readers[fieldKind(kind)](row, name, place);
+  return weights === undefined ? { values, line } : { values, weight: weightOf(row, weights, place), line };
+}
+
+/** @throws Error for a kind that no table holds */
+export function fieldKind(kind: ColumnKind): FieldKind {
+  if (kind === 'picture' || kind === 'tokens') throw new Error(`a table holds no ${kind} column`);
+  return kind;
 }
 
 /** @throws DataError for a missing column */
@@ -51,32 +62,99 @@ export function fieldOf(row: RawRecord['row'], column: string, place: string): u
   throw missingColumn(place, column, Object.keys(row));
 }
 
-function textOf(row: RawRecord['row'], column: string, place: string): string {
-  const value = fieldOf(row, column, place);
-  if (typeof value === 'string') return value;
-  throw new DataError(`${place}: column '${column}' must be a text, found ${describe(value)}`);
-}
+type Reader<V> = (row: RawRecord['row'], column: string, place: string) => V;
 
-function labelOf(row: RawRecord['row'], column: string, place: string): string {
-  const value = fieldOf(row, column, place);
+const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
+  text(row, column, place) {
+    const value = fieldOf(row, column, place);
+    if (typeof value === 'string') return value;
+    throw new DataError(`${place}: column '${column}' must be a text, found ${describe(value)}`);
+  },
+  texts(row, column, place) {
+    const value = fieldOf(row, column, place);
+    if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
+    throw new DataError(`${place}: column '${column}' must be a list of texts, found ${describeList(value)}`);
+  },
+  class(row, column, place) {
+    const label = labelOf(fieldOf(row, column, place));
+    if (label !== undefined) return label;
+    throw new DataError(
+      `${place}: column '${column}' must hold a label (text, number or boolean), found ${describe(row[column])}`,
+    );
+  },
+  classes(row, column, place) {
+    const value = fieldOf(row, column, place);
+    const isNone = (one: unknown): boolean => one === null || one === noClass;
+    if (Array.isArray(value) && value.every((one) => isNone(one) || labelOf(one) !== undefined))
+      return value.map((one) => (isNone(one) ? undefined : labelOf(one)));
+    throw new DataError(
+      `${place}: column '${column}' must be a list of labels (texts or numbers; ${noClass} or null for none), ` +
+        `found ${describeList(value)}`,
+    );
+  },
+  numbers(row, column, place) {
+    const value = fieldOf(row, column, place);
+    const numbers = (Array.isArray(value) ? value : [value]).map(numberOf);
+    if (numbers.every((number) => number !== undefined)) return numbers;
+    throw new DataError(
+      `${place}: column '${column}' must be a number or a list of numbers, found ${describeList(value)}`,
+    );
+  },
+  tensor(row, column, place) {
+    const value = fieldOf(row, column, place);
+    const shape: number[] = [];
+    for (let inner = value; Array.isArray(inner); inner = inner[0]) shape.push(inner.length);
+    const values: number[] = [];
+    const isWhole = (part: unknown, depth: number): boolean => {
+      if (depth < shape.length)
+        return Array.isArray(part) && part.length === shape[depth] && part.every((one) => isWhole(one, depth + 1));
+      const number = numberOf(part);
+      if (number !== undefined) values.push(number);
+      return number !== undefined;
+    };
+    if (shape.length > 0 && isWhole(value, 0)) return { shape, values };
+    throw new DataError(
+      `${place}: column '${column}' must be a list of numbers, or lists of equal length of them in one another, ` +
+        `found ${describeList(value)}`,
+    );
+  },
+};
+
+/** In a list of classes: none. */
+export const noClass = -100;
+
+/** A label as text; undefined for what is none. */
+function labelOf(value: unknown): string | undefined {
   const usable =
     typeof value === 'string'
       ? value !== ''
       : typeof value === 'boolean' || typeof value === 'bigint' || Number.isFinite(value);
-  if (usable) return String(value);
-  throw new DataError(
-    `${place}: column '${column}' must hold a label (text, number or boolean), found ${describe(value)}`,
-  );
+  return usable ? String(value) : undefined;
+}
+
+/** A finite number, or the text of one (CSV). */
+function numberOf(value: unknown): number | undefined {
+  const isNumber = typeof value === 'number' || typeof value === 'bigint';
+  const number = isNumber || (typeof value === 'string' && value.trim() !== '') ? Number(value) : Number.NaN;
+  return Number.isFinite(number) ? number : undefined;
 }
 
 /** @throws DataError for what is no finite number of at least 0 (CSV: its text) */
 export function weightOf(row: RawRecord['row'], column: string, place: string): number {
   const value = fieldOf(row, column, place);
-  const isNumber = typeof value === 'number' || typeof value === 'bigint';
-  const weight = isNumber || (typeof value === 'string' && value.trim() !== '') ? Number(value) : Number.NaN;
-  if (Number.isFinite(weight) && weight >= 0) return weight;
+  const weight = numberOf(value);
+  if (weight !== undefined && weight >= 0) return weight;
   const found = typeof value === 'string' && value !== '' ? `'${value}'` : describe(value);
   throw new DataError(
     `${place}: column '${column}' must hold a weight (a finite number, 0 or greater), found ${found}`,
   );
+}
+
+/** What is wrong with a list: the value itself, or what is in it. */
+function describeList(value: unknown): string {
+  if (!Array.isArray(value)) return describe(value);
+  const kinds = [...new Set(value.slice(0, 100).map((one) => describe(one)))];
+  return value.length === 0
+    ? 'an empty list'
+    : `a list with ${kinds.slice(0, 3).join(', ')}${kinds.length > 3 ? ', …' : ''}`;
 }

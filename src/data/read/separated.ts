@@ -4,7 +4,7 @@
 import { DataError } from '../../errors.js';
 import { textBlocks } from './blocks.js';
 import { FieldScanner } from './fields.js';
-import { missingColumn, type RawRecord, type ReadOptions, type Row } from './raw.js';
+import { missingColumn, type RawRecord, type ReadOptions, type Row } from './row.js';
 
 /** Records of a .csv or .tsv file, a block at a time; a record counts from the line where it begins. */
 export async function* separated(

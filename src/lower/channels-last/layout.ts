@@ -1,7 +1,7 @@
-// Before differentiation, on devices with the kernels: images become channels-last, [N, H, W, C], from the first convolution
-// on. There the channels of a place lie together, so a convolution is a matrix product without copies, and normalisation,
-// activation and pooling work on whole rows. Operators in between follow where the layout means nothing to them; the first
-// one that insists on [N, C, H, W] gets a transpose. The standard operators stay for other devices.
+// Before differentiation, on devices with the kernels: images become channels-last, [N, H, W, C], from the first
+// convolution on. There the channels of a place lie together, so a convolution is a matrix product without copies, and
+// normalisation, activation and pooling work on whole rows. Operators in between follow where the layout means nothing
+// to them; the first one that insists on [N, C, H, W] gets a transpose. The standard operators stay for other devices.
 
 import type { Builder } from '../../onnx/builder.js';
 import { forgetViews } from '../../onnx/formulas.js';

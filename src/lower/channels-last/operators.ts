@@ -4,6 +4,7 @@
 import { type AttrInput, type Builder, float } from '../../onnx/builder.js';
 import { view } from '../../onnx/formulas.js';
 import { attrFloat, attrInt, attrInts, type Node, type Value } from '../../onnx/graph.js';
+import { operatorsWith } from '../../onnx/operators.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { poolWindow, type Window, windowOf } from '../../onnx/shapes/windows.js';
 import { elementCount } from '../../onnx/tensor.js';
@@ -159,24 +160,6 @@ const reshape: Follow = ({ b, images, node, consumers }) => {
   return true;
 };
 
-const unary = [
-  ...[
-    'Relu',
-    'LeakyRelu',
-    'Elu',
-    'Selu',
-    'HardSigmoid',
-    'HardSwish',
-    'Sigmoid',
-    'Tanh',
-    'Softplus',
-    'Softsign',
-    'Mish',
-  ],
-  ...['Gelu', 'Erf', 'Clip', 'Neg', 'Abs', 'Exp', 'Sqrt', 'Identity', 'ortune.Activation'],
-];
-const several = ['Add', 'Sub', 'Mul', 'Div', 'Min', 'Max', 'Sum', 'PRelu', 'Pow'];
-
 export const followers: Readonly<Record<string, Follow>> = {
   Conv: conv,
   MaxPool: pool('MaxPool'),
@@ -189,5 +172,5 @@ export const followers: Readonly<Record<string, Follow>> = {
   Concat: concat,
   Pad: pad,
   Reshape: reshape,
-  ...Object.fromEntries([...unary, ...several].map((op) => [op, elementwise])),
+  ...Object.fromEntries(operatorsWith((traits) => traits.elementwise === 'free').map((op) => [op, elementwise])),
 };

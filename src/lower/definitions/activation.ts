@@ -4,7 +4,7 @@
 import { type Builder, float } from '../../onnx/builder.js';
 import { add, less, mul, sub, where } from '../../onnx/formulas.js';
 import { attrString, type Node, type Value } from '../../onnx/graph.js';
-import type { Definition } from '../lower.js';
+import type { Definition } from '../form.js';
 
 interface Form {
   value(b: Builder, z: Value): Value;

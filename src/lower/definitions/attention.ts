@@ -5,7 +5,7 @@
 import type { Builder } from '../../onnx/builder.js';
 import { add, exp, max, mul, sub, sum, transpose, transposeMatrix, view } from '../../onnx/formulas.js';
 import { attrFloat, attrInt, type Node, type Value } from '../../onnx/graph.js';
-import type { Definition } from '../lower.js';
+import type { Definition } from '../form.js';
 import { dropoutFactor } from './forward.js';
 
 const matmul = (b: Builder, x: Value, y: Value): Value => b.op('MatMul', [x, y]);

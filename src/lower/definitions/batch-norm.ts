@@ -8,7 +8,7 @@ import { add, indices, mean, mul, sqrt, sub, sum, view } from '../../onnx/formul
 import { attrFloat, attrInt, attrString, type Node, type Value } from '../../onnx/graph.js';
 import { channelAxis } from '../../onnx/shapes/batch-norm.js';
 import { elementCount } from '../../onnx/tensor.js';
-import type { Definition } from '../lower.js';
+import type { Definition } from '../form.js';
 import { activationOf } from './activation.js';
 
 /** How the channels of x lie: the axes that are summed, values per channel, and [C] as it broadcasts to x. */

@@ -1,13 +1,13 @@
 // What the operators over channels-last images mean, in standard operators: the same operator over [N, C, H, W] between
 // transposes.
 
-import { convolveBack, weightGrad } from '../../autodiff/rules/convolution.js';
-import { averagePoolGrad, maxPoolGrad } from '../../autodiff/rules/pooling.js';
 import type { AttrInput, Builder } from '../../onnx/builder.js';
+import { convolveBack, weightGrad } from '../../onnx/formulas/convolution.js';
+import { averagePoolGrad, maxPoolGrad } from '../../onnx/formulas/pooling.js';
 import { transpose } from '../../onnx/formulas.js';
 import { attrInt, attrInts, type Node, type Value } from '../../onnx/graph.js';
 import type { Window } from '../../onnx/shapes/windows.js';
-import type { Definition } from '../lower.js';
+import type { Definition } from '../form.js';
 
 const first = (b: Builder, x: Value): Value => transpose(b, x, [0, 3, 1, 2]);
 const last = (b: Builder, x: Value): Value => transpose(b, x, [0, 2, 3, 1]);

@@ -5,7 +5,7 @@ import { type AttrInput, type Builder, float } from '../../onnx/builder.js';
 import { add, cast, div, greaterOrEqual, mul, transposeMatrix, view, where } from '../../onnx/formulas.js';
 import { attrFloat, attrInt, attrString, type Node, type StaticType, type Value } from '../../onnx/graph.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
-import type { Definition } from '../lower.js';
+import type { Definition } from '../form.js';
 
 /** Multipliers of the key's four words and of the node's id in the stream's start. */
 const keyMultipliers = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f];

@@ -1,8 +1,8 @@
 // What the fused gradient operators of the domain ortune mean, in standard operators. The kernels in native/ops must
 // compute the same, and tests compare both with a float64 reference.
 
-import { maxPoolGrad } from '../../autodiff/rules/pooling.js';
 import type { Builder } from '../../onnx/builder.js';
+import { maxPoolGrad } from '../../onnx/formulas/pooling.js';
 import {
   add,
   axisOf,
@@ -23,7 +23,7 @@ import {
 } from '../../onnx/formulas.js';
 import { attrFloat, attrInt, attrString, type Value } from '../../onnx/graph.js';
 import { elementCount } from '../../onnx/tensor.js';
-import type { Definition } from '../lower.js';
+import type { Definition } from '../form.js';
 
 const square = (b: Builder, x: Value): Value => mul(b, x, x);
 

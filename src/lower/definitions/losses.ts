@@ -5,7 +5,7 @@ import type { Builder } from '../../onnx/builder.js';
 import { add, cast, equal, exp, log, max, mul, sub, sum, view, where } from '../../onnx/formulas.js';
 import { attrFloat, attrInt, type Node, type Value } from '../../onnx/graph.js';
 import { Tensor } from '../../onnx/tensor.js';
-import type { Definition } from '../lower.js';
+import type { Definition } from '../form.js';
 
 /** Per sample: the hit class as one-hot rows [N, C], and how much it counts [N, 1] (0 where the label is ignored). */
 interface Targets {

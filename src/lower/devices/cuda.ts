@@ -8,7 +8,7 @@ import { attrFloat, attrInt, type Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { transposedWindow } from '../../onnx/shapes/windows.js';
 import { elementCount } from '../../onnx/tensor.js';
-import type { Definition, Form } from '../lower.js';
+import type { Definition, Form } from '../form.js';
 import { maxPoolGradByTaps } from './pooling.js';
 import { averageOf, embeddingGrad, gatherND, mish, x0 } from './several.js';
 

@@ -2,8 +2,9 @@
 // those that the device lacks become operators that it has, and integers 32 bits wide.
 
 import { type Graph, prune } from '../../onnx/graph.js';
-import type { DeviceKind } from '../../runtime/kinds.js';
-import { definitions, type Form, useForms } from '../lower.js';
+import type { Form } from '../form.js';
+import { definitions, useForms } from '../lower.js';
+import type { DeviceKind } from '../target.js';
 import { cudaForms } from './cuda.js';
 import { useInt32 } from './int32.js';
 import { webgpuForms } from './webgpu.js';

@@ -1,6 +1,6 @@
-// Devices compute with 32-bit integers: token ids, labels, masks and places become int32 throughout a static graph. What
-// stays int64 are the operands by which the standard tells shapes, axes and places of slices, which the runtime reads on
-// the host. Values do not overflow: ids and lengths are far below 2^31.
+// Devices compute with 32-bit integers: token ids, labels, masks and places become int32 throughout a static graph.
+// What stays int64 are the operands by which the standard tells shapes, axes and places of slices, which the runtime
+// reads on the host. Values do not overflow: ids and lengths are far below 2^31.
 
 import { toAttr } from '../../onnx/builder.js';
 import { onnxDataType } from '../../onnx/dtype.js';

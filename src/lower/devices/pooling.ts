@@ -6,7 +6,7 @@ import type { Builder } from '../../onnx/builder.js';
 import { add, equal, indices, not, view, where } from '../../onnx/formulas.js';
 import { attrInts, type Node, type Value } from '../../onnx/graph.js';
 import type { Window } from '../../onnx/shapes/windows.js';
-import type { Definition } from '../lower.js';
+import type { Definition } from '../form.js';
 
 /** Below every value that float32 has, for what lies outside the image. */
 const outside = -3.4e38;

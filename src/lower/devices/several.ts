@@ -5,7 +5,7 @@ import type { Builder } from '../../onnx/builder.js';
 import { add, cast, equal, exp, expand, indices, less, log, mul, sum, tanh, view, where } from '../../onnx/formulas.js';
 import { attrInt, type Node, type StaticType, type Value } from '../../onnx/graph.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
-import type { Definition } from '../lower.js';
+import type { Definition } from '../form.js';
 
 export const x0 = (node: Node): Value => node.inputs[0]!;
 

@@ -25,7 +25,7 @@ import { attrInt, type Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { sliceRanges } from '../../onnx/shapes/layout.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
-import type { Definition, Form } from '../lower.js';
+import type { Definition, Form } from '../form.js';
 import { maxPoolGradByTaps } from './pooling.js';
 import { averageOf, chain, embeddingGrad, gatherND, mish, numbers, softplus, stridesOf, wrap, x0 } from './several.js';
 

@@ -1,5 +1,5 @@
-// Looking things up in a file's own graph message: who computes a value and who reads it, which constant stands behind an
-// operand, and what is a linear layer. Surgery on the file starts here; nothing is changed here.
+// Looking things up in a file's own graph message: who computes a value and who reads it, which constant stands behind
+// an operand, and what is a linear layer. Surgery on the file starts here; nothing is changed here.
 
 import { type DataType, dataTypeFromOnnx } from '../dtype.js';
 import { attributeOf, operatorName } from '../model.js';

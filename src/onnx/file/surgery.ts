@@ -5,8 +5,11 @@ import { normals } from '../../random.js';
 import { convertFloat } from '../convert.js';
 import { type DataType, dataTypeFromOnnx } from '../dtype.js';
 import { encodeTensor } from '../encode.js';
+import { graphOf, type Model } from '../model.js';
 import {
   type GraphProto,
+  GraphProtoSchema,
+  ModelProtoSchema,
   type NodeProto,
   type TensorProto,
   TensorShapeProto_DimensionSchema,
@@ -17,6 +20,22 @@ import {
 import { Tensor } from '../tensor.js';
 
 export { freeName } from '../model.js';
+
+/** The same model with a graph of its own to change. */
+export function copyOfGraph(model: Model): Model {
+  const graph = graphOf(model);
+  return {
+    ...model,
+    proto: Object.assign(create(ModelProtoSchema), model.proto, {
+      graph: Object.assign(create(GraphProtoSchema), graph, {
+        node: [...graph.node],
+        initializer: [...graph.initializer],
+        output: [...graph.output],
+        valueInfo: [...graph.valueInfo],
+      }),
+    }),
+  };
+}
 
 /** A number, a symbolic name, or null where the file says nothing. */
 export type FileDim = number | string | null;

@@ -4,7 +4,10 @@ import type { StaticType } from '../graph.js';
 import type { TypeContext } from '../shapes/context.js';
 import type { Tensor } from '../tensor.js';
 
-/** Values of the outputs; undefined (the whole or one) where it declines and the node stays. Omitted inputs are undefined. */
+/**
+ * Values of the outputs; undefined (the whole or one) where it declines and the node stays. Omitted inputs are
+ * undefined.
+ */
 export type Evaluator = (
   c: TypeContext,
   inputs: readonly Tensor[],

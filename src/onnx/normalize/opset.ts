@@ -1,6 +1,6 @@
 // Conversion of nodes from the opset they were written for to opset 21, one table row per operator whose definition
-// changed on the way (files in conversions/). A row without a conversion says that the old form means the same today, and
-// a test runs both forms of every row. Source: the operator changelog of the ONNX specification
+// changed on the way (files in conversions/). A row without a conversion says that the old form means the same today,
+// and a test runs both forms of every row. Source: the operator changelog of the ONNX specification
 // (https://onnx.ai/onnx/operators/).
 
 import type { Graph, Node } from '../graph.js';

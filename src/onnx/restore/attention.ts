@@ -1,7 +1,8 @@
 // Scaled dot-product attention as PyTorch's exporters write it carries two things that training does not want: scales
-// and transposes that are passes over activations, and a guard that turns the NaN of a wholly masked row into 0. The guard's gradient is NaN all the same (0 · NaN), so the −∞ of the mask becomes the lowest finite
-// number and the guard goes. Rows with at least one visible token keep their values; a row without any gets even
-// attention instead of none, which only a sample without tokens can see.
+// and transposes that are passes over activations, and a guard that turns the NaN of a wholly masked row into 0. The
+// guard's gradient is NaN all the same (0 · NaN), so the −∞ of the mask becomes the lowest finite number and the guard
+// goes. Rows with at least one visible token keep their values; a row without any gets even attention instead of none,
+// which only a sample without tokens can see.
 
 import type { Builder } from '../builder.js';
 import type { DataType } from '../dtype.js';
@@ -30,8 +31,8 @@ function guarded(m: Matcher, node: Node): Node | undefined {
 }
 
 /**
- * Whether the scores are a product without a mask, or a sum with a mask of 0 and a very low number; −∞ is made finite on
- * the way.
+ * Whether the scores are a product without a mask, or a sum with a mask of 0 and a very low number; −∞ is made finite
+ * on the way.
  */
 function finiteMask(b: Builder, m: Matcher, scores: Value): boolean {
   if (m.producer(m.scaled(m.producer(scores))?.x ?? scores, 'MatMul')) return true;
@@ -51,9 +52,10 @@ function finiteMask(b: Builder, m: Matcher, scores: Value): boolean {
 }
 
 /**
- * MatMul(a·c, b·d) and MatMul(a, b)·c → FusedMatMul with that scale as alpha, in place: no pass over activations for it,
- * forward or backward. An operand transposed across its last axis is transposed elsewhere and read transposed instead,
- * so that rows are copied whole. Only batched products: those with a weight matrix become one Gemm. lower/ spells FusedMatMul out on devices that lack it; the runtime has it in float32.
+ * MatMul(a·c, b·d) and MatMul(a, b)·c → FusedMatMul with that scale as alpha, in place: no pass over activations for
+ * it, forward or backward. An operand transposed across its last axis is transposed elsewhere and read transposed
+ * instead, so that rows are copied whole. Only batched products: those with a weight matrix become one Gemm. lower/
+ * spells FusedMatMul out on devices that lack it; the runtime has it in float32.
  */
 export function fuseProducts(b: Builder): void {
   const m = new Matcher(b.graph);

@@ -132,7 +132,10 @@ export function restoreLayerNormalization(b: Builder): void {
   }
 }
 
-/** The only reader of the node's output, if it is this operator and its other operand has one value per element of `shape`. */
+/**
+ * The only reader of the node's output, if it is this operator and its other operand has one value per element of
+ * `shape`.
+ */
 function readerWith(m: Matcher, b: Builder, node: Node, op: string, shape: readonly number[]): Node | undefined {
   const reader = m.onlyConsumer(node.outputs[0]!);
   return reader?.op === op && fits(b, m.other(reader, node.outputs[0]!), shape) ? reader : undefined;

@@ -1,10 +1,11 @@
-// Output types of BatchNormalization with the statistics of the batch, in the domain ortune: what training graphs have in
-// place of the standard operator, which only normalises by given statistics there. Signatures:
+// Output types of BatchNormalization with the statistics of the batch, in the domain ortune: what training graphs have
+// in place of the standard operator, which only normalises by given statistics there. Signatures:
 //   BatchNorm(x, scale, bias, running_mean, running_var) → y, batch_mean, inv_std, new_running_mean, new_running_var
 //   BatchNormGrad(dy, x, scale, bias, batch_mean, inv_std) → dx, dscale, dbias
-// Attributes of both: epsilon, momentum (ONNX: the share of the old average that stays), and channels_last, with which the
-// last axis of x is the channels' and not axis 1; `statistics`, 'batch' or 'given' for those of the inputs (then there are no
-// new ones); and `activation`, a name of lower/definitions/activation.ts, which y has gone through. All but x, y, dy and dx are [C].
+// Attributes of both: epsilon, momentum (ONNX: the share of the old average that stays), and channels_last, with which
+// the last axis of x is the channels' and not axis 1; `statistics`, 'batch' or 'given' for those of the inputs (then
+// there are no new ones); and `activation`, a name of lower/definitions/activation.ts, which y has gone through. All
+// but x, y, dy and dx are [C].
 
 import { elementCount } from '../tensor.js';
 import type { TypeContext, TypeRule, TypeTable } from './context.js';

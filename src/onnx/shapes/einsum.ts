@@ -1,6 +1,6 @@
-// Einsum equations with the ellipsis and the implicit output spelled out: one label per axis. Ellipsis axes are labelled
-// by their distance from the last ellipsis axis ('.0', '.1', …), so that they broadcast from the right, as the operator
-// says. Source: the ONNX reference of Einsum.
+// Einsum equations with the ellipsis and the implicit output spelled out: one label per axis. Ellipsis axes are
+// labelled by their distance from the last ellipsis axis ('.0', '.1', …), so that they broadcast from the right, as the
+// operator says. Source: the ONNX reference of Einsum.
 
 import type { TypeContext, TypeRule } from './context.js';
 

@@ -68,8 +68,6 @@ const attention: TypeRule = (c) => {
   ];
 };
 
-const norm: TypeRule = () => [{ dtype: 'float32', shape: [1] }];
-
 export const microsoft: TypeTable = {
   FusedMatMul: fusedMatMul,
   Gelu: same,
@@ -96,6 +94,4 @@ export const ortune: TypeTable = {
   Dropout: same,
   Attention: attention,
   AttentionGrad: (c) => [c.type(1), c.type(2), c.type(3)],
-  AdamW: norm,
-  Sgd: norm,
 };

@@ -1,5 +1,5 @@
-// Resize as a linear map per axis: the sizes it gives, and the weights [out, in] with which each output element reads the
-// input. The operator is separable, so these matrices are all that its gradient needs. Coordinates are computed in
+// Resize as a linear map per axis: the sizes it gives, and the weights [out, in] with which each output element reads
+// the input. The operator is separable, so these matrices are all that its gradient needs. Coordinates are computed in
 // float32, as the runtime does, so that 'nearest' chooses the same element. Source: the ONNX reference of Resize.
 
 import type { TypeContext, TypeRule } from './context.js';

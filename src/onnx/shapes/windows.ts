@@ -1,6 +1,6 @@
-// Geometry of operators that slide a window over the spatial axes of [N, C, …spatial]: convolutions and pooling. Padding
-// is resolved to numbers here once (auto_pad, ceil_mode, output_shape), and gradient rules read the same numbers.
-// Per axis:  out = (in + before + after − extent) / stride + 1,  extent = (kernel − 1) · dilation + 1.
+// Geometry of operators that slide a window over the spatial axes of [N, C, …spatial]: convolutions and pooling.
+// Padding is resolved to numbers here once (auto_pad, ceil_mode, output_shape), and gradient rules read the same
+// numbers. Per axis: out = (in + before + after − extent) / stride + 1, extent = (kernel − 1) · dilation + 1.
 
 import { elementCount } from '../tensor.js';
 import type { TypeContext, TypeRule, TypeTable } from './context.js';

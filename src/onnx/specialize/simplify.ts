@@ -5,30 +5,21 @@ import type { Builder } from '../builder.js';
 import { indices, view } from '../formulas.js';
 import type { Node, Value } from '../graph.js';
 import { attrInts } from '../graph.js';
+import { traitsOf } from '../operators.js';
 import { elementCount, type Tensor } from '../tensor.js';
 
 const equal = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((d, i) => d === b[i]);
 
-/** Operators that only give the elements of their input another shape. */
-export const reshapes: ReadonlySet<string> = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze']);
-const sameWhenTypeIs = new Set([
-  'Cast',
-  'CastLike',
-  'Expand',
-  'Tile',
-  'Identity',
-  'Slice',
-  'Pad',
-  'Concat',
-  ...reshapes,
-]);
+const sameWhenTypeIs = new Set(['Cast', 'CastLike', 'Expand', 'Tile', 'Identity', 'Slice', 'Pad', 'Concat']);
 
 /** What leaves the other operand as it is: a mask that hides nothing. */
 const neutralElements: Readonly<Record<string, number>> = { And: 1, Add: 0 };
 
-const isReshape = (node: Node | undefined): node is Node => !!node && node.domain === '' && reshapes.has(node.op);
-const isTranspose = (node: Node | undefined): node is Node => !!node && node.domain === '' && node.op === 'Transpose';
+/** Whether the node only gives the elements of its input another shape. */
+export const isReshape = (node: Node | undefined): node is Node => !!node && traitsOf(node).view === true;
+export const isTranspose = (node: Node | undefined): node is Node =>
+  !!node && node.domain === '' && node.op === 'Transpose';
 
 const permOf = (node: Node, rank: number): number[] =>
   attrInts(node, 'perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
@@ -48,7 +39,7 @@ export function unchanged(
   if (!y) return undefined;
   const [from, to] = [b.graph.types.get(x), b.type(y)];
   const sameType = (value: Value) => b.type(value).dtype === to.dtype && equal(b.shape(value), to.shape);
-  if (sameWhenTypeIs.has(node.op)) {
+  if (sameWhenTypeIs.has(node.op) || traitsOf(node).view) {
     // A reversing slice keeps the shape but not the order, and so does a pad that crops one end as much as it adds.
     const numbers = (input: number): number[] => b.graph.initializers.get(node.inputs[input] ?? '')?.numbers() ?? [];
     if (node.op === 'Slice' && numbers(4).some((step) => step < 0)) return undefined;

@@ -9,7 +9,7 @@ import { attrInt, attrInts, type Node, type Value } from '../graph.js';
 import { TypeContext } from '../shapes/context.js';
 import { sliceRanges } from '../shapes/layout.js';
 import { elementCount } from '../tensor.js';
-import { reshapes } from './simplify.js';
+import { isReshape, isTranspose } from './simplify.js';
 
 /** Key and value, or query, key and value. */
 const mostParts = 3;
@@ -36,11 +36,10 @@ export function unpack(
   const selection = selectionOf(b, node);
   if (!selection) return undefined;
   const packed = node.inputs[0]!;
-  const isPlain = (n: Node | undefined, op: (name: string) => boolean): n is Node => !!n && !n.domain && op(n.op);
   const before = producer(packed);
-  const moved = isPlain(before, (op) => op === 'Transpose') ? before : undefined;
+  const moved = isTranspose(before) ? before : undefined;
   const reshape = moved ? producer(moved.inputs[0]!) : before;
-  if (!isPlain(reshape, (op) => reshapes.has(op))) return undefined;
+  if (!isReshape(reshape)) return undefined;
 
   const shape = b.shape(reshape.outputs[0]!);
   const perm = (moved && attrInts(moved, 'perm')) ?? (moved ? indices(shape.length).reverse() : indices(shape.length));

@@ -37,8 +37,8 @@ export class EventFile {
   }
 
   /**
-   * Makes a file in `directory`, which exists. `startStep`: the first step it will tell of; what the directory's earlier
-   * files have from there on no longer counts. Default 0: nothing of them counts.
+   * Makes a file in `directory`, which exists. `startStep`: the first step it will tell of; what the directory's
+   * earlier files have from there on no longer counts. Default 0: nothing of them counts.
    * @throws the system's error when the file cannot be made
    */
   static create(
@@ -60,7 +60,9 @@ export class EventFile {
     return this.#file.failure;
   }
 
-  /** Adds values by tag ('train/loss') at `step`; stored as float32. `wallTimeMs`: milliseconds since 1970, default now. */
+  /**
+   * Adds values by tag ('train/loss') at `step`; stored as float32. `wallTimeMs`: milliseconds since 1970, default now.
+   */
   scalars(step: number, values: Readonly<Record<string, number>>, wallTimeMs: number = Date.now()): void {
     const value = Object.entries(values).map(([tag, scalar]) => ({
       tag,

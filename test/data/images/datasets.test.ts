@@ -1,33 +1,31 @@
 // Labelled pictures from folders, tables and memory: the same samples with the same classes, and a sentence for what is wrong.
 
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { encodedSourceOf } from '#ortune/data/images/encoded-images.js';
-import { ImageData, type ImageDataOptions } from '#ortune/data/images/image-data.js';
-import { describeRows } from '#ortune/data/rows.js';
+import { describeSamples } from '#ortune/data/samples.js';
+import type { Splits } from '#ortune/data/splits.js';
 import { jpeg, put } from '../../support/pictures.js';
+import { type OpenPictures, openPictures, sourcesIn, valuesOf } from '../../support/tables.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-datasets-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('datasets');
 const path = (...names: string[]): string => join(directory, ...names);
 const fixtures = join(import.meta.dirname, '../../fixtures/parquet');
-const opened: ImageData[] = [];
+const opened: Splits[] = [];
 afterEach(async () => {
   for (const data of opened.splice(0)) await data.close();
 });
 
-async function open(train: string | string[], more: Partial<ImageDataOptions> = {}): Promise<ImageData> {
-  const columns = { image: 'image', label: 'label' };
-  const request = { train: { files: [train].flat() }, columns, multiLabel: false, seed: 0 } as const;
-  const data = await ImageData.open({ ...request, sampling: 'sequential', ...more });
+async function open(train: string | string[], more: Partial<OpenPictures> = {}): Promise<Splits> {
+  const data = await openPictures({ train: { files: [train].flat() }, sampling: 'sequential', ...more });
   opened.push(data);
   return data;
 }
-const labels = ({ train, labels: { names } }: ImageData): string[] =>
-  Array.from(train.table.label.subarray(0, train.samples), (label) => names[label]!);
-const places = ({ train }: ImageData): string[] => Array.from({ length: train.samples }, (_, i) => train.where(i));
+const labels = ({ train, labels: { names } }: Splits): string[] =>
+  valuesOf(train, 'label').map((label) => names[label]!);
+const places = ({ train }: Splits): string[] => Array.from({ length: train.samples }, (_, i) => train.location(i));
 
 let picture: Buffer;
 const photos = path('my photos 😀');
@@ -56,8 +54,8 @@ describe('a folder', () => {
     expect(labels(data)).toEqual(['Dog', 'Dog', 'cat', 'cat']);
     expect(data.classCounts).toEqual([2, 2]);
     expect(data.notes).toEqual([expect.stringMatching(/^2 files in .* left out, .*readme\.md, .*notes\.txt$/)]);
-    const where = (row: number): string => data.train.where(row);
-    expect(describeRows({ samples: Uint32Array.of(7, 8), where })).toBe(`${where(0)}; ${where(1)}`);
+    const location = (row: number): string => data.train.location(row);
+    expect(describeSamples({ samples: Uint32Array.of(7, 8), location })).toBe(`${location(0)}; ${location(1)}`);
   });
 
   test('may be named by way of ..; its hash is that of its content, wherever it lies', async () => {
@@ -141,7 +139,7 @@ describe('a table', () => {
     const table = (name: string, values: unknown[]) =>
       put(path(name), values.map((label, i) => JSON.stringify({ image: 'x.jpg', label, weight: i })).join('\n'));
     const numbers = await open(table('numbers.jsonl', [2, 0, 1]), { weights: 'weight' });
-    expect([numbers.labels.names, numbers.named, [...numbers.train.table.weight!]]).toEqual([
+    expect([numbers.labels.names, numbers.named, [...numbers.train.table!.weight!]]).toEqual([
       ['0', '1', '2'],
       false,
       [0, 1, 2],
@@ -152,9 +150,9 @@ describe('a table', () => {
         [1, 0],
       ]),
     );
-    expect([soft.targets, [...soft.train.table.targets!]]).toEqual(['probabilities', [0.25, 0.75, 1, 0]]);
+    expect([soft.targets, valuesOf(soft.train, 'targets')]).toEqual(['probabilities', [0.25, 0.75, 1, 0]]);
     const several = await open(table('several.jsonl', [['red', 'blue'], [], ['red']]), { multiLabel: true });
-    expect([several.labels.names, [...several.train.table.targets!]]).toEqual([
+    expect([several.labels.names, valuesOf(several.train, 'targets')]).toEqual([
       ['blue', 'red'],
       [1, 1, 0, 0, 0, 1],
     ]);
@@ -182,9 +180,8 @@ describe('a table', () => {
   test('with the pictures themselves, as the datasets library writes Parquet', async () => {
     const data = await open(join(fixtures, 'pictures.parquet'));
     expect([data.labels.names, data.train.samples]).toEqual([['even', 'odd'], 20]);
-    expect(data.train.where(4)).toMatch(/pictures\.parquet:5$/);
-    const { sources } = data.train.table;
-    const [source] = sources;
+    expect(data.train.location(4)).toMatch(/pictures\.parquet:5$/);
+    const [source] = sourcesIn(data.train);
     expect(source).toMatchObject({ kind: 'pieces', rows: 20 });
     const { length, file } = source as { length: Uint32Array; file: string };
     expect([length[4], length[11], length[0]! > 60]).toEqual([0, 0, true]);
@@ -193,7 +190,7 @@ describe('a table', () => {
     expect(existsSync(file)).toBe(false);
     const columns = { image: 'picture', label: 'kind' };
     const plain = await open(join(fixtures, 'pictures-plain.parquet'), { columns, weights: 'weight' });
-    expect([plain.labels.names, plain.train.samples, plain.train.table.weight![1]]).toEqual([['even', 'odd'], 18, 2]);
+    expect([plain.labels.names, plain.train.samples, plain.train.table!.weight![1]]).toEqual([['even', 'odd'], 18, 2]);
     await expect(
       open(join(fixtures, 'pictures-plain.parquet'), { columns: { ...columns, image: 'kind' } }),
     ).resolves.toBeDefined();

@@ -1,16 +1,16 @@
 // What is said of files of pictures that cannot be used, and what is made of those that can.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { ImageData, type ImageDataOptions } from '#ortune/data/images/image-data.js';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Splits } from '#ortune/data/splits.js';
 import { DataError, UsageError } from '#ortune/errors.js';
 import { float32, int64, type Stored, safetensors, uint8, writeSafetensors } from '../../support/safetensors.js';
+import { type OpenPictures, openPictures, valuesOf } from '../../support/tables.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-tensors-'));
-afterAll(() => rmSync(directory, { recursive: true }));
-const opened: ImageData[] = [];
+const directory = temporaryDirectory('tensors');
+const opened: Splits[] = [];
 afterEach(async () => {
   for (const data of opened.splice(0)) await data.close();
 });
@@ -19,16 +19,8 @@ let files = 0;
 const write = (tensors: Record<string, Stored>, metadata?: Record<string, string>): string =>
   writeSafetensors(join(directory, `${files++}.safetensors`), tensors, metadata);
 
-async function open(train: string | string[], more: Partial<ImageDataOptions> = {}): Promise<ImageData> {
-  const columns = { image: 'image', label: 'label' };
-  const request = {
-    train: { files: [train].flat() },
-    columns,
-    multiLabel: false,
-    seed: 0,
-    sampling: 'sequential',
-  } as const;
-  const data = await ImageData.open({ ...request, ...more });
+async function open(train: string | string[], more: Partial<OpenPictures> = {}): Promise<Splits> {
+  const data = await openPictures({ train: { files: [train].flat() }, sampling: 'sequential', ...more });
   opened.push(data);
   return data;
 }
@@ -45,7 +37,7 @@ describe('a file', () => {
     const data = await open(write(good, { label_names: '["a", "b", "c"]' }));
     expect(data.labels.names).toEqual(['a', 'b', 'c']);
     expect(data.train.classCounts).toEqual([2, 1, 1]);
-    expect(data.train.where(2)).toMatch(/\.safetensors:row 2$/);
+    expect(data.train.location(2)).toMatch(/\.safetensors:row 2$/);
     const same = await open(write(good, { label_names: 'a, b, c' }));
     expect(same.train.hash).toBe(data.train.hash);
     const other = { ...good, pixel_values: uint8([4, 3, 2, 2], new Array(48).fill(7)) };
@@ -63,7 +55,7 @@ describe('a file', () => {
     const train = write(good, { label_names: 'a,b,c' });
     const other = write({ ...good, labels: int64([4], [0, 0, 1, 2]) }, { label_names: 'c,a,b' });
     const data = await open(train, { eval: { files: [other] } });
-    expect([...data.eval!.table.label]).toEqual([2, 2, 0, 1]);
+    expect(valuesOf(data.eval!, 'label')).toEqual([2, 2, 0, 1]);
   });
 });
 

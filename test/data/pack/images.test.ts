@@ -2,26 +2,26 @@
 // cannot be.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { loadModel } from '#ortune/commands/predict.js';
-import { ImageData } from '#ortune/data/images/image-data.js';
-import type { ImageDataset } from '#ortune/data/images/image-dataset.js';
-import { ImageLoader } from '#ortune/data/images/image-feeder.js';
+import type { Dataset } from '#ortune/data/dataset.js';
 import { preprocessingOf } from '#ortune/data/images/preprocessing.js';
 import { fit, PictureFitter, parseSize } from '#ortune/data/pack/fit-picture.js';
+import type { Splits } from '#ortune/data/splits.js';
 import { type PackOptions, pack } from '#ortune/index.js';
 import { writeImageModel } from '#ortune/models/images.js';
 import { evaluate } from '#ortune/train/evaluate.js';
+import { imageLoader } from '../../support/loaders.js';
 import { float32, int64, uint8, writeSafetensors } from '../../support/safetensors.js';
+import { openPictures, sourcesIn, valuesOf } from '../../support/tables.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-pack-'));
+const directory = temporaryDirectory('pack');
 const path = (name: string): string => join(directory, name);
-afterAll(() => rmSync(directory, { recursive: true }));
-const opened: ImageData[] = [];
+const opened: Splits[] = [];
 afterEach(async () => {
   for (const data of opened.splice(0)) await data.close();
 });
@@ -47,21 +47,18 @@ beforeAll(async () => {
   await pack({ ...options, output: whole });
 });
 
-async function open(train: string, more: object = {}): Promise<ImageData> {
-  const data = await ImageData.open({
-    ...{ train: { files: [train] }, columns: { image: 'image', label: 'label' } },
-    ...{ multiLabel: false, seed: 0, sampling: 'shuffle', ...more },
-  });
+async function open(train: string, more: object = {}): Promise<Splits> {
+  const data = await openPictures({ train: { files: [train] }, sampling: 'shuffle', ...more });
   opened.push(data);
   return data;
 }
 
 /** Every number that a model would be given in an epoch, its pictures resized to 32 x 32. */
-async function bits(data: ImageDataset, workers = 1): Promise<unknown[]> {
+async function bits(data: Dataset, workers = 1): Promise<unknown[]> {
   const shape = { channels: 3, height: 32, width: 32, layout: 'NCHW' } as const;
   const preprocessing = { ...preprocessingOf(undefined, {}, 3), resize: { height: 32, width: 32 } };
   const common = { input: 'x', shape, preprocessing, maxPixels: 1e6, targets: 'class', labels: 2 } as const;
-  const feeder = new ImageLoader({ ...common, batchSize: 8, workers });
+  const feeder = imageLoader({ ...common, batchSize: 8, workers });
   const seen: unknown[] = [];
   for await (const batch of feeder.batches(data.rows({ batchSize: 8, seed: 3, epoch: 1 }))) {
     const views = [...batch.inputs].map(([name, { data }]) => [name, Buffer.from(data.slice().buffer).toString('hex')]);
@@ -80,22 +77,21 @@ describe('packed pictures', () => {
     const packed = await open(output);
     expect(packed.labels.names).toEqual(['cat', 'dog']);
     expect(packed.classCounts).toEqual(files.classCounts);
-    expect(packed.train.where(7)).toBe(`${output}:row 7`);
+    expect(packed.train.location(7)).toBe(`${output}:row 7`);
     const expected = await bits(files.train);
     expect(await bits(packed.train)).toEqual(expected);
     expect(await bits(packed.train, 3)).toEqual(expected);
   });
 
   test('are of the size that is asked for', async () => {
-    const { table } = (await open(whole)).train;
-    const [source] = table.sources;
+    const [source] = sourcesIn((await open(whole)).train);
     if (source?.kind !== 'packed') throw new Error('the pictures are not packed with sizes of their own');
     const sides = Array.from({ length: count }, (_, row) => Math.min(source.height[row]!, source.width[row]!));
     expect(Math.max(...sides)).toBe(48);
     expect(Math.min(...sides)).toBe(36);
     const output = path('squares.safetensors');
     await pack({ ...options, size: '24x32', output });
-    const squares = (await open(output)).train.table.sources[0]!;
+    const squares = sourcesIn((await open(output)).train)[0]!;
     expect(squares).toMatchObject({ kind: 'pixels', shape: { height: 24, width: 32, channels: 3, layout: 'NHWC' } });
   });
 
@@ -133,8 +129,8 @@ describe('packed pictures', () => {
     await pack({ data: [grey], output, channels: 1, weightColumn: 'importance' });
     const { train, named } = await open(output, { weights: 'importance' });
     expect(named).toBe(false);
-    expect([...train.table.targets!]).toEqual([1, 0, 0.25, 0.75, 0, 1]);
-    expect([...train.table.weight!]).toEqual([1, 2, 0.5]);
+    expect(valuesOf(train, 'targets')).toEqual([1, 0, 0.25, 0.75, 0, 1]);
+    expect([...train.table!.weight!]).toEqual([1, 2, 0.5]);
     const colours = path('grey-in-colour.safetensors');
     await pack({ data: [grey], output: colours, size: '2x2', labelled: false });
     expect(readFileSync(colours).includes(Buffer.from([1, 1, 1, 2, 2, 2, 3, 3, 3]))).toBe(true);

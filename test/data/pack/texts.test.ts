@@ -10,11 +10,11 @@ import type { Dataset } from '#ortune/data/dataset.js';
 import { checkPack } from '#ortune/data/pack/pack-format.js';
 import { secondOf } from '#ortune/data/pack/tokens.js';
 import { StoredTensors } from '#ortune/data/stored-tensors.js';
-import { TextLoader } from '#ortune/data/text-feeder.js';
 import { DataError, UsageError } from '#ortune/errors.js';
 import { writeEncoder } from '#ortune/models/directory.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
-import { openFeeder } from '#ortune/train/data.js';
+import { openLoader } from '#ortune/tasks/loader.js';
+import { textLoader } from '../../support/loaders.js';
 import { columns, corpora, corpus } from '../corpora.js';
 
 const { write, path, open, closeAll, remove } = corpora();
@@ -43,12 +43,12 @@ const inputs = ['input_ids', 'attention_mask', 'token_type_ids'].map((name) => (
 
 /** Every number that a training run would see in an epoch. */
 async function bits(data: Dataset): Promise<unknown[]> {
-  const feeder = new TextLoader({ directory: model, inputs, batchSize: 32, maxLength });
+  const feeder = textLoader({ directory: model, inputs, batchSize: 32, maxLength });
   const seen: unknown[] = [];
   for await (const batch of feeder.batches(data.rows({ batchSize: 32, seed: 3, epoch: 1 }))) {
-    const { length, tokens, truncated, samples, weights } = batch;
+    const { axes, tokens, truncated, samples, weights } = batch;
     const views = [...batch.inputs].map(([name, { data }]) => [name, Buffer.from(data.slice().buffer).toString('hex')]);
-    seen.push({ length, tokens, truncated, weights, samples: [...samples], views });
+    seen.push({ axes, tokens, truncated, weights, samples: [...samples], views });
     batch.release();
   }
   await feeder.close();
@@ -62,7 +62,7 @@ describe('packed texts', () => {
     const packed = await open({ train: [whole], ...wanted });
     expect(packed.labels.names).toEqual(texts.labels.names);
     expect(packed.classCounts).toEqual(texts.classCounts);
-    expect(packed.train.where(2)).toBe(`${whole}:row 2`);
+    expect(packed.train.location(2)).toBe(`${whole}:row 2`);
     const seen = await bits(packed.train);
     expect(seen.some((batch) => (batch as { truncated: number }).truncated > 0)).toBe(true);
     expect(seen).toEqual(await bits(texts.train));
@@ -223,24 +223,24 @@ describe('a packed file', () => {
 
   test('of another tokenizer or length is refused by name', async () => {
     const packed = await open({ train: [whole] });
-    const task = { name: 'text-classification' } as const;
+    const task = { name: 'text-classification', options: {} };
     const fed = { directory: model, inputs: inputs as never, maxPositions: 64, labels: ['a', 'b', 'c'] };
-    const config = { batchSize: 8, maxLength, maxPixels: 1 };
-    const { feeder } = openFeeder(config, fed, task, [packed.train]);
-    await feeder.close();
-    const refused =
-      (how: object, of = fed): (() => unknown) =>
-      () =>
-        openFeeder({ ...config, ...how }, of, task, [packed.train]);
-    expect(refused({ maxLength: 32 })).toThrow(/packed with maxLength 40, and the model is to read 32 tokens/);
+    const config = { task: task.name, batchSize: 8, maxLength, maxPixels: 1 };
+    const tables = [packed.train.table!];
+    const { loader } = await openLoader(config, fed, task, tables);
+    await loader.close();
+    const refused = (how: object, of = fed) => openLoader({ ...config, ...how }, of, task, tables);
+    await expect(refused({ maxLength: 32 })).rejects.toThrow(
+      /packed with maxLength 40, and the model is to read 32 tokens/,
+    );
     const other = path('other-encoder');
     const words = buildWordPiece(['quite other words'], { minFrequency: 1, maxLength: 64 });
     writeEncoder(other, { layers: 1, hidden: 8, heads: 2, positions: 64, labels: ['a', 'b'], tokenizer: words });
-    expect(refused({}, { ...fed, directory: other })).toThrow(
+    await expect(refused({}, { ...fed, directory: other })).rejects.toThrow(
       /packed with another tokenizer than that of .*other-encoder/,
     );
     const masking = { probability: 0.15, wholeWords: false, nextSentence: true };
-    expect(() => openFeeder(config, fed, { name: 'masked-lm', masking }, [packed.train])).toThrow(
+    await expect(openLoader(config, fed, { name: 'masked-lm', options: masking }, tables)).rejects.toThrow(
       /packed texts cannot be joined to others; leave nextSentence out/,
     );
   });

@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 import { openFiles } from '#ortune/data/read/files.js';
 import { DataError, UsageError } from '#ortune/errors.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-files-'));
+const directory = temporaryDirectory('files');
 mkdirSync(join(directory, 'more'));
 const [a, b, c, odd] = ['a.csv', 'b.csv', 'more/c.csv', 'm[1].csv'].map((name) => {
   writeFileSync(join(directory, name), '');

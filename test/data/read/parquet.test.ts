@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type RawRecord, type ReadOptions, readBlocks } from '#ortune/data/read/raw.js';
+import { readBlocks } from '#ortune/data/read/raw.js';
+import type { RawRecord, ReadOptions } from '#ortune/data/read/row.js';
 import { DataError } from '#ortune/errors.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
 const fixtures = join(import.meta.dirname, '../../fixtures/parquet');
-const directory = mkdtempSync(join(tmpdir(), 'ortune-parquet-'));
+const directory = temporaryDirectory('parquet');
 const rows: Record<string, unknown>[] = JSON.parse(readFileSync(join(fixtures, 'expected.json'), 'utf8'));
 const whole = rows.map((row, i) => ({ row, line: i + 1 }));
 const names = ['plain', 'snappy', 'zstd', 'gzip', 'brotli', 'lz4', 'pages', 'delta'];

@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest';
+import { textColumns } from '#ortune/data/column-specs.js';
 import { columnNames, toRecord } from '#ortune/data/read/record.js';
 import { DataError } from '#ortune/errors.js';
 
-const columns = { text: 'a', pair: 'b', label: 'c', weight: 'd' };
-const take = (row: Record<string, unknown>) => toRecord({ row, line: 7 }, 'x.csv', columns);
+const columns = textColumns({ textColumn: 'a', pairColumn: 'b', labelColumn: 'c' });
+const take = (row: Record<string, unknown>) => {
+  const { values, ...rest } = toRecord({ row, line: 7 }, 'x.csv', columns, 'd');
+  return { ...values, ...rest };
+};
 
 test('a record is the text, the pair, the label as text and the weight as number', () => {
   expect(take({ a: 'one', b: '', c: 'ham', d: 0.5, e: 1 })).toEqual({
@@ -16,7 +20,10 @@ test('a record is the text, the pair, the label as text and the weight as number
   expect(take({ a: '', b: '', c: 3, d: ' 1e-3' })).toMatchObject({ label: '3', weight: 0.001 });
   expect(take({ a: '', b: '', c: true, d: 0 })).toMatchObject({ label: 'true', weight: 0 });
   expect(take({ a: '', b: '', c: 2n ** 63n, d: 2n })).toMatchObject({ label: '9223372036854775808', weight: 2 });
-  expect(toRecord({ row: { a: 'x' }, line: 1 }, 'x.csv', { text: 'a' })).toEqual({ text: 'x', line: 1 });
+  expect(toRecord({ row: { a: 'x' }, line: 1 }, 'x.csv', textColumns({ textColumn: 'a' }))).toEqual({
+    values: { text: 'x' },
+    line: 1,
+  });
 });
 
 const good = { a: 'one', b: 'two', c: 'ham', d: 1 };
@@ -40,6 +47,6 @@ test.each([
 });
 
 test('the columns to read are named once each', () => {
-  expect(columnNames(columns)).toEqual(['a', 'b', 'c', 'd']);
-  expect(columnNames({ text: 'a', pair: 'a', label: undefined })).toEqual(['a']);
+  expect(columnNames(columns, 'd')).toEqual(['a', 'b', 'c', 'd']);
+  expect(columnNames(textColumns({ textColumn: 'a', pairColumn: 'a' }))).toEqual(['a']);
 });

@@ -1,12 +1,13 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { type RawRecord, type ReadOptions, readBlocks, readRaw } from '#ortune/data/read/raw.js';
+import { readBlocks, readRaw } from '#ortune/data/read/raw.js';
+import type { RawRecord, ReadOptions } from '#ortune/data/read/row.js';
 import { DataError, UsageError } from '#ortune/errors.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-read-'));
+const directory = temporaryDirectory('read');
 function file(name: string, content: string | Uint8Array): string {
   const path = join(directory, name);
   writeFileSync(path, content);

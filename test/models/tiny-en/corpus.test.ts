@@ -1,18 +1,17 @@
 // Small texts in the place of the large packages; the mails are the real ones, since they are what must not leak.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../../bench/by-content.mjs';
 import { mailTexts, spamMails } from '../../../bench/spam-mails.mjs';
 import { readSenses } from '../../../bench/wordnet-glosses.mjs';
 import { readPassages, toRecords } from '../../../models/tiny-en/corpus.mjs';
 import { KnownRuns } from '../../../models/tiny-en/text.mjs';
+import { temporaryDirectory } from '../../support/temporary.js';
 import { writeDictionary } from '../../support/wordnet.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-corpus-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('corpus');
 
 const write = (name: string, texts: Record<string, string>): string => {
   mkdirSync(join(directory, name, 'data'), { recursive: true });

@@ -1,13 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { sha256 } from '../../../bench/by-content.mjs';
 import { wordNetNotice } from '../../../models/tiny-en/licences.mjs';
 import { lossCurve, publish } from '../../../models/tiny-en/publish.mjs';
+import { temporaryDirectory } from '../../support/temporary.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'ortune-publish-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = temporaryDirectory('publish');
 
 const steps = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => ({

@@ -1,5 +1,5 @@
-// Worker threads load the addon and end, a few at a time, while the main thread never does: the addon is unloaded with the last
-// of them, unless it keeps itself in memory. Prints how many ended well.
+// Worker threads load the addon and end, a few at a time, while the main thread never does: the addon is unloaded with
+// the last of them, unless it keeps itself in memory. Prints how many ended well.
 
 import { Worker } from 'node:worker_threads';
 

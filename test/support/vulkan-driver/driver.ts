@@ -1,5 +1,5 @@
-// Builds the Vulkan driver for tests (driver.cc) over a driver that computes on the CPU, and says how a process is made to
-// use it: by variables of its environment, which Vulkan's loader reads once, when the process opens a device first.
+// Builds the Vulkan driver for tests (driver.cc) over a driver that computes on the CPU, and says how a process is made
+// to use it: by variables of its environment, which Vulkan's loader reads once, when the process opens a device first.
 // Built where and when a test asks; a machine without compiler, headers or drivers is told what to install.
 
 import { spawnSync } from 'node:child_process';
@@ -67,7 +67,9 @@ export function missingFor(driver: CpuDriver): string | undefined {
     : undefined;
 }
 
-/** What the environment of a process must have, before it opens its first device, to compute on this driver and fail so. */
+/**
+ * What the environment of a process must have, before it opens its first device, to compute on this driver and fail so.
+ */
 export function environmentFor(driver: CpuDriver, { lostAfter, memoryMb, when }: Failures = {}): NodeJS.ProcessEnv {
   const built = build();
   if ('said' in built) throw new Error(built.said);

@@ -1,5 +1,5 @@
-// exhausted-update.mjs OPTIONS FILE: trains with these options (JSON); FILE appears just before the first update of the weights,
-// and the driver for tests takes it for the sign to refuse memory. Prints how the run ended.
+// exhausted-update.mjs OPTIONS FILE: trains with these options (JSON); FILE appears just before the first update of the
+// weights, and the driver for tests takes it for the sign to refuse memory. Prints how the run ended.
 
 import { writeFileSync } from 'node:fs';
 import { Optimizer } from '#ortune/optim/optimizer.js';

@@ -1,5 +1,5 @@
-// memory.mjs MODEL FREEZE RECOMPUTE LENGTHS: resident memory in MB that the training sessions for rows of these lengths add
-// to an engine that has opened the model, and those that are estimated. Every session has run twice.
+// memory.mjs MODEL FREEZE RECOMPUTE LENGTHS: resident memory in MB that the training sessions for rows of these lengths
+// add to an engine that has opened the model, and those that are estimated. Every session has run twice.
 
 import { Engine } from '#ortune/engine/engine.js';
 import { sharedTensor } from '#ortune/runtime/arena.js';
@@ -9,7 +9,15 @@ const [model, freeze, recompute, ...lengths] = process.argv.slice(2);
 const batchSize = 8;
 const patterns = freeze === 'nothing' ? [] : [freeze];
 const rate = { hidden: 0.1, attention: 0.1, head: 0.1 };
-const engine = await Engine.open({ model, freeze: patterns, dropout: rate, recompute, seed: 0, threads: 2 });
+const engine = await Engine.open({
+  task: { name: 'text-classification', options: {} },
+  model,
+  freeze: patterns,
+  dropout: rate,
+  recompute,
+  seed: 0,
+  threads: 2,
+});
 
 function batchOf(length) {
   const tokens = (value) => {

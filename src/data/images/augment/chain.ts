@@ -4,7 +4,6 @@
 import { z } from 'zod';
 import { UsageError } from '../../../errors.js';
 import { nearest } from '../../../nearest.js';
-import type { Targets } from '../../../tasks/task.js';
 import { automatic } from './automatic.js';
 import { colour } from './colour.js';
 import { geometry } from './geometry.js';
@@ -102,10 +101,6 @@ export const mixStepsOf = (augmentation: Augmentation): MixStep[] =>
     const name = op as MixName;
     return { op: name, ...mixOptions[name].parse(options) };
   });
-
-/** What the targets of a training batch are: a mixed sample belongs to several classes by shares. */
-export const targetsAfter = (augmentation: Augmentation, targets: Targets): Targets =>
-  targets === 'class' && augmentation.some(isMixing) ? 'probabilities' : targets;
 
 /**
  * The steps on single pictures.

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { addon } from '../../../runtime/native.js';
 import type { ImageShape } from '../pixels.js';
 import type { Rng } from './draws.js';
+import type { mixNames } from './mix-names.js';
 import { probability } from './step.js';
 
 const alpha = z.number().gt(0).max(100).default(1);
@@ -14,8 +15,8 @@ const alpha = z.number().gt(0).max(100).default(1);
 export const mixOptions = {
   mixup: z.strictObject({ alpha, p: probability.default(1) }),
   cutmix: z.strictObject({ alpha, p: probability.default(1) }),
-} as const;
-export type MixName = keyof typeof mixOptions;
+} as const satisfies Record<MixName, z.ZodType>;
+export type MixName = (typeof mixNames)[number];
 
 export interface MixStep {
   op: MixName;

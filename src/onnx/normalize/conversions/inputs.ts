@@ -1,5 +1,5 @@
-// Attributes that became inputs, so that shapes could be computed: axes, bounds, pads, sizes. Also the two operators whose
-// number of outputs, or whose name, says what an attribute says today.
+// Attributes that became inputs, so that shapes could be computed: axes, bounds, pads, sizes. Also the two operators
+// whose number of outputs, or whose name, says what an attribute says today.
 
 import { attrFloat, attrInt, attrInts } from '../../graph.js';
 import { Tensor } from '../../tensor.js';

@@ -1,5 +1,5 @@
-// Changes of what an operator computes: which axes a softmax runs over, how resizing maps positions, what normalisations
-// take and give.
+// Changes of what an operator computes: which axes a softmax runs over, how resizing maps positions, what
+// normalisations take and give.
 
 import { attrInt, attrString } from '../../graph.js';
 import { Tensor } from '../../tensor.js';

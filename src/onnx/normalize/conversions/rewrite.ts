@@ -1,5 +1,6 @@
-// What a conversion row is, and the small edits that conversions are made of. A row sees one node without its neighbours:
-// ranks and element types are not known yet, so what depends on them is written as nodes that specialisation resolves.
+// What a conversion row is, and the small edits that conversions are made of. A row sees one node without its
+// neighbours: ranks and element types are not known yet, so what depends on them is written as nodes that
+// specialisation resolves.
 
 import type { Attr, Node, Value } from '../../graph.js';
 import { attrInts } from '../../graph.js';

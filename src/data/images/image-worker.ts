@@ -1,8 +1,0 @@
-// Runs in a Piscina worker: hands each batch to its quiet thread, which writes the pictures into its slot.
-
-import { lowPriorityThread } from '../../threads/low-priority.js';
-import type { EncodeResult } from '../feeder.js';
-import type { ImageTask } from './image-thread.js';
-
-/** Fills the slot of a task; one task at a time. */
-export default lowPriorityThread<ImageTask, EncodeResult>(new URL('./image-thread.js', import.meta.url));

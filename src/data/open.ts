@@ -1,0 +1,94 @@
+// Opens the data of a run, in the data thread: reads what the options name into tables (or passes over it once, where it is
+// streamed), settles the classes, holds out evaluation data, and takes down hashes, counts and repeated texts.
+
+import { DataError } from '../errors.js';
+import { ofKind } from './columns.js';
+import { TableHash, TextKeys } from './digest.js';
+import { classesOfRecords, find, readsPictures } from './found.js';
+import type { Classes } from './images/targets.js';
+import { countClasses, type LabelSet } from './labels.js';
+import type { DataInput, OpenedData, OpenedPart, OpenRequest } from './protocol.js';
+import { openFiles } from './read/files.js';
+import { stratifiedSplit } from './split.js';
+import { passOver, streamPart } from './stream.js';
+import { subset, type Table } from './table.js';
+
+/** @throws UsageError for a pattern without a file; DataError, with file and line, for what cannot be trained on */
+export async function openData(request: OpenRequest): Promise<OpenedData> {
+  const notes: string[] = [];
+  const keys = new TextKeys();
+  const { classes, train, held, repeated } = await openTraining(request, keys, notes);
+  if (repeated > 0) notes.push(`${repeated} of ${train.samples} training texts repeat an earlier one`);
+  const other = async (input: DataInput | undefined): Promise<OpenedPart | undefined> =>
+    input && partOf((await find(input, request, undefined, notes)).table(classes.labels), classes.labels, request);
+  const evaluation = held ?? (await other(request.eval));
+  const test = await other(request.test);
+  for (const [name, part] of [['evaluation', evaluation] as const, ['test', test] as const]) {
+    const shared = part ? keys.count(tableOf(part)) : 0;
+    if (shared > 0) notes.push(`${shared} of ${part!.samples} ${name} texts are also in the training data`);
+  }
+  return {
+    labels: classes.labels.names,
+    named: classes.named,
+    train,
+    ...(evaluation && { eval: evaluation }),
+    ...(test && { test }),
+    notes,
+  };
+}
+
+const tableOf = ({ source }: OpenedPart): Table => (source as { table: Table }).table;
+
+interface OpenedTraining {
+  classes: Classes;
+  train: OpenedPart;
+  /** What is held out to evaluate on. */
+  held?: OpenedPart | undefined;
+  /** Texts that repeat an earlier one. */
+  repeated: number;
+}
+
+async function openTraining(request: OpenRequest, keys: TextKeys, notes: string[]): Promise<OpenedTraining> {
+  const { columns, weights, labels, evalSplit, seed } = request;
+  if (request.streaming && 'files' in request.train) {
+    const files = await openFiles(request.train.files);
+    const pass = await passOver(files, columns, weights, keys);
+    const classes = classesOfRecords(labels, columns, pass.names, files);
+    return { classes, train: streamPart(pass, classes.labels), repeated: pass.repeated };
+  }
+  const found = await find(request.train, request, weights, notes);
+  const classes = found.classes();
+  const all = found.table(classes.labels);
+  const parts = evalSplit === undefined ? undefined : split(all, classes.labels, evalSplit, seed);
+  const train = parts?.train ?? all;
+  return {
+    classes,
+    train: partOf(train, classes.labels, request),
+    held: parts && partOf(parts.eval, classes.labels, request),
+    repeated: keys.add(train),
+  };
+}
+
+function partOf(table: Table, { names }: LabelSet, request: OpenRequest): OpenedPart {
+  const { columns, multiLabel = false, hashed = true } = request;
+  const hash = new TableHash();
+  if (hashed) hash.add(table, names);
+  return {
+    files: table.origin.files,
+    samples: table.count,
+    // The classes of pictures may be more than those that samples have, and in any order.
+    hash: hashed ? hash.hex(readsPictures(columns) ? names : undefined) : '',
+    classCounts: countClasses(table, names.length, multiLabel),
+    source: { table },
+  };
+}
+
+function split(table: Table, labels: LabelSet, share: number, seed: number): { train: Table; eval: Table } {
+  const classes = ofKind(table.columns, 'label', 'class')?.values ?? new Int32Array(table.count);
+  const parts = stratifiedSplit(classes, table.count, labels.size, share, seed);
+  if (parts.eval.length === 0)
+    throw new DataError(
+      `evalSplit ${share} of ${table.count} samples (${table.origin.files.join(', ')}) holds out none of any class; raise it`,
+    );
+  return { train: subset(table, parts.train), eval: { ...subset(table, parts.eval), weight: undefined } };
+}

@@ -1,0 +1,152 @@
+// Tensors of .safetensors files as a table: sample i is row i along the first axis of each tensor that is asked for. Numbers
+// and classes are read at once; what is a tensor for each sample stays in the file.
+
+import { DataError } from '../../errors.js';
+import type { StoredType } from '../../files/safetensors.js';
+import type { ColumnSlice, ColumnSpec, TensorSlice } from '../columns.js';
+import type { ReadTable } from '../found.js';
+import { shared } from '../shared-arrays.js';
+import { namesOf, StoredTensors } from '../stored-tensors.js';
+
+const dtypes: Partial<Record<StoredType, TensorSlice['dtype']>> = {
+  F32: 'float32',
+  F16: 'float16',
+  I64: 'int64',
+  I32: 'int32',
+  U8: 'uint8',
+  BOOL: 'bool',
+};
+
+/** Of one file. */
+interface Part {
+  path: string;
+  count: number;
+  columns: Readonly<Record<string, ColumnSlice>>;
+  names: readonly string[] | undefined;
+  weight: Float64Array | undefined;
+}
+
+/**
+ * @param weights tensor with the samples' weights
+ * @throws DataError for a file of another kind, and for tensors that are not there or do not fit together
+ */
+export function readTensors(
+  paths: readonly string[],
+  columns: readonly ColumnSpec[],
+  weights: string | undefined,
+): ReadTable {
+  const other = paths.find((path) => !path.endsWith('.safetensors'));
+  if (other !== undefined)
+    throw new DataError(`${other} is a table, and other files of the data hold tensors; give files of one kind`);
+  const parts = paths.map((path) => readPart(path, columns, weights));
+  const count = parts.reduce((sum, part) => sum + part.count, 0);
+  if (count === 0) throw new DataError(`data file ${paths.join(', ')} holds no samples`);
+  const [file, line] = [shared.uint32(count), shared.uint32(count)];
+  const weight = weights === undefined ? undefined : shared.float32(count);
+  let from = 0;
+  for (const [number, part] of parts.entries()) {
+    file.fill(number, from, from + part.count);
+    for (let i = 0; i < part.count; i++) line[from + i] = i;
+    weight?.set(part.weight!, from);
+    from += part.count;
+  }
+  const joinedColumns = columns.map(({ role }) => [role, joined(parts, role, count)]);
+  const origin = { files: paths, lines: { file, line, unit: 'row' as const } };
+  return { table: { count, columns: Object.fromEntries(joinedColumns), weight, origin }, names: classNames(parts) };
+}
+
+function readPart(path: string, columns: readonly ColumnSpec[], weights: string | undefined): Part {
+  return StoredTensors.with(path, 'a .safetensors file', (stored) => {
+    const [first] = columns as [ColumnSpec];
+    const count = stored.place(first.name).shape[0] ?? 0;
+    const read = columns.map(({ role, kind, name }) => [role, columnOf(stored, kind, name, count)]);
+    const { label_names: given } = stored.metadata;
+    return {
+      path,
+      count,
+      columns: Object.fromEntries(read),
+      names: given === undefined ? undefined : namesOf(given, path),
+      weight: weights === undefined ? undefined : stored.numbers(weights, count, 'samples'),
+    };
+  });
+}
+
+function columnOf(stored: StoredTensors, kind: ColumnSpec['kind'], name: string, count: number): ColumnSlice {
+  const { shape, dtype: type } = stored.place(name);
+  if (shape[0] !== count)
+    throw new DataError(`${stored.path}: '${name}' has the shape [${shape}], but there are ${count} samples`);
+  const width = shape.slice(1).reduce((product, d) => product * d, 1);
+  switch (kind) {
+    case 'numbers':
+      return { kind, values: Float32Array.from(stored.numbers(name, count, 'samples')), width };
+    case 'class':
+      if (width === 1) return { kind, values: Int32Array.from(stored.numbers(name, count, 'samples')) };
+      throw new DataError(
+        `${stored.path}: '${name}' has the shape [${shape}]; expected [N] with a class for each sample`,
+      );
+    case 'tensor': {
+      const dtype = dtypes[type];
+      if (!dtype)
+        throw new DataError(`${stored.path}: '${name}' is ${type}, expected one of ${Object.keys(dtypes).join(', ')}`);
+      const places = Uint32Array.from({ length: 2 * count }, (_, k) => (k % 2 === 0 ? 0 : k >> 1));
+      const sources = [{ file: stored.path, begin: stored.begin(name) }];
+      return { kind, dtype, shape: shape.slice(1), sources, places };
+    }
+    default:
+      throw new DataError(`${stored.path}: a .safetensors file holds no ${kind} for '${name}'; give a table`);
+  }
+}
+
+/** The column of all files. */
+function joined(parts: readonly Part[], role: string, count: number): ColumnSlice {
+  const columns = parts.map((part) => part.columns[role]!);
+  const [first] = columns as [ColumnSlice];
+  const unlike = (what: string): DataError =>
+    new DataError(`${parts.map(({ path }) => path).join(', ')}: '${role}' has ${what} in some and not in others`);
+  if (first.kind === 'tensor') {
+    const all = columns as TensorSlice[];
+    const same = ({ dtype, shape }: TensorSlice): boolean =>
+      dtype === first.dtype && String(shape) === String(first.shape);
+    if (!all.every(same)) throw unlike(`${first.dtype} [${first.shape}]`);
+    const places = shared.uint32(2 * count);
+    let at = 0;
+    for (const [source, one] of all.entries())
+      for (let k = 0; k < one.places.length; k += 2, at += 2) places.set([source, one.places[k + 1]!], at);
+    return { ...first, sources: all.flatMap(({ sources }) => sources), places };
+  }
+  if (first.kind === 'class') {
+    const values = shared.int32(count);
+    concatenate(values, columns as { values: Int32Array }[]);
+    return { kind: 'class', values };
+  }
+  if (first.kind !== 'numbers') throw new Error(`no ${first.kind} is read from tensors`);
+  if (!columns.every((column) => column.kind === 'numbers' && column.width === first.width))
+    throw unlike(`${first.width} numbers a sample`);
+  const values = shared.float32(count * first.width);
+  concatenate(values, columns as { values: Float32Array }[]);
+  return { kind: 'numbers', values, width: first.width };
+}
+
+function concatenate<A extends Int32Array | Float32Array>(out: A, columns: readonly { values: A }[]): void {
+  let at = 0;
+  for (const { values } of columns) {
+    out.set(values, at);
+    at += values.length;
+  }
+}
+
+/** What the numbers of classes stand for: the names that the files tell, else the numbers. */
+function classNames(parts: readonly Part[]): readonly string[] {
+  const [first] = parts as [Part];
+  const other = parts.find(({ names }) => JSON.stringify(names) !== JSON.stringify(first.names));
+  if (other)
+    throw new DataError(
+      `${other.path} names other classes than ${first.path}: give all files of the data the same label_names`,
+    );
+  if (first.names) return first.names;
+  let most = -1;
+  for (const { columns } of parts)
+    for (const column of Object.values(columns))
+      if (column.kind === 'class') for (const value of column.values) most = Math.max(most, value);
+  return Array.from({ length: most + 1 }, (_, i) => String(i));
+}

@@ -1,0 +1,167 @@
+// The samples of a run: the training data, what to evaluate on and what to test with, opened together because the training data
+// decides the classes and repeated texts are counted across the parts. One thread reads for all three.
+
+import { UsageError } from '../errors.js';
+import { ofKind } from './columns.js';
+import { DataClient } from './data-client.js';
+import { Dataset, type DatasetOptions } from './dataset.js';
+import type { TargetKind } from './images/targets.js';
+import { LabelSet } from './labels.js';
+import type { OpenedData, OpenedPart, OpenRequest } from './protocol.js';
+import type { Sampling } from './sampler.js';
+
+export interface SplitsOptions extends Omit<OpenRequest, 'scratch' | 'hashed' | 'seed'> {
+  /** Decides what is held out; default 0. */
+  seed?: number | undefined;
+  /** Streamed samples in memory at a time; default 16384. */
+  shuffleBuffer?: number | undefined;
+  /** Of the training data; the other parts keep the order of their files. Default shuffle. */
+  sampling?: Sampling | undefined;
+  /** Of texts; default true; a sequential order of training data is never grouped. */
+  groupByLength?: boolean | undefined;
+  /** Weights in the loss by class; classes that are not named weigh 1. */
+  classWeights?: 'balanced' | Readonly<Record<string, number>> | undefined;
+}
+
+/** Of data to evaluate on; texts of similar length are batched together all the same. */
+const inFileOrder = { sampling: 'sequential', groupByLength: true } as const;
+
+export class Splits {
+  readonly train: Dataset;
+  readonly eval?: Dataset;
+  readonly test?: Dataset;
+  /** What the user should know, such as texts that are in the training data and in another part. */
+  readonly notes: readonly string[];
+  /** Whether the classes have names, and not numbers only. */
+  readonly named: boolean;
+  /** What the targets of the training data are. */
+  readonly targets: TargetKind;
+  #labels: LabelSet;
+  #client: DataClient;
+
+  private constructor(client: DataClient, { labels, named, notes, ...parts }: OpenedData, options: SplitsOptions) {
+    const { columns, weights, sampling = 'shuffle', groupByLength = true, shuffleBuffer = 16384 } = options;
+    const make = (part: OpenedPart, order: Partial<DatasetOptions>): Dataset =>
+      new Dataset(client, part, labels, { ...inFileOrder, shuffleBuffer, columns, weights, ...order });
+    this.#client = client;
+    this.#labels = new LabelSet(labels);
+    this.notes = notes;
+    this.named = named;
+    this.train = make(parts.train, { sampling, groupByLength: groupByLength && sampling !== 'sequential' });
+    if (parts.eval) this.eval = make(parts.eval, {});
+    if (parts.test) this.test = make(parts.test, {});
+    this.targets = options.multiLabel ? 'labels' : this.#holdsTargets() ? 'probabilities' : 'class';
+    if (options.classWeights !== undefined && this.targets !== 'class')
+      throw new UsageError('classWeights are for labels that are one class each; leave classWeights out');
+    this.train.classWeights = weightsOf(options.classWeights, this.#labels, this.train);
+  }
+
+  /**
+   * Reads the data, or passes over it once where it is streamed. Pixels are read once, to be hashed, and never kept. Close
+   * what you opened.
+   * Which options exclude each other is for the configuration to say: eval and evalSplit; a stream and evalSplit or
+   * drawing with replacement; sampling weighted without a column of weights.
+   * @throws UsageError for a pattern without a file and an unknown name in classWeights; DataError, with its place, for
+   *   what cannot be trained on; the signal's reason
+   */
+  static async open(options: SplitsOptions, signal?: AbortSignal): Promise<Splits> {
+    signal?.throwIfAborted();
+    const { sampling, groupByLength, classWeights, shuffleBuffer, seed = 0, ...request } = options;
+    const client = new DataClient();
+    try {
+      const opened = await client.ask({ kind: 'open', ...request, seed, scratch: client.scratch }, signal);
+      return new Splits(client, opened, options);
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+  }
+
+  #holdsTargets(): boolean {
+    const { table } = this.train;
+    return table !== undefined && ofKind(table.columns, 'targets', 'numbers') !== undefined;
+  }
+
+  get labels(): LabelSet {
+    return this.#labels;
+  }
+
+  /** Samples of each class in the training data. */
+  get classCounts(): readonly number[] {
+    return this.train.classCounts;
+  }
+
+  /**
+   * Puts the classes in the order of `names`, which must be the same ones; classes without names are called so. Not while
+   * rows are being read.
+   */
+  async relabel(names: readonly string[]): Promise<void> {
+    const labels = new LabelSet(names);
+    if (!this.named && labels.size === this.#labels.size) {
+      this.#labels = labels;
+      return;
+    }
+    const classes = this.#labels.names.map((name) => names.indexOf(name));
+    if (labels.size !== this.#labels.size || classes.includes(-1))
+      throw new Error(`${names.join(', ')} are not the classes of the data, ${this.#labels.names.join(', ')}`);
+    if (classes.every((to, from) => to === from)) return;
+    const parts = [this.train, this.eval, this.test].filter((part) => part !== undefined);
+    const tables = parts.flatMap(({ table }) => table ?? []);
+    await this.#client.ask({ kind: 'relabel', tables, classes });
+    this.#labels = labels;
+    for (const part of parts) part.relabelled(names, classes);
+  }
+
+  /** Ends the thread. May be called again. */
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  /** The worker threads at this moment, for diagnosis. */
+  get threads(): DataClient['threads'] {
+    return this.#client.threads;
+  }
+}
+
+/** Data opened by itself. */
+export interface OpenedDataset {
+  data: Dataset;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens data to evaluate on, against the classes that are given in `labels`. Close it after use.
+ * @throws UsageError for a pattern without a file; DataError, with its place, for an unknown label and anything else that
+ *   cannot be used; the signal's reason
+ */
+export async function openDataset(
+  options: Pick<OpenRequest, 'train' | 'columns' | 'labels' | 'multiLabel'>,
+  signal?: AbortSignal,
+): Promise<OpenedDataset> {
+  signal?.throwIfAborted();
+  const { columns } = options;
+  const client = new DataClient();
+  try {
+    const opened = await client.ask({ kind: 'open', ...options, seed: 0, scratch: client.scratch }, signal);
+    const order = { ...inFileOrder, shuffleBuffer: 1, columns };
+    return { data: new Dataset(client, opened.train, opened.labels, order), close: () => client.close() };
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+/** @throws UsageError for a name that no class has */
+function weightsOf(
+  wish: 'balanced' | Readonly<Record<string, number>> | undefined,
+  { names }: LabelSet,
+  { classCounts, samples }: Dataset,
+): number[] | undefined {
+  if (wish === undefined) return undefined;
+  // scikit-learn's compute_class_weight('balanced').
+  if (wish === 'balanced') return classCounts.map((count) => (count > 0 ? samples / (names.length * count) : 1));
+  const unknown = Object.keys(wish).find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new UsageError(`classWeights names '${unknown}'; the classes of the data are ${names.join(', ')}`);
+  return names.map((name) => (Object.hasOwn(wish, name) ? wish[name]! : 1));
+}

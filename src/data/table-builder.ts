@@ -1,0 +1,94 @@
+// A table that is filled record by record. It can be cleared and filled again, which is how streamed blocks use it.
+
+import { DataError } from '../errors.js';
+import { ClassNames, type ColumnBuilder, columnBuilder, TextStore } from './column-builders.js';
+import type { ColumnSpec } from './columns.js';
+import { fieldKind, type TableRecord } from './read/record.js';
+import { shared, withRoom } from './shared-arrays.js';
+import type { Lines, Table } from './table.js';
+
+const leastCapacity = 1024;
+
+export class TableBuilder {
+  readonly table: Table & { origin: { lines: Lines } };
+  readonly #columns: readonly { role: string; builder: ColumnBuilder }[];
+  readonly #store = new TextStore();
+  readonly #names = new ClassNames();
+  readonly #pairs: readonly Ragged[];
+
+  /** @param has whether the records have weights */
+  constructor(files: readonly string[], columns: readonly ColumnSpec[], has: { weight: boolean }) {
+    const having = { store: this.#store, names: this.#names };
+    this.#columns = columns.map(({ role, kind, name }) => ({
+      role,
+      builder: columnBuilder(fieldKind(kind), { ...having, name }),
+    }));
+    this.#pairs = raggedPairs(columns);
+    const [file, line] = [shared.uint32(leastCapacity), shared.uint32(leastCapacity)];
+    this.table = {
+      count: 0,
+      columns: Object.fromEntries(this.#columns.map(({ role, builder }) => [role, builder.column])),
+      weight: has.weight ? shared.float32(leastCapacity) : undefined,
+      length: columns.some(({ kind }) => kind === 'text' || kind === 'texts')
+        ? shared.uint32(leastCapacity)
+        : undefined,
+      origin: { files, lines: { file, line, unit: 'line' } },
+    };
+  }
+
+  /** The labels met so far; classes count in them. */
+  get names(): readonly string[] {
+    return this.#names.names;
+  }
+
+  /** Adds a record of file number `file`. @throws DataError, with its place, for values unlike those before or beside them */
+  add({ values, weight = 1, line }: TableRecord, file: number): void {
+    const { table } = this;
+    const i = table.count;
+    const { lines } = table.origin;
+    if (i === lines.file.length) this.#grow(i + 1);
+    const place = `${table.origin.files[file]}:${line}`;
+    for (const [texts, classes] of this.#pairs) refuseUneven(values, texts, classes, place);
+    let length = 0;
+    for (const { role, builder } of this.#columns) length += builder.add(values[role]!, place);
+    if (table.length) table.length[i] = length;
+    if (table.weight) table.weight[i] = weight;
+    lines.file[i] = file;
+    lines.line[i] = line;
+    table.count++;
+  }
+
+  /** Forgets the records and keeps the memory. */
+  clear(): void {
+    this.table.count = 0;
+    for (const { builder } of this.#columns) builder.clear();
+    this.#store.clear();
+    this.#names.clear();
+  }
+
+  #grow(count: number): void {
+    const { table } = this;
+    const { lines } = table.origin;
+    lines.file = withRoom(lines.file, count);
+    lines.line = withRoom(lines.line, count);
+    if (table.length) table.length = withRoom(table.length, count);
+    if (table.weight) table.weight = withRoom(table.weight, count);
+  }
+}
+
+type Ragged = readonly [texts: ColumnSpec, classes: ColumnSpec];
+
+/** A list of classes has one for each text of every list of texts beside it. */
+const raggedPairs = (columns: readonly ColumnSpec[]): Ragged[] =>
+  columns
+    .filter(({ kind }) => kind === 'classes')
+    .flatMap((classes) => columns.filter(({ kind }) => kind === 'texts').map((texts): Ragged => [texts, classes]));
+
+function refuseUneven(values: TableRecord['values'], texts: ColumnSpec, classes: ColumnSpec, place: string): void {
+  const [words, tags] = [values[texts.role], values[classes.role]] as unknown[][];
+  if (words!.length === tags!.length) return;
+  throw new DataError(
+    `${place}: column '${classes.name}' has ${tags!.length} labels and column '${texts.name}' ${words!.length} texts; ` +
+      'give each text one',
+  );
+}

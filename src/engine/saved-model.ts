@@ -1,0 +1,82 @@
+// A model directory as any other program opens it: the stock onnxruntime-node session over the file itself, nothing of
+// ortune's graphs in between. What `eval` and `predict` measure is what users will run.
+
+import type { Tensor as OrtTensor } from 'onnxruntime-node';
+import type { ModelInput } from '../compile/protocol.js';
+import { labelsOfConfig } from '../data/labels.js';
+import { type ResolveOptions, resolveModel } from '../models/hub.js';
+import { convertFloat } from '../onnx/convert.js';
+import { type DataType, isFloat, type TypedArray } from '../onnx/dtype.js';
+import { joinModels, type ModelPart, onlyPart, openFiles } from '../onnx/join.js';
+import { Tensor } from '../onnx/tensor.js';
+import type { TensorView } from '../runtime/session.js';
+import type { MeasuredBatch, Results, SavedRun, TaskSpec } from '../tasks/task.js';
+import { taskNamed } from '../tasks/tasks.js';
+import { type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
+import { logitsOf } from '../transfer/parameters.js';
+import { SessionChain } from './session-chain.js';
+
+export interface SavedModel {
+  inputs: readonly ModelInput[];
+  /** From config.json; empty when it names none. */
+  labels: readonly string[];
+  directory: string;
+  /** Infinity when it has no position table. */
+  maxPositions: number;
+  config: ModelConfig;
+  /** What a task's meter or prediction reads of a batch. */
+  run(task: TaskSpec, batch: MeasuredBatch): Promise<Results>;
+  close(): Promise<void>;
+}
+
+/**
+ * @param options `parts`: the files of the directory that run one behind the other; default one file
+ * @throws ModelError for a file that cannot be read or that the runtime refuses
+ */
+export async function openSavedModel(
+  options: {
+    model: string;
+    parts?: readonly ModelPart[] | undefined;
+    threads?: number | undefined;
+  },
+  resolving: ResolveOptions = {},
+): Promise<SavedModel> {
+  const files = openFiles(await resolveModel(options.model, resolving), options.parts);
+  const model = joinModels(options.parts ?? onlyPart, files);
+  const { graph } = model;
+  const logits = logitsOf(graph);
+  const config = readModelConfig(model.directory);
+  const parameters = [...graph.initializers].map(([alias, { shape }]) => ({ alias, shape }));
+  const names = graph.inputs.map(({ name }) => name);
+  const chain = await SessionChain.open(model, options.threads);
+  const saved: SavedRun = {
+    path: model.path,
+    inputs: names,
+    outputs: graph.outputs,
+    logits,
+    async run(inputs, outputs) {
+      const fetched = await chain.run(inputs, [...outputs]);
+      return Object.fromEntries(outputs.map((name, i) => [name, viewOf(fetched[i]!)]));
+    },
+  };
+  return {
+    inputs: graph.inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
+    labels: labelsOfConfig(config)?.names ?? [],
+    directory: model.directory,
+    maxPositions: maxPositions(config, parameters),
+    config,
+    run({ name, options }, batch) {
+      const task = taskNamed(name);
+      return task.resultsOf(saved, batch, options);
+    },
+    close: () => chain.release(),
+  };
+}
+
+/** Floats of any width as float32. */
+function viewOf({ type, data, dims }: OrtTensor): TensorView {
+  const view = { dtype: type as DataType, shape: [...dims], data: data as TypedArray };
+  if (!isFloat(view.dtype) || view.dtype === 'float32') return view;
+  const floats = convertFloat(Tensor.view(view.dtype, view.shape, view.data), 'float32');
+  return { ...view, dtype: 'float32', data: floats.data() };
+}

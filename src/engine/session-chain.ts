@@ -1,0 +1,93 @@
+// The stock runtime's sessions over the files of a model, one behind the other: what a file gives, a later one is fed.
+
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { ModelError } from '../errors.js';
+import type { Value } from '../onnx/graph.js';
+import type { JoinedModel, JoinedPart } from '../onnx/join.js';
+import type { TensorView } from '../runtime/session.js';
+
+type Runtime = typeof import('onnxruntime-node');
+
+interface Link {
+  part: JoinedPart;
+  session: InferenceSession;
+  /** Old exports state their weights among the inputs, and the binding asks for every input. */
+  weights: Readonly<Record<string, OrtTensor>>;
+}
+
+export class SessionChain {
+  readonly #ort: Runtime;
+  readonly #links: readonly Link[];
+
+  private constructor(ort: Runtime, links: readonly Link[]) {
+    this.#ort = ort;
+    this.#links = links;
+  }
+
+  /** @throws ModelError for a file that the runtime refuses */
+  static async open(model: JoinedModel, threads: number | undefined): Promise<SessionChain> {
+    // Loading the binding takes a third of a second, which a process that only trains must not wait for.
+    const ort = await import('onnxruntime-node');
+    const links: Link[] = [];
+    const chain = new SessionChain(ort, links);
+    for (const part of model.parts) {
+      const { path } = part.model;
+      try {
+        const options = threads === undefined ? {} : { intraOpNumThreads: threads };
+        const session = await ort.InferenceSession.create(path, options);
+        links.push({ part, session, weights: weightsAmong(ort, session, part, model) });
+      } catch (error) {
+        await chain.release();
+        throw new ModelError(`${path}: onnxruntime refuses the model: ${(error as Error).message}`);
+      }
+    }
+    return chain;
+  }
+
+  /**
+   * Values of the joined graph, by their names there.
+   * @throws ModelError for an input that is not given
+   */
+  async run(inputs: ReadonlyMap<string, TensorView>, wanted: readonly Value[]): Promise<OrtTensor[]> {
+    const known = new Map<Value, OrtTensor>();
+    for (const [i, { part, session, weights }] of this.#links.entries()) {
+      const later = this.#links.slice(i + 1).flatMap((link) => [...link.part.inputs.values()]);
+      const needed = new Set([...wanted, ...later]);
+      const outputs = [...part.outputs].filter(([, value]) => needed.has(value));
+      if (outputs.length === 0) continue;
+      const feeds: Record<string, OrtTensor> = { ...weights };
+      for (const [name, value] of part.inputs) {
+        const tensor = known.get(value) ?? copyOf(this.#ort, inputs, value);
+        known.set(value, tensor);
+        feeds[name] = tensor;
+      }
+      const fetched = await session.run(
+        feeds,
+        outputs.map(([name]) => name),
+      );
+      for (const [name, value] of outputs) known.set(value, fetched[name]!);
+    }
+    return wanted.map((value) => known.get(value)!);
+  }
+
+  async release(): Promise<void> {
+    for (const { session } of this.#links) await session.release();
+  }
+}
+
+function weightsAmong(ort: Runtime, session: InferenceSession, part: JoinedPart, model: JoinedModel): Link['weights'] {
+  const weights: Record<string, OrtTensor> = {};
+  for (const [value, { part: file, name }] of model.tensors) {
+    const tensor = model.graph.initializers.get(value);
+    if (file !== part.name || !tensor || !session.inputNames.includes(name)) continue;
+    weights[name] = new ort.Tensor(tensor.dtype as 'float32', tensor.data() as Float32Array, tensor.shape);
+  }
+  return weights;
+}
+
+// The stock binding takes no shared memory.
+function copyOf(ort: Runtime, inputs: ReadonlyMap<string, TensorView>, name: string): OrtTensor {
+  const view = inputs.get(name);
+  if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
+  return new ort.Tensor(view.dtype as 'int64', view.data.slice() as BigInt64Array, [...view.shape]);
+}

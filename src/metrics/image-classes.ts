@@ -1,0 +1,55 @@
+// What is measured of a classifier of pictures: what is of any classifier, and how often the right class is among the
+// five likeliest. Where targets are probabilities the loss is that of all of them, and right is the most probable
+// class.
+
+import { ClassificationMetrics, type ClassificationResult, ratio } from './classification.js';
+import { crossEntropy } from './cross-entropy.js';
+
+export interface ImageClassificationResult extends ClassificationResult {
+  /** Share of the samples whose class is among the five likeliest; with five classes or fewer 1. */
+  top5Accuracy: number;
+}
+
+const top = 5;
+
+export class ImageClassificationMetrics {
+  readonly #classes: ClassificationMetrics;
+  readonly #size: number;
+  #hits = 0;
+  #samples = 0;
+  /** Of targets that are probabilities. */
+  #soft: { loss: number } | undefined;
+
+  constructor(labels: readonly string[]) {
+    this.#classes = new ClassificationMetrics(labels);
+    this.#size = labels.length;
+  }
+
+  /**
+   * Adds a batch: `logits` [B, C], the class of each sample, and `targets` [samples, C] where they are probabilities.
+   */
+  add(logits: ArrayLike<number>, classes: ArrayLike<number>, targets?: ArrayLike<number>): void {
+    const size = this.#size;
+    this.#classes.add(logits, classes);
+    for (let row = 0; row < classes.length; row++) {
+      const own = logits[row * size + classes[row]!]!;
+      let larger = 0;
+      for (let k = 0; k < size; k++) if (logits[row * size + k]! > own) larger++;
+      if (larger < top) this.#hits++;
+      this.#samples++;
+    }
+    if (!targets) return;
+    this.#soft ??= { loss: 0 };
+    for (let row = 0; row < classes.length; row++)
+      for (let k = 0; k < size; k++) {
+        const share = targets[row * size + k]!;
+        if (share > 0) this.#soft.loss += share * crossEntropy(logits, row * size, size, k).loss;
+      }
+  }
+
+  result(): ImageClassificationResult {
+    const { samples, loss, accuracy, ...rest } = this.#classes.result();
+    const mean = this.#soft ? ratio(this.#soft.loss, this.#samples) : loss;
+    return { samples, loss: mean, accuracy, top5Accuracy: ratio(this.#hits, this.#samples), ...rest };
+  }
+}

@@ -1,0 +1,39 @@
+// Starts the loader of a task's samples for a model: what the task plans, in the terms of src/data.
+
+import { DataLoader, type LoaderOptions } from '../data/loader.js';
+import { slotLayout } from '../data/slots.js';
+import type { Table } from '../data/table.js';
+import type { EncodeWorkerData } from './encode-thread.js';
+import type { EncodingPlan, LoadedFor, TaskConfig, TaskSpec } from './task.js';
+import { taskNamed } from './tasks.js';
+
+export interface OpenedLoader {
+  loader: DataLoader;
+  plan: EncodingPlan;
+}
+
+/**
+ * Starts the threads that make batches of the data. Close the loader after use.
+ * @throws ModelError, UsageError, DataError for a model, options and data that do not fit each other
+ */
+export async function openLoader(
+  config: TaskConfig & LoaderOptions & { batchSize: number },
+  model: LoadedFor,
+  spec: TaskSpec,
+  tables: readonly Table[],
+): Promise<OpenedLoader> {
+  const plan = await taskNamed(spec.name).plan(model, config, tables, spec.options);
+  return { loader: startLoader(plan, spec, config), plan };
+}
+
+/** The loader of a plan. */
+export function startLoader(
+  { fields, axes, encoding, preprocessing, workers }: EncodingPlan,
+  task: TaskSpec,
+  options: LoaderOptions & { batchSize: number },
+): DataLoader {
+  const workerData: EncodeWorkerData = { task, encoding };
+  const layout = slotLayout(fields, options.batchSize, axes);
+  const worker = new URL('./encode-worker.js', import.meta.url);
+  return new DataLoader({ layout, preprocessing, worker, workerData, workers }, options);
+}

@@ -1,0 +1,129 @@
+// Classification, of texts and pictures alike. The loss is a weighted sum over the samples divided by a normaliser that
+// the host supplies, the sum of all weights of the accumulated step: so neither fill-up rows nor gradient accumulation
+// over uneven micro-batches change what is minimised. A target is a class, a probability for each class, or for each label
+// by itself how far it holds (multi-label).
+
+import type { TargetKind } from '../data/images/targets.js';
+import type { Field } from '../data/slots.js';
+import { ModelError, UsageError } from '../errors.js';
+import { type Builder, float } from '../onnx/builder.js';
+import type { Value } from '../onnx/graph.js';
+import { Tensor } from '../onnx/tensor.js';
+import { taskInput } from './inputs.js';
+import type { TaskLoss } from './task.js';
+
+/** Slot fields of the loss below: labels [batch], or [batch, classes], and the samples' weights. */
+export const labelInputs = (targets: TargetKind, classes: number): Field[] => [
+  targets === 'class'
+    ? { name: 'labels', dtype: 'int64', shape: ['batch'] }
+    : { name: 'labels', dtype: 'float32', shape: ['batch', classes] },
+  { name: 'sample_weights', dtype: 'float32', shape: ['batch'] },
+];
+
+export interface LossOptions {
+  /** Default class. */
+  targets?: TargetKind | undefined;
+  /** Share of each target that is spread over all classes, or for multi-label over yes and no; default 0. */
+  labelSmoothing?: number | undefined;
+  /** One weight per class, where targets are classes; default all 1. The normaliser does not know of them. */
+  classWeights?: readonly number[] | undefined;
+}
+
+/**
+ * Adds the loss over `logits` [B, C] to a static graph. Its inputs: labels int64 [B] or float32 [B, C], sample_weights
+ * float32 [B], normaliser float32 []. An evaluation reads the logits.
+ * @throws ModelError when the logits have another rank; UsageError for the wrong number of class weights.
+ */
+export function addLoss(b: Builder, logits: Value, options: LossOptions = {}): TaskLoss {
+  const { targets = 'class', labelSmoothing = 0, classWeights } = options;
+  const shape = b.shape(logits);
+  if (shape.length !== 2)
+    throw new ModelError(
+      `Classification takes logits of shape [batch, classes]; output '${logits}' has rank ${shape.length}. ` +
+        'Export the model without its head (feature extraction) or for classification.',
+    );
+  const [batch, classes] = shape as [number, number];
+  if (classWeights && classWeights.length !== classes)
+    throw new UsageError(`class weights: expected one for each of ${classes} classes, found ${classWeights.length}`);
+  const byClass = targets === 'class';
+  const labels = taskInput(b, 'labels', byClass ? 'int64' : 'float32', byClass ? [batch] : [batch, classes]);
+  const weights = taskInput(b, 'sample_weights', 'float32', [batch]);
+  const normaliser = taskInput(b, 'normaliser', 'float32', []);
+  const float32 = b.type(logits).dtype === 'float32' ? logits : b.op('Cast', [logits], { to: 1 });
+  const sum = byClass
+    ? classLoss(b, float32, labels, weights, { labelSmoothing, classWeights })
+    : weightedSum(b, rowLoss[targets](b, float32, smoothed(b, labels, targets, labelSmoothing)), weights);
+  return {
+    loss: b.op('Div', [sum, normaliser], {}, { name: 'mean_loss' }),
+    inputs: [labels, weights, normaliser],
+    results: { logits },
+  };
+}
+
+function classLoss(b: Builder, logits: Value, labels: Value, weights: Value, options: LossOptions): Value {
+  const { labelSmoothing = 0, classWeights } = options;
+  const perClass = classWeights ? b.constant(Tensor.of('float32', classWeights), 'class_weights') : '';
+  const [sum] = b.ops(
+    'CrossEntropy',
+    [logits, labels, weights, perClass],
+    { ignore_index: -100, label_smoothing: float(labelSmoothing) },
+    { domain: 'ortune', outputs: 2, name: 'loss' },
+  );
+  return sum!;
+}
+
+/** Loss [B] of each row of logits z against its targets t, both [B, C]. In standard operators: logits are few. */
+const rowLoss = {
+  /** -Σ t · log softmax(z), as PyTorch's cross_entropy with probabilities. */
+  probabilities(b: Builder, z: Value, t: Value): Value {
+    const likelihood = b.op('LogSoftmax', [z], { axis: 1 });
+    return b.op('Neg', [overClasses(b, 'ReduceSum', b.op('Mul', [t, likelihood]))]);
+  },
+  /** Mean over the labels of softplus(z) - t · z, which is PyTorch's binary_cross_entropy_with_logits. */
+  labels(b: Builder, z: Value, t: Value): Value {
+    return overClasses(b, 'ReduceMean', b.op('Sub', [b.op('Softplus', [z]), b.op('Mul', [t, z])]));
+  },
+};
+
+const overClasses = (b: Builder, op: 'ReduceSum' | 'ReduceMean', x: Value): Value =>
+  b.op(op, [x, b.ints([1])], { keepdims: 0 });
+
+const weightedSum = (b: Builder, rows: Value, weights: Value): Value =>
+  b.op('ReduceSum', [b.op('Mul', [rows, weights])], { keepdims: 0 }, { name: 'loss' });
+
+/** t · (1 - ε) + ε · what is known without looking: 1/C for each class, 1/2 for each label. */
+function smoothed(b: Builder, targets: Value, kind: 'probabilities' | 'labels', smoothing: number): Value {
+  if (smoothing === 0) return targets;
+  const unknowing = kind === 'labels' ? 0.5 : 1 / b.shape(targets)[1]!;
+  const kept = b.op('Mul', [targets, b.scalar('float32', 1 - smoothing)]);
+  return b.op('Add', [kept, b.scalar('float32', smoothing * unknowing)]);
+}
+
+/**
+ * Mean cross-entropy over rows of logits [N, C], each with a class and a weight, and the likeliest class of each row. Adds
+ * the inputs labels int64 [N], weights float32 [N] and normaliser float32 [] under the names given; a label of -100 and a
+ * weight of 0 leave a row out.
+ */
+export function meanCrossEntropy(
+  b: Builder,
+  logits: Value,
+  names: { labels: string; weights: string; normaliser: string },
+  labelSmoothing = 0,
+) {
+  const rows = b.shape(logits)[0]!;
+  const labels = taskInput(b, names.labels, 'int64', [rows]);
+  const weights = taskInput(b, names.weights, 'float32', [rows]);
+  const normaliser = taskInput(b, names.normaliser, 'float32', []);
+  const float32 = b.type(logits).dtype === 'float32' ? logits : b.op('Cast', [logits], { to: 1 });
+  const attrs = { ignore_index: -100, label_smoothing: float(labelSmoothing) };
+  const [sum] = b.ops('CrossEntropy', [float32, labels, weights], attrs, {
+    domain: 'ortune',
+    outputs: 2,
+    name: 'loss',
+  });
+  return {
+    loss: b.op('Div', [sum!, normaliser], {}, { name: 'mean_loss' }),
+    predictions: b.op('ArgMax', [float32], { axis: 1, keepdims: 0 }, { name: 'predictions' }),
+    inputs: [labels, weights, normaliser],
+  };
+}

@@ -1,0 +1,79 @@
+// How a saved masked language model does on a batch, from the logits of all tokens that its file gives: a few rows at a
+// time, since a batch's would be hundreds of megabytes.
+
+import { ModelError } from '../errors.js';
+import { crossEntropy } from '../metrics/cross-entropy.js';
+import type { TensorView } from '../runtime/session.js';
+import type { MeasuredBatch, Results, SavedRun } from './task.js';
+
+/** Name of the output that tells whether the second text follows: [B, 2], as in the transformers library. */
+export const pairOutput = 'seq_relationship_logits';
+
+/** Most logits of one run. */
+const mostLogits = 2 ** 24;
+
+/** A row range of a view whose first axis is the batch. */
+function rowsOf({ dtype, shape, data }: TensorView, first: number, count: number): TensorView {
+  const perRow = data.length / shape[0]!;
+  return { dtype, shape: [count, ...shape.slice(1)], data: data.subarray(first * perRow, (first + count) * perRow) };
+}
+
+/** What the training graph would give: sums of losses, and the likeliest of each masked place and pair. */
+export async function maskedResults(
+  { run, path, inputs: names, logits, outputs }: SavedRun,
+  { inputs }: MeasuredBatch,
+): Promise<Results> {
+  const numbers = (name: string) => inputs.get(name)?.data as ArrayLike<number | bigint> | undefined;
+  const [positions, labels, weights] = ['masked_positions', 'labels', 'sample_weights'].map((name) => numbers(name)!);
+  const [pairLabels, pairWeights] = [numbers('pair_labels'), numbers('pair_weights')];
+  const wanted = pairLabels ? [logits, pairOutput] : [logits];
+  if (!wanted.every((name) => outputs.some((output) => output.name === name)))
+    throw new ModelError(
+      `${path}: there is no output '${pairOutput}', so the model tells no next sentences; leave nextSentence out`,
+    );
+  const [rows, length] = inputs.get(names[0]!)!.shape as [number, number];
+  const places = positions!.length / rows;
+  const vocabulary = outputs.find(({ name }) => name === logits)?.shape?.[2];
+  const step = typeof vocabulary === 'number' ? Math.max(1, Math.floor(mostLogits / (length * vocabulary))) : 1;
+  const predictions = new Int32Array(positions!.length);
+  const pairPredictions = new Int32Array(rows);
+  let [loss, pairLoss] = [0, 0];
+  for (let first = 0; first < rows; first += step) {
+    const count = Math.min(step, rows - first);
+    const found = await run(new Map(names.map((name) => [name, rowsOf(inputs.get(name)!, first, count)])), wanted);
+    const { data, shape } = found[logits]!;
+    if (shape.length !== 3)
+      throw new ModelError(
+        `${path}: output '${logits}' is not of shape [batch, sequence, vocabulary]; is this a masked language model?`,
+      );
+    const words = shape[2]!;
+    for (let i = first * places; i < (first + count) * places; i++) {
+      const weight = Number(weights![i]);
+      if (weight === 0) continue;
+      const from = (Number(positions![i]) - first * length) * words;
+      const { loss: one, prediction } = crossEntropy(data as Float32Array, from, words, Number(labels![i]));
+      loss += weight * one;
+      predictions[i] = prediction;
+    }
+    for (let row = first; pairLabels && row < first + count; row++) {
+      const pairs = found[pairOutput]!.data as Float32Array;
+      const { loss: one, prediction } = crossEntropy(pairs, 2 * (row - first), 2, Number(pairLabels[row]));
+      pairLoss += Number(pairWeights![row]) * one;
+      pairPredictions[row] = prediction;
+    }
+  }
+  return {
+    maskedLoss: numbersView(Float64Array.of(loss)),
+    predictions: numbersView(predictions),
+    ...(pairLabels && {
+      pairLoss: numbersView(Float64Array.of(pairLoss)),
+      pairPredictions: numbersView(pairPredictions),
+    }),
+  };
+}
+
+const numbersView = (data: Float64Array | Int32Array): TensorView => ({
+  dtype: data instanceof Int32Array ? 'int32' : 'float64',
+  shape: [data.length],
+  data: data as Int32Array,
+});

@@ -1,0 +1,38 @@
+// What tasks that read texts have in common: refusals, and how texts are loaded for a model.
+
+import { refuseOtherTokens } from '../data/pack/tokens.js';
+import { sequenceLengths } from '../data/sequence-lengths.js';
+import type { Table } from '../data/table.js';
+import { requireTokenizer, type TextEncoding, tokenAxes, tokenFields } from '../data/text/encode.js';
+import type { EncodingPlan, LoadedFor, ModelValue, TaskConfig } from './task.js';
+
+/** Whether a model reads texts. */
+export const readsTexts = (inputs: readonly ModelValue[]): boolean => inputs.some(({ name }) => name === 'input_ids');
+
+/** Of a model of pictures, which would be refused further on in words that help less. */
+export const refusePictures =
+  (task: string, pictureTask: string) =>
+  (inputs: readonly ModelValue[]): string | undefined =>
+    inputs.length === 1 && inputs[0]!.shape?.length === 4
+      ? `input '${inputs[0]!.name}' takes pictures, and the task is ${task}; set task ${pictureTask}, with data in .safetensors files`
+      : undefined;
+
+/** Of texts, without what a loss reads. @throws ModelError, UsageError for a model; DataError for tokens of another one */
+export function textPlan(model: LoadedFor, config: TaskConfig, tables: readonly Table[]): EncodingPlan {
+  const { directory, inputs, maxPositions } = model;
+  const { maxLength, buckets } = sequenceLengths(maxPositions, {
+    maxLength: config.maxLength,
+    buckets: config.buckets,
+  });
+  for (const { tokens, origin } of tables)
+    if (tokens) refuseOtherTokens(tokens, origin.files, { directory, maxLength });
+  requireTokenizer(directory);
+  const encoding: TextEncoding = { directory, maxLength };
+  return {
+    fields: tokenFields(inputs),
+    axes: tokenAxes(buckets),
+    encoding,
+    preprocessing: { maxLength, buckets },
+    maxLength,
+  };
+}

@@ -1,0 +1,25 @@
+// An optimizer step: the batches that it is for, and what is known of it once it was taken.
+
+import type { Batch } from '../data/loader.js';
+import type { Traffic } from '../runtime/session.js';
+
+/** The batches of a step. */
+export interface StepBatches {
+  /** Number of the step, from 0, and of its epoch. */
+  step: number;
+  epoch: number;
+  /** gradientAccumulationSteps of them; fewer at the end of an epoch. Freed when the next step is asked for. */
+  batches: Batch[];
+  /** How long the device had nothing to do before they were there. */
+  waitMs: number;
+}
+
+/** A step that was taken; how it came out, `outcomes` of the optimizer tells. */
+export interface TakenStep {
+  learningRate: number;
+  forwardBackwardMs: number;
+  /** Adding gradients up included. */
+  updateMs: number;
+  /** What crossed to the device and back, where it has memory of its own. */
+  traffic?: Traffic;
+}
