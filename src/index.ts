@@ -36,6 +36,7 @@ export {
   writeImageModel,
 } from './models/images.js';
 export { buildWordPiece } from './models/wordpiece.js';
-export type { Metrics, Prediction } from './tasks/tasks.js';
+export type { ClassPrediction as Prediction } from './tasks/classes.js';
+export type { Metrics } from './tasks/tasks.js';
 export { type EvalResult, evaluate } from './train/evaluate.js';
 export { Trainer } from './train/trainer.js';

@@ -45,7 +45,7 @@ function readsTexts(config: PredictConfig): boolean {
   const { task } = withTask(config);
   return taskNamed(task)
     .columns({ ...config, task })
-    .some(({ role }) => role === 'text');
+    .some(({ kind }) => kind === 'text' || kind === 'texts');
 }
 
 async function predict({ model, ...config }: PredictConfig, input: PredictInput, signal: AbortSignal) {

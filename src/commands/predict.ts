@@ -14,9 +14,10 @@ import { locationOf, type Table } from '../data/table.js';
 import { openSavedModel, type SavedModel } from '../engine/saved-model.js';
 import { UsageError } from '../errors.js';
 import type { ResolveOptions } from '../models/hub.js';
+import type { ClassPrediction } from '../tasks/classes.js';
 import { startLoader } from '../tasks/loader.js';
-import type { TaskSpec } from '../tasks/task.js';
-import { everyTask, type Prediction, taskNamed } from '../tasks/tasks.js';
+import type { Prediction, TaskSpec } from '../tasks/task.js';
+import { everyTask, taskNamed } from '../tasks/tasks.js';
 
 /** Texts; pictures in memory; or paths and globs of files, in any form that the task's data have. */
 export type PredictInput = readonly TextInput[] | GivenImages | { files: readonly string[] };
@@ -25,9 +26,12 @@ interface Predicting {
   signal?: AbortSignal | undefined;
 }
 
-/** The task that a saved model is of: the one named, else what its inputs and config.json say. */
+/**
+ * The task that a saved model is of: the one named, else what its inputs and config.json say. Later rows of the table are the
+ * more particular ones.
+ */
 function taskOf(config: PredictConfig, model: SavedModel): TaskSpec {
-  const named = config.task ?? everyTask.find((task) => task.opens?.(model))?.name;
+  const named = config.task ?? everyTask.findLast((task) => task.opens?.(model))?.name;
   const { name, options, ofModel, predict } = taskNamed(named ?? everyTask[0]!.name);
   if (!predict) throw new UsageError(`${config.model}: task ${name} predicts nothing; measure the model with 'eval'`);
   return { name, options: options({ ...config, ...ofModel?.(model.config, config), task: name }) };
@@ -58,7 +62,7 @@ export class LoadedModel {
     const loaded = new LoadedModel(config, model);
     try {
       // What is wrong with model or options is said now, where it does not depend on the data.
-      if (loaded.#reads('text')) await loaded.#loader([]);
+      if (loaded.#reads('text', 'texts')) await loaded.#loader([]);
       return loaded;
     } catch (error) {
       await loaded.#client.close();
@@ -66,8 +70,8 @@ export class LoadedModel {
     }
   }
 
-  #reads(kind: ColumnSpec['kind']): boolean {
-    return this.#columns.some((column) => column.kind === kind);
+  #reads(...kinds: ColumnSpec['kind'][]): boolean {
+    return this.#columns.some(({ kind }) => kinds.includes(kind));
   }
 
   /** Names of the classes in the order of the logits; empty when config.json names none. */
@@ -79,9 +83,16 @@ export class LoadedModel {
   readonly show = (prediction: Prediction, what: string): string =>
     taskNamed(this.#task.name).show?.(prediction, what) ?? `${what}\t${JSON.stringify(prediction)}`;
 
-  /** What is said of each sample, in their order. Calls may overlap. */
-  async predict(input: PredictInput, { signal }: Predicting = {}): Promise<Prediction[]> {
-    const texts = this.#reads('text');
+  /** What is said of each sample, in their order; `P` is what the task's predictions are. Calls may overlap. */
+  async predict<P extends Prediction = ClassPrediction>(
+    input: PredictInput,
+    { signal }: Predicting = {},
+  ): Promise<P[]> {
+    return (await this.#predict(input, signal)) as P[];
+  }
+
+  async #predict(input: PredictInput, signal: AbortSignal | undefined): Promise<Prediction[]> {
+    const texts = this.#reads('text', 'texts');
     if (isGivenImages(input) && this.#reads('picture'))
       return this.#predictData({ source: sourceOf(input, 'pictures') }, signal);
     if ('files' in input && (!texts || input.files.every(isStored))) return this.#predictData(input, signal);
@@ -123,9 +134,8 @@ export class LoadedModel {
     for await (const batch of loader.batches(samples, { signal })) {
       const results = await this.#model.run(this.#task, batch);
       const found = predict!(results, batch, this.labels, this.#task.options);
-      for (const [row, sample] of batch.samples.entries()) predictions[sample] = found[row] as Prediction;
-      for (const { sample, reason } of batch.bad)
-        predictions[sample] = (unusable?.(reason) ?? { error: reason }) as Prediction;
+      for (const [row, sample] of batch.samples.entries()) predictions[sample] = found[row]!;
+      for (const { sample, reason } of batch.bad) predictions[sample] = unusable?.(reason) ?? { error: reason };
       batch.release();
     }
     return predictions;
@@ -161,14 +171,14 @@ export async function loadModel(
 }
 
 /** What is said of each sample, in their order, by a model opened for this call. */
-export async function predict(
+export async function predict<P extends Prediction = ClassPrediction>(
   { model, ...options }: PredictOptions,
   input: PredictInput,
   { signal, onDownload }: ResolveOptions = {},
-): Promise<Prediction[]> {
+): Promise<P[]> {
   const loaded = await loadModel(model, options, { signal, onDownload });
   try {
-    return await loaded.predict(input, { signal });
+    return await loaded.predict<P>(input, { signal });
   } finally {
     await loaded.close();
   }

@@ -37,6 +37,9 @@ export class TextTokenizer {
   #single: Template;
   #pair: Template;
   #wordwise: boolean;
+  /** Words of byte-level BPE begin with the space before them. */
+  readonly #spaced: boolean;
+  #around: { before: number[]; after: number[] } | undefined;
   readonly #files: { tokenizer: Json; config: Json };
 
   /** `maxLength`: most tokens of a row, special tokens included. */
@@ -50,6 +53,7 @@ export class TextTokenizer {
     this.padId = candidates.map((token) => this.#tokenizer.token_to_id(token)).find((id) => id !== undefined) ?? 0;
     this.padLeft = config.padding_side === 'left';
     this.#wordwise = isWordwise(tokenizer);
+    this.#spaced = JSON.stringify(tokenizer.pre_tokenizer ?? null).includes('"ByteLevel"');
     this.#files = { tokenizer, config };
   }
 
@@ -76,6 +80,47 @@ export class TextTokenizer {
     if (encoded.ids.some((id) => id === undefined))
       throw new Error('a part of the text has no token in the vocabulary, and the tokenizer names no unknown token');
     return encoded;
+  }
+
+  /**
+   * The ids of words that are cut already, each by itself with a space before it where the tokenizer marks spaces, between
+   * the special tokens of one text. Words behind the cut are left out whole or in part.
+   * @throws Error when the vocabulary has no token for a part of a word
+   */
+  encodeWords(words: readonly string[]): Encoded & { words: number[] } {
+    const room = this.maxLength - this.#single.before - this.#single.after;
+    const ids: number[] = [];
+    const of: number[] = [];
+    for (const [i, word] of words.entries()) {
+      if (ids.length >= room) break;
+      const pieces = this.#tokenizer.encode(this.#spaced ? ` ${word}` : word, { add_special_tokens: false }).ids;
+      if (pieces.some((id: number | undefined) => id === undefined))
+        throw new Error(`'${word}' has no token in the vocabulary`);
+      for (const id of pieces) {
+        ids.push(id);
+        of.push(i);
+      }
+    }
+    const truncated = ids.length > room || (of.at(-1) ?? -1) < words.length - 1;
+    const { before, after } = this.#specials();
+    const kept = ids.slice(0, room);
+    const all = [...before, ...kept, ...after];
+    const none = (special: readonly number[]): number[] => special.map(() => -1);
+    return {
+      ids: all,
+      types: all.map(() => 0),
+      truncated,
+      words: [...none(before), ...of.slice(0, room), ...none(after)],
+    };
+  }
+
+  /** Special tokens around one text. */
+  #specials(): { before: number[]; after: number[] } {
+    if (this.#around) return this.#around;
+    const { before, after } = this.#single;
+    const { ids } = this.#tokenizer.encode('a');
+    this.#around = { before: ids.slice(0, before), after: after === 0 ? [] : ids.slice(-after) };
+    return this.#around;
   }
 
   #encodeSingle(text: string): Encoded {

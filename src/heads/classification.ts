@@ -6,7 +6,7 @@
 import { create } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
 import { encodeAttribute } from '../onnx/encode.js';
-import { copyOfGraph, dimensions, dropDeadNodes, withShape } from '../onnx/file/surgery.js';
+import { copyOfGraph, dimensions, dropDeadNodes, isFloatInfo, withShape } from '../onnx/file/surgery.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import { type NodeProto, NodeProtoSchema, type ValueInfoProto } from '../onnx/onnx_pb.js';
 import type { ModelConfig } from '../transfer/config.js';
@@ -120,9 +120,7 @@ interface Outputs {
 /** Tells the outputs apart by their names, and by their ranks where an export left the names to chance. */
 function outputsOf(model: Model): Outputs {
   const { output, node } = graphOf(model);
-  const floats = output.filter(
-    ({ type }) => type?.value.case === 'tensorType' && [1, 10, 11, 16].includes(type.value.value.elemType),
-  );
+  const floats = output.filter(isFloatInfo);
   const rank = (info: ValueInfoProto): number | undefined => dimensions(info)?.length;
   const named = (pattern: RegExp): ValueInfoProto | undefined => floats.find(({ name }) => pattern.test(name));
   const logits = named(/^logits$/) ?? named(/^prediction_logits$/);

@@ -56,11 +56,11 @@ export class FileBuilder {
   }
 
   /** [B, T, inputs] → [B, T, outputs], as exporters write a linear layer over three axes. */
-  linearPerToken(name: string, x: string, inputs: number, outputs: number): string {
+  linearPerToken(name: string, x: string, inputs: number, outputs: number, output?: string): string {
     const weight = freeName(this.#graph, `${name}.weight`);
     const stream = this.#drawn++;
     this.#graph.initializer.push(drawn(weight, this.#dtype, [inputs, outputs], this.#seed, stream, this.#deviation));
-    return this.biased(`${name}.bias`, this.node('MatMul', [x, weight]), outputs);
+    return this.biased(`${name}.bias`, this.node('MatMul', [x, weight]), outputs, output);
   }
 
   /** x + bias over the last axis; the bias is 0. */

@@ -4,7 +4,7 @@
 
 import { ModelError } from '../errors.js';
 import { FileGraph } from '../onnx/file/file-graph.js';
-import { copyOfGraph, dimensions, elementTypeOf, type FileDim, withShape } from '../onnx/file/surgery.js';
+import { copyOfGraph, dimensions, elementTypeOf, type FileDim, isFloatInfo, withShape } from '../onnx/file/surgery.js';
 import { graphOf, type Model, opsetOf } from '../onnx/model.js';
 import type { ValueInfoProto } from '../onnx/onnx_pb.js';
 import type { ModelConfig } from '../transfer/config.js';
@@ -20,7 +20,7 @@ const firstToken = new Set(['vit', 'deit', 'beit', 'dinov2', 'vit_msn', 'ijepa']
  *   classifier, features or tokens
  */
 export function ensureImageHead(model: Model, options: HeadOptions): HeadResult {
-  const outputs = graphOf(model).output.filter(isFloat);
+  const outputs = graphOf(model).output.filter(isFloatInfo);
   const named = (pattern: RegExp): ValueInfoProto | undefined => outputs.find(({ name }) => pattern.test(name));
   const rank = (info: ValueInfoProto | undefined): number | undefined => info && dimensions(info)?.length;
   const logits = named(/^logits$/) ?? (outputs.length === 1 && rank(outputs[0]) === 2 ? outputs[0] : undefined);
@@ -38,9 +38,6 @@ export function ensureImageHead(model: Model, options: HeadOptions): HeadResult 
   const { copy, vector, taken } = vectorOf(model, source, options);
   return withNewHead(copy, { vector, taken }, options, undefined);
 }
-
-const isFloat = ({ type }: ValueInfoProto): boolean =>
-  type?.value.case === 'tensorType' && [1, 10, 11, 16].includes(type.value.value.elemType);
 
 function unknownOutputs(model: Model): ModelError {
   const found = graphOf(model).output.map((info) => `'${info.name}' of rank ${dimensions(info)?.length ?? 'unknown'}`);

@@ -12,6 +12,7 @@ import {
   elementTypeOf,
   type FileDim,
   freeName,
+  isFloatInfo,
   withShape,
 } from '../onnx/file/surgery.js';
 import { graphOf, type Model, opsetOf } from '../onnx/model.js';
@@ -83,7 +84,7 @@ export function ensureLanguageModelHead(model: Model, options: MaskedHeadOptions
 }
 
 function outputsOf(model: Model): Outputs {
-  const output = graphOf(model).output.filter(isFloatOutput);
+  const output = graphOf(model).output.filter(isFloatInfo);
   const rank = (info: ValueInfoProto): number | undefined => dimensions(info)?.length;
   const named = (pattern: RegExp): ValueInfoProto | undefined => output.find(({ name }) => pattern.test(name));
   const other = output.find((info) => rank(info) === 3);
@@ -97,9 +98,6 @@ function outputsOf(model: Model): Outputs {
       `found ${list}. Export the model without its head (feature extraction) or for masked language modelling (fill-mask).`,
   );
 }
-
-const isFloatOutput = ({ type }: ValueInfoProto): boolean =>
-  type?.value.case === 'tensorType' && [1, 10, 11, 16].includes(type.value.value.elemType);
 
 /** Whether an output has a number for each word of the vocabulary, whatever its name. */
 function scoresWords(model: Model, output: ValueInfoProto): boolean {

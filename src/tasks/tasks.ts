@@ -11,10 +11,6 @@ export type TaskName = (typeof tasks)[number]['name'];
 /** What an evaluation comes to, whatever the task. */
 export type Metrics = ReturnType<ReturnType<(typeof tasks)[number]['meter']>['result']>;
 
-/** What is said of a sample, whatever the task. */
-export type Prediction = PredictionsOf<(typeof tasks)[number]>;
-type PredictionsOf<T> = T extends { predict(...all: never[]): (infer P)[] } ? P : never;
-
 export const taskNames = tasks.map(({ name }) => name) as [TaskName, ...TaskName[]];
 
 // biome-ignore lint/suspicious/noExplicitAny: a task's options and results are its own

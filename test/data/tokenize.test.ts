@@ -20,7 +20,7 @@ const kinds = {
   'byte-level BPE': byteLevelBpe(sampleMerges),
 };
 
-describe.each(Object.entries(kinds))('%s', (_, { tokenizer, config }) => {
+describe.each(Object.entries(kinds))('%s', (kind, { tokenizer, config }) => {
   const ours = new TextTokenizer(tokenizer, config, 512);
 
   test('ids equal those of transformers.js for single texts', async () => {
@@ -46,6 +46,21 @@ describe.each(Object.entries(kinds))('%s', (_, { tokenizer, config }) => {
     const whole = ours.encode('the free money meeting click here now').ids;
     const cut = new TextTokenizer(tokenizer, config, 6).encode('the free money meeting click here now');
     expect(cut).toEqual({ ids: [...whole.slice(0, 5), whole.at(-1)!], types: [0, 0, 0, 0, 0, 0], truncated: true });
+  });
+
+  test('words by themselves are the tokens of their text, each with its word', () => {
+    const words = 'the free money meeting click here now'.split(' ');
+    const { ids, words: of } = ours.encodeWords(words);
+    // Byte-level BPE sees a space before each word: the first has one too.
+    expect(ids).toEqual(ours.encode(`${kind === 'WordPiece' ? '' : ' '}${words.join(' ')}`).ids);
+    expect([of[0], of.at(-1)]).toEqual([-1, -1]);
+    expect([...new Set(of.slice(1, -1))]).toEqual(words.map((_, i) => i));
+    const cut = new TextTokenizer(tokenizer, config, 6).encodeWords(words);
+    expect(cut).toMatchObject({
+      ids: [...ids.slice(0, 5), ids.at(-1)],
+      words: [...of.slice(0, 5), -1],
+      truncated: true,
+    });
   });
 
   test('a pair loses tokens of its longer text', () => {

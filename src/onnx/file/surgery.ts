@@ -3,7 +3,7 @@
 import { clone, create } from '@bufbuild/protobuf';
 import { normals } from '../../random.js';
 import { convertFloat } from '../convert.js';
-import { type DataType, dataTypeFromOnnx } from '../dtype.js';
+import { type DataType, dataTypeFromOnnx, isFloat } from '../dtype.js';
 import { encodeTensor } from '../encode.js';
 import { graphOf, type Model } from '../model.js';
 import {
@@ -53,6 +53,12 @@ export function elementTypeOf({ type, name }: ValueInfoProto): DataType {
   if (!dtype) throw new Error(`value '${name}' is no tensor of a known type`);
   return dtype;
 }
+
+/** Whether a value is a tensor of floats of any width. */
+export const isFloatInfo = ({ type }: ValueInfoProto): boolean => {
+  const dtype = type?.value.case === 'tensorType' ? dataTypeFromOnnx(type.value.value.elemType) : undefined;
+  return dtype !== undefined && isFloat(dtype);
+};
 
 /** The value with another shape and, if given, another name. */
 export function withShape(info: ValueInfoProto, shape: readonly FileDim[], name = info.name): ValueInfoProto {
