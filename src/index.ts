@@ -38,5 +38,6 @@ export {
 export { buildWordPiece } from './models/wordpiece.js';
 export type { ClassPrediction as Prediction } from './tasks/classes.js';
 export type { Metrics } from './tasks/tasks.js';
+export type { TokenPrediction, TokenResult } from './tasks/token-classification.js';
 export { type EvalResult, evaluate } from './train/evaluate.js';
 export { Trainer } from './train/trainer.js';

@@ -6,6 +6,7 @@ import type { ModelConfig } from '../transfer/config.js';
 import { ensureHead, type HeadResult } from './classification.js';
 import { ensureImageHead } from './images.js';
 import { ensureLanguageModelHead } from './language-model.js';
+import { ensureTokenHead } from './tokens.js';
 
 export interface HeadRequest {
   /** Number of classes; undefined: the model stays as it is. */
@@ -30,6 +31,7 @@ const classifier =
 export const heads = {
   classification: classifier(ensureHead),
   images: classifier(ensureImageHead),
+  tokens: classifier(ensureTokenHead),
   'language-model': (model, { options, ...request }) =>
     ensureLanguageModelHead(model, {
       ...request,

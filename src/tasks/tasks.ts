@@ -4,8 +4,9 @@ import { imageClassification } from './image-classification.js';
 import { maskedLm } from './masked-lm.js';
 import type { Task, TaskConfig } from './task.js';
 import { textClassification } from './text-classification.js';
+import { tokenClassification } from './token-classification.js';
 
-export const tasks = [textClassification, maskedLm, imageClassification] as const;
+export const tasks = [textClassification, tokenClassification, maskedLm, imageClassification] as const;
 
 export type TaskName = (typeof tasks)[number]['name'];
 /** What an evaluation comes to, whatever the task. */

@@ -1,0 +1,54 @@
+// Gives a model a head that scores every token by itself: logits [batch, sequence, labels] from its hidden states. A head of
+// as many labels stays; any other head over tokens, such as a language model's, is replaced.
+
+import { ModelError } from '../errors.js';
+import {
+  copyOfGraph,
+  dimensions,
+  dropDeadNodes,
+  elementTypeOf,
+  type FileDim,
+  freeName,
+  isFloatInfo,
+  withShape,
+} from '../onnx/file/surgery.js';
+import { graphOf, type Model, opsetOf } from '../onnx/model.js';
+import type { ValueInfoProto } from '../onnx/onnx_pb.js';
+import type { HeadOptions, HeadResult } from './classification.js';
+import { hiddenSize } from './families.js';
+import { FileBuilder } from './file-builder.js';
+import { findHidden } from './hidden.js';
+
+/**
+ * A model whose output `logits` is [batch, sequence, labels]. `model` itself stays as it is.
+ * @throws ModelError for a model that gives no vector for each token
+ */
+export function ensureTokenHead(model: Model, { labels, seed, config = {} }: HeadOptions): HeadResult {
+  const outputs = graphOf(model).output.filter(isFloatInfo);
+  const perToken = (info: ValueInfoProto | undefined): boolean => info !== undefined && dimensions(info)?.length === 3;
+  const logits = outputs.find(({ name }) => /^(prediction_)?logits$/.test(name));
+  if (perToken(logits) && dimensions(logits!)!.at(-1) === labels) return { model, change: 'kept', note: undefined };
+  const behind = perToken(logits) ? findHidden(model, logits!) : undefined;
+  const hidden =
+    behind?.info ?? outputs.find((info) => /hidden_state|token_embeddings/.test(info.name)) ?? outputs.find(perToken);
+  if (!hidden || !perToken(hidden)) {
+    const list = outputs.map((info) => `'${info.name}' of rank ${dimensions(info)?.length ?? 'unknown'}`).join(', ');
+    throw new ModelError(
+      `${model.path}: a label for each token needs an output last_hidden_state, or logits of shape [batch, sequence, labels]; ` +
+        `found ${list}. Export the model without its head (feature extraction) or for token classification.`,
+    );
+  }
+  const copy = copyOfGraph(model);
+  const graph = graphOf(copy);
+  graph.output = [hidden];
+  dropDeadNodes(graph);
+  const add = new FileBuilder(graph, opsetOf(model.proto.opsetImport) ?? 1, elementTypeOf(hidden), seed, config);
+  const output = freeName(graph, 'logits');
+  add.linearPerToken('classifier', hidden.name, hiddenSize(copy, hidden, config), labels, output);
+  graph.output = [withShape(hidden, [...dimensions(hidden)!.slice(0, 2), labels] as FileDim[], output)];
+  dropDeadNodes(graph);
+  const head = `a head for ${labels} labels of each token, classifier`;
+  if (!behind) return { model: copy, change: 'added', note: `added ${head}` };
+  const old = `head over every token '${behind.last.weight.name}' (${behind.last.outputs} outputs)`;
+  return { model: copy, change: 'replaced', note: `replaced the ${old} by ${head}` };
+}
