@@ -19,6 +19,10 @@ export type { EvalOptions, GradcheckOptions, PredictOptions } from './config/sch
 export type { TrainConfig, TrainOptions } from './config/train-schema.js';
 export type { EncodedImages } from './data/images/encoded-images.js';
 export type { ImageTensors } from './data/images/tensors.js';
+export type { GivenData } from './data/memory/given.js';
+export type { EpochRows } from './data/memory/row-function.js';
+export type { DataRows } from './data/memory/rows.js';
+export type { DataTensor, DataTensors } from './data/memory/tensors.js';
 export { DataError, ModelError, OrtuneError, UsageError } from './errors.js';
 export type { EvaluationEvent, StartEvent, StepEvent, TrainerEvents, TrainResult } from './events.js';
 export type { ClassificationResult, ClassMetrics } from './metrics/classification.js';

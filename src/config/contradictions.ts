@@ -1,6 +1,7 @@
 // Options of a training run that are each right and cannot be meant together. Said before anything is opened, to the
 // library and the command line alike: a run must not end after an hour over what its first line could have told.
 
+import { functionPrefix } from '../data/memory/names.js';
 import { nearest } from '../nearest.js';
 import { taskNamed } from '../tasks/tasks.js';
 import { ofOtherTasks } from './task-fields.js';
@@ -13,6 +14,7 @@ export function contradictions(config: TrainConfig): string[] {
     ...strategy(config, 'eval'),
     ...strategy(config, 'save'),
     ...data(config),
+    ...generated(config),
     ...groups(config),
     ...classes(config),
     ...ofTask(config),
@@ -74,6 +76,15 @@ function* data({ streaming, evalSplit, sampling, weightColumn }: TrainConfig): G
     yield "options 'streaming' and 'evalSplit' contradict each other: a stream is not split; write the evaluation data to a file of its own and give it as eval";
   if (sampling === 'balanced' || sampling === 'weighted')
     yield `options 'streaming' and 'sampling' contradict each other: ${sampling} sampling draws from all samples at once; set sampling to shuffle (classWeights and weightColumn weigh the loss instead), or leave streaming out`;
+}
+
+/** Training data that a function gives anew for each epoch. */
+function* generated({ train, evalSplit, sampling }: TrainConfig): Generator<string> {
+  if (!train[0]?.startsWith(functionPrefix)) return;
+  if (evalSplit !== undefined)
+    yield "options 'train' and 'evalSplit' contradict each other: what a function gives is not split; leave those rows out in it, and give them as eval";
+  if (sampling === 'balanced' || sampling === 'weighted')
+    yield `options 'train' and 'sampling' contradict each other: the rows that a function gives are taken as they come, and ${sampling} draws from all at once; have the function draw them, and leave sampling out`;
 }
 
 function* groups({ groups: all }: TrainConfig): Generator<string> {

@@ -2,7 +2,7 @@
 // flags, messages and the documentation table from it. fields.ts has the conventions, train-schema.ts the training run.
 
 import { z } from 'zod';
-import type { WithTensors } from '../data/images/tensors.js';
+import type { WithGiven } from '../data/memory/given.js';
 import { imageModels } from '../models/image-names.js';
 import { optimizerNames, ruleOf } from '../optim/rules.js';
 import { withTask } from '../tasks/tasks.js';
@@ -124,7 +124,7 @@ export const gradcheckSchema = z.strictObject({
 });
 
 export type EvalConfig = z.output<typeof evalOptions>;
-export type EvalOptions = WithTensors<z.input<typeof evalOptions>, 'data'>;
+export type EvalOptions = WithGiven<z.input<typeof evalOptions>, 'data'>;
 export type PredictConfig = z.output<typeof predictOptions>;
 export type PredictOptions = z.input<typeof predictOptions>;
 export type BenchStepConfig = z.output<typeof benchStepSchema>;

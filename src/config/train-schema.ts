@@ -1,7 +1,7 @@
 // The options of a training run: see fields.ts for the conventions.
 
 import { z } from 'zod';
-import type { WithTensors } from '../data/images/tensors.js';
+import type { WithGiven } from '../data/memory/given.js';
 import { optimizerFields, optimizerNames } from '../optim/rules.js';
 import { withTask } from '../tasks/tasks.js';
 import { contradictions } from './contradictions.js';
@@ -332,7 +332,7 @@ const options = z.strictObject({
 /** Resolved configuration of a training run: every default filled in. */
 export type TrainConfig = z.output<typeof options>;
 /** What a user writes: only what has no default is required. */
-export type TrainOptions = WithTensors<z.input<typeof options>, 'train' | 'eval' | 'test'>;
+export type TrainOptions = WithGiven<z.input<typeof options>, 'train' | 'eval' | 'test'>;
 
 /** Everything `ortune train` and `Trainer` take; options that contradict each other are refused. */
 export const trainSchema = options.overwrite(withTask).superRefine((config, context) => {

@@ -14,8 +14,6 @@ export interface ColumnSpec {
   kind: ColumnKind;
   /** Its name in the data: a column of a table, a key of an object, a tensor of a file. */
   name: string;
-  /** Left out without an error where the data have none; default false. */
-  optional?: boolean | undefined;
   /** Only the loss reads it: not asked for where there is nothing to learn or measure. Default false. */
   target?: boolean | undefined;
 }

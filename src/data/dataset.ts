@@ -1,12 +1,15 @@
 // What trainer and evaluation see of their data: counts, hashes, places for messages, and the samples of an epoch batch by
-// batch, which hides whether they are in memory or streamed. The main thread holds shared arrays only; reading and planning
-// happen in the data thread.
+// batch, which hides whether they are in memory, streamed or given by a function. The main thread holds shared arrays only;
+// reading and planning happen in the data thread, but for the rows that a function gives.
 
 import { hash } from '../random.js';
 import { type ColumnSpec, ofKind } from './columns.js';
 import { type DataClient, orAborted } from './data-client.js';
+import { LabelSet } from './labels.js';
+import type { RowFunction } from './memory/row-function.js';
 import { batchCount, EpochOrders } from './orders.js';
 import type { Block, BlockRequest, OpenedPart, StreamFile } from './protocol.js';
+import { placeOf } from './read/row.js';
 import { type Sampling, shuffleInPlace } from './sampler.js';
 import { detached, type Samples, samplesOf } from './samples.js';
 import { locationOf, type Table } from './table.js';
@@ -40,6 +43,8 @@ export interface DatasetOptions {
   /** What streamed files are read for. */
   columns: readonly ColumnSpec[];
   weights?: string | undefined;
+  /** Where a function gives the rows. */
+  rows?: RowFunction | undefined;
 }
 
 // A stream of the generator: the order of streamed files.
@@ -87,12 +92,18 @@ export class Dataset {
   location(sample: number): string {
     const { source } = this.#part;
     if ('table' in source) return locationOf(source.table, sample);
+    if ('generated' in source) return placeOf(this.files[0]!, sample, 'row');
     let left = sample;
     for (const { path, records } of source.stream) {
       if (left < records) return `${path}, record ${left + 1}`;
       left -= records;
     }
     throw new Error(`there is no sample ${sample}`);
+  }
+
+  /** Whether every epoch has the same samples by the same numbers, which a function need not give. */
+  get repeats(): boolean {
+    return !('generated' in this.#part.source);
   }
 
   /** Batches in an epoch; the last may be short, unless whole ones alone count. */
@@ -103,11 +114,12 @@ export class Dataset {
   /**
    * The samples of an epoch's batches, in order, from batch `from` on: a function of (seed, epoch), batchSize and how the
    * data was opened.
-   * @throws DataError for streamed files that changed; OrtuneError when the data thread dies; the signal's reason
+   * @throws DataError for streamed files that changed, and rows of a function that cannot be used; OrtuneError when the data thread dies; the signal's reason
    */
   rows(request: RowsRequest): AsyncGenerator<Samples, void, void> {
     const { source } = this.#part;
-    return 'table' in source ? this.#inMemory(source.table, request) : this.#streamed(source.stream, request);
+    if ('table' in source) return this.#inMemory(source.table, request);
+    return 'stream' in source ? this.#streamed(source.stream, request) : this.#generated(request);
   }
 
   /** The classes are now called `labels`: class i has become `classes[i]`. The table has been told already. */
@@ -165,6 +177,19 @@ export class Dataset {
     } finally {
       await reading?.catch(() => {});
       this.#buffers.push(...buffers);
+    }
+  }
+
+  async *#generated(request: RowsRequest): AsyncGenerator<Samples, void, void> {
+    const { batchSize, from = 0, whole, sequentialPass, signal } = request;
+    const { samples, classWeights } = this;
+    const epoch = sequentialPass ? 0 : request.epoch;
+    const wanted = { batchSize, samples, from, count: this.batches(batchSize, whole), signal };
+    for await (const { index, first, table, names } of this.#options.rows!.batches(epoch, wanted)) {
+      new LabelSet(this.#labels).apply(table, names);
+      const members = Uint32Array.from({ length: table.count }, (_, i) => i);
+      const numbers = members.map((i) => first + i);
+      yield detached(samplesOf(table, members, { index, samples: numbers, classWeights }));
     }
   }
 

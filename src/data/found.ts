@@ -1,18 +1,19 @@
 // Who reads what an option names, by the kinds of the columns that are wanted: pictures come from folders, lists and files of
 // tensors, texts from tables or packed files, numbers from tables or tensors. Labels are settled when the classes are known.
 
-import { DataError } from '../errors.js';
+import { DataError, UsageError } from '../errors.js';
 import type { ColumnSpec } from './columns.js';
 import { openSources } from './images/image-inputs.js';
 import { pictureTable } from './images/picture-table.js';
 import { type Classes, classesOf } from './images/targets.js';
 import { LabelSet, labelsOfData } from './labels.js';
+import { MemoryTensors } from './memory/tensors.js';
 import { isStored, readPackedTexts } from './pack/read-texts.js';
 import type { DataInput, OpenRequest } from './protocol.js';
 import { openFiles } from './read/files.js';
 import { readBlocks } from './read/raw.js';
 import { columnNames, toRecord } from './read/record.js';
-import { readTensors } from './read/tensors.js';
+import { readTensors, tensorTable } from './read/tensors.js';
 import type { Table } from './table.js';
 import { TableBuilder } from './table-builder.js';
 
@@ -51,9 +52,8 @@ export async function find(
 ): Promise<Found> {
   const { columns, labels } = request;
   if (readsPictures(columns)) return findPictures(input, request, weights, notes);
-  if ('source' in input) throw new Error('pictures in memory are read as a column of pictures');
-  const files = await openFiles(input.files);
-  const read = await readTable(files, columns, weights);
+  const read = await readInput(input, columns, weights);
+  const { files } = read.table.origin;
   return {
     classes: () => classesOfRecords(labels, columns, read.names, files),
     table: (classes) => applied(read, classes),
@@ -78,6 +78,17 @@ function applied({ table, names }: ReadTable, classes: LabelSet): Table {
   return table;
 }
 
+async function readInput(
+  input: DataInput,
+  columns: readonly ColumnSpec[],
+  weights: string | undefined,
+): Promise<ReadTable> {
+  if ('files' in input) return readTable(await openFiles(input.files), columns, weights);
+  if ('tensors' in input) return tensorTable(new MemoryTensors(input.tensors), columns, weights);
+  if ('table' in input) return input;
+  throw new UsageError('the task reads no pictures, and pictures in memory are given; name the task that reads them');
+}
+
 async function findPictures(
   input: DataInput,
   request: OpenRequest,
@@ -86,6 +97,8 @@ async function findPictures(
 ): Promise<Found> {
   const { columns, scratch, multiLabel = false } = request;
   const labelled = isLabelled(columns);
+  if (!('files' in input || 'source' in input))
+    throw new UsageError('the task reads pictures, which tensors and rows in memory hold none of; give { images: … }');
   const sources = await openSources(input, { columns, weights, scratch }, notes);
   return {
     classes: () => (labelled ? classesOf(sources, { ...request, multiLabel }) : unlabelled),

@@ -10,7 +10,7 @@ import { countClasses, type LabelSet } from './labels.js';
 import type { DataInput, OpenedData, OpenedPart, OpenRequest } from './protocol.js';
 import { openFiles } from './read/files.js';
 import { stratifiedSplit } from './split.js';
-import { passOver, streamPart } from './stream.js';
+import { passOver, rowsPart, streamPart } from './stream.js';
 import { subset, type Table } from './table.js';
 
 /** @throws UsageError for a pattern without a file; DataError, with file and line, for what cannot be trained on */
@@ -19,12 +19,15 @@ export async function openData(request: OpenRequest): Promise<OpenedData> {
   const keys = new TextKeys();
   const { classes, train, held, repeated } = await openTraining(request, keys, notes);
   if (repeated > 0) notes.push(`${repeated} of ${train.samples} training texts repeat an earlier one`);
-  const other = async (input: DataInput | undefined): Promise<OpenedPart | undefined> =>
-    input && partOf((await find(input, request, undefined, notes)).table(classes.labels), classes.labels, request);
+  const other = async (input: DataInput | undefined): Promise<OpenedPart | undefined> => {
+    if (!input) return undefined;
+    if ('pass' in input) return rowsPart(input.pass, classes.labels);
+    return partOf((await find(input, request, undefined, notes)).table(classes.labels), classes.labels, request);
+  };
   const evaluation = held ?? (await other(request.eval));
   const test = await other(request.test);
   for (const [name, part] of [['evaluation', evaluation] as const, ['test', test] as const]) {
-    const shared = part ? keys.count(tableOf(part)) : 0;
+    const shared = part && 'table' in part.source ? keys.count(part.source.table) : 0;
     if (shared > 0) notes.push(`${shared} of ${part!.samples} ${name} texts are also in the training data`);
   }
   return {
@@ -36,8 +39,6 @@ export async function openData(request: OpenRequest): Promise<OpenedData> {
     notes,
   };
 }
-
-const tableOf = ({ source }: OpenedPart): Table => (source as { table: Table }).table;
 
 interface OpenedTraining {
   classes: Classes;
@@ -55,6 +56,11 @@ async function openTraining(request: OpenRequest, keys: TextKeys, notes: string[
     const pass = await passOver(files, columns, weights, keys);
     const classes = classesOfRecords(labels, columns, pass.names, files);
     return { classes, train: streamPart(pass, classes.labels), repeated: pass.repeated };
+  }
+  if ('pass' in request.train) {
+    const { pass } = request.train;
+    const classes = classesOfRecords(labels, columns, pass.names, [pass.name]);
+    return { classes, train: rowsPart(pass, classes.labels), repeated: 0 };
   }
   const found = await find(request.train, request, weights, notes);
   const classes = found.classes();

@@ -3,11 +3,28 @@
 
 import type { ColumnSpec } from './columns.js';
 import type { ImageSource } from './images/sources.js';
+import type { SharedTensors } from './memory/tensors.js';
 import type { OrderOptions } from './sampler.js';
 import type { Table } from './table.js';
 
-/** Files, folders and globs, or pictures in memory. */
-export type DataInput = { files: readonly string[] } | { source: ImageSource };
+/** Files, folders and globs; pictures or tensors in memory; rows that were read, or passed over, on the main thread. */
+export type DataInput =
+  | { files: readonly string[] }
+  | { source: ImageSource }
+  | { tensors: SharedTensors }
+  | { table: Table; names: readonly string[] }
+  | { pass: RowsPass };
+
+/** What a pass over the rows of a function found. */
+export interface RowsPass {
+  /** The option that the function was given as. */
+  name: string;
+  samples: number;
+  /** The classes that were met, and the samples of each. */
+  names: readonly string[];
+  counts: readonly number[];
+  hash: string;
+}
 
 export interface OpenRequest {
   /** What to read; a column of pictures takes folders and lists of them, too. */
@@ -48,8 +65,8 @@ export interface OpenedPart {
   /** Empty where none was wanted. */
   hash: string;
   classCounts: readonly number[];
-  /** In memory, or in its files. */
-  source: { table: Table } | { stream: readonly StreamFile[] };
+  /** In memory, in its files, or given by a function. */
+  source: { table: Table } | { stream: readonly StreamFile[] } | { generated: true };
 }
 
 export interface OpenedData {

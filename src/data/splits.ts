@@ -7,10 +7,18 @@ import { DataClient } from './data-client.js';
 import { Dataset, type DatasetOptions } from './dataset.js';
 import type { TargetKind } from './images/targets.js';
 import { LabelSet } from './labels.js';
-import type { OpenedData, OpenedPart, OpenRequest } from './protocol.js';
+import type { RowsInput } from './memory/given.js';
+import { RowFunction } from './memory/row-function.js';
+import { readRows } from './memory/rows.js';
+import type { DataInput, OpenedData, OpenedPart, OpenRequest } from './protocol.js';
 import type { Sampling } from './sampler.js';
 
-export interface SplitsOptions extends Omit<OpenRequest, 'scratch' | 'hashed' | 'seed'> {
+type Part = 'train' | 'eval' | 'test';
+
+export interface SplitsOptions extends Omit<OpenRequest, 'scratch' | 'hashed' | 'seed' | Part> {
+  train: DataInput | RowsInput;
+  eval?: DataInput | RowsInput | undefined;
+  test?: DataInput | RowsInput | undefined;
   /** Decides what is held out; default 0. */
   seed?: number | undefined;
   /** Streamed samples in memory at a time; default 16384. */
@@ -39,7 +47,12 @@ export class Splits {
   #labels: LabelSet;
   #client: DataClient;
 
-  private constructor(client: DataClient, { labels, named, notes, ...parts }: OpenedData, options: SplitsOptions) {
+  private constructor(
+    client: DataClient,
+    { labels, named, notes, ...parts }: OpenedData,
+    options: SplitsOptions,
+    functions: { [P in Part]?: RowFunction | undefined },
+  ) {
     const { columns, weights, sampling = 'shuffle', groupByLength = true, shuffleBuffer = 16384 } = options;
     const make = (part: OpenedPart, order: Partial<DatasetOptions>): Dataset =>
       new Dataset(client, part, labels, { ...inFileOrder, shuffleBuffer, columns, weights, ...order });
@@ -47,9 +60,10 @@ export class Splits {
     this.#labels = new LabelSet(labels);
     this.notes = notes;
     this.named = named;
-    this.train = make(parts.train, { sampling, groupByLength: groupByLength && sampling !== 'sequential' });
-    if (parts.eval) this.eval = make(parts.eval, {});
-    if (parts.test) this.test = make(parts.test, {});
+    const grouped = groupByLength && sampling !== 'sequential';
+    this.train = make(parts.train, { sampling, groupByLength: grouped, rows: functions.train });
+    if (parts.eval) this.eval = make(parts.eval, { rows: functions.eval });
+    if (parts.test) this.test = make(parts.test, { rows: functions.test });
     this.targets = options.multiLabel ? 'labels' : this.#holdsTargets() ? 'probabilities' : 'class';
     if (options.classWeights !== undefined && this.targets !== 'class')
       throw new UsageError('classWeights are for labels that are one class each; leave classWeights out');
@@ -67,10 +81,15 @@ export class Splits {
   static async open(options: SplitsOptions, signal?: AbortSignal): Promise<Splits> {
     signal?.throwIfAborted();
     const { sampling, groupByLength, classWeights, shuffleBuffer, seed = 0, ...request } = options;
+    const { columns, weights } = options;
+    const train = await prepared(options.train, { columns, weights }, signal);
+    const evaluation = options.eval && (await prepared(options.eval, { columns }, signal));
+    const test = options.test && (await prepared(options.test, { columns }, signal));
+    const inputs = { train: train.input, eval: evaluation?.input, test: test?.input };
     const client = new DataClient();
     try {
-      const opened = await client.ask({ kind: 'open', ...request, seed, scratch: client.scratch }, signal);
-      return new Splits(client, opened, options);
+      const opened = await client.ask({ kind: 'open', ...request, ...inputs, seed, scratch: client.scratch }, signal);
+      return new Splits(client, opened, options, { train: train.rows, eval: evaluation?.rows, test: test?.rows });
     } catch (error) {
       await client.close();
       throw error;
@@ -123,6 +142,19 @@ export class Splits {
   }
 }
 
+/** An input as the data thread takes it: the rows of a host program are read, or passed over, before. */
+async function prepared(
+  input: DataInput | RowsInput,
+  { columns, weights }: Pick<OpenRequest, 'columns' | 'weights'>,
+  signal: AbortSignal | undefined,
+): Promise<{ input: DataInput; rows?: RowFunction }> {
+  if (!('name' in input)) return { input };
+  const read = { name: input.name, columns, weights };
+  if ('rows' in input) return { input: await readRows(input.rows, read, signal) };
+  const rows = new RowFunction(input.rowsOf, read);
+  return { input: { pass: await rows.pass(signal) }, rows };
+}
+
 /** Data opened by itself. */
 export interface OpenedDataset {
   data: Dataset;
@@ -135,15 +167,16 @@ export interface OpenedDataset {
  *   cannot be used; the signal's reason
  */
 export async function openDataset(
-  options: Pick<OpenRequest, 'train' | 'columns' | 'labels' | 'multiLabel'>,
+  options: Pick<SplitsOptions, 'train' | 'columns' | 'labels' | 'multiLabel'>,
   signal?: AbortSignal,
 ): Promise<OpenedDataset> {
   signal?.throwIfAborted();
   const { columns } = options;
+  const { input: train, rows } = await prepared(options.train, options, signal);
   const client = new DataClient();
   try {
-    const opened = await client.ask({ kind: 'open', ...options, seed: 0, scratch: client.scratch }, signal);
-    const order = { ...inFileOrder, shuffleBuffer: 1, columns };
+    const opened = await client.ask({ kind: 'open', ...options, train, seed: 0, scratch: client.scratch }, signal);
+    const order = { ...inFileOrder, shuffleBuffer: 1, columns, rows };
     return { data: new Dataset(client, opened.train, opened.labels, order), close: () => client.close() };
   } catch (error) {
     await client.close();

@@ -12,6 +12,7 @@ import {
   storedTypes,
   type TensorPlace,
 } from '../files/safetensors.js';
+import type { TensorSource } from './columns.js';
 
 export class StoredTensors {
   readonly path: string;
@@ -67,6 +68,11 @@ export class StoredTensors {
     return this.start + this.place(name).begin;
   }
 
+  /** Where the rows of a tensor lie. */
+  source(name: string): TensorSource {
+    return { file: this.path, begin: this.begin(name) };
+  }
+
   /** All numbers of a tensor that has as many rows as are expected. @throws DataError */
   numbers(name: string, rows: number, of: string): Float64Array {
     const { shape, dtype, begin, end } = this.place(name);
@@ -104,7 +110,8 @@ export function namesOf(text: string, path: string): string[] {
   throw new DataError(`${path}: label_names must be a JSON list of names, or names separated by commas`);
 }
 
-function numbersOf(bytes: Uint8Array, type: StoredType, path: string, name: string): Float64Array {
+/** Numbers of any stored type. @throws DataError for one that is none of numbers */
+export function numbersOf(bytes: Uint8Array, type: StoredType, path: string, name: string): Float64Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const read: Partial<Record<StoredType, [bytes: number, at: (at: number) => number]>> = {
     BOOL: [1, (at) => view.getUint8(at)],

@@ -11,7 +11,7 @@ import { TableHash, type TextKeys } from './digest.js';
 import { readInto, refuseEmpty } from './found.js';
 import { countClasses, LabelSet } from './labels.js';
 import { isStored } from './pack/read-texts.js';
-import type { Block, BlockRequest, OpenedPart, StreamFile } from './protocol.js';
+import type { Block, BlockRequest, OpenedPart, RowsPass, StreamFile } from './protocol.js';
 import { readBlocks } from './read/raw.js';
 import { columnNames, toRecord } from './read/record.js';
 import type { RawRecord } from './read/row.js';
@@ -67,12 +67,25 @@ function refusePacked(files: readonly string[]): void {
     throw new DataError(`${packed} holds packed texts, which are not streamed; leave streaming out`);
 }
 
-export function streamPart({ files, names, counts, hash }: Pass, labels: LabelSet): OpenedPart {
+export function streamPart({ files, hash, ...met }: Pass, labels: LabelSet): OpenedPart {
   const samples = samplesIn(files);
+  const paths = files.map(({ path }) => path);
+  return { files: paths, samples, hash, classCounts: countsOf(met, samples, labels), source: { stream: files } };
+}
+
+/** The rows that a function gives, which are read on the main thread. @throws DataError for an unknown label */
+export function rowsPart({ name, samples, hash, ...met }: RowsPass, labels: LabelSet): OpenedPart {
+  const unknown = met.names.find((label) => labels.id(label) === undefined);
+  if (unknown !== undefined)
+    throw new DataError(`${name}: unknown label '${unknown}'; the classes are ${labels.names.join(', ')}`);
+  return { files: [name], samples, hash, classCounts: countsOf(met, samples, labels), source: { generated: true } };
+}
+
+function countsOf({ names, counts }: Pick<Pass, 'names' | 'counts'>, samples: number, labels: LabelSet): number[] {
   const classCounts: number[] = labels.names.map(() => 0);
   for (const [i, name] of names.entries()) classCounts[labels.id(name)!]! += counts[i]!;
   if (names.length === 0) classCounts[0] = samples;
-  return { files: files.map(({ path }) => path), samples, hash, classCounts, source: { stream: files } };
+  return classCounts;
 }
 
 /** A place in a sequence of files, with the file open there. */

@@ -4,6 +4,7 @@ import { DataError } from '../errors.js';
 import { ClassNames, type ColumnBuilder, columnBuilder, TextStore } from './column-builders.js';
 import type { ColumnSpec } from './columns.js';
 import { fieldKind, type TableRecord } from './read/record.js';
+import { placeOf, type RecordUnit } from './read/row.js';
 import { shared, withRoom } from './shared-arrays.js';
 import type { Lines, Table } from './table.js';
 
@@ -16,8 +17,12 @@ export class TableBuilder {
   readonly #names = new ClassNames();
   readonly #pairs: readonly Ragged[];
 
-  /** @param has whether the records have weights */
-  constructor(files: readonly string[], columns: readonly ColumnSpec[], has: { weight: boolean }) {
+  /** @param has whether the records have weights, and what their numbers count; default lines */
+  constructor(
+    files: readonly string[],
+    columns: readonly ColumnSpec[],
+    has: { weight: boolean; unit?: RecordUnit | undefined },
+  ) {
     const having = { store: this.#store, names: this.#names };
     this.#columns = columns.map(({ role, kind, name }) => ({
       role,
@@ -32,7 +37,7 @@ export class TableBuilder {
       length: columns.some(({ kind }) => kind === 'text' || kind === 'texts')
         ? shared.uint32(leastCapacity)
         : undefined,
-      origin: { files, lines: { file, line, unit: 'line' } },
+      origin: { files, lines: { file, line, unit: has.unit ?? 'line' } },
     };
   }
 
@@ -47,7 +52,7 @@ export class TableBuilder {
     const i = table.count;
     const { lines } = table.origin;
     if (i === lines.file.length) this.#grow(i + 1);
-    const place = `${table.origin.files[file]}:${line}`;
+    const place = placeOf(table.origin.files[file]!, line, lines.unit);
     for (const [texts, classes] of this.#pairs) refuseUneven(values, texts, classes, place);
     let length = 0;
     for (const { role, builder } of this.#columns) length += builder.add(values[role]!, place);

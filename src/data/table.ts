@@ -6,6 +6,7 @@ import { columnKind } from './column-kinds.js';
 import type { ColumnSlice, Slices } from './columns.js';
 import { type PictureSource, placeInSource } from './images/sources.js';
 import type { TokenOrigin } from './pack/tokens.js';
+import { placeOf, type RecordUnit } from './read/row.js';
 import { shared } from './shared-arrays.js';
 
 /** Where samples were read. */
@@ -19,8 +20,7 @@ export interface Origin {
 export interface Lines {
   file: Uint32Array;
   line: Uint32Array;
-  /** What is counted: lines from 1, rows of tensors from 0. */
-  unit: 'line' | 'row';
+  unit: RecordUnit;
 }
 
 export interface Table {
@@ -39,7 +39,7 @@ export interface Table {
 
 /** Where a sample is, for messages: 'file:line', 'file:row 17' of tensors, the path of a picture. */
 export function locationOf({ columns, origin: { files, lines } }: Table, i: number): string {
-  if (lines) return `${files[lines.file[i]!]}:${lines.unit === 'row' ? 'row ' : ''}${lines.line[i]}`;
+  if (lines) return placeOf(files[lines.file[i]!]!, lines.line[i]!, lines.unit);
   const pictures = Object.values(columns).find((column) => column.kind === 'picture');
   if (!pictures) throw new Error('nothing says where the samples of this table are');
   return placeInSource(pictures.sources[pictures.places[2 * i]!]!, pictures.places[2 * i + 1]!);

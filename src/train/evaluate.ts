@@ -4,8 +4,8 @@
 import { parseOptions } from '../config/options.js';
 import { type EvalOptions, evalSchema } from '../config/schema.js';
 import type { Dataset } from '../data/dataset.js';
-import { withoutTensors } from '../data/images/tensors.js';
 import type { BadSample, Batch, BatchSource, DataLoader } from '../data/loader.js';
+import { withoutGiven } from '../data/memory/given.js';
 import { axesKey, batchSizeOf } from '../data/slots.js';
 import type { OpenedDataset } from '../data/splits.js';
 import { openSavedModel } from '../engine/saved-model.js';
@@ -68,8 +68,8 @@ export async function measureEvaluation(
  * @throws UsageError, DataError (an unknown label with its line), ModelError
  */
 export async function evaluate(options: EvalOptions, { signal, onDownload }: ResolveOptions = {}): Promise<EvalResult> {
-  const { options: given, tensors } = withoutTensors(options);
-  const config = parseOptions(evalSchema, given);
+  const { options: rest, given } = withoutGiven(options);
+  const config = parseOptions(evalSchema, rest);
   const started = performance.now();
   const { parts } = taskNamed(config.task);
   const model = await openSavedModel({ ...config, parts }, { signal, onDownload });
@@ -84,7 +84,7 @@ export async function evaluate(options: EvalOptions, { signal, onDownload }: Res
       throw new UsageError(
         `${config.model}: config.json names no labels (id2label), so there is nothing to compare with`,
       );
-    opened = await openEvaluation(asked, tensors, labels, signal);
+    opened = await openEvaluation(asked, given, labels, signal);
     const { samples } = opened.data;
     const bad = new BadSamples({ samples, maxBadSamples: config.maxBadSamples }, () => {});
     const loading = { ...asked, badSample: (sample: BadSample) => bad.add(sample) };

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { CheckpointWriter, loadCheckpoint, resolveCheckpoint } from '../checkpoint/store.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import type { Dataset } from '../data/dataset.js';
-import type { Tensors } from '../data/images/tensors.js';
 import type { BadSample, DataLoader } from '../data/loader.js';
+import type { Given } from '../data/memory/given.js';
 import type { Splits } from '../data/splits.js';
 import { Engine } from '../engine/engine.js';
 import { OrtuneError, UsageError } from '../errors.js';
@@ -105,7 +105,7 @@ export interface Run {
  */
 export async function openRun(
   config: TrainConfig,
-  tensors: Tensors,
+  given: Given,
   signal: AbortSignal | undefined,
   tell: { download?: ResolveOptions['onDownload']; badSample?: (sample: SkippedSample) => void } = {},
 ): Promise<Run> {
@@ -121,7 +121,7 @@ export async function openRun(
     return item;
   };
   try {
-    const data = keep(await openData(config, tensors, signal));
+    const data = keep(await openData(config, given, signal));
     const { name, classes, options, parts: files } = taskNamed(config.task);
     const task: TaskSpec = { name, options: options(config, { soft: data.targets === 'probabilities' }) };
     const labels = classes ? data.labels.names : undefined;

@@ -4,8 +4,8 @@
 import { EventEmitter } from 'node:events';
 import { parseOptions } from '../config/options.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
-import { type Tensors, withoutTensors } from '../data/images/tensors.js';
 import type { Batch } from '../data/loader.js';
+import { type Given, withoutGiven } from '../data/memory/given.js';
 import { describeSamples } from '../data/samples.js';
 import { DeviceError } from '../errors.js';
 import type { EvaluationEvent, TrainerEvents, TrainResult, TrunkEvent } from '../events.js';
@@ -38,13 +38,13 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Pro
 export class Trainer {
   readonly config: TrainConfig;
   readonly #events = new EventEmitter();
-  readonly #tensors: Tensors;
+  readonly #given: Given;
 
   /** @throws UsageError for an option that is missing, unknown or out of bounds */
   constructor(options: TrainOptions) {
-    const given = withoutTensors(options);
-    this.#tensors = given.tensors;
-    this.config = parseOptions(trainSchema, given.options);
+    const { options: rest, given } = withoutGiven(options);
+    this.#given = given;
+    this.config = parseOptions(trainSchema, rest);
   }
 
   on<E extends keyof TrainerEvents>(event: E, listener: Listener<E>): this {
@@ -69,7 +69,7 @@ export class Trainer {
    *   worker thread is lost for good or nothing can be written. What it says of the last checkpoint can be relied on.
    */
   async run({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<TrainResult> {
-    const run = await openRun(this.config, this.#tensors, signal, {
+    const run = await openRun(this.config, this.#given, signal, {
       download: (event) => this.#emit('download', event),
       badSample: (sample) => this.#emit('badSample', sample),
     });

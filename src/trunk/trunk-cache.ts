@@ -84,7 +84,7 @@ export class TrunkCache {
     if (!cut) return;
     const directory = this.#config.trunkCacheDirectory ?? join(this.#config.output, 'cache');
     for (const [part, data] of parts)
-      await this.#keep({ ...cut, directory, writeTargets }, part, data, telling, signal);
+      if (data.repeats) await this.#keep({ ...cut, directory, writeTargets }, part, data, telling, signal);
   }
 
   /** Closes the files. */

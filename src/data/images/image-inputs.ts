@@ -28,7 +28,7 @@ export interface OpenSourceOptions {
  * @throws UsageError for a pattern without a file; DataError, with its place, for what cannot be used
  */
 export async function openSources(
-  input: DataInput,
+  input: Extract<DataInput, { files: unknown } | { source: unknown }>,
   options: OpenSourceOptions,
   notes: string[],
 ): Promise<ImageSource[]> {

@@ -3,7 +3,6 @@
 
 import { UsageError } from '../../errors.js';
 import { type EncodedImages, encodedSourceOf, isEncodedImages } from './encoded-images.js';
-import { memoryPrefix } from './memory-names.js';
 import type { Layout, PixelType } from './pixels.js';
 import type { ImageSource } from './sources.js';
 import { shapeOf } from './tensor-file.js';
@@ -75,21 +74,4 @@ function sharedBytes(pixels: Uint8Array | Float32Array): { memory: SharedArrayBu
   const memory = new SharedArrayBuffer(byteLength);
   new Uint8Array(memory).set(new Uint8Array(buffer, byteOffset, byteLength));
   return { memory, begin: 0 };
-}
-
-/** Options of which some may be pictures in memory. */
-export type WithTensors<O, K extends keyof O> = Omit<O, K> & { [P in K]: O[P] | GivenImages };
-
-/** The pictures among options, by the option's name. */
-export type Tensors = Readonly<Record<string, GivenImages>>;
-
-/** Options with a name in place of pictures, which stay out of configuration files and messages between threads. */
-export function withoutTensors<O extends object>(options: O): { options: O; tensors: Tensors } {
-  const tensors: Record<string, GivenImages> = {};
-  const rest = Object.entries(options).map(([key, value]) => {
-    if (!isGivenImages(value)) return [key, value];
-    tensors[key] = value;
-    return [key, `${memoryPrefix}${key}`];
-  });
-  return { options: Object.fromEntries(rest) as O, tensors };
 }

@@ -2,7 +2,7 @@
 
 import { DataError } from '../../errors.js';
 import type { ColumnKind, ColumnSpec } from '../columns.js';
-import { describe, missingColumn, type RawRecord } from './row.js';
+import { describe, missingColumn, placeOf, type RawRecord, type RecordUnit } from './row.js';
 
 /** What a row of a table holds for a column of each kind. */
 export interface FieldValues {
@@ -24,7 +24,7 @@ export interface TableRecord {
   values: Readonly<Record<string, FieldValues[FieldKind]>>;
   /** Finite, 0 or greater. */
   weight?: number;
-  /** Line where the record begins, or number of the Parquet row; from 1. */
+  /** As in the row that was read. */
   line: number;
 }
 
@@ -43,8 +43,9 @@ export function toRecord(
   file: string,
   columns: readonly ColumnSpec[],
   weights?: string,
+  unit?: RecordUnit,
 ): TableRecord {
-  const place = `${file}:${line}`;
+  const place = placeOf(file, line, unit);
   const values: Record<string, FieldValues[FieldKind]> = {};
   for (const { role, kind, name } of columns) values[role] = readers[fieldKind(kind)](row, name, place);
   return weights === undefined ? { values, line } : { values, weight: weightOf(row, weights, place), line };

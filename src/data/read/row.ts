@@ -6,9 +6,16 @@ export type Row = Record<string, unknown>;
 
 export interface RawRecord {
   row: Row;
-  /** Line where the record begins, from 1; Parquet: number of the row, from 1. */
+  /** Line where the record begins, from 1; Parquet: number of the row, from 1; rows in memory: from 0. */
   line: number;
 }
+
+/** What the number of a record counts: lines from 1, or rows in memory and of tensors from 0. */
+export type RecordUnit = 'line' | 'row';
+
+/** Where a record is, for messages: 'file:17', 'train:row 17'. */
+export const placeOf = (file: string, number: number, unit: RecordUnit = 'line'): string =>
+  `${file}:${unit === 'row' ? 'row ' : ''}${number}`;
 
 export interface ReadOptions {
   signal?: AbortSignal | undefined;

@@ -1,9 +1,9 @@
-// Tensors of .safetensors files as a table: sample i is row i along the first axis of each tensor that is asked for. Numbers
-// and classes are read at once; what is a tensor for each sample stays in the file.
+// Tensors of .safetensors files, or in memory, as a table: sample i is row i along the first axis of each tensor that is asked
+// for. Numbers and classes are read at once; what is a tensor for each sample stays where it is.
 
 import { DataError } from '../../errors.js';
 import type { StoredType } from '../../files/safetensors.js';
-import type { ColumnSlice, ColumnSpec, TensorSlice } from '../columns.js';
+import type { ColumnSlice, ColumnSpec, TensorSlice, TensorSource } from '../columns.js';
 import type { ReadTable } from '../found.js';
 import { shared } from '../shared-arrays.js';
 import { namesOf, StoredTensors } from '../stored-tensors.js';
@@ -16,6 +16,19 @@ const dtypes: Partial<Record<StoredType, TensorSlice['dtype']>> = {
   U8: 'uint8',
   BOOL: 'bool',
 };
+
+/** Tensors by name, in a file or in memory. */
+export interface NamedTensors {
+  /** Of the file, or what to call them in messages. */
+  readonly path: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** @throws DataError where there is none of this name */
+  place(name: string): { shape: readonly number[]; dtype: StoredType };
+  /** Where a tensor's rows lie. */
+  source(name: string): TensorSource;
+  /** All numbers of a tensor that has as many rows as are expected. @throws DataError */
+  numbers(name: string, rows: number, of: string): Float64Array;
+}
 
 /** Of one file. */
 interface Part {
@@ -38,7 +51,21 @@ export function readTensors(
   const other = paths.find((path) => !path.endsWith('.safetensors'));
   if (other !== undefined)
     throw new DataError(`${other} is a table, and other files of the data hold tensors; give files of one kind`);
-  const parts = paths.map((path) => readPart(path, columns, weights));
+  const parts = paths.map((path) =>
+    StoredTensors.with(path, 'a .safetensors file', (stored) => readPart(stored, columns, weights)),
+  );
+  return joinedTable(parts, columns, weights);
+}
+
+/** Named tensors as a table. @throws DataError for tensors that are not there or do not fit together */
+export const tensorTable = (
+  tensors: NamedTensors,
+  columns: readonly ColumnSpec[],
+  weights: string | undefined,
+): ReadTable => joinedTable([readPart(tensors, columns, weights)], columns, weights);
+
+function joinedTable(parts: readonly Part[], columns: readonly ColumnSpec[], weights: string | undefined): ReadTable {
+  const paths = parts.map(({ path }) => path);
   const count = parts.reduce((sum, part) => sum + part.count, 0);
   if (count === 0) throw new DataError(`data file ${paths.join(', ')} holds no samples`);
   const [file, line] = [shared.uint32(count), shared.uint32(count)];
@@ -55,23 +82,22 @@ export function readTensors(
   return { table: { count, columns: Object.fromEntries(joinedColumns), weight, origin }, names: classNames(parts) };
 }
 
-function readPart(path: string, columns: readonly ColumnSpec[], weights: string | undefined): Part {
-  return StoredTensors.with(path, 'a .safetensors file', (stored) => {
-    const [first] = columns as [ColumnSpec];
-    const count = stored.place(first.name).shape[0] ?? 0;
-    const read = columns.map(({ role, kind, name }) => [role, columnOf(stored, kind, name, count)]);
-    const { label_names: given } = stored.metadata;
-    return {
-      path,
-      count,
-      columns: Object.fromEntries(read),
-      names: given === undefined ? undefined : namesOf(given, path),
-      weight: weights === undefined ? undefined : stored.numbers(weights, count, 'samples'),
-    };
-  });
+function readPart(stored: NamedTensors, columns: readonly ColumnSpec[], weights: string | undefined): Part {
+  const { path } = stored;
+  const [first] = columns as [ColumnSpec];
+  const count = stored.place(first.name).shape[0] ?? 0;
+  const read = columns.map(({ role, kind, name }) => [role, columnOf(stored, kind, name, count)]);
+  const { label_names: given } = stored.metadata;
+  return {
+    path,
+    count,
+    columns: Object.fromEntries(read),
+    names: given === undefined ? undefined : namesOf(given, path),
+    weight: weights === undefined ? undefined : stored.numbers(weights, count, 'samples'),
+  };
 }
 
-function columnOf(stored: StoredTensors, kind: ColumnSpec['kind'], name: string, count: number): ColumnSlice {
+function columnOf(stored: NamedTensors, kind: ColumnSpec['kind'], name: string, count: number): ColumnSlice {
   const { shape, dtype: type } = stored.place(name);
   if (shape[0] !== count)
     throw new DataError(`${stored.path}: '${name}' has the shape [${shape}], but there are ${count} samples`);
@@ -89,11 +115,11 @@ function columnOf(stored: StoredTensors, kind: ColumnSpec['kind'], name: string,
       if (!dtype)
         throw new DataError(`${stored.path}: '${name}' is ${type}, expected one of ${Object.keys(dtypes).join(', ')}`);
       const places = Uint32Array.from({ length: 2 * count }, (_, k) => (k % 2 === 0 ? 0 : k >> 1));
-      const sources = [{ file: stored.path, begin: stored.begin(name) }];
+      const sources = [stored.source(name)];
       return { kind, dtype, shape: shape.slice(1), sources, places };
     }
     default:
-      throw new DataError(`${stored.path}: a .safetensors file holds no ${kind} for '${name}'; give a table`);
+      throw new DataError(`${stored.path}: tensors hold no ${kind} for '${name}'; give a table`);
   }
 }
 

@@ -1,0 +1,66 @@
+// Data that a host program gives to the library as they are, in place of paths, as train, eval, test or data. They are
+// taken out of the options before these are parsed, so that configuration files and messages between threads have a
+// name in their place, and are put in again where the data is opened.
+
+import { UsageError } from '../../errors.js';
+import { memoryPrefix } from '../images/memory-names.js';
+import { type GivenImages, isGivenImages, sourceOf } from '../images/tensors.js';
+import type { DataInput } from '../protocol.js';
+import { functionPrefix, rowsPrefix, tensorsPrefix } from './names.js';
+import type { EpochRows } from './row-function.js';
+import type { DataRows } from './rows.js';
+import { type DataTensors, isDataTensors, sharedTensors } from './tensors.js';
+
+/** Samples in memory: pictures, tensors, rows, or a function that gives the rows of each epoch. */
+export type GivenData = GivenImages | DataTensors | DataRows | EpochRows;
+
+/** Options of which some may be data in memory. */
+export type WithGiven<O, K extends keyof O> = Omit<O, K> & { [P in K]: O[P] | GivenData };
+
+/** The data among options, by the option's name. */
+export type Given = Readonly<Record<string, GivenData>>;
+
+/** Rows of a host program, as they were given. */
+export type RowsInput = { name: string } & ({ rows: DataRows } | { rowsOf: EpochRows });
+
+const options: readonly string[] = ['train', 'eval', 'test', 'data'];
+
+/** Options with a name in place of data in memory. */
+export function withoutGiven<O extends object>(from: O): { options: O; given: Given } {
+  const given: Record<string, GivenData> = {};
+  const rest = Object.entries(from).map(([key, value]) => {
+    const prefix = options.includes(key) ? prefixOf(value) : undefined;
+    if (prefix === undefined) return [key, value];
+    given[key] = value;
+    return [key, `${prefix}${key}`];
+  });
+  return { options: Object.fromEntries(rest) as O, given };
+}
+
+/** Of data in memory, by its kind; undefined for paths and for what is neither. */
+function prefixOf(value: unknown): string | undefined {
+  if (typeof value === 'function') return functionPrefix;
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (isGivenImages(value)) return memoryPrefix;
+  if (isDataTensors(value)) return tensorsPrefix;
+  if (Array.isArray(value)) return typeof value[0] === 'object' ? rowsPrefix : undefined;
+  return Symbol.iterator in value || Symbol.asyncIterator in value ? rowsPrefix : undefined;
+}
+
+const prefixes = [memoryPrefix, tensorsPrefix, functionPrefix, rowsPrefix];
+
+/** Files, or what a name stands for. @throws UsageError for data that do not fit together, and a name without data */
+export function inputOf(files: readonly string[], given: Given): DataInput | RowsInput {
+  const [path] = files;
+  const prefix = prefixes.find((one) => path?.startsWith(one));
+  if (path === undefined || prefix === undefined) return { files };
+  const name = path.slice(prefix.length);
+  const found = given[name];
+  if (!found)
+    throw new UsageError(
+      `${path} stands for data in memory, which are given to the library as they are, not by a name`,
+    );
+  if (isGivenImages(found)) return { source: sourceOf(found, path) };
+  if (isDataTensors(found)) return { tensors: sharedTensors(found, name) };
+  return typeof found === 'function' ? { name, rowsOf: found } : { name, rows: found };
+}

@@ -1,0 +1,6 @@
+// What data in memory are called where files have paths: a prefix that says of what kind they are, and the name of the
+// option. Pictures have a prefix of their own (images/memory-names.ts), by which their task is recognised.
+
+export const rowsPrefix = 'rows:';
+export const functionPrefix = 'function:';
+export const tensorsPrefix = 'tensors:';

@@ -1,0 +1,97 @@
+// Training and evaluation on rows that a host program has: the results are those of the same rows in a file.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { evaluate } from '#ortune/train/evaluate.js';
+import { Trainer } from '#ortune/train/trainer.js';
+import { smallProblem } from '../support/small-problem.js';
+import { newRuns, train } from '../support/train.js';
+
+const { path, lines } = smallProblem();
+
+const rows: { text: string; label: string }[] = lines.map((line) => JSON.parse(line));
+const config = newRuns(path, { batchSize: 8, epochs: 2, dropout: 0.1 });
+
+/** The rows of an epoch, each in an order of its own, slowly. */
+async function* rotated(epoch: number) {
+  for (let i = 0; i < rows.length; i++) {
+    if (i % 16 === 0) await new Promise(setImmediate);
+    yield rows[(i * 5 + epoch * 3) % rows.length]!;
+  }
+}
+
+it('an array gives the weights of the file with the same rows', async () => {
+  const test = rows.slice(0, 20);
+  const [file, memory] = [
+    await train(config({ eval: path('test.csv'), evalStrategy: 'epoch' })),
+    await train(config({ train: rows, eval: test, evalStrategy: 'epoch' })),
+  ];
+  expect(memory.losses).toEqual(file.losses);
+  expect(memory.bits).toBe(file.bits);
+  expect(memory.result.metrics).toEqual(file.result.metrics);
+  expect(memory.warnings).toEqual(file.warnings);
+  const written = JSON.parse(readFileSync(join(memory.result.output, '../config.json'), 'utf8'));
+  expect([written.train, written.eval]).toEqual([['rows:train'], ['rows:eval']]);
+  const options = { model: memory.result.output };
+  const [data, asFile] = [
+    await evaluate({ ...options, data: test }),
+    await evaluate({ ...options, data: path('test.csv') }),
+  ];
+  expect(data.metrics).toEqual(asFile.metrics);
+  // Not grouped by length: the sum is another.
+  const { metrics } = await evaluate({ ...options, data: () => test });
+  expect(metrics).toEqual({ ...asFile.metrics, loss: expect.closeTo(asFile.metrics.loss, 9) });
+});
+
+describe('a function of the epoch', () => {
+  it('that gives the rows of the file gives the weights of a sequential run', async () => {
+    const file = await train(config({ sampling: 'sequential' }));
+    expect((await train(config({ train: () => rows }))).bits).toBe(file.bits);
+  });
+
+  it.each([3, 8, 11])('stopped after step %i goes on to the bits of an undisturbed run', async (step) => {
+    const whole = await train(config({ train: rotated }));
+    const options = config({ train: rotated });
+    const stop = new AbortController();
+    const before = await train(options, { signal: stop.signal, onStep: (at) => at === step && stop.abort() });
+    expect(before.result).toMatchObject({ steps: step, interrupted: true });
+    const after = await train({ ...options, resume: 'latest' });
+    expect([...before.losses, ...after.losses]).toEqual(whole.losses);
+    expect(after.bits).toBe(whole.bits);
+  });
+
+  it('that gives other rows does not go on with the run', async () => {
+    const options = config({ train: rotated, epochs: 1 });
+    await train(options);
+    const other = { ...options, train: () => rows, resume: 'latest' };
+    await expect(new Trainer(other).run()).rejects.toThrow(/train: the samples of function:train are not the same/);
+  });
+
+  it('that ends early in a later epoch ends the run, which can be resumed', async () => {
+    const options = config({ train: (epoch) => (epoch === 0 ? rows : rows.slice(0, 30)) });
+    await expect(train(options)).rejects.toThrow(
+      /^train, epoch 1 \(from 0\): the first pass found 64 rows, this one ended after 30;.*\n.*checkpoint is .*step-8/,
+    );
+    const after = await train({ ...options, train: () => rows, resume: 'latest' });
+    expect(after.bits).toBe((await train(config({ train: () => rows }))).bits);
+  });
+
+  it('is asked for its rows anew where a frozen trunk would keep those of an array', async () => {
+    const frozen = { freeze: ['trunk'], dropout: 0 };
+    const [once, again] = [
+      await train(config({ ...frozen, train: rows })),
+      await train(config({ ...frozen, train: rotated })),
+    ];
+    expect(once.result.trunkCache?.samples).toBe(64);
+    expect(again.result.trunkCache).toBeUndefined();
+  });
+
+  it.each([
+    [{ evalSplit: 0.1 }, /options 'train' and 'evalSplit' contradict each other: .* give them as eval/],
+    [{ sampling: 'balanced' }, /options 'train' and 'sampling' contradict each other: .* taken as they come/],
+    [{ sampling: 'weighted', weightColumn: 'w' }, /options 'train' and 'sampling' contradict each other/],
+  ] as const)('refuses %j', (more, message) => {
+    expect(() => new Trainer(config({ train: rotated, ...more }))).toThrow(message);
+  });
+});
