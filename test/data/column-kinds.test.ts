@@ -1,7 +1,7 @@
 // Columns beside single texts and classes: lists of texts with their tags, numbers and tensors, from tables and from files of
 // tensors; what goes to the encoding threads of them.
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type ColumnSpec, ofKind, textsAt } from '#ortune/data/columns.js';
@@ -173,4 +173,21 @@ describe('numbers', () => {
       /words\.jsonl:1: column 'targets' must be a number or a list of numbers, found a list with a value of type string/,
     );
   });
+});
+
+test('lists of a Parquet file are those of a JSONL file with the same rows', async () => {
+  const fixtures = join(import.meta.dirname, '../fixtures/parquet');
+  const rows: object[] = JSON.parse(readFileSync(join(fixtures, 'lists.json'), 'utf8'));
+  const columns: readonly ColumnSpec[] = [
+    { role: 'text', kind: 'texts', name: 'words' },
+    { role: 'tags', kind: 'classes', name: 'names' },
+    { role: 'x', kind: 'numbers', name: 'row' },
+    { role: 'grid', kind: 'tensor', name: 'grid' },
+  ];
+  const [jsonl, parquet] = [
+    await open(write('lists.jsonl', rows), columns),
+    await open(join(fixtures, 'lists-pages.parquet'), columns),
+  ];
+  expect(parquet.labels.names).toEqual(['LOC', 'PER']);
+  expect([parquet.train.samples, parquet.train.hash]).toEqual([40, jsonl.train.hash]);
 });

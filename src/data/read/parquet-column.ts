@@ -1,13 +1,14 @@
 // One column of one Parquet row group, page by page: writers make row groups of a million rows, so a whole column chunk
 // is too much to hold, while a page is about one MiB. This file finds the pages and passes over unwanted ones without
-// reading them; parquet-page.ts decodes them. Flat columns only: one value per row.
+// reading them; parquet-page.ts decodes them. Of lists every page is decoded, since its header does not tell the rows.
 // Source: the Parquet format, https://parquet.apache.org/docs/file-format/data-pages/
 
 import type { FileHandle } from 'node:fs/promises';
 import type { DecodedArray, PageHeader } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { DataError } from '../../errors.js';
-import { checkPage, decodeDictionary, decodePage, type PageColumn } from './parquet-page.js';
+import { ListAssembler, listDepth, mostEntries } from './parquet-lists.js';
+import { checkPage, decodeDictionary, decodeListPage, decodePage, type PageColumn } from './parquet-page.js';
 
 /** Bytes read at a time; a larger page is read at once. */
 const pieceBytes = 256 * 1024;
@@ -34,6 +35,10 @@ export class ParquetColumn {
   #dictionary: DecodedArray | undefined;
   /** Rows in pages decoded or passed over. */
   #rows = 0;
+  /** Of a column of lists; then also the entries read, of as many as there are, and the byte behind the last page. */
+  readonly #lists: ListAssembler | undefined;
+  #entries = 0;
+  readonly #end: number;
   /** The page at hand and its first value not taken yet. */
   values: DecodedArray = [];
   at = 0;
@@ -43,6 +48,8 @@ export class ParquetColumn {
     this.#name = place.chunk.path_in_schema.join('.');
     // Writers without a dictionary leave its place out or write 0.
     this.#offset = Number(place.chunk.dictionary_page_offset || place.chunk.data_page_offset);
+    if (listDepth(place.schemaPath) > 0) this.#lists = new ListAssembler(place.schemaPath);
+    this.#end = this.#offset + Number(place.chunk.total_compressed_size);
   }
 
   /** Values of the page at hand that were not taken. */
@@ -57,18 +64,25 @@ export class ParquetColumn {
   }
 
   async #nextPage(row: number): Promise<void> {
-    const { file, firstRow, rows } = this.#place;
+    const { file, firstRow, rows, chunk } = this.#place;
     try {
+      if (this.#lists && this.#offset >= this.#end)
+        throw new Error(`its pages hold ${this.#rows} whole rows, the row group has ${rows} rows`);
       const header = await this.#header();
       const offset = this.#offset;
       this.#offset += header.compressed_page_size;
       const count = header.data_page_header?.num_values ?? header.data_page_header_v2?.num_values ?? 0;
-      if (!(count >= 0 && count <= rows - this.#rows))
-        throw new Error(`the page holds ${count} values, the row group has ${rows} rows`);
+      const left = this.#lists ? Number(chunk.num_values) - this.#entries : rows - this.#rows;
+      if (!(count >= 0 && count <= left))
+        throw new Error(`the page holds ${count} values, the row group has ${left} left`);
+      if (this.#lists && count > mostEntries) throw new Error(`a page of more than ${mostEntries} values`);
       this.values = [];
-      if (count === 0 || this.#rows + count > row)
+      if (this.#lists || count === 0 || this.#rows + count > row)
         this.#decode(header, await this.#bytes(offset, header.compressed_page_size));
-      this.#rows += count;
+      this.#entries += count;
+      if (this.#entries === Number(chunk.num_values)) this.values = [...this.values, ...(this.#lists?.end() ?? [])];
+      this.#rows += this.#lists ? this.values.length : count;
+      if (this.#rows > rows) throw new Error(`the pages hold more rows than the row group's ${rows}`);
     } catch (error) {
       if (error instanceof DataError) throw error;
       throw new DataError(
@@ -81,7 +95,9 @@ export class ParquetColumn {
   #decode(header: PageHeader, bytes: Uint8Array): void {
     checkPage(header, bytes);
     if (header.type === 'DICTIONARY_PAGE') this.#dictionary = decodeDictionary(header, bytes, this.#place);
-    else if (header.type !== 'INDEX_PAGE') this.values = decodePage(header, bytes, this.#place, this.#dictionary);
+    else if (header.type === 'INDEX_PAGE') return;
+    else if (this.#lists) this.values = this.#lists.add(decodeListPage(header, bytes, this.#place, this.#dictionary));
+    else this.values = decodePage(header, bytes, this.#place, this.#dictionary);
   }
 
   /** The header of the page at `#offset`, which is moved behind it. */

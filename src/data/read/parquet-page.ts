@@ -1,7 +1,7 @@
-// Decodes one page of a flat Parquet column. Checksum, levels and dictionary indices are read here, with every count
-// and index checked, since a damaged run length in hyparquet's reader grows an array until the process dies; the value
-// encodings are hyparquet's.
-// Source: the Parquet format, https://parquet.apache.org/docs/file-format/data-pages/encodings/
+// Decodes one page of a Parquet column, its lists as levels (parquet-lists.ts). Checksum, levels and dictionary indices
+// are read here, with every count and index checked, since a damaged run length in hyparquet's reader grows an array
+// until the process dies; the value encodings are hyparquet's. Source: the Parquet format,
+// https://parquet.apache.org/docs/file-format/data-pages/encodings/
 
 import { brotliDecompressSync, crc32, gunzipSync } from 'node:zlib';
 import type { ColumnMetaData, DecodedArray, Encoding, PageHeader, ParquetParsers, SchemaTree } from 'hyparquet';
@@ -11,6 +11,7 @@ import { deltaBinaryUnpack, deltaByteArray, deltaLengthByteArray } from 'hyparqu
 import { byteStreamSplit } from 'hyparquet/src/encoding.js';
 import { readPlain } from 'hyparquet/src/plain.js';
 import { compressors } from 'hyparquet-compressors';
+import { definitionSteps, type ListPage, listDepth } from './parquet-lists.js';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const parsers: ParquetParsers = {
@@ -50,11 +51,11 @@ export function decodePage(
 ): DecodedArray {
   const { levels, data, count, encoding } = partsOf(header, bytes, column);
   if (!levels) return valuesOf(data, count, encoding, column, dictionary);
-  // A level for each row: how many of the optional steps down to the value are there; all of them where there is a value.
-  const most = optionalSteps(column);
-  const present = readRuns(levels, 32 - Math.clz32(most), count);
-  let valueCount = 0;
-  for (const level of present) valueCount += Number(level === most);
+  // A level for each row: how many of the optional steps down to the value are there; all of them where there is a
+  // value.
+  const most = definitionSteps(column.schemaPath);
+  const present = readLevels(levels, most, count);
+  const valueCount = countOf(present, most);
   const values = valuesOf(data, valueCount, encoding, column, dictionary);
   if (valueCount === count) return values;
   const spread = new Array<unknown>(count);
@@ -62,10 +63,35 @@ export function decodePage(
   return spread;
 }
 
-const optionalSteps = ({ schemaPath }: PageColumn): number =>
-  schemaPath.filter(({ element }) => element.repetition_type === 'OPTIONAL').length;
+/** A data page of a column of lists, of either version. */
+export function decodeListPage(
+  header: PageHeader,
+  bytes: Uint8Array,
+  column: PageColumn,
+  dictionary: DecodedArray | undefined,
+): ListPage {
+  const { repetitions, levels, data, count, encoding } = partsOf(header, bytes, column);
+  const most = definitionSteps(column.schemaPath);
+  const definitions = readLevels(levels!, most, count);
+  return {
+    repetitions: readLevels(repetitions!, listDepth(column.schemaPath), count),
+    definitions,
+    values: valuesOf(data, countOf(definitions, most), encoding, column, dictionary),
+  };
+}
+
+const readLevels = (bytes: Uint8Array, most: number, count: number): Uint32Array =>
+  readRuns(bytes, 32 - Math.clz32(most), count);
+
+function countOf(levels: Uint32Array, wanted: number): number {
+  let count = 0;
+  for (const level of levels) count += Number(level === wanted);
+  return count;
+}
 
 interface PageParts {
+  /** Repetition levels as runs; none when no list is on the way to the value. */
+  repetitions?: Uint8Array | undefined;
   /** Definition levels as runs; none when the column has a value in every row. */
   levels?: Uint8Array | undefined;
   data: Uint8Array;
@@ -74,23 +100,31 @@ interface PageParts {
 }
 
 function partsOf(header: PageHeader, bytes: Uint8Array, column: PageColumn): PageParts {
-  const optional = optionalSteps(column) > 0;
+  const optional = definitionSteps(column.schemaPath) > 0;
+  const repeated = listDepth(column.schemaPath) > 0;
   const size = header.uncompressed_page_size;
   const { data_page_header: v1, data_page_header_v2: v2 } = header;
   if (v1) {
     const { num_values: count, encoding } = v1;
-    const page = unpack(bytes, size, column);
-    if (!optional) return { data: page, count, encoding };
-    const end = 4 + readerOf(page).view.getUint32(0, true);
-    return { levels: page.subarray(4, end), data: page.subarray(end), count, encoding };
+    let data = unpack(bytes, size, column);
+    const takeRuns = (): Uint8Array => {
+      const end = 4 + readerOf(data).view.getUint32(0, true);
+      const runs = data.subarray(4, end);
+      data = data.subarray(end);
+      return runs;
+    };
+    const repetitions = repeated ? takeRuns() : undefined;
+    const levels = optional ? takeRuns() : undefined;
+    return { repetitions, levels, data, count, encoding };
   }
   if (!v2) throw new Error(`unknown page type ${header.type}`);
   const start = v2.repetition_levels_byte_length;
   const end = start + v2.definition_levels_byte_length;
   const packed = bytes.subarray(end);
   const data = v2.is_compressed === false ? packed : unpack(packed, size - end, column);
+  const repetitions = repeated ? bytes.subarray(0, start) : undefined;
   const levels = optional ? bytes.subarray(start, end) : undefined;
-  return { levels, data, count: v2.num_values, encoding: v2.encoding };
+  return { repetitions, levels, data, count: v2.num_values, encoding: v2.encoding };
 }
 
 function valuesOf(

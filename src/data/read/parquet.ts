@@ -1,12 +1,13 @@
-// Parquet files of flat columns: texts, integers, floats and booleans, and one column of bytes where that is asked for. The
-// columns asked for are walked side by side, one page of each in memory, however large the row groups are. Nested and
-// other binary columns are refused by name, since they are no text, label or weight; other columns may hold anything.
-// Source: the Parquet format, https://parquet.apache.org/docs/file-format/
+// Parquet files: columns of texts, integers, floats and booleans, lists of these, lists in lists, and one column of
+// bytes where that is asked for. The columns asked for are walked side by side, one page of each in memory, however
+// large the row groups are. Structs, maps and other binary columns are refused by name; other columns may hold
+// anything. Source: the Parquet format, https://parquet.apache.org/docs/file-format/
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { type FileMetaData, parquetMetadataAsync, parquetSchema, type SchemaElement, type SchemaTree } from 'hyparquet';
 import { DataError } from '../../errors.js';
 import { ParquetColumn, readExactly } from './parquet-column.js';
+import { plain } from './parquet-lists.js';
 import { missingColumn, type RawRecord, type ReadOptions, type Row } from './row.js';
 
 /** Rows of a block at most. */
@@ -86,17 +87,21 @@ function wantedColumns(
     if (!child) throw missingColumn(`data file ${file}`, name, found);
     const field = name === bytes ? bytesField(child) : undefined;
     if (field) return { name, schemaPath: [root, ...field] };
-    const kind = unreadable(child);
+    const path = valuePath(child);
+    const kind = path ? unreadable(path.at(-1)!) : 'nested (a struct, a map, or a list of these)';
     if (kind)
       throw new DataError(
-        `data file ${file}: column '${name}' is ${kind}; ortune reads texts, integers, floats and booleans: ` +
-          'write it as one of these',
+        `data file ${file}: column '${name}' is ${kind}${path && path.length > 1 ? ' within a list' : ''}; ortune reads ` +
+          'texts, integers, floats and booleans, and lists of these: write it as one of these',
       );
-    return { name, schemaPath: [root, child] };
+    return { name, schemaPath: [root, ...path!] };
   });
 }
 
-/** From a column to its bytes: the column itself, or the field `bytes` of a struct, as the datasets library writes pictures. */
+/**
+ * From a column to its bytes: the column itself, or the field `bytes` of a struct, as the datasets library writes
+ * pictures.
+ */
 function bytesField(column: SchemaTree): SchemaTree[] | undefined {
   const field = column.children.find(({ element }) => element.name === 'bytes');
   const path = field ? [column, field] : [column];
@@ -107,9 +112,30 @@ function bytesField(column: SchemaTree): SchemaTree[] | undefined {
   return plain && children.length === 0 && !repeated ? path : undefined;
 }
 
-/** What kind of column it is when its values are no texts, numbers or booleans. */
-function unreadable({ children, element }: SchemaTree): string | undefined {
-  if (children.length > 0 || element.repetition_type === 'REPEATED') return 'nested (a list, struct or map)';
+/**
+ * From a column to its values: a chain where it holds lists, as three levels (LIST, a repeated group, the element) or
+ * as two; undefined for structs and maps.
+ */
+function valuePath(column: SchemaTree): SchemaTree[] | undefined {
+  const path = [column];
+  for (let node = column; node.children.length > 0; path.push(node)) {
+    const [child, ...more] = node.children as [SchemaTree, ...SchemaTree[]];
+    if (more.length > 0 || !isList(node)) return undefined;
+    // A repeated group is a level of its own, unless its name says that it is the element.
+    const { name, repetition_type: type } = child.element;
+    const isLevel = child.children.length > 0 && name !== 'array' && name !== `${node.element.name}_tuple`;
+    if (type !== 'REPEATED' || (child.children.length > 0 && (!isLevel || child.children.length > 1))) return undefined;
+    if (isLevel) path.push(child);
+    node = isLevel ? child.children[0]! : child;
+  }
+  return path;
+}
+
+const isList = ({ element }: SchemaTree): boolean =>
+  element.converted_type === 'LIST' || element.logical_type?.type === 'LIST';
+
+/** What kind of values these are when they are no texts, numbers or booleans. */
+function unreadable({ element }: SchemaTree): string | undefined {
   const kind = element.logical_type?.type ?? element.converted_type;
   switch (element.type) {
     case 'BYTE_ARRAY':
@@ -175,16 +201,9 @@ async function nextBlock(
   return block;
 }
 
-/** 64-bit integers as numbers where that is exact. */
-function plain(value: unknown): unknown {
-  if (typeof value !== 'bigint') return value;
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
-}
-
 /**
- * Names of the classes that a column of numbers stands for, as the datasets library notes them in a Parquet file; undefined
- * for other files and columns. @throws DataError for a file that cannot be read
+ * Names of the classes that a column of numbers stands for, as the datasets library notes them in a Parquet file;
+ * undefined for other files and columns. @throws DataError for a file that cannot be read
  */
 export async function labelNamesOf(file: string, column: string): Promise<readonly string[] | undefined> {
   if (!file.toLowerCase().endsWith('.parquet')) return undefined;
