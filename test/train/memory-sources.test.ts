@@ -3,12 +3,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { writeEncoder } from '#ortune/models/directory.js';
+import { buildWordPiece } from '#ortune/models/wordpiece.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../support/small-problem.js';
 import { newRuns, train } from '../support/train.js';
 
-const { path, lines } = smallProblem();
+const { path, write, lines } = smallProblem();
 
 const rows: { text: string; label: string }[] = lines.map((line) => JSON.parse(line));
 const config = newRuns(path, { batchSize: 8, epochs: 2, dropout: 0.1 });
@@ -94,4 +96,27 @@ describe('a function of the epoch', () => {
   ] as const)('refuses %j', (more, message) => {
     expect(() => new Trainer(config({ train: rotated, ...more }))).toThrow(message);
   });
+});
+
+it('words with tags, and typed arrays of them, are those of a file', async () => {
+  const tagged = rows.map(({ text, label }, i) => {
+    const tokens = text.split(' ');
+    return {
+      tokens,
+      tags: tokens.map((_, k) => (k === i % 4 ? label : 'none')),
+      ids: Int32Array.from(tokens, (_, k) => k % 2),
+    };
+  });
+  const tokenizer = buildWordPiece(
+    rows.map(({ text }) => text),
+    { minFrequency: 1, maxLength: 32 },
+  );
+  const size = { layers: 1, hidden: 32, heads: 2, positions: 32 };
+  writeEncoder(path('headless'), { ...size, head: 'none', tokenizer });
+  const file = write('tagged.jsonl', tagged.map((row) => JSON.stringify({ ...row, ids: [...row.ids] })).join('\n'));
+  for (const tagsColumn of ['tags', 'ids']) {
+    const more = { task: 'token-classification', model: path('headless'), tagsColumn, epochs: 1 } as const;
+    const { bits } = await train(config({ ...more, train: file }));
+    expect((await train(config({ ...more, train: tagged }))).bits).toBe(bits);
+  }
 });
