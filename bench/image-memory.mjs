@@ -1,5 +1,6 @@
-// Whether memory stays what it is: JPEGs for some epochs through the workers, resident memory at the end of each; it must not
-// have grown by more than 5 % from the second epoch to the last. At the end no file of the data is open and no thread left over.
+// Whether memory stays what it is: JPEGs for some epochs through the workers, resident memory at the end of each; it
+// must not have grown by more than 5 % from the second epoch to the last. At the end no file of the data is open and no
+// thread left over.
 //   node bench/image-memory.mjs [--pictures 5000] [--epochs 5] [--workers 2] [--batch 32] [--json]
 
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';

@@ -1,6 +1,6 @@
-// How fast batches come from JPEGs of 500 x 375 pixels by two workers: decoded, random resized crops of 224, flipped and
-// normalised; beside torchvision's DataLoader with as many workers, on Pillow's pictures and on tensors, in this run and in turn.
-// Before anything is compared both must find the same pixels in the pictures.
+// How fast batches come from JPEGs of 500 x 375 pixels by two workers: decoded, random resized crops of 224, flipped
+// and normalised; beside torchvision's DataLoader with as many workers, on Pillow's pictures and on tensors, in this
+// run and in turn. Before anything is compared both must find the same pixels in the pictures.
 //   node bench/load-images.mjs [--pytorch PYTHON] [--pictures 1024] [--workers 2] [--batch 64] [--rounds 3] [--json]
 // PYTHON is an interpreter with torch, torchvision and pillow; default python3. Without it ortune alone is measured.
 

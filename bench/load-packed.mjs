@@ -1,7 +1,8 @@
-// How fast batches come from a packed file: 256-pixel pictures to random resized crops of 224, flipped and normalised, by one and by
-// two workers, beside the same augmentation of pictures that are in memory already, on as many threads, in this run and in turn.
-// And what that leaves of a real training step: MobileNetV3-small from the packed file, its feedRatio (real step over a step on
-// a batch that is there). Before anything is timed, both must give the same samples.
+// How fast batches come from a packed file: 256-pixel pictures to random resized crops of 224, flipped and normalised,
+// by one and by two workers, beside the same augmentation of pictures that are in memory already, on as many threads,
+// in this run and in turn. And what that leaves of a real training step: MobileNetV3-small from the packed file, its
+// feedRatio (real step over a step on a batch that is there). Before anything is timed, both must give the same
+// samples.
 //   node bench/load-packed.mjs [--pictures 256] [--rounds 15] [--batch 64] [--steps 60] [--no-train] [--json]
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -51,7 +52,10 @@ async function writePicture(index, path) {
     .toFile(path);
 }
 
-/** In a thread: renders pictures `first`, `first + threads`, … whenever it is told to, and answers with the sum of the first. */
+/**
+ * In a thread: renders pictures `first`, `first + threads`, … whenever it is told to, and answers with the sum of the
+ * first.
+ */
 function augmentInMemory({ pixels, begin, height, width, first, threads }) {
   const renderer = new Renderer({ shape, preprocessing, augmentation });
   const pictures = [];
@@ -82,7 +86,10 @@ async function inMemory({ name, rows, begin, height, width }) {
   return { pixels, begin: begin.slice(0, rows), height: height.slice(0, rows), width: width.slice(0, rows) };
 }
 
-/** Threads that render the pictures in memory: `epoch` has them do so once, and gives the sum of the first sample's numbers. */
+/**
+ * Threads that render the pictures in memory: `epoch` has them do so once, and gives the sum of the first sample's
+ * numbers.
+ */
 function openMemory(pictures, threads) {
   const workers = Array.from({ length: threads }, (_, first) => {
     const options = { workerData: { ...pictures, first, threads }, argv: process.argv.slice(2) };

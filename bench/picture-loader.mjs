@@ -4,7 +4,9 @@ import { imageLoading } from '../dist/data/images/plan.js';
 import { startLoader } from '../dist/tasks/loader.js';
 import { labelInputs } from '../dist/tasks/losses.js';
 
-/** @param options input, shape, preprocessing, augmentation, batchSize, workers, batchesAhead of pictures of two classes */
+/**
+ * @param options input, shape, preprocessing, augmentation, batchSize, workers, batchesAhead of pictures of two classes
+ */
 export function pictureLoader(options) {
   const { fields, ...plan } = imageLoading(options, options);
   const task = { name: 'image-classification', options: { targets: 'class' } };

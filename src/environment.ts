@@ -44,7 +44,9 @@ export function hubToken(endpoint: string): string | undefined {
 
 const listOf = (text: string | undefined): string[] => (text ?? '').split(delimiter).filter((part) => part !== '');
 
-/** Folders of LD_LIBRARY_PATH, and the manifests of Vulkan drivers that VK_DRIVER_FILES (or its older name) says to use. */
+/**
+ * Folders of LD_LIBRARY_PATH, and the manifests of Vulkan drivers that VK_DRIVER_FILES (or its older name) says to use.
+ */
 export function loaderPaths(): { libraries: string[]; vulkanFiles: string[] } {
   const { LD_LIBRARY_PATH, VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
   return { libraries: listOf(LD_LIBRARY_PATH), vulkanFiles: listOf(VK_DRIVER_FILES || VK_ICD_FILENAMES) };

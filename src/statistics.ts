@@ -1,5 +1,5 @@
-// Times of steps as a run collects them: the rate of the last steps and peak memory; and the mean, median and spread that
-// every figure of several runs or steps is given with.
+// Times of steps as a run collects them: the rate of the last steps and peak memory; and the mean, median and spread
+// that every figure of several runs or steps is given with.
 
 /** Median of a list; NaN when it is empty. */
 export function median(values: readonly number[]): number {

@@ -1,6 +1,6 @@
-// Training by the statistics of the batch against PyTorch (fixtures/cnn, models in BATCH of make.py there): networks in the
-// exports that hold every BatchNorm, on the stock runtime in standard operators and on the device. Loss, every gradient, 20
-// steps of SGD with momentum, and the running averages after them.
+// Training by the statistics of the batch against PyTorch (fixtures/cnn, models in BATCH of make.py there): networks in
+// the exports that hold every BatchNorm, on the stock runtime in standard operators and on the device. Loss, every
+// gradient, 20 steps of SGD with momentum, and the running averages after them.
 
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

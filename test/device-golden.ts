@@ -1,5 +1,5 @@
-// Training graphs against PyTorch on a device with memory of its own: parameters, gradients and moments in its buffers, the
-// update a graph too. Compiles for the device and compares; the tests choose devices and fixtures.
+// Training graphs against PyTorch on a device with memory of its own: parameters, gradients and moments in its buffers,
+// the update a graph too. Compiles for the device and compares; the tests choose devices and fixtures.
 
 import { expect } from 'vitest';
 import type { DeviceKind } from '#ortune/lower/target.js';

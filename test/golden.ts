@@ -157,7 +157,10 @@ export interface Feed {
   values: readonly number[];
 }
 
-/** The golden batch as the task takes it: loss is the mean, so every sample weighs 1 and they are divided by their number. */
+/**
+ * The golden batch as the task takes it: loss is the mean, so every sample weighs 1 and they are divided by their
+ * number.
+ */
 export function feedsOf(golden: Golden): Record<string, Feed> {
   const { batch, inputs, labels, masked_positions: positions, pair_labels: pairs } = golden;
   const rows = positions ? batch * placesPerRow(golden) : batch;

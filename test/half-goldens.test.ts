@@ -1,5 +1,6 @@
-// Mixed precision against PyTorch's float32: loss and every gradient of the float16 training graph, run by the runtime's CPU
-// provider, which rounds to float16 behind each node; and some of them on WebGPU, which adds up in float16 too.
+// Mixed precision against PyTorch's float32: loss and every gradient of the float16 training graph, run by the
+// runtime's CPU provider, which rounds to float16 behind each node; and some of them on WebGPU, which adds up in
+// float16 too.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lossScaleInput } from '#ortune/lower/mixed-precision.js';

@@ -1,5 +1,5 @@
-// Goldens of the vision families: what the make.py of test/fixtures/vision wrote. A golden is one network, and the files
-// that hold exactly its tensors. Reads them and compiles a file to what trains: graph, loss and gradients.
+// Goldens of the vision families: what the make.py of test/fixtures/vision wrote. A golden is one network, and the
+// files that hold exactly its tensors. Reads them and compiles a file to what trains: graph, loss and gradients.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -134,7 +134,9 @@ export interface CompiledVision {
   updates: ReadonlyMap<string, Value>;
 }
 
-/** Attaches the mean cross-entropy, differentiates and lowers, as training does; with frozen statistics or the batch's. */
+/**
+ * Attaches the mean cross-entropy, differentiates and lowers, as training does; with frozen statistics or the batch's.
+ */
 export function compileVision(
   golden: VisionGolden,
   kernels: ReadonlySet<string>,

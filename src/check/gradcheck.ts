@@ -1,7 +1,7 @@
 // Derived gradients against central differences: the loss is a fixed random projection of all float outputs, and each
-// parameter is moved along a seeded random direction. The runtime is the caller's, so the same check serves rules, whole
-// models and kernels. Differences of outputs are taken in float64, and against the step that the rounded parameters
-// really made, so that float32 leaves little noise.
+// parameter is moved along a seeded random direction. The runtime is the caller's, so the same check serves rules,
+// whole models and kernels. Differences of outputs are taken in float64, and against the step that the rounded
+// parameters really made, so that float32 leaves little noise.
 
 import { backward } from '../autodiff/backward.js';
 import { lower } from '../lower/lower.js';

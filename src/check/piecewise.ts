@@ -1,7 +1,7 @@
-// Operators made of pieces (ReLU, MaxPool, …) held to the pieces they are on. A step of a parameter carries some of the many
-// thousand elements of an image model over a kink, and a difference across kinks is no derivative: in float32 there is
-// no step between those that cross too many and those that drown in rounding. With every element kept on the piece where
-// it stands the function is smooth, and its derivative there is that of the model.
+// Operators made of pieces (ReLU, MaxPool, …) held to the pieces they are on. A step of a parameter carries some of the
+// many thousand elements of an image model over a kink, and a difference across kinks is no derivative: in float32
+// there is no step between those that cross too many and those that drown in rounding. With every element kept on the
+// piece where it stands the function is smooth, and its derivative there is that of the model.
 
 import { Builder } from '../onnx/builder.js';
 import { add, div, greaterOrEqual, less, mul, neg, view, where } from '../onnx/formulas.js';

@@ -1,5 +1,5 @@
-// Builds the model of `bench step` and counts the work of its step. A process of its own, so that neither the building nor
-// the counting is in the memory that the bench measures: node bench-model.js '{"directory": …}'.
+// Builds the model of `bench step` and counts the work of its step. A process of its own, so that neither the building
+// nor the counting is in the memory that the bench measures: node bench-model.js '{"directory": …}'.
 
 import { parseOptions } from '../config/options.js';
 import { type BenchStepConfig, benchStepSchema } from '../config/schema.js';
@@ -31,7 +31,9 @@ function shapeOf({ name, shape }: ValueInfo, { batch, seq, image }: BenchStepCon
   );
 }
 
-/** Backward has two products for each of the forward pass, but one where there is only the gradient of a weight to find. */
+/**
+ * Backward has two products for each of the forward pass, but one where there is only the gradient of a weight to find.
+ */
 function stepFlops(graph: Graph): number {
   const fed = new Set(graph.inputs.map(({ name }) => name));
   return graph.nodes.reduce((sum, node) => sum + 2 * workOf(graph, node) * (fed.has(node.inputs[0]!) ? 2 : 3), 0);

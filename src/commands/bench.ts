@@ -1,6 +1,6 @@
-// Times one optimizer step of an encoder or an image network: forward, loss, backward and update of all parameters, beside one
-// large matrix product of the same runtime in the same process, so that the efficiency is a ratio of two measurements of
-// one machine in one state. Real steps with data are slower by what feeding costs (feedRatio of a run).
+// Times one optimizer step of an encoder or an image network: forward, loss, backward and update of all parameters,
+// beside one large matrix product of the same runtime in the same process, so that the efficiency is a ratio of two
+// measurements of one machine in one state. Real steps with data are slower by what feeding costs (feedRatio of a run).
 
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Packs data for training: what `ortune pack` and `pack` do. Texts where a model is given, whose tokenizer makes their tokens;
-// else pictures.
+// Packs data for training: what `ortune pack` and `pack` do. Texts where a model is given, whose tokenizer makes their
+// tokens; else pictures.
 
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -41,7 +41,8 @@ type Packed = Omit<PackResult, 'output' | 'seconds'>;
  * Writes data once decoded or tokenised as a file that `train`, `evaluate` and `predict` read without doing so again.
  * @param options those of `ortune pack`
  * @returns undefined when the signal ended it; the same call goes on where it was
- * @throws UsageError for a wrong option and an output that is there; DataError, with its place, for what cannot be packed
+ * @throws UsageError for a wrong option and an output that is there; DataError, with its place, for what cannot be
+ * packed
  */
 export async function pack(options: PackOptions, hooks: PackHooks = {}): Promise<PackResult | undefined> {
   const config = parseOptions(packSchema, options);

@@ -27,8 +27,8 @@ interface Predicting {
 }
 
 /**
- * The task that a saved model is of: the one named, else what its inputs and config.json say. Later rows of the table are the
- * more particular ones.
+ * The task that a saved model is of: the one named, else what its inputs and config.json say. Later rows of the table
+ * are the more particular ones.
  */
 function taskOf(config: PredictConfig, model: SavedModel): TaskSpec {
   const named = config.task ?? everyTask.findLast((task) => task.opens?.(model))?.name;

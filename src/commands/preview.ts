@@ -1,5 +1,6 @@
-// What a network is shown of the training data: some pictures as they are, each followed by what augmentation makes of it in the
-// first epochs of a run, on one sheet for a person to look at. The pixels are those of the batches, normalisation undone.
+// What a network is shown of the training data: some pictures as they are, each followed by what augmentation makes of
+// it in the first epochs of a run, on one sheet for a person to look at. The pixels are those of the batches,
+// normalisation undone.
 
 import { writeFileSync } from 'node:fs';
 import { parseOptions } from '../config/options.js';
@@ -27,7 +28,8 @@ export interface Preview {
 /**
  * Writes a PNG of training pictures and their augmented forms.
  * @param options those of `ortune preview`
- * @throws UsageError for a wrong option; ModelError for a model that reads no pictures; DataError for data that cannot be
+ * @throws UsageError for a wrong option; ModelError for a model that reads no pictures; DataError for data that cannot
+ * be
  *   trained on; the signal's reason
  */
 export async function preview(options: PreviewOptions, { signal, onDownload }: ResolveOptions = {}): Promise<Preview> {

@@ -1,5 +1,6 @@
-// A comparison: the same data and budget under several strategies and seeds. Each run is an ordinary one of the Trainer, in
-// a directory of its own, one after the other. What has been run is not run again; the table is made of the records.
+// A comparison: the same data and budget under several strategies and seeds. Each run is an ordinary one of the
+// Trainer, in a directory of its own, one after the other. What has been run is not run again; the table is made of the
+// records.
 
 import { join } from 'node:path';
 import { type CompareConfig, type CompareOptions, compareSchema } from '../config/compare-schema.js';
@@ -22,7 +23,10 @@ export interface ComparedRun {
 }
 
 export interface CompareHooks {
-  /** An abort ends the comparison after the step under way; called again with the same options, without overwrite, it goes on. */
+  /**
+   * An abort ends the comparison after the step under way; called again with the same options, without overwrite, it
+   * goes on.
+   */
   signal?: AbortSignal | undefined;
   /** Before a run: the place to listen to its trainer. Not called for a run that had been done earlier. */
   onRun?: (run: ComparedRun, trainer: Trainer) => void;
@@ -33,7 +37,8 @@ export interface CompareHooks {
 /**
  * Runs every strategy with every seed and sums up. Writes compare.json and compare.md to `output` beside the runs.
  * @throws UsageError for options that cannot be, and where `output` holds runs with other options or data; what a run
- *   throws, with its strategy and seed in front. Called again, without overwrite, it goes on after the runs that have ended.
+ *   throws, with its strategy and seed in front. Called again, without overwrite, it goes on after the runs that have
+ *   ended.
  */
 export async function compare(options: CompareOptions, hooks: CompareHooks = {}): Promise<CompareResult> {
   const config = parseOptions(compareSchema, options);

@@ -1,4 +1,5 @@
-// The table of a comparison, as aligned text and as Markdown: a row for each strategy, what it reaches and what it costs.
+// The table of a comparison, as aligned text and as Markdown: a row for each strategy, what it reaches and what it
+// costs.
 
 import { formatCount, formatNumber } from '../format.js';
 import { alignRows } from '../report/metrics.js';

@@ -1,4 +1,5 @@
-// Runs to figures: means and spreads over the seeds of each strategy, and how soon it is where training from scratch ends.
+// Runs to figures: means and spreads over the seeds of each strategy, and how soon it is where training from scratch
+// ends.
 
 import { scratch } from '../config/strategies.js';
 import { lessIsBetter } from '../metrics/names.js';

@@ -1,5 +1,6 @@
 // From a loaded graph to what the device runs: specialise, restore training forms, dropout, loss, gradients, lowering.
-// Pure and synchronous; it runs in the model worker, because building a large graph would hold up the host's event loop.
+// Pure and synchronous; it runs in the model worker, because building a large graph would hold up the host's event
+// loop.
 
 import { backward } from '../autodiff/backward.js';
 import type { InputShapes } from '../data/slots.js';
@@ -42,8 +43,8 @@ export interface CompileOptions {
   /** Which activations are computed again for their gradients instead of kept; default none. */
   recompute?: 'none' | 'layers' | undefined;
   /**
-   * What a graph that trains computes its products in, default float32; otherwise `loss_scale` is an input, and the kernels
-   * must be none, since they are for float32.
+   * What a graph that trains computes its products in, default float32; otherwise `loss_scale` is an input, and the
+   * kernels must be none, since they are for float32.
    */
   precision?: Precision | undefined;
   /** `model_type` of config.json. */
@@ -90,7 +91,8 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
   }
   const kept = graph.outputs.map(({ name }) => name);
   const fed: GraphValue[] = graph.inputs.map((i) => ({ name: i.name, ...b.type(i.name) }));
-  // Before the linear layers are lowered: a loss may gather from its logits, which narrows the head to what it needs of it.
+  // Before the linear layers are lowered: a loss may gather from its logits, which narrows the head to what it needs of
+  // it.
   const labelSmoothing = training ? options.labelSmoothing : 0;
   const losing = mode !== 'predict' && mode !== 'trunk';
   const attached = losing ? task.loss(b, read, { ...options.task.options, labelSmoothing }) : undefined;

@@ -152,8 +152,8 @@ const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && b.every((name) => a.includes(name));
 
 /**
- * The arena with the value of every float32 parameter, trained and frozen ones alike, and of the statistics that are not as
- * the file has them or will not stay so; the graph's, or drawn ones.
+ * The arena with the value of every float32 parameter, trained and frozen ones alike, and of the statistics that are
+ * not as the file has them or will not stay so; the graph's, or drawn ones.
  */
 function loadParameters(
   graph: Graph,

@@ -89,8 +89,8 @@ export interface OpenedModel {
 }
 
 /**
- * train: loss and gradients with dropout; evaluate: the results that the task's meter reads; predict: the outputs that the
- * task reads; diagnose: every float value; trunk: the values at the cut.
+ * train: loss and gradients with dropout; evaluate: the results that the task's meter reads; predict: the outputs that
+ * the task reads; diagnose: every float value; trunk: the values at the cut.
  */
 export type Mode = 'train' | 'evaluate' | 'predict' | 'diagnose' | 'trunk';
 

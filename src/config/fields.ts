@@ -1,6 +1,7 @@
 // What the options of several commands are made of: the description each carries, and the options of every command that
-// runs a model. Names are the conventional ones of the field (the Hugging Face Trainer's, in camel case); `aliases` lists
-// other names people type, so that a wrong key is answered with the right one. Options of tasks are in their files.
+// runs a model. Names are the conventional ones of the field (the Hugging Face Trainer's, in camel case); `aliases`
+// lists other names people type, so that a wrong key is answered with the right one. Options of tasks are in their
+// files.
 
 import { z } from 'zod';
 import { presetNames as augmentationPresets, augmentationSchema } from '../data/images/augment/chain.js';

@@ -1,5 +1,6 @@
 // Reads a schema as a list of options: what each is called, takes and means. From it come the checks with their
-// messages, the command line's flags and the table in docs/options.md. Nested keys are written with a dot ('dropout.hidden').
+// messages, the command line's flags and the table in docs/options.md. Nested keys are written with a dot
+// ('dropout.hidden').
 
 import type { z } from 'zod';
 import { UsageError } from '../errors.js';

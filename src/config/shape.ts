@@ -1,5 +1,5 @@
-// A schema as the plain tree that zod's JSON Schema gives: what an option may be, said in words, and the part of the tree
-// that a path leads to. Only the constructs that the schemas of this package use are known here.
+// A schema as the plain tree that zod's JSON Schema gives: what an option may be, said in words, and the part of the
+// tree that a path leads to. Only the constructs that the schemas of this package use are known here.
 
 import { z } from 'zod';
 

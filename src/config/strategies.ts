@@ -1,5 +1,5 @@
-// The ways of using a pre-trained model that `ortune compare` sets beside each other, each by what it sets of a training
-// run. Everything else of a run is the same for all, or stands under `overrides`.
+// The ways of using a pre-trained model that `ortune compare` sets beside each other, each by what it sets of a
+// training run. Everything else of a run is the same for all, or stands under `overrides`.
 
 import type { TrainOptions } from './train-schema.js';
 

@@ -1,5 +1,5 @@
-// The options of all tasks together, as the schemas of commands take them: each task says its own, and which of them there
-// are depends on nothing but the table of tasks.
+// The options of all tasks together, as the schemas of commands take them: each task says its own, and which of them
+// there are depends on nothing but the table of tasks.
 
 import { z } from 'zod';
 import { type TaskName, taskNames, tasks } from '../tasks/tasks.js';

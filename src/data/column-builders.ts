@@ -1,5 +1,5 @@
-// Columns that grow value by value, in shared memory: what a table of records is made of. A column is cleared and filled again
-// for streamed blocks; its arrays are kept then.
+// Columns that grow value by value, in shared memory: what a table of records is made of. A column is cleared and
+// filled again for streamed blocks; its arrays are kept then.
 
 import { DataError } from '../errors.js';
 import type {
@@ -17,7 +17,10 @@ import { shared, withRoom } from './shared-arrays.js';
 export interface ColumnBuilder<V = FieldValues[FieldKind]> {
   /** Longer than the values there are. */
   readonly column: ColumnSlice;
-  /** Adds the value of one more sample and gives the characters of its texts. @throws DataError for one unlike the others */
+  /**
+   * Adds the value of one more sample and gives the characters of its texts. @throws DataError for one unlike the
+   * others
+   */
   add(value: V, place: string): number;
   /** Forgets the values and keeps the memory. */
   clear(): void;

@@ -1,5 +1,6 @@
-// What is to be known of each kind of column to handle it without knowing what it is for: how the values of some samples are
-// taken out, how they get memory of their own, and what of them is hashed. A further kind is a row of the table below.
+// What is to be known of each kind of column to handle it without knowing what it is for: how the values of some
+// samples are taken out, how they get memory of their own, and what of them is hashed. A further kind is a row of the
+// table below.
 
 import type { ByteHash } from './byte-hash.js';
 import type { ColumnKind, ColumnSlice, Spans } from './columns.js';
@@ -9,8 +10,8 @@ import { TensorReader, tensorBytes } from './tensor-reader.js';
 
 export interface TakeOptions {
   /**
-   * For a table: arrays in shared memory, over all the chunks and sources of the column. Default: for a batch, small arrays
-   * over no more of these than the samples need.
+   * For a table: arrays in shared memory, over all the chunks and sources of the column. Default: for a batch, small
+   * arrays over no more of these than the samples need.
    */
   shared?: boolean;
 }

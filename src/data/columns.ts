@@ -1,6 +1,7 @@
-// The columns of a data set and the slices of them that a batch carries to the thread that encodes it. A column has a role
-// (what a task reads it as: 'text', 'pair', 'label', 'image', …) and a kind (what its values are); whatever reads, hashes,
-// splits, packs or streams data knows kinds, not tasks. All values lie in shared memory and survive structured clone.
+// The columns of a data set and the slices of them that a batch carries to the thread that encodes it. A column has a
+// role (what a task reads it as: 'text', 'pair', 'label', 'image', …) and a kind (what its values are); whatever reads,
+// hashes, splits, packs or streams data knows kinds, not tasks. All values lie in shared memory and survive structured
+// clone.
 
 import type { PictureSource } from './images/sources.js';
 

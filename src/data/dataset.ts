@@ -1,6 +1,6 @@
-// What trainer and evaluation see of their data: counts, hashes, places for messages, and the samples of an epoch batch by
-// batch, which hides whether they are in memory, streamed or given by a function. The main thread holds shared arrays only;
-// reading and planning happen in the data thread, but for the rows that a function gives.
+// What trainer and evaluation see of their data: counts, hashes, places for messages, and the samples of an epoch batch
+// by batch, which hides whether they are in memory, streamed or given by a function. The main thread holds shared
+// arrays only; reading and planning happen in the data thread, but for the rows that a function gives.
 
 import { hash } from '../random.js';
 import { type ColumnSpec, ofKind } from './columns.js';
@@ -112,9 +112,10 @@ export class Dataset {
   }
 
   /**
-   * The samples of an epoch's batches, in order, from batch `from` on: a function of (seed, epoch), batchSize and how the
-   * data was opened.
-   * @throws DataError for streamed files that changed, and rows of a function that cannot be used; OrtuneError when the data thread dies; the signal's reason
+   * The samples of an epoch's batches, in order, from batch `from` on: a function of (seed, epoch), batchSize and how
+   * the data was opened.
+   * @throws DataError for streamed files that changed, and rows of a function that cannot be used; OrtuneError when the
+   * data thread dies; the signal's reason
    */
   rows(request: RowsRequest): AsyncGenerator<Samples, void, void> {
     const { source } = this.#part;

@@ -1,6 +1,6 @@
-// What a set of samples is known by: the hash over all of them in order, by which a resumed run recognises its data, and a set
-// of short keys of texts, by which repeated ones are counted. Both take tables one after the other, so streamed data needs no
-// more memory than its keys.
+// What a set of samples is known by: the hash over all of them in order, by which a resumed run recognises its data,
+// and a set of short keys of texts, by which repeated ones are counted. Both take tables one after the other, so
+// streamed data needs no more memory than its keys.
 
 import { hash } from '../random.js';
 import { ByteHash } from './byte-hash.js';
@@ -8,7 +8,9 @@ import { columnKind } from './column-kinds.js';
 import type { ColumnSlice } from './columns.js';
 import type { Table } from './table.js';
 
-/** SHA-256 over the columns, classes by name, and the weights; the same however texts and labels were cut into tables. */
+/**
+ * SHA-256 over the columns, classes by name, and the weights; the same however texts and labels were cut into tables.
+ */
 export class TableHash {
   readonly #columns = new Map<string, ByteHash>();
   readonly #weights = new ByteHash();

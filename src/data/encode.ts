@@ -1,5 +1,5 @@
-// What an encoder is: the function of a task that writes the samples of one batch into a slot, in a worker's thread. Shared
-// here: its request and answer, and writing what every labelled task has, a target and a weight for each sample.
+// What an encoder is: the function of a task that writes the samples of one batch into a slot, in a worker's thread.
+// Shared here: its request and answer, and writing what every labelled task has, a target and a weight for each sample.
 
 import { isInt64 } from '../onnx/dtype.js';
 import type { ClassSlice, NumbersSlice, Slices } from './columns.js';
@@ -102,8 +102,8 @@ export function writeWeights(slot: Slot, name: string, weights: Float32Array): n
 }
 
 /**
- * Writes `labels` [B], or [B, C] where the slot has a row for each sample, and `sample_weights` [B]: what classification
- * of anything reads. Gives the sum of the weights.
+ * Writes `labels` [B], or [B, C] where the slot has a row for each sample, and `sample_weights` [B]: what
+ * classification of anything reads. Gives the sum of the weights.
  */
 export function writeLabels(slot: Slot, { slices, weights }: Pick<EncodeRequest, 'slices' | 'weights'>): number {
   const [label, targets] = [slices.label as ClassSlice | undefined, slices.targets as NumbersSlice | undefined];

@@ -1,5 +1,6 @@
-// Who reads what an option names, by the kinds of the columns that are wanted: pictures come from folders, lists and files of
-// tensors, texts from tables or packed files, numbers from tables or tensors. Labels are settled when the classes are known.
+// Who reads what an option names, by the kinds of the columns that are wanted: pictures come from folders, lists and
+// files of tensors, texts from tables or packed files, numbers from tables or tensors. Labels are settled when the
+// classes are known.
 
 import { DataError, UsageError } from '../errors.js';
 import type { ColumnSpec } from './columns.js';

@@ -1,7 +1,8 @@
 // Turns samples into batches ahead of the trainer: Piscina workers fill shared slots, and an async iterator hands the
-// batches out in order. What a batch holds depends on its samples alone, not on the workers. A worker that dies is replaced
-// and its batch done again. A loader serves training and evaluation at once; each iteration holds at most `batchesAhead`
-// filled slots. What goes into a slot is the encoder's, which a task supplies; it runs in the workers' threads.
+// batches out in order. What a batch holds depends on its samples alone, not on the workers. A worker that dies is
+// replaced and its batch done again. A loader serves training and evaluation at once; each iteration holds at most
+// `batchesAhead` filled slots. What goes into a slot is the encoder's, which a task supplies; it runs in the workers'
+// threads.
 
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -61,7 +62,10 @@ export interface Batch extends Omit<EncodedBatch, 'bad'> {
   index: number;
   /** The model's inputs and what the task's loss reads, by name; rows and places that only fill up weigh 0. */
   inputs: Map<string, TensorView>;
-  /** Where `inputs` has the values at the cut of a frozen trunk for the model's inputs: their names, those inputs' shapes. */
+  /**
+   * Where `inputs` has the values at the cut of a frozen trunk for the model's inputs: their names, those inputs'
+   * shapes.
+   */
   trunk?: { values: readonly string[]; shapes: InputShapes } | undefined;
   /** Which samples these are; fewer than the batch size in the last batch, and where some cannot be used. */
   samples: Uint32Array;
@@ -110,8 +114,8 @@ export class DataLoader implements BatchSource {
   }
 
   /**
-   * The batches of `samples`, in order; it is closed at the end. Every batch must be released. Leaving the loop early, an
-   * abort or an error frees what was prepared.
+   * The batches of `samples`, in order; it is closed at the end. Every batch must be released. Leaving the loop early,
+   * an abort or an error frees what was prepared.
    * @throws DataError with its place for a sample that cannot be used; the signal's reason; what `samples` throws.
    */
   batches(
@@ -123,7 +127,10 @@ export class DataLoader implements BatchSource {
     return prefetch(samples, { count: this.batchesAhead, prepare, check: (batch) => this.check(batch), signal });
   }
 
-  /** Of a batch that is about to be handed out: reports its bad samples. @throws UsageError when closed; what is reported throws */
+  /**
+   * Of a batch that is about to be handed out: reports its bad samples. @throws UsageError when closed; what is
+   * reported throws
+   */
   check(batch: Batch | undefined): void {
     this.#throwIfClosed();
     for (const sample of batch?.bad ?? []) this.#badSample?.(sample);

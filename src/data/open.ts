@@ -1,5 +1,5 @@
-// Opens the data of a run, in the data thread: reads what the options name into tables (or passes over it once, where it is
-// streamed), settles the classes, holds out evaluation data, and takes down hashes, counts and repeated texts.
+// Opens the data of a run, in the data thread: reads what the options name into tables (or passes over it once, where
+// it is streamed), settles the classes, holds out evaluation data, and takes down hashes, counts and repeated texts.
 
 import { DataError } from '../errors.js';
 import { ofKind } from './columns.js';

@@ -1,5 +1,5 @@
-// The orders of a data set's epochs, computed in the data thread. This epoch's and the next one's are kept, and the next
-// one's is asked for half-way, so that no epoch begins with waiting for it.
+// The orders of a data set's epochs, computed in the data thread. This epoch's and the next one's are kept, and the
+// next one's is asked for half-way, so that no epoch begins with waiting for it.
 
 import { type DataClient, orAborted } from './data-client.js';
 import type { RowsRequest } from './dataset.js';
@@ -28,7 +28,10 @@ export class EpochOrders {
     this.#sampling = sampling;
   }
 
-  /** The batches of an epoch in order, from batch `from` on. @throws OrtuneError when the data thread dies; the signal's reason */
+  /**
+   * The batches of an epoch in order, from batch `from` on. @throws OrtuneError when the data thread dies; the signal's
+   * reason
+   */
   async *batches(request: RowsRequest, columns: OrderColumns): AsyncGenerator<Members, void, void> {
     const { batchSize, from = 0, whole, signal, epoch } = request;
     const order = await orAborted(this.#orderOf(request, columns), signal);

@@ -14,8 +14,8 @@ export interface PrefetchOptions<R extends Samples, B> {
 }
 
 /**
- * The batches of `rows`, in order; `rows` is closed at the end. Every batch must be released. Leaving the loop early, an
- * abort or an error frees what was prepared.
+ * The batches of `rows`, in order; `rows` is closed at the end. Every batch must be released. Leaving the loop early,
+ * an abort or an error frees what was prepared.
  * @throws what `prepare`, `check` and `rows` throw; the signal's reason
  */
 export async function* prefetch<R extends Samples, B extends { slot: Slot; release(): void }>(

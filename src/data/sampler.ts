@@ -1,7 +1,7 @@
 // Which samples make up which batch: a pure function of (seed, epoch), so that resuming at any batch and any number of
 // workers give the same batches. The order of an epoch is one list whose consecutive slices are the batches. Texts of
-// similar length share a batch, which saves padding: the order is taken in groups of 50 batches, sorted by length within
-// the group, and the group's batches are shuffled again.
+// similar length share a batch, which saves padding: the order is taken in groups of 50 batches, sorted by length
+// within the group, and the group's batches are shuffled again.
 
 import { hash } from '../random.js';
 
@@ -32,7 +32,9 @@ export interface OrderOptions {
 /** Batches that are sorted by length together. */
 export const groupBatches = 50;
 
-/** The samples of one epoch in order, in shared memory; batch i is the i-th run of `batchSize`, the last may be short. */
+/**
+ * The samples of one epoch in order, in shared memory; batch i is the i-th run of `batchSize`, the last may be short.
+ */
 export function epochOrder(options: OrderOptions): Uint32Array {
   const { lengths, batchSize, seed, epoch, sampling = 'shuffle', groupByLength = true } = options;
   const order = drawn(options);

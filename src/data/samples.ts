@@ -1,5 +1,5 @@
-// The samples of a batch before they are written into a slot: which they are, what they weigh, and slices of their columns. This
-// is all that goes to the thread that fills the slot, whatever the samples come from.
+// The samples of a batch before they are written into a slot: which they are, what they weigh, and slices of their
+// columns. This is all that goes to the thread that fills the slot, whatever the samples come from.
 
 import { columnKind } from './column-kinds.js';
 import { type ColumnSpec, ofKind, type Slices } from './columns.js';

@@ -1,5 +1,5 @@
-// How long the rows of a text model may be, and the lengths that they are padded to: what the user asks for, bounded by the
-// positions that the model has.
+// How long the rows of a text model may be, and the lengths that they are padded to: what the user asks for, bounded by
+// the positions that the model has.
 
 export interface SequenceLengths {
   /** Most tokens of a row. */

@@ -1,5 +1,5 @@
-// Typed arrays over shared memory, which every thread sees without a copy: what all that grows with the number of samples
-// lies in.
+// Typed arrays over shared memory, which every thread sees without a copy: what all that grows with the number of
+// samples lies in.
 
 export type SharedColumn = Uint32Array | Int32Array | Float32Array | Float64Array;
 

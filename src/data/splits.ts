@@ -1,5 +1,5 @@
-// The samples of a run: the training data, what to evaluate on and what to test with, opened together because the training data
-// decides the classes and repeated texts are counted across the parts. One thread reads for all three.
+// The samples of a run: the training data, what to evaluate on and what to test with, opened together because the
+// training data decides the classes and repeated texts are counted across the parts. One thread reads for all three.
 
 import { UsageError } from '../errors.js';
 import { ofKind } from './columns.js';
@@ -71,10 +71,9 @@ export class Splits {
   }
 
   /**
-   * Reads the data, or passes over it once where it is streamed. Pixels are read once, to be hashed, and never kept. Close
-   * what you opened.
-   * Which options exclude each other is for the configuration to say: eval and evalSplit; a stream and evalSplit or
-   * drawing with replacement; sampling weighted without a column of weights.
+   * Reads the data, or passes over it once where it is streamed. Pixels are read once, to be hashed, and never kept.
+   * Close what you opened. Which options exclude each other is for the configuration to say: eval and evalSplit; a
+   * stream and evalSplit or drawing with replacement; sampling weighted without a column of weights.
    * @throws UsageError for a pattern without a file and an unknown name in classWeights; DataError, with its place, for
    *   what cannot be trained on; the signal's reason
    */
@@ -111,8 +110,8 @@ export class Splits {
   }
 
   /**
-   * Puts the classes in the order of `names`, which must be the same ones; classes without names are called so. Not while
-   * rows are being read.
+   * Puts the classes in the order of `names`, which must be the same ones; classes without names are called so. Not
+   * while rows are being read.
    */
   async relabel(names: readonly string[]): Promise<void> {
     const labels = new LabelSet(names);
@@ -163,7 +162,8 @@ export interface OpenedDataset {
 
 /**
  * Opens data to evaluate on, against the classes that are given in `labels`. Close it after use.
- * @throws UsageError for a pattern without a file; DataError, with its place, for an unknown label and anything else that
+ * @throws UsageError for a pattern without a file; DataError, with its place, for an unknown label and anything else
+ * that
  *   cannot be used; the signal's reason
  */
 export async function openDataset(

@@ -46,7 +46,10 @@ export class TableBuilder {
     return this.#names.names;
   }
 
-  /** Adds a record of file number `file`. @throws DataError, with its place, for values unlike those before or beside them */
+  /**
+   * Adds a record of file number `file`. @throws DataError, with its place, for values unlike those before or beside
+   * them
+   */
   add({ values, weight = 1, line }: TableRecord, file: number): void {
     const { table } = this;
     const i = table.count;

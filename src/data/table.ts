@@ -1,6 +1,7 @@
-// Samples in memory as columns over shared buffers: the data thread builds a table, the main thread and the encoding threads
-// see the same bytes, and nobody holds a JavaScript object per sample. So millions of samples cost neither the host's heap nor
-// time to clone. What the values of a column are is for column-kinds.ts. Pictures and large tensors stay in their files.
+// Samples in memory as columns over shared buffers: the data thread builds a table, the main thread and the encoding
+// threads see the same bytes, and nobody holds a JavaScript object per sample. So millions of samples cost neither the
+// host's heap nor time to clone. What the values of a column are is for column-kinds.ts. Pictures and large tensors
+// stay in their files.
 
 import { columnKind } from './column-kinds.js';
 import type { ColumnSlice, Slices } from './columns.js';

@@ -1,5 +1,5 @@
-// The bytes of a tensor column's samples: rows of equal size, in memory or read from files that stay open. Blocks; belongs in a
-// thread.
+// The bytes of a tensor column's samples: rows of equal size, in memory or read from files that stay open. Blocks;
+// belongs in a thread.
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { DataError } from '../errors.js';
@@ -22,7 +22,9 @@ export class TensorReader {
   readonly #files = new Map<string, number>();
   #bytes = new Uint8Array(0);
 
-  /** The bytes of sample `row`; of a file they are valid until the next call. @throws DataError for a file that is cut */
+  /**
+   * The bytes of sample `row`; of a file they are valid until the next call. @throws DataError for a file that is cut
+   */
   bytes(column: TensorSlice, row: number): Uint8Array {
     const { memory, file, begin } = column.sources[column.places[2 * row]!]!;
     const length = tensorBytes(column);

@@ -83,8 +83,8 @@ export class TextTokenizer {
   }
 
   /**
-   * The ids of words that are cut already, each by itself with a space before it where the tokenizer marks spaces, between
-   * the special tokens of one text. Words behind the cut are left out whole or in part.
+   * The ids of words that are cut already, each by itself with a space before it where the tokenizer marks spaces,
+   * between the special tokens of one text. Words behind the cut are left out whole or in part.
    * @throws Error when the vocabulary has no token for a part of a word
    */
   encodeWords(words: readonly string[]): Encoded & { words: number[] } {

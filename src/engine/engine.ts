@@ -53,7 +53,9 @@ export interface EngineOptions extends Omit<OpenRequest, 'kernels' | 'target' | 
 /** A batch as the engine takes it: the model's inputs and the task's (labels, weights), by name. */
 export interface EngineBatch {
   inputs: ReadonlyMap<string, TensorView>;
-  /** Where `inputs` has the values at the cut in place of the model's own inputs: their names, and those inputs' shapes. */
+  /**
+   * Where `inputs` has the values at the cut in place of the model's own inputs: their names, and those inputs' shapes.
+   */
   trunk?: { values: readonly string[]; shapes: InputShapes } | undefined;
 }
 
@@ -161,8 +163,8 @@ export class Engine {
   }
 
   /**
-   * `gradients`: what the updates read, where it is not this engine's own arena (gradient accumulation); `outcomes`: steps
-   * that a device takes before it is asked how they came out, default 1.
+   * `gradients`: what the updates read, where it is not this engine's own arena (gradient accumulation); `outcomes`:
+   * steps that a device takes before it is asked how they came out, default 1.
    */
   async createOptimizer(
     ranges: readonly ParameterRange[],
@@ -176,10 +178,10 @@ export class Engine {
   }
 
   /**
-   * Forward and backward: writes the gradients of Σ weight·loss / normaliser into `gradients`, and that loss behind them. A
-   * normaliser is the sum of the weights over everything that one optimizer step covers; by the graph's input. The running
-   * averages are those after the batch then; `averages.undo` takes back a step's. A device is only told to, but where its
-   * memory may not suffice, in the first run for inputs of these shapes, it is waited for.
+   * Forward and backward: writes the gradients of Σ weight·loss / normaliser into `gradients`, and that loss behind
+   * them. A normaliser is the sum of the weights over everything that one optimizer step covers; by the graph's input.
+   * The running averages are those after the batch then; `averages.undo` takes back a step's. A device is only told to,
+   * but where its memory may not suffice, in the first run for inputs of these shapes, it is waited for.
    */
   async forwardBackward(batch: EngineBatch, normalisers: Normalisers, key: StepKey): Promise<void> {
     this.#key.data.set([key.seed >>> 0, key.step >>> 0, key.microStep >>> 0, 0] as never);
@@ -205,8 +207,8 @@ export class Engine {
   }
 
   /**
-   * What a graph that does not train gives for a batch, by the task's names: `evaluate` what its meter reads, `predict` the
-   * outputs that it reads. Sums of losses are divided by `normalisers`, default 1. Overwritten by the next call.
+   * What a graph that does not train gives for a batch, by the task's names: `evaluate` what its meter reads, `predict`
+   * the outputs that it reads. Sums of losses are divided by `normalisers`, default 1. Overwritten by the next call.
    */
   async run(mode: 'evaluate' | 'predict', batch: EngineBatch, normalisers: Normalisers = {}): Promise<Results> {
     const { outputs, compiled } = await this.#run(mode, batch, normalisers);

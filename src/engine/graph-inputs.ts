@@ -1,5 +1,5 @@
-// What a graph is fed for a batch: the batch's tensors, the numbers that its loss is divided by, and what the engine adds.
-// Whole numbers are narrowed for devices, into arrays that are kept for the next batch of the shape.
+// What a graph is fed for a batch: the batch's tensors, the numbers that its loss is divided by, and what the engine
+// adds. Whole numbers are narrowed for devices, into arrays that are kept for the next batch of the shape.
 
 import type { GraphValue } from '../compile/protocol.js';
 import { ModelError } from '../errors.js';

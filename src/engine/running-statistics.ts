@@ -1,6 +1,7 @@
-// The running averages of BatchNormalization as state of training. A run of the training graph writes those after the batch
-// beside the arena; they take their place in it then, so that the next micro-batch goes on from them and sessions that
-// evaluate see them. A step that turns out bad gives back those from before it. On a device all three lie in its buffers.
+// The running averages of BatchNormalization as state of training. A run of the training graph writes those after the
+// batch beside the arena; they take their place in it then, so that the next micro-batch goes on from them and sessions
+// that evaluate see them. A step that turns out bad gives back those from before it. On a device all three lie in its
+// buffers.
 
 import type { StatisticInfo } from '../compile/protocol.js';
 import { Builder } from '../onnx/builder.js';

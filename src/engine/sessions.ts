@@ -1,5 +1,5 @@
-// A session for every mode and shapes of inputs met so far, the least recently used let go. All share the parameters in place,
-// and write gradients, the loss of training and running averages to where the engine has them.
+// A session for every mode and shapes of inputs met so far, the least recently used let go. All share the parameters in
+// place, and write gradients, the loss of training and running averages to where the engine has them.
 
 import type { Compiled, CompileRequest } from '../compile/protocol.js';
 import { lossEntry } from '../optim/update.js';

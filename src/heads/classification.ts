@@ -1,7 +1,7 @@
 // Gives a model a classification head with the wanted number of classes, in the file's own graph and opset, so that the
 // trained model is the original file with another head. A head that fits stays. One of another size keeps all layers
-// but the last linear one, which is drawn anew. A model without a head gets its family's (see families.ts), and one with a
-// head over every token, such as a language model's, gets it in place of that.
+// but the last linear one, which is drawn anew. A model without a head gets its family's (see families.ts), and one
+// with a head over every token, such as a language model's, gets it in place of that.
 
 import { create } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
@@ -18,7 +18,9 @@ export interface HeadOptions {
   /** Number of classes. */
   labels: number;
   seed: number;
-  /** Widths of hidden layers before the classifier. Where there are some the head is new, also where the old one fits. */
+  /**
+   * Widths of hidden layers before the classifier. Where there are some the head is new, also where the old one fits.
+   */
   layers?: readonly number[] | undefined;
   /** The model's config.json: family, initializer range. */
   config?: ModelConfig | undefined;

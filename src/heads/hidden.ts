@@ -1,5 +1,6 @@
-// The vectors behind a head, in the file's own graph: the hidden states that a language-model head scores words from, and
-// the pooled vector of a second head. Whatever stands between is found by what it computes, token by token, not by names.
+// The vectors behind a head, in the file's own graph: the hidden states that a language-model head scores words from,
+// and the pooled vector of a second head. Whatever stands between is found by what it computes, token by token, not by
+// names.
 
 import { onnxDataType } from '../onnx/dtype.js';
 import { FileGraph, type Linear } from '../onnx/file/file-graph.js';
@@ -61,7 +62,9 @@ function vector(output: ValueInfoProto, name: string, { inputs, weight }: Linear
   return info;
 }
 
-/** The only linear layer that `value` comes from by steps that keep to each token; undefined where there is more to it. */
+/**
+ * The only linear layer that `value` comes from by steps that keep to each token; undefined where there is more to it.
+ */
 function transformBefore(graph: FileGraph, value: string): Linear | undefined {
   const found = new Set<NodeProto>();
   const seen = new Set<string>();

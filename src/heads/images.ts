@@ -1,5 +1,5 @@
-// Gives a model of pictures a classification head with the wanted number of classes. A classifier keeps all layers but the
-// last (head.ts). A model without a head gets one behind one vector for each picture: the first token of a vision
+// Gives a model of pictures a classification head with the wanted number of classes. A classifier keeps all layers but
+// the last (head.ts). A model without a head gets one behind one vector for each picture: the first token of a vision
 // transformer, the pooled output of families that have one, else the mean over all places or tokens.
 
 import { ModelError } from '../errors.js';
@@ -16,7 +16,8 @@ const firstToken = new Set(['vit', 'deit', 'beit', 'dinov2', 'vit_msn', 'ijepa']
 
 /**
  * A model whose output `logits` is [batch, labels]. `model` itself stays as it is.
- * @throws ModelError for a model that gives a picture in place of classes (U-Net), and for other outputs than logits of a
+ * @throws ModelError for a model that gives a picture in place of classes (U-Net), and for other outputs than logits of
+ * a
  *   classifier, features or tokens
  */
 export function ensureImageHead(model: Model, options: HeadOptions): HeadResult {

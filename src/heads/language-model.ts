@@ -1,6 +1,7 @@
-// Gives an encoder a language-model head, in the file's own graph and opset: a dense layer, GELU and LayerNormalization,
-// then the product with the word embedding, transposed, and a bias, as BERT has it. A model that has such a head keeps it.
-// For next sentences there is a second output from the first token's vector. Names are those of the transformers library.
+// Gives an encoder a language-model head, in the file's own graph and opset: a dense layer, GELU and
+// LayerNormalization, then the product with the word embedding, transposed, and a bias, as BERT has it. A model that
+// has such a head keeps it. For next sentences there is a second output from the first token's vector. Names are those
+// of the transformers library.
 
 import { ModelError } from '../errors.js';
 import { onnxDataType } from '../onnx/dtype.js';

@@ -1,6 +1,7 @@
 // The linear layers that compute the logits in the file's own graph: found from the output backwards, whether the
 // exporter wrote Gemm or MatMul and Add, and redrawn for another number of classes. Mostly there is one; a distilled
-// transformer (DeiT) has the mean of two, and a network may score every place by a convolution and take the mean (SqueezeNet).
+// transformer (DeiT) has the mean of two, and a network may score every place by a convolution and take the mean
+// (SqueezeNet).
 
 import { create } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
@@ -15,13 +16,18 @@ export interface LastLinear extends Linear {
   values: string[];
 }
 
-/** The linear layer with constant weights that computes a value, behind casts and a bias; undefined where there is none. */
+/**
+ * The linear layer with constant weights that computes a value, behind casts and a bias; undefined where there is none.
+ */
 export function lastLinear(graph: FileGraph, logits: string): LastLinear | undefined {
   const found = walk(graph, logits);
   return 'inputs' in found ? found : undefined;
 }
 
-/** @throws ModelError when the logits come neither from a linear layer nor from one in a form that this file's head tells of. */
+/**
+ * @throws ModelError when the logits come neither from a linear layer nor from one in a form that this file's head
+ * tells of.
+ */
 export function findLastLayers(model: Model, logits: string): LastLinear[] {
   const graph = new FileGraph(graphOf(model));
   return pooledScores(graph, logits) ?? meanOfTwo(graph, logits) ?? [findLastLinear(model, logits)];

@@ -1,5 +1,5 @@
-// Gives a model a head that scores every token by itself: logits [batch, sequence, labels] from its hidden states. A head of
-// as many labels stays; any other head over tokens, such as a language model's, is replaced.
+// Gives a model a head that scores every token by itself: logits [batch, sequence, labels] from its hidden states. A
+// head of as many labels stays; any other head over tokens, such as a language model's, is replaced.
 
 import { ModelError } from '../errors.js';
 import {

@@ -1,6 +1,6 @@
 // Computes a value at chosen tokens only. What masked-LM needs of its logits [B, T, V] is the 15 % of masked places, so
-// the choice is moved as far forward in the graph as it goes: through every operator that treats each token by itself and
-// whose result nobody needs in full. With an encoder that is the language-model head, and the last layer behind its
+// the choice is moved as far forward in the graph as it goes: through every operator that treats each token by itself
+// and whose result nobody needs in full. With an encoder that is the language-model head, and the last layer behind its
 // attention too. Nothing is recognised by name, so heads of any family and export are served.
 
 import type { Builder } from '../onnx/builder.js';
@@ -11,8 +11,8 @@ import { inferTypes } from '../onnx/shapes.js';
 import { elementCount } from '../onnx/tensor.js';
 
 /**
- * Rewrites the builder's static graph in place so that `value` [B, T, C] is computed for `positions` only, and makes what
- * it then is a graph output in its stead.
+ * Rewrites the builder's static graph in place so that `value` [B, T, C] is computed for `positions` only, and makes
+ * what it then is a graph output in its stead.
  * @param positions int64 [M], counting the tokens of the whole batch row after row
  * @returns the value [M, C]
  */

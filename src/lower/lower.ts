@@ -22,8 +22,8 @@ export const definitions: ReadonlyMap<string, Definition> = new Map(
 );
 
 /**
- * Replaces, in place, every operator that `forms` has by what they say, and what those bring in as well. Value names outside
- * stay.
+ * Replaces, in place, every operator that `forms` has by what they say, and what those bring in as well. Value names
+ * outside stay.
  */
 export function useForms(graph: Graph, forms: ReadonlyMap<string, Form>): void {
   const left = new Set<Node>();

@@ -1,14 +1,16 @@
-// How many bytes of values a run of a static graph holds at once, found without running it: the order in which the runtime
-// takes the nodes, the memory that it plans for their outputs, and on WebGPU the pool that this comes from. It is what the
-// runtime's planner does, as far as memory shows it; scratch of kernels and what allocators lose are not in it. Measured
-// beside real sessions: docs/devices.md.
+// How many bytes of values a run of a static graph holds at once, found without running it: the order in which the
+// runtime takes the nodes, the memory that it plans for their outputs, and on WebGPU the pool that this comes from. It
+// is what the runtime's planner does, as far as memory shows it; scratch of kernels and what allocators lose are not in
+// it. Measured beside real sessions: docs/devices.md.
 
 import { bytesOf, type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
 import { traitsOf } from '../onnx/operators.js';
 import { elementCount } from '../onnx/tensor.js';
 import type { DeviceKind } from './target.js';
 
-/** Memory that one value after another lies in: from the node that makes the first to the last that reads one of them. */
+/**
+ * Memory that one value after another lies in: from the node that makes the first to the last that reads one of them.
+ */
 interface Buffer {
   bytes: number;
   from: number;
@@ -24,9 +26,9 @@ export interface Counted {
 }
 
 /**
- * Bytes that sessions of these graphs, kept beside each other and run one at a time, hold at most beside what they are bound
- * to. On the CPU they share one arena. WebGPU's buffers are pooled for all sessions, by their size. On CUDA each session keeps
- * its own, and two are kept (runtime/cache.ts).
+ * Bytes that sessions of these graphs, kept beside each other and run one at a time, hold at most beside what they are
+ * bound to. On the CPU they share one arena. WebGPU's buffers are pooled for all sessions, by their size. On CUDA each
+ * session keeps its own, and two are kept (runtime/cache.ts).
  */
 export function bytesTogether(counted: readonly Counted[], kind: DeviceKind): number {
   const planned = counted.map(({ graph }) => planBuffers(withoutRepeats(graph), kind));
@@ -42,8 +44,8 @@ const fedBytes = ({ graph, bound }: Counted): number =>
   [...graph.inputs, ...graph.outputs].reduce((sum, { name }) => sum + (bound.has(name) ? 0 : bytesOf(graph, name)), 0);
 
 /**
- * The nodes as the runtime takes them: depth first from those that nobody reads, the last in the file first, and of a node's
- * inputs those that are made last in the file first.
+ * The nodes as the runtime takes them: depth first from those that nobody reads, the last in the file first, and of a
+ * node's inputs those that are made last in the file first.
  */
 export function runOrder(graph: Graph): Node[] {
   const { nodes } = graph;
@@ -64,7 +66,10 @@ export function runOrder(graph: Graph): Node[] {
   return order;
 }
 
-/** The graph with one node where several compute the same: the runtime merges them, and the value then lives for all readers. */
+/**
+ * The graph with one node where several compute the same: the runtime merges them, and the value then lives for all
+ * readers.
+ */
 function withoutRepeats(graph: Graph): Graph {
   const same = sameConstants(graph);
   const outputs = new Set(graph.outputs.map(({ name }) => name));
@@ -109,8 +114,8 @@ const isView = (node: Node, kind: DeviceKind): boolean =>
   traitsOf(node).view || (node.op === 'Identity' && node.domain === '' && kind === 'cpu');
 
 /**
- * The memory of all values but those that a session is given: an output goes where its node's view or a value of the same size
- * that nobody reads any more lies, the latest of them first, else into memory of its own.
+ * The memory of all values but those that a session is given: an output goes where its node's view or a value of the
+ * same size that nobody reads any more lies, the latest of them first, else into memory of its own.
  */
 function planBuffers(graph: Graph, kind: DeviceKind): Buffer[] {
   const given = new Set(graph.outputs.map(({ name }) => name));

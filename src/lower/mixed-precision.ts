@@ -13,7 +13,10 @@ import { traitsOf } from '../onnx/operators.js';
 import { inferTypes } from '../onnx/shapes.js';
 import type { HalfType } from './target.js';
 
-/** Graph input float32 []: what the loss is multiplied by for its gradients, so that small ones do not vanish in float16. */
+/**
+ * Graph input float32 []: what the loss is multiplied by for its gradients, so that small ones do not vanish in
+ * float16.
+ */
 export const lossScaleInput = 'loss_scale';
 
 export interface HalfOptions {
@@ -134,7 +137,9 @@ class Halving {
     } else if (this.#outputs.has(out)) {
       this.#cast(own, out, 'float32');
       this.#converted.set(this.#key(node, out, this.#half), own);
-    } else this.#cast(own, out, this.#half); // all readers see the rounded value: some of backward compare it with forward's
+    }
+    // All readers see the rounded value: some of backward compare it with forward's.
+    else this.#cast(own, out, this.#half);
   }
 
   /** A gradient of the loss itself. */

@@ -1,7 +1,8 @@
 // Less memory for more time: of the activations that backward needs, only those between layers are kept; the others are
-// computed again, layer by layer, when the gradient arrives there. A graph-to-graph transform of the differentiated graph.
-// Where layers end is not told by names: it is where one value carries everything that goes on, so encoders of any export and
-// residual networks are served. Source: Chen et al., Training Deep Nets with Sublinear Memory Cost (2016).
+// computed again, layer by layer, when the gradient arrives there. A graph-to-graph transform of the differentiated
+// graph. Where layers end is not told by names: it is where one value carries everything that goes on, so encoders of
+// any export and residual networks are served. Source: Chen et al., Training Deep Nets with Sublinear Memory Cost
+// (2016).
 
 import type { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
@@ -25,8 +26,8 @@ interface Segment {
 }
 
 /**
- * Rewrites the builder's graph in place. What backward reads of a layer comes from copies of the layer's nodes, which read
- * what was kept only once the gradient has come so far. The last layer is left alone: its gradient comes at once.
+ * Rewrites the builder's graph in place. What backward reads of a layer comes from copies of the layer's nodes, which
+ * read what was kept only once the gradient has come so far. The last layer is left alone: its gradient comes at once.
  * @returns how many layers are computed again; 0 where the graph has no places to cut it, and nothing is changed
  */
 export function recomputeLayers(b: Builder, options: RecomputeOptions): number {

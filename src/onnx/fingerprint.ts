@@ -13,8 +13,8 @@ const preprocessing = ['tokenizer.json', 'tokenizer_config.json', 'preprocessor_
 const besides = ['config.json', ...preprocessing];
 
 /**
- * SHA-256 in hex over the model's file or files, each with its external data, and the configuration and tokenizer beside
- * them.
+ * SHA-256 in hex over the model's file or files, each with its external data, and the configuration and tokenizer
+ * beside them.
  */
 export function fingerprint(...models: readonly Model[]): string {
   const files = models.flatMap((file) => {

@@ -1,6 +1,7 @@
-// The files of a model as one training graph. A table names the files and says what feeds the inputs of each; their graphs
-// are put one behind the other, and what two of them call by one name takes the file's name in front. A model of one file
-// keeps all its names. Weights are not shared here: transfer/copies.ts decides which tensors of two files are one.
+// The files of a model as one training graph. A table names the files and says what feeds the inputs of each; their
+// graphs are put one behind the other, and what two of them call by one name takes the file's name in front. A model of
+// one file keeps all its names. Weights are not shared here: transfer/copies.ts decides which tensors of two files are
+// one.
 
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';

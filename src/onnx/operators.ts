@@ -32,8 +32,8 @@ export interface OperatorTraits {
   /** Multiply-adds of a node of a static graph; absent: too few to count. */
   readonly work?: (graph: Graph, node: Node) => number;
   /**
-   * Mixed precision. `low`: computed in the 16-bit type; `promote`: in it where all operands are; `float32`: computed in
-   * float32 and rounded, since products read the result or theirs are added to it. Absent: float32, result included.
+   * Mixed precision. `low`: computed in the 16-bit type; `promote`: in it where all operands are; `float32`: computed
+   * in float32 and rounded, since products read the result or theirs are added to it. Absent: float32, result included.
    */
   readonly autocast?: 'low' | 'promote' | 'float32';
   /** CUDA, which alone computes in bfloat16, has no kernel for it in that type (test/fixtures/cuda). */

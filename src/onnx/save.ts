@@ -44,7 +44,9 @@ export function fileTensors(model: Model): Map<string, FileTensor> {
 }
 
 export interface SaveOptions {
-  /** Size of the .onnx file in bytes above which initializers move to external data. Default: 2 GiB, protobuf's limit. */
+  /**
+   * Size of the .onnx file in bytes above which initializers move to external data. Default: 2 GiB, protobuf's limit.
+   */
   externalAbove?: number;
 }
 

@@ -1,5 +1,6 @@
-// Gradient accumulation: the sum over the micro-batches of one optimizer step, in an arena of its own. Two graphs, run by the device like everything else that touches an arena: the first micro-batch is copied, so that
-// nothing needs zeroing, and the others are added in place.
+// Gradient accumulation: the sum over the micro-batches of one optimizer step, in an arena of its own. Two graphs, run
+// by the device like everything else that touches an arena: the first micro-batch is copied, so that nothing needs
+// zeroing, and the others are added in place.
 
 import { Builder } from '../onnx/builder.js';
 import { encodeGraph } from '../onnx/encode.js';

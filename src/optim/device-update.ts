@@ -1,5 +1,6 @@
-// The update on a device of its own: the graph of update-graph.ts bound to the buffers that it changes. A step is told to the
-// device and not waited for; what became of it is written into a history there, which is read when somebody asks.
+// The update on a device of its own: the graph of update-graph.ts bound to the buffers that it changes. A step is told
+// to the device and not waited for; what became of it is written into a history there, which is read when somebody
+// asks.
 
 import { DeviceError } from '../errors.js';
 import { Arena, sharedTensor } from '../runtime/arena.js';

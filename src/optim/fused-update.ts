@@ -1,5 +1,5 @@
-// The update on the CPU: one fused node over the whole parameter arena, executed as a graph of its own, so its threads are
-// the runtime's and runs stay serialised.
+// The update on the CPU: one fused node over the whole parameter arena, executed as a graph of its own, so its threads
+// are the runtime's and runs stay serialised.
 
 import { Builder } from '../onnx/builder.js';
 import { encodeGraph } from '../onnx/encode.js';

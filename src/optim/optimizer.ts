@@ -1,5 +1,5 @@
-// The optimizer: what it keeps beside the parameters, how far it has come, and which options hold for which range of the
-// arena. The update itself runs where the parameters are; its formulas are those of rules/.
+// The optimizer: what it keeps beside the parameters, how far it has come, and which options hold for which range of
+// the arena. The update itself runs where the parameters are; its formulas are those of rules/.
 
 import type { Arena, ArenaEntry } from '../runtime/arena.js';
 import type { BoundTensor, Device } from '../runtime/session.js';
@@ -55,7 +55,10 @@ export class Optimizer {
     this.#update = update;
   }
 
-  /** `gradients`: laid out like the parameters, with the step's loss behind them (`lossEntry`) where it is to be looked at. */
+  /**
+   * `gradients`: laid out like the parameters, with the step's loss behind them (`lossEntry`) where it is to be looked
+   * at.
+   */
   static async create(
     device: Device,
     parameters: Arena,

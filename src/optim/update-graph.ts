@@ -1,7 +1,7 @@
-// One step of an optimizer as a graph of standard operators over a buffer for each tensor: the global norm, clipping to it,
-// the optimizer's own step, and the new values in the place of the old. A step that is not good changes nothing but the scale of the loss.
-// What differs from step to step comes as numbers; what counts the steps lies on the device, so that no step waits for what
-// became of the one before. The formulas, and their order, are those of native/optim.
+// One step of an optimizer as a graph of standard operators over a buffer for each tensor: the global norm, clipping to
+// it, the optimizer's own step, and the new values in the place of the old. A step that is not good changes nothing but
+// the scale of the loss. What differs from step to step comes as numbers; what counts the steps lies on the device, so
+// that no step waits for what became of the one before. The formulas, and their order, are those of native/optim.
 
 import { Builder } from '../onnx/builder.js';
 import { encodeGraph } from '../onnx/encode.js';

@@ -1,12 +1,15 @@
-// What carries out an optimizer's step where the parameters are: a fused kernel over whole arenas on the CPU, a graph over
-// the buffers of a device elsewhere. It also decides what a good step is, since a device must not wait for the host to
-// decide: one whose loss, gradients and running averages are finite. Any other changes nothing.
+// What carries out an optimizer's step where the parameters are: a fused kernel over whole arenas on the CPU, a graph
+// over the buffers of a device elsewhere. It also decides what a good step is, since a device must not wait for the
+// host to decide: one whose loss, gradients and running averages are finite. Any other changes nothing.
 
 import type { BoundTensor, DeviceTensor } from '../runtime/session.js';
 import type { Scaling } from './loss-scale.js';
 import type { GroupOptions } from './rules/rule.js';
 
-/** Name of the entry behind the gradients, float32 [], that holds the loss: micro-batches add it up as they do gradients. */
+/**
+ * Name of the entry behind the gradients, float32 [], that holds the loss: micro-batches add it up as they do
+ * gradients.
+ */
 export const lossEntry = 'loss of the step';
 
 export interface UpdateStep {
@@ -24,7 +27,10 @@ export interface StepOutcome {
   gradNorm: number;
   /** What is not finite, where something is: then nothing was updated. */
   bad?: string;
-  /** What the loss was multiplied by for its gradients, where it was; a bad step of a large one may be no more than that. */
+  /**
+   * What the loss was multiplied by for its gradients, where it was; a bad step of a large one may be no more than
+   * that.
+   */
   lossScale?: number;
 }
 

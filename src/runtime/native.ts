@@ -118,8 +118,8 @@ export interface Addon {
   /** Opens libjpeg-turbo, once for the process; throws the loader's message. */
   openJpegLibrary(path: string): void;
   /**
-   * Decodes the part of a JPEG that lies at (left, top) of its picture at `eighths`/8 of the size, in pixels of that scale,
-   * into packed rows of RGB or grey. Returns what is wrong with the file, '' when nothing is.
+   * Decodes the part of a JPEG that lies at (left, top) of its picture at `eighths`/8 of the size, in pixels of that
+   * scale, into packed rows of RGB or grey. Returns what is wrong with the file, '' when nothing is.
    */
   decodeJpeg(
     file: Uint8Array,
@@ -132,8 +132,8 @@ export interface Addon {
     out: Uint8Array,
   ): string;
   /**
-   * Writes one sample: the program on decoded pixels (native/data/render.h), then a scale and a bias for each of the model's
-   * channels. `flags`: 1 flips the channels, 2 puts them last. Callable in any thread.
+   * Writes one sample: the program on decoded pixels (native/data/render.h), then a scale and a bias for each of the
+   * model's channels. `flags`: 1 flips the channels, 2 puts them last. Callable in any thread.
    * @throws RangeError for a program that does not fit
    */
   renderPicture(
@@ -157,7 +157,9 @@ let loaded: Addon | undefined;
 /** Where the build puts the addon. */
 export const addonFile = fileURLToPath(new URL('../../build/Release/ortune.node', import.meta.url));
 
-/** The addon; throws OrtuneError when it has not been built, UsageError for an ORTUNE_INSTRUCTION_SET that is not there. */
+/**
+ * The addon; throws OrtuneError when it has not been built, UsageError for an ORTUNE_INSTRUCTION_SET that is not there.
+ */
 export function addon(): Addon {
   if (loaded) return loaded;
   if (!existsSync(addonFile))
@@ -190,7 +192,9 @@ const fileNames: Partial<Record<NodeJS.Platform, string[]>> = {
   win32: ['onnxruntime.dll'],
 };
 
-/** Path of libonnxruntime inside the onnxruntime-node package. Throws OrtuneError where that has none for this machine. */
+/**
+ * Path of libonnxruntime inside the onnxruntime-node package. Throws OrtuneError where that has none for this machine.
+ */
 export function runtimeLibrary(): string {
   let packageFile: string;
   try {
@@ -210,8 +214,8 @@ export function runtimeLibrary(): string {
 }
 
 /**
- * Opens libjpeg-turbo out of the package @julusian/jpeg-turbo, which has it beside its binding on Linux and within it on
- * macOS. False where it has none that can be opened.
+ * Opens libjpeg-turbo out of the package @julusian/jpeg-turbo, which has it beside its binding on Linux and within it
+ * on macOS. False where it has none that can be opened.
  */
 export function openJpegLibrary(): boolean {
   let packageFile: string;

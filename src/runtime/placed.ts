@@ -1,6 +1,6 @@
 // Where the tensors of an arena are for a device: in place on the CPU; elsewhere in buffers of the device, of which the
-// arena is the image on the host, up to date after `download` and written back by `upload`. Copies go through graphs that
-// name each value again, since the runtime's bindings carry tensors to a device and back.
+// arena is the image on the host, up to date after `download` and written back by `upload`. Copies go through graphs
+// that name each value again, since the runtime's bindings carry tensors to a device and back.
 
 import { DeviceError } from '../errors.js';
 import { Builder } from '../onnx/builder.js';

@@ -1,5 +1,5 @@
-// Times one large matrix product on a device, with both matrices in its memory: what its arithmetic reaches on this machine,
-// through the same runtime that trains.
+// Times one large matrix product on a device, with both matrices in its memory: what its arithmetic reaches on this
+// machine, through the same runtime that trains.
 
 import { Builder } from '../onnx/builder.js';
 import { encodeGraph } from '../onnx/encode.js';

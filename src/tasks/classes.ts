@@ -1,5 +1,5 @@
-// What tasks of classes have in common, whatever their samples are: how a classifier is measured, what is predicted from
-// its logits, and the configuration that it is saved with.
+// What tasks of classes have in common, whatever their samples are: how a classifier is measured, what is predicted
+// from its logits, and the configuration that it is saved with.
 
 import { ofKind } from '../data/columns.js';
 import { ModelError } from '../errors.js';

@@ -1,5 +1,5 @@
-// Options of tasks that read pictures: where pictures and their labels are, how pixels are prepared where the model does
-// not say, and how training pictures are changed at random.
+// Options of tasks that read pictures: where pictures and their labels are, how pixels are prepared where the model
+// does not say, and how training pictures are changed at random.
 
 import type { FieldKit } from '../config/fields.js';
 import { mostPixels } from '../data/images/picture-names.js';

@@ -1,7 +1,7 @@
 // Classification, of texts and pictures alike. The loss is a weighted sum over the samples divided by a normaliser that
 // the host supplies, the sum of all weights of the accumulated step: so neither fill-up rows nor gradient accumulation
-// over uneven micro-batches change what is minimised. A target is a class, a probability for each class, or for each label
-// by itself how far it holds (multi-label).
+// over uneven micro-batches change what is minimised. A target is a class, a probability for each class, or for each
+// label by itself how far it holds (multi-label).
 
 import type { TargetKind } from '../data/images/targets.js';
 import type { Field } from '../data/slots.js';
@@ -100,9 +100,9 @@ function smoothed(b: Builder, targets: Value, kind: 'probabilities' | 'labels', 
 }
 
 /**
- * Mean cross-entropy over rows of logits [N, C], each with a class and a weight, and the likeliest class of each row. Adds
- * the inputs labels int64 [N], weights float32 [N] and normaliser float32 [] under the names given; a label of -100 and a
- * weight of 0 leave a row out.
+ * Mean cross-entropy over rows of logits [N, C], each with a class and a weight, and the likeliest class of each row.
+ * Adds the inputs labels int64 [N], weights float32 [N] and normaliser float32 [] under the names given; a label of
+ * -100 and a weight of 0 leave a row out.
  */
 export function meanCrossEntropy(
   b: Builder,

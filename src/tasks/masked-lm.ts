@@ -1,7 +1,7 @@
 // Masked language modelling: find the tokens that were masked. The loss is the weighted sum of the cross-entropy over
 // the masked places alone, divided by a normaliser that the host supplies (the number of them in the accumulated step),
-// and the output projection is computed for these places alone. With next sentences, the loss of telling whether the second
-// text follows the first is added. Source: Devlin et al., BERT (2018), 3.1.
+// and the output projection is computed for these places alone. With next sentences, the loss of telling whether the
+// second text follows the first is added. Source: Devlin et al., BERT (2018), 3.1.
 
 import { textColumns } from '../data/column-specs.js';
 import { type EncodeRequest, writeClasses, writerOf, writeWeights } from '../data/encode.js';
@@ -185,8 +185,8 @@ function writePairs(slot: Slot, { weights }: Pick<EncodeRequest, 'weights'>, par
 
 /**
  * Adds the loss over `logits` [B, T, V] to a static graph: the sum of both means where there are two. Its inputs:
- * masked_positions and labels int64 [M], sample_weights float32 [M], normaliser float32 []; for pairs likewise. Losses among
- * its results are sums over the batch, of the masked places and of the pairs; predictions the likeliest of each.
+ * masked_positions and labels int64 [M], sample_weights float32 [M], normaliser float32 []; for pairs likewise. Losses
+ * among its results are sums over the batch, of the masked places and of the pairs; predictions the likeliest of each.
  * @param probability of a token to be masked, which gives the places M of the batch
  * @param pairs logits [B, 2] of the next sentences, where they count
  * @throws ModelError when the logits have another rank

@@ -1,7 +1,8 @@
 // What a task is: data and a dozen small functions, most of them one call of a shared piece. A task never sees threads,
 // files that it does not read itself, or devices. Only its name and its options (JSON) cross threads; each thread looks
-// the task up in the table (tasks.ts). Whatever is heavy is loaded where it is used: surgery on model files stands behind
-// the name of a head (src/heads), the option fields take zod as an argument, encoders are imported by their threads.
+// the task up in the table (tasks.ts). Whatever is heavy is loaded where it is used: surgery on model files stands
+// behind the name of a head (src/heads), the option fields take zod as an argument, encoders are imported by their
+// threads.
 
 import type { z } from 'zod';
 import type { FieldKit } from '../config/fields.js';
@@ -146,7 +147,10 @@ export interface Task<O extends object = object, M extends object = object, P ex
   readonly dropout: DropoutDefaults;
   /** Whether training samples give the same activations in every epoch: false where they are augmented. */
   cacheable(config: TaskConfig): boolean;
-  /** What the loss reads of samples without their encoding, for activations that were kept; absent: none are, such as where masks are drawn. */
+  /**
+   * What the loss reads of samples without their encoding, for activations that were kept; absent: none are, such as
+   * where masks are drawn.
+   */
   writeTargets?(slot: Slot, samples: Pick<EncodeRequest, 'slices' | 'weights'>): Record<string, number>;
   /** @throws ModelError, UsageError, DataError for a model or data that do not fit each other */
   plan(

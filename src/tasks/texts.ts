@@ -17,7 +17,9 @@ export const refusePictures =
       ? `input '${inputs[0]!.name}' takes pictures, and the task is ${task}; set task ${pictureTask}, with data in .safetensors files`
       : undefined;
 
-/** Of texts, without what a loss reads. @throws ModelError, UsageError for a model; DataError for tokens of another one */
+/**
+ * Of texts, without what a loss reads. @throws ModelError, UsageError for a model; DataError for tokens of another one
+ */
 export function textPlan(model: LoadedFor, config: TaskConfig, tables: readonly Table[]): EncodingPlan {
   const { directory, inputs, maxPositions } = model;
   const { maxLength, buckets } = sequenceLengths(maxPositions, {

@@ -1,6 +1,6 @@
-// A label for each word of a text: names, places and dates, parts of speech. Words come with their tags. Each piece of a
-// word is a token, and every token has a loss: the first the word's tag, the others its inside form (B-PER → I-PER), since
-// transformers.js labels each piece by itself. The figures are those of the first pieces: of words.
+// A label for each word of a text: names, places and dates, parts of speech. Words come with their tags. Each piece of
+// a word is a token, and every token has a loss: the first the word's tag, the others its inside form (B-PER → I-PER),
+// since transformers.js labels each piece by itself. The figures are those of the first pieces: of words.
 
 import { type ClassesSlice, ofKind, textAt, textsAt } from '../data/columns.js';
 import { type EncodeRequest, SampleError, writerOf } from '../data/encode.js';
@@ -112,7 +112,8 @@ export const tokenClassification = {
         ...plan.fields,
         { name: 'labels', dtype: 'int64', shape: perToken },
         { name: 'sample_weights', dtype: 'float32', shape: perToken },
-        // Number of the word that each token begins, -1 of other tokens: not for the graph, but for figures and predictions.
+        // Number of the word that each token begins, -1 of other tokens: not for the graph, but for figures and
+        // predictions.
         { name: 'first_pieces', dtype: 'int32', shape: perToken },
       ],
     };

@@ -1,5 +1,5 @@
-// Samples that cannot be used, such as pictures that cannot be decoded: each is left out of its batch, counted once however
-// often it comes, and told of. Too many end the run, since then something else is wrong.
+// Samples that cannot be used, such as pictures that cannot be decoded: each is left out of its batch, counted once
+// however often it comes, and told of. Too many end the run, since then something else is wrong.
 
 import type { BadSample } from '../data/loader.js';
 import { DataError } from '../errors.js';

@@ -1,5 +1,6 @@
-// Evaluation: batch by batch, counted and forgotten (the task's meter). During training it runs on ortune's own sessions; the
-// command measures the saved file, as any other program would open it, with the stock onnxruntime-node session.
+// Evaluation: batch by batch, counted and forgotten (the task's meter). During training it runs on ortune's own
+// sessions; the command measures the saved file, as any other program would open it, with the stock onnxruntime-node
+// session.
 
 import { parseOptions } from '../config/options.js';
 import { type EvalOptions, evalSchema } from '../config/schema.js';

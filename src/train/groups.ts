@@ -1,6 +1,6 @@
 // Which parameters get which learning rate and decay: the first group of the configuration that matches, and where it
-// says nothing the options of the run. Biases and the parameters of normalisations (rank 0 and 1) are not decayed, as in
-// the Hugging Face Trainer, unless a group says so.
+// says nothing the options of the run. Biases and the parameters of normalisations (rank 0 and 1) are not decayed, as
+// in the Hugging Face Trainer, unless a group says so.
 
 import type { ParameterInfo } from '../compile/protocol.js';
 import type { TrainConfig } from '../config/train-schema.js';

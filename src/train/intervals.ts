@@ -8,7 +8,9 @@ export interface RunLength {
   totalSteps: number;
 }
 
-/** `strategy` left out: every `every` steps where that is given, else each epoch. What is due at all is due at the end. */
+/**
+ * `strategy` left out: every `every` steps where that is given, else each epoch. What is due at all is due at the end.
+ */
 export function dueAt(
   strategy: 'no' | 'steps' | 'epoch' | undefined,
   every: number | undefined,

@@ -1,5 +1,5 @@
-// What memory a run needs as a function of its batch, in numbers alone: where they come from is memory-check.ts, what is said
-// of them memory-words.ts. Near linear in the batch, so two batches tell of all.
+// What memory a run needs as a function of its batch, in numbers alone: where they come from is memory-check.ts, what
+// is said of them memory-words.ts. Near linear in the batch, so two batches tell of all.
 
 /** bytes = fixed + perSample · batch */
 export interface Line {
@@ -24,7 +24,9 @@ export interface Batches {
   gradientAccumulationSteps: number;
 }
 
-/** The line through two batches, sizes ascending; where it would fall below 0, or with the batch, one that does neither. */
+/**
+ * The line through two batches, sizes ascending; where it would fall below 0, or with the batch, one that does neither.
+ */
 export function lineThrough([few, fewBytes]: [number, number], [many, manyBytes]: [number, number]): Line {
   const slope = Math.max(0, manyBytes - fewBytes) / (many - few);
   const perSample = Math.min(slope, manyBytes / many);
@@ -39,8 +41,8 @@ export const bytesFor = (need: MemoryNeed, { batchSize, gradientAccumulationStep
   need.weights + (gradientAccumulationSteps > 1 ? need.sums : 0) + need.beside + activationBytes(need, batchSize);
 
 /**
- * The largest batches, no larger than now, that need at most so many bytes; as many samples a step as now, or a few more.
- * Undefined where one sample is too much.
+ * The largest batches, no larger than now, that need at most so many bytes; as many samples a step as now, or a few
+ * more. Undefined where one sample is too much.
  */
 export function batchesWithin(need: MemoryNeed, bytes: number, now: Batches): Batches | undefined {
   const samples = now.batchSize * now.gradientAccumulationSteps;

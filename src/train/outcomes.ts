@@ -1,5 +1,5 @@
-// What became of the steps that were taken, asked for and told to whoever listens. A device is asked every so often, and
-// before anything is made of the weights: an evaluation, a checkpoint, the end.
+// What became of the steps that were taken, asked for and told to whoever listens. A device is asked every so often,
+// and before anything is made of the weights: an evaluation, a checkpoint, the end.
 
 import { DeviceError } from '../errors.js';
 import type { SkippedEvent, StepEvent, TrainerEvents } from '../events.js';
@@ -17,7 +17,9 @@ export type Emit = <E extends keyof TrainerEvents>(event: E, payload: TrainerEve
 const mostOf = (a: Traffic | undefined, b: Traffic | undefined): Traffic | undefined =>
   a && b ? { up: Math.max(a.up, b.up), down: Math.max(a.down, b.down) } : (a ?? b);
 
-/** Whether what became of the steps so far has to be known: every so often, and before anything is made of the weights. */
+/**
+ * Whether what became of the steps so far has to be known: every so often, and before anything is made of the weights.
+ */
 export function syncDue(
   { pending, syncEvery, firstStepMs, progress, ...run }: Run,
   signal: AbortSignal | undefined,

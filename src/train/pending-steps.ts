@@ -1,5 +1,5 @@
-// Steps that were taken and whose outcomes were not asked for yet: one at a time on the CPU, more on a device, which would
-// have to be waited for. What is said of a step later is kept here, since its batches are gone by then.
+// Steps that were taken and whose outcomes were not asked for yet: one at a time on the CPU, more on a device, which
+// would have to be waited for. What is said of a step later is kept here, since its batches are gone by then.
 
 import { describeSamples, type Samples } from '../data/samples.js';
 import { axesKey } from '../data/slots.js';
@@ -46,7 +46,10 @@ export function pendingStep(
   };
 }
 
-/** The times of steps that a device was told one after another and had done at `endedMs`: the same for each, waiting aside. */
+/**
+ * The times of steps that a device was told one after another and had done at `endedMs`: the same for each, waiting
+ * aside.
+ */
 export function spreadTimes(told: readonly PendingStep[], endedMs: number): StepTime[] {
   const waited = told.slice(1).reduce((ms, { time }) => ms + time.waitMs, 0);
   const each = Math.max(0, endedMs - told[0]!.startedMs - waited) / told.length;
@@ -59,7 +62,10 @@ export const placesOf = ({ rows }: PendingStep): string[] =>
 
 export const describeStep = ({ rows }: PendingStep): string => rows.map(describeSamples).join('; ');
 
-/** Why a step that changed nothing may be no more than gradients too large for float16, which the next scale helps; or not. */
+/**
+ * Why a step that changed nothing may be no more than gradients too large for float16, which the next scale helps; or
+ * not.
+ */
 export function overflow({ loss, bad, lossScale: scale }: StepOutcome): string | undefined {
   if (bad === undefined || scale === undefined || scale <= lossScale.least || !Number.isFinite(loss)) return undefined;
   return `${bad} overflowed float16 with the loss times ${scale}, which is halved`;

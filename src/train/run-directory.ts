@@ -1,7 +1,8 @@
-// A run's directory: config.json (everything resolved), metrics.jsonl (a line per step and evaluation), bad-samples.jsonl (one
-// per sample that cannot be used, where there are any), event files for TensorBoard, checkpoints/ and model/. Nothing is written before the first step has gone well, so that a run that
-// cannot start neither replaces what an earlier one left nor leaves a directory that counts as a run. Checkpoints and
-// model are written elsewhere; here is only where they lie and what becomes of an earlier run's.
+// A run's directory: config.json (everything resolved), metrics.jsonl (a line per step and evaluation),
+// bad-samples.jsonl (one per sample that cannot be used, where there are any), event files for TensorBoard,
+// checkpoints/ and model/. Nothing is written before the first step has gone well, so that a run that cannot start
+// neither replaces what an earlier one left nor leaves a directory that counts as a run. Checkpoints and model are
+// written elsewhere; here is only where they lie and what becomes of an earlier run's.
 
 import {
   existsSync,

@@ -62,7 +62,10 @@ export interface RunState extends Origin {
   best: BestState;
 }
 
-/** The tensors of a checkpoint: trained parameters and running averages by name, and each part of the optimizer's state of them. */
+/**
+ * The tensors of a checkpoint: trained parameters and running averages by name, and each part of the optimizer's state
+ * of them.
+ */
 export function checkpointSources(engine: Engine, optimizer: Optimizer): CheckpointSource[] {
   const trained = engine.model.parameters.filter((p) => p.trainable);
   const averages = engine.model.statistics.filter((s) => s.updated);

@@ -1,5 +1,5 @@
-// Everything a run holds open: data, engine, optimizer, where it writes, and what it counts. Opened in the order in which
-// a user's mistakes are found quickest; closed in the reverse.
+// Everything a run holds open: data, engine, optimizer, where it writes, and what it counts. Opened in the order in
+// which a user's mistakes are found quickest; closed in the reverse.
 
 import { dirname, join } from 'node:path';
 import { CheckpointWriter, loadCheckpoint, resolveCheckpoint } from '../checkpoint/store.js';

@@ -1,6 +1,6 @@
-// One optimizer step: gradients of the step's batches, added up and divided by the weights of them all, then the update,
-// which changes no weight and no running average where the loss or a gradient is not finite. What becomes of the run then is
-// for the trainer.
+// One optimizer step: gradients of the step's batches, added up and divided by the weights of them all, then the
+// update, which changes no weight and no running average where the loss or a gradient is not finite. What becomes of
+// the run then is for the trainer.
 
 import type { Batch } from '../data/loader.js';
 import type { Normalisers } from '../engine/engine.js';

@@ -1,5 +1,5 @@
-// The training run as its host sees it, and the loop. The loop reads top-down; what a step is lies in step.ts, where its
-// batches come from in step-batches.ts, what a run holds open in run.ts.
+// The training run as its host sees it, and the loop. The loop reads top-down; what a step is lies in step.ts, where
+// its batches come from in step-batches.ts, what a run holds open in run.ts.
 
 import { EventEmitter } from 'node:events';
 import { parseOptions } from '../config/options.js';

@@ -1,7 +1,7 @@
-// BatchNormalization while training. As in PyTorch, a layer whose scale or bias trains normalises by the mean and variance
-// of each batch, and keeps running averages of them for whoever runs the model; one that is frozen keeps the averages of the
-// file, since features that nobody adapts should mean the same as before. Layers that an exporter folded into convolutions
-// have no statistics any more.
+// BatchNormalization while training. As in PyTorch, a layer whose scale or bias trains normalises by the mean and
+// variance of each batch, and keeps running averages of them for whoever runs the model; one that is frozen keeps the
+// averages of the file, since features that nobody adapts should mean the same as before. Layers that an exporter
+// folded into convolutions have no statistics any more.
 
 import { type Builder, float } from '../onnx/builder.js';
 import { attrFloat, type Graph, type Node, type Value } from '../onnx/graph.js';
@@ -79,8 +79,8 @@ const isFolded = ({ op, inputs: [, weight = '', bias = ''] }: Node): boolean =>
   op === 'Conv' && (/(^|\/)onnx::Conv_\d+$/.test(weight) || bias === `${weight}_bias`);
 
 /**
- * Makes ortune.BatchNorm of the layers whose statistics are among `updated`, in place. Layers that share their statistics
- * update them one after the other.
+ * Makes ortune.BatchNorm of the layers whose statistics are among `updated`, in place. Layers that share their
+ * statistics update them one after the other.
  * @param b over a static graph
  * @returns for each statistic the value that it has after the batch
  */

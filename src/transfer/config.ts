@@ -20,7 +20,9 @@ export interface ModelConfig {
   [key: string]: unknown;
 }
 
-/** config.json of a model directory, or an empty one where there is none. @throws ModelError when it is no JSON object. */
+/**
+ * config.json of a model directory, or an empty one where there is none. @throws ModelError when it is no JSON object.
+ */
 export function readModelConfig(directory: string): ModelConfig {
   const file = join(directory, 'config.json');
   let text: string;

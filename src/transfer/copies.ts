@@ -1,5 +1,5 @@
-// Tensors that are one weight of the model, written out several times: by an exporter, once for each use, or in each of the
-// files of a model that share it. They become one, so that they stay equal in training; saving writes each.
+// Tensors that are one weight of the model, written out several times: by an exporter, once for each use, or in each of
+// the files of a model that share it. They become one, so that they stay equal in training; saving writes each.
 
 import type { Graph, Value } from '../onnx/graph.js';
 import type { Tensor } from '../onnx/tensor.js';
@@ -16,9 +16,10 @@ export interface Weights {
 }
 
 /**
- * Makes one of tensors that are one weight, in place, and drops the others from `aliases`. Within a file those are equal ones
- * with one alias: it is shared where two products have the same bias, so equal bytes can only be one weight written twice.
- * Of two files see `isShared`. An alias that weights of several files keep gets the file's name in front.
+ * Makes one of tensors that are one weight, in place, and drops the others from `aliases`. Within a file those are
+ * equal ones with one alias: it is shared where two products have the same bias, so equal bytes can only be one weight
+ * written twice. Of two files see `isShared`. An alias that weights of several files keep gets the file's name in
+ * front.
  * @returns for each first one its copies
  */
 export function mergeCopies(weights: Weights, aliases: Map<string, string>): Map<string, string[]> {
@@ -75,9 +76,9 @@ class Sharing {
   }
 
   /**
-   * Equal bytes used alike are one weight where both have one alias, and where one of them is a table that words are looked up
-   * in. Values that are one number all over are equal by chance (biases at 0): they are shared only where what both files call
-   * alike is alike throughout.
+   * Equal bytes used alike are one weight where both have one alias, and where one of them is a table that words are
+   * looked up in. Values that are one number all over are equal by chance (biases at 0): they are shared only where
+   * what both files call alike is alike throughout.
    */
   #isShared(a: string, b: string): boolean {
     const { uses } = this.#weights;

@@ -30,8 +30,8 @@ const copied = [
 type Copied = Pick<Parameter, 'name' | 'copies' | 'transposedCopies'>;
 
 /**
- * Writes `directory`/onnx/model.onnx, or each file of a joined model there, config.json and the tokenizer's files. `model` is
- * the one with the fitted head; a weight goes to all its copies. May be the directory the model came from.
+ * Writes `directory`/onnx/model.onnx, or each file of a joined model there, config.json and the tokenizer's files.
+ * `model` is the one with the fitted head; a weight goes to all its copies. May be the directory the model came from.
  * @param weights by their names in the graph
  * @returns the path of the last .onnx file
  */
@@ -81,8 +81,8 @@ function filesToSave(
 }
 
 /**
- * The model with no weight among its inputs: exports of opset 9 and before state them there too, and the JavaScript binding
- * then asks its caller for every one. `model` itself stays as it is.
+ * The model with no weight among its inputs: exports of opset 9 and before state them there too, and the JavaScript
+ * binding then asks its caller for every one. `model` itself stays as it is.
  */
 export function weightsInside(model: Model): Model {
   const { input, initializer } = graphOf(model);

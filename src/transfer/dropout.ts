@@ -25,7 +25,8 @@ type SubLayer = 'attention' | 'feedForward';
 
 /**
  * Inserts `ortune.Dropout` nodes and the input `dropout_key`, in place; a rate of 0 inserts nothing.
- * @param options `family`: `model_type` of config.json, for families that leave a place out; `trained`: the parameters that
+ * @param options `family`: `model_type` of config.json, for families that leave a place out; `trained`: the parameters
+ * that
  *   are trained, default all. Only nodes that depend on them read a value with dropout.
  * @returns how many places of each kind there are, whatever their rate
  */

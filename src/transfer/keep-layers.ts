@@ -1,5 +1,5 @@
-// A smaller model out of a larger one: only the first layers of the trunk are kept, in the file's own graph, so that what
-// is saved is the smaller model. What read the last layer then reads the last one kept.
+// A smaller model out of a larger one: only the first layers of the trunk are kept, in the file's own graph, so that
+// what is saved is the smaller model. What read the last layer then reads the last one kept.
 
 import { create } from '@bufbuild/protobuf';
 import { ModelError, UsageError } from '../errors.js';
@@ -58,7 +58,9 @@ function ends(model: Model, graph: LayeredGraph, keep: number, count: number): {
   );
 }
 
-/** Gives value `from` the name of value `to`, in place: whatever read `to`, an output of the graph too, reads `from`. */
+/**
+ * Gives value `from` the name of value `to`, in place: whatever read `to`, an output of the graph too, reads `from`.
+ */
 function putInPlace(model: Model, from: string, to: string): void {
   const graph = graphOf(model);
   if (graph.output.some(({ name }) => name === from))

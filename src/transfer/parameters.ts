@@ -22,7 +22,10 @@ export interface Parameter extends Named {
   shape: readonly number[];
   dtype: DataType;
   kind: WeightKind;
-  /** Further tensors of the file, or of the model's other files, that hold this same weight (shared layers written out once per use). */
+  /**
+   * Further tensors of the file, or of the model's other files, that hold this same weight (shared layers written out
+   * once per use).
+   */
   copies: readonly string[];
   /** Those that hold it transposed (the output projection tied to an embedding). */
   transposedCopies: readonly string[];

@@ -17,8 +17,8 @@ function passes(node: Node): boolean {
 }
 
 /**
- * The weights behind the pooling; those of the last linear layer where no pooling is found. A weight that the trunk uses
- * as well belongs to the trunk.
+ * The weights behind the pooling; those of the last linear layer where no pooling is found. A weight that the trunk
+ * uses as well belongs to the trunk.
  * @param uses where every weight is used
  * @param aliases readable name of every weight
  */

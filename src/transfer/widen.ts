@@ -1,6 +1,6 @@
 // Weights that a file keeps in 16 bits and computes with in float32, by a Cast of each. For training they are float32
-// parameters and the Casts are gone, so that small updates are not rounded away; saving rounds them to the file's type once.
-// A weight that takes part in 16-bit arithmetic is none of these and stays what it is.
+// parameters and the Casts are gone, so that small updates are not rounded away; saving rounds them to the file's type
+// once. A weight that takes part in 16-bit arithmetic is none of these and stays what it is.
 
 import { convertFloat } from '../onnx/convert.js';
 import { dataTypeFromOnnx } from '../onnx/dtype.js';

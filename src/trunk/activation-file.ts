@@ -1,5 +1,5 @@
-// The file that holds what a frozen trunk computed, a record for each sample: the bytes of the cut's values, one after the
-// other. Records come in the order they were computed in, then an index (offset and form of every sample), then a
+// The file that holds what a frozen trunk computed, a record for each sample: the bytes of the cut's values, one after
+// the other. Records come in the order they were computed in, then an index (offset and form of every sample), then a
 // description as JSON, and last the JSON's length and a mark. Written beside its place, hashed on the way, synced and
 // renamed, so that it is there whole or not at all; what is opened is hashed again, so that a file that was cut or
 // altered since is not used. Nothing here blocks: the main thread writes while the trunk runs.
@@ -167,7 +167,8 @@ export class ActivationFile {
   }
 
   /**
-   * @throws DataError for a file that is damaged or holds something else than `content`; the system's error, ENOENT where
+   * @throws DataError for a file that is damaged or holds something else than `content`; the system's error, ENOENT
+   * where
    *   there is none
    */
   static async open(path: string, content: ActivationContent, signal?: AbortSignal): Promise<ActivationFile> {

@@ -1,5 +1,5 @@
-// What is kept of each sample: the values at the cut, as the batches of each form have them. A form is one combination of
-// the lengths that the batches' axes can have.
+// What is kept of each sample: the values at the cut, as the batches of each form have them. A form is one combination
+// of the lengths that the batches' axes can have.
 
 import type { AxisLengths, InputShapes } from '../data/slots.js';
 import { bytesPerElement } from '../onnx/dtype.js';

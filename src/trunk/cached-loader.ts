@@ -1,6 +1,7 @@
 // Batches above a frozen trunk: the values at the cut come from a file instead of the samples through tokeniser and
-// trunk. Where the values depend on the length of the rows, a batch of rows that were not all computed at one length goes
-// the whole way, by the feeder that this one stands before; so what a batch gives is what it gives without the file.
+// trunk. Where the values depend on the length of the rows, a batch of rows that were not all computed at one length
+// goes the whole way, by the feeder that this one stands before; so what a batch gives is what it gives without the
+// file.
 
 import type { EncodeRequest, EpochKey } from '../data/encode.js';
 import type { Batch, BatchesOptions, BatchSource, DataLoader } from '../data/loader.js';
@@ -13,7 +14,9 @@ import type { TensorView } from '../runtime/session.js';
 import type { ActivationFile } from './activation-file.js';
 import { type ActivationLayout, commonForm } from './activation-layout.js';
 
-/** Writes what the loss reads beside the model's inputs; gives the sums of weights by the inputs that divide by them. */
+/**
+ * Writes what the loss reads beside the model's inputs; gives the sums of weights by the inputs that divide by them.
+ */
 export type WriteTargets = (slot: Slot, samples: Pick<EncodeRequest, 'slices' | 'weights'>) => Record<string, number>;
 
 /** Memory of one batch. */

@@ -1,8 +1,8 @@
 // Where the frozen trunk of a static graph ends. Above the cut is every node that depends on a trained parameter; what
 // those read of the rest is computed once per sample and kept. The cut goes where it takes the fewest bytes a sample:
-// products and convolutions stay below it, anything cheaper (pooling, masks, reshapes, activations) may be computed again
-// above it where that leaves less to keep. So a classifier on a frozen encoder keeps one row of each text, a linear
-// head on a frozen convolutional network the pooled channels.
+// products and convolutions stay below it, anything cheaper (pooling, masks, reshapes, activations) may be computed
+// again above it where that leaves less to keep. So a classifier on a frozen encoder keeps one row of each text, a
+// linear head on a frozen convolutional network the pooled channels.
 
 import type { DataType } from '../onnx/dtype.js';
 import { ancestors, bytesOf, dependentNodes, type Graph, infoOf, type Node, prune, type Value } from '../onnx/graph.js';
@@ -32,7 +32,8 @@ export interface OtherBatch {
 
 /**
  * The cheapest cut of a graph of `batch` samples below everything that depends on `trained`.
- * @returns undefined where no value with the batch as its outermost axis carries what is needed, or there is nothing but
+ * @returns undefined where no value with the batch as its outermost axis carries what is needed, or there is nothing
+ * but
  *   inputs to keep
  */
 export function findCut(graph: Graph, batch: number, trained: Iterable<Value>, other: OtherBatch): Cut | undefined {

@@ -1,7 +1,7 @@
 // The activations of a frozen trunk during a run: computed once per sample before the first step, kept in files, and
-// read instead of running the trunk from then on. Files are named by a hash over everything they follow from (the trunk's
-// graph and weights, the samples, how these become inputs, the runtime), so a later run with another head, other
-// rates or another length uses them again. What cannot be kept is said, and computed anew in every epoch.
+// read instead of running the trunk from then on. Files are named by a hash over everything they follow from (the
+// trunk's graph and weights, the samples, how these become inputs, the runtime), so a later run with another head,
+// other rates or another length uses them again. What cannot be kept is said, and computed anew in every epoch.
 
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Columns beside single texts and classes: lists of texts with their tags, numbers and tensors, from tables and from files of
-// tensors; what goes to the encoding threads of them.
+// Columns beside single texts and classes: lists of texts with their tags, numbers and tensors, from tables and from
+// files of tensors; what goes to the encoding threads of them.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// The update on a device: steps are told one after another and their outcomes read later, a bad one changes nothing, and the
-// scale of the loss goes with them.
+// The update on a device: steps are told one after another and their outcomes read later, a bad one changes nothing,
+// and the scale of the loss goes with them.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { newScaling, type Scaling } from '#ortune/optim/loss-scale.js';

@@ -1,4 +1,5 @@
-// Batch normalisation with activations, and activations alone, run by the device, against the definitions of the operators.
+// Batch normalisation with activations, and activations alone, run by the device, against the definitions of the
+// operators.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { float } from '#ortune/onnx/builder.js';

@@ -1,5 +1,5 @@
-// A model file cut in two at a value, as exporters write an encoder and a decoder: what both halves need of weights and of
-// small arithmetic (attention masks) is in both.
+// A model file cut in two at a value, as exporters write an encoder and a decoder: what both halves need of weights and
+// of small arithmetic (attention masks) is in both.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

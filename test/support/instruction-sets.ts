@@ -1,4 +1,5 @@
-// Kernels under every instruction set of the processor, down to the plain one; a set that it lacks is said to be not tested.
+// Kernels under every instruction set of the processor, down to the plain one; a set that it lacks is said to be not
+// tested.
 
 import { afterAll, beforeAll } from 'vitest';
 import { addon, type InstructionSet, instructionSets } from '#ortune/runtime/native.js';

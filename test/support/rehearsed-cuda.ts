@@ -1,6 +1,6 @@
-// CUDA without a graphics card: everything that ortune gives to that device, run by the runtime's CPU provider. Graphs are
-// those of CUDA, and refused where its provider lacks a kernel (cuda-kernels.ts); buffers are tensors apart from arenas, as
-// on a device. What is not shown: the kernels' own arithmetic and speed, and memory that is not the host's.
+// CUDA without a graphics card: everything that ortune gives to that device, run by the runtime's CPU provider. Graphs
+// are those of CUDA, and refused where its provider lacks a kernel (cuda-kernels.ts); buffers are tensors apart from
+// arenas, as on a device. What is not shown: the kernels' own arithmetic and speed, and memory that is not the host's.
 
 import { type Arena, sharedTensor } from '#ortune/runtime/arena.js';
 import { inBuffers } from '#ortune/runtime/placed.js';

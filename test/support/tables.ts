@@ -1,5 +1,5 @@
-// Tables of a few records and their samples, as the data thread and a data set would make them, and data opened for what texts
-// and pictures are read for.
+// Tables of a few records and their samples, as the data thread and a data set would make them, and data opened for
+// what texts and pictures are read for.
 
 import { imageColumns, textColumns } from '#ortune/data/column-specs.js';
 import type { Dataset } from '#ortune/data/dataset.js';

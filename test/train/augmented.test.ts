@@ -1,5 +1,5 @@
-// Runs on augmented and mixed pictures: what is random depends on seed, epoch and sample alone, mixed rows are trained on
-// with soft labels, and evaluations see the pictures as they are.
+// Runs on augmented and mixed pictures: what is random depends on seed, epoch and sample alone, mixed rows are trained
+// on with soft labels, and evaluations see the pictures as they are.
 
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

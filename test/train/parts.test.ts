@@ -1,5 +1,5 @@
-// A model in two files trains as the model in one does, bit for bit: tiny-en cut between two layers, with its word embedding in
-// both halves. What is saved are the two files again, which the stock runtime runs one behind the other.
+// A model in two files trains as the model in one does, bit for bit: tiny-en cut between two layers, with its word
+// embedding in both halves. What is saved are the two files again, which the stock runtime runs one behind the other.
 
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';

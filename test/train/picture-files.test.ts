@@ -1,4 +1,5 @@
-// Training, evaluation and prediction on picture files: what a folder gives, and what becomes of pictures that cannot be decoded.
+// Training, evaluation and prediction on picture files: what a folder gives, and what becomes of pictures that cannot
+// be decoded.
 
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

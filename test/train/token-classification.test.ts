@@ -1,5 +1,5 @@
-// A small encoder that learns which words are names: measured during the run and from the saved file, predicted, and opened
-// by the transformers library.
+// A small encoder that learns which words are names: measured during the run and from the saved file, predicted, and
+// opened by the transformers library.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

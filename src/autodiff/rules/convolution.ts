@@ -16,8 +16,8 @@ const convInput: InputRule = (c, dy) => convolveBack(c.b, dy, c.x[1]!, windowFor
 const convWeight: InputRule = (c, dy) => weightGrad(c.b, c.x[0]!, dy, windowFor(c), groups(c));
 
 /**
- * The convolution that a ConvTranspose y = convT(x, W) is the transpose of: it reads the shape of y and gives that of x.
- * Its gradients are those of Conv with x and dy exchanged.
+ * The convolution that a ConvTranspose y = convT(x, W) is the transpose of: it reads the shape of y and gives that of
+ * x. Its gradients are those of Conv with x and dy exchanged.
  */
 function forwardWindow({ b, node, x }: RuleContext): Window {
   const window = transposedWindow(new TypeContext(b.graph, node), b.shape(x[1]!).slice(2));

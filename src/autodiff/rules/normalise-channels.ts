@@ -1,6 +1,6 @@
 // Gradients of normalisations of images [N, C, …]: per channel with given statistics (BatchNormalization as inference
-// runs it) or with the batch's own (ortune.BatchNorm), per image and group of channels (GroupNormalization; InstanceNormalization is one group per channel),
-// and to unit p-norm.
+// runs it) or with the batch's own (ortune.BatchNorm), per image and group of channels (GroupNormalization;
+// InstanceNormalization is one group per channel), and to unit p-norm.
 
 import { perChannelSum } from '../../onnx/formulas/convolution.js';
 import {
@@ -37,9 +37,9 @@ const inverseDeviation = ({ b, node }: RuleContext, variance: Value): Value =>
   b.op('Reciprocal', [sqrt(b, add(b, variance, attrFloat(node, 'epsilon', 1e-5)))]);
 
 /**
- * y = x̂ · scale + bias with x̂ = (x − mean) · r, r = 1/√(variance + ε), all but x per channel. Statistics are inputs, so
- * every gradient is a product:  dx = dy·scale·r,  dscale = Σ dy·x̂,  dbias = Σ dy,  dmean = −scale·r·dbias  and
- * dvariance = −½·scale·r²·dscale.
+ * y = x̂ · scale + bias with x̂ = (x − mean) · r, r = 1/√(variance + ε), all but x per channel. Statistics are inputs,
+ * so every gradient is a product: dx = dy·scale·r, dscale = Σ dy·x̂, dbias = Σ dy, dmean = −scale·r·dbias and dvariance
+ * = −½·scale·r²·dscale.
  */
 function batchParts(c: RuleContext, dy: Value) {
   const { b, node, x, once } = c;
@@ -71,8 +71,8 @@ const batchVariance: InputRule = (c, dy) => {
 };
 
 /**
- * With the statistics of the batch, mean and deviation depend on x as well; what they were is kept by the forward pass. The
- * running averages are no part of the loss.
+ * With the statistics of the batch, mean and deviation depend on x as well; what they were is kept by the forward pass.
+ * The running averages are no part of the loss.
  */
 const fromBatch =
   (output: number): InputRule =>

@@ -1,5 +1,6 @@
-// Gradients of pooling. Averages and p-norms are convolutions of every channel with a kernel of ones, so their gradient is
-// the transposed convolution, of all channels as images of one channel. A maximum sends its gradient to where it stood.
+// Gradients of pooling. Averages and p-norms are convolutions of every channel with a kernel of ones, so their gradient
+// is the transposed convolution, of all channels as images of one channel. A maximum sends its gradient to where it
+// stood.
 
 import { averagePoolGrad, spread } from '../../onnx/formulas/pooling.js';
 import { div, equal, expand, mul, pow, view, where, zeros } from '../../onnx/formulas.js';

@@ -1,7 +1,7 @@
-// From the bytes of a picture file to the pixels a sample needs. Plain JPEGs are decoded by libjpeg-turbo, of which only the
-// blocks that will be read, at the least of its scales that is enough; all else by sharp: turned as Exif says, colours without
-// their profile, no alpha, 16 bits cut to 8, the first picture of several. A file is judged by its first bytes, not by its
-// name, and its size is known before anything of that size is asked for.
+// From the bytes of a picture file to the pixels a sample needs. Plain JPEGs are decoded by libjpeg-turbo, of which
+// only the blocks that will be read, at the least of its scales that is enough; all else by sharp: turned as Exif says,
+// colours without their profile, no alpha, 16 bits cut to 8, the first picture of several. A file is judged by its
+// first bytes, not by its name, and its size is known before anything of that size is asked for.
 
 import type { default as Sharp } from 'sharp';
 import { addon, openJpegLibrary } from '../../runtime/native.js';
@@ -84,7 +84,10 @@ export class PictureDecoder {
     }
   }
 
-  /** Loaded when the first picture needs it. The settings are those of the process: a picture is decoded by one thread, and none kept. */
+  /**
+   * Loaded when the first picture needs it. The settings are those of the process: a picture is decoded by one thread,
+   * and none kept.
+   */
   async #openSharp(): Promise<typeof Sharp> {
     if (this.#sharp) return this.#sharp;
     const { default: sharp } = await import('sharp');
@@ -104,7 +107,8 @@ export function jpegPart(
   const scaled = (side: number): number => Math.ceil((side * eighths) / 8);
   const [across, down] = [scaled(width), scaled(height)];
   if (!need) return { eighths, left: 0, top: 0, width: across, height: down };
-  // Colours are interpolated between blocks, so that pixels come out as of the whole picture only with a neighbour around.
+  // Colours are interpolated between blocks, so that pixels come out as of the whole picture only with a neighbour
+  // around.
   const [stepX, stepY] = [(block.width * eighths) / 8, (block.height * eighths) / 8];
   const before = (at: number, step: number): number => Math.max(0, Math.floor((at * eighths) / 8 / step) - 1) * step;
   const [left, top] = [before(need.left, stepX), before(need.top, stepY)];
@@ -117,7 +121,10 @@ export function jpegPart(
   };
 }
 
-/** Sides that are reduced twice, by the decoder and then by the resampling, come out well where the first leaves twice what is needed. */
+/**
+ * Sides that are reduced twice, by the decoder and then by the resampling, come out well where the first leaves twice
+ * what is needed.
+ */
 const margin = 2;
 
 /** The smallest of the scales 1/8, 1/4, 1/2 and 1 that is enough. */

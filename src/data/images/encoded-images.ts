@@ -11,8 +11,8 @@ export interface EncodedImages {
   /** The bytes of each picture file, or the path of each. */
   images: readonly Uint8Array[] | readonly string[];
   /**
-   * Of each picture its class, by name or by number; or a list of numbers, one for each class (soft labels, multi-label), or
-   * of the labels that hold. Not for prediction.
+   * Of each picture its class, by name or by number; or a list of numbers, one for each class (soft labels,
+   * multi-label), or of the labels that hold. Not for prediction.
    */
   labels?: readonly (string | number | readonly number[] | readonly string[])[] | undefined;
   /** Names of labelsAreIndices classes. */

@@ -1,5 +1,5 @@
-// What an option names as pictures, and who opens it: by its ending a file of tensors, a table or a picture, or a folder. A
-// further kind is a row of `openSource`.
+// What an option names as pictures, and who opens it: by its ending a file of tensors, a table or a picture, or a
+// folder. A further kind is a row of `openSource`.
 
 import { statSync } from 'node:fs';
 import { DataError } from '../../errors.js';

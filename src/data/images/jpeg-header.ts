@@ -1,5 +1,5 @@
-// What the header of a JPEG says before anything is decoded: size, how its pixels are stored, and which way up it is to be
-// shown. Source: ITU-T T.81 (JPEG), annex B; Exif 2.3, section 4.6.
+// What the header of a JPEG says before anything is decoded: size, how its pixels are stored, and which way up it is to
+// be shown. Source: ITU-T T.81 (JPEG), annex B; Exif 2.3, section 4.6.
 
 /** Of one JPEG. */
 export interface JpegHeader {

@@ -1,5 +1,5 @@
-// The labels of a table's rows as they are read: names or numbers of classes, rows of numbers (soft labels, or 0 and 1 for
-// each of several labels), or lists of the labels that hold. All rows of a table must be of one kind.
+// The labels of a table's rows as they are read: names or numbers of classes, rows of numbers (soft labels, or 0 and 1
+// for each of several labels), or lists of the labels that hold. All rows of a table must be of one kind.
 
 import { DataError } from '../../errors.js';
 import { describe } from '../read/row.js';
@@ -22,7 +22,9 @@ export class LabelColumn {
     this.#column = column;
   }
 
-  /** Adds the label of a row. @throws DataError with its place for what is none, or is of another kind than those before */
+  /**
+   * Adds the label of a row. @throws DataError with its place for what is none, or is of another kind than those before
+   */
   add(value: unknown, place: string): void {
     const kind = kindOf(value);
     if (!kind)

@@ -1,6 +1,6 @@
-// The hash by which a resumed run knows its pictures: what is stored as tensors or lies in memory byte by byte. Of files the
-// path below their folder, the size, and the first and last 4 KiB: reading a million files to the end would hold up the run by
-// minutes, and a compressed picture that is altered is all but certain to differ in one of these.
+// The hash by which a resumed run knows its pictures: what is stored as tensors or lies in memory byte by byte. Of
+// files the path below their folder, the size, and the first and last 4 KiB: reading a million files to the end would
+// hold up the run by minutes, and a compressed picture that is altered is all but certain to differ in one of these.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname, relative } from 'node:path';

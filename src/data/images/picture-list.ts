@@ -1,7 +1,7 @@
-// Pictures that a table lists (CSV, TSV, JSON Lines: a column of paths, relative to the table's folder) or holds (Parquet: a
-// column of encoded pictures, plain or as the datasets library writes them, {bytes, path}; or of paths), with their labels and
-// weights. The pictures of a Parquet file lie in compressed pages, which cannot be read one by one: they are unpacked once,
-// into a file of encoded pictures that lives as long as the data is open.
+// Pictures that a table lists (CSV, TSV, JSON Lines: a column of paths, relative to the table's folder) or holds
+// (Parquet: a column of encoded pictures, plain or as the datasets library writes them, {bytes, path}; or of paths),
+// with their labels and weights. The pictures of a Parquet file lie in compressed pages, which cannot be read one by
+// one: they are unpacked once, into a file of encoded pictures that lives as long as the data is open.
 
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';

@@ -9,8 +9,8 @@ import { type ImageSource, pictureSource, placeInSource } from './sources.js';
 import { targetsFor, writeTargets } from './targets.js';
 
 /**
- * Of the class of each picture, in role 'label', and where pictures have more than a class of the numbers for all of them, in
- * role 'targets'.
+ * Of the class of each picture, in role 'label', and where pictures have more than a class of the numbers for all of
+ * them, in role 'targets'.
  * @param labels undefined for pictures without labels
  * @throws DataError for sources that hold no pictures at all, and labels that do not fit together
  */

@@ -13,7 +13,9 @@ export interface Picture extends Size {
   data: Uint8Array;
   /** As many as the model reads: 1, 3 or 4. */
   channels: number;
-  /** Where the pixels show but a part of the picture, or all of it at a smaller scale: which, in pixels of the whole. */
+  /**
+   * Where the pixels show but a part of the picture, or all of it at a smaller scale: which, in pixels of the whole.
+   */
   part?: (Rectangle & { of: Size }) | undefined;
 }
 

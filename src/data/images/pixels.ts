@@ -1,5 +1,6 @@
-// From stored pixels to the numbers of a model's input, one picture at a time: uint8 is rescaled and normalised through a
-// table of its 256 values for each channel, floats are taken as they are. The axes go from the data's order to the model's.
+// From stored pixels to the numbers of a model's input, one picture at a time: uint8 is rescaled and normalised through
+// a table of its 256 values for each channel, floats are taken as they are. The axes go from the data's order to the
+// model's.
 
 import { convertFloat } from '../../onnx/convert.js';
 import { Tensor } from '../../onnx/tensor.js';

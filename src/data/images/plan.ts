@@ -49,7 +49,8 @@ export const readsImages = (inputs: readonly ModelInput[]): boolean =>
 /**
  * @param task its name, for messages
  * @param stored shapes of those of the data's pictures that are tensors; others have a size each, and are resized
- * @throws ModelError for a model that reads no pictures; DataError for tensors it cannot read; UsageError where nothing says
+ * @throws ModelError for a model that reads no pictures; DataError for tensors it cannot read; UsageError where nothing
+ * says
  *   what size pictures are to have
  */
 export function planImages(

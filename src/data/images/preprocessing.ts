@@ -46,7 +46,10 @@ export const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225
 const fileName = 'preprocessor_config.json';
 const bilinear = 2;
 
-/** preprocessor_config.json of a model directory; undefined where there is none. @throws ModelError when it is no JSON object */
+/**
+ * preprocessor_config.json of a model directory; undefined where there is none. @throws ModelError when it is no JSON
+ * object
+ */
 export function readPreprocessorConfig(directory: string): Json | undefined {
   const file = join(directory, fileName);
   let config: unknown;
@@ -206,8 +209,8 @@ function numbers(config: Json, keys: readonly [string, string]): number[] {
 }
 
 /**
- * preprocessor_config.json of a saved model: the file as it was, with what the run used where it said nothing or options
- * said otherwise.
+ * preprocessor_config.json of a saved model: the file as it was, with what the run used where it said nothing or
+ * options said otherwise.
  */
 export function savedPreprocessorConfig(
   config: Json | undefined,

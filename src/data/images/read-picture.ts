@@ -1,5 +1,5 @@
-// Reads the pictures of sources, in a worker's thread: the bytes of a file, or of a piece of one, decoded; stored pixels as
-// they are. Memory is used again from picture to picture, so what is returned is valid until the next call.
+// Reads the pictures of sources, in a worker's thread: the bytes of a file, or of a piece of one, decoded; stored
+// pixels as they are. Memory is used again from picture to picture, so what is returned is valid until the next call.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { BadPicture, type NeedOf, PictureDecoder, withChannels } from './decode.js';

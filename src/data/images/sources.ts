@@ -1,7 +1,7 @@
-// Where the pictures of a table lie: stored tensors of one shape, picture files (JPEG, PNG, ...) by path, or encoded pictures
-// within a larger file or in memory. Each holds rows 0 to rows - 1. All of it survives structured clone, and what grows
-// with the number of pictures is in shared memory. How a source is read is for those who open it (image-inputs.ts) and for
-// the worker's readers (read-picture.ts).
+// Where the pictures of a table lie: stored tensors of one shape, picture files (JPEG, PNG, ...) by path, or encoded
+// pictures within a larger file or in memory. Each holds rows 0 to rows - 1. All of it survives structured clone, and
+// what grows with the number of pictures is in shared memory. How a source is read is for those who open it
+// (image-inputs.ts) and for the worker's readers (read-picture.ts).
 
 import { shared } from '../shared-arrays.js';
 import { type ImageShape, type PixelType, pixelBytes, pixelsOf } from './pixels.js';
@@ -123,7 +123,10 @@ export function shareTexts(texts: readonly string[]): SharedTexts {
 export const textAt = ({ bytes, at }: SharedTexts, i: number): string =>
   Buffer.from(bytes, at[i]!, at[i + 1]! - at[i]!).toString();
 
-/** Where a picture is, for messages: 'file:row 17' of tensors, whose rows count from 0; 'file:17' and paths as people write them. */
+/**
+ * Where a picture is, for messages: 'file:row 17' of tensors, whose rows count from 0; 'file:17' and paths as people
+ * write them.
+ */
 export function placeInSource(source: PictureSource, row: number): string {
   if (source.kind === 'pixels' || source.kind === 'packed') return `${source.name}:row ${row}`;
   if (source.kind === 'pieces') return source.memory ? `${source.name}:row ${row}` : `${source.name}:${row + 1}`;

@@ -1,5 +1,5 @@
-// The classes of labelled pictures and each picture's target: read from the numbers that a source holds, checked, and put in
-// the order of the classes that the task has.
+// The classes of labelled pictures and each picture's target: read from the numbers that a source holds, checked, and
+// put in the order of the classes that the task has.
 
 import { DataError } from '../../errors.js';
 import { LabelSet, labelsOfData } from '../labels.js';
@@ -26,7 +26,10 @@ export interface ClassOptions {
   multiLabel: boolean;
 }
 
-/** The classes of training data: as named by the options or the data, else as many as the numbers need. @throws DataError */
+/**
+ * The classes of training data: as named by the options or the data, else as many as the numbers need. @throws
+ * DataError
+ */
 export function classesOf(sources: readonly ImageSource[], { labels, numLabels, multiLabel }: ClassOptions): Classes {
   // Sources whose names are only those met take part in what the others say, or say it together.
   const told = sources.filter(({ open }) => !open);

@@ -1,6 +1,6 @@
-// Pictures in a .safetensors file: `pixel_values` [N, C, H, W] or [N, H, W, C] of uint8, float16 or float32, and beside them
-// `labels`; or what pack/pack-images.ts writes. The header and the labels are read here; the pixels stay where they are until a
-// batch needs them.
+// Pictures in a .safetensors file: `pixel_values` [N, C, H, W] or [N, H, W, C] of uint8, float16 or float32, and beside
+// them `labels`; or what pack/pack-images.ts writes. The header and the labels are read here; the pixels stay where
+// they are until a batch needs them.
 
 import { DataError } from '../../errors.js';
 import type { StoredType } from '../../files/safetensors.js';
@@ -37,7 +37,8 @@ export function shapeOf(name: string, shape: readonly number[], layout: unknown)
 const isChannels = (d: number): boolean => d === 1 || d === 3 || d === 4;
 
 /**
- * Opens a file, packed or not; `labelled`: it has to hold labels. `weights` names the tensor with a weight for each picture.
+ * Opens a file, packed or not; `labelled`: it has to hold labels. `weights` names the tensor with a weight for each
+ * picture.
  * @throws DataError for a file that is cut or altered, or whose tensors are not those of pictures
  */
 export function openImageFile(

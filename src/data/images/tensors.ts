@@ -1,5 +1,5 @@
-// Pictures that a host program has in memory, as train, eval or data of the library's functions: pixels here, encoded ones in
-// encoded-images.ts.
+// Pictures that a host program has in memory, as train, eval or data of the library's functions: pixels here, encoded
+// ones in encoded-images.ts.
 
 import { UsageError } from '../../errors.js';
 import { type EncodedImages, encodedSourceOf, isEncodedImages } from './encoded-images.js';

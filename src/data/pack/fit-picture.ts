@@ -1,11 +1,15 @@
-// The size that pictures are packed at, and one picture brought to it: uint8 pixels, channels last. Resampling is that of the
-// renderer, antialiased and bilinear, so that what is cropped later comes from what a run would have made of the picture itself.
+// The size that pictures are packed at, and one picture brought to it: uint8 pixels, channels last. Resampling is that
+// of the renderer, antialiased and bilinear, so that what is cropped later comes from what a run would have made of the
+// picture itself.
 
 import { Renderer } from '../images/augment/renderer.js';
 import type { Need, Picture } from '../images/picture.js';
 import type { Preprocessing, Size } from '../images/preprocessing.js';
 
-/** All of a picture, its shorter side at most so many pixels; or a size that all have, cut from the middle where shapes differ. */
+/**
+ * All of a picture, its shorter side at most so many pixels; or a size that all have, cut from the middle where shapes
+ * differ.
+ */
 export type PackSize = { edge: number } | Size;
 
 /** '256' or '256x320': height x width. Undefined for what is no size. */

@@ -1,5 +1,5 @@
-// Has the blocks of a packed file made by worker threads, a few ahead, and written in order. What a block is made of depends on
-// its samples alone, so neither the number of threads nor an interruption changes the file.
+// Has the blocks of a packed file made by worker threads, a few ahead, and written in order. What a block is made of
+// depends on its samples alone, so neither the number of threads nor an interruption changes the file.
 
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';

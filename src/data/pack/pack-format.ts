@@ -1,6 +1,7 @@
-// A packed file: data that were decoded or tokenised once, as a .safetensors file that other programs read, too. Its metadata
-// names a version, what it holds and a SHA-256 over everything in it, so that an altered file is refused when it is opened; a
-// cut one is by its length. Whatever the file holds is read by byte range, or mapped into memory, without decoding.
+// A packed file: data that were decoded or tokenised once, as a .safetensors file that other programs read, too. Its
+// metadata names a version, what it holds and a SHA-256 over everything in it, so that an altered file is refused when
+// it is opened; a cut one is by its length. Whatever the file holds is read by byte range, or mapped into memory,
+// without decoding.
 
 import { createHash } from 'node:crypto';
 import { DataError } from '../../errors.js';
@@ -78,7 +79,9 @@ function sumOf(stored: StoredTensors, sum: string): string | undefined {
   return hash.update(head).digest('hex');
 }
 
-/** What a .safetensors file holds where it is packed; undefined also for one that cannot be read, which is said later. */
+/**
+ * What a .safetensors file holds where it is packed; undefined also for one that cannot be read, which is said later.
+ */
 export function packKind(path: string): PackKind | undefined {
   try {
     return StoredTensors.with(path, 'data', ({ metadata }) => metadata[kindKey] as PackKind | undefined);

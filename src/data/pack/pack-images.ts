@@ -1,6 +1,6 @@
-// Writes the pictures of a table as a packed file: uint8 pixels, channels last, as `pixel_values` [N, H, W, C] where all have one
-// size, else as `pixels`, one picture behind the other, with `heights` and `widths`; and their `labels`: [N], or [N, classes] of
-// numbers; and weights where there are any. Pictures that cannot be decoded are left out.
+// Writes the pictures of a table as a packed file: uint8 pixels, channels last, as `pixel_values` [N, H, W, C] where
+// all have one size, else as `pixels`, one picture behind the other, with `heights` and `widths`; and their `labels`:
+// [N], or [N, classes] of numbers; and weights where there are any. Pictures that cannot be decoded are left out.
 
 import { DataError } from '../../errors.js';
 import { columnKind } from '../column-kinds.js';

@@ -1,6 +1,7 @@
-// Writes the tokens of a table of texts as a packed file: `input_ids` int32, those of all rows one behind the other, and for
-// each row its `lengths` in tokens, `characters` of its text (what batches are grouped by), whether it was `truncated`, from
-// `second_from` to `second_to` the tokens of the second type, its class in `labels` and, where it has one, its weight.
+// Writes the tokens of a table of texts as a packed file: `input_ids` int32, those of all rows one behind the other,
+// and for each row its `lengths` in tokens, `characters` of its text (what batches are grouped by), whether it was
+// `truncated`, from `second_from` to `second_to` the tokens of the second type, its class in `labels` and, where it has
+// one, its weight.
 
 import { ofKind, type Slices, textAt } from '../columns.js';
 import { locationOf, type Table } from '../table.js';

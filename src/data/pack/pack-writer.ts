@@ -1,7 +1,7 @@
-// Writes a packed file so that whoever ends the process, at whatever moment, loses the block under way at most: blocks go to
-// OUTPUT.partial behind room for the header, and a line for each to OUTPUT.partial.jsonl, with its length, checksum and what is
-// to be known of its samples. Started again with the same key, it goes on behind the last block that is whole. The end adds
-// the remaining tensors and the header, syncs, and renames the file into its place.
+// Writes a packed file so that whoever ends the process, at whatever moment, loses the block under way at most: blocks
+// go to OUTPUT.partial behind room for the header, and a line for each to OUTPUT.partial.jsonl, with its length,
+// checksum and what is to be known of its samples. Started again with the same key, it goes on behind the last block
+// that is whole. The end adds the remaining tensors and the header, syncs, and renames the file into its place.
 
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, readFile, rename, rm, truncate } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// Opens packed texts as a table: their tokens are read into shared memory, where texts would lie. See pack-texts.ts for what is
-// in the file.
+// Opens packed texts as a table: their tokens are read into shared memory, where texts would lie. See pack-texts.ts for
+// what is in the file.
 
 import { DataError } from '../../errors.js';
 import { type ColumnSlice, type ColumnSpec, ofKind, type TokensSlice } from '../columns.js';

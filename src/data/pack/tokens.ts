@@ -1,6 +1,6 @@
-// Token ids in place of texts: what a packed file of them was made with, and how a row of them lies in the shared memory of a
-// text table: int32 numbers, the ids first and behind them three more, whether the text was cut and from where to where its
-// tokens are of the second type. So a table of tokens is one of texts in every other respect.
+// Token ids in place of texts: what a packed file of them was made with, and how a row of them lies in the shared
+// memory of a text table: int32 numbers, the ids first and behind them three more, whether the text was cut and from
+// where to where its tokens are of the second type. So a table of tokens is one of texts in every other respect.
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
-// Data files as rows: the one door to every format. A format is a row of the table below: an async generator that yields
-// records in blocks, since a turn of the event loop per record would cost more than parsing it. Everything streams; a
-// file is never held as a whole. What the columns mean is for record.ts. Meant for a worker thread: blocks are parsed
-// in one go.
+// Data files as rows: the one door to every format. A format is a row of the table below: an async generator that
+// yields records in blocks, since a turn of the event loop per record would cost more than parsing it. Everything
+// streams; a file is never held as a whole. What the columns mean is for record.ts. Meant for a worker thread: blocks
+// are parsed in one go.
 
 import { UsageError } from '../../errors.js';
 import { jsonLines } from './lines.js';

@@ -1,4 +1,5 @@
-// A row of a data file as the values of columns: which are taken, and what they may hold. What a label means is for labels.ts.
+// A row of a data file as the values of columns: which are taken, and what they may hold. What a label means is for
+// labels.ts.
 
 import { DataError } from '../../errors.js';
 import type { ColumnKind, ColumnSpec } from '../columns.js';

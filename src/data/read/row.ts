@@ -26,7 +26,9 @@ export interface ReadOptions {
    * before the first record. Default: all.
    */
   columns?: readonly string[] | undefined;
-  /** A Parquet column that may hold bytes, plain or as field `bytes` of a struct; given as Uint8Array, null for none. */
+  /**
+   * A Parquet column that may hold bytes, plain or as field `bytes` of a struct; given as Uint8Array, null for none.
+   */
   binary?: string | undefined;
 }
 

@@ -1,5 +1,5 @@
-// Tensors of .safetensors files, or in memory, as a table: sample i is row i along the first axis of each tensor that is asked
-// for. Numbers and classes are read at once; what is a tensor for each sample stays where it is.
+// Tensors of .safetensors files, or in memory, as a table: sample i is row i along the first axis of each tensor that
+// is asked for. Numbers and classes are read at once; what is a tensor for each sample stays where it is.
 
 import { DataError } from '../../errors.js';
 import type { StoredType } from '../../files/safetensors.js';

@@ -1,5 +1,5 @@
-// Texts of a batch as token ids in its slot: tokenised, cut, padded to the smallest bucket that holds the longest. What a
-// task's loss reads beside the model's inputs is the task's to write.
+// Texts of a batch as token ids in its slot: tokenised, cut, padded to the smallest bucket that holds the longest. What
+// a task's loss reads beside the model's inputs is the task's to write.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

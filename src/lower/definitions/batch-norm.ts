@@ -1,7 +1,8 @@
-// BatchNormalization, with the statistics of the batch or given ones and with the activation behind it, and its gradient, in
-// standard operators. Over the n values of a channel: mean, biased variance (in two passes, since E[x²] − mean² loses what large means leave), y = x̂·scale + bias with
-// x̂ = (x − mean)·r, r = 1/√(variance + ε), and running ← momentum·running + (1 − momentum)·batch, with the variance times
-// n/(n − 1), as PyTorch has it. Source: Ioffe and Szegedy, Batch Normalization (2015).
+// BatchNormalization, with the statistics of the batch or given ones and with the activation behind it, and its
+// gradient, in standard operators. Over the n values of a channel: mean, biased variance (in two passes, since E[x²] −
+// mean² loses what large means leave), y = x̂·scale + bias with x̂ = (x − mean)·r, r = 1/√(variance + ε), and running ←
+// momentum·running + (1 − momentum)·batch, with the variance times n/(n − 1), as PyTorch has it. Source: Ioffe and
+// Szegedy, Batch Normalization (2015).
 
 import type { Builder } from '../../onnx/builder.js';
 import { add, indices, mean, mul, sqrt, sub, sum, view } from '../../onnx/formulas.js';
@@ -50,8 +51,8 @@ const batchNorm: Definition = (b, node) => {
 };
 
 /**
- * With z = x̂·scale + bias and g = dy·f′(z): dbias = Σ g,  dscale = Σ g·x̂, and dx = scale·r·(g − mean(g) − x̂·mean(g·x̂)), or
- * scale·r·g for given statistics.
+ * With z = x̂·scale + bias and g = dy·f′(z): dbias = Σ g, dscale = Σ g·x̂, and dx = scale·r·(g − mean(g) −
+ * x̂·mean(g·x̂)), or scale·r·g for given statistics.
  */
 const batchNormGrad: Definition = (b, node) => {
   const [dy, x, scale, bias, batchMean, r] = node.inputs as [Value, Value, Value, Value, Value, Value];

@@ -1,6 +1,6 @@
-// What the runtime's CUDA provider lacks, refuses, or adds up in any order, in operators that it has: by the table of its
-// kernels (test/fixtures/cuda) and the provider's source at 1.30. No machine of the project has run it; that every graph
-// consists of kernels that are there is what test/lower/cuda-kernels.test.ts shows.
+// What the runtime's CUDA provider lacks, refuses, or adds up in any order, in operators that it has: by the table of
+// its kernels (test/fixtures/cuda) and the provider's source at 1.30. No machine of the project has run it; that every
+// graph consists of kernels that are there is what test/lower/cuda-kernels.test.ts shows.
 
 import type { Builder } from '../../onnx/builder.js';
 import { add, cast, div, exp, indices, mean, mul, sqrt, sub, view } from '../../onnx/formulas.js';
@@ -34,8 +34,8 @@ const groupNormalization: Definition = (b, node) => {
 };
 
 /**
- * cuDNN pads alike on both sides, and the provider leaves to the CPU what asks for something else: padded as much as both
- * sides want, the rest is cut off.
+ * cuDNN pads alike on both sides, and the provider leaves to the CPU what asks for something else: padded as much as
+ * both sides want, the rest is cut off.
  */
 const convTranspose: Form = (b, node) => {
   const { before, after, out, strides, dilations } = transposedWindow(

@@ -1,5 +1,5 @@
-// What a training graph goes through for a device that is not the CPU, once its gradients are there: fused operators and
-// those that the device lacks become operators that it has, and integers 32 bits wide.
+// What a training graph goes through for a device that is not the CPU, once its gradients are there: fused operators
+// and those that the device lacks become operators that it has, and integers 32 bits wide.
 
 import { type Graph, prune } from '../../onnx/graph.js';
 import type { Form } from '../form.js';

@@ -1,6 +1,6 @@
-// The gradient of MaxPool without the places of the maxima: the taps of the windows are gone through in their order, and
-// the first at which a window's maximum stands takes its gradient, as in the runtime's MaxPool and PyTorch's. Each tap's
-// share is spread out to the places of the image that it reads and added, so the order of the sum is fixed.
+// The gradient of MaxPool without the places of the maxima: the taps of the windows are gone through in their order,
+// and the first at which a window's maximum stands takes its gradient, as in the runtime's MaxPool and PyTorch's. Each
+// tap's share is spread out to the places of the image that it reads and added, so the order of the sum is fixed.
 
 import type { Builder } from '../../onnx/builder.js';
 import { add, equal, indices, not, view, where } from '../../onnx/formulas.js';

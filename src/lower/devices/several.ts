@@ -1,5 +1,5 @@
-// Forms that more than one provider needs: of operators that it lacks, or whose own kernel takes int64 alone or adds up in
-// any order.
+// Forms that more than one provider needs: of operators that it lacks, or whose own kernel takes int64 alone or adds up
+// in any order.
 
 import type { Builder } from '../../onnx/builder.js';
 import { add, cast, equal, exp, expand, indices, less, log, mul, sum, tanh, view, where } from '../../onnx/formulas.js';
@@ -68,8 +68,8 @@ export const gatherND: Definition = (b, node) => {
 const sameElements = 2 ** 24;
 
 /**
- * Every row of dy becomes the sum over all rows of the same index, as a product with the matrix of equal indices; rows of
- * one index are then equal to the last bit, and it does not matter which of them a scatter writes last.
+ * Every row of dy becomes the sum over all rows of the same index, as a product with the matrix of equal indices; rows
+ * of one index are then equal to the last bit, and it does not matter which of them a scatter writes last.
  */
 export const embeddingGrad: Definition = (b, node) => {
   const [dy, given] = node.inputs as [Value, Value];

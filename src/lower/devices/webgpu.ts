@@ -1,6 +1,7 @@
-// What the runtime's WebGPU provider lacks, or has in a form that fails when it runs (MaxPool with Indices) or that adds up
-// in any order (ScatterElements with add, whose atomics make two runs differ), in operators that it has. Measured on
-// onnxruntime-node 1.30; what is missing here and there is named when a session is made, never left to the CPU.
+// What the runtime's WebGPU provider lacks, or has in a form that fails when it runs (MaxPool with Indices) or that
+// adds up in any order (ScatterElements with add, whose atomics make two runs differ), in operators that it has.
+// Measured on onnxruntime-node 1.30; what is missing here and there is named when a session is made, never left to the
+// CPU.
 
 import type { Builder } from '../../onnx/builder.js';
 import { isFloat } from '../../onnx/dtype.js';

@@ -1,5 +1,5 @@
-// Names in a joined graph. A value keeps the name it has in its file where no other file has it; inputs and outputs, which
-// others go by, come before the values inside.
+// Names in a joined graph. A value keeps the name it has in its file where no other file has it; inputs and outputs,
+// which others go by, come before the values inside.
 
 import { ModelError } from '../../errors.js';
 import type { Value, ValueInfo } from '../graph.js';

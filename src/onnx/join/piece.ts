@@ -10,9 +10,9 @@ export interface ModelPart {
   /** Name of the file, without folder and '.onnx': 'decoder_model'. */
   readonly file: string;
   /**
-   * What feeds an input: 'encoder_model/last_hidden_state', an output or an input of a file before this one, or the name
-   * under which the batch has it. An input that is left out is the batch's, by its own name; such inputs of several files
-   * are one where name and type are equal.
+   * What feeds an input: 'encoder_model/last_hidden_state', an output or an input of a file before this one, or the
+   * name under which the batch has it. An input that is left out is the batch's, by its own name; such inputs of
+   * several files are one where name and type are equal.
    */
   readonly inputs?: Readonly<Record<string, string>>;
 }

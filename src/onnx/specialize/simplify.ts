@@ -110,9 +110,10 @@ function setReshape(b: Builder, node: Node, x: Value): void {
 }
 
 /**
- * [B, H, T, D] → [B·H, T, D] → [B·H, D, T] → [B, H, D, T], as the dynamo exporter transposes the keys of attention, is one
- * transpose of the last axes; [T, B, C] → [T, B·H, D] → [B·H, T, D] → [B, H, T, D], as PyTorch's own attention layer brings
- * the heads forward, is one of [T, B, H, D]. A reshape that splits transposed axes, or drops some, joins the one before the transpose.
+ * [B, H, T, D] → [B·H, T, D] → [B·H, D, T] → [B, H, D, T], as the dynamo exporter transposes the keys of attention, is
+ * one transpose of the last axes; [T, B, C] → [T, B·H, D] → [B·H, T, D] → [B, H, T, D], as PyTorch's own attention
+ * layer brings the heads forward, is one of [T, B, H, D]. A reshape that splits transposed axes, or drops some, joins
+ * the one before the transpose.
  */
 function splitTranspose(b: Builder, node: Node, transpose: Node, merge: Node | undefined): void {
   if (!isReshape(merge)) return;

@@ -1,7 +1,7 @@
-// Packed projections: one linear layer computes query, key and value, and exporters take them apart behind a reshape and a
-// transpose of the whole: [B, T, 3C] → [B, T, 3, H, d] → [3, B, H, T, d] → one of three, as Gather, Slice or Split. Here
-// the layer's output is split first, [B, T, C] each, and every part is reshaped and transposed by itself. Then each is
-// what a layer of its own would give, attention is found in it, and its gradient is one Concat.
+// Packed projections: one linear layer computes query, key and value, and exporters take them apart behind a reshape
+// and a transpose of the whole: [B, T, 3C] → [B, T, 3, H, d] → [3, B, H, T, d] → one of three, as Gather, Slice or
+// Split. Here the layer's output is split first, [B, T, C] each, and every part is reshaped and transposed by itself.
+// Then each is what a layer of its own would give, attention is found in it, and its gradient is one Concat.
 
 import type { Builder } from '../builder.js';
 import { axisOf, indices, transpose, view } from '../formulas.js';
@@ -24,8 +24,8 @@ interface Selection {
 export type Unpacked = Map<string, Value[]>;
 
 /**
- * What the outputs of a node that takes parts of a packed value are equal to, with the nodes that compute it appended to
- * the builder's graph; undefined for any other node.
+ * What the outputs of a node that takes parts of a packed value are equal to, with the nodes that compute it appended
+ * to the builder's graph; undefined for any other node.
  */
 export function unpack(
   b: Builder,

@@ -1,5 +1,5 @@
-// An optimizer as a row: its options, what it keeps for each parameter, and its update in two forms, as the numbers of a
-// fused kernel and as a graph of standard operators. To add one: a file beside this, its row in ../rules.ts, and its
+// An optimizer as a row: its options, what it keeps for each parameter, and its update in two forms, as the numbers of
+// a fused kernel and as a graph of standard operators. To add one: a file beside this, its row in ../rules.ts, and its
 // kernel with a line in native/ops/kernels.h.
 
 import type { z } from 'zod';
@@ -30,7 +30,9 @@ export interface OptimizerRule<Options extends { name: string }, Fields extends 
   options(config: z.output<z.ZodObject<Fields>>): Options;
   /** What it keeps for every trained element, in the order of the kernel's inputs. */
   readonly states: readonly string[];
-  /** Numbers of the kernel for one range in step `step` (from 1): names and order are those of its line in kernels.h. */
+  /**
+   * Numbers of the kernel for one range in step `step` (from 1): names and order are those of its line in kernels.h.
+   */
   numbers(options: Options, group: GroupOptions, step: number): Record<string, number>;
   /** What counts good steps in a device's memory, as float32 arithmetic has it after `steps` of them. */
   counters(options: Options, steps: number): Record<string, number>;

@@ -1,4 +1,5 @@
-// Labelled pictures from folders, tables and memory: the same samples with the same classes, and a sentence for what is wrong.
+// Labelled pictures from folders, tables and memory: the same samples with the same classes, and a sentence for what is
+// wrong.
 
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

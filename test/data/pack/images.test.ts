@@ -1,5 +1,5 @@
-// Packed pictures: the same samples as from the files, whatever happens while they are packed, and what is said of those that
-// cannot be.
+// Packed pictures: the same samples as from the files, whatever happens while they are packed, and what is said of
+// those that cannot be.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Packed texts: the same batches as from the texts, whatever happens while they are packed, and what is said of files that
-// are not what was packed or are for another model.
+// Packed texts: the same batches as from the texts, whatever happens while they are packed, and what is said of files
+// that are not what was packed or are for another model.
 
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';

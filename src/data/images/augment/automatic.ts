@@ -1,5 +1,6 @@
 // RandAugment and TrivialAugmentWide: a few operations drawn from a fixed set, with the sets and magnitudes of
-// torchvision.transforms.v2 (0.28). Sources: Cubuk et al., RandAugment (2019); Müller and Hutter, TrivialAugment (2021).
+// torchvision.transforms.v2 (0.28). Sources: Cubuk et al., RandAugment (2019); Müller and Hutter, TrivialAugment
+// (2021).
 
 import { z } from 'zod';
 import type { Size } from '../preprocessing.js';

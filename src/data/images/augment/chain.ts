@@ -1,5 +1,5 @@
-// An augmentation as the configuration lists it: steps in their order, each by its name or as {op: name, option: value}; or
-// the name of a usual chain.
+// An augmentation as the configuration lists it: steps in their order, each by its name or as {op: name, option:
+// value}; or the name of a usual chain.
 
 import { z } from 'zod';
 import { UsageError } from '../../../errors.js';

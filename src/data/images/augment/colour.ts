@@ -1,4 +1,5 @@
-// The steps that change colours, and random erasing: names, defaults and meaning of torchvision.transforms.v2 (0.28), on uint8.
+// The steps that change colours, and random erasing: names, defaults and meaning of torchvision.transforms.v2 (0.28),
+// on uint8.
 
 import { z } from 'zod';
 import type { Rng } from './draws.js';

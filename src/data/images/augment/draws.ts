@@ -1,5 +1,5 @@
-// The random numbers of one step on one sample: a function of (seed, epoch, sample) and of the step's place in the chain, so
-// the same pixels come out for any number of workers, and a run that is resumed goes on with the same ones.
+// The random numbers of one step on one sample: a function of (seed, epoch, sample) and of the step's place in the
+// chain, so the same pixels come out for any number of workers, and a run that is resumed goes on with the same ones.
 
 import { hash, uniform } from '../../../random.js';
 import type { SampleKey } from '../picture.js';

@@ -70,8 +70,8 @@ export interface AffineParameters {
 }
 
 /**
- * The matrix by which a pixel of the result finds its source: the inverse of shearing, scaling and rotating about a point, then
- * translating. Source: torchvision's _get_inverse_affine_matrix.
+ * The matrix by which a pixel of the result finds its source: the inverse of shearing, scaling and rotating about a
+ * point, then translating. Source: torchvision's _get_inverse_affine_matrix.
  * @param centre x and y of that point, where the first pixel's middle is (0, 0); default the middle of the picture
  */
 export function affineMatrix(

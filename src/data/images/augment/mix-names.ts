@@ -1,5 +1,5 @@
-// Names of the augmentation steps that mix the samples of a batch, and what they make of targets; light enough for every
-// thread. The steps themselves are in mix.ts.
+// Names of the augmentation steps that mix the samples of a batch, and what they make of targets; light enough for
+// every thread. The steps themselves are in mix.ts.
 
 import type { TargetKind } from '../targets.js';
 

@@ -1,6 +1,7 @@
-// Mixup and CutMix: every sample of a batch is blended with the one before it, or has a rectangle of that one pasted in, and its
-// target with that one's target in the same measure. Semantics and defaults of torchvision.transforms.v2 (0.28); where a chain
-// names both, each batch has one of them, by chance. Sources: Zhang et al., mixup (2017); Yun et al., CutMix (2019).
+// Mixup and CutMix: every sample of a batch is blended with the one before it, or has a rectangle of that one pasted
+// in, and its target with that one's target in the same measure. Semantics and defaults of torchvision.transforms.v2
+// (0.28); where a chain names both, each batch has one of them, by chance. Sources: Zhang et al., mixup (2017); Yun et
+// al., CutMix (2019).
 
 import { z } from 'zod';
 import { addon } from '../../../runtime/native.js';
@@ -41,7 +42,9 @@ export interface MixedBatch {
 /** Standard normal, by Box and Muller. */
 const normal = (draws: Rng): number => Math.sqrt(-2 * Math.log1p(-draws.unit())) * Math.cos(2 * Math.PI * draws.unit());
 
-/** From the Gamma distribution with scale 1. Source: Marsaglia and Tsang (2000); below 1 by a power of a uniform number. */
+/**
+ * From the Gamma distribution with scale 1. Source: Marsaglia and Tsang (2000); below 1 by a power of a uniform number.
+ */
 function gamma(shape: number, draws: Rng): number {
   if (shape < 1) return gamma(shape + 1, draws) * (1 - draws.unit()) ** (1 / shape);
   const d = shape - 1 / 3;
@@ -81,8 +84,8 @@ export function mixBatch(steps: readonly MixStep[], batch: MixedBatch, draws: Rn
 }
 
 /**
- * Mixes targets and weights so that the loss of a row is the sum of both samples' losses, each by its share and its own weight.
- * The sum of all weights stays what it was.
+ * Mixes targets and weights so that the loss of a row is the sum of both samples' losses, each by its share and its own
+ * weight. The sum of all weights stays what it was.
  */
 function mixTargets({ targets, weights, count }: MixedBatch, share: number): void {
   const classes = targets.length / count;

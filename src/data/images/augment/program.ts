@@ -1,6 +1,6 @@
-// The program of one sample, as native/data/render.h reads it: a row of operations, each its code, how many values follow, and
-// these. A step of a chain appends to it and knows the size that the picture has by then. Crops and mirrorings join the
-// resampling before them, so that the usual chain reads each pixel once.
+// The program of one sample, as native/data/render.h reads it: a row of operations, each its code, how many values
+// follow, and these. A step of a chain appends to it and knows the size that the picture has by then. Crops and
+// mirrorings join the resampling before them, so that the usual chain reads each pixel once.
 
 import type { Rectangle } from '../picture.js';
 import type { Size } from '../preprocessing.js';

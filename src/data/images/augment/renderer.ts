@@ -1,6 +1,6 @@
-// From decoded pixels to a finished sample: draws the sample's program and has the addon run it. Without augmentation pictures
-// are resized and cropped as the model's preprocessing says, which is what evaluation and prediction do. One renderer serves one
-// thread.
+// From decoded pixels to a finished sample: draws the sample's program and has the addon run it. Without augmentation
+// pictures are resized and cropped as the model's preprocessing says, which is what evaluation and prediction do. One
+// renderer serves one thread.
 
 import { ModelError } from '../../../errors.js';
 import { addon } from '../../../runtime/native.js';
@@ -40,7 +40,9 @@ export class Renderer {
     this.#flags = (preprocessing.flipChannels ? flipped : 0) | (shape.layout === 'NHWC' ? channelsLast : 0);
   }
 
-  /** What of a picture of this size its sample is made from, so that no more need be decoded; undefined for all of it. */
+  /**
+   * What of a picture of this size its sample is made from, so that no more need be decoded; undefined for all of it.
+   */
   need(size: Size, key: SampleKey): Need | undefined {
     const first = this.#program(size, key).first;
     return first && { ...first.from, enough: first.to };

@@ -1,5 +1,5 @@
-// What a step of an augmentation chain is to the chain: the options that the configuration may give it, and how it draws its
-// parameters and appends its operations. To add one: a row in geometry.ts or colour.ts.
+// What a step of an augmentation chain is to the chain: the options that the configuration may give it, and how it
+// draws its parameters and appends its operations. To add one: a row in geometry.ts or colour.ts.
 
 import { z } from 'zod';
 import type { Size } from '../preprocessing.js';
