@@ -41,7 +41,11 @@ export {
 } from './models/images.js';
 export { buildWordPiece } from './models/wordpiece.js';
 export type { ClassPrediction as Prediction } from './tasks/classes.js';
-export type { Metrics } from './tasks/tasks.js';
-export type { TokenPrediction, TokenResult } from './tasks/token-classification.js';
+export type {
+  AccuracyMetrics,
+  Metrics,
+  TokenPrediction,
+  TokenResult,
+} from './tasks/tasks.js';
 export { type EvalResult, evaluate } from './train/evaluate.js';
 export { Trainer } from './train/trainer.js';

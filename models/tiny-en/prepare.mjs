@@ -63,7 +63,7 @@ export function prepare({ directory, packages, encoder, vocabulary, alphabet, to
   writeFileSync(join(directory, 'train.jsonl.gz'), gzipSync(jsonl(train)));
   writeFileSync(join(directory, 'heldout.jsonl'), jsonl(heldOut));
   const model = join(directory, 'encoder');
-  writeEncoder(model, { ...encoder, seed, vocabulary, head: 'masked-lm', storage: 'float16', tokenizer });
+  writeEncoder(model, { ...encoder, seed, vocabulary, head: 'language-model', storage: 'float16', tokenizer });
   say('counting tokens ...');
   const trainIds = train.map(({ text }) => idsOf(text));
   const heldOutIds = heldOut.map(({ text }) => idsOf(text));

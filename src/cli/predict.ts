@@ -12,6 +12,7 @@ import { readRaw } from '../data/read/raw.js';
 import { columnNames, toRecord } from '../data/read/record.js';
 import type { TextInput } from '../data/samples.js';
 import { DataError, UsageError } from '../errors.js';
+import type { Prediction } from '../tasks/task.js';
 import { taskNamed, withTask } from '../tasks/tasks.js';
 import { addOptions, configOf, execute, type Result, say } from './command.js';
 import { showDownload } from './download.js';
@@ -52,7 +53,9 @@ async function predict({ model, ...config }: PredictConfig, input: PredictInput,
   const { loadModel } = await import('../commands/predict.js');
   const loaded = await showDownload((onDownload) => loadModel(model, config, { signal, onDownload }));
   try {
-    return { predictions: await loaded.predict(input, { signal }), show: loaded.show };
+    const predictions = await loaded.predict<Prediction>(input, { signal });
+    if (config.output !== undefined) loaded.write(predictions, config.output);
+    return { predictions, show: loaded.show };
   } finally {
     await loaded.close();
   }
@@ -65,6 +68,10 @@ async function predictFiles({ data: files, ...config }: PredictConfig, signal: A
       'nothing to label: give pictures, folders of them or .safetensors files, as arguments or with --data',
     );
   const { predictions, show } = await predict(config, { files }, signal);
+  if (config.output !== undefined) {
+    const written = { output: config.output, samples: predictions.length };
+    return { json: written, text: `${written.samples} samples written to ${written.output}` };
+  }
   const lines = predictions.flatMap((prediction) => {
     const { place = '', error } = prediction;
     if (error === undefined) return [show(prediction, place)];

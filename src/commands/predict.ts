@@ -7,6 +7,7 @@ import type { ColumnSpec } from '../data/columns.js';
 import { DataClient } from '../data/data-client.js';
 import { type GivenImages, isGivenImages, sourceOf } from '../data/images/tensors.js';
 import type { DataLoader } from '../data/loader.js';
+import { type DataTensors, isDataTensors, sharedTensors } from '../data/memory/tensors.js';
 import { isStored } from '../data/pack/read-texts.js';
 import type { DataInput } from '../data/protocol.js';
 import { type Samples, type TextInput, tableSamples, textSamples } from '../data/samples.js';
@@ -17,10 +18,10 @@ import type { ResolveOptions } from '../models/hub.js';
 import type { ClassPrediction } from '../tasks/classes.js';
 import { startLoader } from '../tasks/loader.js';
 import type { Prediction, TaskSpec } from '../tasks/task.js';
-import { everyTask, taskNamed } from '../tasks/tasks.js';
+import { everyTask, loadTask, taskNamed } from '../tasks/tasks.js';
 
-/** Texts; pictures in memory; or paths and globs of files, in any form that the task's data have. */
-export type PredictInput = readonly TextInput[] | GivenImages | { files: readonly string[] };
+/** Texts; pictures or named tensors in memory; or paths and globs of files, in any form that the task's data have. */
+export type PredictInput = readonly TextInput[] | GivenImages | DataTensors | { files: readonly string[] };
 
 interface Predicting {
   signal?: AbortSignal | undefined;
@@ -53,12 +54,13 @@ export class LoadedModel {
     this.#task = taskOf(config, model);
     this.#config = { ...config, task: this.#task.name };
     this.#columns = taskNamed(this.#task.name)
-      .columns(this.#config)
+      .columns(this.#config, model)
       .filter(({ target }) => !target);
   }
 
   /** Use `loadModel`. */
   static async open(config: PredictConfig, model: SavedModel): Promise<LoadedModel> {
+    await loadTask(taskOf(config, model).name);
     const loaded = new LoadedModel(config, model);
     try {
       // What is wrong with model or options is said now, where it does not depend on the data.
@@ -83,6 +85,14 @@ export class LoadedModel {
   readonly show = (prediction: Prediction, what: string): string =>
     taskNamed(this.#task.name).show?.(prediction, what) ?? `${what}\t${JSON.stringify(prediction)}`;
 
+  /** Writes predictions of this model to a file. @throws UsageError where its task has no file for them */
+  readonly write = (predictions: readonly Prediction[], path: string): void => {
+    const { name, write } = taskNamed(this.#task.name);
+    if (!write)
+      throw new UsageError(`option 'output' is for predictions that are tensors, not for task ${name}; leave it out`);
+    write(predictions, path);
+  };
+
   /** What is said of each sample, in their order; `P` is what the task's predictions are. Calls may overlap. */
   async predict<P extends Prediction = ClassPrediction>(
     input: PredictInput,
@@ -95,9 +105,16 @@ export class LoadedModel {
     const texts = this.#reads('text', 'texts');
     if (isGivenImages(input) && this.#reads('picture'))
       return this.#predictData({ source: sourceOf(input, 'pictures') }, signal);
+    if (isDataTensors(input) && this.#reads('tensor'))
+      return this.#predictData({ tensors: sharedTensors(input, 'input') }, signal);
     if ('files' in input && (!texts || input.files.every(isStored))) return this.#predictData(input, signal);
-    if (isGivenImages(input) || 'files' in input)
-      throw new UsageError(`${this.#config.model} reads ${texts ? 'texts' : 'no pictures'}, and was given pictures`);
+    const given = isDataTensors(input) ? 'tensors' : isGivenImages(input) || 'files' in input ? 'pictures' : undefined;
+    if (given !== undefined)
+      throw new UsageError(`${this.#config.model} reads ${texts ? 'texts' : `no ${given}`}, and was given ${given}`);
+    if (this.#reads('tensor'))
+      throw new UsageError(
+        `${this.#config.model} reads tensors: give files that hold them, or {tensors}, in place of texts`,
+      );
     if (!texts)
       throw new UsageError(
         `${this.#config.model} reads pictures: give their files or a .safetensors file, or {pixels, shape} or {images}, in place of texts`,
@@ -132,7 +149,7 @@ export class LoadedModel {
     const { predict, unusable } = taskNamed(this.#task.name);
     const predictions: Prediction[] = [];
     for await (const batch of loader.batches(samples, { signal })) {
-      const results = await this.#model.run(this.#task, batch);
+      const results = await this.#model.run('predict', this.#task, batch);
       const found = predict!(results, batch, this.labels, this.#task.options);
       for (const [row, sample] of batch.samples.entries()) predictions[sample] = found[row]!;
       for (const { sample, reason } of batch.bad) predictions[sample] = unusable?.(reason) ?? { error: reason };

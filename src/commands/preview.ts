@@ -43,10 +43,10 @@ export async function preview(options: PreviewOptions, { signal, onDownload }: R
   );
   try {
     const task = everyTask.find(({ opens }) => opens?.({ inputs, config: {} }));
-    if (task?.head !== 'images')
+    if (!task?.columns(config as never).some(({ kind }) => kind === 'picture'))
       throw new ModelError(`${config.model} reads no pictures; preview shows those that a model of pictures is given`);
     const options = task.options({ ...config, task: task.name }, { soft: data.targets === 'probabilities' });
-    const reading = { directory: model.directory, inputs, maxPositions: 0, labels: data.labels.names };
+    const reading = { directory: model.directory, inputs, outputs: [], maxPositions: 0, labels: data.labels.names };
     const plan = await task.plan(reading, { ...config, task: task.name }, [data.train.table!], options);
     const rows = await drawRows(data, plan, { name: task.name, options }, config, signal);
     const { variants, output } = config;

@@ -81,7 +81,7 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
 
   const training = mode === 'train';
   const dropout = task.headDropout ? options.dropout : { ...options.dropout, head: 0 };
-  if (training) insertDropout(b, read.logits!, dropout, { family: options.family, trained: changing });
+  if (training) insertDropout(b, Object.values(read)[0]!, dropout, { family: options.family, trained: changing });
   // What is not finite is looked for in the graph that trains.
   const updates = training || mode === 'diagnose' ? useBatchStatistics(b, statistics) : new Map<Value, Value>();
   if (cut && mode === 'trunk') keepBelow(graph, cut);
@@ -140,10 +140,11 @@ export function restored(source: Graph, shapes: InputShapes, trained: ReadonlySe
   return graph;
 }
 
-/** The outputs of a graph that its task reads, by name; the main one is `logits` whatever its name in the file. */
+/** The outputs of a graph that its task reads, by the task's names. */
 export function taskOutputs(graph: Graph, { name, options }: TaskSpec): Outputs {
-  const further = taskNamed(name).outputs?.(options) ?? [];
-  return { logits: logitsOf(graph), ...Object.fromEntries(further.map((value) => [value, value])) };
+  const main = logitsOf(graph);
+  const all = graph.outputs.map((output) => output.name);
+  return taskNamed(name).outputs?.(options, { main, all }) ?? { logits: main };
 }
 
 const floatValues = (graph: Graph): Value[] =>

@@ -7,19 +7,19 @@ import { heads } from '../heads/heads.js';
 import { bytesTogether, type Counted } from '../lower/memory.js';
 import { dimensions, elementTypeOf } from '../onnx/file/surgery.js';
 import { fingerprint, preprocessingHash } from '../onnx/fingerprint.js';
-import { type Graph, prune } from '../onnx/graph.js';
+import { dependentNodes, type Graph, prune, type Value, type ValueInfo } from '../onnx/graph.js';
 import { type JoinedModel, joinModels, onlyPart, openFiles } from '../onnx/join.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import { Tensor } from '../onnx/tensor.js';
 import { Arena } from '../runtime/arena.js';
-import type { TaskSpec } from '../tasks/task.js';
-import { taskNamed } from '../tasks/tasks.js';
+import type { ModelValues, TaskSpec } from '../tasks/task.js';
+import { loadTask, taskNamed } from '../tasks/tasks.js';
 import { chooseStatistics, type Statistic } from '../transfer/batch-norm.js';
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
 import { writeModelDirectory } from '../transfer/directory.js';
 import { type DrawOptions, drawParameters, resetStatistics } from '../transfer/init.js';
-import { keepLayers } from '../transfer/keep-layers.js';
 import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
+import { prepareModel, transferSteps } from '../transfer/steps.js';
 import { type CompileOptions, compile, compileGraph, taskOutputs } from './compile.js';
 import type {
   Compiled,
@@ -51,27 +51,40 @@ const current = (): Opened => {
   return opened;
 };
 
-export const open = (request: OpenRequest): Promise<Outcome<OpenedModel>> => outcomeOf(() => openNow(request));
+export const open = (request: OpenRequest): Promise<Outcome<OpenedModel>> =>
+  outcomeOf(async () => {
+    await loadTask(request.task.name);
+    return openNow(request);
+  });
 export const build = (request: CompileRequest): Promise<Outcome<Compiled>> => outcomeOf(() => buildNow(request));
 export const cut = (request: CutRequest): Promise<Outcome<TrunkCut | undefined>> => outcomeOf(() => cutNow(request));
 export const memory = (request: MemoryRequest): Promise<Outcome<number[]>> => outcomeOf(() => memoryNow(request));
+/** What a model takes and gives; it is not kept. */
+export const values = (request: Pick<OpenRequest, 'model' | 'parts'>): Promise<Outcome<ModelValues>> =>
+  outcomeOf(() => valuesOf(joinModels(request.parts ?? onlyPart, openFiles(request.model, request.parts)).graph));
 export const save = (request: SaveRequest): Promise<Outcome<string>> => outcomeOf(() => saveNow(request));
+
+const valuesOf = ({ inputs, outputs }: Graph): ModelValues => {
+  const plain = ({ name, dtype, shape }: ValueInfo) => ({ name, dtype, shape });
+  return { inputs: inputs.map(plain), outputs: outputs.map(plain) };
+};
 
 function openNow(request: OpenRequest): OpenedModel {
   const files = openFiles(request.model, request.parts);
   // The head is behind the last one.
   const file = files.pop()!;
-  if (files.length > 0 && request.keepLayers !== undefined)
+  const step = transferSteps.find(({ option }) => request[option] !== undefined);
+  if (files.length > 0 && step)
     throw new UsageError(
-      `keepLayers is for a model of one file, and ${request.model} has ${files.length + 1}: leave it out`,
+      `${step.option} is for a model of one file, and ${request.model} has ${files.length + 1}: leave it out`,
     );
-  const trunk = keepLayers(file, readModelConfig(file.directory), request.keepLayers);
+  const trunk = prepareModel(file, readModelConfig(file.directory), request);
   const { config } = trunk;
   const own = labelsOfConfig(config)?.names ?? [];
   const labels = labelsFor(own, request);
   if (files.length === 0) refuseOtherInput(file, request.task);
   const { model: last, note } = fitted(trunk.model, config, request, labels);
-  const notes = [trunk.note, note].filter((text) => text !== undefined);
+  const notes = [...trunk.notes, ...(note === undefined ? [] : [note])];
   const model = joinModels(request.parts ?? onlyPart, [...files, last]);
   const { graph } = model;
   const wanted = Object.values(taskOutputs(graph, request.task));
@@ -79,6 +92,7 @@ function openNow(request: OpenRequest): OpenedModel {
   prune(graph);
   const choice = chooseParameters(model, graph, { freeze: request.freeze, outputs: wanted });
   refuseOtherTypes(file, choice, request);
+  refuseUntrained(model, wanted, choice);
   const trainable = new Set(choice.trainable.map(({ name }) => name));
   const { updated, kept, notes: ofStatistics } = chooseStatistics(graph, trainable, request.batchNorm ?? 'batch');
   notes.push(...ofStatistics);
@@ -87,12 +101,11 @@ function openNow(request: OpenRequest): OpenedModel {
   const drawn = request.init === 'random' ? { seed: request.seed, deviation: config.initializer_range } : undefined;
   const { parameters, statistics, arena } = loadParameters(graph, choice, { updated, kept }, drawn);
   const positions = maxPositions(config, parameters);
-  const inputs = graph.inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
   const dropout = { ...dropoutOf(config, taskNamed(request.task.name).dropout), ...request.dropout };
   const { directory } = file;
   const hashes = { hash: fingerprint(...files, file), preprocessing: preprocessingHash(file) };
   const info = {
-    inputs,
+    ...valuesOf(graph),
     parameters,
     statistics,
     arena,
@@ -115,6 +128,22 @@ function refuseOtherInput(file: Model, { name }: TaskSpec): void {
   const values = fed.map((info) => ({ name: info.name, dtype: elementTypeOf(info), shape: dimensions(info) }));
   const problem = taskNamed(name).refuses?.(values);
   if (problem !== undefined) throw new ModelError(`${file.path}: ${problem}`);
+}
+
+/** @throws ModelError for an output that no trained parameter has a part in: its loss would never change */
+function refuseUntrained(
+  { path, graph }: JoinedModel,
+  outputs: readonly Value[],
+  { trainable }: ParameterChoice,
+): void {
+  const names = trainable.map(({ name }) => name);
+  const reached = new Set([...names, ...[...dependentNodes(graph, names)].flatMap((node) => node.outputs)]);
+  const other = outputs.find((output) => !reached.has(output));
+  if (other !== undefined)
+    throw new ModelError(
+      `${path}: output '${other}' does not depend on any parameter that is trained, so a loss over it would never change. ` +
+        'Take another output, or freeze less.',
+    );
 }
 
 /** Frozen weights of another type stay as they are, in the graph; one to train or to draw anew has to be float32. */

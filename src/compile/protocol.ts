@@ -9,9 +9,10 @@ import type { ArenaEntry } from '../runtime/arena.js';
 import type { ModelValue, Outputs, TaskSpec } from '../tasks/task.js';
 import type { BatchNormMode, Statistic } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
+import type { TransferOptions } from '../transfer/steps.js';
 import type { CutValue } from '../trunk/cut.js';
 
-export interface OpenRequest {
+export interface OpenRequest extends TransferOptions {
   /** Model directory or .onnx file. */
   model: string;
   /** The files of the directory that the model is joined of; undefined: it is one file. */
@@ -31,8 +32,6 @@ export interface OpenRequest {
   labelSmoothing?: number | undefined;
   /** Widths of hidden layers of a new head, between the text's vector and the classifier; undefined: none. */
   headLayers?: readonly number[] | undefined;
-  /** How many layers of the trunk stay, from the first; undefined: all. */
-  keepLayers?: number | undefined;
   /** Where the weights start: at the file's values (the default) or drawn anew from the seed. */
   init?: 'pretrained' | 'random' | undefined;
   /** Whose statistics BatchNormalization layers take that train; default the batch's. */
@@ -67,6 +66,8 @@ export interface StatisticInfo extends ArenaEntry, Pick<Statistic, 'kind'> {
 
 export interface OpenedModel {
   inputs: readonly ModelInput[];
+  /** Those that the task reads. */
+  outputs: readonly ModelValue[];
   parameters: readonly ParameterInfo[];
   /** Running averages that are not those of the file, or will not be. */
   statistics: readonly StatisticInfo[];

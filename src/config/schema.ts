@@ -49,6 +49,9 @@ const predictOptions = z.strictObject({
       },
     ),
   ),
+  output: path
+    .optional()
+    .meta(about('File to write the predictions to, where these are tensors.', { value: 'FILE.safetensors' })),
   batchSize: evalBatchSize,
   ...taskFields.predict,
 });

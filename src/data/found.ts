@@ -30,6 +30,8 @@ export interface Found {
 export interface ReadTable {
   table: Table;
   names: readonly string[];
+  /** What the user should know. */
+  notes?: readonly string[] | undefined;
 }
 
 const holds = (columns: readonly ColumnSpec[], ...kinds: readonly ColumnSpec['kind'][]): boolean =>
@@ -54,6 +56,7 @@ export async function find(
   const { columns, labels } = request;
   if (readsPictures(columns)) return findPictures(input, request, weights, notes);
   const read = await readInput(input, columns, weights);
+  for (const note of read.notes ?? []) if (!notes.includes(note)) notes.push(note);
   const { files } = read.table.origin;
   return {
     classes: () => classesOfRecords(labels, columns, read.names, files),

@@ -50,6 +50,10 @@ export class StoredTensors {
     }
   }
 
+  get tensorNames(): string[] {
+    return [...this.places.keys()];
+  }
+
   /** First byte behind the header. */
   get start(): number {
     return this.head.length;

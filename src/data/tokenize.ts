@@ -66,7 +66,7 @@ export class TextTokenizer {
     const maskId = ['[MASK]', '<mask>', contentOf(config.mask_token)]
       .map((token) => (token === undefined ? undefined : this.#tokenizer.token_to_id(token)))
       .findLast((id) => id !== undefined);
-    if (maskId === undefined) throw new Error('it names no mask token, which masked-lm needs');
+    if (maskId === undefined) throw new Error('it names no mask token, which masking needs');
     const special = new Set<number>(
       [...this.#tokenizer.get_added_tokens_decoder()].filter(([, token]) => token.special).map(([id]) => id),
     );

@@ -3,6 +3,7 @@
 
 import type { GraphValue } from '../compile/protocol.js';
 import { ModelError } from '../errors.js';
+import { elementCount } from '../onnx/tensor.js';
 import { sharedTensor } from '../runtime/arena.js';
 import type { BoundTensor, TensorView } from '../runtime/session.js';
 import type { EngineBatch, Normalisers } from './engine.js';
@@ -12,6 +13,17 @@ export function inputOf({ inputs }: EngineBatch, name: string): TensorView {
   const view = inputs.get(name);
   if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
   return view;
+}
+
+/** The same numbers in the graph's shape. @throws ModelError where it takes another number of them */
+function fitting(view: TensorView, name: string, shape: readonly number[]): TensorView {
+  if (String(view.shape) === String(shape)) return view;
+  if (elementCount(view.shape) !== elementCount(shape))
+    throw new ModelError(
+      `'${name}' of the batch has the shape [${view.shape.join(', ')}], and the training graph takes [${shape.join(', ')}]: ` +
+        'the data do not fit the outputs of the model',
+    );
+  return { ...view, shape };
 }
 
 export class GraphInputs {
@@ -31,7 +43,7 @@ export class GraphInputs {
         if (known) return [name, known];
         const divides = normalisers[name] ?? (shape.length === 0 && !batch.inputs.has(name) ? 1 : undefined);
         if (divides !== undefined) return [name, this.#normaliser(name, divides)];
-        const view = inputOf(batch, name);
+        const view = fitting(inputOf(batch, name), name, shape);
         return [name, dtype === 'int32' && view.dtype === 'int64' ? this.#narrow(name, view) : view];
       }),
     );

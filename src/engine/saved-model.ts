@@ -2,7 +2,6 @@
 // ortune's graphs in between. What `eval` and `predict` measure is what users will run.
 
 import type { Tensor as OrtTensor } from 'onnxruntime-node';
-import type { ModelInput } from '../compile/protocol.js';
 import { labelsOfConfig } from '../data/labels.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { convertFloat } from '../onnx/convert.js';
@@ -10,22 +9,21 @@ import { type DataType, isFloat, type TypedArray } from '../onnx/dtype.js';
 import { joinModels, type ModelPart, onlyPart, openFiles } from '../onnx/join.js';
 import { Tensor } from '../onnx/tensor.js';
 import type { TensorView } from '../runtime/session.js';
-import type { MeasuredBatch, Results, SavedRun, TaskSpec } from '../tasks/task.js';
+import type { MeasuredBatch, ModelValues, Results, SavedRun, TaskSpec } from '../tasks/task.js';
 import { taskNamed } from '../tasks/tasks.js';
 import { type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
 import { logitsOf } from '../transfer/parameters.js';
 import { SessionChain } from './session-chain.js';
 
-export interface SavedModel {
-  inputs: readonly ModelInput[];
+export interface SavedModel extends ModelValues {
   /** From config.json; empty when it names none. */
   labels: readonly string[];
   directory: string;
   /** Infinity when it has no position table. */
   maxPositions: number;
   config: ModelConfig;
-  /** What a task's meter or prediction reads of a batch. */
-  run(task: TaskSpec, batch: MeasuredBatch): Promise<Results>;
+  /** What a task's meter (`evaluate`) or prediction reads of a batch. */
+  run(mode: 'evaluate' | 'predict', task: TaskSpec, batch: MeasuredBatch): Promise<Results>;
   close(): Promise<void>;
 }
 
@@ -60,14 +58,15 @@ export async function openSavedModel(
     },
   };
   return {
-    inputs: graph.inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
+    inputs: graph.inputs,
+    outputs: graph.outputs,
     labels: labelsOfConfig(config)?.names ?? [],
     directory: model.directory,
     maxPositions: maxPositions(config, parameters),
     config,
-    run({ name, options }, batch) {
+    run(mode, { name, options }, batch) {
       const task = taskNamed(name);
-      return task.resultsOf(saved, batch, options);
+      return task.resultsOf(saved, batch, options, mode);
     },
     close: () => chain.release(),
   };

@@ -18,12 +18,12 @@ import {
 } from '../onnx/file/surgery.js';
 import { graphOf, type Model, opsetOf } from '../onnx/model.js';
 import type { ValueInfoProto } from '../onnx/onnx_pb.js';
-import { pairOutput } from '../tasks/masked-results.js';
 import type { ModelConfig } from '../transfer/config.js';
 import type { HeadResult } from './classification.js';
 import { hiddenSize } from './families.js';
 import { FileBuilder } from './file-builder.js';
 import { findHidden } from './hidden.js';
+import { pairOutput } from './pair-output.js';
 
 interface HeadNames {
   dense: string;
@@ -95,7 +95,7 @@ function outputsOf(model: Model): Outputs {
   if ((logits && (rank(logits) ?? 3) === 3) || hidden) return found;
   const list = output.map((info) => `'${info.name}' of rank ${rank(info) ?? 'unknown'}`).join(', ');
   throw new ModelError(
-    `${model.path}: masked-lm needs an output last_hidden_state, or logits of shape [batch, sequence, vocabulary]; ` +
+    `${model.path}: a language model needs an output last_hidden_state, or logits of shape [batch, sequence, vocabulary]; ` +
       `found ${list}. Export the model without its head (feature extraction) or for masked language modelling (fill-mask).`,
   );
 }

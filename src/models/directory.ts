@@ -16,7 +16,7 @@ export interface EncoderDirectoryOptions extends Omit<EncoderOptions, 'labels'> 
 
 const architectures = {
   classification: 'BertForSequenceClassification',
-  'masked-lm': 'BertForMaskedLM',
+  'language-model': 'BertForMaskedLM',
   none: 'BertModel',
 };
 

@@ -39,14 +39,14 @@ export interface EncoderOptions {
   /** Seed of the initial weights; default 0. */
   seed?: number;
   /** What follows the layers; default classification. `none`: the hidden states are the output. */
-  head?: 'classification' | 'masked-lm' | 'none';
+  head?: 'classification' | 'language-model' | 'none';
   /** How the file keeps matrices; float16 ones are cast to float32 before use. Default float32. */
   storage?: 'float32' | 'float16';
 }
 
 export type EncoderSize = Required<EncoderOptions>;
 
-const choices = { head: ['classification', 'masked-lm', 'none'], storage: ['float32', 'float16'] };
+const choices = { head: ['classification', 'language-model', 'none'], storage: ['float32', 'float16'] };
 
 /** Fills in the defaults; throws UsageError for sizes that make no encoder. */
 export function encoderSize(options: EncoderOptions): EncoderSize {
@@ -140,7 +140,7 @@ function classificationHead(c: Context, x: string): void {
 }
 
 /** Dense, GELU and layer norm, then every word's score by the word embedding itself, which is tied to the decoder. */
-function maskedLmHead(c: Context, x: string, words: string): void {
+function languageModelHead(c: Context, x: string, words: string): void {
   const { w, size } = c;
   const transform = 'cls.predictions.transform';
   const dense = linear(c, `${transform}.dense`, x, size.hidden, size.hidden);
@@ -181,7 +181,7 @@ export function buildEncoder(options: EncoderOptions = {}): Uint8Array {
     x = encoderLayer(c, `${prefix}encoder.layer.${i}`, x, mask, last ? 'last_hidden_state' : undefined);
   }
   if (size.head === 'classification') classificationHead(c, x);
-  else if (size.head === 'masked-lm') maskedLmHead(c, x, embedded.words);
+  else if (size.head === 'language-model') languageModelHead(c, x, embedded.words);
   else w.output(x, 'float32', ['batch_size', 'sequence_length', size.hidden]);
   return w.finish();
 }

@@ -7,6 +7,7 @@ import { textColumns } from '../data/column-specs.js';
 import { type EncodeRequest, writeClasses, writerOf, writeWeights } from '../data/encode.js';
 import type { Slot } from '../data/slots.js';
 import { DataError, ModelError } from '../errors.js';
+import { pairOutput } from '../heads/pair-output.js';
 import { narrow } from '../lower/gather-tokens.js';
 import { MaskedLmMetrics, type MaskedLmResult } from '../metrics/masked-tokens.js';
 import type { Builder } from '../onnx/builder.js';
@@ -16,7 +17,7 @@ import { textDropout } from '../transfer/config.js';
 import { architecture } from './classes.js';
 import { taskInput } from './inputs.js';
 import { meanCrossEntropy } from './losses.js';
-import { maskedResults, pairOutput } from './masked-results.js';
+import { maskedResults } from './masked-results.js';
 import { type Masking, maskRow, pairedRows, targetCount } from './masking.js';
 import type { Task, TaskLoss } from './task.js';
 import { textFields } from './text-fields.js';
@@ -130,7 +131,7 @@ export const maskedLm = {
       return { ...measured, weights: sums };
     };
   },
-  outputs: ({ nextSentence }) => (nextSentence ? [pairOutput] : []),
+  outputs: ({ nextSentence }, { main }) => ({ logits: main, ...(nextSentence && { [pairOutput]: pairOutput }) }),
   loss: (b, outputs, { probability, nextSentence }) =>
     addMaskedLoss(b, outputs.logits!, { probability, pairs: nextSentence ? outputs[pairOutput] : undefined }),
   resultsOf: maskedResults,

@@ -2,12 +2,10 @@
 // time, since a batch's would be hundreds of megabytes.
 
 import { ModelError } from '../errors.js';
+import { pairOutput } from '../heads/pair-output.js';
 import { crossEntropy } from '../metrics/cross-entropy.js';
 import type { TensorView } from '../runtime/session.js';
 import type { MeasuredBatch, Results, SavedRun } from './task.js';
-
-/** Name of the output that tells whether the second text follows: [B, 2], as in the transformers library. */
-export const pairOutput = 'seq_relationship_logits';
 
 /** Most logits of one run. */
 const mostLogits = 2 ** 24;

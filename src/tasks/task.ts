@@ -31,10 +31,15 @@ export interface ModelValue {
   shape?: readonly Dim[] | undefined;
 }
 
-/** What a task's loader has to know of the model. */
-export interface LoadedFor {
-  directory: string;
+/** What a model takes and gives. */
+export interface ModelValues {
   inputs: readonly ModelValue[];
+  outputs: readonly ModelValue[];
+}
+
+/** What a task's loader has to know of the model. */
+export interface LoadedFor extends ModelValues {
+  directory: string;
   /** Positions of the model; Infinity when it has no position table. */
   maxPositions: number;
   /** Names of the classes; empty where there are none. */
@@ -119,6 +124,8 @@ export interface Task<O extends object = object, M extends object = object, P ex
   readonly name: string;
   /** A few words of what the model is for, for help. */
   readonly purpose: string;
+  /** Loads what its functions use where a model is opened; absent: nothing more. */
+  load?(): Promise<void>;
   /** Its options; several tasks may have one in common. */
   fields(kit: FieldKit): TaskFields;
   /** Those of them that are the same for all runs of a comparison. */
@@ -133,8 +140,10 @@ export interface Task<O extends object = object, M extends object = object, P ex
   options(config: TaskConfig, data?: { soft?: boolean | undefined }): O;
   /** What a saved model's config.json says of the options. */
   ofModel?(config: ModelConfig, given: TaskConfig): object;
-  /** Columns that it reads. */
-  columns(config: TaskConfig): readonly ColumnSpec[];
+  /** Whether its columns depend on the model, which is then opened before the data; default no. */
+  readonly readsModel?: boolean;
+  /** Columns that it reads; `model` where the task asks for it and there is one. */
+  columns(config: TaskConfig, model?: ModelValues): readonly ColumnSpec[];
   /** Whether samples have classes, which the data or the model name. */
   readonly classes: boolean;
   /** Why a model with these inputs cannot be used; undefined: it can. */
@@ -161,12 +170,12 @@ export interface Task<O extends object = object, M extends object = object, P ex
   ): EncodingPlan | Promise<EncodingPlan>;
   /** In the worker's thread: made once. */
   encoder(encoding: object, options: O): Promise<Encoder>;
-  /** Names of the outputs that it reads beside the model's main one. */
-  outputs?(options: O): readonly Value[];
-  /** In the model worker: the loss over the model's outputs; the main one is `logits`. */
+  /** The outputs of the model that it reads, by its own names for them; default the main one as `logits`. */
+  outputs?(options: O, model: { main: Value; all: readonly Value[] }): Outputs;
+  /** In the model worker: the loss over the outputs that it reads. */
   loss(b: Builder, outputs: Outputs, options: O & { labelSmoothing: number }): TaskLoss;
   /** The results of `loss` from the outputs of a saved file. @throws ModelError for a file that is not of the task */
-  resultsOf(run: SavedRun, batch: MeasuredBatch, options: O): Promise<Results>;
+  resultsOf(run: SavedRun, batch: MeasuredBatch, options: O, mode: 'evaluate' | 'predict'): Promise<Results>;
   /** Names of its figures: paths in the result, such as 'macro.f1'. */
   metrics(options: O): readonly string[];
   meter(measured: Measured, options: O): Meter<M>;
@@ -176,6 +185,8 @@ export interface Task<O extends object = object, M extends object = object, P ex
   predict?(results: Results, batch: MeasuredBatch, labels: readonly string[], options: O): P[];
   /** In place of a prediction, of a sample that cannot be used. */
   unusable?(error: string): P;
+  /** Writes predictions to a file, where `predict` is given the option output. */
+  write?(predictions: readonly P[], path: string): void;
   /** A prediction as a line for people; `what` says which sample it is. */
   show?(prediction: P, what: string): string;
   /** The configuration that a model is saved with. */

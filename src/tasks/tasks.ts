@@ -6,11 +6,16 @@ import type { Task, TaskConfig } from './task.js';
 import { textClassification } from './text-classification.js';
 import { tokenClassification } from './token-classification.js';
 
+export type { TokenPrediction, TokenResult } from './token-classification.js';
+
 export const tasks = [textClassification, tokenClassification, maskedLm, imageClassification] as const;
 
 export type TaskName = (typeof tasks)[number]['name'];
 /** What an evaluation comes to, whatever the task. */
 export type Metrics = ReturnType<ReturnType<(typeof tasks)[number]['meter']>['result']>;
+
+/** Of the tasks whose results always have an accuracy. */
+export type AccuracyMetrics = Extract<Metrics, { accuracy: number }>;
 
 export const taskNames = tasks.map(({ name }) => name) as [TaskName, ...TaskName[]];
 
@@ -27,11 +32,18 @@ export function taskNamed(name: string): AnyTask {
   return task;
 }
 
-/** The configuration with a task: the one it names, else the one whose data these are, else the first. */
+/** The same, ready to be used with a model in this thread. */
+export async function loadTask(name: string): Promise<AnyTask> {
+  const task = taskNamed(name);
+  await task.load?.();
+  return task;
+}
+
+/** The configuration with a task: the one it names, else the last one that takes it for its own, else the first. */
 export function withTask<C extends object>(config: C): C & { task: TaskName } {
   const given = config as TaskConfig;
   const files: readonly string[] = given.train ?? given.data ?? [];
   const recognised = (): TaskName =>
-    (everyTask.find((task) => task.recognises?.(given, files))?.name as TaskName | undefined) ?? tasks[0].name;
+    (everyTask.findLast((task) => task.recognises?.(given, files))?.name as TaskName | undefined) ?? tasks[0].name;
   return { ...config, task: (given.task as TaskName | undefined) ?? recognised() };
 }

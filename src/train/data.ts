@@ -7,20 +7,26 @@ import { type Given, inputOf } from '../data/memory/given.js';
 import { type OpenedDataset, openDataset, Splits } from '../data/splits.js';
 import type { Table } from '../data/table.js';
 import { DataError } from '../errors.js';
+import type { ModelValues } from '../tasks/task.js';
 import { taskNamed } from '../tasks/tasks.js';
 
 /**
  * Opens the data that a training configuration names; the training data decides the classes. Close it after use.
+ * @param options `model`: for tasks whose columns depend on it
  * @throws UsageError, DataError; the signal's reason
  */
-export async function openData(config: TrainConfig, given: Given, signal?: AbortSignal): Promise<Splits> {
+export async function openData(
+  config: TrainConfig,
+  given: Given,
+  { model, signal }: { model?: ModelValues | undefined; signal?: AbortSignal | undefined } = {},
+): Promise<Splits> {
   const { eval: evaluation, test, labelNames, weightColumn, sampling, groupByLength, classWeights } = config;
   const { evalSplit, seed, streaming, shuffleBuffer, multiLabel, numLabels } = config;
   const task = taskNamed(config.task);
   const data = await Splits.open(
     {
       ...{ sampling, groupByLength, classWeights, evalSplit, seed, streaming, shuffleBuffer },
-      columns: task.columns(config),
+      columns: task.columns(config, model),
       weights: weightColumn,
       train: inputOf(config.train, given),
       eval: evaluation && inputOf(evaluation, given),
@@ -44,11 +50,18 @@ export async function openData(config: TrainConfig, given: Given, signal?: Abort
 export function openEvaluation(
   config: EvalConfig,
   given: Given,
-  labels: readonly string[] | undefined,
-  signal?: AbortSignal,
+  {
+    model,
+    labels,
+    signal,
+  }: {
+    model: ModelValues;
+    labels?: readonly string[] | undefined;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<OpenedDataset> {
   const { data, multiLabel } = config;
-  const columns = taskNamed(config.task).columns(config);
+  const columns = taskNamed(config.task).columns(config, model);
   return openDataset({ train: inputOf(data, given), columns, labels, multiLabel }, signal);
 }
 

@@ -15,12 +15,13 @@ import type { ResolveOptions } from '../models/hub.js';
 import { peakRssBytes, StepTimes } from '../statistics.js';
 import { openLoader } from '../tasks/loader.js';
 import type { Meter, Results, TaskSpec } from '../tasks/task.js';
-import { type Metrics, taskNamed } from '../tasks/tasks.js';
+import { type AccuracyMetrics, loadTask, type Metrics, taskNamed } from '../tasks/tasks.js';
 import { BadSamples, type SkippedSample } from './bad-samples.js';
 import { openEvaluation, tablesOf } from './data.js';
 
-export interface EvalResult {
-  metrics: Metrics;
+/** `M`: what the task measures. */
+export interface EvalResult<M extends Metrics = AccuracyMetrics> {
+  metrics: M;
   samplesPerSecond: number;
   /** Median time of a batch. */
   stepMs: number;
@@ -68,7 +69,10 @@ export async function measureEvaluation(
  * Measures a model directory on labelled data.
  * @throws UsageError, DataError (an unknown label with its line), ModelError
  */
-export async function evaluate(options: EvalOptions, { signal, onDownload }: ResolveOptions = {}): Promise<EvalResult> {
+export async function evaluate<M extends Metrics = AccuracyMetrics>(
+  options: EvalOptions,
+  { signal, onDownload }: ResolveOptions = {},
+): Promise<EvalResult<M>> {
   const { options: rest, given } = withoutGiven(options);
   const config = parseOptions(evalSchema, rest);
   const started = performance.now();
@@ -77,7 +81,7 @@ export async function evaluate(options: EvalOptions, { signal, onDownload }: Res
   let loader: DataLoader | undefined;
   let opened: OpenedDataset | undefined;
   try {
-    const task = taskNamed(config.task);
+    const task = await loadTask(config.task);
     const asked = { ...config, ...task.ofModel?.(model.config, config) };
     const spec: TaskSpec = { name: task.name, options: task.options(asked) };
     const labels = task.classes ? model.labels : undefined;
@@ -85,17 +89,17 @@ export async function evaluate(options: EvalOptions, { signal, onDownload }: Res
       throw new UsageError(
         `${config.model}: config.json names no labels (id2label), so there is nothing to compare with`,
       );
-    opened = await openEvaluation(asked, given, labels, signal);
+    opened = await openEvaluation(asked, given, { model, labels, signal });
     const { samples } = opened.data;
     const bad = new BadSamples({ samples, maxBadSamples: config.maxBadSamples }, () => {});
     const loading = { ...asked, badSample: (sample: BadSample) => bad.add(sample) };
     loader = (await openLoader(loading, model, spec, tablesOf([opened.data]))).loader;
     const times = new StepTimes();
     const meter = task.meter({ labels: labels ?? [], samples }, spec.options);
-    const run = (batch: Batch): Promise<Results> => model.run(spec, batch);
+    const run = (batch: Batch): Promise<Results> => model.run('evaluate', spec, batch);
     const { truncated, metrics } = await measureEvaluation(run, loader, opened.data, meter, { signal, times });
     return {
-      metrics,
+      metrics: metrics as M,
       samplesPerSecond: times.rate(times.all.length),
       stepMs: times.medianMs(),
       peakRssBytes: peakRssBytes(),

@@ -9,6 +9,7 @@ import type { BadSample, DataLoader } from '../data/loader.js';
 import type { Given } from '../data/memory/given.js';
 import type { Splits } from '../data/splits.js';
 import { Engine } from '../engine/engine.js';
+import { modelValues } from '../engine/model-values.js';
 import { OrtuneError, UsageError } from '../errors.js';
 import type { EvaluationEvent } from '../events.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
@@ -20,7 +21,7 @@ import type { Traffic } from '../runtime/session.js';
 import { StepTimes } from '../statistics.js';
 import { openLoader } from '../tasks/loader.js';
 import type { EncodingPlan, TaskSpec } from '../tasks/task.js';
-import { taskNamed } from '../tasks/tasks.js';
+import { loadTask, taskNamed } from '../tasks/tasks.js';
 import { type CachedPart, TrunkCache } from '../trunk/trunk-cache.js';
 import { BadSamples, type SkippedSample } from './bad-samples.js';
 import { BestTracker } from './best.js';
@@ -121,11 +122,15 @@ export async function openRun(
     return item;
   };
   try {
-    const data = keep(await openData(config, given, signal));
-    const { name, classes, options, parts: files } = taskNamed(config.task);
+    const { name, classes, options, parts: files, readsModel } = await loadTask(config.task);
+    const resolving = { signal, onDownload: tell.download };
+    const values = readsModel
+      ? await modelValues({ model: await resolveModel(config.model, resolving), parts: files })
+      : undefined;
+    const data = keep(await openData(config, given, { model: values, signal }));
     const task: TaskSpec = { name, options: options(config, { soft: data.targets === 'probabilities' }) };
     const labels = classes ? data.labels.names : undefined;
-    const model = await resolveModel(config.model, { signal, onDownload: tell.download });
+    const model = await resolveModel(config.model, resolving);
     const engine = keep(
       await Engine.open({ ...config, model, labels, labelsAreIndices: !data.named, task, parts: files }),
     );

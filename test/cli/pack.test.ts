@@ -32,9 +32,7 @@ describe('ortune pack', () => {
     const refused = await ortune(['train', '--model', join(digits, 'net.onnx'), ...asPictures]);
     expect(refused).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(
-        /holds packed texts, and the data are read as pictures; set task text-classification/,
-      ),
+      stderr: expect.stringMatching(/holds packed texts, and the data are read as pictures; set task to one of texts/),
     });
   });
 

@@ -47,7 +47,7 @@ function modelDirectory(kind: 'encoders' | 'headless', family: Family, exporter:
 
 const task = { name: 'text-classification', options: {} };
 const logitsOf = async (model: SavedModel, batch: Batch): Promise<Float32Array> =>
-  (await model.run(task, batch)).logits!.data as Float32Array;
+  (await model.run('predict', task, batch)).logits!.data as Float32Array;
 
 /** Trains some steps, saves, and hands every batch to `look` with the logits of both; returns where it was saved. */
 async function compare(

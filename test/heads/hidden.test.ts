@@ -84,7 +84,7 @@ describe('a built language model', () => {
   const config = { model_type: 'bert' };
 
   test.each(['float32', 'float16'] as const)('stored in %s gives the classifier of its trunk', async (storage) => {
-    const [bare, whole] = (['none', 'masked-lm'] as const).map((head) =>
+    const [bare, whole] = (['none', 'language-model'] as const).map((head) =>
       ensureHead(built(buildEncoder({ ...small, storage, head })), { labels: 2, seed: 3, config }),
     );
     expect([bare!.change, whole!.change]).toEqual(['added', 'replaced']);

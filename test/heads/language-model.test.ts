@@ -66,7 +66,9 @@ describe.each(['bert', 'distilbert', 'roberta'])('a language model: %s', (family
 test('a classifier has no vector for each token', () => {
   const model = openModel(fixture('encoders', 'bert', 'torchscript'));
   expect(() => fit(model)).toThrow(ModelError);
-  expect(() => fit(model)).toThrow(/masked-lm needs an output last_hidden_state, or logits.*found 'logits' of rank 2/);
+  expect(() => fit(model)).toThrow(
+    /a language model needs an output last_hidden_state, or logits.*found 'logits' of rank 2/,
+  );
 });
 
 test('without a word embedding there is nothing to tie to', () => {

@@ -26,7 +26,7 @@ describe('writeEncoder', () => {
   });
 
   it.each([
-    ['masked-lm', 'BertForMaskedLM'],
+    ['language-model', 'BertForMaskedLM'],
     ['none', 'BertModel'],
   ] as const)('names the architecture of head %s, and no classes', (head, name) => {
     writeEncoder(join(directory, head), { layers: 1, hidden: 16, heads: 2, positions: 32, vocabulary: 20, head });

@@ -81,7 +81,7 @@ describe('buildEncoder', () => {
   });
 
   it('scores every word of every token with a masked-language-model head, tied to the word embedding', async () => {
-    const model = fromBinary(ModelProtoSchema, buildEncoder({ ...small, head: 'masked-lm' })).graph!;
+    const model = fromBinary(ModelProtoSchema, buildEncoder({ ...small, head: 'language-model' })).graph!;
     expect(model.initializer.map(({ name }) => name).filter((name) => name.startsWith('cls.'))).toEqual([
       'cls.predictions.transform.dense.weight',
       'cls.predictions.transform.dense.bias',
@@ -94,7 +94,7 @@ describe('buildEncoder', () => {
       ['MatMul', '/cls/predictions/transform/LayerNorm/LayerNormalization_output_0'],
       ['Add', 'cls.predictions.bias'],
     ]);
-    const logits = await run({ ...small, head: 'masked-lm' }, [[2, 3, 4]], [[1, 1, 1]]);
+    const logits = await run({ ...small, head: 'language-model' }, [[2, 3, 4]], [[1, 1, 1]]);
     expect(logits).toHaveLength(3 * 100);
   });
 
@@ -136,7 +136,7 @@ describe('buildEncoder', () => {
     [{ hidden: 30, heads: 4 }, /'heads' must divide 'hidden': 30/],
     [{ layers: 0 }, /'layers' must be a whole number of at least 1, found 0/],
     [{ vocabulary: 10.5 }, /'vocabulary' must be a whole number of at least 1, found 10.5/],
-    [{ head: 'lm' as 'none' }, /'head' must be one of classification, masked-lm, none, found 'lm'/],
+    [{ head: 'lm' as 'none' }, /'head' must be one of classification, language-model, none, found 'lm'/],
     [{ storage: 'int8' as 'float16' }, /'storage' must be one of float32, float16, found 'int8'/],
     [{ seed: -1 }, /'seed' must be a whole number of at least 0, found -1/],
   ])('refuses sizes that make no encoder: %o', (options, message) => {

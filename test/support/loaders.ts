@@ -22,7 +22,7 @@ export interface TextLoaderOptions extends LoaderOptions {
 
 /** Of texts with one class each. */
 export function textLoader({ directory, inputs, maxLength, buckets, ...options }: TextLoaderOptions): DataLoader {
-  const model = { directory, inputs, maxPositions: Number.POSITIVE_INFINITY, labels: [] };
+  const model = { directory, inputs, outputs: [], maxPositions: Number.POSITIVE_INFINITY, labels: [] };
   const task = { name: textClassification.name, options: {} };
   return startLoader(textClassification.plan(model, { task: task.name, maxLength, buckets }, []), task, options);
 }

@@ -30,7 +30,7 @@ const tokenizer = buildWordPiece(
 );
 const size = { layers: 1, hidden: 32, heads: 2, positions: 32, dropout: 0, tokenizer } as const;
 mkdirSync(path('masked'));
-writeEncoder(path('masked'), { ...size, head: 'masked-lm' });
+writeEncoder(path('masked'), { ...size, head: 'language-model' });
 writeEncoder(path('trunk'), { ...size, head: 'none', storage: 'float16' });
 
 const config = newRuns(path, {
@@ -140,7 +140,7 @@ describe('what cannot be is refused with what to do', () => {
 
   it('a tokenizer without a mask token', async () => {
     const { added_tokens, ...rest } = json(path('masked/tokenizer.json'));
-    writeEncoder(path('maskless'), { ...size, head: 'masked-lm' });
+    writeEncoder(path('maskless'), { ...size, head: 'language-model' });
     const vocab = Object.fromEntries(
       Object.entries(rest.model.vocab).map(([token, id]) => [token === '[MASK]' ? 'mmm' : token, id]),
     );
@@ -148,13 +148,13 @@ describe('what cannot be is refused with what to do', () => {
     write('maskless/tokenizer.json', JSON.stringify(without));
     write('maskless/tokenizer_config.json', '{}');
     await expect(train(config({ model: path('maskless'), epochs: 1 }))).rejects.toThrow(
-      /tokenizer.json cannot be used: it names no mask token, which masked-lm needs/,
+      /tokenizer.json cannot be used: it names no mask token, which masking needs/,
     );
   });
 
   it('a classifier', async () => {
     await expect(train(config({ model: path('encoder'), epochs: 1 }))).rejects.toThrow(
-      /masked-lm needs an output last_hidden_state/,
+      /a language model needs an output last_hidden_state/,
     );
     const options = { task: 'masked-lm', model: path('encoder'), data: path('dev.jsonl') } as const;
     await expect(evaluate(options)).rejects.toThrow(

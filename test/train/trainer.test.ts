@@ -222,7 +222,7 @@ describe('a language model', () => {
   it('is trained as a classifier with a new head in place of its own', async () => {
     const model = path('language-model');
     cpSync(path('encoder'), model, { recursive: true });
-    writeEncoder(model, { layers: 1, hidden: 32, heads: 2, positions: 32, vocabulary: 200, head: 'masked-lm' });
+    writeEncoder(model, { layers: 1, hidden: 32, heads: 2, positions: 32, vocabulary: 200, head: 'language-model' });
     const { result, warnings } = await train(config({ model, maxSteps: 2, eval: path('test.csv') }));
     expect(warnings[0]).toMatch(/^replaced the language-model head 'bert\.embeddings\.word_embeddings\.weight'/);
     const written = json(`${result.output}/config.json`);

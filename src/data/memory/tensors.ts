@@ -90,6 +90,10 @@ export class MemoryTensors implements NamedTensors {
     this.#tensors = tensors;
   }
 
+  get tensorNames(): string[] {
+    return Object.keys(this.#tensors);
+  }
+
   place(name: string): SharedTensors['tensors'][string] {
     if (Object.hasOwn(this.#tensors, name)) return this.#tensors[name]!;
     const found = Object.keys(this.#tensors).map((key) => `'${key}'`);

@@ -54,8 +54,8 @@ export function checkPack(stored: StoredTensors, kind: PackKind): { sha256: stri
   if (metadata[kindKey] !== kind)
     throw new DataError(
       kind === 'images'
-        ? `${path} holds packed texts, and the data are read as pictures; set task text-classification or masked-lm`
-        : `${path} holds packed pictures, and the data are read as texts; set task image-classification`,
+        ? `${path} holds packed texts, and the data are read as pictures; set task to one of texts`
+        : `${path} holds packed pictures, and the data are read as texts; set task to one of pictures`,
     );
   return { sha256: sum };
 }

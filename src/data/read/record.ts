@@ -114,9 +114,9 @@ const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
       if (number !== undefined) values.push(number);
       return number !== undefined;
     };
-    if (shape.length > 0 && isWhole(value, 0)) return { shape, values };
+    if (isWhole(value, 0)) return { shape, values };
     throw new DataError(
-      `${place}: column '${column}' must be a list of numbers, or lists of equal length of them in one another, ` +
+      `${place}: column '${column}' must be a list of numbers, or lists of equal length of them in one another, or a number, ` +
         `found ${describeList(value)}`,
     );
   },

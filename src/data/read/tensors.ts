@@ -22,6 +22,7 @@ export interface NamedTensors {
   /** Of the file, or what to call them in messages. */
   readonly path: string;
   readonly metadata: Readonly<Record<string, string>>;
+  readonly tensorNames: readonly string[];
   /** @throws DataError where there is none of this name */
   place(name: string): { shape: readonly number[]; dtype: StoredType };
   /** Where a tensor's rows lie. */
@@ -37,6 +38,8 @@ interface Part {
   columns: Readonly<Record<string, ColumnSlice>>;
   names: readonly string[] | undefined;
   weight: Float64Array | undefined;
+  /** Tensors that are not asked for. */
+  unread: readonly string[];
 }
 
 /**
@@ -79,7 +82,13 @@ function joinedTable(parts: readonly Part[], columns: readonly ColumnSpec[], wei
   }
   const joinedColumns = columns.map(({ role }) => [role, joined(parts, role, count)]);
   const origin = { files: paths, lines: { file, line, unit: 'row' as const } };
-  return { table: { count, columns: Object.fromEntries(joinedColumns), weight, origin }, names: classNames(parts) };
+  const notes = parts.flatMap(({ path, unread }) =>
+    unread.length === 0
+      ? []
+      : `${path}: no input of the model and no loss reads ${unread.map((name) => `'${name}'`).join(', ')}`,
+  );
+  const table = { count, columns: Object.fromEntries(joinedColumns), weight, origin };
+  return { table, names: classNames(parts), notes };
 }
 
 function readPart(stored: NamedTensors, columns: readonly ColumnSpec[], weights: string | undefined): Part {
@@ -94,6 +103,7 @@ function readPart(stored: NamedTensors, columns: readonly ColumnSpec[], weights:
     columns: Object.fromEntries(read),
     names: given === undefined ? undefined : namesOf(given, path),
     weight: weights === undefined ? undefined : stored.numbers(weights, count, 'samples'),
+    unread: stored.tensorNames.filter((name) => name !== weights && !columns.some((column) => column.name === name)),
   };
 }
 

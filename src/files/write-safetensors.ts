@@ -1,0 +1,42 @@
+// A whole .safetensors file written at once: for results, which lie in memory.
+
+import { writeFileSync } from 'node:fs';
+import { OrtuneError } from '../errors.js';
+import type { DataType, TypedArray } from '../onnx/dtype.js';
+import { encodeHeader, type StoredType } from './safetensors.js';
+
+const stored: Partial<Record<DataType, StoredType>> = {
+  float32: 'F32',
+  float64: 'F64',
+  float16: 'F16',
+  int64: 'I64',
+  int32: 'I32',
+  uint8: 'U8',
+  int8: 'I8',
+  bool: 'BOOL',
+};
+
+export interface NamedTensor {
+  name: string;
+  dtype: DataType;
+  shape: readonly number[];
+  data: TypedArray;
+}
+
+/** @throws OrtuneError where the file cannot be written, or the format has no such type */
+export function writeSafetensors(path: string, tensors: readonly NamedTensor[]): void {
+  const header = encodeHeader(
+    tensors.map(({ name, dtype, shape }) => {
+      const type = stored[dtype];
+      if (!type) throw new OrtuneError(`${path}: '${name}' is ${dtype}, which a .safetensors file does not hold here`);
+      return { name, shape, dtype: type };
+    }),
+    { writer: 'ortune' },
+  );
+  const bytes = tensors.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  try {
+    writeFileSync(path, Buffer.concat([header, ...bytes]));
+  } catch (error) {
+    throw new OrtuneError(`${path} cannot be written: ${(error as Error).message}`);
+  }
+}
