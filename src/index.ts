@@ -44,6 +44,8 @@ export type { ClassPrediction as Prediction } from './tasks/classes.js';
 export type {
   AccuracyMetrics,
   Metrics,
+  TensorPrediction,
+  TensorsResult,
   TokenPrediction,
   TokenResult,
 } from './tasks/tasks.js';

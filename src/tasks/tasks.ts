@@ -3,12 +3,14 @@
 import { imageClassification } from './image-classification.js';
 import { maskedLm } from './masked-lm.js';
 import type { Task, TaskConfig } from './task.js';
+import { tensors } from './tensors.js';
 import { textClassification } from './text-classification.js';
 import { tokenClassification } from './token-classification.js';
 
+export type { TensorPrediction, TensorsResult } from './tensors.js';
 export type { TokenPrediction, TokenResult } from './token-classification.js';
 
-export const tasks = [textClassification, tokenClassification, maskedLm, imageClassification] as const;
+export const tasks = [textClassification, tokenClassification, maskedLm, imageClassification, tensors] as const;
 
 export type TaskName = (typeof tasks)[number]['name'];
 /** What an evaluation comes to, whatever the task. */

@@ -164,6 +164,8 @@ describe('listOptions', () => {
     const structures = listOptions(trainSchema).filter((o) => o.kind === 'structure');
     expect(structures.map(({ key, many }) => [key, many])).toEqual([
       ['classWeights', false],
+      ['losses', true],
+      ['inputColumns', false],
       ['augmentation', true],
       ['groups', true],
       ['dropout', false],

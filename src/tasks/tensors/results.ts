@@ -1,0 +1,111 @@
+// The losses of the task tensors over the outputs of a model: as part of the training graph, and from a saved file.
+
+import { ModelError } from '../../errors.js';
+import { ratio } from '../../metrics/classification.js';
+import type { Builder } from '../../onnx/builder.js';
+import type { DataType } from '../../onnx/dtype.js';
+import type { Value } from '../../onnx/graph.js';
+import { elementCount } from '../../onnx/tensor.js';
+import type { TensorView } from '../../runtime/session.js';
+import { taskInput } from '../inputs.js';
+import type { MeasuredBatch, Outputs, Results, SavedRun, TaskLoss } from '../task.js';
+import type { LossFile } from './loss-file.js';
+import { lossFiles } from './loss-files.js';
+import { tensorLosses, weighted } from './losses.js';
+import { type FileLoss, fieldOf, type NamedLoss, outputsOf, type TensorOptions } from './options.js';
+
+export const lossResult = (i: number): string => `loss.${i}`;
+
+/** Σ weight · Σ w · loss / normaliser; of a loss that is a scalar its share of the step's samples. */
+export function addLosses(b: Builder, outputs: Outputs, { losses }: TensorOptions): TaskLoss {
+  const batch = b.shape(Object.values(outputs)[0]!)[0]!;
+  const weights = taskInput(b, 'sample_weights', 'float32', [batch]);
+  const normaliser = taskInput(b, 'normaliser', 'float32', []);
+  const targets = new Map<string, Value>();
+  const input = (column: string, dtype: DataType, shape: readonly number[]): Value => {
+    const known = targets.get(column) ?? taskInput(b, fieldOf(column), dtype, [...shape]);
+    targets.set(column, known);
+    return known;
+  };
+  const results: Record<string, Value> = {};
+  let sum: Value | undefined;
+  for (const [i, one] of losses.entries()) {
+    const loss = 'file' in one ? lossOfFile(b, one, outputs, input) : namedLoss(b, one, outputs, input);
+    results[lossResult(i)] = loss;
+    const scalar = b.shape(loss).length === 0;
+    const total = scalar
+      ? b.op('Mul', [loss, b.op('ReduceSum', [weights], { keepdims: 0 })])
+      : weighted(b, loss, weights);
+    const part = one.weight === 1 ? total : b.op('Mul', [total, b.scalar('float32', one.weight)]);
+    sum = sum === undefined ? part : b.op('Add', [sum, part]);
+  }
+  return {
+    loss: b.op('Div', [sum!, normaliser], {}, { name: 'mean_loss' }),
+    inputs: [...targets.values(), weights, normaliser],
+    results: { ...outputs, ...results },
+  };
+}
+
+type TargetInput = (column: string, dtype: DataType, shape: readonly number[]) => Value;
+
+function namedLoss(b: Builder, { output, target, loss }: NamedLoss, outputs: Outputs, input: TargetInput): Value {
+  const row = tensorLosses[loss];
+  const value = outputs[output]!;
+  const y = b.type(value).dtype === 'float32' ? value : b.op('Cast', [value], { to: 1 });
+  const shape = b.shape(y);
+  if (shape.length === 0 || (loss === 'cross-entropy' && shape.length < 2))
+    throw new ModelError(
+      `output '${output}' has the shape [${shape.join(', ')}]; ${loss} takes ${loss === 'cross-entropy' ? '[batch, classes, …]' : 'a batch axis first'}`,
+    );
+  const wanted = row.target === 'int64' ? [shape[0]!, ...shape.slice(2)] : shape;
+  return row.build(b, y, input(target, row.target, wanted));
+}
+
+function lossOfFile(b: Builder, { file }: FileLoss, outputs: Outputs, input: TargetInput): Value {
+  const opened = lossFiles().openLossFile(file, Object.keys(outputs));
+  return lossFiles().addLossFile(b, opened, outputs, (target, shape) => input(target.name, target.dtype, shape));
+}
+
+/** The same from the outputs of a saved file; for a prediction all outputs, and no loss. */
+export async function tensorResults(
+  run: SavedRun,
+  { inputs }: MeasuredBatch,
+  options: TensorOptions,
+  mode: 'evaluate' | 'predict',
+): Promise<Results> {
+  const all = run.outputs.map((output) => output.name);
+  if (mode === 'predict') return run.run(inputs, all);
+  const outputs = await run.run(inputs, outputsOf(options, all));
+  const results: Record<string, TensorView> = { ...outputs };
+  for (const [i, one] of options.losses.entries()) {
+    const data =
+      'file' in one
+        ? await lossesOfFile(lossFiles().openLossFile(one.file, all), outputs, inputs)
+        : lossesOf(one, outputs, inputs);
+    results[lossResult(i)] = { dtype: 'float32', shape: [data.length], data };
+  }
+  return results;
+}
+
+function lossesOf(one: NamedLoss, outputs: Results, inputs: MeasuredBatch['inputs']): Float32Array {
+  const { sum } = tensorLosses[one.loss];
+  const output = outputs[one.output]!;
+  const target = inputs.get(fieldOf(one.target))!;
+  const batch = output.shape[0]!;
+  return Float32Array.from({ length: batch }, (_, row) => {
+    const total = sum(rowOf(output, row) as Float32Array, rowOf(target, row), output.shape.slice(1));
+    return ratio(total.sum, total.count);
+  });
+}
+
+function lossesOfFile(file: LossFile, outputs: Results, inputs: MeasuredBatch['inputs']): Promise<Float32Array> {
+  const fed = new Map(file.outputs.map((output) => [output, outputs[output]!]));
+  for (const target of file.targets) fed.set(target.name, inputs.get(fieldOf(target.name))!);
+  return lossFiles().runLossFile(file, fed);
+}
+
+/** Elements of one sample; a view. */
+export function rowOf({ data, shape }: TensorView, row: number): ArrayLike<number | bigint> {
+  const size = elementCount(shape.slice(1));
+  return (data as Float32Array).subarray(row * size, (row + 1) * size);
+}
