@@ -1,8 +1,8 @@
 // Writes a column of tensors into a slot: byte by byte where the types are equal, else number by number.
 
 import { convertFloat } from '../onnx/convert.js';
-import { bytesPerElement, isFloat, isInt64, typedArrayOf } from '../onnx/dtype.js';
-import { Tensor } from '../onnx/tensor.js';
+import { bytesPerElement, type DataType, isFloat, isInt64, typedArrayOf } from '../onnx/dtype.js';
+import { elementCount, Tensor } from '../onnx/tensor.js';
 import type { TensorSlice } from './columns.js';
 import { SampleError } from './encode.js';
 import type { Slot } from './slots.js';
@@ -31,6 +31,13 @@ export function writeTensor(
   const numbers = out as unknown as { [i: number]: number | bigint };
   const width = rowBytes / bytesPerElement(field.dtype);
   const element = isInt64(field.dtype) ? BigInt : Number;
+  if (elementCount(column.shape) !== width)
+    throw new SampleError(
+      0,
+      `'${what}' has the shape [${column.shape.join(', ')}], expected [${field.shape.slice(1).join(', ')}] as in the data before`,
+    );
+  if (field.dtype !== column.dtype && isHalf(field.dtype))
+    throw new SampleError(0, `'${what}' is ${column.dtype}, and the model takes ${field.dtype}: store it so`);
   for (let row = 0; row < count; row++) {
     const from = reader.bytes(column, row);
     if (field.dtype === column.dtype) bytes.set(from, row * rowBytes);
@@ -56,6 +63,9 @@ export function writeTensor(
   for (let row = count; row < slot.batchSize; row++)
     bytes.copyWithin(row * rowBytes, Math.max(0, count - 1) * rowBytes, Math.max(1, count) * rowBytes);
 }
+
+/** Kept as bits, which no number can be assigned to. */
+const isHalf = (dtype: DataType): boolean => dtype === 'float16' || dtype === 'bfloat16';
 
 /** The numbers of a row, whatever they are stored as. */
 function numbersOf({ dtype, shape }: TensorSlice, bytes: Uint8Array): ArrayLike<number | bigint> {

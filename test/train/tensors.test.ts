@@ -234,6 +234,29 @@ describe('two inputs and two losses', () => {
       /none\.jsonl:2: 'class' is 3, expected a class from 0 to 2, or -100 for none/,
     ],
     [
+      'data to evaluate on of another shape',
+      () => {
+        const row = { x: Array.from({ length: 16 }, (_, i) => i / 16) };
+        writeFileSync(path('wide.jsonl'), JSON.stringify(row));
+        writeFileSync(path('narrow.jsonl'), JSON.stringify({ x: row.x.slice(1) }));
+        const losses = [{ output: 'y', target: 'x', loss: 'mae' as const }];
+        const [train, evaluated] = [path('wide.jsonl'), path('narrow.jsonl')];
+        return run({ model: fixture('autoencoder.onnx'), train, eval: evaluated, batchSize: 1, losses });
+      },
+      /narrow\.jsonl:1: 'x' has the shape \[15\], expected \[16\]/,
+    ],
+    [
+      'one target before outputs of different shapes',
+      () =>
+        run({
+          losses: [
+            { output: 'price', target: 'price', loss: 'mse' },
+            { output: 'class', target: 'price', loss: 'mae' },
+          ],
+        }),
+      /target 'price' is \[4, 1\] for one loss and \[4, 3\] for another/,
+    ],
+    [
       'a number where a class is wanted',
       () => run({ losses: [{ output: 'class', target: 'price', loss: 'cross-entropy' }] }),
       /'price' is -?[\d.]+, expected whole numbers \(int64\)/,

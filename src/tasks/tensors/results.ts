@@ -1,6 +1,6 @@
 // The losses of the task tensors over the outputs of a model: as part of the training graph, and from a saved file.
 
-import { ModelError } from '../../errors.js';
+import { ModelError, UsageError } from '../../errors.js';
 import { ratio } from '../../metrics/classification.js';
 import type { Builder } from '../../onnx/builder.js';
 import type { DataType } from '../../onnx/dtype.js';
@@ -25,7 +25,13 @@ export function addLosses(b: Builder, outputs: Outputs, { losses }: TensorOption
   const input = (column: string, dtype: DataType, shape: readonly number[]): Value => {
     const known = targets.get(column) ?? taskInput(b, fieldOf(column), dtype, [...shape]);
     targets.set(column, known);
-    return known;
+    if (String(b.shape(known)) === String(shape)) return known;
+    // Left as it is, it would be broadcast.
+    if (elementCount(b.shape(known)) === elementCount(shape)) return b.op('Reshape', [known, b.ints([...shape])]);
+    throw new UsageError(
+      `losses: target '${column}' is [${b.shape(known).join(', ')}] for one loss and [${shape.join(', ')}] for another; ` +
+        'give each a target of its own',
+    );
   };
   const results: Record<string, Value> = {};
   let sum: Value | undefined;
