@@ -18,7 +18,7 @@ export class ModelError extends OrtuneError {
   override readonly name = 'ModelError';
 }
 
-/** A data file that cannot be read or does not hold what was asked for. */
+/** A data file that cannot be read or does not hold what the options require. */
 export class DataError extends OrtuneError {
   override readonly name = 'DataError';
 }

@@ -1,4 +1,4 @@
-// What a trainer tells its host while it runs, by event name. Payloads are plain data.
+// The events of a running trainer, by event name. Payloads are plain data.
 
 import type { DownloadEvent } from './models/hub.js';
 import type { Traffic } from './runtime/session.js';
@@ -116,7 +116,7 @@ export interface TrainResult {
   /** Mean loss of the last epoch's steps. */
   trainLoss: number;
   samplesPerSecond: number;
-  /** Median, from asking for a batch to the end of the update. */
+  /** Median, from the request for a batch to the end of the update. */
   stepMs: number;
   /** Training texts longer than maxLength or the model's positions; they were cut. */
   truncated: number;
@@ -126,7 +126,7 @@ export interface TrainResult {
   overflows: number;
   /** Samples that could not be used and were left out, as bad-samples.jsonl of the run lists them. */
   badSamples: number;
-  /** Median real step over the same step on a batch that is already there; undefined for runs too short to tell. */
+  /** Median real step over the same step on a batch that is already there; undefined for runs that are too short. */
   feedRatio?: number;
   /** The activations of a frozen trunk that were kept, where any were. */
   trunkCache?: {

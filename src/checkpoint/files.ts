@@ -27,7 +27,10 @@ export interface CheckpointSource {
   readonly shape: readonly number[];
 }
 
-/** A source as a thread is told of it: a view posted to it loses what lies beyond 4 GiB (V8 sends 32 bits of each). */
+/**
+ * A source as it is posted to a thread. It has the buffer, not a view: a posted view loses what lies beyond 4 GiB (V8
+ * sends 32 bits of its offset and length).
+ */
 export type PostedSource = Omit<CheckpointSource, 'data'> & {
   readonly buffer: SharedArrayBuffer;
   /** In bytes. */

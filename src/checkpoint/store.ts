@@ -24,7 +24,7 @@ export interface Snapshot {
 export class CheckpointWriter {
   readonly #directory: string;
   readonly #pool: Piscina;
-  /** Settles, never fails, when the snapshot asked for last has been written or has failed. */
+  /** Settles, never fails, when the snapshot requested last has been written or has failed. */
   #last: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -89,7 +89,7 @@ export async function loadCheckpoint(path: string, sources: readonly CheckpointS
 }
 
 /**
- * The checkpoint that `resume` asks for: a checkpoint's directory, or 'latest' for the last one of the run.
+ * The checkpoint that `resume` stands for: a checkpoint's directory, or 'latest' for the last one of the run.
  * @throws UsageError when there is none
  */
 export async function resolveCheckpoint(run: string, resume: string): Promise<string> {

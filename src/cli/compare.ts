@@ -41,13 +41,13 @@ const titleOf = ({ strategy, seed }: ComparedRun): string => `${strategy}, seed 
 async function compareAloud(config: CompareConfig, signal: AbortSignal): Promise<CompareResult> {
   const { compare } = await import('../compare/compare.js');
   const line = new ProgressLine(process.stderr);
-  const told = new Set<string>();
+  const shown = new Set<string>();
   try {
     return await compare(config as Parameters<typeof compare>[0], {
       signal,
       onRun: (run, trainer) => {
         line.message(`run ${run.number} of ${run.of}: ${titleOf(run)}`);
-        listen(trainer, line, told);
+        listen(trainer, line, shown);
       },
       onResult: (run, { value, seconds, known }) => {
         const when = known ? 'had been run' : `in ${formatDuration(seconds)}`;
@@ -60,7 +60,7 @@ async function compareAloud(config: CompareConfig, signal: AbortSignal): Promise
 }
 
 /** Progress, and what is out of the ordinary; a note that every run has is said once. */
-function listen(trainer: Trainer, line: ProgressLine, told: Set<string>): void {
+function listen(trainer: Trainer, line: ProgressLine, shown: Set<string>): void {
   trainer.on('step', (event) => line.update(event));
   trainer.on('trunk', (event) => line.trunk(event));
   trainer.on('download', (event) => line.download(event));
@@ -70,7 +70,7 @@ function listen(trainer: Trainer, line: ProgressLine, told: Set<string>): void {
       if (text !== undefined) line.message(text);
     });
   trainer.on('warning', ({ message }) => {
-    if (!told.has(message)) line.message(`note: ${message}`);
-    told.add(message);
+    if (!shown.has(message)) line.message(`note: ${message}`);
+    shown.add(message);
   });
 }

@@ -39,7 +39,7 @@ export function addDevices(program: Command): void {
         ({ device, what, ok, found, fix }) =>
           `${device.padEnd(nameWidth)}${ok ? 'ok      ' : 'missing '} ${what}: ${found}${fix ? `\n${' '.repeat(nameWidth)}         ${fix}` : ''}`,
       );
-      // The CPU is what everyone needs; of the others only the one that was asked for.
+      // The CPU is always needed, of the others only the one requested.
       const ok = found.every((f) => f.ok || (device === undefined && f.device !== 'cpu'));
       return { json: { findings: found }, text: lines.join('\n'), ok };
     }),

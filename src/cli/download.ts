@@ -4,7 +4,7 @@
 import type { DownloadEvent } from '../models/hub.js';
 import { ProgressLine } from '../report/progress.js';
 
-/** Does work that may download a model, and shows what it is told of that. */
+/** Runs work that may download a model, with a progress line for the download. */
 export async function showDownload<T>(work: (onDownload: (event: DownloadEvent) => void) => Promise<T>): Promise<T> {
   const line = new ProgressLine(process.stderr);
   try {

@@ -42,13 +42,13 @@ async function train(config: TrainConfig, signal: AbortSignal, resume: () => str
   const { Trainer } = await import('../train/trainer.js');
   const trainer = new Trainer(config);
   const line = new ProgressLine(process.stderr);
-  const tell = <E extends keyof typeof describeEvent>(name: E): void => {
+  const showEvent = <E extends keyof typeof describeEvent>(name: E): void => {
     trainer.on(name, (event: TrainerEvents[E]) => {
       const text = describeEvent[name](event, config);
       if (text !== undefined) line.message(text);
     });
   };
-  for (const name of Object.keys(describeEvent) as (keyof typeof describeEvent)[]) tell(name);
+  for (const name of Object.keys(describeEvent) as (keyof typeof describeEvent)[]) showEvent(name);
   trainer.on('step', (event) => line.update(event));
   trainer.on('trunk', (event) => line.trunk(event));
   trainer.on('download', (event) => line.download(event));

@@ -12,7 +12,7 @@ import { openModel, toGraph } from '../onnx/load.js';
 import { workOf } from '../onnx/operators.js';
 import { specialize } from '../onnx/specialize.js';
 
-/** What the bench is told of the model. */
+/** The work and the input shapes of a benchmarked model. */
 export interface BenchModel {
   /** Multiplications and additions of all products and convolutions of a step, forward and backward. */
   flops: number;

@@ -172,7 +172,7 @@ async function timePasses(engine: Engine, batch: EngineBatch, config: BenchStepC
 
 const gemmRuns = 5;
 
-/** The CPU's is always the large one, which the efficiencies of all machines are told by. */
+/** Times of a matrix product. The CPU's is always the large one, which the efficiencies of all machines refer to. */
 const timeGemm = async (device: Device): Promise<{ ms: number[]; size: number }> =>
   device.ownMemory
     ? timeFittingProduct(device, gemmRuns)

@@ -70,7 +70,7 @@ async function pictures(config: PackConfig, client: DataClient, hooks: PackHooks
   const { signal, onProgress, onSkipped } = hooks;
   const columns = imageColumns({ ...config, labelColumn: labelled ? config.labelColumn : undefined });
   const request = { train: { files: data }, columns, weights: weightColumn, labels: labelNames, multiLabel };
-  const opened = await client.ask({ kind: 'open', ...request, seed: 0, scratch: client.scratch }, signal);
+  const opened = await client.request({ kind: 'open', ...request, seed: 0, scratch: client.scratch }, signal);
   const { hash } = opened.train;
   const table = tableOf(opened);
   const skipped = new BadSamples({ samples: table.count, maxBadSamples }, (sample) => onSkipped?.(sample));
@@ -100,7 +100,7 @@ async function texts(
   const { maxLength } = sequenceLengths(positions, config);
   const columns = textColumns({ textColumn, pairColumn, labelColumn });
   const request = { train: { files: data }, columns, weights, seed: 0, scratch: client.scratch };
-  const opened = await client.ask({ kind: 'open', ...request }, signal);
+  const opened = await client.request({ kind: 'open', ...request }, signal);
   const packed = await packTexts({
     ...config,
     ...{ directory, maxLength },

@@ -125,7 +125,7 @@ export class LoadedModel {
 
   async #predictData(train: DataInput, signal: AbortSignal | undefined): Promise<Prediction[]> {
     const request = { train, columns: this.#columns, seed: 0, hashed: false, scratch: this.#client.scratch };
-    const { source } = (await this.#client.ask({ kind: 'open', ...request }, signal)).train;
+    const { source } = (await this.#client.request({ kind: 'open', ...request }, signal)).train;
     const { table } = source as Extract<typeof source, { table: Table }>;
     const samples = tableSamples(table, this.#config.batchSize);
     const predictions = await this.#collect(await this.#loader([table]), samples, signal);

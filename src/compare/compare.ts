@@ -13,7 +13,7 @@ import type { CompareResult } from './result.js';
 import { runPlanned } from './run.js';
 import { bestOf, type Measured, tabulate } from './tabulate.js';
 
-/** One run of a comparison, as its host is told of it. */
+/** One run of a comparison, as the hooks receive it. */
 export interface ComparedRun {
   strategy: string;
   seed: number;
@@ -51,17 +51,17 @@ export async function compare(options: CompareOptions, hooks: CompareHooks = {})
   }
   const measured: Measured[] = [];
   for (const [i, run] of runs.entries()) {
-    const told: ComparedRun = { strategy: run.strategy, seed: run.seed, number: i + 1, of: runs.length };
+    const compared: ComparedRun = { strategy: run.strategy, seed: run.seed, number: i + 1, of: runs.length };
     const known = records.get(run.name)?.finished !== undefined;
     if (!known) {
-      const onRun = (trainer: Trainer) => hooks.onRun?.(told, trainer);
+      const onRun = (trainer: Trainer) => hooks.onRun?.(compared, trainer);
       await runPlanned(run, { runs, records, overwrite, output, signal: hooks.signal, onRun });
     }
     const record = records.get(run.name);
     if (!record?.finished) break;
     const { finished, seconds } = record;
     measured.push({ ...run, output: join(run.options.output, 'model'), record: { ...record, finished } });
-    hooks.onResult?.(told, { value: finished.metrics[metric]!, seconds, known });
+    hooks.onResult?.(compared, { value: finished.metrics[metric]!, seconds, known });
   }
   return sumUp(config, measured, runs.length);
 }

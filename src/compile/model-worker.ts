@@ -96,8 +96,8 @@ function openNow(request: OpenRequest): OpenedModel {
   const trainable = new Set(choice.trainable.map(({ name }) => name));
   const { updated, kept, notes: ofStatistics } = chooseStatistics(graph, trainable, request.batchNorm ?? 'batch');
   notes.push(...ofStatistics);
-  const told = new Set([...updated, ...kept].map(({ name }) => name));
-  for (const { name, reason } of choice.leftOut) if (!told.has(name)) notes.push(`not trained: '${name}' (${reason})`);
+  const noted = new Set([...updated, ...kept].map(({ name }) => name));
+  for (const { name, reason } of choice.leftOut) if (!noted.has(name)) notes.push(`not trained: '${name}' (${reason})`);
   const drawn = request.init === 'random' ? { seed: request.seed, deviation: config.initializer_range } : undefined;
   const { parameters, statistics, arena } = loadParameters(graph, choice, { updated, kept }, drawn);
   const positions = maxPositions(config, parameters);
@@ -160,7 +160,7 @@ function refuseOtherTypes(file: Model, { trainable, frozen }: ParameterChoice, {
 
 const inArena = ({ dtype }: Parameter): boolean => dtype === 'float32';
 
-/** The model with the head that the task asks for. */
+/** The model with the head that the task needs. */
 function fitted(
   file: Model,
   config: ModelConfig,
@@ -171,7 +171,7 @@ function fitted(
   return ensure(file, { labels: given && labels.length, layers, seed, config, options: task.options });
 }
 
-/** The model's own where they are the ones asked for, or where as many are asked for without names. */
+/** The model's own labels where they are the requested ones, or where as many are requested without names. */
 function labelsFor(own: readonly string[], { labels, labelsAreIndices }: OpenRequest): readonly string[] {
   if (!labels || sameNames(own, labels)) return own;
   return labelsAreIndices && own.length === labels.length ? own : labels;

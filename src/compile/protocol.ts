@@ -1,5 +1,5 @@
-// What the training process and its model worker tell each other. Everything here survives structured clone; bulk
-// data lies in SharedArrayBuffers, so parameters are never copied between the two threads.
+// The messages between the training process and its model worker. Everything here survives structured clone; bulk data
+// lies in SharedArrayBuffers, so parameters are never copied between the two threads.
 
 import type { InputShapes } from '../data/slots.js';
 import type { DeviceKind, Precision } from '../lower/target.js';
@@ -103,7 +103,7 @@ export interface CompileRequest {
   cut?: readonly string[] | undefined;
 }
 
-/** Whose need of memory is asked for. */
+/** The graphs whose need of memory is wanted. */
 export interface MemoryRequest {
   /** Sets of graphs whose sessions are kept beside each other. */
   sets: readonly (readonly CompileRequest[])[];

@@ -1,5 +1,5 @@
 // Options of a training run that are each right and cannot be meant together. Said before anything is opened, to the
-// library and the command line alike: a run must not end after an hour over what its first line could have told.
+// library and the command line alike: a run must not end after an hour over what could be known at its start.
 
 import { functionPrefix } from '../data/memory/names.js';
 import { nearest } from '../nearest.js';

@@ -2,7 +2,7 @@
 
 import { parse, YAMLParseError } from 'yaml';
 
-/** A text that is no YAML; `line` counts from 1, undefined where the parser does not tell. */
+/** A text that is no YAML; `line` counts from 1, undefined where the parser gives none. */
 export class YamlProblem extends Error {
   readonly line: number | undefined;
 

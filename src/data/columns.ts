@@ -8,14 +8,14 @@ import type { PictureSource } from './images/sources.js';
 export const columnKinds = ['text', 'texts', 'tokens', 'class', 'classes', 'numbers', 'tensor', 'picture'] as const;
 export type ColumnKind = (typeof columnKinds)[number];
 
-/** A column that a task asks for. */
+/** A column that a task needs. */
 export interface ColumnSpec {
   /** What the task calls it: 'text', 'pair', 'label', 'tags', 'image'. */
   role: string;
   kind: ColumnKind;
   /** Its name in the data: a column of a table, a key of an object, a tensor of a file. */
   name: string;
-  /** Only the loss reads it: not asked for where there is nothing to learn or measure. Default false. */
+  /** Only the loss reads it: not read where there is nothing to learn or measure. Default false. */
   target?: boolean | undefined;
 }
 

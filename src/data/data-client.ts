@@ -1,4 +1,4 @@
-// The main thread's door to the data thread. Tasks are answered in the order they are asked.
+// The main thread's client of the data thread. Tasks are answered in the order of their requests.
 
 import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -50,10 +50,10 @@ export class DataClient {
   }
 
   /**
-   * Has one task done. An abort only ends the waiting for it.
+   * Runs one task in the data thread. An abort only ends the waiting for it.
    * @throws the signal's reason; what the task throws; OrtuneError when the thread dies with it
    */
-  async ask<K extends keyof DataAnswers>(
+  async request<K extends keyof DataAnswers>(
     task: Extract<DataTask, { kind: K }>,
     signal?: AbortSignal,
   ): Promise<DataAnswers[K]> {

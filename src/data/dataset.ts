@@ -123,7 +123,7 @@ export class Dataset {
     return 'stream' in source ? this.#streamed(source.stream, request) : this.#generated(request);
   }
 
-  /** The classes are now called `labels`: class i has become `classes[i]`. The table has been told already. */
+  /** Renames the classes to `labels`: class i has become `classes[i]`. The table has been relabelled already. */
   relabelled(labels: readonly string[], classes: readonly number[]): void {
     this.#labels = labels;
     this.#part = { ...this.#part, classCounts: permuted(this.#part.classCounts, classes) };
@@ -154,7 +154,7 @@ export class Dataset {
       if (first >= this.samples) return undefined;
       const count = Math.min(size, this.samples - first);
       const place = { from: first, count, buffer: buffers[block % 2]! };
-      const reading = this.#client.ask({ kind: 'block', ...this.#blockOf(files, sequence, request), ...place });
+      const reading = this.#client.request({ kind: 'block', ...this.#blockOf(files, sequence, request), ...place });
       reading.catch(() => {}); // reported when its turn comes
       return reading;
     };

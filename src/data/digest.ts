@@ -108,7 +108,7 @@ export class TextKeys {
     }
     let [a, b] = [this.#keyHigh, this.#keyLow];
     for (let at = start; at < end; at += 4) {
-      // Beyond the end only where the bytes end: the length told below keeps that apart from zeros.
+      // Beyond the end only where the bytes end: the length mixed in below keeps that apart from zeros.
       const left = end - at;
       const word =
         bytes[at]! |

@@ -64,7 +64,7 @@ export async function find(
   };
 }
 
-/** As asked, else of the data; one without a name where no column holds labels. */
+/** The classes as requested, else those of the data; one without a name where no column holds labels. */
 export function classesOfRecords(
   labels: readonly string[] | undefined,
   columns: readonly ColumnSpec[],

@@ -69,7 +69,7 @@ export interface Batch extends Omit<EncodedBatch, 'bad'> {
   trunk?: { values: readonly string[]; shapes: InputShapes } | undefined;
   /** Which samples these are; fewer than the batch size in the last batch, and where some cannot be used. */
   samples: Uint32Array;
-  /** Their classes, numbers and lists, by role; other columns are those of all rows that were asked for. */
+  /** Their classes, numbers and lists, by role; other columns are those of all requested rows. */
   slices: Slices;
   /** In state 'bound'; the loop marks runs with to('running') and to('bound'). */
   slot: Slot;

@@ -1,5 +1,5 @@
 // The orders of a data set's epochs, computed in the data thread. This epoch's and the next one's are kept, and the
-// next one's is asked for half-way, so that no epoch begins with waiting for it.
+// next one's is requested half-way, so that no epoch begins with waiting for it.
 
 import { type DataClient, orAborted } from './data-client.js';
 import type { RowsRequest } from './dataset.js';
@@ -59,7 +59,7 @@ export class EpochOrders {
     const labels = sampling === 'balanced' ? columns.labels : undefined;
     const weights = sampling === 'weighted' ? columns.weights : undefined;
     const plan = { count, lengths, labels, weights, batchSize, seed, epoch, sampling, groupByLength };
-    const order = this.#client.ask({ kind: 'order', ...plan });
+    const order = this.#client.request({ kind: 'order', ...plan });
     order.catch(() => this.#orders.delete(key));
     this.#orders.set(key, order);
     if (this.#orders.size > 2) this.#orders.delete(this.#orders.keys().next().value!);

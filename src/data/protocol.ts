@@ -1,4 +1,4 @@
-// What the main thread and the data thread tell each other. Everything here survives structured clone; texts, columns
+// The messages between the main thread and the data thread. Everything here survives structured clone; texts, columns
 // and orders lie in SharedArrayBuffers. No request relies on an earlier one: what the thread keeps is only a cache.
 
 import type { ColumnSpec } from './columns.js';

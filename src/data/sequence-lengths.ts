@@ -1,4 +1,4 @@
-// How long the rows of a text model may be, and the lengths that they are padded to: what the user asks for, bounded by
+// How long the rows of a text model may be, and the lengths that they are padded to: what the options set, bounded by
 // the positions that the model has.
 
 export interface SequenceLengths {

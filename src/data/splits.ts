@@ -87,7 +87,10 @@ export class Splits {
     const inputs = { train: train.input, eval: evaluation?.input, test: test?.input };
     const client = new DataClient();
     try {
-      const opened = await client.ask({ kind: 'open', ...request, ...inputs, seed, scratch: client.scratch }, signal);
+      const opened = await client.request(
+        { kind: 'open', ...request, ...inputs, seed, scratch: client.scratch },
+        signal,
+      );
       return new Splits(client, opened, options, { train: train.rows, eval: evaluation?.rows, test: test?.rows });
     } catch (error) {
       await client.close();
@@ -125,7 +128,7 @@ export class Splits {
     if (classes.every((to, from) => to === from)) return;
     const parts = [this.train, this.eval, this.test].filter((part) => part !== undefined);
     const tables = parts.flatMap(({ table }) => table ?? []);
-    await this.#client.ask({ kind: 'relabel', tables, classes });
+    await this.#client.request({ kind: 'relabel', tables, classes });
     this.#labels = labels;
     for (const part of parts) part.relabelled(names, classes);
   }
@@ -175,7 +178,7 @@ export async function openDataset(
   const { input: train, rows } = await prepared(options.train, options, signal);
   const client = new DataClient();
   try {
-    const opened = await client.ask({ kind: 'open', ...options, train, seed: 0, scratch: client.scratch }, signal);
+    const opened = await client.request({ kind: 'open', ...options, train, seed: 0, scratch: client.scratch }, signal);
     const order = { ...inFileOrder, shuffleBuffer: 1, columns, rows };
     return { data: new Dataset(client, opened.train, opened.labels, order), close: () => client.close() };
   } catch (error) {

@@ -1,5 +1,5 @@
-// A .safetensors file of data, open for reading: its header is read and checked at once, tensors as they are asked for.
-// What the tensors mean is for those who ask (images/tensor-file.ts, pack/). Blocks; belongs in a thread.
+// A .safetensors file of data, open for reading: its header is read and checked at once, tensors on request.
+// What the tensors mean is up to the callers (images/tensor-file.ts, pack/). Blocks; belongs in a thread.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { DataError } from '../errors.js';

@@ -1,5 +1,5 @@
-// Training data that stays in its files, in the data thread: a pass over them for what a table would tell, and then
-// block after block in every epoch. The place where the last block ended is kept open, since the next block mostly
+// Training data that stays in its files, in the data thread: a pass over them for their rows, classes and hash, and
+// then block after block in every epoch. The place where the last block ended is kept open, since the next block mostly
 // begins there; any other place is reached by skipping. A table is kept for each buffer number and filled again, so
 // memory is bounded by the buffers in use.
 

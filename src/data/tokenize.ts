@@ -11,7 +11,7 @@ export interface Encoded {
   truncated: boolean;
 }
 
-/** What masking asks of a tokenizer. */
+/** What masking needs of a tokenizer. */
 export interface MaskVocabulary {
   maskId: number;
   /** Ids that are neither masked nor drawn as replacements. */
@@ -59,7 +59,7 @@ export class TextTokenizer {
 
   /**
    * What masking has to know of the vocabulary.
-   * @throws Error where the tokenizer names no mask token or, for whole words, does not tell where words begin
+   * @throws Error where the tokenizer names no mask token or, for whole words, does not mark where words begin
    */
   maskVocabulary(wholeWords: boolean): MaskVocabulary {
     const { tokenizer, config } = this.#files;

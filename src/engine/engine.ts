@@ -117,13 +117,13 @@ export class Engine {
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
-    const { threads, device: name = 'cpu', precision: wanted = 'float32', ...asked } = options;
+    const { threads, device: name = 'cpu', precision: wanted = 'float32', ...modelOptions } = options;
     let device: Device | undefined;
     try {
       const chosen = name === 'auto' ? chooseDevice(await probeDevices()) : { name, why: undefined };
       device = await openDevice(chosen.name, { threads });
       const precision = await supportedPrecision(device, wanted, name === 'auto');
-      const request: OpenRequest = { ...asked, kernels: [...device.kernels], target: device.kind, precision };
+      const request: OpenRequest = { ...modelOptions, kernels: [...device.kernels], target: device.kind, precision };
       const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
       const parameters = Arena.over([...model.parameters, ...model.statistics], model.arena);
       const gradients = Arena.create(Arena.layout([...parameters.entries, { name: lossEntry, shape: [] }]));
@@ -164,7 +164,7 @@ export class Engine {
 
   /**
    * `gradients`: what the updates read, where it is not this engine's own arena (gradient accumulation); `outcomes`:
-   * steps that a device takes before it is asked how they came out, default 1.
+   * steps that a device takes before their outcomes are read, default 1.
    */
   async createOptimizer(
     ranges: readonly ParameterRange[],
@@ -180,8 +180,8 @@ export class Engine {
   /**
    * Forward and backward: writes the gradients of Σ weight·loss / normaliser into `gradients`, and that loss behind
    * them. A normaliser is the sum of the weights over everything that one optimizer step covers; by the graph's input.
-   * The running averages are those after the batch then; `averages.undo` takes back a step's. A device is only told to,
-   * but where its memory may not suffice, in the first run for inputs of these shapes, it is waited for.
+   * The running averages are those after the batch then; `averages.undo` takes back a step's. On a device it
+   * enqueues and does not wait, except in the first run for inputs of these shapes, where memory may not suffice.
    */
   async forwardBackward(batch: EngineBatch, normalisers: Normalisers, key: StepKey): Promise<void> {
     this.#key.data.set([key.seed >>> 0, key.step >>> 0, key.microStep >>> 0, 0] as never);

@@ -11,7 +11,7 @@ type Runtime = typeof import('onnxruntime-node');
 interface Link {
   part: JoinedPart;
   session: InferenceSession;
-  /** Old exports state their weights among the inputs, and the binding asks for every input. */
+  /** Old exports state their weights among the inputs, and the binding requires every input. */
   weights: Readonly<Record<string, OrtTensor>>;
 }
 

@@ -1,7 +1,7 @@
 // A file that a run adds to while it goes on: what is added is held for a moment and written in one piece by the thread
-// pool, so that neither short steps nor a slow disk keep the loop waiting. An error is remembered, not thrown: whoever
-// adds asks for `failure` when it suits. What has been written outlives the process at once; only `flush` makes sure
-// that it outlives the machine, too.
+// pool, so that neither short steps nor a slow disk keep the loop waiting. An error is not thrown but kept in
+// `failure`. What has been written outlives the process at once; only `flush` makes sure that it outlives the machine,
+// too.
 
 import { close, fdatasync, openSync, write } from 'node:fs';
 import { rename } from 'node:fs/promises';

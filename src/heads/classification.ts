@@ -119,7 +119,7 @@ interface Outputs {
   stripped?: string;
 }
 
-/** Tells the outputs apart by their names, and by their ranks where an export left the names to chance. */
+/** The model's outputs by role, from their names, and from their ranks where an export's names are arbitrary. */
 function outputsOf(model: Model): Outputs {
   const { output, node } = graphOf(model);
   const floats = output.filter(isFloatInfo);

@@ -1,5 +1,5 @@
-// The heads that a task can ask for, by name: each makes of a model one whose outputs the task's loss can read. A head
-// that fits stays. Named, so that whoever only looks a task up does not load the surgery on model files.
+// The heads that a task can name: each makes of a model one whose outputs the task's loss can read. A head that fits
+// stays. By name, so that looking a task up does not load the surgery on model files.
 
 import type { Model } from '../onnx/model.js';
 import type { ModelConfig } from '../transfer/config.js';

@@ -47,7 +47,7 @@ const otherFamilies = under('lm_head', 'layer_norm');
 export interface MaskedHeadOptions {
   seed: number;
   config: ModelConfig;
-  /** The model is to tell whether a second text follows the first. */
+  /** Whether the model is to have an output that scores whether a second text follows the first. */
   nextSentence: boolean;
 }
 

@@ -25,8 +25,8 @@ export function lastLinear(graph: FileGraph, logits: string): LastLinear | undef
 }
 
 /**
- * @throws ModelError when the logits come neither from a linear layer nor from one in a form that this file's head
- * tells of.
+ * @throws ModelError when the logits come neither from a linear layer nor from a form that the comment at
+ * the top of this file lists.
  */
 export function findLastLayers(model: Model, logits: string): LastLinear[] {
   const graph = new FileGraph(graphOf(model));

@@ -1,2 +1,2 @@
-/** Output of a language model that tells whether the second text follows the first, as exports of BERT call it. */
+/** Name, in exports of BERT, of a language model's output that scores whether the second text follows the first. */
 export const pairOutput = 'seq_relationship_logits';

@@ -38,7 +38,7 @@ const products = ['MatMul', 'com.microsoft.FusedMatMul'];
  * Rewrites the builder's static graph in place. Left as it is: attention of another type than float32, with parts that
  * something else reads, or with a bias that `trained` reaches, since the fused operator has no gradient for it. Masks
  * of dropout stay the same, bit for bit. For devices with the kernel: the definition is slower than the parts.
- * @param trained values that gradients are asked for
+ * @param trained values whose gradients are wanted
  * @returns the number of fused nodes
  */
 export function fuseAttention(b: Builder, trained: ReadonlySet<Value>): number {

@@ -10,7 +10,7 @@ import { useChannelsLast } from './channels-last/layout.js';
 import { lowerLinear } from './linear.js';
 
 export interface FuseOptions {
-  /** Values that gradients are asked for. */
+  /** Values whose gradients are wanted. */
   trained: ReadonlySet<Value>;
   /** What the device has. */
   kernels: ReadonlySet<string>;

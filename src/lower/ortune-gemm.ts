@@ -1,6 +1,6 @@
 // The last rewrite for a device with the kernel: large matrix products in float32 become ortune.Gemm. A device has
-// that kernel only where it is faster than the runtime's, which asks the processor (native/session/custom_ops.cc). It
-// reads transposed operands at full speed, so nothing is transposed beforehand.
+// that kernel only on processors where it is faster than the runtime's (native/session/custom_ops.cc). It reads
+// transposed operands at full speed, so nothing is transposed beforehand.
 
 import type { Builder } from '../onnx/builder.js';
 import { attrFloat, attrInt, type Node } from '../onnx/graph.js';

@@ -1,8 +1,7 @@
 // Less memory for more time: of the activations that backward needs, only those between layers are kept; the others are
 // computed again, layer by layer, when the gradient arrives there. A graph-to-graph transform of the differentiated
-// graph. Where layers end is not told by names: it is where one value carries everything that goes on, so encoders of
-// any export and residual networks are served. Source: Chen et al., Training Deep Nets with Sublinear Memory Cost
-// (2016).
+// graph. Layers end where one value carries everything that goes on, whatever the names, so encoders of any export
+// and residual networks are served. Source: Chen et al., Training Deep Nets with Sublinear Memory Cost (2016).
 
 import type { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';

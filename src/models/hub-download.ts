@@ -1,5 +1,5 @@
-// Which files make a model of the hub, in which order they are fetched, and what is said when one cannot be had. The
-// small ones come first, the record that the model is whole comes last. What is in the cache already is not asked for,
+// Which files make a model of the hub, in which order they are fetched, and the errors when one cannot be had. The
+// small ones come first, the record that the model is whole comes last. What is in the cache already is not requested,
 // so a cache that another program filled serves too, without a network.
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

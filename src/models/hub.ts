@@ -1,6 +1,6 @@
 // A model argument as a path on this machine. What exists as a path is that path. A name of the hub, owner/name or
 // owner/name@revision, is a directory of the cache, which a thread fills (hub-worker.ts); once it is whole there,
-// nothing is asked of the network. This is the only place from which ortune downloads anything.
+// the network is not used. This is the only place from which ortune downloads anything.
 
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -23,7 +23,7 @@ export interface DownloadEvent {
 export interface ResolveOptions {
   /** Stops a download; what is whole by then stays in the cache. */
   signal?: AbortSignal | undefined;
-  /** Told of the download, about ten times a second. */
+  /** Called with the state of the download, about ten times a second. */
   onDownload?: ((event: DownloadEvent) => void) | undefined;
 }
 
@@ -71,7 +71,7 @@ export function parseHubName(name: string): { id: string; revision: string } | u
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<string> {
   const parsed = parseHubName(name);
-  // models/tiny-em, where there is a models/ here, is a path mistyped: nothing is asked of the hub.
+  // models/tiny-em, where there is a models/ here, is a path mistyped: no request to the hub.
   if (!parsed || existsSync(name) || existsSync(name.split('/')[0]!)) return name;
   const { id, revision } = parsed;
   const cache = modelCache();

@@ -1,5 +1,5 @@
 // Appends nodes to a statically shaped graph: every node's output types are inferred as it is added, so a rule can
-// ask for the shape of what it has just built. Constants become shared initializers.
+// read the shape of what it has just built. Constants become shared initializers.
 
 import type { DataType } from './dtype.js';
 import { type Attr, type Graph, infoOf, type Node, type StaticType, type Value } from './graph.js';
@@ -33,7 +33,7 @@ export type FinishedNode = Omit<Node, 'domain' | 'attrs'> & Partial<Pick<Node, '
 
 export class Builder {
   readonly graph: Graph;
-  /** Put before every new name, so that what was added can be told from what was there. */
+  /** Prefix of every new name, which distinguishes what was added from what was there. */
   prefix = '';
   #used: Set<string>;
   #counters = new Map<string, number>();

@@ -27,7 +27,7 @@ export const externalLocations = (graph: GraphProto): string[] => {
 };
 
 /**
- * Where an external tensor's bytes lie; `expected` is the length its shape asks for.
+ * Where an external tensor's bytes lie; `expected` is the length its shape requires, in bytes.
  * ModelError: the location is missing or leads out of the model's directory, the file is missing or too short.
  */
 export function externalRange(tensor: TensorProto, what: string, expected: number, model: Model): ExternalRange {

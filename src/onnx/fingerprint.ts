@@ -1,5 +1,5 @@
-// What tells one model from another: a hash over the files it consists of, so that a run is not resumed on a model that
-// has changed since.
+// A model's identity: a hash over the files it consists of, so that a run is not resumed on a model that has changed
+// since.
 
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';

@@ -99,7 +99,7 @@ function parseModel(bytes: Uint8Array<ArrayBuffer>, file: string): ModelProto {
   try {
     proto = fromBinary(ModelProtoSchema, bytes);
   } catch {
-    // A message that ends early or has impossible tags: told below, together with one that has no graph.
+    // A message that ends early or has impossible tags: reported below, together with one that has no graph.
   }
   if (proto?.graph && (proto.graph.node.length > 0 || proto.graph.output.length > 0)) return proto;
   throw new ModelError(
@@ -107,7 +107,7 @@ function parseModel(bytes: Uint8Array<ArrayBuffer>, file: string): ModelProto {
   );
 }
 
-/** Every initializer has a type ortune holds and as many bytes as its shape asks for. */
+/** Checks that every initializer has a type ortune holds and as many bytes as its shape requires. */
 function checkTensors(model: Model): void {
   const sizes = new Map<string, number>();
   const names = new Set<string>();

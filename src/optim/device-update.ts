@@ -1,6 +1,5 @@
-// The update on a device of its own: the graph of update-graph.ts bound to the buffers that it changes. A step is told
-// to the device and not waited for; what became of it is written into a history there, which is read when somebody
-// asks.
+// The update on a device of its own: the graph of update-graph.ts bound to the buffers that it changes. A step is
+// enqueued and not waited for; its outcome is written into a history on the device, which `outcomes` reads.
 
 import { DeviceError } from '../errors.js';
 import { Arena, sharedTensor } from '../runtime/arena.js';
@@ -57,8 +56,8 @@ export async function deviceUpdate(
   const placedCounts = await device.place(counts);
   for (const { name } of counts.entries) change(name, placedCounts.tensor(name));
   const history = { dtype: 'float32', shape: [rows, historyColumns.length] } as const;
-  const [told, good] = await device.allocate([history, { dtype: 'float32', shape: [1] }]);
-  change('history', told!);
+  const [placedHistory, good] = await device.allocate([history, { dtype: 'float32', shape: [1] }]);
+  change('history', placedHistory!);
   outputs.set('good', good!);
   const undo = await beside?.onDevice(good!);
   if (undo) inputs.set('besideFinite', undo.finite);
@@ -75,7 +74,7 @@ export async function deviceUpdate(
   const fetch = await device.createSession({
     model: copyGraph([history]),
     optimization: 'none',
-    bound: { inputs: new Map([['from0', told!]]), outputs: none },
+    bound: { inputs: new Map([['from0', placedHistory!]]), outputs: none },
   });
   const restore = async (steps: number, scaling: Scaling): Promise<void> => {
     setCounts(steps, scaling);
@@ -105,7 +104,7 @@ class DeviceUpdate implements Update {
   readonly #numbers: ReadonlyMap<string, TensorView>;
   readonly #row = sharedTensor('int32', []);
   readonly #history: TensorView;
-  /** Steps whose outcomes nobody has asked for. */
+  /** Number of steps whose outcomes have not been read. */
   #pending = 0;
 
   constructor(

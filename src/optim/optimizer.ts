@@ -73,7 +73,7 @@ export class Optimizer {
     return new Optimizer(options, ranges, state, update);
   }
 
-  /** Updates made, as far as their outcomes were asked for; part of a checkpoint. */
+  /** Updates made, as far as their outcomes were read; part of a checkpoint. */
   get steps(): number {
     return this.#update.steps;
   }
@@ -95,7 +95,7 @@ export class Optimizer {
 
   /**
    * One update. `factor` multiplies every group's learning rate; gradients are scaled to `maxGradNorm` when their
-   * global norm exceeds it (0: no clipping). A device is only told: `outcomes` waits for it.
+   * global norm exceeds it (0: no clipping). On a device it only enqueues; `outcomes` waits.
    */
   update(factor: number, maxGradNorm: number): Promise<void> {
     return this.#update.run({

@@ -30,13 +30,13 @@ export interface UpdateGraphOptions {
   rows: number;
 }
 
-/** What a row of the history tells of a step. */
+/** Columns of the history, which has a row per step. */
 export const historyColumns = ['loss', 'norm', 'good', 'scale', 'goodSteps'] as const;
 
 /** Above every finite gradient norm that is of use: a larger one counts as not finite. */
 const largest = 3.4e38;
 
-/** Names of the numbers that are told at every step, float32 []; `row`, int32 [], is where in the history it goes. */
+/** Names of the numbers fed at every step, float32 []; `row`, int32 [], is where in the history it goes. */
 export const numbersOf = (ranges: number): string[] => [
   ...indices(ranges).flatMap((r) => [`rate${r}`, `decay${r}`]),
   'maxNorm',
@@ -84,10 +84,10 @@ export function updateGraph({
   }
   const flag = cast(b, good, 'float32');
   const scaling = scaled ? rescale(b, good) : [b.scalar('float32', 1), b.scalar('float32', 0)];
-  const told = [loss ? 'loss' : b.scalar('float32', 0), norm, flag, ...scaling];
+  const columns = [loss ? 'loss' : b.scalar('float32', 0), norm, flag, ...scaling];
   const line = b.op(
     'Concat',
-    told.map((value) => view(b, value, [1, 1])),
+    columns.map((value) => view(b, value, [1, 1])),
     { axis: 1 },
   );
   const here = equal(b, b.constant(Tensor.of('int32', indices(rows), [rows, 1])), 'row');

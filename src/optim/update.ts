@@ -50,7 +50,7 @@ export interface UpdateOptions {
   beside?: StepBuffers | undefined;
   /** Whether gradients are those of a scaled loss; default no. For a device of its own. */
   scaled?: boolean;
-  /** Steps whose outcomes a device keeps until they are asked for; default 1. */
+  /** Steps whose outcomes a device keeps until they are read; default 1. */
   outcomes?: number;
 }
 
@@ -69,7 +69,7 @@ export interface Update {
   readonly scaling: Scaling | undefined;
   /** Where the scale lies, for the graph that makes the gradients. */
   readonly lossScale: BoundTensor | undefined;
-  /** Takes one step; a device is only told to. */
+  /** Takes one step; on a device it is only enqueued. */
   run(step: UpdateStep): Promise<void>;
   /** How the steps since the last call came out, in their order. Waits for the device. */
   outcomes(): Promise<StepOutcome[]>;

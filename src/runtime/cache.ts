@@ -25,8 +25,8 @@ export class SessionCache<T = Session> {
   }
 
   /**
-   * The item for `key`, made by `create` when it is not there; callers that ask at the same time share one. Ask again
-   * before every run: an item may be released once `limit` others have been asked for.
+   * The item for `key`, made by `create` when it is not there; concurrent calls share one. Call it again before
+   * every run: an item may be released once `limit` others have been requested.
    */
   get(key: string, create: () => Promise<T>): Promise<T> {
     const known = this.#items.get(key);
@@ -57,7 +57,7 @@ export class SessionCache<T = Session> {
     await Promise.all(all.map((item) => this.#free(item)));
   }
 
-  // An item that failed to be made was reported to whoever asked for it.
+  // An item that failed to be made has already rejected the promise of its `get`.
   async #free(item: Promise<T>): Promise<void> {
     const made = await item.catch(() => undefined);
     if (made !== undefined) await this.#release(made);

@@ -1,6 +1,6 @@
-// What providers say when memory does not suffice or the device is gone, told apart and told to people. The words are
-// measured: WebGPU's on Vulkan drivers that were made to fail (test/support/vulkan-driver), CUDA's from the runtime's
-// sources.
+// The errors of providers for too little memory and for a lost device, distinguished and put in words for users. The
+// patterns are measured: WebGPU's on Vulkan drivers that were made to fail (test/support/vulkan-driver), CUDA's from
+// the runtime's sources.
 
 import { DeviceError, OrtuneError } from '../errors.js';
 import type { NativeProvider } from './native.js';
@@ -13,7 +13,7 @@ const exhausted =
   /out of memory|OUT_OF_(?:DEVICE_|HOST_)?MEMORY|max buffer size|Too many storage buffers|\[Invalid Buffer|Failed to allocate memory/i;
 const lost = /\bdevice\]? (?:is |was |has been )?lost|DEVICE_LOST|DeviceLost|device removed/i;
 
-/** What stands around the clause that tells why, and what is left of it. */
+/** The text around the clause with the reason, and its replacement. */
 const surroundings: readonly [RegExp, string][] = [
   [/^.*\[ONNXRuntimeError\] : \d+ : \w+ : /, ''],
   [/^Non-zero status code returned while running (\w+) node\. Name:('[^']*') Status Message: /, '$1 $2: '],
@@ -22,7 +22,7 @@ const surroundings: readonly [RegExp, string][] = [
   [/^.*wgpu::\w+ value: \d+, message: /, ''],
 ];
 
-/** The one clause of what the runtime says that tells why: its first line, without where in its sources it is said. */
+/** The clause of a runtime's message that holds the reason: its first line, without the place in its sources. */
 export const reasonIn = (message: string): string =>
   surroundings
     .reduce((clause, [around, left]) => clause.replace(around, left), message.trim().split('\n')[0]!)
@@ -50,7 +50,7 @@ export function deviceError(
   return undefined;
 }
 
-/** Does a device's work; its error as people are told, which begins with `what` where it is not the device's own. */
+/** Does a device's work; its errors are worded for users and begin with `what` where they are not the device's. */
 export async function asDeviceWork<T>(
   provider: Pick<NativeProvider, 'name'> | undefined,
   what: string,

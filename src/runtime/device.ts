@@ -29,7 +29,7 @@ export interface Session {
    * The arrays belong to the run until the promise settles. Rejects with UsageError naming what does not fit.
    */
   run(inputs: ReadonlyMap<string, BoundTensor>, outputs: ReadonlyMap<string, BoundTensor>): Promise<void>;
-  /** Frees the session after the runs already asked for. Safe to call twice. */
+  /** Frees the session after the runs already requested. Safe to call twice. */
   release(): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export interface Device {
   readonly kind: DeviceKind;
   /** Whether it has memory of its own, so that tensors are copied to it; else arenas of the host are bound in place. */
   readonly ownMemory: boolean;
-  /** Whether a run is enqueued and not waited for, so that a read of its results is what tells when it is over. */
+  /** Whether a run is enqueued and not waited for, so that only a read of its results shows when it is over. */
   readonly asynchronous: boolean;
   /** Ops beyond the standard that it has, as 'ortune.GeluGrad' or 'com.microsoft.FusedMatMul'. */
   readonly kernels: ReadonlySet<string>;

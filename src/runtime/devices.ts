@@ -141,8 +141,8 @@ class ProviderDevice extends SessionDevice {
   }
 
   async allocate(types: readonly TensorType[]): Promise<DeviceTensor[]> {
-    const asked = types.map(({ dtype, shape }) => ({ type: onnxDataType(dtype), shape }));
-    const allocate = () => addon().allocate(this.#memory, asked);
+    const wanted = types.map(({ dtype, shape }) => ({ type: onnxDataType(dtype), shape }));
+    const allocate = () => addon().allocate(this.#memory, wanted);
     const what = `${this.name} could not allocate its buffers`;
     const buffers = await asDeviceWork(this.host.provider, what, allocate);
     this.#buffers.push(...buffers);

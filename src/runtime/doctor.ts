@@ -115,8 +115,8 @@ function examineCuda({ platform, arch, runtime, libraries, nvidiaDriver }: Place
     return [{ device: 'cuda', what: 'platform', ok: false, found, fix: 'use device webgpu' }];
   }
   const beside = path.dirname(runtime);
-  // The package's own script, since npm runs those of dependencies only when told to; 'true' has it fetch what the
-  // platform lacks, whoever starts it ('cuda12' it takes for no answer).
+  // The package's own script, since npm runs those of dependencies only when configured to; 'true' has it fetch what
+  // the platform lacks, whoever starts it ('cuda12' it takes for no answer).
   const install = `ONNXRUNTIME_NODE_INSTALL=true node ${path.join(beside, '../../../../script/install.js')}`;
   return [
     file(

@@ -1,5 +1,5 @@
-// How much memory a device has, as the system tells: a command, a file or a number of Node's, and undefined where
-// nothing says. What the runtime would allow is another thing; it tells only by failing.
+// The memory of a device as the system reports it: a command, a file or a number of Node's; undefined where there is
+// none of these. What the runtime would allow is another thing: it shows only when an allocation fails.
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { parseDeviceName } from './kinds.js';
 export interface DeviceMemory {
   /** Bytes. */
   total: number;
-  /** Bytes that nobody uses at this moment; undefined where that is not told. */
+  /** Bytes that are unused at this moment; undefined where the system does not report them. */
   free?: number;
 }
 
@@ -80,7 +80,7 @@ function runNvidiaSmi(card: number): string | undefined {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
   } catch {
-    // No such command, or no such card: then nothing tells.
+    // No such command, or no such card: the memory is unknown.
     return undefined;
   }
 }

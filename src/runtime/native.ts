@@ -70,7 +70,7 @@ export interface NativeSession {
   handle: NativeHandle;
   inputs: NativeSlot[];
   outputs: NativeSlot[];
-  /** Nodes that do not run on the provider asked for. */
+  /** Nodes that do not run on the requested provider. */
   elsewhere: NativePlacement[];
 }
 

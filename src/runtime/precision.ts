@@ -1,4 +1,4 @@
-// What a device computes in beside float32, found by asking it to: a graphics card may have float16 or not.
+// The precisions of a device beside float32, found by trying them: a graphics card may have float16 or not.
 
 import { OrtuneError, UsageError } from '../errors.js';
 import type { DeviceKind, HalfType, Precision } from '../lower/target.js';
@@ -10,7 +10,7 @@ import { sharedTensor } from './arena.js';
 import type { Device } from './device.js';
 
 /**
- * The precision to train in: the one asked for, or float32 where the device lacks it and nobody insisted on the device.
+ * The precision to train in: the requested one, or float32 where the device lacks it and was not chosen explicitly.
  * @throws UsageError where it lacks it
  */
 export async function supportedPrecision(device: Device, wanted: Precision, deviceIsFree: boolean): Promise<Precision> {
@@ -33,7 +33,7 @@ export async function precisionsOf(device: Device): Promise<Precision[]> {
 
 const float32Alone = 'the kernels of the CPU compute in float32';
 
-/** What no device of a kind computes in, and why; of the rest each device is asked. */
+/** The precisions that no device of a kind computes in, and why; the rest are tried on each device. */
 const lacking: Readonly<Record<DeviceKind, Partial<Record<HalfType, string>>>> = {
   cpu: { float16: float32Alone, bfloat16: float32Alone },
   webgpu: { bfloat16: 'WebGPU has no bfloat16' },

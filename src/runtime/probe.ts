@@ -1,5 +1,5 @@
 // Which devices this machine has, found by trying each: it is opened and multiplies two matrices that lie in its
-// memory. That tells more than a list of drivers, and tells a graphics card from a driver that computes on the CPU.
+// memory. That shows more than a list of drivers, and separates a graphics card from a driver that computes on the CPU.
 
 import { OrtuneError } from '../errors.js';
 import type { Precision } from '../lower/target.js';

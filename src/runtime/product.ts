@@ -10,7 +10,7 @@ import type { Device } from './device.js';
 /** Rows of the large product. */
 export const largeProduct = 2048;
 
-/** A product of so many rows is timed first; a device that takes long for it is not asked for a large one. */
+/** A product of so many rows is timed first; a device that takes long for it is not timed with a large one. */
 const smallProduct = 256;
 const longMs = 20;
 

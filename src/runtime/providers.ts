@@ -3,7 +3,7 @@
 import type { DeviceKind } from '../lower/target.js';
 import type { NativeProvider } from './native.js';
 
-/** How the runtime is told of a device. */
+/** How a device is named to the runtime. */
 export function providerOf(kind: Exclude<DeviceKind, 'cpu'>, index: number): NativeProvider {
   if (kind === 'webgpu')
     return {

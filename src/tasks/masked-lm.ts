@@ -1,7 +1,7 @@
 // Masked language modelling: find the tokens that were masked. The loss is the weighted sum of the cross-entropy over
 // the masked places alone, divided by a normaliser that the host supplies (the number of them in the accumulated step),
-// and the output projection is computed for these places alone. With next sentences, the loss of telling whether the
-// second text follows the first is added. Source: Devlin et al., BERT (2018), 3.1.
+// and the output projection is computed for these places alone. With next sentences, the loss of classifying whether
+// the second text follows the first is added. Source: Devlin et al., BERT (2018), 3.1.
 
 import { textColumns } from '../data/column-specs.js';
 import { type EncodeRequest, writeClasses, writerOf, writeWeights } from '../data/encode.js';

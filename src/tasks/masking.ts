@@ -1,7 +1,7 @@
 // Which tokens of a row a masked language model has to find, and what stands in their place: a function of (seed,
 // epoch, sample), so every epoch masks anew and neither the number of workers nor a resumed run changes anything.
 // Source: Devlin et al., BERT (2018), 3.1 and its reference code: of a row's tokens the share `probability` is chosen,
-// whole words together where asked; of these 80 % become the mask token, 10 % a random one, 10 % stay as they are.
+// whole words together with `wholeWords`; of these 80 % become the mask token, 10 % a random one, 10 % remain.
 
 import type { MaskVocabulary } from '../data/tokenize.js';
 import { hash, uniform } from '../random.js';
@@ -11,7 +11,7 @@ export interface Masking {
   probability: number;
   /** All tokens of a word or none. */
   wholeWords: boolean;
-  /** Half of the rows get the second text of another row of their batch, and the model tells which. */
+  /** Half of the rows get the second text of another row of their batch, and the model classifies which. */
   nextSentence: boolean;
 }
 

@@ -18,7 +18,7 @@ import type { ModelPart } from '../onnx/join.js';
 import type { TensorView } from '../runtime/session.js';
 import type { DropoutDefaults, ModelConfig } from '../transfer/config.js';
 
-/** A task as threads are told of it. */
+/** A task as it crosses threads. */
 export interface TaskSpec {
   name: string;
   options: object;
@@ -142,7 +142,7 @@ export interface Task<O extends object = object, M extends object = object, P ex
   ofModel?(config: ModelConfig, given: TaskConfig): object;
   /** Whether its columns depend on the model, which is then opened before the data; default no. */
   readonly readsModel?: boolean;
-  /** Columns that it reads; `model` where the task asks for it and there is one. */
+  /** Columns that it reads; `model` where `readsModel` is set and there is one. */
   columns(config: TaskConfig, model?: ModelValues): readonly ColumnSpec[];
   /** Whether samples have classes, which the data or the model name. */
   readonly classes: boolean;

@@ -1,5 +1,5 @@
 // Samples that cannot be used, such as pictures that cannot be decoded: each is left out of its batch, counted once
-// however often it comes, and told of. Too many end the run, since then something else is wrong.
+// however often it comes, and reported. Too many end the run, since then something else is wrong.
 
 import type { BadSample } from '../data/loader.js';
 import { DataError } from '../errors.js';
@@ -13,20 +13,20 @@ const leastAllowed = 10;
 export class BadSamples {
   readonly #known = new Map<string, SkippedSample>();
   readonly #most: number;
-  readonly #tell: (sample: SkippedSample) => void;
+  readonly #report: (sample: SkippedSample) => void;
 
-  /** @param samples how many there are; `known`: those of the run that is gone on with, which are not told again */
+  /** @param samples how many there are; `known`: those of the run that is resumed, which are not reported again */
   constructor(
     {
       samples,
       maxBadSamples,
       known = [],
     }: { samples: number; maxBadSamples?: number | undefined; known?: readonly SkippedSample[] },
-    tell: (sample: SkippedSample) => void,
+    report: (sample: SkippedSample) => void,
   ) {
     // All of them is too many in any case.
     this.#most = maxBadSamples ?? Math.min(Math.max(leastAllowed, Math.floor(samples / 100)), samples - 1);
-    this.#tell = tell;
+    this.#report = report;
     for (const sample of known) this.#known.set(sample.place, sample);
   }
 
@@ -38,7 +38,7 @@ export class BadSamples {
   add({ place, reason }: SkippedSample): void {
     if (this.#known.has(place)) return;
     this.#known.set(place, { place, reason });
-    this.#tell({ place, reason });
+    this.#report({ place, reason });
     if (this.#known.size <= this.#most) return;
     const last = this.all.slice(-3).map((sample) => `\n  ${sample.place}: ${sample.reason}`);
     throw new DataError(

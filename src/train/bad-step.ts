@@ -8,12 +8,12 @@ import type { StepBatches } from './taken-step.js';
 /** `latest`: the step's batches, where they are still there and the weights are those before it. */
 export async function badStepError(
   run: Run,
-  told: PendingStep,
+  pending: PendingStep,
   what: string,
   latest: StepBatches | undefined,
 ): Promise<OrtuneError> {
   const { nonFinite, maxBadSteps, learningRate } = run.config;
-  const { step, epoch } = told;
+  const { step, epoch } = pending;
   let tensor: string | undefined;
   for (const batch of latest?.batches ?? []) tensor ??= await run.engine.firstBadTensor(batch);
   const found = latest
@@ -22,6 +22,6 @@ export async function badStepError(
   return new OrtuneError(
     `step ${step + 1}, epoch ${epoch + 1}: ${what} is not finite` +
       `${nonFinite === 'skip' ? `, and ${maxBadSteps} such steps have been left out already (maxBadSteps)` : ''}. ` +
-      `The batch is ${describeStep(told)}; ${found} Lower learningRate (${learningRate}), lengthen the warm-up, or set maxGradNorm.`,
+      `The batch is ${describeStep(pending)}; ${found} Lower learningRate (${learningRate}), lengthen the warm-up, or set maxGradNorm.`,
   );
 }

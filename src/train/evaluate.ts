@@ -44,7 +44,7 @@ export async function measureEvaluation(
   const { signal } = options;
   const samples = data.rows({ batchSize: batchSizeOf(loader.layout), seed: 0, epoch: 0, signal });
   let truncated = 0;
-  let asked = performance.now();
+  let waitStarted = performance.now();
   for await (const batch of loader.batches(samples, { signal })) {
     const started = performance.now();
     batch.slot.to('running');
@@ -55,12 +55,12 @@ export async function measureEvaluation(
       axes: axesKey(batch.axes),
       batches: 1,
       samples: batch.samples.length,
-      waitMs: started - asked,
+      waitMs: started - waitStarted,
       forwardBackwardMs: performance.now() - started,
       updateMs: 0,
     });
     batch.release();
-    asked = performance.now();
+    waitStarted = performance.now();
   }
   return { metrics: meter.result(), truncated };
 }
@@ -82,17 +82,17 @@ export async function evaluate<M extends Metrics = AccuracyMetrics>(
   let opened: OpenedDataset | undefined;
   try {
     const task = await loadTask(config.task);
-    const asked = { ...config, ...task.ofModel?.(model.config, config) };
-    const spec: TaskSpec = { name: task.name, options: task.options(asked) };
+    const taskConfig = { ...config, ...task.ofModel?.(model.config, config) };
+    const spec: TaskSpec = { name: task.name, options: task.options(taskConfig) };
     const labels = task.classes ? model.labels : undefined;
     if (labels?.length === 0)
       throw new UsageError(
         `${config.model}: config.json names no labels (id2label), so there is nothing to compare with`,
       );
-    opened = await openEvaluation(asked, given, { model, labels, signal });
+    opened = await openEvaluation(taskConfig, given, { model, labels, signal });
     const { samples } = opened.data;
     const bad = new BadSamples({ samples, maxBadSamples: config.maxBadSamples }, () => {});
-    const loading = { ...asked, badSample: (sample: BadSample) => bad.add(sample) };
+    const loading = { ...taskConfig, badSample: (sample: BadSample) => bad.add(sample) };
     loader = (await openLoader(loading, model, spec, tablesOf([opened.data]))).loader;
     const times = new StepTimes();
     const meter = task.meter({ labels: labels ?? [], samples }, spec.options);

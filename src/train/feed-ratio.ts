@@ -10,7 +10,7 @@ import { normalisersOf } from './step.js';
 const leastSteps = 20;
 const repeats = 5;
 
-/** Undefined for a run of too few steps of one length to tell. The run must be over: a device goes on training here. */
+/** The ratio; undefined with too few steps of one length. The run must be over: a device goes on training here. */
 export async function feedRatio(run: Run, signal?: AbortSignal): Promise<number | undefined> {
   const { times, engine } = run;
   const axes = times.commonAxes();

@@ -1,6 +1,6 @@
-// What memory a run will need, found before its first step where somebody asks for it or a device has memory of its
-// own: the graphs of its largest batch and of a smaller one are built and their values counted; the rest are lengths of
-// arenas.
+// The memory that a run will need, found before its first step where the options request it or a device has memory of
+// its own: the graphs of its largest batch and of a smaller one are built and their values counted; the rest are
+// lengths of arenas.
 
 import type { CompileRequest, MemoryRequest } from '../compile/protocol.js';
 import type { TrainConfig } from '../config/train-schema.js';

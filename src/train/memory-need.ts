@@ -1,5 +1,5 @@
 // What memory a run needs as a function of its batch, in numbers alone: where they come from is memory-check.ts, what
-// is said of them memory-words.ts. Near linear in the batch, so two batches tell of all.
+// is said of them memory-words.ts. Near linear in the batch, so two batches determine it.
 
 /** bytes = fixed + perSample · batch */
 export interface Line {

@@ -1,5 +1,5 @@
-// What became of the steps that were taken, asked for and told to whoever listens. A device is asked every so often,
-// and before anything is made of the weights: an evaluation, a checkpoint, the end.
+// The outcomes of the steps taken, collected and emitted as events. They are read from a device every so often, and
+// before anything is made of the weights: an evaluation, a checkpoint, the end.
 
 import { DeviceError } from '../errors.js';
 import type { SkippedEvent, StepEvent, TrainerEvents } from '../events.js';
@@ -18,7 +18,7 @@ const mostOf = (a: Traffic | undefined, b: Traffic | undefined): Traffic | undef
   a && b ? { up: Math.max(a.up, b.up), down: Math.max(a.down, b.down) } : (a ?? b);
 
 /**
- * Whether what became of the steps so far has to be known: every so often, and before anything is made of the weights.
+ * Whether the outcomes of the steps so far are needed: every so often, and before anything is made of the weights.
  */
 export function syncDue(
   { pending, syncEvery, firstStepMs, progress, ...run }: Run,
@@ -30,17 +30,19 @@ export function syncDue(
   return step % stepsPerEpoch === 0 || step === totalSteps || run.evaluationDue(step) || run.checkpointDue(step);
 }
 
-/** Asks what became of the steps so far; `latest` are the batches of the last of them, where they are still there. */
+/** Collects the outcomes of the steps so far; `latest`: the batches of the last of them, where they are still there. */
 export async function collectOutcomes(run: Run, emit: Emit, latest?: StepBatches): Promise<void> {
-  const told = run.pending;
-  if (told.length === 0) return;
+  const pending = run.pending;
+  if (pending.length === 0) return;
   run.pending = [];
   const before = run.engine.device.traffic.down;
-  const outcomes = await run.optimizer.outcomes().catch((error) => sayWhen(told, error));
+  const outcomes = await run.optimizer.outcomes().catch((error) => sayWhen(pending, error));
   const down = run.engine.device.traffic.down - before;
-  const times = run.engine.device.asynchronous ? spreadTimes(told, performance.now()) : told.map(({ time }) => time);
-  for (const [i, step] of told.entries()) {
-    const last = i === told.length - 1;
+  const times = run.engine.device.asynchronous
+    ? spreadTimes(pending, performance.now())
+    : pending.map(({ time }) => time);
+  for (const [i, step] of pending.entries()) {
+    const last = i === pending.length - 1;
     if (last && step.traffic) step.traffic = { ...step.traffic, down: step.traffic.down + down };
     await record(run, emit, step, outcomes[i]!, times[i]!, last ? latest : undefined);
   }
@@ -49,22 +51,22 @@ export async function collectOutcomes(run: Run, emit: Emit, latest?: StepBatches
 async function record(
   run: Run,
   emit: Emit,
-  told: PendingStep,
+  pending: PendingStep,
   { bad, lossScale: scale, ...outcome }: StepOutcome,
   time: StepTime,
   latest: StepBatches | undefined,
 ): Promise<void> {
   const { progress, times, directory, length } = run;
-  const { step, epoch, learningRate, traffic } = told;
+  const { step, epoch, learningRate, traffic } = pending;
   if (step % length.stepsPerEpoch === 0) progress.epochLoss = { sum: 0, steps: 0 };
   if (bad !== undefined)
-    return leaveOut(run, emit, told, { ...outcome, bad, ...(scale && { lossScale: scale }) }, latest);
+    return leaveOut(run, emit, pending, { ...outcome, bad, ...(scale && { lossScale: scale }) }, latest);
   if (run.firstStepMs === undefined) directory.open();
   run.firstStepMs ??= performance.now();
   progress.epochLoss.sum += outcome.loss;
   progress.epochLoss.steps++;
   run.traffic = mostOf(run.traffic, traffic);
-  if (epoch === 0 && run.trunk.truncated === undefined) progress.truncated += told.truncated;
+  if (epoch === 0 && run.trunk.truncated === undefined) progress.truncated += pending.truncated;
   times.add(time);
   const event: StepEvent = {
     step: step + 1,
@@ -81,8 +83,8 @@ async function record(
   emit('step', event);
 }
 
-function sayWhen(told: readonly PendingStep[], error: unknown): never {
-  const [first, last] = [told[0]!.step + 1, told.at(-1)!.step + 1];
+function sayWhen(pending: readonly PendingStep[], error: unknown): never {
+  const [first, last] = [pending[0]!.step + 1, pending.at(-1)!.step + 1];
   if (error instanceof DeviceError)
     error.message = `${first === last ? `step ${last}` : `steps ${first} to ${last}`}: ${error.message}`;
   throw error;
@@ -92,21 +94,21 @@ function sayWhen(told: readonly PendingStep[], error: unknown): never {
 async function leaveOut(
   run: Run,
   emit: Emit,
-  told: PendingStep,
+  pending: PendingStep,
   outcome: StepOutcome & { bad: string },
   latest: StepBatches | undefined,
 ): Promise<void> {
   const { nonFinite, maxBadSteps } = run.config;
-  const { step, epoch } = told;
+  const { step, epoch } = pending;
   const harmless = overflow(outcome);
   if (harmless !== undefined) run.progress.overflows++;
   else run.progress.skipped++;
   if (harmless !== undefined || (nonFinite === 'skip' && run.progress.skipped <= maxBadSteps)) {
     const reason = harmless ?? `${outcome.bad} is not finite`;
-    const event: SkippedEvent = { step: step + 1, epoch, reason, samples: placesOf(told) };
+    const event: SkippedEvent = { step: step + 1, epoch, reason, samples: placesOf(pending) };
     run.directory.record('skipped', event);
     emit('skipped', event);
     return;
   }
-  throw await badStepError(run, told, outcome.bad, latest);
+  throw await badStepError(run, pending, outcome.bad, latest);
 }

@@ -1,4 +1,4 @@
-// Steps that were taken and whose outcomes were not asked for yet: one at a time on the CPU, more on a device, which
+// Steps that were taken and whose outcomes were not collected yet: one at a time on the CPU, more on a device, which
 // would have to be waited for. What is said of a step later is kept here, since its batches are gone by then.
 
 import { describeSamples, type Samples } from '../data/samples.js';
@@ -47,13 +47,13 @@ export function pendingStep(
 }
 
 /**
- * The times of steps that a device was told one after another and had done at `endedMs`: the same for each, waiting
- * aside.
+ * The times of steps that were enqueued on a device one after another and done at `endedMs`: the same for each,
+ * waiting aside.
  */
-export function spreadTimes(told: readonly PendingStep[], endedMs: number): StepTime[] {
-  const waited = told.slice(1).reduce((ms, { time }) => ms + time.waitMs, 0);
-  const each = Math.max(0, endedMs - told[0]!.startedMs - waited) / told.length;
-  return told.map(({ time }) => ({ ...time, forwardBackwardMs: each, updateMs: 0 }));
+export function spreadTimes(steps: readonly PendingStep[], endedMs: number): StepTime[] {
+  const waited = steps.slice(1).reduce((ms, { time }) => ms + time.waitMs, 0);
+  const each = Math.max(0, endedMs - steps[0]!.startedMs - waited) / steps.length;
+  return steps.map(({ time }) => ({ ...time, forwardBackwardMs: each, updateMs: 0 }));
 }
 
 /** Where the samples of a step are. */

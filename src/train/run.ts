@@ -59,9 +59,9 @@ export interface Run {
   /** Where the batches come from: the loader, or what is kept of a frozen trunk. */
   trunk: TrunkCache;
   optimizer: Optimizer;
-  /** What it needs, where that was asked for. */
+  /** What it needs, where that was determined. */
   memory: CheckedMemory | undefined;
-  /** Steps after which their outcomes are asked for. */
+  /** Steps after which their outcomes are collected. */
   syncEvery: number;
   /** Steps taken since. */
   pending: PendingStep[];
@@ -108,7 +108,7 @@ export async function openRun(
   config: TrainConfig,
   given: Given,
   signal: AbortSignal | undefined,
-  tell: { download?: ResolveOptions['onDownload']; badSample?: (sample: SkippedSample) => void } = {},
+  listeners: { download?: ResolveOptions['onDownload']; badSample?: (sample: SkippedSample) => void } = {},
 ): Promise<Run> {
   const startedMs = performance.now();
   new RunDirectory(config);
@@ -123,7 +123,7 @@ export async function openRun(
   };
   try {
     const { name, classes, options, parts: files, readsModel } = await loadTask(config.task);
-    const resolving = { signal, onDownload: tell.download };
+    const resolving = { signal, onDownload: listeners.download };
     const values = readsModel
       ? await modelValues({ model: await resolveModel(config.model, resolving), parts: files })
       : undefined;
@@ -178,7 +178,7 @@ export async function openRun(
       },
       (sample) => {
         directory.addBadSample(sample);
-        tell.badSample?.(sample);
+        listeners.badSample?.(sample);
       },
     );
     const run: Run = {

@@ -16,19 +16,19 @@ export async function* stepBatches(run: Run, first: number): AsyncGenerator<Step
     const from = (step % length.stepsPerEpoch) * perStep;
     let left = data.train.batches(batchSize, whole) - from;
     let batches: Batch[] = [];
-    let asked = performance.now();
+    let waitStarted = performance.now();
     try {
       const rows = data.train.rows({ batchSize, seed, epoch, from, whole });
       for await (const batch of trunk.source('train').batches(rows, { seed, epoch, augment: true })) {
         batches.push(batch);
         left--;
         if (batches.length < perStep && left > 0) continue;
-        yield { step, epoch, batches, waitMs: performance.now() - asked };
+        yield { step, epoch, batches, waitMs: performance.now() - waitStarted };
         step++;
         for (const used of batches) used.release();
         batches = [];
         if (step === length.totalSteps) return;
-        asked = performance.now();
+        waitStarted = performance.now();
       }
     } finally {
       for (const unused of batches) unused.release();

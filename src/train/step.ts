@@ -10,7 +10,7 @@ import type { Traffic } from '../runtime/session.js';
 import type { Run } from './run.js';
 import type { StepBatches, TakenStep } from './taken-step.js';
 
-/** Takes the step that `batches` are for; a device is only told to. */
+/** Takes the step that `batches` are for; on a device it is only enqueued. */
 export async function takeStep(run: Run, { step, batches }: StepBatches): Promise<TakenStep> {
   const { config, engine, accumulator, optimizer } = run;
   const factor = scheduleFactor(run.schedule, step);

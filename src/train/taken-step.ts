@@ -8,13 +8,13 @@ export interface StepBatches {
   /** Number of the step, from 0, and of its epoch. */
   step: number;
   epoch: number;
-  /** gradientAccumulationSteps of them; fewer at the end of an epoch. Freed when the next step is asked for. */
+  /** gradientAccumulationSteps of them; fewer at the end of an epoch. Freed when the next step is requested. */
   batches: Batch[];
   /** How long the device had nothing to do before they were there. */
   waitMs: number;
 }
 
-/** A step that was taken; how it came out, `outcomes` of the optimizer tells. */
+/** A step that was taken; its outcome comes from `outcomes` of the optimizer. */
 export interface TakenStep {
   learningRate: number;
   forwardBackwardMs: number;

@@ -6,7 +6,7 @@ import type { Tensor } from '../onnx/tensor.js';
 import { isReadable } from './names.js';
 import { kindOf, type Use } from './weights.js';
 
-/** What tells copies from weights that happen to be equal. */
+/** The properties that distinguish copies from weights that happen to be equal. */
 export interface Weights {
   graph: Graph;
   /** Where each is used. */

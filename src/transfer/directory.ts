@@ -82,7 +82,7 @@ function filesToSave(
 
 /**
  * The model with no weight among its inputs: exports of opset 9 and before state them there too, and the JavaScript
- * binding then asks its caller for every one. `model` itself stays as it is.
+ * binding then requires every one from its caller. `model` itself stays as it is.
  */
 export function weightsInside(model: Model): Model {
   const { input, initializer } = graphOf(model);

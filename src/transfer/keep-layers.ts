@@ -19,7 +19,7 @@ export interface KeptLayers {
 
 /**
  * The model with the first `keep` of its layers, or all. `model` itself stays as it is.
- * @throws UsageError for more layers than there are; ModelError where the layers cannot be told apart
+ * @throws UsageError for more layers than there are; ModelError where the layers cannot be distinguished
  */
 export function keepLayers(model: Model, config: ModelConfig, keep: number | undefined): KeptLayers {
   if (keep === undefined) return { model, config, note: undefined };

@@ -17,7 +17,7 @@ import { headWeights } from './trunk.js';
 import { kindOf, type Use, type WeightKind, weightUses } from './weights.js';
 import { widenStoredWeights } from './widen.js';
 
-/** `name` is the tensor's in the file, `alias` PyTorch's where the exporter changed it, as far as the graph tells. */
+/** `name` is the tensor's in the file, `alias` PyTorch's where the exporter changed it, as far as the graph shows. */
 export interface Parameter extends Named {
   shape: readonly number[];
   dtype: DataType;

@@ -23,7 +23,7 @@ interface Step<K extends keyof TransferOptions = keyof TransferOptions> {
 
 export const transferSteps: readonly Step[] = [{ option: 'keepLayers', prepare: keepLayers }];
 
-/** @throws UsageError, ModelError for a model that does not have what an option asks for */
+/** @throws UsageError, ModelError for a model that does not have what an option requires */
 export function prepareModel(
   model: Model,
   config: ModelConfig,

@@ -10,7 +10,7 @@ import { dirname } from 'node:path';
 import { DataError } from '../errors.js';
 import { syncDirectory } from '../files/sync-directory.js';
 
-/** What of a file must be as asked for, or it is another's. */
+/** The part of a file's description that must match the run, or the file is another's. */
 export interface ActivationContent {
   /** SHA-256 of everything the activations follow from. */
   key: string;
@@ -20,7 +20,7 @@ export interface ActivationContent {
   layout: readonly { axes: Readonly<Record<string, number>>; bytes: readonly number[] }[];
 }
 
-/** What is told of the samples beside their activations. */
+/** Facts about the samples, stored beside their activations. */
 export interface Notes {
   /** Texts that were cut to the maximum length. */
   truncated: number;

@@ -1,7 +1,7 @@
 // The activations of a frozen trunk during a run: computed once per sample before the first step, kept in files, and
 // read instead of running the trunk from then on. Files are named by a hash over everything they follow from (the
 // trunk's graph and weights, the samples, how these become inputs, the runtime), so a later run with another head,
-// other rates or another length uses them again. What cannot be kept is said, and computed anew in every epoch.
+// other rates or another length uses them again. What cannot be kept is reported, and computed anew in every epoch.
 
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -72,7 +72,7 @@ export class TrunkCache {
    */
   async open(
     parts: ReadonlyMap<CachedPart, Dataset>,
-    telling: TrunkTelling,
+    listener: TrunkTelling,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const writeTargets = this.#writeTargets;
@@ -84,7 +84,7 @@ export class TrunkCache {
     if (!cut) return;
     const directory = this.#config.trunkCacheDirectory ?? join(this.#config.output, 'cache');
     for (const [part, data] of parts)
-      if (data.repeats) await this.#keep({ ...cut, directory, writeTargets }, part, data, telling, signal);
+      if (data.repeats) await this.#keep({ ...cut, directory, writeTargets }, part, data, listener, signal);
   }
 
   /** Closes the files. */
@@ -111,15 +111,15 @@ export class TrunkCache {
     made: Made,
     part: CachedPart,
     data: Dataset,
-    telling: TrunkTelling,
+    listener: TrunkTelling,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const started = performance.now();
     const content = this.#contentOf(made, data);
     const path = activationPath(made.directory, content.key);
     this.#inUse.add(path);
-    const found = await openFile(path, content, telling, signal);
-    const file = found ?? (await this.#fill(made, { part, data, path, content }, telling, signal));
+    const found = await openFile(path, content, listener, signal);
+    const file = found ?? (await this.#fill(made, { part, data, path, content }, listener, signal));
     if (!file) return;
     await markUsed(path);
     this.#files.push(file);
@@ -131,7 +131,7 @@ export class TrunkCache {
     if (part === 'train') this.truncated = file.notes.truncated;
     const [bytes, samples, seconds] = [file.bytes, data.samples, (performance.now() - started) / 1000];
     const reused = found !== undefined;
-    telling.event({ data: part, done: samples, samples, bytes, seconds, reused, complete: true });
+    listener.event({ data: part, done: samples, samples, bytes, seconds, reused, complete: true });
     const { summary } = this;
     this.summary = {
       bytes: bytes + (summary?.bytes ?? 0),
@@ -153,7 +153,7 @@ export class TrunkCache {
   async #fill(
     { kept, directory }: Made,
     { part, data, path, content }: { part: CachedPart; data: Dataset; path: string; content: ActivationContent },
-    telling: TrunkTelling,
+    listener: TrunkTelling,
     signal: AbortSignal | undefined,
   ): Promise<ActivationFile | undefined> {
     const most = this.#config.trunkCacheMaxBytes;
@@ -161,7 +161,7 @@ export class TrunkCache {
     const [shortest, longest] = [0, kept.forms.length - 1];
     const estimate = samples * total(kept, longest);
     const tooLarge = (bytes: number, least: string): void =>
-      telling.warn(
+      listener.warn(
         `the activations of the frozen trunk for ${samples} samples (${part}) would take ${least}${formatBytes(bytes)}, ` +
           `trunkCacheMaxBytes allows ${formatBytes(most)}; every epoch computes them anew`,
       );
@@ -172,7 +172,7 @@ export class TrunkCache {
     const started = performance.now();
     const progress = (done: number, bytes: number): void => {
       const seconds = (performance.now() - started) / 1000;
-      telling.event({ data: part, done, samples, bytes, seconds, reused: false, complete: false });
+      listener.event({ data: part, done, samples, bytes, seconds, reused: false, complete: false });
     };
     try {
       await makeRoom(directory, { bytes: Math.min(estimate, most), most, inUse: this.#inUse });
@@ -182,7 +182,7 @@ export class TrunkCache {
       return whole ? await ActivationFile.open(path, content, signal) : undefined;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
-      telling.warn(
+      listener.warn(
         `the activations of the frozen trunk cannot be kept in ${directory}: ${(error as Error).message}; every epoch ` +
           'computes them anew',
       );
@@ -194,7 +194,7 @@ export class TrunkCache {
 const total = (kept: ActivationLayout, length: number): number =>
   bytesPerSample(kept, length).reduce((sum, n) => sum + n, 0);
 
-/** The file, where there is one that is whole; a damaged one is told of. */
+/** The file, where there is one that is whole; a damaged one is reported as a warning. */
 async function openFile(
   path: string,
   content: ActivationContent,

@@ -30,11 +30,11 @@ const convBias: InputRule = (c, dy) =>
 const maxPool: InputRule = (c, dy) => c.b.op('MaxPoolGrad', [dy, c.x[0]!, c.y[0]!], attributes(c), ortune);
 const averagePool: InputRule = (c, dy) => c.b.op('AveragePoolGrad', [dy], attributes(c, sizeOf(c, c.x[0]!)), ortune);
 
-/** The slopes of these are told by y as well, so that x need not be kept. */
-const toldByResult = ['Relu', 'Relu6'];
+/** Activations whose slopes follow from y as well, so that x need not be kept. */
+const slopeFromResult = ['Relu', 'Relu6'];
 
 const activation: InputRule = (c, dy) => {
-  const from = toldByResult.includes(attrString(c.node, 'activation', 'none')) ? c.y[0]! : c.x[0]!;
+  const from = slopeFromResult.includes(attrString(c.node, 'activation', 'none')) ? c.y[0]! : c.x[0]!;
   return c.b.op('ActivationGrad', [dy, from], attributes(c), ortune);
 };
 

@@ -1,5 +1,5 @@
-// What a gradient rule is. It sees static shapes and opset-21 forms, and says only the mathematics; backward.ts sums
-// over broadcast axes, adds up fan-out, names nodes and asks for no gradient that is not needed.
+// The interface of a gradient rule. A rule works on static shapes and opset-21 forms and holds only the mathematics;
+// backward.ts sums over broadcast axes, adds up fan-out, names nodes and requests only the gradients that are needed.
 
 import type { Builder } from '../../onnx/builder.js';
 import type { Node, Value } from '../../onnx/graph.js';
@@ -14,7 +14,7 @@ export interface RuleContext {
   readonly dy: readonly (Value | undefined)[];
   /** Made once per node, shared by the functions of its inputs. */
   once<T>(key: string, make: () => T): T;
-  /** Whether a gradient flows into this input: fused gradients of several inputs leave out what nobody asks for. */
+  /** Whether a gradient flows into this input: fused gradients of several inputs leave out the unneeded. */
   needs(input: number): boolean;
   /** The numbers of a constant input that is not being differentiated, else undefined. */
   constant(input: number): number[] | undefined;

@@ -1,7 +1,7 @@
 // From the bytes of a picture file to the pixels a sample needs. Plain JPEGs are decoded by libjpeg-turbo, of which
 // only the blocks that will be read, at the least of its scales that is enough; all else by sharp: turned as Exif says,
 // colours without their profile, no alpha, 16 bits cut to 8, the first picture of several. A file is judged by its
-// first bytes, not by its name, and its size is known before anything of that size is asked for.
+// first bytes, not by its name, and its size is known before anything of that size is allocated.
 
 import type { default as Sharp } from 'sharp';
 import { addon, openJpegLibrary } from '../../runtime/native.js';
@@ -37,7 +37,7 @@ export class PictureDecoder {
     if (this.#turbo && plain && (header.components === 3 || header.components === 1) && this.#channels !== 4) {
       this.#refuseLarge(header);
       const picture = this.#decodeJpeg(file, header, needOf(header));
-      // What libjpeg-turbo only warns of may be harmless; sharp tells that apart.
+      // What libjpeg-turbo only warns of may be harmless; sharp distinguishes the cases.
       if (picture) return picture;
     }
     return this.#decodeAny(file, needOf);

@@ -1,5 +1,5 @@
 // Pictures in a folder: one sub-folder for each class, however deep the pictures lie in it. Or, without labels, all the
-// pictures of a folder. What has no name of a picture is left out and told of; hidden files are left out.
+// pictures of a folder. What has no name of a picture is left out and reported; hidden files are left out.
 
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -51,7 +51,7 @@ export class LabelColumn {
     for (const value of row) this.#values.push(value);
   }
 
-  /** What was added; `names` are those of labelsAreIndices classes, where the file tells them. */
+  /** What was added; `names` are those of labelsAreIndices classes, where the file has them. */
   labels(names: readonly string[] | undefined): Pick<SourceLabels, 'labels' | 'names' | 'open'> {
     const met = [...this.#ids.keys()];
     if (this.#kind === 'name')

@@ -57,7 +57,7 @@ function hashBytes(
 
 const endBytes = 4096;
 
-/** A file that cannot be read counts as one without content: it is told of when its turn comes. */
+/** A file that cannot be read counts as one without content: it is reported when its turn comes. */
 function hashFiles(hash: ByteHash, source: FileSource): void {
   const folder = source.lines ? dirname(source.name) : source.name;
   const buffer = Buffer.alloc(endBytes);

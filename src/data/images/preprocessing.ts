@@ -221,14 +221,14 @@ export function savedPreprocessorConfig(
   const { imageMean, imageStd, imageSize } = options;
   const used = { do_rescale: true, rescale_factor: rescale, do_normalize: true, image_mean: mean, image_std: std };
   if (!config || imageSize) return plain(config, { ...used, image_mean: mean.map((m) => m - offset) }, resample, size);
-  const told = imageMean !== undefined || imageStd !== undefined;
+  const given = imageMean !== undefined || imageStd !== undefined;
   const normalises = config.do_normalize ?? (config.image_mean ?? config.mean) !== undefined;
   return {
     ...config,
     do_rescale: config.do_rescale ?? true,
     rescale_factor: config.rescale_factor ?? (rescale === 1 ? 1 / 255 : rescale),
     do_normalize: normalises,
-    ...(told && { ...used, do_rescale: config.do_rescale ?? true, include_top: false, rescale_offset: offset !== 0 }),
+    ...(given && { ...used, do_rescale: config.do_rescale ?? true, include_top: false, rescale_offset: offset !== 0 }),
   };
 }
 

@@ -1,4 +1,4 @@
-// A piece of memory that is used again and again: it grows to what is asked for and is let go of where one request was
+// A piece of memory that is used again and again: it grows to the requested size and is let go of where one request was
 // out of the ordinary, so that a worker's memory is that of its usual pictures.
 
 /** More than this is not kept. */

@@ -31,20 +31,20 @@ export interface ClassOptions {
  * DataError
  */
 export function classesOf(sources: readonly ImageSource[], { labels, numLabels, multiLabel }: ClassOptions): Classes {
-  // Sources whose names are only those met take part in what the others say, or say it together.
-  const told = sources.filter(({ open }) => !open);
-  const [first] = (told.length > 0 ? told : sources) as [ImageSource];
-  const other = told.find(({ names }) => JSON.stringify(names) !== JSON.stringify(first.names));
+  // Sources whose names are only those met (open) follow the others; without others, all that they met count.
+  const fixed = sources.filter(({ open }) => !open);
+  const [first] = (fixed.length > 0 ? fixed : sources) as [ImageSource];
+  const other = fixed.find(({ names }) => JSON.stringify(names) !== JSON.stringify(first.names));
   if (!labels && other)
     throw new DataError(
       `${other.name} names other classes than ${first.name}: give all files of the training data the same label_names`,
     );
   const met = sources.find(({ open }) => open);
-  if (!labels && met && told.length > 0 && !first.names)
+  if (!labels && met && fixed.length > 0 && !first.names)
     throw new DataError(
       `${met.name} has names of classes and ${first.name} numbers; say with labelNames which names the numbers stand for`,
     );
-  const names = labels ?? (told.length > 0 ? first.names : namesMet(sources, multiLabel));
+  const names = labels ?? (fixed.length > 0 ? first.names : namesMet(sources, multiLabel));
   const found = Math.max(...sources.map(countOf));
   const size = names?.length ?? (first.labels?.width === undefined ? Math.max(numLabels ?? 0, found) : found);
   if (size < (multiLabel ? 1 : 2))

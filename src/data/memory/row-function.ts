@@ -1,5 +1,5 @@
 // Training data that a host program's function gives anew for each epoch: never in memory as a whole, and in the order
-// in which the function gives it. A pass over epoch 0 tells how many rows there are, which classes, and the hash by
+// in which the function gives it. A pass over epoch 0 gives the number of rows, the classes, and the hash by
 // which a resumed run is known; every later epoch must have as many rows. Batches are built on the main thread, where
 // the function runs.
 

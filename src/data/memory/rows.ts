@@ -89,8 +89,8 @@ export class RowReader {
     try {
       const next = this.#iterator.next();
       if (!this.#isAsync) return next;
-      const asked = Promise.resolve(next).catch((error: unknown) => this.#fail(error));
-      return orAborted(asked, this.#signal);
+      const pending = Promise.resolve(next).catch((error: unknown) => this.#fail(error));
+      return orAborted(pending, this.#signal);
     } catch (error) {
       return this.#fail(error);
     }

@@ -48,12 +48,12 @@ export async function packBlocks<Task, Info>(
 ): Promise<boolean> {
   const { samples, blockSamples, worker, workerData, workers = availableParallelism(), signal } = options;
   const blocks = Math.ceil(samples / blockSamples);
-  const tell = (): void => {
+  const report = (): void => {
     const done = Math.min(samples, writer.blocks.length * blockSamples);
     options.onProgress?.({ done, samples, bytes: writer.bytes });
   };
   for (const info of writer.blocks) options.taken?.(info);
-  tell();
+  report();
   const threads = { minThreads: workers, maxThreads: workers };
   const pool = new Piscina<Task, Outcome<PackedBlock<Info>>>({ filename: worker.href, workerData, ...threads });
   const waiting: Promise<Outcome<PackedBlock<Info>>>[] = [];
@@ -76,7 +76,7 @@ export async function packBlocks<Task, Info>(
       const { bytes, info } = unwrap(await waiting.shift()!);
       options.taken?.(info);
       await writer.add(bytes, info);
-      tell();
+      report();
     }
     return true;
   } finally {

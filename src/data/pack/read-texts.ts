@@ -30,7 +30,7 @@ interface Part {
 /**
  * The texts of packed files, and the labels that their classes count in.
  * @param weights tensor with the samples' weights
- * @throws DataError for a file that is not packed, altered, or lacks what is asked for
+ * @throws DataError for a file that is not packed, altered, or lacks what is requested
  */
 export function readPackedTexts(
   paths: readonly string[],

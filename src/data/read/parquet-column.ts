@@ -1,6 +1,6 @@
 // One column of one Parquet row group, page by page: writers make row groups of a million rows, so a whole column chunk
 // is too much to hold, while a page is about one MiB. This file finds the pages and passes over unwanted ones without
-// reading them; parquet-page.ts decodes them. Of lists every page is decoded, since its header does not tell the rows.
+// reading them; parquet-page.ts decodes them. Of lists every page is decoded, since its header has no number of rows.
 // Source: the Parquet format, https://parquet.apache.org/docs/file-format/data-pages/
 
 import type { FileHandle } from 'node:fs/promises';

@@ -1,5 +1,5 @@
 // Parquet files: columns of texts, integers, floats and booleans, lists of these, lists in lists, and one column of
-// bytes where that is asked for. The columns asked for are walked side by side, one page of each in memory, however
+// bytes where that is requested. The requested columns are walked side by side, one page of each in memory, however
 // large the row groups are. Structs, maps and other binary columns are refused by name; other columns may hold
 // anything. Source: the Parquet format, https://parquet.apache.org/docs/file-format/
 

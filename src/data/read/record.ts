@@ -29,7 +29,7 @@ export interface TableRecord {
   line: number;
 }
 
-/** The columns to ask `readRaw` for; `weights` is that of the weights. */
+/** The columns that `readRaw` has to read; `weights` is that of the weights. */
 export const columnNames = (columns: readonly ColumnSpec[], weights?: string): string[] => [
   ...new Set([...columns.map(({ name }) => name), ...(weights === undefined ? [] : [weights])]),
 ];

@@ -1,5 +1,5 @@
-// Tensors of .safetensors files, or in memory, as a table: sample i is row i along the first axis of each tensor that
-// is asked for. Numbers and classes are read at once; what is a tensor for each sample stays where it is.
+// Tensors of .safetensors files, or in memory, as a table: sample i is row i along the first axis of each requested
+// tensor. Numbers and classes are read at once; what is a tensor for each sample stays where it is.
 
 import { DataError } from '../../errors.js';
 import type { StoredType } from '../../files/safetensors.js';
@@ -38,7 +38,7 @@ interface Part {
   columns: Readonly<Record<string, ColumnSlice>>;
   names: readonly string[] | undefined;
   weight: Float64Array | undefined;
-  /** Tensors that are not asked for. */
+  /** Tensors that are not requested. */
   unread: readonly string[];
 }
 
@@ -171,7 +171,7 @@ function concatenate<A extends Int32Array | Float32Array>(out: A, columns: reado
   }
 }
 
-/** What the numbers of classes stand for: the names that the files tell, else the numbers. */
+/** What the numbers of classes stand for: the names that the files have, else the numbers. */
 function classNames(parts: readonly Part[]): readonly string[] {
   const [first] = parts as [Part];
   const other = parts.find(({ names }) => JSON.stringify(names) !== JSON.stringify(first.names));

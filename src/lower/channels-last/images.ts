@@ -1,6 +1,6 @@
 // The two layouts of a value while a graph is rewritten: [N, C, H, W] under the name that the graph has for it, and
-// [N, H, W, C]. Either may be missing, and is made when somebody asks; what nobody asks for is never there. Values with
-// one place per image, or one channel, are the same elements in both layouts.
+// [N, H, W, C]. Either may be missing and is made at its first use; what is not used is never made. Values with one
+// place per image, or one channel, are the same elements in both layouts.
 
 import type { Builder } from '../../onnx/builder.js';
 import { view } from '../../onnx/formulas.js';

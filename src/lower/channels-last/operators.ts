@@ -44,7 +44,7 @@ const conv: Follow = (f) => {
   return become(f, 'Conv', [images.last(x), weight, ...bias], attrs, 'ortune');
 };
 
-/** A window that hangs over the padding counts fewer elements than its kernel and the pads tell. */
+/** Whether a window hangs over the padding, so that it counts fewer elements than its kernel and the pads imply. */
 const hangsOver = ({ strides, dilations, kernel, before, after, from, out }: Window): boolean =>
   out.some((n, i) => (n - 1) * strides[i]! + (kernel[i]! - 1) * dilations[i]! + 1 > before[i]! + from[i]! + after[i]!);
 

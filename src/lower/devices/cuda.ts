@@ -34,8 +34,8 @@ const groupNormalization: Definition = (b, node) => {
 };
 
 /**
- * cuDNN pads alike on both sides, and the provider leaves to the CPU what asks for something else: padded as much as
- * both sides want, the rest is cut off.
+ * cuDNN pads alike on both sides, and the provider leaves nodes with unequal pads or auto_pad to the CPU: padded by
+ * the lesser pad of each axis, the rest is cut off.
  */
 const convTranspose: Form = (b, node) => {
   const { before, after, out, strides, dilations } = transposedWindow(

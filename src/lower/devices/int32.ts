@@ -1,5 +1,5 @@
 // Devices compute with 32-bit integers: token ids, labels, masks and places become int32 throughout a static graph.
-// What stays int64 are the operands by which the standard tells shapes, axes and places of slices, which the runtime
+// What stays int64 are the operands in which the standard passes shapes, axes and places of slices, which the runtime
 // reads on the host. Values do not overflow: ids and lengths are far below 2^31.
 
 import { toAttr } from '../../onnx/builder.js';
@@ -8,7 +8,7 @@ import { type Graph, type Node, operatorKey, type Value } from '../../onnx/graph
 import { inferTypes } from '../../onnx/shapes.js';
 import { Tensor } from '../../onnx/tensor.js';
 
-/** Inputs by which an operator is told a shape, axes or places, by its name; from the given index on. */
+/** Index of an operator's first input that holds a shape, axes or places, by the operator's name. */
 const shapeInputs: Readonly<Record<string, number>> = {
   Reshape: 1,
   Expand: 1,
@@ -34,8 +34,8 @@ const shapeInputs: Readonly<Record<string, number>> = {
   ReduceLogSumExp: 1,
 };
 
-/** Whether the operator reads this input to know a shape or places, which the standard has in int64. */
-const tellsShape = ({ op, domain }: Node, input: number): boolean => {
+/** Whether this input of the operator holds a shape or places, which the standard has in int64. */
+const isShapeInput = ({ op, domain }: Node, input: number): boolean => {
   if (domain) return false;
   // Pad's fill value between its pads and axes is data, and so are what ScatterND writes to and writes.
   if (op === 'Pad') return input === 1 || input === 3;
@@ -70,7 +70,7 @@ export function useInt32(graph: Graph): void {
   const nodes = graph.nodes;
   graph.nodes = [];
   for (const node of nodes) {
-    node.inputs = node.inputs.map((x, i) => (tellsShape(node, i) ? x : narrow(x)));
+    node.inputs = node.inputs.map((x, i) => (isShapeInput(node, i) ? x : narrow(x)));
     if (node.op === 'Cast' && attrIs(node, 'to', onnxDataType('int64')))
       node.attrs = new Map(node.attrs).set('to', toAttr(onnxDataType('int32')));
     const value = node.attrs.get('value')?.value;

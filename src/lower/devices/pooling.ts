@@ -47,7 +47,7 @@ function writeTap(b: Builder, values: Value, window: Window, tap: readonly numbe
 const tapsOf = ({ kernel }: Window): number[][] =>
   kernel.reduce<number[][]>((taps, length) => taps.flatMap((tap) => indices(length).map((k) => [...tap, k])), [[]]);
 
-/** The window that the node's attributes, the image and the maxima tell; the last one may reach behind the padding. */
+/** The window, from the node's attributes, the image and the maxima; at its last place it may pass the padding. */
 function windowOf(b: Builder, node: Node, x: Value, y: Value): Window {
   const [from, out] = [b.shape(x).slice(2), b.shape(y).slice(2)];
   const attribute = (name: string): number[] => attrInts(node, name)!;

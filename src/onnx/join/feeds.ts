@@ -1,5 +1,5 @@
-// What feeds each input of the files of a model, read from the table and held against what the files have: everything
-// that a table can have wrong is told here.
+// What feeds each input of the files of a model, read from the table and held against what the files have. Every error
+// that a table can have is reported here.
 
 import { ModelError } from '../../errors.js';
 import type { ValueInfo } from '../graph.js';

@@ -1,6 +1,6 @@
-// What the restoring of forms asks of a graph: who computes a value, who reads it, whether it is one known number,
-// and the value as a polynomial of another. Forms are recognised by what they compute, not by the order in which an
-// exporter happened to write the factors.
+// Queries on a graph for the restoring of forms: which node computes a value, which nodes read it, whether it is one
+// known number, and the value as a polynomial of another. Forms are recognised by what they compute, not by the order
+// in which an exporter happened to write the factors.
 
 import { convertFloat } from '../convert.js';
 import { type Graph, type Node, operatorKey, type Value } from '../graph.js';

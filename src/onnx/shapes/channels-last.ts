@@ -1,6 +1,6 @@
 // Output types of the operators of the domain ortune over channels-last images [N, H, W, C]. Windows are written out:
-// strides, dilations and pads (before the image) have two entries, and `size` is the height and width that shapes do
-// not tell: of the result for a forward operator and for the gradient of an image, of the filters for theirs.
+// strides, dilations and pads (before the image) have two entries, and `size` is the height and width that do not
+// follow from shapes: of the result for a forward operator and for the gradient of an image, of the filters for theirs.
 
 import type { StaticType } from '../graph.js';
 import type { TypeContext, TypeRule, TypeTable } from './context.js';

@@ -1,4 +1,4 @@
-// Gives every graph input the shape it was asked for, and checks that shapes with a common symbolic dimension agree.
+// Gives every graph input its requested shape, and checks that shapes with a common symbolic dimension agree.
 
 import { UsageError } from '../../errors.js';
 import type { Dim, Graph, Value, ValueInfo } from '../graph.js';

@@ -26,7 +26,7 @@ const permOf = (node: Node, rank: number): number[] =>
 
 /**
  * The earlier value that output 0 of this node always equals, or undefined. Types are static.
- * `constant` gives a tensor that training leaves as it is; `read` tells whether anything reads a value.
+ * `constant` gives a tensor that training leaves as it is; `read`: whether anything reads a value.
  */
 export function unchanged(
   b: Builder,

@@ -37,7 +37,7 @@ export class EventFile {
   }
 
   /**
-   * Makes a file in `directory`, which exists. `startStep`: the first step it will tell of; what the directory's
+   * Makes a file in `directory`, which exists. `startStep`: the first step it will contain; what the directory's
    * earlier files have from there on no longer counts. Default 0: nothing of them counts.
    * @throws the system's error when the file cannot be made
    */

@@ -10,7 +10,7 @@ const STEP_TAGS: Readonly<Record<string, string>> = {
   samplesPerSecond: 'train/samples_per_second',
 };
 
-/** A record's scalars by tag; empty for events that have none. `rssBytes`: resident memory, told with every step. */
+/** A record's scalars by tag; empty for events that have none. `rssBytes`: resident memory, part of every step. */
 export function scalarsOf(event: string, values: object, rssBytes: () => number): Record<string, number> {
   if (event === 'step') return { ...stepScalars(values), 'memory/rss_bytes': rssBytes() };
   if (event !== 'evaluation') return {};

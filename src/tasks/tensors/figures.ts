@@ -92,7 +92,7 @@ class Classes implements Figures {
   result = (): Record<string, number> => ({ accuracy: ratio(this.#hits, this.#places) });
 }
 
-/** Share of the labels that are told right: a positive logit is a yes, a target of more than one half too. */
+/** Share of the labels that are predicted correctly: a positive logit is a yes, a target of more than one half too. */
 class Labels implements Figures {
   #hits = 0;
   #count = 0;

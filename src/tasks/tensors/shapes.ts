@@ -19,7 +19,7 @@ const show = (dims: readonly Dim[]): string => `[${dims.map((dim) => dim ?? '?')
 const isOne = (dim: Dim): boolean => dim === 1;
 
 /**
- * Shape of one sample in the slot. Axes of length 1 need not be in the data, or may be there without being asked for.
+ * Shape of one sample in the slot. Axes of length 1 need not be in the data, or may be there without being stated.
  * @throws DataError for a shape that does not fit, with both; ModelError for one that must be known and is not
  */
 export function sampleShape({ column, found, what, stated }: Fitting): readonly number[] {
