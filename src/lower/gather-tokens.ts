@@ -16,7 +16,7 @@ import { elementCount } from '../onnx/tensor.js';
  * @param positions int64 [M], counting the tokens of the whole batch row after row
  * @returns the value [M, C]
  */
-export function narrow(b: Builder, value: Value, positions: Value): Value {
+export function gatherTokens(b: Builder, value: Value, positions: Value): Value {
   const { graph } = b;
   forgetViews(b);
   const [batch, length] = b.shape(value) as [number, number, number];

@@ -29,13 +29,13 @@ export interface HalfOptions {
 
 /** Rewrites the builder's differentiated graph in place; its inputs and outputs keep their names and types. */
 export function toMixedPrecision(b: Builder, half: HalfType, options: HalfOptions): void {
-  const halving = new Halving(b, half, options);
+  const rewriting = new MixedPrecision(b, half, options);
   const nodes = b.graph.nodes;
   b.graph.nodes = [];
-  for (const node of nodes) halving.take(node);
+  for (const node of nodes) rewriting.take(node);
 }
 
-class Halving {
+class MixedPrecision {
   readonly #b: Builder;
   readonly #graph: Graph;
   readonly #half: HalfType;

@@ -100,9 +100,9 @@ class Specializer {
       this.#rename(node.outputs[0]!, same);
       return true;
     }
-    const twin = this.#shared.twin(node);
-    if (!twin) return false;
-    for (const [i, out] of node.outputs.entries()) if (out) this.#rename(out, twin.outputs[i]!);
+    const equal = this.#shared.equalTo(node);
+    if (!equal) return false;
+    for (const [i, out] of node.outputs.entries()) if (out) this.#rename(out, equal.outputs[i]!);
     return true;
   }
 

@@ -8,7 +8,7 @@ import { type EncodeRequest, writeClasses, writerOf, writeWeights } from '../dat
 import type { Slot } from '../data/slots.js';
 import { DataError, ModelError } from '../errors.js';
 import { pairOutput } from '../heads/pair-output.js';
-import { narrow } from '../lower/gather-tokens.js';
+import { gatherTokens } from '../lower/gather-tokens.js';
 import { MaskedLmMetrics, type MaskedLmResult } from '../metrics/masked-tokens.js';
 import type { Builder } from '../onnx/builder.js';
 import type { Value } from '../onnx/graph.js';
@@ -207,7 +207,7 @@ export function addMaskedLoss(
   const targets = batch * targetCount(length, probability);
   const positions = taskInput(b, 'masked_positions', 'int64', [targets]);
   const names = { labels: 'labels', weights: 'sample_weights', normaliser: 'normaliser' };
-  const masked = meanCrossEntropy(b, narrow(b, logits, positions), names);
+  const masked = meanCrossEntropy(b, gatherTokens(b, logits, positions), names);
   const results = { maskedLoss: masked.loss, predictions: masked.predictions };
   if (pairs === undefined) return { loss: masked.loss, inputs: [positions, ...masked.inputs], results };
   const ofPairs = { labels: 'pair_labels', weights: 'pair_weights', normaliser: 'pair_normaliser' };

@@ -60,7 +60,7 @@ async function record(
   const { step, epoch, learningRate, traffic } = pending;
   if (step % length.stepsPerEpoch === 0) progress.epochLoss = { sum: 0, steps: 0 };
   if (bad !== undefined)
-    return leaveOut(run, emit, pending, { ...outcome, bad, ...(scale && { lossScale: scale }) }, latest);
+    return skipStep(run, emit, pending, { ...outcome, bad, ...(scale && { lossScale: scale }) }, latest);
   if (run.firstStepMs === undefined) directory.open();
   run.firstStepMs ??= performance.now();
   progress.epochLoss.sum += outcome.loss;
@@ -91,7 +91,7 @@ function sayWhen(pending: readonly PendingStep[], error: unknown): never {
 }
 
 /** A step that is not finite: ends the run, or is reported and forgotten while there are few. */
-async function leaveOut(
+async function skipStep(
   run: Run,
   emit: Emit,
   pending: PendingStep,

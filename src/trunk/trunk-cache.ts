@@ -28,7 +28,7 @@ const version = 2;
 
 export type CachedPart = 'train' | 'eval';
 
-export interface TrunkTelling {
+export interface TrunkListeners {
   event(event: TrunkEvent): void;
   warn(message: string): void;
 }
@@ -72,7 +72,7 @@ export class TrunkCache {
    */
   async open(
     parts: ReadonlyMap<CachedPart, Dataset>,
-    listener: TrunkTelling,
+    listener: TrunkListeners,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const writeTargets = this.#writeTargets;
@@ -111,7 +111,7 @@ export class TrunkCache {
     made: Made,
     part: CachedPart,
     data: Dataset,
-    listener: TrunkTelling,
+    listener: TrunkListeners,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const started = performance.now();
@@ -153,7 +153,7 @@ export class TrunkCache {
   async #fill(
     { kept, directory }: Made,
     { part, data, path, content }: { part: CachedPart; data: Dataset; path: string; content: ActivationContent },
-    listener: TrunkTelling,
+    listener: TrunkListeners,
     signal: AbortSignal | undefined,
   ): Promise<ActivationFile | undefined> {
     const most = this.#config.trunkCacheMaxBytes;
@@ -198,7 +198,7 @@ const total = (kept: ActivationLayout, length: number): number =>
 async function openFile(
   path: string,
   content: ActivationContent,
-  { warn }: TrunkTelling,
+  { warn }: TrunkListeners,
   signal: AbortSignal | undefined,
 ): Promise<ActivationFile | undefined> {
   try {

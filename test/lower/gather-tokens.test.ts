@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { narrow } from '#ortune/lower/gather-tokens.js';
+import { gatherTokens } from '#ortune/lower/gather-tokens.js';
 import { Builder, float } from '#ortune/onnx/builder.js';
 import { Graph, prune, type Value } from '#ortune/onnx/graph.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
@@ -62,7 +62,7 @@ async function compare(build: Parameters<typeof graphOf>[0], shape = [2, 3, 4]):
   const whole = graphOf(build, shape);
   const all = (await valuesOf(whole.graph, whole.value, shape)).numbers();
   const { b, graph, value } = graphOf(build, shape);
-  const narrowed = narrow(b, value, 'positions');
+  const narrowed = gatherTokens(b, value, 'positions');
   const width = b.shape(narrowed)[1]!;
   expect(b.shape(narrowed)).toEqual([positions.length, width]);
   const found = (await valuesOf(graph, narrowed, shape)).numbers();

@@ -31,11 +31,11 @@ export class Shared {
   #constants = new Map<string, Value>();
 
   /** The earlier node that computes the same outputs, else undefined; the node is remembered then. */
-  twin(node: Node): Node | undefined {
+  equalTo(node: Node): Node | undefined {
     const key = keyOf(node);
     if (key === undefined) return undefined;
-    const twin = this.#nodes.get(key);
-    if (twin && node.outputs.every((out, i) => !out || twin.outputs[i])) return twin;
+    const equal = this.#nodes.get(key);
+    if (equal && node.outputs.every((out, i) => !out || equal.outputs[i])) return equal;
     this.#nodes.set(key, node);
     return undefined;
   }
