@@ -43,7 +43,7 @@ export async function preview(options: PreviewOptions, { signal, onDownload }: R
   );
   try {
     const task = everyTask.find(({ opens }) => opens?.({ inputs, config: {} }));
-    if (!task?.columns(config as never).some(({ kind }) => kind === 'picture'))
+    if (!task?.columns({ ...config, task: task.name }).some(({ kind }) => kind === 'picture'))
       throw new ModelError(`${config.model} reads no pictures; preview shows those that a model of pictures is given`);
     const options = task.options({ ...config, task: task.name }, { soft: data.targets === 'probabilities' });
     const reading = { directory: model.directory, inputs, outputs: [], maxPositions: 0, labels: data.labels.names };

@@ -1,6 +1,7 @@
 // A loss that is a graph of the user's: an ONNX file whose inputs are outputs of the model and targets of the data, by
 // their names, and whose one output is a loss for each sample, [B], or one number for the whole batch.
 
+import { statSync } from 'node:fs';
 import { SessionChain } from '../../engine/session-chain.js';
 import { ModelError } from '../../errors.js';
 import type { Builder } from '../../onnx/builder.js';
@@ -18,19 +19,31 @@ export interface LossFile {
   outputs: readonly string[];
 }
 
+/** Files that have been read, since every batch of an evaluation needs theirs; read again once they have changed. */
+const read = new Map<string, { modifiedMs: number; model: JoinedModel }>();
+
+function modelOf(path: string): JoinedModel {
+  const modifiedMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const known = read.get(path);
+  if (known?.modifiedMs === modifiedMs) return known.model;
+  const model = joinModels(onlyPart, openFiles(path, undefined));
+  read.set(path, { modifiedMs, model });
+  return model;
+}
+
 /** @throws ModelError for a file that cannot be read or has several outputs, or none of the model's among its inputs */
 export function openLossFile(path: string, outputs: readonly string[]): LossFile {
-  const model = joinModels(onlyPart, openFiles(path, undefined));
+  const model = modelOf(path);
   const { graph } = model;
   const names = (values: readonly ValueInfo[]): string => values.map(({ name }) => `'${name}'`).join(', ') || 'none';
   if (graph.outputs.length !== 1) throw new ModelError(`${path}: a loss has one output, found ${names(graph.outputs)}`);
-  const read = graph.inputs.filter(({ name }) => outputs.includes(name)).map(({ name }) => name);
-  if (read.length === 0)
+  const used = graph.inputs.filter(({ name }) => outputs.includes(name)).map(({ name }) => name);
+  if (used.length === 0)
     throw new ModelError(
       `${path}: the inputs of a loss are outputs of the model and targets by their names; ` +
         `found ${names(graph.inputs)}, and the model gives ${outputs.map((name) => `'${name}'`).join(', ')}`,
     );
-  return { model, outputs: read, targets: graph.inputs.filter(({ name }) => !outputs.includes(name)) };
+  return { model, outputs: used, targets: graph.inputs.filter(({ name }) => !outputs.includes(name)) };
 }
 
 /**
