@@ -1,6 +1,8 @@
 // What is measured of a classifier, from counts that grow batch by batch: nothing of the logits is kept, and F1 is
 // that of the whole set, not a mean over batches. Rows of weight 0 (fill-up rows of the last batch) do not count.
-// The figures are scikit-learn's with zero_division=0 and all classes of the model as `labels`, whether met or not.
+// The figures are scikit-learn's with zero_division=0. As there by default, means over classes are over those that
+// occur: a class of the model without a sample and without a prediction is no part of them, so that a perfect answer is
+// 1.
 
 import { crossEntropy } from './cross-entropy.js';
 
@@ -15,22 +17,28 @@ export interface ClassMetrics extends Scores {
   label: string;
   /** Samples of this class. */
   support: number;
+  /** Samples that are taken for it. */
+  predicted: number;
 }
+
+/** Whether a class has samples or predictions, and so a part in the means over classes. */
+export const occurs = ({ support, predicted }: Pick<ClassMetrics, 'support' | 'predicted'>): boolean =>
+  support > 0 || predicted > 0;
 
 export interface ClassificationResult {
   samples: number;
   /** Mean cross-entropy in nats. */
   loss: number;
   accuracy: number;
-  /** With two classes those of `positive`; with more the unweighted means over all classes (macro). */
+  /** With two classes those of `positive`; with more the unweighted means over the classes that occur (macro). */
   precision: number;
   recall: number;
   f1: number;
   /** Matthews correlation coefficient, of several classes as Gorodkin 2004: 1 all right, 0 no better than chance. */
   mcc: number;
-  /** Unweighted means over all classes. */
+  /** Unweighted means over the classes that occur. */
   macro: Scores;
-  /** Means over all classes, each weighted by its samples. */
+  /** Means over the classes, each weighted by its samples. */
   weighted: Scores;
   /** The class that precision, recall and F1 speak of; with more than two classes undefined. */
   positive?: string;
@@ -76,10 +84,10 @@ export class ClassificationMetrics {
       const predicted = confusion.reduce((sum, row) => sum + row[c]!, 0);
       const support = supports[c]!;
       const [precision, recall] = [ratio(hits, predicted), ratio(hits, support)];
-      return { label, precision, recall, f1: ratio(2 * hits, predicted + support), support };
+      return { label, precision, recall, f1: ratio(2 * hits, predicted + support), support, predicted };
     });
     const binary = classes.length === 2 ? classes[this.#positive]! : undefined;
-    const macro = meanScores(classes, () => 1);
+    const macro = meanScores(classes, (c) => Number(occurs(c)));
     const main = binary ?? macro;
     return {
       samples,

@@ -32,10 +32,7 @@ export class ImageClassificationMetrics {
     const size = this.#size;
     this.#classes.add(logits, classes);
     for (let row = 0; row < classes.length; row++) {
-      const own = logits[row * size + classes[row]!]!;
-      let larger = 0;
-      for (let k = 0; k < size; k++) if (logits[row * size + k]! > own) larger++;
-      if (larger < top) this.#hits++;
+      if (placeOf(logits, row * size, size, classes[row]!) < top) this.#hits++;
       this.#samples++;
     }
     if (!targets) return;
@@ -52,4 +49,17 @@ export class ImageClassificationMetrics {
     const mean = this.#soft ? ratio(this.#soft.loss, this.#samples) : loss;
     return { samples, loss: mean, accuracy, top5Accuracy: ratio(this.#hits, this.#samples), ...rest };
   }
+}
+
+/**
+ * How many classes come before `own`; of equal scores the later class, as scikit-learn's top_k_accuracy_score has it.
+ */
+function placeOf(logits: ArrayLike<number>, from: number, size: number, own: number): number {
+  const score = logits[from + own]!;
+  let before = 0;
+  for (let k = 0; k < size; k++) {
+    const other = logits[from + k]!;
+    if (other > score || (other === score && k > own)) before++;
+  }
+  return before;
 }

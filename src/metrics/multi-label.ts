@@ -1,7 +1,8 @@
 // What is measured of a classifier whose labels hold independently of each other. A label is predicted where its
 // probability is at least one half; counts grow batch by batch. Average precision needs an order over all samples, so
 // the score and the target of every sample and label are kept: 5 bytes each, up to a bound. Figures are scikit-learn's
-// with zero_division=0.
+// with zero_division=0:
+// means are over all labels, as its own are of targets that are rows of 0 and 1.
 
 import { UsageError } from '../errors.js';
 import { averagePrecision } from './average-precision.js';
@@ -86,7 +87,8 @@ export class MultiLabelMetrics {
         if (predicted && holds[i]) counts.hits++;
       }
       for (const key of Object.keys(all) as (keyof typeof all)[]) all[key] += counts[key];
-      return { label, ...scoresOf(counts), support: counts.support, averagePrecision: averagePrecision(scores, holds) };
+      const { support, predicted } = counts;
+      return { label, ...scoresOf(counts), support, predicted, averagePrecision: averagePrecision(scores, holds) };
     });
     return {
       samples: this.#samples,

@@ -1,7 +1,7 @@
 // An evaluation on one screen: the figures, a row per class, and which classes are taken for which. With many classes
 // only the most frequent ones and the most frequent mistakes; `ortune eval --json` has everything.
 
-import type { ClassificationResult } from '../metrics/classification.js';
+import { type ClassificationResult, occurs } from '../metrics/classification.js';
 import type { MultiLabelResult } from '../metrics/multi-label.js';
 import { alignRows, metricsLine } from './metrics.js';
 
@@ -46,9 +46,19 @@ function classTable({ classes, macro, weighted, samples, positive }: Classificat
   ]);
   const notes = [
     ...(classes.length > rowsShown ? [`the ${rowsShown} most frequent of ${classes.length} classes`] : []),
+    ...absent(classes),
     ...(positive === undefined ? [] : [`precision, recall and f1 above are those of ${short(positive)}`]),
   ];
   return [table, ...notes].join('\n');
+}
+
+/** Which classes have no sample, so that a 0 of theirs says nothing of the model. */
+function absent(classes: ClassificationResult['classes']): string[] {
+  const unmet = classes.filter(({ support }) => support === 0);
+  if (unmet.length === 0 || unmet.length === classes.length) return [];
+  const named = unmet.length > 5 ? '' : `: ${unmet.map(({ label }) => short(label)).join(', ')}`;
+  const means = unmet.every(occurs) ? '' : '; one that is not predicted either is no part of the means';
+  return [`${unmet.length} of ${classes.length} classes have no sample${named}${means}`];
 }
 
 function confusions({ classes, confusion }: ClassificationResult): string {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { ClassificationMetrics, type Scores } from '#ortune/metrics/classification.js';
+import { ImageClassificationMetrics } from '#ortune/metrics/image-classes.js';
 
 interface Golden {
   what: string;
@@ -10,6 +11,7 @@ interface Golden {
   loss: number;
   accuracy: number;
   mcc: number;
+  top5: number;
   binary?: Scores;
   macro: Scores;
   weighted: Scores;
@@ -40,6 +42,9 @@ describe.each(goldens)('$what', (golden) => {
     expectClose(result, golden.binary ?? golden.macro);
     expectClose(result.macro, golden.macro);
     expectClose(result.weighted, golden.weighted);
+    const pictures = new ImageClassificationMetrics(labels);
+    pictures.add(golden.logits, golden.targets);
+    expect(pictures.result().top5Accuracy).toBeCloseTo(golden.top5, 10);
     golden.perClass.forEach((expected, c) => {
       expectClose(result.classes[c]!, expected);
       expect(result.classes[c]!.support).toBe(expected.support);
@@ -93,15 +98,18 @@ test('two classes are measured by the second, or by the one named', () => {
   expect(ham.result()).toMatchObject({ positive: 'ham', precision: 0.5, recall: 1 });
 });
 
-test('more classes are measured by the mean over classes', () => {
+test('more classes are measured by the mean over those that occur', () => {
   const metrics = new ClassificationMetrics(['a', 'b', 'c']);
   metrics.add(predict([0, 0, 1, 1], 3), BigInt64Array.of(0n, 0n, 1n, 0n));
   const result = metrics.result();
   expect(result.positive).toBeUndefined();
-  expect(result.classes[2]).toEqual({ label: 'c', precision: 0, recall: 0, f1: 0, support: 0 });
-  expect(result.precision).toBeCloseTo((1 + 0.5 + 0) / 3);
-  expect(result.recall).toBeCloseTo((2 / 3 + 1 + 0) / 3);
-  expect(result.f1).toBeCloseTo((0.8 + 2 / 3) / 3);
+  expect(result.classes[2]).toEqual({ label: 'c', precision: 0, recall: 0, f1: 0, support: 0, predicted: 0 });
+  expect(result.precision).toBeCloseTo((1 + 0.5) / 2);
+  expect(result.recall).toBeCloseTo((2 / 3 + 1) / 2);
+  expect(result.f1).toBeCloseTo((0.8 + 2 / 3) / 2);
+  // A class that is predicted and has no sample is one that occurs.
+  metrics.add(predict([2], 3), [0]);
+  expect(metrics.result().precision).toBeCloseTo((1 + 0.5 + 0) / 3);
 });
 
 test('rows of weight 0 and ignored targets do not count', () => {

@@ -38,6 +38,37 @@ describe('evaluationText', () => {
     ]);
   });
 
+  it('says which classes have no sample, and that the means leave out those that do not occur', () => {
+    const lines = (samples: [number, number][], labels = ['a', 'b', 'c', 'd']) =>
+      evaluationText(resultOf(labels, samples)).split('\n');
+    const all = lines([...times(2, [0, 0]), [3, 3]]);
+    expect(all).toContain('macro mean        1.0000  1.0000  1.0000        3');
+    expect(all).toContain(
+      '2 of 4 classes have no sample: b, c; one that is not predicted either is no part of the means',
+    );
+    expect(
+      lines([
+        [0, 0],
+        [1, 1],
+        [2, 2],
+        [2, 3],
+      ]),
+    ).toContain('1 of 4 classes have no sample: d');
+    expect(
+      lines(
+        [
+          [0, 0],
+          [1, 1],
+        ],
+        ['a', 'b'],
+      ).join(),
+    ).not.toMatch(/no sample/);
+    const many = Array.from({ length: 30 }, (_, c) => `c${c}`);
+    expect(lines([[0, 0]], many)).toContain(
+      '29 of 30 classes have no sample; one that is not predicted either is no part of the means',
+    );
+  });
+
   it('stays on one screen with many classes of long names', () => {
     const labels = Array.from({ length: 80 }, (_, c) => `intent\nnumber ${c} of an assistant that knows a lot`);
     const samples = labels.flatMap((_, c) => [...times(c + 1, [c, c]), ...times(80 - c, [c, (c + 1) % 80])]);
