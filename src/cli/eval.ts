@@ -18,6 +18,7 @@ export function addEval(program: Command): void {
       const { evaluate } = await import('../train/evaluate.js');
       const result = await showDownload((onDownload) => evaluate(config, { signal, onDownload }));
       const { samples } = result.metrics;
+      for (const note of result.notes) say(`note: ${note}`);
       for (const { place, reason } of result.badSamples) say(`note: left out: ${place}: ${reason}`);
       if (result.truncated > 0)
         say(`note: ${result.truncated} of ${samples} texts were longer than the model reads and were cut`);

@@ -8,6 +8,7 @@ import { textColumns } from '../data/column-specs.js';
 import { holdsPictures } from '../data/images/holds-pictures.js';
 import { packKind } from '../data/pack/pack-format.js';
 import { openFiles } from '../data/read/files.js';
+import { formOf } from '../data/read/form.js';
 import { readRaw } from '../data/read/raw.js';
 import { columnNames, toRecord } from '../data/read/record.js';
 import type { TextInput } from '../data/samples.js';
@@ -53,7 +54,7 @@ async function predict({ model, ...config }: PredictConfig, input: PredictInput,
   const { loadModel } = await import('../commands/predict.js');
   const loaded = await showDownload((onDownload) => loadModel(model, config, { signal, onDownload }));
   try {
-    const predictions = await loaded.predict<Prediction>(input, { signal });
+    const predictions = await loaded.predict<Prediction>(input, { signal, onNote: sayNote });
     if (config.output !== undefined) loaded.write(predictions, config.output);
     return { predictions, show: loaded.show };
   } finally {
@@ -81,6 +82,8 @@ async function predictFiles({ data: files, ...config }: PredictConfig, signal: A
   return { json: { predictions }, text: lines.join('\n'), ok: predictions.some(({ error }) => error === undefined) };
 }
 
+const sayNote = (note: string): void => say(`note: ${note}`);
+
 const oneLine = (text: string): string => {
   const flat = text.replaceAll(/\s+/g, ' ').trim();
   return flat.length > 100 ? `${flat.slice(0, 99)}…` : flat;
@@ -105,9 +108,10 @@ async function readFiles(
   signal: AbortSignal,
 ): Promise<TextInput[]> {
   const columns = textColumns({ textColumn: config.textColumn, pairColumn: config.pairColumn });
+  const reading = { signal, columns: columnNames(columns), form: formOf(config), note: sayNote };
   const inputs: TextInput[] = [];
   for (const file of await openFiles(patterns)) {
-    for await (const raw of readRaw(file, { signal, columns: columnNames(columns) })) {
+    for await (const raw of readRaw(file, reading)) {
       const { text, pair } = toRecord(raw, file, columns).values as { text: string; pair?: string };
       inputs.push(pair === undefined ? text : { text, pair });
     }

@@ -12,6 +12,7 @@ import type { PackProgress } from '../data/pack/pack-blocks.js';
 import { type PackedImages, packImages } from '../data/pack/pack-images.js';
 import { type PackedTexts, packTexts } from '../data/pack/pack-texts.js';
 import type { OpenedData } from '../data/protocol.js';
+import { formOf } from '../data/read/form.js';
 import { sequenceLengths } from '../data/sequence-lengths.js';
 import type { Table } from '../data/table.js';
 import { OrtuneError, UsageError } from '../errors.js';
@@ -69,7 +70,14 @@ async function pictures(config: PackConfig, client: DataClient, hooks: PackHooks
   const { data, labelled, labelNames, multiLabel, weightColumn, maxBadSamples } = config;
   const { signal, onProgress, onSkipped } = hooks;
   const columns = imageColumns({ ...config, labelColumn: labelled ? config.labelColumn : undefined });
-  const request = { train: { files: data }, columns, weights: weightColumn, labels: labelNames, multiLabel };
+  const request = {
+    train: { files: data },
+    columns,
+    weights: weightColumn,
+    labels: labelNames,
+    multiLabel,
+    form: formOf(config),
+  };
   const opened = await client.request({ kind: 'open', ...request, seed: 0, scratch: client.scratch }, signal);
   const { hash } = opened.train;
   const table = tableOf(opened);
@@ -99,7 +107,7 @@ async function texts(
   const { directory } = file;
   const { maxLength } = sequenceLengths(positions, config);
   const columns = textColumns({ textColumn, pairColumn, labelColumn });
-  const request = { train: { files: data }, columns, weights, seed: 0, scratch: client.scratch };
+  const request = { train: { files: data }, columns, weights, form: formOf(config), seed: 0, scratch: client.scratch };
   const opened = await client.request({ kind: 'open', ...request }, signal);
   const packed = await packTexts({
     ...config,

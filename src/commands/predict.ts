@@ -10,6 +10,7 @@ import type { DataLoader } from '../data/loader.js';
 import { type DataTensors, isDataTensors, sharedTensors } from '../data/memory/tensors.js';
 import { isStored } from '../data/pack/read-texts.js';
 import type { DataInput } from '../data/protocol.js';
+import { formOf } from '../data/read/form.js';
 import { type Samples, type TextInput, tableSamples, textSamples } from '../data/samples.js';
 import { locationOf, type Table } from '../data/table.js';
 import { openSavedModel, type SavedModel } from '../engine/saved-model.js';
@@ -25,6 +26,8 @@ export type PredictInput = readonly TextInput[] | GivenImages | DataTensors | { 
 
 interface Predicting {
   signal?: AbortSignal | undefined;
+  /** Told what was assumed of data files, and what else the user should know of them. */
+  onNote?: ((note: string) => void) | undefined;
 }
 
 /**
@@ -94,20 +97,17 @@ export class LoadedModel {
   };
 
   /** What is said of each sample, in their order; `P` is what the task's predictions are. Calls may overlap. */
-  async predict<P extends Prediction = ClassPrediction>(
-    input: PredictInput,
-    { signal }: Predicting = {},
-  ): Promise<P[]> {
-    return (await this.#predict(input, signal)) as P[];
+  async predict<P extends Prediction = ClassPrediction>(input: PredictInput, options: Predicting = {}): Promise<P[]> {
+    return (await this.#predict(input, options)) as P[];
   }
 
-  async #predict(input: PredictInput, signal: AbortSignal | undefined): Promise<Prediction[]> {
+  async #predict(input: PredictInput, { signal, onNote }: Predicting): Promise<Prediction[]> {
     const texts = this.#reads('text', 'texts');
     if (isGivenImages(input) && this.#reads('picture'))
       return this.#predictData({ source: sourceOf(input, 'pictures') }, signal);
     if (isDataTensors(input) && this.#reads('tensor'))
       return this.#predictData({ tensors: sharedTensors(input, 'input') }, signal);
-    if ('files' in input && (!texts || input.files.every(isStored))) return this.#predictData(input, signal);
+    if ('files' in input && (!texts || input.files.every(isStored))) return this.#predictData(input, signal, onNote);
     const given = isDataTensors(input) ? 'tensors' : isGivenImages(input) || 'files' in input ? 'pictures' : undefined;
     if (given !== undefined)
       throw new UsageError(`${this.#config.model} reads ${texts ? 'texts' : `no ${given}`}, and was given ${given}`);
@@ -123,9 +123,16 @@ export class LoadedModel {
     return this.#collect(await this.#loader([]), samples, signal);
   }
 
-  async #predictData(train: DataInput, signal: AbortSignal | undefined): Promise<Prediction[]> {
-    const request = { train, columns: this.#columns, seed: 0, hashed: false, scratch: this.#client.scratch };
-    const { source } = (await this.#client.request({ kind: 'open', ...request }, signal)).train;
+  async #predictData(
+    train: DataInput,
+    signal: AbortSignal | undefined,
+    onNote?: Predicting['onNote'],
+  ): Promise<Prediction[]> {
+    const form = formOf(this.#config);
+    const request = { train, columns: this.#columns, form, seed: 0, hashed: false, scratch: this.#client.scratch };
+    const opened = await this.#client.request({ kind: 'open', ...request }, signal);
+    for (const note of opened.notes) onNote?.(note);
+    const { source } = opened.train;
     const { table } = source as Extract<typeof source, { table: Table }>;
     const samples = tableSamples(table, this.#config.batchSize);
     const predictions = await this.#collect(await this.#loader([table]), samples, signal);
@@ -191,11 +198,11 @@ export async function loadModel(
 export async function predict<P extends Prediction = ClassPrediction>(
   { model, ...options }: PredictOptions,
   input: PredictInput,
-  { signal, onDownload }: ResolveOptions = {},
+  { signal, onDownload, onNote }: ResolveOptions & Predicting = {},
 ): Promise<P[]> {
   const loaded = await loadModel(model, options, { signal, onDownload });
   try {
-    return await loaded.predict<P>(input, { signal });
+    return await loaded.predict<P>(input, { signal, onNote });
   } finally {
     await loaded.close();
   }

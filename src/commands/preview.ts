@@ -10,6 +10,7 @@ import { ofKind } from '../data/columns.js';
 import type { ImageEncoding } from '../data/images/encode.js';
 import { type ImageShape, pixelsOf } from '../data/images/pixels.js';
 import type { Preprocessing } from '../data/images/preprocessing.js';
+import { formOf } from '../data/read/form.js';
 import { Splits } from '../data/splits.js';
 import { ModelError, OrtuneError } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
@@ -38,7 +39,12 @@ export async function preview(options: PreviewOptions, { signal, onDownload }: R
   const inputs = toGraph(model).inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
   const { labelNames: labels, multiLabel, seed } = config;
   const data = await Splits.open(
-    { train: { files: config.train }, columns: imageColumns(config), labels, multiLabel, seed, sampling: 'shuffle' },
+    {
+      train: { files: config.train },
+      columns: imageColumns(config),
+      form: formOf(config),
+      ...{ labels, multiLabel, seed, sampling: 'shuffle' },
+    },
     signal,
   );
   try {

@@ -25,6 +25,7 @@ const ofResuming = {
 /** Equal for every run, or the runs would not be comparable. */
 const common = [
   ...(['model', 'task', 'train', 'eval', 'evalSplit', 'test', 'streaming', 'numLabels', 'weightColumn'] as const),
+  ...(['delimiter', 'quote', 'encoding', 'header', 'lineEnding', 'maxDataMemory'] as const),
   ...(['epochs', 'maxSteps', 'batchSize', 'gradientAccumulationSteps', 'seed', 'output', 'overwrite'] as const),
 ] as const satisfies readonly (keyof TrainOptions)[];
 const shared = [...common, ...sharedTaskFields];

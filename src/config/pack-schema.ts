@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { parseSize } from '../data/pack/fit-picture.js';
 import { imageFields } from '../tasks/image-fields.js';
 import { about, count, fieldKit, files, path, running } from './fields.js';
+import { reading } from './reading-fields.js';
 import { taskFields } from './task-fields.js';
 import { trainSchema } from './train-schema.js';
 
@@ -47,6 +48,7 @@ const packOptions = z.strictObject({
   labelNames: images.labelNames,
   multiLabel: images.multiLabel,
   weightColumn: trainSchema.shape.weightColumn,
+  ...reading,
   maxLength,
   maxPixels: pictureFiles.maxPixels,
   maxBadSamples,

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { imageFields } from '../tasks/image-fields.js';
 import { about, fieldKit, path } from './fields.js';
+import { reading } from './reading-fields.js';
 import { trainSchema } from './train-schema.js';
 
 const { model, train, labelColumn, augmentation, seed, workers, multiLabel } = trainSchema.shape;
@@ -16,6 +17,7 @@ export const previewSchema = z.strictObject({
   multiLabel,
   imageColumn: pictureFiles.imageColumn,
   maxPixels: pictureFiles.maxPixels,
+  ...reading,
   labelNames: images.labelNames,
   imageMean: images.imageMean,
   imageStd: images.imageStd,

@@ -8,6 +8,7 @@ import { optimizerNames, ruleOf } from '../optim/rules.js';
 import { withTask } from '../tasks/tasks.js';
 import { ofTask } from './contradictions.js';
 import { about, batchSize, count, files, model, path, rate, running } from './fields.js';
+import { reading } from './reading-fields.js';
 import { task, taskFields } from './task-fields.js';
 import { trainSchema } from './train-schema.js';
 
@@ -28,6 +29,7 @@ const evalOptions = z.strictObject({
       },
     ),
   ),
+  ...reading,
   batchSize: evalBatchSize,
   ...taskFields.all,
 });
@@ -52,6 +54,7 @@ const predictOptions = z.strictObject({
   output: path
     .optional()
     .meta(about('File to write the predictions to, where these are tensors.', { value: 'FILE.safetensors' })),
+  ...reading,
   batchSize: evalBatchSize,
   ...taskFields.predict,
 });

@@ -7,6 +7,7 @@ import { withTask } from '../tasks/tasks.js';
 import { contradictions } from './contradictions.js';
 import { computing } from './device-fields.js';
 import { about, batchSize, bytes, count, files, model, path, rate, running } from './fields.js';
+import { reading } from './reading-fields.js';
 import { task, taskFields } from './task-fields.js';
 import { patterns, transfer } from './transfer-fields.js';
 
@@ -59,6 +60,7 @@ const data = {
       },
     ),
   ),
+  ...reading,
   streaming: z
     .boolean()
     .default(false)

@@ -12,16 +12,16 @@ import type {
   TextsSlice,
 } from './columns.js';
 import { type FieldKind, type FieldValues, noClass } from './read/record.js';
-import { shared, withRoom } from './shared-arrays.js';
+import { shared, sharedBytes, withRoom } from './shared-arrays.js';
 
 export interface ColumnBuilder<V = FieldValues[FieldKind]> {
   /** Longer than the values there are. */
   readonly column: ColumnSlice;
   /**
-   * Adds the value of one more sample and gives the characters of its texts. @throws DataError for one unlike the
-   * others
+   * Adds the value of one more sample and gives the characters of its texts; `repeats`: others may have the same texts.
+   * @throws DataError for one unlike the others
    */
-  add(value: V, place: string): number;
+  add(value: V, place: string, repeats: boolean): number;
   /** Forgets the values and keeps the memory. */
   clear(): void;
 }
@@ -30,17 +30,35 @@ const leastCapacity = 1024;
 const leastChunkBytes = 64 * 1024;
 const mostChunkBytes = 16 * 1024 * 1024;
 
+/** Texts are written in units of this many characters: longer ones are measured, others have room for the worst. */
+const measuredFrom = 4096;
+
 /** UTF-8 bytes of many texts, in chunks. */
 export class TextStore {
+  /** Bytes of the texts as the rows have them, shared ones for each. */
+  total = 0;
   readonly chunks: SharedArrayBuffer[] = [];
   /** The chunk that is being filled, and where the next text begins. */
   chunk = 0;
   used = 0;
   #bytes: Buffer | undefined;
+  /** Texts that other rows may have, too, where they lie. */
+  readonly #shared = new Map<string, Span>();
 
-  /** Writes a text and gives its bytes. Halves of surrogate pairs become U+FFFD, as UTF-8 has no form for them. */
-  write(text: string): { chunk: number; begin: number; bytes: number } {
-    const buffer = this.#room(3 * text.length);
+  /**
+   * Writes a text and gives its bytes. Halves of surrogate pairs become U+FFFD, as UTF-8 has no form for them.
+   * @param repeats the text may have been written before, and is then not written again
+   */
+  write(text: string, repeats: boolean): Span {
+    const before = repeats ? this.#shared.get(text) : undefined;
+    const span = before ?? this.#append(text);
+    if (repeats && !before) this.#shared.set(text, span);
+    this.total += span.bytes;
+    return span;
+  }
+
+  #append(text: string): Span {
+    const buffer = this.#room(text.length < measuredFrom ? 3 * text.length : Buffer.byteLength(text));
     const begin = this.used;
     const bytes = buffer.write(text, begin);
     this.used += bytes;
@@ -55,7 +73,7 @@ export class TextStore {
       const before = this.chunks[this.chunk - 1]?.byteLength ?? leastChunkBytes / 2;
       const wanted = Math.max(Math.min(2 * before, mostChunkBytes), most);
       const present = this.chunks[this.chunk];
-      if (!present || present.byteLength < most) this.chunks[this.chunk] = new SharedArrayBuffer(wanted);
+      if (!present || present.byteLength < most) this.chunks[this.chunk] = sharedBytes(wanted);
       this.#bytes = Buffer.from(this.chunks[this.chunk]!);
     }
     return this.#bytes;
@@ -64,8 +82,16 @@ export class TextStore {
   clear(): void {
     this.chunk = 0;
     this.used = 0;
+    this.total = 0;
     this.#bytes = undefined;
+    this.#shared.clear();
   }
+}
+
+interface Span {
+  chunk: number;
+  begin: number;
+  bytes: number;
 }
 
 /** The names of classes, by the numbers in which they were met. */
@@ -96,8 +122,8 @@ class TextColumn implements ColumnBuilder<string> {
     this.column = { kind: 'text', chunks: store.chunks, spans: shared.uint32(3 * leastCapacity) };
   }
 
-  add(text: string): number {
-    writeSpan(this.column, this.#count++, this.#store, text);
+  add(text: string, _: string, repeats: boolean): number {
+    writeSpan(this.column, this.#count++, this.#store.write(text, repeats));
     return text.length;
   }
 
@@ -106,8 +132,7 @@ class TextColumn implements ColumnBuilder<string> {
   }
 }
 
-function writeSpan(column: { spans: Uint32Array }, i: number, store: TextStore, text: string): void {
-  const { chunk, begin, bytes } = store.write(text);
+function writeSpan(column: { spans: Uint32Array }, i: number, { chunk, begin, bytes }: Span): void {
   column.spans = withRoom(column.spans, 3 * i + 3);
   column.spans[3 * i] = chunk;
   column.spans[3 * i + 1] = begin;
@@ -125,10 +150,10 @@ class TextsColumn implements ColumnBuilder<readonly string[]> {
     this.column = { kind: 'texts', chunks: store.chunks, spans, offsets };
   }
 
-  add(texts: readonly string[]): number {
+  add(texts: readonly string[], _: string, repeats: boolean): number {
     const { column } = this;
     const from = column.offsets[this.#count]!;
-    for (const [k, text] of texts.entries()) writeSpan(column, from + k, this.#store, text);
+    for (const [k, text] of texts.entries()) writeSpan(column, from + k, this.#store.write(text, repeats));
     column.offsets = withRoom(column.offsets, ++this.#count + 1);
     column.offsets[this.#count] = from + texts.length;
     return texts.reduce((sum, { length }) => sum + length, 0);
@@ -243,7 +268,7 @@ class TensorColumn implements ColumnBuilder<FieldValues['tensor']> {
       );
     const source = Math.floor(this.#count / this.#rowsPerSource);
     const row = this.#count % this.#rowsPerSource;
-    column.sources[source] ??= { memory: new SharedArrayBuffer(4 * values.length * this.#rowsPerSource), begin: 0 };
+    column.sources[source] ??= { memory: sharedBytes(4 * values.length * this.#rowsPerSource), begin: 0 };
     new Float32Array(column.sources[source].memory, 4 * values.length * row, values.length).set(values);
     column.places = withRoom(column.places, 2 * this.#count + 2);
     column.places[2 * this.#count] = source;

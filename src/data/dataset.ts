@@ -9,6 +9,7 @@ import { LabelSet } from './labels.js';
 import type { RowFunction } from './memory/row-function.js';
 import { batchCount, EpochOrders } from './orders.js';
 import type { Block, BlockRequest, OpenedPart, StreamFile } from './protocol.js';
+import type { ReadForm } from './read/form.js';
 import { placeOf } from './read/row.js';
 import { type Sampling, shuffleInPlace } from './sampler.js';
 import { detached, type Samples, samplesOf } from './samples.js';
@@ -43,6 +44,7 @@ export interface DatasetOptions {
   /** What streamed files are read for. */
   columns: readonly ColumnSpec[];
   weights?: string | undefined;
+  form?: ReadForm | undefined;
   /** Where a function gives the rows. */
   rows?: RowFunction | undefined;
 }
@@ -200,13 +202,14 @@ export class Dataset {
     request: RowsRequest,
   ): Omit<BlockRequest, 'from' | 'count' | 'buffer'> {
     const { batchSize, seed, epoch } = request;
-    const { groupByLength, columns, weights } = this.#options;
+    const { groupByLength, columns, weights, form } = this.#options;
     const sampling = this.#samplingOf(request);
     return {
       files,
       sequence,
       columns,
       weights,
+      form,
       labels: this.#labels,
       order: { batchSize, seed, epoch, sampling, groupByLength },
     };

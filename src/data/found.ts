@@ -14,6 +14,7 @@ import type { DataInput, OpenRequest } from './protocol.js';
 import { openFiles } from './read/files.js';
 import { readBlocks } from './read/raw.js';
 import { columnNames, toRecord } from './read/record.js';
+import type { ReadOptions } from './read/row.js';
 import { readTensors, tensorTable } from './read/tensors.js';
 import type { Table } from './table.js';
 import { TableBuilder } from './table-builder.js';
@@ -55,7 +56,7 @@ export async function find(
 ): Promise<Found> {
   const { columns, labels } = request;
   if (readsPictures(columns)) return findPictures(input, request, weights, notes);
-  const read = await readInput(input, columns, weights);
+  const read = await readInput(input, columns, weights, readingOf(request, notes));
   for (const note of read.notes ?? []) if (!notes.includes(note)) notes.push(note);
   const { files } = read.table.origin;
   return {
@@ -63,6 +64,15 @@ export async function find(
     table: (classes) => applied(read, classes),
   };
 }
+
+/** How the files of a request are read; what is assumed of them is added to `notes` once. */
+export const readingOf = ({ form }: Pick<OpenRequest, 'form'>, notes: string[]): Reading => ({
+  form,
+  note: (text) => {
+    if (!notes.includes(text)) notes.push(text);
+  },
+});
+export type Reading = Pick<ReadOptions, 'form' | 'note'>;
 
 /** The classes as requested, else those of the data; one without a name where no column holds labels. */
 export function classesOfRecords(
@@ -86,8 +96,9 @@ async function readInput(
   input: DataInput,
   columns: readonly ColumnSpec[],
   weights: string | undefined,
+  reading: Reading,
 ): Promise<ReadTable> {
-  if ('files' in input) return readTable(await openFiles(input.files), columns, weights);
+  if ('files' in input) return readTable(await openFiles(input.files), columns, weights, reading);
   if ('tensors' in input) return tensorTable(new MemoryTensors(input.tensors), columns, weights);
   if ('table' in input) return input;
   throw new UsageError('the task reads no pictures, and pictures in memory are given; name the task that reads them');
@@ -103,7 +114,7 @@ async function findPictures(
   const labelled = isLabelled(columns);
   if (!('files' in input || 'source' in input))
     throw new UsageError('the task reads pictures, which tensors and rows in memory hold none of; give { images: … }');
-  const sources = await openSources(input, { columns, weights, scratch }, notes);
+  const sources = await openSources(input, { columns, weights, scratch, reading: readingOf(request, notes) }, notes);
   return {
     classes: () => (labelled ? classesOf(sources, { ...request, multiLabel }) : unlabelled),
     table: (classes) => pictureTable(sources, columns, labelled ? classes : undefined, multiLabel),
@@ -114,13 +125,17 @@ async function readTable(
   files: readonly string[],
   columns: readonly ColumnSpec[],
   weights: string | undefined,
+  reading: Reading,
 ): Promise<ReadTable> {
   if (files.some(isStored))
     return holds(columns, 'text', 'tokens')
       ? readPackedTexts(files, columns, weights)
       : readTensors(files, columns, weights);
-  const builder = new TableBuilder(files, columns, { weight: weights !== undefined });
-  for (const [file, path] of files.entries()) await readInto(builder, path, file, columns, weights);
+  const builder = new TableBuilder(files, columns, {
+    weight: weights !== undefined,
+    maxDataMemory: reading.form?.maxDataMemory,
+  });
+  for (const [file, path] of files.entries()) await readInto(builder, path, file, { columns, weights, ...reading });
   refuseEmpty(builder.table.count, files);
   return builder;
 }
@@ -130,13 +145,12 @@ export async function readInto(
   builder: TableBuilder,
   path: string,
   file: number,
-  columns: readonly ColumnSpec[],
-  weights: string | undefined,
+  { columns, weights, ...reading }: { columns: readonly ColumnSpec[]; weights: string | undefined } & Reading,
   taken?: () => void,
 ): Promise<number> {
   let records = 0;
-  for await (const block of readBlocks(path, { columns: columnNames(columns, weights) })) {
-    for (const raw of block) builder.add(toRecord(raw, path, columns, weights), file);
+  for await (const block of readBlocks(path, { columns: columnNames(columns, weights), ...reading })) {
+    for (const raw of block) builder.add(toRecord(raw, path, columns, weights), file, block.repeats);
     records += block.length;
     taken?.();
   }

@@ -4,7 +4,7 @@
 import { DataError } from '../errors.js';
 import { ofKind } from './columns.js';
 import { TableHash, TextKeys } from './digest.js';
-import { classesOfRecords, find, readsPictures } from './found.js';
+import { classesOfRecords, find, readingOf, readsPictures } from './found.js';
 import type { Classes } from './images/targets.js';
 import { countClasses, type LabelSet } from './labels.js';
 import type { DataInput, OpenedData, OpenedPart, OpenRequest } from './protocol.js';
@@ -53,7 +53,7 @@ async function openTraining(request: OpenRequest, keys: TextKeys, notes: string[
   const { columns, weights, labels, evalSplit, seed } = request;
   if (request.streaming && 'files' in request.train) {
     const files = await openFiles(request.train.files);
-    const pass = await passOver(files, columns, weights, keys);
+    const pass = await passOver(files, columns, weights, keys, readingOf(request, notes));
     const classes = classesOfRecords(labels, columns, pass.names, files);
     return { classes, train: streamPart(pass, classes.labels), repeated: pass.repeated };
   }

@@ -4,6 +4,7 @@
 import type { ColumnSpec } from './columns.js';
 import type { ImageSource } from './images/sources.js';
 import type { SharedTensors } from './memory/tensors.js';
+import type { ReadForm } from './read/form.js';
 import type { OrderOptions } from './sampler.js';
 import type { Table } from './table.js';
 
@@ -45,6 +46,8 @@ export interface OpenRequest {
   seed: number;
   /** Leaves the training data in its files; default false. */
   streaming?: boolean | undefined;
+  /** How files are read. */
+  form?: ReadForm | undefined;
   /** Whether hashes are wanted, which read from every file; default true. */
   hashed?: boolean | undefined;
   /** A folder for what has to be unpacked. */
@@ -92,6 +95,7 @@ export interface BlockRequest {
   sequence: readonly number[];
   columns: readonly ColumnSpec[];
   weights?: string | undefined;
+  form?: ReadForm | undefined;
   labels: readonly string[];
   /** Records of the sequence that come before the block, and in it. */
   from: number;

@@ -53,9 +53,9 @@ export class Splits {
     options: SplitsOptions,
     functions: { [P in Part]?: RowFunction | undefined },
   ) {
-    const { columns, weights, sampling = 'shuffle', groupByLength = true, shuffleBuffer = 16384 } = options;
+    const { columns, weights, form, sampling = 'shuffle', groupByLength = true, shuffleBuffer = 16384 } = options;
     const make = (part: OpenedPart, order: Partial<DatasetOptions>): Dataset =>
-      new Dataset(client, part, labels, { ...inFileOrder, shuffleBuffer, columns, weights, ...order });
+      new Dataset(client, part, labels, { ...inFileOrder, shuffleBuffer, columns, weights, form, ...order });
     this.#client = client;
     this.#labels = new LabelSet(labels);
     this.notes = notes;
@@ -160,6 +160,8 @@ async function prepared(
 /** Data opened by itself. */
 export interface OpenedDataset {
   data: Dataset;
+  /** What the user should know. */
+  notes: readonly string[];
   close(): Promise<void>;
 }
 
@@ -170,7 +172,7 @@ export interface OpenedDataset {
  *   cannot be used; the signal's reason
  */
 export async function openDataset(
-  options: Pick<SplitsOptions, 'train' | 'columns' | 'labels' | 'multiLabel'>,
+  options: Pick<SplitsOptions, 'train' | 'columns' | 'labels' | 'multiLabel' | 'form'>,
   signal?: AbortSignal,
 ): Promise<OpenedDataset> {
   signal?.throwIfAborted();
@@ -180,7 +182,8 @@ export async function openDataset(
   try {
     const opened = await client.request({ kind: 'open', ...options, train, seed: 0, scratch: client.scratch }, signal);
     const order = { ...inFileOrder, shuffleBuffer: 1, columns, rows };
-    return { data: new Dataset(client, opened.train, opened.labels, order), close: () => client.close() };
+    const data = new Dataset(client, opened.train, opened.labels, order);
+    return { data, notes: opened.notes, close: () => client.close() };
   } catch (error) {
     await client.close();
     throw error;

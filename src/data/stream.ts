@@ -8,7 +8,7 @@ import { DataError } from '../errors.js';
 import { hash } from '../random.js';
 import type { ColumnSpec } from './columns.js';
 import { TableHash, type TextKeys } from './digest.js';
-import { readInto, refuseEmpty } from './found.js';
+import { type Reading, readInto, refuseEmpty } from './found.js';
 import { countClasses, LabelSet } from './labels.js';
 import { isStored } from './pack/read-texts.js';
 import type { Block, BlockRequest, OpenedPart, RowsPass, StreamFile } from './protocol.js';
@@ -35,9 +35,11 @@ export async function passOver(
   columns: readonly ColumnSpec[],
   weights: string | undefined,
   keys: TextKeys,
+  reading: Reading = {},
 ): Promise<Pass> {
   refusePacked(paths);
-  const builder = new TableBuilder(paths, columns, { weight: weights !== undefined });
+  const has = { weight: weights !== undefined, maxDataMemory: reading.form?.maxDataMemory };
+  const builder = new TableBuilder(paths, columns, has);
   const counts = new Map<string, number>();
   const hash = new TableHash();
   const files: StreamFile[] = [];
@@ -52,7 +54,7 @@ export async function passOver(
   };
   for (const [file, path] of paths.entries()) {
     const { size, mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { size: 0, mtimeMs: 0 };
-    const records = await readInto(builder, path, file, columns, weights, takeDown);
+    const records = await readInto(builder, path, file, { columns, weights, ...reading }, takeDown);
     files.push({ path, records, bytes: size, modifiedMs: mtimeMs });
   }
   refuseEmpty(samplesIn(files), paths);
@@ -94,7 +96,7 @@ interface Cursor {
   key: string;
   /** Records before the place. */
   at: number;
-  records: AsyncGenerator<{ raw: RawRecord; file: number; sample: number }>;
+  records: AsyncGenerator<{ raw: RawRecord; repeats: boolean | undefined; file: number; sample: number }>;
 }
 
 const buffers = new Map<number, TableBuilder>();
@@ -102,9 +104,10 @@ let cursor: Cursor | undefined;
 
 /** @throws DataError with file and line, also where a file is no longer what it was */
 export async function readBlock(request: BlockRequest): Promise<Block> {
-  const { columns, weights, count, buffer } = request;
+  const { columns, weights, count, buffer, form } = request;
   const files = request.files.map(({ path }) => path);
-  const builder = buffers.get(buffer) ?? new TableBuilder(files, columns, { weight: weights !== undefined });
+  const has = { weight: weights !== undefined, maxDataMemory: form?.maxDataMemory };
+  const builder = buffers.get(buffer) ?? new TableBuilder(files, columns, has);
   buffers.set(buffer, builder);
   builder.clear();
   const sample = new Uint32Array(count);
@@ -114,7 +117,7 @@ export async function readBlock(request: BlockRequest): Promise<Block> {
     const { value } = await records.next();
     if (!value) throw new Error(`the files end ${count - builder.table.count} records before the block does`);
     sample[builder.table.count] = value.sample;
-    builder.add(toRecord(value.raw, files[value.file]!, columns, weights), value.file);
+    builder.add(toRecord(value.raw, files[value.file]!, columns, weights), value.file, value.repeats);
   }
   cursor = { key, at: request.from + count, records };
   const { table } = builder;
@@ -123,7 +126,7 @@ export async function readBlock(request: BlockRequest): Promise<Block> {
 }
 
 async function cursorAt(request: BlockRequest): Promise<Cursor> {
-  const key = JSON.stringify([request.files, request.sequence, request.columns, request.weights]);
+  const key = JSON.stringify([request.files, request.sequence, request.columns, request.weights, request.form]);
   if (cursor?.key === key && cursor.at === request.from) return cursor;
   await cursor?.records.return(undefined);
   return { key, at: request.from, records: recordsFrom(request) };
@@ -142,7 +145,7 @@ function orderOf({ order, from }: BlockRequest, { count, length }: Table): Uint3
 }
 
 /** The records of the sequence from place `from` on. */
-async function* recordsFrom({ files, sequence, columns, weights, from }: BlockRequest): Cursor['records'] {
+async function* recordsFrom({ files, sequence, columns, weights, form, from }: BlockRequest): Cursor['records'] {
   const before = files.map(() => 0);
   for (let i = 1; i < files.length; i++) before[i] = before[i - 1]! + files[i - 1]!.records;
   let skip = from;
@@ -154,8 +157,8 @@ async function* recordsFrom({ files, sequence, columns, weights, from }: BlockRe
     }
     refuseChanged(files[file]!);
     let number = skip;
-    for await (const block of readBlocks(path, { skip, columns: columnNames(columns, weights) }))
-      for (const raw of block) yield { raw, file, sample: before[file]! + number++ };
+    for await (const block of readBlocks(path, { skip, columns: columnNames(columns, weights), form }))
+      for (const raw of block) yield { raw, repeats: block.repeats, file, sample: before[file]! + number++ };
     if (number !== records) throw changed(path);
     skip = 0;
   }

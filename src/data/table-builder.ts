@@ -1,8 +1,10 @@
 // A table that is filled record by record. It can be cleared and filled again, which is how streamed blocks use it.
 
 import { DataError } from '../errors.js';
+import { formatBytes } from '../format.js';
 import { ClassNames, type ColumnBuilder, columnBuilder, TextStore } from './column-builders.js';
-import type { ColumnSpec } from './columns.js';
+import type { ColumnSlice, ColumnSpec } from './columns.js';
+import { dataMemory, overBudget } from './data-memory.js';
 import { fieldKind, type TableRecord } from './read/record.js';
 import { placeOf, type RecordUnit } from './read/row.js';
 import { shared, withRoom } from './shared-arrays.js';
@@ -16,13 +18,21 @@ export class TableBuilder {
   readonly #store = new TextStore();
   readonly #names = new ClassNames();
   readonly #pairs: readonly Ragged[];
+  /** Most bytes, and how many records there are between two looks at them. */
+  readonly #most: number;
+  readonly #lookEvery: number;
 
-  /** @param has whether the records have weights, and what their numbers count; default lines */
+  /**
+   * @param has whether the records have weights, what their numbers count (default lines), and the most memory that
+   *   they may take
+   */
   constructor(
     files: readonly string[],
     columns: readonly ColumnSpec[],
-    has: { weight: boolean; unit?: RecordUnit | undefined },
+    has: { weight: boolean; unit?: RecordUnit | undefined; maxDataMemory?: number | undefined },
   ) {
+    this.#most = dataMemory(has.maxDataMemory);
+    this.#lookEvery = columns.every(({ kind }) => kind === 'text' || kind === 'class') ? 1024 : 16;
     const having = { store: this.#store, names: this.#names };
     this.#columns = columns.map(({ role, kind, name }) => ({
       role,
@@ -47,10 +57,10 @@ export class TableBuilder {
   }
 
   /**
-   * Adds a record of file number `file`. @throws DataError, with its place, for values unlike those before or beside
-   * them
+   * Adds a record of file number `file`; `repeats`: others are likely to have the same texts. @throws DataError, with
+   * its place, for values unlike those before or beside them, and where all are more than the memory they may take
    */
-  add({ values, weight = 1, line }: TableRecord, file: number): void {
+  add({ values, weight = 1, line }: TableRecord, file: number, repeats = false): void {
     const { table } = this;
     const i = table.count;
     const { lines } = table.origin;
@@ -58,12 +68,22 @@ export class TableBuilder {
     const place = placeOf(table.origin.files[file]!, line, lines.unit);
     for (const [texts, classes] of this.#pairs) refuseUneven(values, texts, classes, place);
     let length = 0;
-    for (const { role, builder } of this.#columns) length += builder.add(values[role]!, place);
+    for (const { role, builder } of this.#columns) length += builder.add(values[role]!, place, repeats);
     if (table.length) table.length[i] = length;
     if (table.weight) table.weight[i] = weight;
     lines.file[i] = file;
     lines.line[i] = line;
     table.count++;
+    if (this.#store.total > this.#most || table.count % this.#lookEvery === 0) this.#refuseMuch(place);
+  }
+
+  #refuseMuch(place: string): void {
+    const { columns, origin, weight, length } = this.table;
+    const arrays = [origin.lines.file, origin.lines.line, weight, length];
+    const others = arrays.reduce((sum, array) => sum + (array?.byteLength ?? 0), 0);
+    const bytes = Object.values(columns).reduce((sum, column) => sum + bytesOf(column), this.#store.total + others);
+    if (bytes > this.#most)
+      throw overBudget(place, `the samples up to here take ${formatBytes(bytes)} of memory`, this.#most);
   }
 
   /** Forgets the records and keeps the memory. */
@@ -83,6 +103,16 @@ export class TableBuilder {
     if (table.weight) table.weight = withRoom(table.weight, count);
   }
 }
+
+/** Bytes of a column's arrays; texts are counted in their store. */
+const bytesOf = (column: ColumnSlice): number =>
+  Object.values(column).reduce((sum: number, part: unknown) => {
+    if (ArrayBuffer.isView(part)) return sum + part.byteLength;
+    return column.kind === 'tensor' && part === column.sources
+      ? sum +
+          column.sources.reduce((all, source) => all + ('memory' in source ? (source.memory?.byteLength ?? 0) : 0), 0)
+      : sum;
+  }, 0);
 
 type Ragged = readonly [texts: ColumnSpec, classes: ColumnSpec];
 

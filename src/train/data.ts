@@ -4,6 +4,7 @@ import type { EvalConfig } from '../config/schema.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import type { Dataset } from '../data/dataset.js';
 import { type Given, inputOf } from '../data/memory/given.js';
+import { formOf } from '../data/read/form.js';
 import { type OpenedDataset, openDataset, Splits } from '../data/splits.js';
 import type { Table } from '../data/table.js';
 import { DataError } from '../errors.js';
@@ -34,6 +35,7 @@ export async function openData(
       labels: labelNames,
       multiLabel,
       numLabels,
+      form: formOf(config),
     },
     signal,
   );
@@ -62,7 +64,7 @@ export function openEvaluation(
 ): Promise<OpenedDataset> {
   const { data, multiLabel } = config;
   const columns = taskNamed(config.task).columns(config, model);
-  return openDataset({ train: inputOf(data, given), columns, labels, multiLabel }, signal);
+  return openDataset({ train: inputOf(data, given), columns, labels, multiLabel, form: formOf(config) }, signal);
 }
 
 /** The tables of those of the parts that are in memory. */

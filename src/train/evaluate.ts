@@ -31,6 +31,8 @@ export interface EvalResult<M extends Metrics = AccuracyMetrics> {
   truncated: number;
   /** Pictures that could not be decoded and were left out: where each is, and why. */
   badSamples: readonly SkippedSample[];
+  /** What was assumed of the data, and what else the user should know of them. */
+  notes: readonly string[];
 }
 
 /** Metrics of all samples; `run`: what a model gives for a batch. */
@@ -106,6 +108,7 @@ export async function evaluate<M extends Metrics = AccuracyMetrics>(
       seconds: (performance.now() - started) / 1000,
       truncated,
       badSamples: bad.all,
+      notes: opened.notes,
     };
   } finally {
     await loader?.close();

@@ -4,6 +4,7 @@
 import { statSync } from 'node:fs';
 import { DataError } from '../../errors.js';
 import type { ColumnSpec } from '../columns.js';
+import type { Reading } from '../found.js';
 import type { DataInput } from '../protocol.js';
 import { openFiles } from '../read/files.js';
 import { isTable, tableEndings } from '../read/raw.js';
@@ -20,6 +21,7 @@ export interface OpenSourceOptions {
   weights?: string | undefined;
   /** A folder for what has to be unpacked. */
   scratch: string;
+  reading?: Reading | undefined;
 }
 
 /**
@@ -67,7 +69,7 @@ export function namesOf(columns: readonly ColumnSpec[]): { image: string; label:
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 async function openSource(path: string, options: OpenSourceOptions, notes: string[]): Promise<ImageSource> {
-  const { columns, weights, scratch } = options;
+  const { columns, weights, scratch, reading } = options;
   const { image, label } = namesOf(columns);
   const labelled = label !== undefined;
   const unweighted = (kind: string): void => {
@@ -79,7 +81,7 @@ async function openSource(path: string, options: OpenSourceOptions, notes: strin
     return labelled ? openFolder(path, notes) : openPlainFolder(path, notes);
   }
   if (path.endsWith('.safetensors')) return openImageFile(path, labelled, weights);
-  if (isTable(path)) return openList(path, { image, label, weight: weights }, scratch);
+  if (isTable(path)) return openList(path, { image, label, weight: weights }, scratch, reading);
   throw new DataError(
     isPicture(path)
       ? `data file ${path} is a picture without a label: give a folder with one sub-folder for each class, or a table with a column of paths`

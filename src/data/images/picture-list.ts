@@ -6,6 +6,7 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { DataError } from '../../errors.js';
+import type { Reading } from '../found.js';
 import { labelNamesOf } from '../read/parquet.js';
 import { readBlocks } from '../read/raw.js';
 import { fieldOf, weightOf } from '../read/record.js';
@@ -26,7 +27,12 @@ export interface PictureColumns {
  * @param scratch folder for unpacked pictures; made when it is needed
  * @throws DataError, with file and line, for a table that cannot be read, a missing column, and values of a wrong kind
  */
-export async function openList(file: string, columns: PictureColumns, scratch: string): Promise<ImageSource> {
+export async function openList(
+  file: string,
+  columns: PictureColumns,
+  scratch: string,
+  reading?: Reading,
+): Promise<ImageSource> {
   const { image, label, weight } = columns;
   const wanted = [image, label, weight].filter((name) => name !== undefined);
   const labels = label === undefined ? undefined : new LabelColumn(label);
@@ -35,7 +41,7 @@ export async function openList(file: string, columns: PictureColumns, scratch: s
   const lines: number[] = [];
   let pictures: Unpacked | undefined;
   try {
-    for await (const block of readBlocks(file, { columns: [...new Set(wanted)], binary: image })) {
+    for await (const block of readBlocks(file, { columns: [...new Set(wanted)], binary: image, ...reading })) {
       for (const { row, line } of block) {
         const place = `${file}:${line}`;
         const value = fieldOf(row, image, place);

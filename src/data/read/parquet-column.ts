@@ -7,11 +7,18 @@ import type { FileHandle } from 'node:fs/promises';
 import type { DecodedArray, PageHeader } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { DataError } from '../../errors.js';
+import { formatBytes } from '../../format.js';
+import { quote, shown } from '../../quote.js';
+import { overBudget } from '../data-memory.js';
 import { ListAssembler, listDepth, mostEntries } from './parquet-lists.js';
 import { checkPage, decodeDictionary, decodeListPage, decodePage, type PageColumn } from './parquet-page.js';
 
 /** Bytes read at a time; a larger page is read at once. */
 const pieceBytes = 256 * 1024;
+/** A page that unpacks to more than the first, and to so many times its size, is none that a writer made of data. */
+const [largePageBytes, mostRatio] = [64 * 1024 * 1024, 200];
+/** Memory that a value takes beside its bytes while its page is decoded. */
+const bytesPerValue = 24;
 /** A page header holds two statistics values at most. */
 const longestHeaderBytes = 16 * 1024 * 1024;
 
@@ -23,6 +30,8 @@ export interface ColumnPlace extends PageColumn {
   /** Number of the row group's first row in the file, from 0, and its rows. */
   firstRow: number;
   rows: number;
+  /** Most bytes that a page may take. */
+  memory: number;
 }
 
 export class ParquetColumn {
@@ -52,6 +61,11 @@ export class ParquetColumn {
     this.#end = this.#offset + Number(place.chunk.total_compressed_size);
   }
 
+  /** Rows share their values: they are of a dictionary. */
+  get repeats(): boolean {
+    return this.#dictionary !== undefined;
+  }
+
   /** Values of the page at hand that were not taken. */
   get left(): number {
     return this.values.length - this.at;
@@ -75,7 +89,8 @@ export class ParquetColumn {
       const left = this.#lists ? Number(chunk.num_values) - this.#entries : rows - this.#rows;
       if (!(count >= 0 && count <= left))
         throw new Error(`the page holds ${count} values, the row group has ${left} left`);
-      if (this.#lists && count > mostEntries) throw new Error(`a page of more than ${mostEntries} values`);
+      if (count > mostEntries) throw new Error(`a page of more than ${mostEntries} values`);
+      this.#refuseLarge(header, count);
       this.values = [];
       if (this.#lists || count === 0 || this.#rows + count > row)
         this.#decode(header, await this.#bytes(offset, header.compressed_page_size));
@@ -86,10 +101,26 @@ export class ParquetColumn {
     } catch (error) {
       if (error instanceof DataError) throw error;
       throw new DataError(
-        `${file}:${firstRow + this.#rows + 1}: column '${this.#name}' cannot be decoded from this row on ` +
-          `(${(error as Error).message}); the file is damaged or written in a way ortune cannot read; write it again`,
+        `${file}:${firstRow + this.#rows + 1}: column ${quote(this.#name)} cannot be decoded from this row on ` +
+          `(${shown((error as Error).message)}); the file is damaged or written in a way ortune cannot read; write it again`,
       );
     }
+  }
+
+  /** What a page says that it takes is believed only where it can be. */
+  #refuseLarge(header: PageHeader, values: number): void {
+    const { file, firstRow, memory } = this.#place;
+    const { compressed_page_size: packed, uncompressed_page_size: size } = header;
+    const count = header.dictionary_page_header?.num_values ?? values;
+    if (size > largePageBytes && size > mostRatio * packed)
+      throw new Error(`a page of ${formatBytes(packed)} that unpacks to ${formatBytes(size)}, which no data do`);
+    if (!(count >= 0 && count <= mostEntries)) throw new Error(`a dictionary of ${count} values`);
+    if (2 * size + count * bytesPerValue > memory)
+      throw overBudget(
+        `${file}:${firstRow + this.#rows + 1}`,
+        `a page of column ${quote(this.#name)} would take ${formatBytes(2 * size + count * bytesPerValue)}`,
+        memory,
+      );
   }
 
   #decode(header: PageHeader, bytes: Uint8Array): void {

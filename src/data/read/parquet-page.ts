@@ -3,14 +3,13 @@
 // until the process dies; the value encodings are hyparquet's. Source: the Parquet format,
 // https://parquet.apache.org/docs/file-format/data-pages/encodings/
 
-import { brotliDecompressSync, crc32, gunzipSync } from 'node:zlib';
+import { crc32 } from 'node:zlib';
 import type { ColumnMetaData, DecodedArray, Encoding, PageHeader, ParquetParsers, SchemaTree } from 'hyparquet';
 import { convert, DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
-import { decompressPage } from 'hyparquet/src/datapage.js';
 import { deltaBinaryUnpack, deltaByteArray, deltaLengthByteArray } from 'hyparquet/src/delta.js';
 import { byteStreamSplit } from 'hyparquet/src/encoding.js';
 import { readPlain } from 'hyparquet/src/plain.js';
-import { compressors } from 'hyparquet-compressors';
+import type { Unpack } from './parquet-codecs.js';
 import { definitionSteps, type ListPage, listDepth } from './parquet-lists.js';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -18,16 +17,12 @@ const parsers: ParquetParsers = {
   ...DEFAULT_PARSERS,
   stringFromBytes: (bytes: Uint8Array | undefined) => bytes && decoder.decode(bytes),
 };
-const unpackers = {
-  ...compressors,
-  GZIP: (bytes: Uint8Array) => gunzipSync(bytes),
-  BROTLI: (bytes: Uint8Array) => brotliDecompressSync(bytes),
-};
 
 export interface PageColumn {
   chunk: ColumnMetaData;
   /** From the root to the column. */
   schemaPath: SchemaTree[];
+  unpack: Unpack;
 }
 
 /** Throws when the page's bytes are not those its header has the checksum of; many writers leave it out. */
@@ -37,7 +32,7 @@ export function checkPage(header: PageHeader, bytes: Uint8Array): void {
 
 /** The values of a dictionary page: texts are decoded once for all rows that share them. */
 export function decodeDictionary(header: PageHeader, bytes: Uint8Array, column: PageColumn): DecodedArray {
-  const page = unpack(bytes, header.uncompressed_page_size, column);
+  const page = column.unpack(bytes, header.uncompressed_page_size);
   const count = header.dictionary_page_header!.num_values;
   return converted(readPlain(readerOf(page), column.chunk.type, count, elementOf(column).type_length), column);
 }
@@ -106,7 +101,7 @@ function partsOf(header: PageHeader, bytes: Uint8Array, column: PageColumn): Pag
   const { data_page_header: v1, data_page_header_v2: v2 } = header;
   if (v1) {
     const { num_values: count, encoding } = v1;
-    let data = unpack(bytes, size, column);
+    let data = column.unpack(bytes, size);
     const takeRuns = (): Uint8Array => {
       const end = 4 + readerOf(data).view.getUint32(0, true);
       const runs = data.subarray(4, end);
@@ -121,7 +116,7 @@ function partsOf(header: PageHeader, bytes: Uint8Array, column: PageColumn): Pag
   const start = v2.repetition_levels_byte_length;
   const end = start + v2.definition_levels_byte_length;
   const packed = bytes.subarray(end);
-  const data = v2.is_compressed === false ? packed : unpack(packed, size - end, column);
+  const data = v2.is_compressed === false ? packed : column.unpack(packed, size - end);
   const repetitions = repeated ? bytes.subarray(0, start) : undefined;
   const levels = optional ? bytes.subarray(start, end) : undefined;
   return { repetitions, levels, data, count: v2.num_values, encoding: v2.encoding };
@@ -229,10 +224,6 @@ function unpackBits(bytes: Uint8Array, width: number, values: Uint32Array, at: n
 }
 
 const elementOf = ({ schemaPath }: PageColumn) => schemaPath[schemaPath.length - 1]!.element;
-
-function unpack(bytes: Uint8Array, size: number, { chunk }: PageColumn): Uint8Array {
-  return decompressPage(bytes, size, chunk.codec, unpackers);
-}
 
 function converted(values: DecodedArray, column: PageColumn): DecodedArray {
   const { chunk, schemaPath } = column;

@@ -6,9 +6,12 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { type FileMetaData, parquetMetadataAsync, parquetSchema, type SchemaElement, type SchemaTree } from 'hyparquet';
 import { DataError } from '../../errors.js';
-import { ParquetColumn, readExactly } from './parquet-column.js';
+import { quote } from '../../quote.js';
+import { dataMemory } from '../data-memory.js';
+import { unpackerOf } from './parquet-codecs.js';
+import { type ColumnPlace, ParquetColumn, readExactly } from './parquet-column.js';
 import { plain } from './parquet-lists.js';
-import { missingColumn, type RawRecord, type ReadOptions, type Row } from './row.js';
+import { columnAt, missingColumn, type RawBlock, type ReadOptions, type Row } from './row.js';
 
 /** Rows of a block at most. */
 const blockRows = 2048;
@@ -24,16 +27,18 @@ interface OpenFile {
 /** Rows of a .parquet file, a block at a time; `line` is the number of the row, from 1. */
 export async function* parquet(
   file: string,
-  { signal, skip = 0, columns, binary }: ReadOptions,
-): AsyncGenerator<RawRecord[]> {
+  { signal, skip = 0, columns, binary, form }: ReadOptions,
+): AsyncGenerator<RawBlock> {
   const opened = await openParquet(file);
   try {
     const wanted = wantedColumns(opened, columns, binary);
+    const memory = dataMemory(form?.maxDataMemory);
     let firstRow = 0;
     for (const [group, { num_rows }] of opened.metadata.row_groups.entries()) {
       const rows = Number(num_rows);
       if (skip < firstRow + rows) {
-        const readers = wanted.map((column) => readerOf(opened, column, group, firstRow, rows));
+        const place = { group, firstRow, rows, memory };
+        const readers = await Promise.all(wanted.map((column) => readerOf(opened, column, place)));
         for (let row = Math.max(skip - firstRow, 0); row < rows; ) {
           signal?.throwIfAborted();
           const block = await nextBlock(readers, wanted, row, firstRow, rows);
@@ -59,7 +64,9 @@ async function openParquet(file: string): Promise<OpenFile> {
     const metadata = await parquetMetadataAsync({ byteLength: size, slice }, { geoparquet: false });
     const rows = metadata.row_groups.reduce((sum, group) => sum + group.num_rows, 0n);
     if (rows !== metadata.num_rows) throw new Error(`${metadata.num_rows} rows expected, its row groups hold ${rows}`);
-    return { file, handle, size, metadata, root: parquetSchema(metadata) };
+    const root = parquetSchema(metadata);
+    if (root.children.some(({ element }) => typeof element.name !== 'string')) throw new Error('a column has no name');
+    return { file, handle, size, metadata, root };
   } catch (error) {
     await handle.close();
     // A footer of other bytes makes the parser trip over a field that is not there.
@@ -83,15 +90,16 @@ function wantedColumns(
 ): WantedColumn[] {
   const found = root.children.map(({ element }) => element.name);
   return (columns ?? found).map((name) => {
-    const child = root.children.find(({ element }) => element.name === name);
-    if (!child) throw missingColumn(`data file ${file}`, name, found);
+    const at = columnAt(found, name, `data file ${file}`);
+    if (at === undefined) throw missingColumn(`data file ${file}`, name, found);
+    const child = root.children[at]!;
     const field = name === bytes ? bytesField(child) : undefined;
     if (field) return { name, schemaPath: [root, ...field] };
     const path = valuePath(child);
     const kind = path ? unreadable(path.at(-1)!) : 'nested (a struct, a map, or a list of these)';
     if (kind)
       throw new DataError(
-        `data file ${file}: column '${name}' is ${kind}${path && path.length > 1 ? ' within a list' : ''}; ortune reads ` +
+        `data file ${file}: column ${quote(name)} is ${kind}${path && path.length > 1 ? ' within a list' : ''}; ortune reads ` +
           'texts, integers, floats and booleans, and lists of these: write it as one of these',
       );
     return { name, schemaPath: [root, ...path!] };
@@ -157,23 +165,24 @@ const isInteger = (kind: string): boolean => kind === 'INTEGER' || /^U?INT_\d+$/
 const binary = ({ logical_type, converted_type, type }: SchemaElement): string =>
   `binary (${logical_type?.type ?? converted_type ?? type})`;
 
-function readerOf(
+async function readerOf(
   { file, handle, size, metadata }: OpenFile,
   { name, schemaPath }: WantedColumn,
-  group: number,
-  firstRow: number,
-  rows: number,
-): ParquetColumn {
+  { group, ...place }: { group: number } & Pick<ColumnPlace, 'firstRow' | 'rows' | 'memory'>,
+): Promise<ParquetColumn> {
   const path = schemaPath.slice(1).map(({ element }) => element.name);
   const chunk = metadata.row_groups[group]!.columns.find(
     ({ meta_data }) => meta_data?.path_in_schema.join('\n') === path.join('\n'),
   );
   if (!chunk?.meta_data || chunk.file_path)
     throw new DataError(
-      `data file ${file}: row group ${group + 1} does not hold column '${name}' in a readable form ` +
+      `data file ${file}: row group ${group + 1} does not hold column ${quote(name)} in a readable form ` +
         '(encrypted, or kept in another file); write the file again without that',
     );
-  return new ParquetColumn({ file, handle, size, schemaPath, chunk: chunk.meta_data, firstRow, rows });
+  const unpack = await unpackerOf(chunk.meta_data.codec).catch((error: Error) => {
+    throw new DataError(`data file ${file}: column ${quote(name)} cannot be read: ${error.message}`);
+  });
+  return new ParquetColumn({ file, handle, size, schemaPath, chunk: chunk.meta_data, unpack, ...place });
 }
 
 /** The rows from `row` on that the pages at hand hold, up to a block. */
@@ -183,13 +192,14 @@ async function nextBlock(
   row: number,
   firstRow: number,
   rows: number,
-): Promise<RawRecord[]> {
+): Promise<RawBlock> {
   let count = Math.min(blockRows, rows - row);
   for (const reader of readers) {
     await reader.seek(row);
     count = Math.min(count, reader.left);
   }
-  const block: RawRecord[] = new Array(count);
+  const block: RawBlock = new Array(count);
+  block.repeats = readers.some((reader) => reader.repeats);
   for (let i = 0; i < count; i++) {
     const record: Row = {};
     for (let c = 0; c < readers.length; c++) {

@@ -4,12 +4,13 @@
 // are parsed in one go.
 
 import { UsageError } from '../../errors.js';
+import { shown } from '../../quote.js';
 import { jsonLines } from './lines.js';
 import { parquet } from './parquet.js';
-import type { RawRecord, ReadOptions } from './row.js';
+import type { RawBlock, RawRecord, ReadOptions } from './row.js';
 import { separated } from './separated.js';
 
-type Format = (file: string, options: ReadOptions) => AsyncGenerator<RawRecord[]>;
+type Format = (file: string, options: ReadOptions) => AsyncGenerator<RawBlock>;
 
 const textFormats: Readonly<Record<string, Format>> = {
   '.jsonl': jsonLines,
@@ -34,15 +35,15 @@ const endingOf = (file: string): string | undefined => {
 };
 
 /**
- * Records of a .jsonl, .ndjson, .csv or .tsv file (UTF-8, CSV with a header line), each optionally behind .gz, or of a
+ * Records of a .jsonl, .ndjson, .csv or .tsv file (in the form of form.ts), each optionally behind .gz, or of a
  * .parquet file, in blocks: the fast way for many records.
  * @throws UsageError for another file name; DataError, with file and line, for a file that cannot be read, is damaged
  *   or breaks its format. The records before the place are delivered first.
  */
-export function readBlocks(file: string, options: ReadOptions = {}): AsyncGenerator<RawRecord[]> {
+export function readBlocks(file: string, options: ReadOptions = {}): AsyncGenerator<RawBlock> {
   const ending = endingOf(file);
   if (ending) return formats[ending]!(file, options);
-  throw new UsageError(`data file ${file}: unknown format; ortune reads ${tableEndings.join(', ')}`);
+  throw new UsageError(`data file ${shown(file)}: unknown format; ortune reads ${tableEndings.join(', ')}`);
 }
 
 /** As `readBlocks`, record by record. */

@@ -1,6 +1,8 @@
 // A row of a data file, whatever the format: what a reader takes and gives, and how messages name what does not fit.
 
 import { DataError } from '../../errors.js';
+import { quote } from '../../quote.js';
+import type { ReadForm } from './form.js';
 
 export type Row = Record<string, unknown>;
 
@@ -9,6 +11,12 @@ export interface RawRecord {
   /** Line where the record begins, from 1; Parquet: number of the row, from 1; rows in memory: from 0. */
   line: number;
 }
+
+/** Records read together. */
+export type RawBlock = RawRecord[] & {
+  /** Rows are likely to share their texts: the same strings, out of a dictionary. */
+  repeats?: boolean;
+};
 
 /** What the number of a record counts: lines from 1, or rows in memory and of tensors from 0. */
 export type RecordUnit = 'line' | 'row';
@@ -30,12 +38,41 @@ export interface ReadOptions {
    * A Parquet column that may hold bytes, plain or as field `bytes` of a struct; given as Uint8Array, null for none.
    */
   binary?: string | undefined;
+  form?: ReadForm | undefined;
+  /** Told what was assumed of the file, and what was passed over. */
+  note?: ((text: string) => void) | undefined;
 }
 
 /** The error for a column that `place` (file, or file:line) does not have. */
 export function missingColumn(place: string, column: string, found: readonly string[]): DataError {
-  const names = found.map((name) => `'${name}'`).join(', ') || 'none';
-  return new DataError(`${place}: no column '${column}'; found ${names}`);
+  const names =
+    found
+      .slice(0, mostNames)
+      .map((name) => quote(name, 50))
+      .join(', ') || 'none';
+  const more = found.length > mostNames ? ` and ${found.length - mostNames} more` : '';
+  return new DataError(`${place}: no column ${quote(column)}; found ${names}${more}`);
+}
+
+/** Names of columns that a message lists. */
+const mostNames = 20;
+
+/**
+ * Where a column is among those there are; names are the same whether their accents are letters of their own or not
+ * (Unicode's NFC). @throws DataError where several are
+ */
+export function columnAt(names: readonly string[], name: string, place: string): number | undefined {
+  const wanted = name.normalize('NFC');
+  const same = (one: string): boolean => one === name || one.normalize('NFC') === wanted;
+  const column = names.findIndex(same);
+  if (column < 0) return undefined;
+  const other = names.findIndex((one, i) => i > column && same(one));
+  if (other < 0) return column;
+  if (names[column] === names[other])
+    throw new DataError(`${place}: the header names column ${quote(name)} twice; rename one`);
+  throw new DataError(
+    `${place}: two columns are called ${quote(name)}, in different Unicode forms (NFC, NFD); rename one`,
+  );
 }
 
 /** What a value is, for messages. */
