@@ -22,7 +22,7 @@ export function addEval(program: Command): void {
       for (const { place, reason } of result.badSamples) say(`note: left out: ${place}: ${reason}`);
       if (result.truncated > 0)
         say(`note: ${result.truncated} of ${samples} texts were longer than the model reads and were cut`);
-      return { json: result, text: taskNamed(config.task).report(result.metrics) };
+      return { json: result, text: taskNamed(result.task).report(result.metrics) };
     }),
   );
 }

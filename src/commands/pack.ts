@@ -18,6 +18,7 @@ import type { Table } from '../data/table.js';
 import { OrtuneError, UsageError } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { openModel, toGraph } from '../onnx/load.js';
+import { fixedLength } from '../tasks/fixed-axes.js';
 import { BadSamples, type SkippedSample } from '../train/bad-samples.js';
 import { maxPositions, readModelConfig } from '../transfer/config.js';
 
@@ -102,10 +103,11 @@ async function texts(
   const { data, textColumn, pairColumn, weightColumn: weights } = config;
   const labelColumn = config.labelled ? config.labelColumn : undefined;
   const file = openModel(await resolveModel(model, { signal, onDownload }));
-  const parameters = [...toGraph(file).initializers].map(([alias, { shape }]) => ({ alias, shape }));
+  const graph = toGraph(file);
+  const parameters = [...graph.initializers].map(([alias, { shape }]) => ({ alias, shape }));
   const positions = maxPositions(readModelConfig(file.directory), parameters);
   const { directory } = file;
-  const { maxLength } = sequenceLengths(positions, config);
+  const { maxLength } = sequenceLengths({ positions, fixed: fixedLength(graph.inputs) }, config);
   const columns = textColumns({ textColumn, pairColumn, labelColumn });
   const request = { train: { files: data }, columns, weights, form: formOf(config), seed: 0, scratch: client.scratch };
   const opened = await client.request({ kind: 'open', ...request }, signal);

@@ -12,33 +12,31 @@ import { isStored } from '../data/pack/read-texts.js';
 import type { DataInput } from '../data/protocol.js';
 import { formOf } from '../data/read/form.js';
 import { type Samples, type TextInput, tableSamples, textSamples } from '../data/samples.js';
+import { batchSizeOf } from '../data/slots.js';
 import { locationOf, type Table } from '../data/table.js';
 import { openSavedModel, type SavedModel } from '../engine/saved-model.js';
 import { UsageError } from '../errors.js';
 import type { ResolveOptions } from '../models/hub.js';
 import type { ClassPrediction } from '../tasks/classes.js';
-import { startLoader } from '../tasks/loader.js';
+import { planFor, startLoader } from '../tasks/loader.js';
 import type { Prediction, TaskSpec } from '../tasks/task.js';
-import { everyTask, loadTask, taskNamed } from '../tasks/tasks.js';
+import { loadTask, taskNamed, taskOfModel, tasks } from '../tasks/tasks.js';
 
 /** Texts; pictures or named tensors in memory; or paths and globs of files, in any form that the task's data have. */
 export type PredictInput = readonly TextInput[] | GivenImages | DataTensors | { files: readonly string[] };
 
 interface Predicting {
   signal?: AbortSignal | undefined;
-  /** Told what was assumed of data files, and what else the user should know of them. */
+  /** Told what was assumed of model and data, and what else the user should know of them. */
   onNote?: ((note: string) => void) | undefined;
 }
 
-/**
- * The task that a saved model is of: the one named, else what its inputs and config.json say. Later rows of the table
- * are the more particular ones.
- */
+/** The task that a saved model is of: the one named, else what its inputs and config.json say. */
 function taskOf(config: PredictConfig, model: SavedModel): TaskSpec {
-  const named = config.task ?? everyTask.findLast((task) => task.opens?.(model))?.name;
-  const { name, options, ofModel, predict } = taskNamed(named ?? everyTask[0]!.name);
+  const named = config.task ?? taskOfModel(model);
+  const { name, options, ofModel, predict } = taskNamed(named ?? tasks[0].name);
   if (!predict) throw new UsageError(`${config.model}: task ${name} predicts nothing; measure the model with 'eval'`);
-  return { name, options: options({ ...config, ...ofModel?.(model.config, config), task: name }) };
+  return { name, options: options({ ...config, ...ofModel?.(model, config), task: name }) };
 }
 
 /** A model directory that is open for predictions; `close` ends its threads. */
@@ -51,6 +49,8 @@ export class LoadedModel {
   /** By what they were planned for. */
   readonly #loaders = new Map<string, DataLoader>();
   readonly #client = new DataClient();
+  /** Of how the model reads samples; not said yet. */
+  readonly #notes: string[] = [];
 
   private constructor(config: PredictConfig, model: SavedModel) {
     this.#model = model;
@@ -84,6 +84,11 @@ export class LoadedModel {
     return this.#model.labels;
   }
 
+  /** What its samples are. */
+  get reads(): 'texts' | 'pictures' | 'tensors' {
+    return this.#reads('text', 'texts') ? 'texts' : this.#reads('picture') ? 'pictures' : 'tensors';
+  }
+
   /** A prediction as a line for people; `what` says which sample it is. */
   readonly show = (prediction: Prediction, what: string): string =>
     taskNamed(this.#task.name).show?.(prediction, what) ?? `${what}\t${JSON.stringify(prediction)}`;
@@ -98,7 +103,9 @@ export class LoadedModel {
 
   /** What is said of each sample, in their order; `P` is what the task's predictions are. Calls may overlap. */
   async predict<P extends Prediction = ClassPrediction>(input: PredictInput, options: Predicting = {}): Promise<P[]> {
-    return (await this.#predict(input, options)) as P[];
+    const predictions = await this.#predict(input, options);
+    for (const note of this.#notes.splice(0)) options.onNote?.(note);
+    return predictions as P[];
   }
 
   async #predict(input: PredictInput, { signal, onNote }: Predicting): Promise<Prediction[]> {
@@ -119,8 +126,9 @@ export class LoadedModel {
       throw new UsageError(
         `${this.#config.model} reads pictures: give their files or a .safetensors file, or {pixels, shape} or {images}, in place of texts`,
       );
-    const samples = textSamples(input as readonly TextInput[], this.#config.batchSize);
-    return this.#collect(await this.#loader([]), samples, signal);
+    const loader = await this.#loader([]);
+    const samples = textSamples(input as readonly TextInput[], batchSizeOf(loader.layout));
+    return this.#collect(loader, samples, signal);
   }
 
   async #predictData(
@@ -134,16 +142,21 @@ export class LoadedModel {
     for (const note of opened.notes) onNote?.(note);
     const { source } = opened.train;
     const { table } = source as Extract<typeof source, { table: Table }>;
-    const samples = tableSamples(table, this.#config.batchSize);
-    const predictions = await this.#collect(await this.#loader([table]), samples, signal);
+    const loader = await this.#loader([table]);
+    const samples = tableSamples(table, batchSizeOf(loader.layout));
+    const predictions = await this.#collect(loader, samples, signal);
     return predictions.map((prediction, i) => ({ ...prediction, place: locationOf(table, i) }));
   }
 
   /** The loader for such data; one for all that are planned alike. */
   async #loader(tables: readonly Table[]): Promise<DataLoader> {
-    const plan = await taskNamed(this.#task.name).plan(this.#model, this.#config, tables, this.#task.options);
+    const plan = await planFor(this.#config, this.#model, this.#task, tables);
     const key = JSON.stringify([plan.fields, plan.encoding]);
-    const loader = this.#loaders.get(key) ?? startLoader(plan, this.#task, this.#config);
+    const { batchSize } = plan;
+    const known = this.#loaders.get(key);
+    if (known) return known;
+    this.#notes.push(...(plan.notes ?? []));
+    const loader = startLoader(plan, this.#task, { ...this.#config, batchSize });
     this.#loaders.set(key, loader);
     return loader;
   }
@@ -155,13 +168,17 @@ export class LoadedModel {
   ): Promise<Prediction[]> {
     const { predict, unusable } = taskNamed(this.#task.name);
     const predictions: Prediction[] = [];
+    let truncated = 0;
     for await (const batch of loader.batches(samples, { signal })) {
       const results = await this.#model.run('predict', this.#task, batch);
       const found = predict!(results, batch, this.labels, this.#task.options);
       for (const [row, sample] of batch.samples.entries()) predictions[sample] = found[row]!;
       for (const { sample, reason } of batch.bad) predictions[sample] = unusable?.(reason) ?? { error: reason };
+      truncated += batch.truncated;
       batch.release();
     }
+    if (truncated > 0)
+      this.#notes.push(`${truncated} of ${predictions.length} texts were longer than the model reads and were cut`);
     return predictions;
   }
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { WithGiven } from '../data/memory/given.js';
 import { imageModels } from '../models/image-names.js';
 import { optimizerNames, ruleOf } from '../optim/rules.js';
-import { withTask } from '../tasks/tasks.js';
+import { taskOfData } from '../tasks/tasks.js';
 import { ofTask } from './contradictions.js';
 import { about, batchSize, count, files, model, path, rate, running } from './fields.js';
 import { reading } from './reading-fields.js';
@@ -18,7 +18,9 @@ const evalBatchSize = batchSize
 
 const evalOptions = z.strictObject({
   model,
-  task,
+  task: task.meta(
+    about('What the model is for; default what the data are of, else what its inputs and config.json say.'),
+  ),
   ...running,
   data: files.meta(
     about(
@@ -35,8 +37,11 @@ const evalOptions = z.strictObject({
 });
 
 /** What `ortune eval` and `evaluate` take. */
-export const evalSchema = evalOptions.overwrite(withTask).superRefine((config, context) => {
-  for (const message of ofTask(config)) context.addIssue({ code: 'custom', message });
+export const evalSchema = evalOptions.superRefine((config, context) => {
+  // Else the model says which it is.
+  const task = config.task ?? taskOfData(config);
+  for (const message of task === undefined ? [] : ofTask({ ...config, task }))
+    context.addIssue({ code: 'custom', message });
 });
 
 const predictOptions = z.strictObject({

@@ -1,10 +1,10 @@
 // How long the rows of a text model may be, and the lengths that they are padded to: what the options set, bounded by
-// the positions that the model has.
+// the positions that the model has, or the one length that its file takes.
 
 export interface SequenceLengths {
   /** Most tokens of a row. */
   maxLength: number;
-  /** Lengths that rows are padded to, ascending; the last is maxLength. */
+  /** Lengths that rows are padded to, ascending; the last is maxLength, or the one length that the model takes. */
   buckets: number[];
 }
 
@@ -16,12 +16,15 @@ export function bucketsUpTo(maxLength: number, multiple?: number): number[] {
   return [...buckets, maxLength];
 }
 
-/** `positions`: of the model; Infinity when it has no position table. */
+/**
+ * @param model `positions`: Infinity when it has no position table; `fixed`: the one length that its file takes
+ */
 export function sequenceLengths(
-  positions: number,
+  { positions, fixed }: { positions: number; fixed?: number | undefined },
   wish: { maxLength: number; buckets?: readonly number[] | undefined },
 ): SequenceLengths {
-  const maxLength = Math.min(wish.maxLength, positions);
+  const maxLength = Math.min(wish.maxLength, positions, fixed ?? Number.POSITIVE_INFINITY);
+  if (fixed !== undefined) return { maxLength, buckets: [fixed] };
   const buckets = (wish.buckets ?? bucketsUpTo(maxLength)).filter((length) => length < maxLength).sort((a, b) => a - b);
   return { maxLength, buckets: [...buckets, maxLength] };
 }

@@ -9,19 +9,17 @@ import { type DataType, isFloat, type TypedArray } from '../onnx/dtype.js';
 import { joinModels, type ModelPart, onlyPart, openFiles } from '../onnx/join.js';
 import { Tensor } from '../onnx/tensor.js';
 import type { TensorView } from '../runtime/session.js';
-import type { MeasuredBatch, ModelValues, Results, SavedRun, TaskSpec } from '../tasks/task.js';
+import { fixedBatch } from '../tasks/fixed-axes.js';
+import type { MainOutput, MeasuredBatch, ModelValues, Results, SavedFacts, SavedRun, TaskSpec } from '../tasks/task.js';
 import { taskNamed } from '../tasks/tasks.js';
-import { type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
-import { logitsOf } from '../transfer/parameters.js';
+import { maxPositions, readModelConfig } from '../transfer/config.js';
+import { mainOutput } from './main-output.js';
 import { SessionChain } from './session-chain.js';
 
-export interface SavedModel extends ModelValues {
-  /** From config.json; empty when it names none. */
-  labels: readonly string[];
+export interface SavedModel extends ModelValues, SavedFacts {
   directory: string;
   /** Infinity when it has no position table. */
   maxPositions: number;
-  config: ModelConfig;
   /** What a task's meter (`evaluate`) or prediction reads of a batch. */
   run(mode: 'evaluate' | 'predict', task: TaskSpec, batch: MeasuredBatch): Promise<Results>;
   close(): Promise<void>;
@@ -42,16 +40,25 @@ export async function openSavedModel(
   const files = openFiles(await resolveModel(options.model, resolving), options.parts);
   const model = joinModels(options.parts ?? onlyPart, files);
   const { graph } = model;
-  const logits = logitsOf(graph);
   const config = readModelConfig(model.directory);
+  const labels = labelsOfConfig(config)?.names ?? [];
+  let found: MainOutput | undefined;
+  // Tasks that read outputs by their names never need it.
+  const main = (): MainOutput => {
+    found ??= mainOutput(model.path, graph, labels);
+    return found;
+  };
   const parameters = [...graph.initializers].map(([alias, { shape }]) => ({ alias, shape }));
   const names = graph.inputs.map(({ name }) => name);
   const chain = await SessionChain.open(model, options.threads);
   const saved: SavedRun = {
     path: model.path,
+    config,
+    labels,
     inputs: names,
     outputs: graph.outputs,
-    logits,
+    main,
+    batch: fixedBatch(graph.inputs),
     async run(inputs, outputs) {
       const fetched = await chain.run(inputs, [...outputs]);
       return Object.fromEntries(outputs.map((name, i) => [name, viewOf(fetched[i]!)]));
@@ -60,7 +67,9 @@ export async function openSavedModel(
   return {
     inputs: graph.inputs,
     outputs: graph.outputs,
-    labels: labelsOfConfig(config)?.names ?? [],
+    labels,
+    path: model.path,
+    main,
     directory: model.directory,
     maxPositions: maxPositions(config, parameters),
     config,

@@ -4,6 +4,8 @@ import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { ModelError } from '../errors.js';
 import type { Value } from '../onnx/graph.js';
 import type { JoinedModel, JoinedPart } from '../onnx/join.js';
+import { shown } from '../quote.js';
+import { reasonIn } from '../runtime/device-errors.js';
 import type { TensorView } from '../runtime/session.js';
 
 type Runtime = typeof import('onnxruntime-node');
@@ -30,15 +32,16 @@ export class SessionChain {
     const ort = await import('onnxruntime-node');
     const links: Link[] = [];
     const chain = new SessionChain(ort, links);
+    // What the runtime logs of an error it also throws; the terminal is for one of them.
+    const options = { logSeverityLevel: 4 as const, ...(threads !== undefined && { intraOpNumThreads: threads }) };
     for (const part of model.parts) {
       const { path } = part.model;
       try {
-        const options = threads === undefined ? {} : { intraOpNumThreads: threads };
         const session = await ort.InferenceSession.create(path, options);
         links.push({ part, session, weights: weightsAmong(ort, session, part, model) });
       } catch (error) {
         await chain.release();
-        throw new ModelError(`${path}: onnxruntime refuses the model: ${(error as Error).message}`);
+        throw new ModelError(`${path}: onnxruntime refuses the model: ${shown(reasonIn(messageOf(error)))}`);
       }
     }
     return chain;
@@ -46,7 +49,7 @@ export class SessionChain {
 
   /**
    * Values of the joined graph, by their names there.
-   * @throws ModelError for an input that is not given
+   * @throws ModelError for an input that is not given, and for what the runtime cannot compute
    */
   async run(inputs: ReadonlyMap<string, TensorView>, wanted: readonly Value[]): Promise<OrtTensor[]> {
     const known = new Map<Value, OrtTensor>();
@@ -61,10 +64,10 @@ export class SessionChain {
         known.set(value, tensor);
         feeds[name] = tensor;
       }
-      const fetched = await session.run(
-        feeds,
-        outputs.map(([name]) => name),
-      );
+      const names = outputs.map(([name]) => name);
+      const fetched = await session.run(feeds, names, { logSeverityLevel: 4 }).catch((error) => {
+        throw cannotCompute(part, feeds, error);
+      });
       for (const [name, value] of outputs) known.set(value, fetched[name]!);
     }
     return wanted.map((value) => known.get(value)!);
@@ -73,6 +76,17 @@ export class SessionChain {
   async release(): Promise<void> {
     for (const { session } of this.#links) await session.release();
   }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** With the node that could not be computed, as the runtime names it, and what it was given. */
+function cannotCompute({ model }: JoinedPart, feeds: Record<string, OrtTensor>, error: unknown): ModelError {
+  const given = Object.entries(feeds).map(([name, { type, dims }]) => `'${name}' ${type}[${dims.join(', ')}]`);
+  return new ModelError(
+    `${model.path}: onnxruntime cannot run the model: ${shown(reasonIn(messageOf(error)))}. It was given ${shown(given.join(', '))}. ` +
+      'If the file is for inputs of other shapes, export it with dynamic axes or state its shapes.',
+  );
 }
 
 function weightsAmong(ort: Runtime, session: InferenceSession, part: JoinedPart, model: JoinedModel): Link['weights'] {

@@ -56,9 +56,21 @@ function findModelFile(path: string): string {
         'or a model of the hub by its name, owner/name.',
     );
   if (!statSync(full).isDirectory()) return full;
-  const candidates = [join(full, 'onnx', 'model.onnx'), join(full, 'model.onnx')];
+  // Last that of a run's directory.
+  const places = [
+    join('onnx', 'model.onnx'),
+    'model.onnx',
+    join('model', 'onnx', 'model.onnx'),
+    join('model', 'model.onnx'),
+  ];
+  const candidates = places.map((place) => join(full, place));
   const found = candidates.find((file) => existsSync(file));
   if (found) return found;
+  if (existsSync(join(full, 'model.safetensors')) && existsSync(join(full, 'state.json')))
+    throw new ModelError(
+      `${path} is a checkpoint, which holds the state of a run and no model. The run's trained model is in the folder model/ of its ` +
+        "output; 'ortune train' with --resume goes on from a checkpoint and writes it.",
+    );
   throw new ModelError(
     `${path} holds no model: neither onnx/model.onnx nor model.onnx is in it. Name the .onnx file itself, or export one there.`,
   );

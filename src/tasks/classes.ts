@@ -2,16 +2,22 @@
 // from its logits, and the configuration that it is saved with.
 
 import { ofKind } from '../data/columns.js';
-import { ModelError } from '../errors.js';
 import { ClassificationMetrics, type ClassificationResult } from '../metrics/classification.js';
 import type { ModelConfig } from '../transfer/config.js';
-import type { MeasuredBatch, Meter, Prediction, Results, SavedRun } from './task.js';
+import type { ReadingOptions } from './reading.js';
+import type { MeasuredBatch, Meter, Prediction, Results } from './task.js';
 
 export interface ClassPrediction extends Prediction {
   label: string;
-  /** Probability of the label: softmax over the labels, or of the label by itself where several may hold at once. */
+  /**
+   * Probability of the label: softmax over the labels, or of the label by itself where several may hold at once or
+   * there is one. Of a model that gives scores the score itself.
+   */
   score: number;
-  /** Where several labels may hold at once: those with a probability of at least one half, the likeliest first. */
+  /**
+   * Where several labels may hold at once: those with a probability of at least one half, the likeliest first. Of a
+   * model that gives several scores all of them.
+   */
   labels?: { label: string; score: number }[];
 }
 
@@ -31,42 +37,50 @@ export function classMeter(labels: readonly string[]): Meter<ClassificationResul
   };
 }
 
-/** Logits of a saved classifier. @throws ModelError for a file that is none */
-export async function classifierResults({ run, path, logits }: SavedRun, { inputs }: MeasuredBatch): Promise<Results> {
-  const found = (await run(inputs, [logits]))[logits]!;
-  if (found.shape.length !== 2)
-    throw new ModelError(
-      `${path}: output '${logits}' has the shape [${found.shape}], expected [batch, labels]: this is no classifier. ` +
-        'Fine-tune it to be one, or measure a masked language model with task masked-lm.',
-    );
-  return { logits: found };
-}
-
 const nameOf = (labels: readonly string[], i: number): string => labels[i] ?? `LABEL_${i}`;
 
-/** What `pick` says of each sample's logits. */
-export function predictRows<P>(
+/** What is said of each sample, by how the model's outputs are read. */
+export function predictClasses(
   results: Results,
   { samples }: Pick<MeasuredBatch, 'samples'>,
-  pick: (logits: Float32Array) => P,
-): P[] {
+  labels: readonly string[],
+  { reading = 'classes' }: ReadingOptions,
+): ClassPrediction[] {
   const { data, shape } = results.logits!;
-  const classes = data.length / shape[0]!;
-  return Array.from(samples, (_, row) => pick((data as Float32Array).subarray(row * classes, (row + 1) * classes)));
+  const columns = data.length / shape[0]!;
+  const say = { classes: likeliest, binary: likeliest, labels: holding, label: only, values: scores }[reading];
+  return Array.from(samples, (_, row) => {
+    const logits = (data as Float32Array).subarray(row * columns, (row + 1) * columns);
+    return logits.some(Number.isNaN) ? noClass('the model gives no number (NaN) for it') : say(logits, labels);
+  });
 }
 
 /** The likeliest class. */
-export function likeliest(logits: Float32Array, labels: readonly string[]): ClassPrediction {
+function likeliest(logits: Float32Array, labels: readonly string[]): ClassPrediction {
   const top = logits.indexOf(Math.max(...logits));
   const sum = logits.reduce((total, logit) => total + Math.exp(logit - logits[top]!), 0);
   return { label: nameOf(labels, top), score: 1 / sum };
 }
 
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+
 /** The labels that hold, each by itself. */
-export function holding(logits: Float32Array, labels: readonly string[]): ClassPrediction {
-  const all = Array.from(logits, (logit, i) => ({ label: nameOf(labels, i), score: 1 / (1 + Math.exp(-logit)) }));
+function holding(logits: Float32Array, labels: readonly string[]): ClassPrediction {
+  const all = Array.from(logits, (logit, i) => ({ label: nameOf(labels, i), score: sigmoid(logit) }));
   all.sort((a, b) => b.score - a.score);
   return { ...all[0]!, labels: all.filter(({ score }) => score >= 0.5) };
+}
+
+/** The only label there is, whether it is likely or not. */
+const only = (logits: Float32Array, labels: readonly string[]): ClassPrediction => ({
+  label: nameOf(labels, 0),
+  score: sigmoid(logits[0]!),
+});
+
+function scores(values: Float32Array, labels: readonly string[]): ClassPrediction {
+  const all = Array.from(values, (score, i) => ({ label: nameOf(labels, i), score }));
+  const [top] = all.toSorted((a, b) => b.score - a.score);
+  return all.length === 1 ? top! : { ...top!, labels: all };
 }
 
 /** A line for people; `what` says which sample it is. */

@@ -13,24 +13,23 @@ import { classMetrics, labelMetrics } from '../metrics/names.js';
 import { classesText, labelsText } from '../report/evaluation.js';
 import { textDropout } from '../transfer/config.js';
 import {
+  type ClassPrediction,
   classesOf,
   classifierConfig,
-  classifierResults,
-  holding,
-  likeliest,
   logitsOf,
   noClass,
-  predictRows,
+  predictClasses,
   showClass,
 } from './classes.js';
 import { imageFields } from './image-fields.js';
 import { addLoss, labelInputs } from './losses.js';
+import { classifierResults, type ReadingOptions, readingOf, unmeasured } from './reading.js';
 import type { Meter, Task } from './task.js';
 import { labelField } from './text-fields.js';
 
 const name = 'image-classification';
 
-export interface ImageOptions {
+export interface ImageOptions extends ReadingOptions {
   targets: TargetKind;
 }
 type Result = ImageClassificationResult | MultiLabelResult;
@@ -63,12 +62,15 @@ export const imageClassification = {
     if (multiLabel && classWeights !== undefined)
       yield "options 'classWeights' and 'multiLabel' contradict each other: classes are weighed where each sample has one; leave one of them out";
   },
-  options: ({ multiLabel, augmentation = [] }, data): ImageOptions => ({
+  options: ({ multiLabel, augmentation = [], reading }, data): ImageOptions => ({
     targets: targetsAfter(augmentation, multiLabel ? 'labels' : data?.soft ? 'probabilities' : 'class'),
+    ...(reading && { reading }),
   }),
-  ofModel: ({ problem_type }, { multiLabel }) => ({
-    multiLabel: multiLabel || problem_type === 'multi_label_classification',
-  }),
+  ofModel(model, { multiLabel }) {
+    const reading = readingOf(model, { multiLabel });
+    return { multiLabel: reading === 'labels', reading };
+  },
+  unmeasured,
   columns: ({ imageColumn, labelColumn }) => imageColumns({ imageColumn, labelColumn }),
   classes: true,
   head: 'images',
@@ -97,15 +99,14 @@ export const imageClassification = {
   meter: ({ labels, samples }, { targets }): Meter<Result> =>
     targets === 'labels' ? labelMeter(labels, samples) : topMeter(labels),
   report: (result: Result) => ('meanAveragePrecision' in result ? labelsText(result) : classesText(result)),
-  predict: (results, batch, labels, { targets }) =>
-    predictRows(results, batch, (logits) => (targets === 'labels' ? holding : likeliest)(logits, labels)),
+  predict: predictClasses,
   unusable: noClass,
   show: showClass,
   config: (config, labels, { targets }) => ({
     ...classifierConfig(config, labels, 'ForImageClassification'),
     ...(targets === 'labels' && { problem_type: 'multi_label_classification' }),
   }),
-} satisfies Task<ImageOptions, Result>;
+} satisfies Task<ImageOptions, Result, ClassPrediction>;
 
 function topMeter(labels: readonly string[]): Meter<ImageClassificationResult> {
   const metrics = new ImageClassificationMetrics(labels);

@@ -4,6 +4,7 @@ import { DataLoader, type LoaderOptions } from '../data/loader.js';
 import { slotLayout } from '../data/slots.js';
 import type { Table } from '../data/table.js';
 import type { EncodeWorkerData } from './encode-thread.js';
+import { fixedBatch } from './fixed-axes.js';
 import type { EncodingPlan, LoadedFor, TaskConfig, TaskSpec } from './task.js';
 import { taskNamed } from './tasks.js';
 
@@ -13,7 +14,8 @@ export interface OpenedLoader {
 }
 
 /**
- * Starts the threads that make batches of the data. Close the loader after use.
+ * Starts the threads that make batches of the data, of the model's own size where its file fixes that. Close the loader
+ * after use.
  * @throws ModelError, UsageError, DataError for a model, options and data that do not fit each other
  */
 export async function openLoader(
@@ -22,8 +24,19 @@ export async function openLoader(
   spec: TaskSpec,
   tables: readonly Table[],
 ): Promise<OpenedLoader> {
-  const plan = await taskNamed(spec.name).plan(model, config, tables, spec.options);
-  return { loader: startLoader(plan, spec, config), plan };
+  const plan = await planFor(config, model, spec, tables);
+  return { loader: startLoader(plan, spec, { ...config, batchSize: plan.batchSize }), plan };
+}
+
+/** How samples are loaded for a model, in batches of which size. @throws as openLoader */
+export async function planFor(
+  config: TaskConfig & { batchSize: number },
+  model: LoadedFor,
+  { name, options }: TaskSpec,
+  tables: readonly Table[],
+): Promise<EncodingPlan & { batchSize: number }> {
+  const plan = await taskNamed(name).plan(model, config, tables, options);
+  return { ...plan, batchSize: fixedBatch(model.inputs) ?? config.batchSize };
 }
 
 /** The loader of a plan. */

@@ -5,6 +5,7 @@ import { ModelError } from '../errors.js';
 import { pairOutput } from '../heads/pair-output.js';
 import { crossEntropy } from '../metrics/cross-entropy.js';
 import type { TensorView } from '../runtime/session.js';
+import { asLogits } from './reading.js';
 import type { MeasuredBatch, Results, SavedRun } from './task.js';
 
 /** Most logits of one run. */
@@ -18,9 +19,10 @@ function rowsOf({ dtype, shape, data }: TensorView, first: number, count: number
 
 /** What the training graph would give: sums of losses, and the likeliest of each masked place and pair. */
 export async function maskedResults(
-  { run, path, inputs: names, logits, outputs }: SavedRun,
+  { run, path, inputs: names, main, outputs, batch }: SavedRun,
   { inputs }: MeasuredBatch,
 ): Promise<Results> {
+  const { name: logits, activation } = main();
   const numbers = (name: string) => inputs.get(name)?.data as ArrayLike<number | bigint> | undefined;
   const [positions, labels, weights] = ['masked_positions', 'labels', 'sample_weights'].map((name) => numbers(name)!);
   const [pairLabels, pairWeights] = [numbers('pair_labels'), numbers('pair_weights')];
@@ -32,14 +34,16 @@ export async function maskedResults(
   const [rows, length] = inputs.get(names[0]!)!.shape as [number, number];
   const places = positions!.length / rows;
   const vocabulary = outputs.find(({ name }) => name === logits)?.shape?.[2];
-  const step = typeof vocabulary === 'number' ? Math.max(1, Math.floor(mostLogits / (length * vocabulary))) : 1;
+  const few = typeof vocabulary === 'number' ? Math.max(1, Math.floor(mostLogits / (length * vocabulary))) : 1;
+  const step = batch ?? few;
   const predictions = new Int32Array(positions!.length);
   const pairPredictions = new Int32Array(rows);
   let [loss, pairLoss] = [0, 0];
   for (let first = 0; first < rows; first += step) {
     const count = Math.min(step, rows - first);
     const found = await run(new Map(names.map((name) => [name, rowsOf(inputs.get(name)!, first, count)])), wanted);
-    const { data, shape } = found[logits]!;
+    const { shape } = found[logits]!;
+    const data = asLogits(found[logits]!, activation, true);
     if (shape.length !== 3)
       throw new ModelError(
         `${path}: output '${logits}' is not of shape [batch, sequence, vocabulary]; is this a masked language model?`,
@@ -49,7 +53,7 @@ export async function maskedResults(
       const weight = Number(weights![i]);
       if (weight === 0) continue;
       const from = (Number(positions![i]) - first * length) * words;
-      const { loss: one, prediction } = crossEntropy(data as Float32Array, from, words, Number(labels![i]));
+      const { loss: one, prediction } = crossEntropy(data, from, words, Number(labels![i]));
       loss += weight * one;
       predictions[i] = prediction;
     }

@@ -31,6 +31,25 @@ export interface ModelValue {
   shape?: readonly Dim[] | undefined;
 }
 
+/** What a file may end in, where its answers are no logits. */
+export type Activation = 'Softmax' | 'LogSoftmax' | 'Sigmoid';
+
+/** The output of a saved file that holds its answers. */
+export interface MainOutput extends ModelValue {
+  activation?: Activation | undefined;
+}
+
+/** What a saved model says of how it is to be read. */
+export interface SavedFacts {
+  config: ModelConfig;
+  /** Names of the classes; empty where config.json has none. */
+  labels: readonly string[];
+  /** For messages. */
+  path: string;
+  /** @throws ModelError where it is not clear which output that is */
+  main(): MainOutput;
+}
+
 /** What a model takes and gives. */
 export interface ModelValues {
   inputs: readonly ModelValue[];
@@ -138,8 +157,10 @@ export interface Task<O extends object = object, M extends object = object, P ex
   contradictions(config: TaskConfig): Iterable<string>;
   /** What of the configuration, and of the data once they are open, the other functions read; JSON. */
   options(config: TaskConfig, data?: { soft?: boolean | undefined }): O;
-  /** What a saved model's config.json says of the options. */
-  ofModel?(config: ModelConfig, given: TaskConfig): object;
+  /** What a saved model says of the options. @throws ModelError for outputs that the task cannot read */
+  ofModel?(model: SavedFacts, given: TaskConfig): object;
+  /** Why a model that is read so has no figures; undefined: it has. */
+  unmeasured?(options: O): string | undefined;
   /** Whether its columns depend on the model, which is then opened before the data; default no. */
   readonly readsModel?: boolean;
   /** Columns that it reads; `model` where `readsModel` is set and there is one. */
@@ -194,14 +215,12 @@ export interface Task<O extends object = object, M extends object = object, P ex
 }
 
 /** A saved file that can be run a few rows at a time. */
-export interface SavedRun {
+export interface SavedRun extends SavedFacts {
   /** Outputs that the file states. */
   outputs: readonly ModelValue[];
-  /** Path of the file, for messages. */
-  path: string;
   /** Names of the model's inputs. */
   inputs: readonly string[];
-  /** Name of the main output. */
-  logits: string;
+  /** Rows of every run, where the file takes no other number. */
+  batch: number | undefined;
   run(inputs: ReadonlyMap<string, TensorView>, outputs: readonly string[]): Promise<Results>;
 }

@@ -1,8 +1,9 @@
 // The tasks there are: one row each. Everything else about a task is in its file.
 
+import type { ModelConfig } from '../transfer/config.js';
 import { imageClassification } from './image-classification.js';
 import { maskedLm } from './masked-lm.js';
-import type { Task, TaskConfig } from './task.js';
+import type { ModelValue, Task, TaskConfig } from './task.js';
 import { tensors } from './tensors.js';
 import { textClassification } from './text-classification.js';
 import { tokenClassification } from './token-classification.js';
@@ -41,11 +42,19 @@ export async function loadTask(name: string): Promise<AnyTask> {
   return task;
 }
 
-/** The configuration with a task: the one it names, else the last one that takes it for its own, else the first. */
-export function withTask<C extends object>(config: C): C & { task: TaskName } {
+/** The task that a saved model is of, by its inputs and config.json; later rows of the table are more particular. */
+export const taskOfModel = (model: { inputs: readonly ModelValue[]; config: ModelConfig }): TaskName | undefined =>
+  everyTask.findLast((task) => task.opens?.(model))?.name as TaskName | undefined;
+
+/** The task that takes a configuration's data or columns for its own; undefined where none does. */
+export function taskOfData(config: object): TaskName | undefined {
   const given = config as TaskConfig;
   const files: readonly string[] = given.train ?? given.data ?? [];
-  const recognised = (): TaskName =>
-    (everyTask.findLast((task) => task.recognises?.(given, files))?.name as TaskName | undefined) ?? tasks[0].name;
-  return { ...config, task: (given.task as TaskName | undefined) ?? recognised() };
+  return everyTask.findLast((task) => task.recognises?.(given, files))?.name as TaskName | undefined;
+}
+
+/** The configuration with a task: the one it names, else the last one that takes it for its own, else the first. */
+export function withTask<C extends object>(config: C): C & { task: TaskName } {
+  const { task } = config as { task?: TaskName };
+  return { ...config, task: task ?? taskOfData(config) ?? tasks[0].name };
 }

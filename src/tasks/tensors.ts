@@ -112,7 +112,7 @@ export const tensors = {
   },
   options: optionsOf,
   // A saved model knows what it was trained with; files of losses are not kept in it.
-  ofModel({ ortune }, given) {
+  ofModel({ config: { ortune } }, given) {
     const { losses, inputColumns } = (ortune ?? {}) as Partial<Record<'losses' | 'inputColumns', object>>;
     const named = Object.keys((given.inputColumns as object | undefined) ?? {}).length > 0;
     return {

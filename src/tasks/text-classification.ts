@@ -2,19 +2,13 @@
 
 import { textColumns } from '../data/column-specs.js';
 import { writeLabels } from '../data/encode.js';
+import type { ClassificationResult } from '../metrics/classification.js';
 import { classMetrics } from '../metrics/names.js';
 import { classesText } from '../report/evaluation.js';
 import { textDropout } from '../transfer/config.js';
-import {
-  classifierConfig,
-  classifierResults,
-  classMeter,
-  likeliest,
-  noClass,
-  predictRows,
-  showClass,
-} from './classes.js';
+import { type ClassPrediction, classifierConfig, classMeter, noClass, predictClasses, showClass } from './classes.js';
 import { addLoss, labelInputs } from './losses.js';
+import { classifierResults, type ReadingOptions, readingOf, unmeasured } from './reading.js';
 import type { Task } from './task.js';
 import { labelField, textFields } from './text-fields.js';
 import { readsTexts, refusePictures, textPlan } from './texts.js';
@@ -32,7 +26,13 @@ export const textClassification = {
   shared: ['textColumn', 'pairColumn', 'labelColumn'] as const,
   opens: ({ inputs }) => readsTexts(inputs),
   contradictions: () => [],
-  options: () => ({}),
+  options: ({ reading }): ReadingOptions => ({ ...(reading && { reading }) }),
+  ofModel: (model) => ({ reading: readingOf(model) }),
+  unmeasured: (options) =>
+    options.reading === 'labels'
+      ? 'several labels may hold at once (problem_type multi_label_classification in config.json, or a sigmoid over several outputs), ' +
+        `and ${name} measures one class a text; 'predict' gives the labels`
+      : unmeasured(options),
   columns: ({ textColumn, pairColumn, labelColumn }) => textColumns({ textColumn, pairColumn, labelColumn }),
   classes: true,
   refuses: refusePictures(name, 'image-classification'),
@@ -61,8 +61,8 @@ export const textClassification = {
   metrics: () => classMetrics,
   meter: ({ labels }) => classMeter(labels),
   report: classesText,
-  predict: (results, batch, labels) => predictRows(results, batch, (logits) => likeliest(logits, labels)),
+  predict: predictClasses,
   unusable: noClass,
   show: showClass,
   config: (config, labels) => classifierConfig(config, labels, 'ForSequenceClassification'),
-} satisfies Task;
+} satisfies Task<ReadingOptions, ClassificationResult, ClassPrediction>;

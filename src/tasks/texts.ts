@@ -4,6 +4,7 @@ import { refuseOtherTokens } from '../data/pack/tokens.js';
 import { sequenceLengths } from '../data/sequence-lengths.js';
 import type { Table } from '../data/table.js';
 import { requireTokenizer, type TextEncoding, tokenAxes, tokenFields } from '../data/text/encode.js';
+import { fixedLength } from './fixed-axes.js';
 import type { EncodingPlan, LoadedFor, ModelValue, TaskConfig } from './task.js';
 
 /** Whether a model reads texts. */
@@ -22,10 +23,11 @@ export const refusePictures =
  */
 export function textPlan(model: LoadedFor, config: TaskConfig, tables: readonly Table[]): EncodingPlan {
   const { directory, inputs, maxPositions } = model;
-  const { maxLength, buckets } = sequenceLengths(maxPositions, {
-    maxLength: config.maxLength,
-    buckets: config.buckets,
-  });
+  const fixed = fixedLength(inputs);
+  const { maxLength, buckets } = sequenceLengths(
+    { positions: maxPositions, fixed },
+    { maxLength: config.maxLength, buckets: config.buckets },
+  );
   for (const { tokens, origin } of tables)
     if (tokens) refuseOtherTokens(tokens, origin.files, { directory, maxLength });
   requireTokenizer(directory);
@@ -36,5 +38,9 @@ export function textPlan(model: LoadedFor, config: TaskConfig, tables: readonly 
     encoding,
     preprocessing: { maxLength, buckets },
     maxLength,
+    notes: fixed === undefined ? [] : [fixedNote(fixed, maxLength)],
   };
 }
+
+const fixedNote = (fixed: number, maxLength: number): string =>
+  `the model file takes texts of ${fixed} tokens alone: shorter ones are padded to that, longer ones cut at ${maxLength}`;

@@ -13,6 +13,7 @@ import { metricsLine } from '../report/metrics.js';
 import { textDropout } from '../transfer/config.js';
 import { architecture, withLabels } from './classes.js';
 import { meanCrossEntropy } from './losses.js';
+import { asLogits } from './reading.js';
 import type { MeasuredBatch, Outputs, Prediction, Results, SavedRun, Task, TaskLoss } from './task.js';
 import { textFields } from './text-fields.js';
 import { readsTexts, refusePictures, textPlan } from './texts.js';
@@ -138,7 +139,7 @@ export const tokenClassification = {
     };
   },
   loss: (b, { logits }, { labelSmoothing }) => addTokenLoss(b, logits!, labelSmoothing),
-  resultsOf: ({ run, path, logits }, { inputs }) => tokenResults({ run, path, logits }, inputs),
+  resultsOf: (saved, { inputs }) => tokenResults(saved, inputs),
   metrics: () => ['loss', 'accuracy'],
   meter() {
     let [samples, words, loss, hits] = [0, 0, 0, 0];
@@ -243,21 +244,27 @@ function addTokenLoss(b: Builder, logits: Outputs[string], labelSmoothing: numbe
 
 /** The same figures from the logits of a saved file, and the logits themselves. */
 async function tokenResults(
-  { run, path, logits }: Pick<SavedRun, 'run' | 'path' | 'logits'>,
+  { run, path, labels: names, main }: SavedRun,
   inputs: MeasuredBatch['inputs'],
 ): Promise<Results> {
-  const found = (await run(inputs, [logits]))[logits]!;
-  const classes = found.shape[2];
-  if (found.shape.length !== 3 || classes === undefined)
+  const { name: output, activation } = main();
+  const given = (await run(inputs, [output]))[output]!;
+  const classes = given.shape[2];
+  if (given.shape.length !== 3 || classes === undefined)
     throw new ModelError(
-      `${path}: output '${logits}' has the shape [${found.shape}], expected [batch, sequence, labels]: this labels no tokens`,
+      `${path}: output '${output}' has the shape [${given.shape}], expected [batch, sequence, labels]: this labels no tokens`,
     );
+  if (names.length > 0 && names.length !== classes)
+    throw new ModelError(
+      `${path}: output '${output}' has ${classes} columns, and config.json names ${names.length} labels (id2label): correct config.json`,
+    );
+  const found = { ...given, data: asLogits(given, activation, true) };
   const labels = inputs.get('labels')!.data;
   const losses = new Float32Array(labels.length);
   const predictions = new Int32Array(labels.length);
   for (let i = 0; i < labels.length; i++) {
     const label = Math.max(0, Number(labels[i]));
-    const { loss, prediction } = crossEntropy(found.data as Float32Array, i * classes, classes, label);
+    const { loss, prediction } = crossEntropy(found.data, i * classes, classes, label);
     losses[i] = loss;
     predictions[i] = prediction;
   }

@@ -2,6 +2,7 @@
 // sessions; the command measures the saved file, as any other program would open it, with the stock onnxruntime-node
 // session.
 
+import { ofTask } from '../config/contradictions.js';
 import { parseOptions } from '../config/options.js';
 import { type EvalOptions, evalSchema } from '../config/schema.js';
 import type { Dataset } from '../data/dataset.js';
@@ -10,17 +11,27 @@ import { withoutGiven } from '../data/memory/given.js';
 import { axesKey, batchSizeOf } from '../data/slots.js';
 import type { OpenedDataset } from '../data/splits.js';
 import { openSavedModel } from '../engine/saved-model.js';
-import { UsageError } from '../errors.js';
+import { DataError, UsageError } from '../errors.js';
 import type { ResolveOptions } from '../models/hub.js';
 import { peakRssBytes, StepTimes } from '../statistics.js';
 import { openLoader } from '../tasks/loader.js';
 import type { Meter, Results, TaskSpec } from '../tasks/task.js';
-import { type AccuracyMetrics, loadTask, type Metrics, taskNamed } from '../tasks/tasks.js';
+import {
+  type AccuracyMetrics,
+  loadTask,
+  type Metrics,
+  type TaskName,
+  taskNamed,
+  taskOfData,
+  taskOfModel,
+  tasks,
+} from '../tasks/tasks.js';
 import { BadSamples, type SkippedSample } from './bad-samples.js';
 import { openEvaluation, tablesOf } from './data.js';
 
 /** `M`: what the task measures. */
 export interface EvalResult<M extends Metrics = AccuracyMetrics> {
+  task: TaskName;
   metrics: M;
   samplesPerSecond: number;
   /** Median time of a batch. */
@@ -31,7 +42,7 @@ export interface EvalResult<M extends Metrics = AccuracyMetrics> {
   truncated: number;
   /** Pictures that could not be decoded and were left out: where each is, and why. */
   badSamples: readonly SkippedSample[];
-  /** What was assumed of the data, and what else the user should know of them. */
+  /** What was assumed of model and data, and what else the user should know of them. */
   notes: readonly string[];
 }
 
@@ -67,6 +78,20 @@ export async function measureEvaluation(
   return { metrics: meter.result(), truncated };
 }
 
+/** The results, unless one is no number. @throws DataError for the first sample that the model has none for */
+function withNumbers(results: Results, { slot, samples, location }: Batch, path: string): Results {
+  for (const { data, dtype } of Object.values(results)) {
+    if (dtype !== 'float32') continue;
+    const at = (data as Float32Array).findIndex(Number.isNaN);
+    const row = Math.floor(at / (data.length / slot.batchSize));
+    if (at >= 0 && row < samples.length)
+      throw new DataError(
+        `${location(row)}: ${path} gives no number (NaN) for this sample: look at its values, and at the weights of the model`,
+      );
+  }
+  return results;
+}
+
 /**
  * Measures a model directory on labelled data.
  * @throws UsageError, DataError (an unknown label with its line), ModelError
@@ -76,16 +101,22 @@ export async function evaluate<M extends Metrics = AccuracyMetrics>(
   { signal, onDownload }: ResolveOptions = {},
 ): Promise<EvalResult<M>> {
   const { options: rest, given } = withoutGiven(options);
-  const config = parseOptions(evalSchema, rest);
+  const parsed = parseOptions(evalSchema, rest);
   const started = performance.now();
-  const { parts } = taskNamed(config.task);
-  const model = await openSavedModel({ ...config, parts }, { signal, onDownload });
+  const meant = (parsed.task as TaskName | undefined) ?? taskOfData(parsed);
+  const parts = meant === undefined ? undefined : taskNamed(meant).parts;
+  const model = await openSavedModel({ ...parsed, parts }, { signal, onDownload });
   let loader: DataLoader | undefined;
   let opened: OpenedDataset | undefined;
   try {
-    const task = await loadTask(config.task);
-    const taskConfig = { ...config, ...task.ofModel?.(model.config, config) };
+    const task = await loadTask(meant ?? taskOfModel(model) ?? tasks[0].name);
+    const config = { ...parsed, task: task.name as TaskName };
+    const problems = [...ofTask(config)];
+    if (problems.length > 0) throw new UsageError(problems.join('\n'));
+    const taskConfig = { ...config, ...task.ofModel?.(model, config) };
     const spec: TaskSpec = { name: task.name, options: task.options(taskConfig) };
+    const refused = task.unmeasured?.(spec.options);
+    if (refused !== undefined) throw new UsageError(`${config.model} cannot be measured by classes: ${refused}`);
     const labels = task.classes ? model.labels : undefined;
     if (labels?.length === 0)
       throw new UsageError(
@@ -95,12 +126,15 @@ export async function evaluate<M extends Metrics = AccuracyMetrics>(
     const { samples } = opened.data;
     const bad = new BadSamples({ samples, maxBadSamples: config.maxBadSamples }, () => {});
     const loading = { ...taskConfig, badSample: (sample: BadSample) => bad.add(sample) };
-    loader = (await openLoader(loading, model, spec, tablesOf([opened.data]))).loader;
+    const loaded = await openLoader(loading, model, spec, tablesOf([opened.data]));
+    loader = loaded.loader;
     const times = new StepTimes();
     const meter = task.meter({ labels: labels ?? [], samples }, spec.options);
-    const run = (batch: Batch): Promise<Results> => model.run('evaluate', spec, batch);
+    const run = async (batch: Batch): Promise<Results> =>
+      withNumbers(await model.run('evaluate', spec, batch), batch, model.path);
     const { truncated, metrics } = await measureEvaluation(run, loader, opened.data, meter, { signal, times });
     return {
+      task: config.task,
       metrics: metrics as M,
       samplesPerSecond: times.rate(times.all.length),
       stepMs: times.medianMs(),
@@ -108,7 +142,7 @@ export async function evaluate<M extends Metrics = AccuracyMetrics>(
       seconds: (performance.now() - started) / 1000,
       truncated,
       badSamples: bad.all,
-      notes: opened.notes,
+      notes: [...opened.notes, ...(loaded.plan.notes ?? [])],
     };
   } finally {
     await loader?.close();

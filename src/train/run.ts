@@ -19,6 +19,7 @@ import { type Schedule, scheduleOf } from '../optim/schedule.js';
 import { lossEntry } from '../optim/update.js';
 import type { Traffic } from '../runtime/session.js';
 import { StepTimes } from '../statistics.js';
+import { batchSizeFor } from '../tasks/fixed-axes.js';
 import { openLoader } from '../tasks/loader.js';
 import type { EncodingPlan, TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed } from '../tasks/tasks.js';
@@ -105,12 +106,13 @@ export interface Run {
  * @throws UsageError, DataError, ModelError for input that cannot be used; the signal's reason
  */
 export async function openRun(
-  config: TrainConfig,
+  wished: TrainConfig,
   given: Given,
   signal: AbortSignal | undefined,
   listeners: { download?: ResolveOptions['onDownload']; badSample?: (sample: SkippedSample) => void } = {},
 ): Promise<Run> {
   const startedMs = performance.now();
+  let config = wished;
   new RunDirectory(config);
   const from = config.resume === undefined ? undefined : await resolveCheckpoint(config.output, config.resume);
   const opened: { close(): Promise<unknown> }[] = [];
@@ -135,11 +137,14 @@ export async function openRun(
       await Engine.open({ ...config, model, labels, labelsAreIndices: !data.named, task, parts: files }),
     );
     if (labels) await data.relabel(engine.model.labels);
+    const batches = batchSizeFor(engine.model.inputs, config.batchSize);
+    config = { ...config, batchSize: batches.batchSize };
     const parts = [data.train, data.eval, data.test].filter((part) => part !== undefined);
     let bad: BadSamples | undefined;
     const loading = { ...config, badSample: (sample: BadSample) => bad?.add(sample) };
-    const { loader, plan } = await openLoader(loading, engine.model, task, tablesOf(parts));
+    const { loader, plan: planned } = await openLoader(loading, engine.model, task, tablesOf(parts));
     keep(loader);
+    const plan = { ...planned, notes: [...(planned.notes ?? []), ...batches.notes] };
     const memory = await checkMemory(config, engine, loader);
     const accumulator =
       config.gradientAccumulationSteps > 1

@@ -105,7 +105,7 @@ describe('the command line', () => {
     [['inspect'], "missing required argument 'model'"],
     [['train', '--epochs', 'many'], 'option \'epochs\' must be a whole number of at least 1, found "many"'],
     [['train', 'none.yaml'], 'configuration file none.yaml cannot be read'],
-    [['predict', 'm'], 'standard input holds no text'],
+    [['predict', 'm', '--batch-size', '0'], "option 'batchSize' must be"],
     [['predict'], "option 'model' is missing"],
     [['train', '--groups', '{parameters: *bias}'], "It is read as YAML: put quotes around '*bias'"],
     [['train', '--class-weights', '{ham: 1'], 'It is read as YAML: Flow map must end with a }'],

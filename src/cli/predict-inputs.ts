@@ -1,0 +1,129 @@
+// What arguments, --data and standard input of `ortune predict` stand for, which the model decides: of a model of
+// pictures or tensors they are files; of one of texts an argument may be a text, or a file of texts.
+
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { isDynamicPattern } from 'tinyglobby';
+import type { PredictInput } from '../commands/predict.js';
+import type { PredictConfig } from '../config/schema.js';
+import { textColumns } from '../data/column-specs.js';
+import { isPicture } from '../data/images/picture-names.js';
+import { packKind } from '../data/pack/pack-format.js';
+import { openFiles } from '../data/read/files.js';
+import { formOf } from '../data/read/form.js';
+import { isTable, readRaw } from '../data/read/raw.js';
+import { columnNames, toRecord } from '../data/read/record.js';
+import type { TextInput } from '../data/samples.js';
+import { DataError, UsageError } from '../errors.js';
+import { quote } from '../quote.js';
+
+/** What is labelled. */
+export type Inputs = Extract<PredictInput, { files: unknown } | readonly TextInput[]>;
+
+interface Reading {
+  signal: AbortSignal;
+  /** Told what is to be said of how they were read. */
+  onNote: (note: string) => void;
+}
+
+/**
+ * @param reads what the model's samples are
+ * @throws UsageError for arguments that are neither all files nor all texts, or nothing; DataError for a file
+ */
+export async function inputsOf(
+  reads: 'texts' | 'pictures' | 'tensors',
+  given: readonly string[],
+  config: PredictConfig,
+  { signal, onNote }: Reading,
+): Promise<Inputs> {
+  const { model, data } = config;
+  if (reads !== 'texts') return filesFor(model, reads, data ?? given);
+  if (data !== undefined && given.length > 0)
+    throw new UsageError('texts as arguments and --data are both there; give one of them');
+  const named = data ?? filesAmong(given);
+  if (named === undefined) {
+    if (given.length === 0) return standardInput(onNote);
+    for (const text of given)
+      if (existsSync(text)) onNote(`${quote(text)} is taken as a text, though a file is called so`);
+    return given;
+  }
+  const files = await openFiles(named);
+  if (files.every((file) => packKind(file) === 'texts')) return { files };
+  const picture = files.find((file) => isPicture(file) || file.endsWith('.safetensors'));
+  if (picture !== undefined) throw new UsageError(`${model} reads texts, and was given pictures: ${picture}`);
+  return readFiles(files, named, config, { signal, onNote });
+}
+
+function filesFor(model: string, reads: 'pictures' | 'tensors', files: readonly string[]): Inputs {
+  const what = `${model} reads ${reads}: give their files${reads === 'pictures' ? ' or a .safetensors file, folders or tables of them' : ''}`;
+  if (files.length === 0) throw new UsageError(`nothing to label: ${what}, as arguments or with --data`);
+  const none = files.find((file) => !existsSync(file) && !isDynamicPattern(file));
+  if (none !== undefined) throw new UsageError(`${what}; there is no file ${quote(none)}`);
+  return { files };
+}
+
+const isFileOfTexts = (path: string): boolean =>
+  isTable(path) || /\.txt$/i.test(path) || isPicture(path) || path.endsWith('.safetensors');
+
+/**
+ * The arguments as files, where that is what they are: they end as files do, and are there, or could be no sentence.
+ * @throws UsageError where some are and others not
+ */
+function filesAmong(given: readonly string[]): readonly string[] | undefined {
+  const isFile = (text: string): boolean =>
+    isFileOfTexts(text) && (!/\s/.test(text) || (statSync(text, { throwIfNoEntry: false })?.isFile() ?? false));
+  const files = given.filter(isFile);
+  if (files.length === 0) return undefined;
+  if (files.length === given.length) return files;
+  const text = given.find((one) => !isFile(one))!;
+  throw new UsageError(
+    `${quote(files[0]!)} is a file, and ${quote(text)} a text: give either files or texts. A text that is called as a file goes through standard input.`,
+  );
+}
+
+/** Texts line by line; empty lines are none, and are counted. */
+async function linesOf(
+  stream: NodeJS.ReadableStream,
+  where: string,
+  { onNote }: Pick<Reading, 'onNote'>,
+): Promise<string[]> {
+  const texts: string[] = [];
+  let empty = 0;
+  for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line.trim()) texts.push(line);
+    else empty++;
+  }
+  if (empty > 0) onNote(`${empty} empty ${empty === 1 ? 'line' : 'lines'} of ${where} left out`);
+  return texts;
+}
+
+async function standardInput(onNote: Reading['onNote']): Promise<Inputs> {
+  if (process.stdin.isTTY)
+    throw new UsageError('nothing to label: give texts as arguments, a file with --data, or lines on standard input');
+  const texts = await linesOf(process.stdin, 'standard input', { onNote });
+  if (texts.length === 0) throw new UsageError('nothing to label: standard input holds no text');
+  return texts;
+}
+
+async function readFiles(
+  files: readonly string[],
+  patterns: readonly string[],
+  config: PredictConfig,
+  { signal, onNote }: Reading,
+): Promise<Inputs> {
+  const columns = textColumns({ textColumn: config.textColumn, pairColumn: config.pairColumn });
+  const reading = { signal, columns: columnNames(columns), form: formOf(config), note: onNote };
+  const input: TextInput[] = [];
+  for (const file of files) {
+    if (/\.txt$/i.test(file)) {
+      for (const line of await linesOf(createReadStream(file), file, { onNote })) input.push(line);
+      continue;
+    }
+    for await (const raw of readRaw(file, reading)) {
+      const { text, pair } = toRecord(raw, file, columns).values as { text: string; pair?: string };
+      input.push(pair === undefined ? text : { text, pair });
+    }
+  }
+  if (input.length === 0) throw new DataError(`data file ${patterns.join(', ')} holds no records`);
+  return input;
+}
