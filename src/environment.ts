@@ -15,6 +15,9 @@ function readThreads(text: string | undefined): number | undefined {
 /** Threads a device uses when no option says: ORTUNE_THREADS, else the processors this process may use. */
 export const defaultThreads = (): number => readThreads(process.env.ORTUNE_THREADS) ?? availableParallelism();
 
+/** The variables of this process, for a thread that is given some of them by hand. */
+export const processEnvironment = (): NodeJS.ProcessEnv => process.env;
+
 /** Instruction set of ortune's kernels: ORTUNE_INSTRUCTION_SET, else undefined for the widest of the processor. */
 export const chosenInstructionSet = (): string | undefined => process.env.ORTUNE_INSTRUCTION_SET || undefined;
 

@@ -1,10 +1,11 @@
-// Runs in a Piscina worker: copies the tensors into a snapshot, has its quiet thread write it, and reads checkpoints
+// Runs in a thread of a pool: copies the tensors into a snapshot, has its quiet thread write it, and reads checkpoints
 // back. The copy is made here, at normal priority, because the run stands still until it is done.
 
 import { workerData } from 'node:worker_threads';
 import { type Outcome, outcomeOf } from '../errors.js';
 import { encodeHeader } from '../files/safetensors.js';
 import { lowPriorityThread } from '../threads/low-priority.js';
+import { serve } from '../threads/serve.js';
 import { type PostedSource, received, sourcesOf, type TensorFile, tensorFiles } from './files.js';
 import { fillFrom } from './load.js';
 import type { WriteTask } from './write.js';
@@ -17,7 +18,7 @@ let snapshot: Record<TensorFile, SharedArrayBuffer> | undefined;
 let write: ((task: WriteTask) => Promise<Outcome<void>>) | undefined;
 
 /** Copies every source, file by file without gaps, as the files will have them. */
-export function take(): void {
+function take(): void {
   snapshot ??= allocate();
   for (const file of tensorFiles) {
     const copy = new Float32Array(snapshot[file]);
@@ -30,7 +31,7 @@ export function take(): void {
 }
 
 /** Writes the snapshot taken last. */
-export function writeSnapshot(request: WriteRequest): Promise<Outcome<void>> {
+async function writeSnapshot(request: WriteRequest): Promise<Outcome<void>> {
   if (!snapshot) throw new Error('no snapshot has been taken in this worker');
   const { step } = request;
   const part = (file: TensorFile): WriteTask['tensors'][TensorFile] => [
@@ -41,12 +42,12 @@ export function writeSnapshot(request: WriteRequest): Promise<Outcome<void>> {
     'model.safetensors': part('model.safetensors'),
     'optimizer.safetensors': part('optimizer.safetensors'),
   };
-  write ??= lowPriorityThread<WriteTask, Outcome<void>>(new URL('./checkpoint-thread.js', import.meta.url));
+  write ??= await lowPriorityThread<WriteTask, Outcome<void>>(new URL('./checkpoint-thread.js', import.meta.url));
   return write({ ...request, tensors });
 }
 
 /** Fills the sources from the checkpoint at `path`; its state. */
-export const load = (path: string): Promise<Outcome<object>> => outcomeOf(() => fillFrom(path, sources));
+const load = (path: string): Promise<Outcome<object>> => outcomeOf(() => fillFrom(path, sources));
 
 function allocate(): Record<TensorFile, SharedArrayBuffer> {
   const sized = (file: TensorFile): SharedArrayBuffer => {
@@ -55,3 +56,5 @@ function allocate(): Record<TensorFile, SharedArrayBuffer> {
   };
   return { 'model.safetensors': sized('model.safetensors'), 'optimizer.safetensors': sized('optimizer.safetensors') };
 }
+
+serve({ take, writeSnapshot, load });

@@ -4,9 +4,9 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { Piscina } from 'piscina';
 import { OrtuneError, type Outcome, UsageError, unwrap } from '../errors.js';
 import { elementCount } from '../onnx/tensor.js';
+import { WorkerPool } from '../threads/worker-pool.js';
 import type { WriteRequest } from './checkpoint-worker.js';
 import { type CheckpointSource, checkpointsOf, listCheckpoints, posted, stateFormat, stepName } from './files.js';
 import type { Keep } from './write.js';
@@ -23,7 +23,7 @@ export interface Snapshot {
 
 export class CheckpointWriter {
   readonly #directory: string;
-  readonly #pool: Piscina;
+  readonly #pool: WorkerPool;
   /** Settles, never fails, when the snapshot requested last has been written or has failed. */
   #last: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -106,13 +106,13 @@ export async function resolveCheckpoint(run: string, resume: string): Promise<st
 }
 
 /** A function of the worker. What is not part of its outcome is want of memory, or the end of the thread. */
-function runIn<T>(pool: Piscina, name: string, task: unknown, failed: string): Promise<T> {
-  return pool.run(task, { name }).catch((error: Error) => {
+function runIn<T>(pool: WorkerPool, name: string, task: unknown, failed: string): Promise<T> {
+  return pool.run<T>(task, name).catch((error: Error) => {
     throw new OrtuneError(`${failed}: its thread says: ${error.message}`);
   });
 }
 
-function openWorker(sources: readonly CheckpointSource[]): Piscina {
+function openWorker(sources: readonly CheckpointSource[]): WorkerPool {
   const names = new Set<string>();
   for (const { file, name, data, shape } of sources) {
     const what = `checkpoint source '${name}'`;
@@ -121,14 +121,9 @@ function openWorker(sources: readonly CheckpointSource[]): Piscina {
     if (!(data.buffer instanceof SharedArrayBuffer)) throw new Error(`${what} is not in shared memory`);
     if (data.length !== elementCount(shape)) throw new Error(`${what} of shape [${shape}] has ${data.length} elements`);
   }
-  const pool = new Piscina({
-    filename: new URL('./checkpoint-worker.js', import.meta.url).href,
-    minThreads: 1,
-    maxThreads: 1,
-    idleTimeout: Number.POSITIVE_INFINITY,
+  return new WorkerPool({
+    url: new URL('./checkpoint-worker.js', import.meta.url),
     workerData: sources.map(posted),
+    role: 'of checkpoints',
   });
-  // A worker that breaks between two tasks is replaced; there is nothing to report to anyone.
-  pool.on('error', () => {});
-  return pool;
 }

@@ -14,6 +14,7 @@ import { Tensor } from '../onnx/tensor.js';
 import { Arena } from '../runtime/arena.js';
 import type { ModelValues, TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed } from '../tasks/tasks.js';
+import { serve } from '../threads/serve.js';
 import { chooseStatistics, type Statistic } from '../transfer/batch-norm.js';
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
 import { writeModelDirectory } from '../transfer/directory.js';
@@ -50,19 +51,6 @@ const current = (): Opened => {
   if (!opened) throw new Error('no model has been opened in this worker');
   return opened;
 };
-
-export const open = (request: OpenRequest): Promise<Outcome<OpenedModel>> =>
-  outcomeOf(async () => {
-    await loadTask(request.task.name);
-    return openNow(request);
-  });
-export const build = (request: CompileRequest): Promise<Outcome<Compiled>> => outcomeOf(() => buildNow(request));
-export const cut = (request: CutRequest): Promise<Outcome<TrunkCut | undefined>> => outcomeOf(() => cutNow(request));
-export const memory = (request: MemoryRequest): Promise<Outcome<number[]>> => outcomeOf(() => memoryNow(request));
-/** What a model takes and gives; it is not kept. */
-export const values = (request: Pick<OpenRequest, 'model' | 'parts'>): Promise<Outcome<ModelValues>> =>
-  outcomeOf(() => valuesOf(joinModels(request.parts ?? onlyPart, openFiles(request.model, request.parts)).graph));
-export const save = (request: SaveRequest): Promise<Outcome<string>> => outcomeOf(() => saveNow(request));
 
 const valuesOf = ({ inputs, outputs }: Graph): ModelValues => {
   const plain = ({ name, dtype, shape }: ValueInfo) => ({ name, dtype, shape });
@@ -268,3 +256,18 @@ function saveNow({ directory, arena: buffer, preprocessor }: SaveRequest): strin
     throw new OrtuneError(`the trained model cannot be written to ${directory}: ${(error as Error).message}`);
   }
 }
+
+serve({
+  open: (request: OpenRequest): Promise<Outcome<OpenedModel>> =>
+    outcomeOf(async () => {
+      await loadTask(request.task.name);
+      return openNow(request);
+    }),
+  build: (request: CompileRequest): Promise<Outcome<Compiled>> => outcomeOf(() => buildNow(request)),
+  cut: (request: CutRequest): Promise<Outcome<TrunkCut | undefined>> => outcomeOf(() => cutNow(request)),
+  memory: (request: MemoryRequest): Promise<Outcome<number[]>> => outcomeOf(() => memoryNow(request)),
+  /** What a model takes and gives; it is not kept. */
+  values: (request: Pick<OpenRequest, 'model' | 'parts'>): Promise<Outcome<ModelValues>> =>
+    outcomeOf(() => valuesOf(joinModels(request.parts ?? onlyPart, openFiles(request.model, request.parts)).graph)),
+  save: (request: SaveRequest): Promise<Outcome<string>> => outcomeOf(() => saveNow(request)),
+});

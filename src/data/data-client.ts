@@ -5,11 +5,10 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { Piscina } from 'piscina';
 import { OrtuneError, type Outcome, UsageError, unwrap } from '../errors.js';
+import type { ThreadError } from '../threads/causes.js';
+import { WorkerPool } from '../threads/worker-pool.js';
 import type { DataAnswers, DataTask } from './protocol.js';
-
-type Pool = Piscina<DataTask, Outcome<DataAnswers[keyof DataAnswers]>>;
 
 let clients = 0;
 
@@ -17,36 +16,13 @@ export class DataClient {
   /** A folder for what the thread has to unpack; it is there when something was, and goes when the client is closed. */
   readonly scratch = join(tmpdir(), `ortune-${process.pid}-${clients++}`);
   readonly #removeScratch = (): void => rmSync(this.scratch, { recursive: true, force: true });
-  #pool: Pool | undefined;
-  /** Pools that are going away. */
-  #ending: Promise<void> = Promise.resolve();
+  /** A thread that dies is replaced: no task relies on what another held. */
+  readonly #pool = new WorkerPool({ url: new URL('./data-worker.js', import.meta.url), role: 'that reads the data' });
   #closed = false;
 
   /** Starts the thread. */
   constructor() {
-    this.#pool = this.#start();
     process.once('exit', this.#removeScratch);
-  }
-
-  #start(): Pool {
-    const pool: Pool = new Piscina({
-      filename: new URL('./data-worker.js', import.meta.url).href,
-      minThreads: 1,
-      maxThreads: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-    });
-    // A thread that dies takes its pool with it, since Piscina leaves tasks waiting for ever where a replacement dies
-    // before it is ready. The next task starts another: none relies on what the thread held.
-    pool.on('workerDestroy', () => this.#discard(pool));
-    pool.on('error', () => this.#discard(pool));
-    return pool;
-  }
-
-  #discard(pool: Pool): void {
-    if (this.#pool !== pool) return;
-    this.#pool = undefined;
-    // Not before the pool has struck the dead thread off its list: it would wait for its end a second time.
-    this.#ending = Promise.resolve().then(() => pool.destroy());
   }
 
   /**
@@ -58,31 +34,28 @@ export class DataClient {
     signal?: AbortSignal,
   ): Promise<DataAnswers[K]> {
     if (this.#closed) throw closed();
-    this.#pool ??= this.#start();
-    const outcome = await orAborted(this.#pool.run(task), signal).catch((error: Error) => {
+    const answer = this.#pool.run<Outcome<DataAnswers[K]>>(task);
+    const outcome = await orAborted(answer, signal).catch((error: Error) => {
       signal?.throwIfAborted();
       if (this.#closed) throw closed();
-      throw new OrtuneError(
-        `the thread that reads the data died (${error.message}); if it ran out of memory, ` +
-          'set streaming for large files or raise the memory limit of the process',
-      );
+      if ((error as ThreadError).outOfMemory)
+        throw new OrtuneError(`${error.message}; or set streaming for large files`);
+      throw error;
     });
-    return unwrap(outcome) as DataAnswers[K];
+    return unwrap(outcome);
   }
 
   /** Ends the thread and removes what it unpacked; tasks under way fail. May be called again. */
   async close(): Promise<void> {
     this.#closed = true;
-    const pool = this.#pool;
-    this.#pool = undefined;
-    await Promise.all([this.#ending, pool?.destroy()]);
+    await this.#pool.destroy();
     process.off('exit', this.#removeScratch);
     await rm(this.scratch, { recursive: true, force: true });
   }
 
   /** The worker threads at this moment, for diagnosis. */
   get threads(): readonly Worker[] {
-    return this.#pool?.threads ?? [];
+    return this.#pool.threads;
   }
 }
 

@@ -1,13 +1,14 @@
-// Turns samples into batches ahead of the trainer: Piscina workers fill shared slots, and an async iterator hands the
+// Turns samples into batches ahead of the trainer: worker threads fill shared slots, and an async iterator hands the
 // batches out in order. What a batch holds depends on its samples alone, not on the workers. A worker that dies is
 // replaced and its batch done again. A loader serves training and evaluation at once; each iteration holds at most
 // `batchesAhead` filled slots. What goes into a slot is the encoder's, which a task supplies; it runs in the workers'
 // threads.
 
 import type { Worker } from 'node:worker_threads';
-import { Piscina } from 'piscina';
 import { DataError, type Outcome, UsageError, unwrap } from '../errors.js';
 import type { TensorView } from '../runtime/session.js';
+import { ThreadError } from '../threads/causes.js';
+import { WorkerPool } from '../threads/worker-pool.js';
 import type { Slices } from './columns.js';
 import { type BadRow, type EncodedBatch, type EncodeRequest, type EpochKey, keptSlices } from './encode.js';
 import { prefetch } from './prefetch.js';
@@ -28,7 +29,7 @@ export interface LoaderPlan {
   layout: SlotLayout;
   /** What beside the files of the model decides what becomes of a sample; JSON. */
   preprocessing: unknown;
-  /** A module for Piscina; it answers an EncodeRequest by an EncodeResult. */
+  /** A module of a pool; it answers an EncodeRequest by an EncodeResult. */
   worker: URL;
   workerData: unknown;
   /** Worker threads where the options do not say. */
@@ -84,7 +85,7 @@ const attempts = 3;
 export class DataLoader implements BatchSource {
   readonly #plan: LoaderPlan;
   readonly #badSample: LoaderOptions['badSample'];
-  #pool: Piscina<EncodeRequest, EncodeResult>;
+  readonly #pool: WorkerPool;
   /** Batches prepared while one is in use. */
   readonly batchesAhead: number;
   #free: Slot[] = [];
@@ -95,14 +96,8 @@ export class DataLoader implements BatchSource {
     this.#plan = plan;
     this.#badSample = badSample;
     this.batchesAhead = Math.max(1, batchesAhead);
-    this.#pool = new Piscina<EncodeRequest, EncodeResult>({
-      filename: plan.worker.href,
-      minThreads: workers,
-      maxThreads: workers,
-      workerData: plan.workerData,
-    });
-    // A worker that breaks between two batches is replaced; there is nothing to report to anyone.
-    this.#pool.on('error', () => {});
+    const { worker: url, workerData } = plan;
+    this.#pool = new WorkerPool({ url, workerData, workers, role: 'that prepares batches' });
   }
 
   get layout(): SlotLayout {
@@ -180,19 +175,21 @@ export class DataLoader implements BatchSource {
     for (let attempt = 1; ; attempt++) {
       this.#throwIfClosed();
       try {
-        return await this.#pool.run(request);
+        return await this.#pool.run<EncodeResult>(request);
       } catch (error) {
         this.#throwIfClosed();
-        if (attempt === attempts)
-          throw new DataError(
-            `a worker died ${attempts} times on the batch of ${describeSamples(rows)}: ` +
-              `${(error as Error).message}. Look for a sample of unusual size among them`,
-          );
+        if (!(error instanceof ThreadError && error.started)) throw error;
+        if (attempt === attempts) throw new DataError(diedWords(error, rows));
         slot.to('free');
         slot.to('filling');
       }
     }
   }
+}
+
+function diedWords({ reason, outOfMemory }: ThreadError, rows: Samples): string {
+  const advice = outOfMemory ? '. Look for a sample of unusual size among them' : '';
+  return `a worker died ${attempts} times on the batch of ${describeSamples(rows)}: ${reason}${advice}`;
 }
 
 /** What a batch has of its samples, those left out that are bad. */

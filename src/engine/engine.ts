@@ -2,7 +2,6 @@
 // (mode, input shapes) met so far. Graphs come from the model worker; sessions share the parameters in place.
 // This is not the loop: it knows nothing of epochs, data files or schedules.
 
-import { Piscina } from 'piscina';
 import type {
   Compiled,
   CompileRequest,
@@ -36,8 +35,10 @@ import {
 } from '../runtime/session.js';
 import type { Results } from '../tasks/task.js';
 import { TimeSlice } from '../threads/time-slice.js';
+import { WorkerPool } from '../threads/worker-pool.js';
 import { keyInput } from '../transfer/dropout.js';
 import { GraphInputs, inputOf } from './graph-inputs.js';
+import { modelThread } from './model-thread.js';
 import { RunningStatistics } from './running-statistics.js';
 import { type CompiledSession, SessionStore } from './sessions.js';
 
@@ -80,7 +81,7 @@ export class Engine {
   readonly averages: RunningStatistics;
   /** What graphs that train compute their products in. */
   readonly precision: Precision;
-  readonly #worker: Piscina;
+  readonly #worker: WorkerPool;
   readonly #sessions: SessionStore;
   readonly #placed: { parameters: DeviceTensors; gradients: DeviceTensors };
   readonly #feeds = new GraphInputs();
@@ -91,7 +92,7 @@ export class Engine {
   private constructor(
     device: Device,
     model: OpenedModel,
-    worker: Piscina,
+    worker: WorkerPool,
     state: Pick<Engine, 'parameters' | 'gradients' | 'averages' | 'precision'>,
     placed: { parameters: DeviceTensors; gradients: DeviceTensors },
   ) {
@@ -105,18 +106,13 @@ export class Engine {
     this.#worker = worker;
     (this.#lossScale as TensorView).data[0] = lossScale.first;
     const build = async (request: CompileRequest): Promise<Compiled> =>
-      unwrap((await worker.run(request, { name: 'build' })) as Outcome<Compiled>);
+      unwrap(await worker.run<Outcome<Compiled>>(request, 'build'));
     this.#sessions = new SessionStore(device, build, state, placed);
   }
 
   /** Opens a model with its transfer options. */
   static async open(options: EngineOptions): Promise<Engine> {
-    const worker = new Piscina({
-      filename: new URL('../compile/model-worker.js', import.meta.url).href,
-      minThreads: 1,
-      maxThreads: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-    });
+    const worker = new WorkerPool(modelThread);
     const { threads, device: name = 'cpu', precision: wanted = 'float32', ...modelOptions } = options;
     let device: Device | undefined;
     try {
@@ -124,7 +120,7 @@ export class Engine {
       device = await openDevice(chosen.name, { threads });
       const precision = await supportedPrecision(device, wanted, name === 'auto');
       const request: OpenRequest = { ...modelOptions, kernels: [...device.kernels], target: device.kind, precision };
-      const model = unwrap((await worker.run(request, { name: 'open' })) as Outcome<OpenedModel>);
+      const model = unwrap(await worker.run<Outcome<OpenedModel>>(request, 'open'));
       const parameters = Arena.over([...model.parameters, ...model.statistics], model.arena);
       const gradients = Arena.create(Arena.layout([...parameters.entries, { name: lossEntry, shape: [] }]));
       const trained = model.parameters.filter((p) => p.trainable).map((p) => p.name);
@@ -217,12 +213,12 @@ export class Engine {
 
   /** Where the frozen trunk ends; undefined where there is none whose values could be kept. */
   async findCut(request: CutRequest): Promise<TrunkCut | undefined> {
-    return unwrap((await this.#worker.run(request, { name: 'cut' })) as Outcome<TrunkCut | undefined>);
+    return unwrap(await this.#worker.run<Outcome<TrunkCut | undefined>>(request, 'cut'));
   }
 
   /** For each set of graphs: bytes that its sessions hold at most beside what they are bound to. */
   async bytesTogether(request: MemoryRequest): Promise<number[]> {
-    return unwrap((await this.#worker.run(request, { name: 'memory' })) as Outcome<number[]>);
+    return unwrap(await this.#worker.run<Outcome<number[]>>(request, 'memory'));
   }
 
   /** The values at the cut for a batch of the model's inputs; overwritten by the next call. */
@@ -253,7 +249,7 @@ export class Engine {
   async save(directory: string, preprocessor?: SaveRequest['preprocessor']): Promise<string> {
     await this.download();
     const request: SaveRequest = { directory, arena: this.parameters.buffer, preprocessor };
-    return unwrap((await this.#worker.run(request, { name: 'save' })) as Outcome<string>);
+    return unwrap(await this.#worker.run<Outcome<string>>(request, 'save'));
   }
 
   async close(): Promise<void> {

@@ -6,9 +6,10 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { hubEndpoint, hubToken, modelCache } from '../environment.js';
 import { type Outcome, unwrap } from '../errors.js';
+import { ThreadError } from '../threads/causes.js';
+import { startThread } from '../threads/start-thread.js';
 
 export interface DownloadEvent {
   /** The model as it was named. */
@@ -98,12 +99,14 @@ function isWhole(directory: string): boolean {
  */
 async function download(model: HubModel, { signal, onDownload }: ResolveOptions): Promise<void> {
   signal?.throwIfAborted();
-  const thread = new Worker(new URL('./hub-worker.js', import.meta.url), { workerData: model });
+  const role = 'that downloads models';
+  const thread = startThread({ url: new URL('./hub-worker.js', import.meta.url), workerData: model, role });
   const abort = (): void => thread.postMessage('abort');
   signal?.addEventListener('abort', abort);
   try {
     const outcome = await new Promise<Outcome<void>>((resolve, reject) => {
-      thread.on('error', reject);
+      thread.on('error', (error) => reject(ThreadError.atStart(role, error)));
+      thread.on('exit', (code) => reject(ThreadError.atWork(role, `it ended with code ${code}`)));
       thread.on('message', (message: HubMessage) => {
         if ('outcome' in message) return resolve(message.outcome);
         try {

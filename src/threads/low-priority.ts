@@ -1,22 +1,29 @@
 // Threads that give way to the trainer's: work in the background (tokenising, writing checkpoints) at a lower priority.
-// Such a thread stands behind a Piscina worker, which hands it each task and passes the answer on. The two are apart
+// Such a thread stands behind a thread of a pool, which hands it each task and passes the answer on. The two are apart
 // because who posts a message holds the receiving port's lock while it wakes the receiver, and a thread of low priority
 // is put aside at just that moment: the receiver then waits for the lock until the thread is scheduled again, 0.1 to
 // 0.3 s when both cores compute. Here it is the worker that waits, at normal priority and with nothing to do.
 
 import { setPriority } from 'node:os';
-import { parentPort, Worker, workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
+import { readyMessage, startingMessage, startThread, threadReady } from './start-thread.js';
 
 /**
- * In the Piscina worker: starts the thread at `url` with this worker's data and gives the function that has it do one
- * task at a time. A thread that breaks ends the worker, and Piscina makes another.
+ * In the worker: starts the thread at `url` with this worker's data and gives the function that has it do one task at a
+ * time. A thread that ends takes the worker with it, and the pool makes another.
+ * @throws ThreadError where it cannot be started
  */
-export function lowPriorityThread<Task, Result>(url: URL): (task: Task) => Promise<Result> {
-  const thread = new Worker(url, { workerData });
+export async function lowPriorityThread<Task, Result>(url: URL): Promise<(task: Task) => Promise<Result>> {
+  const source = { url, workerData, role: 'behind it' };
+  const thread = startThread(source);
+  await threadReady(thread, source, () => parentPort!.postMessage(startingMessage));
   let answer: ((result: Result) => void) | undefined;
   thread.on('message', (result: Result) => answer?.(result));
   thread.on('error', (error) => {
     throw error;
+  });
+  thread.on('exit', (code) => {
+    throw new Error(`the thread behind it ended with code ${code}`);
   });
   return (task) =>
     new Promise((resolve) => {
@@ -29,6 +36,7 @@ export function lowPriorityThread<Task, Result>(url: URL): (task: Task) => Promi
 export function serveAtLowPriority<Task, Result>(work: (task: Task) => Result | Promise<Result>): void {
   lowerPriority();
   parentPort!.on('message', async (task: Task) => parentPort!.postMessage(await work(task)));
+  parentPort!.postMessage(readyMessage);
 }
 
 /**

@@ -2,8 +2,9 @@
 // depends on its samples alone, so neither the number of threads nor an interruption changes the file.
 
 import { availableParallelism } from 'node:os';
-import { Piscina } from 'piscina';
 import { OrtuneError, type Outcome, unwrap } from '../../errors.js';
+import type { ThreadError } from '../../threads/causes.js';
+import { WorkerPool } from '../../threads/worker-pool.js';
 import type { PackWriter } from './pack-writer.js';
 
 /** What a worker makes of a block of samples. */
@@ -24,7 +25,7 @@ export interface PackBlocksOptions<Task, Info> {
   samples: number;
   /** Samples of a block. */
   blockSamples: number;
-  /** A module for Piscina; it answers a task by an Outcome<PackedBlock<Info>>. */
+  /** A module of a pool; it answers a task by an Outcome<PackedBlock<Info>>. */
   worker: URL;
   workerData: unknown;
   /** Threads; default one for each core. */
@@ -54,14 +55,13 @@ export async function packBlocks<Task, Info>(
   };
   for (const info of writer.blocks) options.taken?.(info);
   report();
-  const threads = { minThreads: workers, maxThreads: workers };
-  const pool = new Piscina<Task, Outcome<PackedBlock<Info>>>({ filename: worker.href, workerData, ...threads });
+  const pool = new WorkerPool({ url: worker, workerData, workers, role: 'that packs the data' });
   const waiting: Promise<Outcome<PackedBlock<Info>>>[] = [];
   let next = writer.blocks.length;
-  const died = (error: Error): never => {
+  const failed = (error: Error): never => {
     throw new OrtuneError(
-      `a thread that packs the data died (${error.message}); what has been packed is kept, and the same command goes on with it. ` +
-        'If memory ran out, set fewer workers',
+      `${error.message}. What has been packed is kept, and the same command goes on with it` +
+        `${(error as ThreadError).outOfMemory ? '; set fewer workers' : ''}`,
     );
   };
   try {
@@ -69,7 +69,9 @@ export async function packBlocks<Task, Info>(
       if (signal?.aborted) return false;
       for (; next < blocks && waiting.length < 2 * workers; next++) {
         const first = next * blockSamples;
-        const block = pool.run(options.task(first, Math.min(samples, first + blockSamples))).catch(died);
+        const block = pool
+          .run<Outcome<PackedBlock<Info>>>(options.task(first, Math.min(samples, first + blockSamples)))
+          .catch(failed);
         block.catch(() => {}); // reported when its turn comes
         waiting.push(block);
       }

@@ -1,7 +1,8 @@
-// Runs in a Piscina worker: the pixels of a block of pictures, for a packed file.
+// Runs in a pool of threads: the pixels of a block of pictures, for a packed file.
 
 import { workerData } from 'node:worker_threads';
 import { type Outcome, outcomeOf } from '../../errors.js';
+import { serve } from '../../threads/serve.js';
 import type { PictureSlice } from '../columns.js';
 import type { BadRow } from '../encode.js';
 import { BadPicture, withChannels } from '../images/decode.js';
@@ -28,7 +29,7 @@ const { size, channels, maxPixels } = workerData as PixelWorkerData;
 const reader = new PictureReader({ channels, maxPixels });
 const fitter = new PictureFitter(size, channels);
 
-export default (task: PixelTask): Promise<Outcome<PackedBlock<PixelBlock>>> => outcomeOf(() => pack(task));
+serve({ default: (task: PixelTask): Promise<Outcome<PackedBlock<PixelBlock>>> => outcomeOf(() => pack(task)) });
 
 async function pack({ sources, places }: PixelTask): Promise<PackedBlock<PixelBlock>> {
   const pictures: Uint8Array[] = [];

@@ -1,9 +1,10 @@
-// Runs in a Piscina worker: the tokens of a block of texts, for a packed file.
+// Runs in a pool of threads: the tokens of a block of texts, for a packed file.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { workerData } from 'node:worker_threads';
 import { DataError, ModelError, type Outcome, outcomeOf } from '../../errors.js';
+import { serve } from '../../threads/serve.js';
 import { TextTokenizer } from '../tokenize.js';
 import type { PackedBlock } from './pack-blocks.js';
 import { secondOf } from './tokens.js';
@@ -32,7 +33,7 @@ export interface TokenBlock {
 const { directory, maxLength } = workerData as TokenWorkerData;
 let tokenizer: TextTokenizer | undefined;
 
-export default (task: TokenTask): Promise<Outcome<PackedBlock<TokenBlock>>> => outcomeOf(() => pack(task));
+serve({ default: (task: TokenTask): Promise<Outcome<PackedBlock<TokenBlock>>> => outcomeOf(() => pack(task)) });
 
 function pack({ texts, places }: TokenTask): PackedBlock<TokenBlock> {
   tokenizer ??= open();
