@@ -1,8 +1,9 @@
 // The one place that reads process.env. Everything else takes options; a variable only supplies the default of one.
 
-import { availableParallelism, homedir } from 'node:os';
+import { homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { UsageError } from './errors.js';
+import { coreThreads } from './machine.js';
 
 function readThreads(text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined;
@@ -12,8 +13,8 @@ function readThreads(text: string | undefined): number | undefined {
   return threads;
 }
 
-/** Threads a device uses when no option says: ORTUNE_THREADS, else the processors this process may use. */
-export const defaultThreads = (): number => readThreads(process.env.ORTUNE_THREADS) ?? availableParallelism();
+/** Threads a device uses when no option says: ORTUNE_THREADS, else one for each processor this process may use. */
+export const defaultThreads = (): number => readThreads(process.env.ORTUNE_THREADS) ?? coreThreads();
 
 /** The variables of this process, for a thread that is given some of them by hand. */
 export const processEnvironment = (): NodeJS.ProcessEnv => process.env;

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import path from 'node:path';
 import { loaderPaths } from '../environment.js';
+import { usableMemory } from '../machine.js';
 import { parseDeviceName } from './kinds.js';
 
 export interface DeviceMemory {
@@ -27,10 +28,8 @@ export interface MemoryPlaces {
   vulkanFiles: readonly string[];
   /** Of the machine. */
   totalBytes: number;
-  /** That this process may use, as its container or the system bounds it. */
-  availableBytes: number;
-  /** That this process has already. */
-  usedBytes: number;
+  /** That this process may have, as its container or the system bounds it. */
+  usableBytes: number;
 }
 
 /** The part of a Mac's memory that Metal hands out, about: two thirds below 36 GB, three quarters above. */
@@ -39,7 +38,7 @@ const metalShare = 2 / 3;
 /** @param device cpu, webgpu, cuda or cuda:N */
 export function memoryOf(device: string, places: MemoryPlaces = thisMachine()): DeviceMemory | undefined {
   const { kind, index } = parseDeviceName(device);
-  if (kind === 'cpu') return { total: places.availableBytes + places.usedBytes };
+  if (kind === 'cpu') return { total: places.usableBytes };
   if (kind === 'cuda') return parseNvidiaSmi(places.nvidiaSmi(index) ?? '');
   if (places.platform === 'darwin' && places.arch === 'arm64') return { total: places.totalBytes * metalShare };
   return places.platform === 'linux' && places.vulkanFiles.length === 0 ? ofAmd(places.drm) : undefined;
@@ -92,6 +91,5 @@ const thisMachine = (): MemoryPlaces => ({
   drm: '/sys/class/drm',
   vulkanFiles: loaderPaths().vulkanFiles,
   totalBytes: totalmem(),
-  availableBytes: process.availableMemory(),
-  usedBytes: process.memoryUsage.rss(),
+  usableBytes: usableMemory(),
 });

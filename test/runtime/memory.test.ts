@@ -15,8 +15,7 @@ const places = (changed: Partial<MemoryPlaces> = {}): MemoryPlaces => ({
   drm: join(root, 'none'),
   vulkanFiles: [],
   totalBytes: 24e9,
-  availableBytes: 10e9,
-  usedBytes: 1e9,
+  usableBytes: 11e9,
   ...changed,
 });
 

@@ -1,7 +1,7 @@
 // How a model reads pictures and whether the data's fit: the one input, its layout and size, and the preprocessing.
 
-import { availableParallelism } from 'node:os';
 import { DataError, ModelError, UsageError } from '../../errors.js';
+import { coreThreads } from '../../machine.js';
 import type { Dim, ValueInfo } from '../../onnx/graph.js';
 import type { Axis, Field } from '../slots.js';
 import { pictureSources, type Table } from '../table.js';
@@ -117,7 +117,7 @@ const described = ({ name, dtype, shape }: ModelInput): string =>
   `'${name}' ${dtype}[${shape?.map((d) => d ?? '?').join(', ') ?? '…'}]`;
 
 /** The trainer's threads have every core, and decoding gives way to them: more workers would only hold more memory. */
-const workersForCores = (): number => Math.max(1, Math.min(8, availableParallelism() >> 1));
+const workersForCores = (): number => Math.max(1, Math.min(8, coreThreads() >> 1));
 
 /** How pictures are loaded for a model, without what a loss reads. */
 export function imageLoading(

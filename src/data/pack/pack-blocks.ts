@@ -1,8 +1,8 @@
 // Has the blocks of a packed file made by worker threads, a few ahead, and written in order. What a block is made of
 // depends on its samples alone, so neither the number of threads nor an interruption changes the file.
 
-import { availableParallelism } from 'node:os';
 import { OrtuneError, type Outcome, unwrap } from '../../errors.js';
+import { coreThreads } from '../../machine.js';
 import type { ThreadError } from '../../threads/causes.js';
 import { WorkerPool } from '../../threads/worker-pool.js';
 import type { PackWriter } from './pack-writer.js';
@@ -47,7 +47,7 @@ export async function packBlocks<Task, Info>(
   writer: PackWriter<Info>,
   options: PackBlocksOptions<Task, Info>,
 ): Promise<boolean> {
-  const { samples, blockSamples, worker, workerData, workers = availableParallelism(), signal } = options;
+  const { samples, blockSamples, worker, workerData, workers = coreThreads(), signal } = options;
   const blocks = Math.ceil(samples / blockSamples);
   const report = (): void => {
     const done = Math.min(samples, writer.blocks.length * blockSamples);
