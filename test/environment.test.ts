@@ -1,4 +1,4 @@
-import { availableParallelism, homedir } from 'node:os';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import {
@@ -9,6 +9,7 @@ import {
   modelCache,
 } from '#ortune/environment.js';
 import { UsageError } from '#ortune/errors.js';
+import { coreThreads } from '#ortune/machine.js';
 
 const before = { ...process.env };
 afterEach(() => {
@@ -29,7 +30,7 @@ test('threads default to ORTUNE_THREADS, else to the processors of this process'
   process.env.ORTUNE_THREADS = '3';
   expect(defaultThreads()).toBe(3);
   process.env.ORTUNE_THREADS = '';
-  expect(defaultThreads()).toBe(availableParallelism());
+  expect(defaultThreads()).toBe(coreThreads());
 });
 
 test.each(['0', '2.5', 'all', '-1', '5000'])('ORTUNE_THREADS=%s is refused', (value) => {

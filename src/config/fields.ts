@@ -77,7 +77,12 @@ export const running = {
     .min(1)
     .max(1024)
     .optional()
-    .meta(about('Threads that compute; default one per core.', { aliases: ['num_threads'], changesNothing: true })),
+    .meta(
+      about('Threads that compute; default one for each core that the process may use (affinity, quota).', {
+        aliases: ['num_threads'],
+        changesNothing: true,
+      }),
+    ),
   workers: z
     .int()
     .min(1)

@@ -17,6 +17,7 @@ import type { InputShapes } from '../data/slots.js';
 import { type Outcome, unwrap } from '../errors.js';
 import { lossScaleInput } from '../lower/mixed-precision.js';
 import type { Precision } from '../lower/target.js';
+import { threadsNote } from '../machine.js';
 import { lossScale } from '../optim/loss-scale.js';
 import { Optimizer, type ParameterRange, type UpdateOptions } from '../optim/optimizer.js';
 import type { OptimizerOptions } from '../optim/rules.js';
@@ -129,8 +130,10 @@ export class Engine {
         gradients: await device.place(gradients, [...trained, lossEntry]),
       };
       const { why } = chosen;
+      const crowded = threadsNote(device.threads);
       const notes = why === undefined ? [...model.notes] : [`device auto is ${device.name}: ${why}`, ...model.notes];
       if (precision !== wanted) notes.push(`precision is ${precision}: ${device.name} does not compute in ${wanted}`);
+      if (crowded !== undefined) notes.push(crowded);
       const averages = await RunningStatistics.create(device, model.statistics, parameters);
       const state = { parameters, gradients, averages, precision };
       return new Engine(device, { ...model, notes }, worker, state, placed);

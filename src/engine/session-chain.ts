@@ -1,6 +1,7 @@
 // The stock runtime's sessions over the files of a model, one behind the other: what a file gives, a later one is fed.
 
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { defaultThreads } from '../environment.js';
 import { ModelError } from '../errors.js';
 import type { Value } from '../onnx/graph.js';
 import type { JoinedModel, JoinedPart } from '../onnx/join.js';
@@ -33,7 +34,7 @@ export class SessionChain {
     const links: Link[] = [];
     const chain = new SessionChain(ort, links);
     // What the runtime logs of an error it also throws; the terminal is for one of them.
-    const options = { logSeverityLevel: 4 as const, ...(threads !== undefined && { intraOpNumThreads: threads }) };
+    const options = { logSeverityLevel: 4 as const, intraOpNumThreads: threads ?? defaultThreads() };
     for (const part of model.parts) {
       const { path } = part.model;
       try {

@@ -1,4 +1,5 @@
-// Why a thread could not be started, or ended with its work: what the system or Node says, in words that say what to do.
+// Why a thread could not be started, or ended with its work: what the system or Node says, in words that say what to
+// do.
 
 import { OrtuneError } from '../errors.js';
 
