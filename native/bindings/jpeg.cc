@@ -26,13 +26,13 @@ Napi::Value open_jpeg_library(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// decodeJpeg(bytes, eighths, left, top, width, height, grey, out) → what is wrong, '' when nothing is
+// decodeJpeg(bytes, eighths, left, top, width, height, channels, out) → what is wrong, '' when nothing is
 Napi::Value decode_jpeg(const Napi::CallbackInfo& info) {
   const Napi::Uint8Array data = bytes_of(info[0]);
   const auto number = [&](size_t i) { return info[i].As<Napi::Number>().Int32Value(); };
   const jpeg::Part part = {number(1), number(2), number(3), number(4), number(5)};
   Napi::Uint8Array out = bytes_of(info[7]);
-  return Napi::String::New(info.Env(), jpeg::decode(data.Data(), data.ByteLength(), part, info[6].ToBoolean(),
+  return Napi::String::New(info.Env(), jpeg::decode(data.Data(), data.ByteLength(), part, number(6),
                                                     out.Data(), out.ByteLength()));
 }
 

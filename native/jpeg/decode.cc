@@ -28,6 +28,7 @@ constexpr int kParamHeight = 6;
 constexpr int kParamScanLimit = 13;
 constexpr int kFormatRgb = 0;
 constexpr int kFormatGrey = 6;
+constexpr int kFormatCmyk = 11;
 // Files of many scans take long to decode for their size; encoders write some ten.
 constexpr int kMostScans = 200;
 
@@ -51,7 +52,8 @@ void find(const std::string& path, const char* name, Function* function) {
   *function = reinterpret_cast<Function>(ort::platform::open_symbol(path, name));
 }
 
-// Ends with its thread.
+// Of one picture: a handle keeps the tables of the last picture, which a file without its own would be read with, and
+// after a failure inside a marker it refuses whatever comes. A new one takes microseconds.
 class Decoder {
  public:
   Decoder() : handle_(g_library.init(kDecompress)) {
@@ -65,16 +67,16 @@ class Decoder {
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
 
-  std::string decode(const uint8_t* data, size_t size, const Part& part, bool grey, uint8_t* out,
+  std::string decode(const uint8_t* data, size_t size, const Part& part, int channels, uint8_t* out,
                      size_t out_size) {
     if (handle_ == nullptr) return "libjpeg-turbo has no memory for a decoder";
-    // What the last picture left behind must not be checked against this one.
-    if (g_library.set_region(handle_, {0, 0, 0, 0}) != 0 || g_library.read_header(handle_, data, size) != 0 ||
+    if (part.eighths < 1 || part.eighths > 8) return "the scale is not one of 1/8 to 8/8";
+    if (channels != 1 && channels != 3 && channels != 4) return "expected 1, 3 or 4 channels";
+    if (g_library.read_header(handle_, data, size) != 0 ||
         g_library.set_scale(handle_, scale_of(part.eighths)) != 0)
       return g_library.error(handle_);
     const int width = scaled(g_library.get(handle_, kParamWidth), part.eighths);
     const int height = scaled(g_library.get(handle_, kParamHeight), part.eighths);
-    const int channels = grey ? 1 : 3;
     if (part.left < 0 || part.top < 0 || part.width < 1 || part.height < 1 ||
         part.left > width - part.width || part.top > height - part.height)
       return "the part is not within the picture";
@@ -83,8 +85,8 @@ class Decoder {
     const bool whole = part.left == 0 && part.top == 0 && part.width == width && part.height == height;
     if (!whole && g_library.set_region(handle_, {part.left, part.top, part.width, part.height}) != 0)
       return g_library.error(handle_);
-    if (g_library.decompress(handle_, data, size, out, part.width * channels,
-                             grey ? kFormatGrey : kFormatRgb) != 0)
+    const int format = channels == 1 ? kFormatGrey : channels == 3 ? kFormatRgb : kFormatCmyk;
+    if (g_library.decompress(handle_, data, size, out, part.width * channels, format) != 0)
       return g_library.error(handle_);
     return "";
   }
@@ -119,10 +121,9 @@ void open_library(const std::string& path) {
   g_library = found;
 }
 
-std::string decode(const uint8_t* data, size_t size, const Part& part, bool grey, uint8_t* out,
+std::string decode(const uint8_t* data, size_t size, const Part& part, int channels, uint8_t* out,
                    size_t out_size) {
-  thread_local Decoder decoder;
-  return decoder.decode(data, size, part, grey, out, out_size);
+  return Decoder().decode(data, size, part, channels, out, out_size);
 }
 
 }  // namespace jpeg

@@ -119,7 +119,8 @@ export interface Addon {
   openJpegLibrary(path: string): void;
   /**
    * Decodes the part of a JPEG that lies at (left, top) of its picture at `eighths`/8 of the size, in pixels of that
-   * scale, into packed rows of RGB or grey. Returns what is wrong with the file, '' when nothing is.
+   * scale, into packed rows of grey (1 channel), RGB (3) or CMYK as the file has it (4). Returns what is wrong with the
+   * file, '' when nothing is.
    */
   decodeJpeg(
     file: Uint8Array,
@@ -128,7 +129,7 @@ export interface Addon {
     top: number,
     width: number,
     height: number,
-    grey: boolean,
+    channels: number,
     out: Uint8Array,
   ): string;
   /**

@@ -53,7 +53,7 @@ export class PictureDecoder {
     const { eighths, left, top, width, height } = jpegPart(header, need);
     const channels = this.#channels;
     const data = this.#pixels.take(width * height * channels);
-    if (addon().decodeJpeg(file, eighths, left, top, width, height, channels === 1, data) !== '') return undefined;
+    if (addon().decodeJpeg(file, eighths, left, top, width, height, channels, data) !== '') return undefined;
     const scale = 8 / eighths;
     const part = { left: left * scale, top: top * scale, width: width * scale, height: height * scale, of: header };
     return { data, width, height, channels, part };
