@@ -27,6 +27,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["optimizers"] = Napi::Function::New(env, bindings::optimizers);
   exports["openJpegLibrary"] = Napi::Function::New(env, bindings::open_jpeg_library);
   exports["decodeJpeg"] = Napi::Function::New(env, bindings::decode_jpeg);
+  exports["decodeCmykJpeg"] = Napi::Function::New(env, bindings::decode_cmyk_jpeg);
   exports["renderPicture"] = Napi::Function::New(env, bindings::render_picture);
   exports["mixSamples"] = Napi::Function::New(env, bindings::mix_samples);
   return exports;

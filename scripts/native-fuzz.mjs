@@ -22,7 +22,9 @@ const { values, positionals } = parseArgs({
 });
 const wrong = positionals.find((name) => !all.includes(name));
 if (wrong !== undefined || !/^\d+$/.test(values.seconds) || !/^\d+$/.test(values.seed)) {
-  console.error(`expected --seconds N, --seed N and targets of ${all.join(', ')}; found ${process.argv.slice(2).join(' ')}`);
+  console.error(
+    `expected --seconds N, --seed N and targets of ${all.join(', ')}; found ${process.argv.slice(2).join(' ')}`,
+  );
   process.exit(2);
 }
 const targets = positionals.length > 0 ? positionals : all;
@@ -32,7 +34,8 @@ const compiler = ['clang++', ...[20, 19, 18, 17, 16, 15, 14].map((version) => `c
 );
 if (!compiler) fail('clang++ is not installed, and libFuzzer is part of it.');
 const probe = spawnSync(compiler, ['-fsanitize=fuzzer,address', '-x', 'c++', '-', '-o', '/dev/null'], {
-  input: '#include <cstdint>\n#include <cstddef>\nextern "C" int LLVMFuzzerTestOneInput(const uint8_t*, size_t) { return 0; }',
+  input:
+    '#include <cstdint>\n#include <cstddef>\nextern "C" int LLVMFuzzerTestOneInput(const uint8_t*, size_t) { return 0; }',
 });
 if (probe.status !== 0) fail(`${compiler} has no libFuzzer or sanitizers: ${String(probe.stderr).trim()}`);
 
@@ -77,5 +80,7 @@ for (const target of targets) {
   );
   if (status !== 0) failed++;
 }
-console.log(failed === 0 ? 'no failures' : `${failed} of ${targets.length} targets failed: see ${join(build, 'failures')}`);
+console.log(
+  failed === 0 ? 'no failures' : `${failed} of ${targets.length} targets failed: see ${join(build, 'failures')}`,
+);
 process.exit(failed === 0 ? 0 : 1);

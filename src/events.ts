@@ -126,6 +126,8 @@ export interface TrainResult {
   overflows: number;
   /** Samples that could not be used and were left out, as bad-samples.jsonl of the run lists them. */
   badSamples: number;
+  /** What is to be known of the pictures, with their numbers. */
+  notes: readonly string[];
   /** Median real step over the same step on a batch that is already there; undefined for runs that are too short. */
   feedRatio?: number;
   /** The activations of a frozen trunk that were kept, where any were. */

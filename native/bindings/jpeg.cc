@@ -14,6 +14,15 @@ Napi::Uint8Array bytes_of(Napi::Value value) {
   return value.As<Napi::Uint8Array>();
 }
 
+Napi::Value decoded(const Napi::CallbackInfo& info, int channels, Napi::Value into) {
+  const Napi::Uint8Array data = bytes_of(info[0]);
+  const auto number = [&](size_t i) { return info[i].As<Napi::Number>().Int32Value(); };
+  const jpeg::Part part = {number(1), number(2), number(3), number(4), number(5)};
+  Napi::Uint8Array out = bytes_of(into);
+  return Napi::String::New(
+      info.Env(), jpeg::decode(data.Data(), data.ByteLength(), part, channels, out.Data(), out.ByteLength()));
+}
+
 }  // namespace
 
 // openJpegLibrary(path): throws what the loader says
@@ -26,14 +35,12 @@ Napi::Value open_jpeg_library(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// decodeJpeg(bytes, eighths, left, top, width, height, channels, out) → what is wrong, '' when nothing is
+// decodeJpeg(bytes, eighths, left, top, width, height, grey, out) → what is wrong, '' when nothing is
 Napi::Value decode_jpeg(const Napi::CallbackInfo& info) {
-  const Napi::Uint8Array data = bytes_of(info[0]);
-  const auto number = [&](size_t i) { return info[i].As<Napi::Number>().Int32Value(); };
-  const jpeg::Part part = {number(1), number(2), number(3), number(4), number(5)};
-  Napi::Uint8Array out = bytes_of(info[7]);
-  return Napi::String::New(info.Env(), jpeg::decode(data.Data(), data.ByteLength(), part, number(6),
-                                                    out.Data(), out.ByteLength()));
+  return decoded(info, info[6].ToBoolean() ? 1 : 3, info[7]);
 }
+
+// decodeCmykJpeg(bytes, eighths, left, top, width, height, out) → as decodeJpeg
+Napi::Value decode_cmyk_jpeg(const Napi::CallbackInfo& info) { return decoded(info, 4, info[6]); }
 
 }  // namespace bindings

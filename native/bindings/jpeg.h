@@ -7,5 +7,6 @@ namespace bindings {
 
 Napi::Value open_jpeg_library(const Napi::CallbackInfo& info);
 Napi::Value decode_jpeg(const Napi::CallbackInfo& info);
+Napi::Value decode_cmyk_jpeg(const Napi::CallbackInfo& info);
 
 }  // namespace bindings

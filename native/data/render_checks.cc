@@ -79,6 +79,7 @@ const char* step_problem(const Step& step, const Size& size, int64_t channels) {
 
 const char* render_problem(const Render& a) {
   if (a.height < 1 || a.width < 1) return "the picture is empty";
+  if (a.height > kMaxPlaces / a.width) return "the picture is too large";
   if (a.channels < 1 || a.channels > kMaxChannels) return "a picture has 1 to 4 channels";
   const double* const end = a.program + a.length;
   for (const double* p = a.program; p < end; ++p)

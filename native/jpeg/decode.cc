@@ -52,8 +52,8 @@ void find(const std::string& path, const char* name, Function* function) {
   *function = reinterpret_cast<Function>(ort::platform::open_symbol(path, name));
 }
 
-// Of one picture: a handle keeps the tables of the last picture, which a file without its own would be read with, and
-// after a failure inside a marker it refuses whatever comes. A new one takes microseconds.
+// Of one picture: a handle keeps the tables of the last picture, which a file without its own would be read
+// with, and after a failure inside a marker it refuses whatever comes. A new one takes microseconds.
 class Decoder {
  public:
   Decoder() : handle_(g_library.init(kDecompress)) {

@@ -22,9 +22,10 @@ struct Part {
 /// Opens the library; again at the same path does nothing. Throws std::runtime_error naming what is missing.
 void open_library(const std::string& path);
 
-/// Writes the pixels of the part, rows packed, into `out`, which holds `out_size` bytes: grey (1 channel), RGB (3),
-/// or the four of CMYK as the file has them. Returns what is wrong with the file, empty when nothing is: a warning of
-/// the library (a cut file, damaged data) counts. Nothing is kept from call to call. Call open_library before.
+/// Writes the pixels of the part, rows packed, into `out`, which holds `out_size` bytes: grey (1 channel),
+/// RGB (3), or the four of CMYK as the file has them. Returns what is wrong with the file, empty when nothing
+/// is: a warning of the library (a cut file, damaged data) counts. Nothing is kept from call to call. Call
+/// open_library before.
 std::string decode(const uint8_t* data, size_t size, const Part& part, int channels, uint8_t* out,
                    size_t out_size);
 

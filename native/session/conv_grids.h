@@ -17,8 +17,8 @@ struct Pair {
   int64_t count() const { return h * w; }
 };
 
-/// Attributes of a file may be any numbers. Within these, places and taps are numbers of 32 bits, products of two
-/// of them of 64, and what is made before a kernel runs stays within some hundred megabytes.
+/// Attributes of a file may be any numbers. Within these, places and taps are numbers of 32 bits, products of
+/// two of them of 64, and what is made before a kernel runs stays within some hundred megabytes.
 constexpr int64_t kMostPlaces = int64_t{1} << 30;
 constexpr int64_t kMostTaps = int64_t{1} << 20;
 
@@ -98,8 +98,8 @@ struct ConvGrids {
         const int64_t h = static_cast<int64_t>(i), k = static_cast<int64_t>(j);
         for (const int64_t y : rows[i])
           for (const int64_t x : columns[j])
-            put((h + w.pads.h - y * w.dilations.h) / w.strides.h, (k + w.pads.w - x * w.dilations.w) / w.strides.w,
-                y * w.kernel.w + x);
+            put((h + w.pads.h - y * w.dilations.h) / w.strides.h,
+                (k + w.pads.w - x * w.dilations.w) / w.strides.w, y * w.kernel.w + x);
         add({ortune::ceil_div(w.image.h - h, w.strides.h), ortune::ceil_div(w.image.w - k, w.strides.w), h, k,
              w.strides.h, w.strides.w, 1, 1, nullptr, 0},
             static_cast<int64_t>(rows[i].size() * columns[j].size()));
@@ -109,8 +109,8 @@ struct ConvGrids {
 
  private:
   /// Along one axis: the taps that reach the places of each remainder of the stride.
-  static std::vector<std::vector<int64_t>> by_remainder(int64_t taps, int64_t dilation, int64_t pad, int64_t stride,
-                                                        int64_t length) {
+  static std::vector<std::vector<int64_t>> by_remainder(int64_t taps, int64_t dilation, int64_t pad,
+                                                        int64_t stride, int64_t length) {
     const int64_t remainders = stride < length ? stride : length;
     if (remainders > kMostRemainders)
       throw std::invalid_argument("a stride of a window is " + std::to_string(stride) + ", expected 1 to " +

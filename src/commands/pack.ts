@@ -7,6 +7,7 @@ import { parseOptions } from '../config/options.js';
 import { type PackConfig, type PackOptions, packSchema } from '../config/pack-schema.js';
 import { imageColumns, textColumns } from '../data/column-specs.js';
 import { DataClient } from '../data/data-client.js';
+import { Remarks } from '../data/images/remarks.js';
 import { parseSize } from '../data/pack/fit-picture.js';
 import type { PackProgress } from '../data/pack/pack-blocks.js';
 import { type PackedImages, packImages } from '../data/pack/pack-images.js';
@@ -83,6 +84,7 @@ async function pictures(config: PackConfig, client: DataClient, hooks: PackHooks
   const { hash } = opened.train;
   const table = tableOf(opened);
   const skipped = new BadSamples({ samples: table.count, maxBadSamples }, (sample) => onSkipped?.(sample));
+  const remarks = new Remarks();
   const packed = await packImages({
     ...config,
     ...{ table, hash, onProgress, signal },
@@ -90,8 +92,9 @@ async function pictures(config: PackConfig, client: DataClient, hooks: PackHooks
     named: opened.named,
     size: parseSize(config.size)!,
     bad: (sample) => skipped.add(sample),
+    remark: (remark) => remarks.add(remark),
   });
-  return packed && { ...packed, skipped: skipped.all, notes: opened.notes };
+  return packed && { ...packed, skipped: skipped.all, notes: [...opened.notes, ...remarks.notes] };
 }
 
 async function texts(

@@ -5,6 +5,7 @@ import { parseOptions } from '../config/options.js';
 import { type PredictConfig, type PredictOptions, predictSchema } from '../config/schema.js';
 import type { ColumnSpec } from '../data/columns.js';
 import { DataClient } from '../data/data-client.js';
+import { Remarks } from '../data/images/remarks.js';
 import { type GivenImages, isGivenImages, sourceOf } from '../data/images/tensors.js';
 import type { DataLoader } from '../data/loader.js';
 import { type DataTensors, isDataTensors, sharedTensors } from '../data/memory/tensors.js';
@@ -168,15 +169,18 @@ export class LoadedModel {
   ): Promise<Prediction[]> {
     const { predict, unusable } = taskNamed(this.#task.name);
     const predictions: Prediction[] = [];
+    const remarks = new Remarks();
     let truncated = 0;
     for await (const batch of loader.batches(samples, { signal })) {
       const results = await this.#model.run('predict', this.#task, batch);
       const found = predict!(results, batch, this.labels, this.#task.options);
       for (const [row, sample] of batch.samples.entries()) predictions[sample] = found[row]!;
+      for (const remark of batch.remarks ?? []) remarks.add(remark);
       for (const { sample, reason } of batch.bad) predictions[sample] = unusable?.(reason) ?? { error: reason };
       truncated += batch.truncated;
       batch.release();
     }
+    this.#notes.push(...remarks.notes);
     if (truncated > 0)
       this.#notes.push(`${truncated} of ${predictions.length} texts were longer than the model reads and were cut`);
     return predictions;

@@ -51,6 +51,7 @@ const packOptions = z.strictObject({
   ...reading,
   maxLength,
   maxPixels: pictureFiles.maxPixels,
+  maxPictureBytes: pictureFiles.maxPictureBytes,
   maxBadSamples,
   workers: workers.meta(about('Threads that decode or tokenise; default one per core.')),
   overwrite: z.boolean().default(false).meta(about('Replace a file that is there.')),

@@ -17,6 +17,7 @@ export const previewSchema = z.strictObject({
   multiLabel,
   imageColumn: pictureFiles.imageColumn,
   maxPixels: pictureFiles.maxPixels,
+  maxPictureBytes: pictureFiles.maxPictureBytes,
   ...reading,
   labelNames: images.labelNames,
   imageMean: images.imageMean,

@@ -3,6 +3,7 @@
 
 import { isInt64 } from '../onnx/dtype.js';
 import type { ClassSlice, NumbersSlice, Slices } from './columns.js';
+import type { Remark } from './images/remarks.js';
 import type { AxisLengths, Slot, SlotLayout } from './slots.js';
 
 /** What the random part of a batch depends on besides its samples: masks of tokens, augmentation of pictures. */
@@ -35,6 +36,8 @@ export interface EncodedBatch {
   weights: Record<string, number>;
   /** Samples that cannot be used and are left out: the others moved up in the slot. */
   bad?: readonly BadRow[] | undefined;
+  /** What is to be known of samples that can be used. */
+  remarks?: readonly RemarkedRow[] | undefined;
 }
 
 /** A row of a batch that cannot be used, such as a picture that cannot be decoded. */
@@ -42,6 +45,9 @@ export interface BadRow {
   row: number;
   reason: string;
 }
+
+/** A row of the request that something is to be said of. */
+export type RemarkedRow = Remark & { row: number };
 
 /** Writes the samples of a batch; the rows behind the last one repeat it with weight 0. @throws SampleError */
 export type Encoder = (request: EncodeRequest, slot: Slot) => EncodedBatch | Promise<EncodedBatch>;

@@ -11,6 +11,7 @@ import { ThreadError } from '../threads/causes.js';
 import { WorkerPool } from '../threads/worker-pool.js';
 import type { Slices } from './columns.js';
 import { type BadRow, type EncodedBatch, type EncodeRequest, type EpochKey, keptSlices } from './encode.js';
+import type { PlacedRemark } from './images/remarks.js';
 import { prefetch } from './prefetch.js';
 import { describeSamples, type Samples } from './samples.js';
 import { type InputShapes, Slot, type SlotLayout } from './slots.js';
@@ -22,6 +23,8 @@ export interface LoaderOptions {
   batchesAhead?: number | undefined;
   /** Receives each sample that is left out of a batch, as the batch is handed out; what it throws ends the batches. */
   badSample?: ((sample: BadSample) => void) | undefined;
+  /** Receives what is to be known of samples, as their batch is handed out. */
+  remark?: ((remark: PlacedRemark) => void) | undefined;
 }
 
 /** What a task wants loaded for a model. */
@@ -56,9 +59,11 @@ export interface BatchSource {
   batches(samples: AsyncGenerator<Samples, void, void>, options?: BatchesOptions): AsyncGenerator<Batch, void, void>;
 }
 
-export interface Batch extends Omit<EncodedBatch, 'bad'> {
+export interface Batch extends Omit<EncodedBatch, 'bad' | 'remarks'> {
   /** What was left out of it. */
   bad: readonly BadSample[];
+  /** What is to be known of samples. */
+  remarks?: readonly PlacedRemark[];
   /** Number within the epoch, from 0. */
   index: number;
   /** The model's inputs and what the task's loss reads, by name; rows and places that only fill up weigh 0. */
@@ -85,6 +90,7 @@ const attempts = 3;
 export class DataLoader implements BatchSource {
   readonly #plan: LoaderPlan;
   readonly #badSample: LoaderOptions['badSample'];
+  readonly #remark: LoaderOptions['remark'];
   readonly #pool: WorkerPool;
   /** Batches prepared while one is in use. */
   readonly batchesAhead: number;
@@ -92,9 +98,13 @@ export class DataLoader implements BatchSource {
   #closed = false;
 
   /** Starts the workers. */
-  constructor(plan: LoaderPlan, { workers = plan.workers ?? 1, batchesAhead = 4, badSample }: LoaderOptions = {}) {
+  constructor(
+    plan: LoaderPlan,
+    { workers = plan.workers ?? 1, batchesAhead = 4, badSample, remark }: LoaderOptions = {},
+  ) {
     this.#plan = plan;
     this.#badSample = badSample;
+    this.#remark = remark;
     this.batchesAhead = Math.max(1, batchesAhead);
     const { worker: url, workerData } = plan;
     this.#pool = new WorkerPool({ url, workerData, workers, role: 'that prepares batches' });
@@ -129,6 +139,7 @@ export class DataLoader implements BatchSource {
   check(batch: Batch | undefined): void {
     this.#throwIfClosed();
     for (const sample of batch?.bad ?? []) this.#badSample?.(sample);
+    for (const remark of batch?.remarks ?? []) this.#remark?.(remark);
   }
 
   /** The worker threads at this moment, for diagnosis. */
@@ -162,8 +173,9 @@ export class DataLoader implements BatchSource {
       const bad = (result.bad ?? []).map(({ row, reason }) => {
         return { sample: samples[row]!, place: rows.location(row), reason };
       });
+      const remarks = (result.remarks ?? []).map(({ row, ...remark }) => ({ ...remark, place: rows.location(row) }));
       const kept = without(rows, result.bad ?? []);
-      return { ...result, index, inputs: slot.views(result.axes), ...kept, slot, release, bad };
+      return { ...result, index, inputs: slot.views(result.axes), ...kept, slot, release, bad, remarks };
     } catch (error) {
       release();
       throw error;

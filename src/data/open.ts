@@ -5,6 +5,7 @@ import { DataError } from '../errors.js';
 import { ofKind } from './columns.js';
 import { TableHash, TextKeys } from './digest.js';
 import { classesOfRecords, find, readingOf, readsPictures } from './found.js';
+import { type Repeated, repeatedPictures } from './images/repeated.js';
 import type { Classes } from './images/targets.js';
 import { countClasses, type LabelSet } from './labels.js';
 import type { DataInput, OpenedData, OpenedPart, OpenRequest } from './protocol.js';
@@ -30,6 +31,7 @@ export async function openData(request: OpenRequest): Promise<OpenedData> {
     const shared = part && 'table' in part.source ? keys.count(part.source.table) : 0;
     if (shared > 0) notes.push(`${shared} of ${part!.samples} ${name} texts are also in the training data`);
   }
+  if (readsPictures(request.columns) && request.hashed !== false) tellRepeated({ train, evaluation, test }, notes);
   return {
     labels: classes.labels.names,
     named: classes.named,
@@ -38,6 +40,33 @@ export async function openData(request: OpenRequest): Promise<OpenedData> {
     ...(test && { test }),
     notes,
   };
+}
+
+/** What is said of texts that come again, of pictures; those opened first need not be for training. */
+function tellRepeated(
+  { train, evaluation, test }: { train: OpenedPart; evaluation: OpenedPart | undefined; test: OpenedPart | undefined },
+  notes: string[],
+): void {
+  const tableOf = (part: OpenedPart | undefined): Table[] =>
+    part && 'table' in part.source ? [part.source.table] : [];
+  const [trained] = tableOf(train);
+  if (!trained) return;
+  const others = [
+    ...tableOf(evaluation).map((table) => ({ name: 'evaluation', table })),
+    ...tableOf(test).map((table) => ({ name: 'test', table })),
+  ];
+  const found = repeatedPictures(
+    trained,
+    others.map(({ table }) => table),
+  );
+  const tell = ({ count, first }: Repeated, what: string): void => {
+    if (!first) return;
+    const same = first.same === first.place ? '' : `, the same as ${first.same}`;
+    notes.push(`${count} of ${what}; the first: ${first.place}${same}`);
+  };
+  tell(found.within, `${trained.count} pictures repeat an earlier one`);
+  for (const [i, { name, table }] of others.entries())
+    tell(found.shared[i]!, `${table.count} ${name} pictures are also in the training data`);
 }
 
 interface OpenedTraining {

@@ -41,7 +41,7 @@ export const describeEvent: { [E in Described]: Description<E> } = {
 
 /** The figures of a run that has ended. */
 export function summary(result: TrainResult): string {
-  const { best, feedRatio, skipped, steps, badSamples, traffic } = result;
+  const { best, feedRatio, skipped, steps, badSamples, notes, traffic } = result;
   const feed = feedRatio === undefined ? '' : ` (${feedRatio.toFixed(2)} times one whose batch lies ready)`;
   // A run that took no step has no pace.
   const pace = Number.isFinite(result.stepMs)
@@ -56,6 +56,7 @@ export function summary(result: TrainResult): string {
           `${badSamples} ${badSamples === 1 ? 'sample' : 'samples'} could not be used and left out: see bad-samples.jsonl`,
         ]
       : []),
+    ...notes.map((note) => `note: ${note}`),
     figures,
     ...(traffic
       ? [`on ${result.device}: at most ${formatBytes(traffic.up)} up and ${formatBytes(traffic.down)} down a step`]

@@ -119,8 +119,7 @@ export interface Addon {
   openJpegLibrary(path: string): void;
   /**
    * Decodes the part of a JPEG that lies at (left, top) of its picture at `eighths`/8 of the size, in pixels of that
-   * scale, into packed rows of grey (1 channel), RGB (3) or CMYK as the file has it (4). Returns what is wrong with the
-   * file, '' when nothing is.
+   * scale, into packed rows of RGB or grey. Returns what is wrong with the file, '' when nothing is.
    */
   decodeJpeg(
     file: Uint8Array,
@@ -129,7 +128,17 @@ export interface Addon {
     top: number,
     width: number,
     height: number,
-    channels: number,
+    grey: boolean,
+    out: Uint8Array,
+  ): string;
+  /** The same for the four values of CMYK, as the file has them. */
+  decodeCmykJpeg(
+    file: Uint8Array,
+    eighths: number,
+    left: number,
+    top: number,
+    width: number,
+    height: number,
     out: Uint8Array,
   ): string;
   /**

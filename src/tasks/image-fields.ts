@@ -2,7 +2,7 @@
 // does not say, and how training pictures are changed at random.
 
 import type { FieldKit } from '../config/fields.js';
-import { mostPixels } from '../data/images/picture-names.js';
+import { mostPictureBytes, mostPixels } from '../data/images/picture-names.js';
 
 export const imageFields = ({ z, about, count, path, augmentationSchema, augmentationPresets }: FieldKit) => {
   const ofChannels = z.union([z.number(), z.array(z.number()).min(1).max(4)]).transform((value) => [value].flat());
@@ -23,6 +23,9 @@ export const imageFields = ({ z, about, count, path, augmentationSchema, augment
         aliases: ['max_image_pixels'],
       }),
     ),
+    maxPictureBytes: count
+      .default(mostPictureBytes)
+      .meta(about('Picture files of more bytes are not read, and count as ones that cannot be used.')),
   };
 
   /** Of samples that cannot be used. */

@@ -6,6 +6,7 @@ import { ofTask } from '../config/contradictions.js';
 import { parseOptions } from '../config/options.js';
 import { type EvalOptions, evalSchema } from '../config/schema.js';
 import type { Dataset } from '../data/dataset.js';
+import { type PlacedRemark, Remarks } from '../data/images/remarks.js';
 import type { BadSample, Batch, BatchSource, DataLoader } from '../data/loader.js';
 import { withoutGiven } from '../data/memory/given.js';
 import { axesKey, batchSizeOf } from '../data/slots.js';
@@ -125,7 +126,12 @@ export async function evaluate<M extends Metrics = AccuracyMetrics>(
     opened = await openEvaluation(taskConfig, given, { model, labels, signal });
     const { samples } = opened.data;
     const bad = new BadSamples({ samples, maxBadSamples: config.maxBadSamples }, () => {});
-    const loading = { ...taskConfig, badSample: (sample: BadSample) => bad.add(sample) };
+    const remarks = new Remarks();
+    const loading = {
+      ...taskConfig,
+      badSample: (sample: BadSample) => bad.add(sample),
+      remark: (remark: PlacedRemark) => remarks.add(remark),
+    };
     const loaded = await openLoader(loading, model, spec, tablesOf([opened.data]));
     loader = loaded.loader;
     const times = new StepTimes();
@@ -142,7 +148,7 @@ export async function evaluate<M extends Metrics = AccuracyMetrics>(
       seconds: (performance.now() - started) / 1000,
       truncated,
       badSamples: bad.all,
-      notes: [...opened.notes, ...(loaded.plan.notes ?? [])],
+      notes: [...opened.notes, ...(loaded.plan.notes ?? []), ...remarks.notes],
     };
   } finally {
     await loader?.close();

@@ -28,6 +28,7 @@ export function resultOf(run: Run, { metrics, feedRatio, interrupted }: Outcome)
     skipped: progress.skipped,
     overflows: progress.overflows,
     badSamples: run.bad.all.length,
+    notes: run.remarks.notes,
     ...(feedRatio !== undefined && { feedRatio }),
     ...(trunk.summary && { trunkCache: trunk.summary }),
     ...(run.memory && { estimatedBytes: run.memory.estimatedBytes }),

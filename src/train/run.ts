@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { CheckpointWriter, loadCheckpoint, resolveCheckpoint } from '../checkpoint/store.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import type { Dataset } from '../data/dataset.js';
+import { type PlacedRemark, Remarks } from '../data/images/remarks.js';
 import type { BadSample, DataLoader } from '../data/loader.js';
 import type { Given } from '../data/memory/given.js';
 import type { Splits } from '../data/splits.js';
@@ -78,6 +79,8 @@ export interface Run {
   directory: RunDirectory;
   /** Samples that were left out. */
   bad: BadSamples;
+  /** What is to be known of pictures. */
+  remarks: Remarks;
   checkpoints: CheckpointWriter;
   origin: Origin;
   progress: Progress;
@@ -109,7 +112,12 @@ export async function openRun(
   wished: TrainConfig,
   given: Given,
   signal: AbortSignal | undefined,
-  listeners: { download?: ResolveOptions['onDownload']; badSample?: (sample: SkippedSample) => void } = {},
+  listeners: {
+    download?: ResolveOptions['onDownload'];
+    badSample?: (sample: SkippedSample) => void;
+    /** Told of each kind of picture that something is to be said of. */
+    remark?: (note: string) => void;
+  } = {},
 ): Promise<Run> {
   const startedMs = performance.now();
   let config = wished;
@@ -141,7 +149,12 @@ export async function openRun(
     config = { ...config, batchSize: batches.batchSize };
     const parts = [data.train, data.eval, data.test].filter((part) => part !== undefined);
     let bad: BadSamples | undefined;
-    const loading = { ...config, badSample: (sample: BadSample) => bad?.add(sample) };
+    const remarks = new Remarks(listeners.remark);
+    const loading = {
+      ...config,
+      badSample: (sample: BadSample) => bad?.add(sample),
+      remark: (remark: PlacedRemark) => remarks.add(remark),
+    };
     const { loader, plan: planned } = await openLoader(loading, engine.model, task, tablesOf(parts));
     keep(loader);
     const plan = { ...planned, notes: [...(planned.notes ?? []), ...batches.notes] };
@@ -207,6 +220,7 @@ export async function openRun(
       keepsBest: keepsBest(config),
       directory,
       bad,
+      remarks,
       checkpoints: keep(new CheckpointWriter(directory.checkpoints, checkpointSources(engine, optimizer))),
       origin: { config: resolved, hashes },
       progress: saved?.progress ?? newProgress(),

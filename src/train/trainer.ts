@@ -72,6 +72,7 @@ export class Trainer {
     const run = await openRun(this.config, this.#given, signal, {
       download: (event) => this.#emit('download', event),
       badSample: (sample) => this.#emit('badSample', sample),
+      remark: (message) => this.#emit('warning', { message }),
     });
     try {
       this.#announce(run);

@@ -78,6 +78,7 @@ describe('summary', () => {
     skipped: 0,
     overflows: 0,
     badSamples: 0,
+    notes: [],
     peakRssBytes: 900e6,
     seconds: 75,
     firstStepSeconds: 1,

@@ -1,17 +1,21 @@
-// From the bytes of a picture file to the pixels a sample needs. Plain JPEGs are decoded by libjpeg-turbo, of which
-// only the blocks that will be read, at the least of its scales that is enough; all else by sharp: turned as Exif says,
-// colours without their profile, no alpha, 16 bits cut to 8, the first picture of several. A file is judged by its
-// first bytes, not by its name, and its size is known before anything of that size is allocated.
+// From the bytes of a picture file to the pixels a sample needs: those of Pillow's Image.open(f).convert('RGB'), but
+// where a remark says otherwise. Plain JPEGs are decoded by libjpeg-turbo, of which only the blocks that will be read,
+// at the least of its scales that is enough; the first picture of a GIF here; all else by sharp: turned as Exif says,
+// colours without their profile, no alpha, 16 bits cut to 8. A file is judged by its first bytes, not by its name, and
+// its size is known before anything of that size is allocated. Nothing is kept from picture to picture.
 
 import type { default as Sharp } from 'sharp';
 import { addon, openJpegLibrary } from '../../runtime/native.js';
+import { BadPicture } from './bad-picture.js';
+import { coloursOfCmyk, withChannels } from './channels.js';
+import { decodeGif, readGif } from './gif.js';
 import { type JpegHeader, readJpegHeader } from './jpeg-header.js';
+import { jpegPart, reducedSize } from './jpeg-part.js';
 import type { Need, Picture } from './picture.js';
+import { pictureFormat } from './picture-format.js';
 import type { Size } from './preprocessing.js';
+import type { Remark } from './remarks.js';
 import { ReusedBytes } from './reused-bytes.js';
-
-/** A picture that cannot be used; the message says why. */
-export class BadPicture extends Error {}
 
 /** What is needed of a picture of this size; undefined: all of it, as large as it is. */
 export type NeedOf = (size: Size) => Need | undefined;
@@ -32,15 +36,19 @@ export class PictureDecoder {
   /** The pixels are valid until the next call. @throws BadPicture for what is no picture, is damaged or is too large */
   async decode(file: Uint8Array, needOf: NeedOf): Promise<Picture> {
     if (file.length === 0) throw new BadPicture('the file is empty');
-    const header = readJpegHeader(file);
-    const plain = header && header.precision === 8 && header.blocks && header.orientation === 1;
-    if (this.#turbo && plain && (header.components === 3 || header.components === 1) && this.#channels !== 4) {
-      this.#refuseLarge(header);
-      const picture = this.#decodeJpeg(file, header, needOf(header));
+    const format = pictureFormat(file);
+    if (format === 'GIF') return this.#decodeGif(file);
+    const header = format === 'JPEG' ? readJpegHeader(file) : undefined;
+    if (header) this.#refuseLarge(header);
+    const remarks: Remark[] = [];
+    if (this.#turbo && header && isPlain(header) && this.#channels !== 4) {
+      const found = this.#decodeJpeg(file, header, needOf(header));
+      if (typeof found !== 'string') return found;
       // What libjpeg-turbo only warns of may be harmless; sharp distinguishes the cases.
-      if (picture) return picture;
+      remarks.push({ kind: 'other decoder', reason: found });
     }
-    return this.#decodeAny(file, needOf);
+    if (format === 'AVIF') remarks.push({ kind: 'AVIF' });
+    return this.#decodeAny(format === 'AVIF' ? firstOfAvif(file) : file, needOf, header, remarks);
   }
 
   #refuseLarge({ width, height }: Size): void {
@@ -48,36 +56,67 @@ export class PictureDecoder {
     throw new BadPicture(`it has ${width} x ${height} pixels, more than the ${this.#maxPixels} that maxPixels allows`);
   }
 
-  /** Undefined where the library has something to say against the file. */
-  #decodeJpeg(file: Uint8Array, header: JpegHeader, need: Need | undefined): Picture | undefined {
-    const { eighths, left, top, width, height } = jpegPart(header, need);
-    const channels = this.#channels;
-    const data = this.#pixels.take(width * height * channels);
-    if (addon().decodeJpeg(file, eighths, left, top, width, height, channels, data) !== '') return undefined;
-    const scale = 8 / eighths;
-    const part = { left: left * scale, top: top * scale, width: width * scale, height: height * scale, of: header };
-    return { data, width, height, channels, part };
+  #decodeGif(file: Uint8Array): Picture {
+    const frame = readGif(file);
+    this.#refuseLarge(frame.size);
+    const indices = decodeGif(file, frame);
+    const { size, palette, transparent } = frame;
+    const data = new Uint8Array(indices.length * 4);
+    for (const [i, colour] of indices.entries()) {
+      for (let c = 0; c < 3; c++) data[4 * i + c] = palette[3 * colour + c]!;
+      data[4 * i + 3] = colour === transparent ? 0 : 255;
+    }
+    return { data: withChannels(data, 4, this.#channels), ...size, channels: this.#channels };
   }
 
-  async #decodeAny(file: Uint8Array, needOf: NeedOf): Promise<Picture> {
+  /** What the library has to say against the file, where it has. */
+  #decodeJpeg(file: Uint8Array, header: JpegHeader, need: Need | undefined): Picture | string {
+    const { eighths, left, top, width, height } = jpegPart(header, need);
+    const channels = this.#channels;
+    const stored = header.components === 4 ? 4 : channels;
+    const data = this.#pixels.take(width * height * stored);
+    const problem =
+      header.components === 4
+        ? addon().decodeCmykJpeg(file, eighths, left, top, width, height, data)
+        : addon().decodeJpeg(file, eighths, left, top, width, height, channels === 1, data);
+    if (problem !== '') return problem;
+    const scale = 8 / eighths;
+    const part = { left: left * scale, top: top * scale, width: width * scale, height: height * scale, of: header };
+    // Whatever the file says, its four values are inverted.
+    const pixels = header.components === 4 ? withChannels(coloursOfCmyk(data, { inverted: true }), 3, channels) : data;
+    return { data: pixels, width, height, channels, part };
+  }
+
+  async #decodeAny(
+    file: Uint8Array,
+    needOf: NeedOf,
+    header: JpegHeader | undefined,
+    remarks: Remark[],
+  ): Promise<Picture> {
     const sharp = await this.#openSharp();
     try {
       const image = sharp(file, { failOn: 'error', limitInputPixels: false, sequentialRead: true, ignoreIcc: true });
-      const { autoOrient: whole } = await image.metadata();
+      const { autoOrient: whole, orientation = 1, space, depth, format, channels: stored } = await image.metadata();
       this.#refuseLarge(whole);
+      // Pillow turns a TIFF by itself.
+      if (orientation > 1 && format !== 'tiff') remarks.push({ kind: 'turned' });
+      if (depth === 'ushort' && stored === 1) remarks.push({ kind: 'grey of 16 bits' });
+      const cmyk = space === 'cmyk';
       const size = reducedSize(whole, needOf(whole));
       image.autoOrient();
       if (size) image.resize({ ...size, fit: 'fill', kernel: 'linear' });
       // Grey is made of the colours below, with the weights of JPEG; sharp's differ.
-      if (this.#channels === 4) image.ensureAlpha();
+      if (this.#channels === 4 && !cmyk) image.ensureAlpha();
       else image.removeAlpha();
-      const { data, info } = await image
-        .toColourspace('srgb')
-        .raw({ depth: 'uchar' })
-        .toBuffer({ resolveWithObject: true });
-      const { width, height } = info;
+      if (cmyk) image.pipelineColourspace('cmyk').toColourspace('cmyk');
+      else image.toColourspace('srgb');
+      const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+      const { width, height, channels } = info;
       const part = { left: 0, top: 0, width: whole.width, height: whole.height, of: whole };
-      return { data: withChannels(data, info.channels, this.#channels), width, height, channels: this.#channels, part };
+      const pixels = cmyk
+        ? withChannels(coloursOfCmyk(data, { inverted: header?.adobe === false }), 3, this.#channels)
+        : withChannels(data, channels, this.#channels);
+      return { data: pixels, width, height, channels: this.#channels, part, ...(remarks.length > 0 && { remarks }) };
     } catch (error) {
       if (error instanceof BadPicture) throw error;
       throw new BadPicture(`it cannot be decoded: ${(error as Error).message.trim().split('\n')[0]}`);
@@ -98,67 +137,14 @@ export class PictureDecoder {
   }
 }
 
-/** Which pixels of a JPEG to decode, at eighths/8 of its size, counted at that scale. */
-export function jpegPart(
-  { width, height, block }: Pick<JpegHeader, 'width' | 'height' | 'block'>,
-  need: Need | undefined,
-): { eighths: number; left: number; top: number; width: number; height: number } {
-  const eighths = need ? leastScale(need) : 8;
-  const scaled = (side: number): number => Math.ceil((side * eighths) / 8);
-  const [across, down] = [scaled(width), scaled(height)];
-  if (!need) return { eighths, left: 0, top: 0, width: across, height: down };
-  // Colours are interpolated between blocks, so that pixels come out as of the whole picture only with a neighbour
-  // around.
-  const [stepX, stepY] = [(block.width * eighths) / 8, (block.height * eighths) / 8];
-  const before = (at: number, step: number): number => Math.max(0, Math.floor((at * eighths) / 8 / step) - 1) * step;
-  const [left, top] = [before(need.left, stepX), before(need.top, stepY)];
-  return {
-    eighths,
-    left,
-    top,
-    width: Math.min(across, scaled(need.left + need.width) + stepX) - left,
-    height: Math.min(down, scaled(need.top + need.height) + stepY) - top,
-  };
-}
+/** What libjpeg-turbo decodes in parts and at a scale. */
+const isPlain = ({ precision, blocks, orientation, components }: JpegHeader): boolean =>
+  precision === 8 && blocks && orientation === 1 && [1, 3, 4].includes(components);
 
-/**
- * Sides that are reduced twice, by the decoder and then by the resampling, come out well where the first leaves twice
- * what is needed.
- */
-const margin = 2;
-
-/** The smallest of the scales 1/8, 1/4, 1/2 and 1 that is enough. */
-function leastScale({ width, height, enough: { width: across, height: down } }: Need): number {
-  const enough = (eighths: number): boolean =>
-    (width * eighths) / 8 >= margin * across && (height * eighths) / 8 >= margin * down;
-  return [1, 2, 4].find(enough) ?? 8;
-}
-
-/** A picture of more pixels is reduced by whole numbers as it is decoded, where less is needed. */
-const largePixels = 4_000_000;
-
-function reducedSize({ width, height }: Size, need: Need | undefined): Size | undefined {
-  if (!need || width * height < largePixels) return undefined;
-  const spare = Math.min(need.width / need.enough.width, need.height / need.enough.height);
-  const by = Math.floor(spare / margin);
-  return by < 2 ? undefined : { width: Math.ceil(width / by), height: Math.ceil(height / by) };
-}
-
-/** The same pixels with another number of channels: grey by the weights of JPEG, colours from grey alike. */
-export function withChannels(data: Uint8Array, from: number, to: number): Uint8Array {
-  if (from === to) return data;
-  const count = data.length / from;
-  const out = new Uint8Array(count * to);
-  for (let i = 0; i < count; i++) {
-    const [r, g, b] =
-      from >= 3 ? [data[i * from]!, data[i * from + 1]!, data[i * from + 2]!] : Array(3).fill(data[i * from]!);
-    if (to === 1) out[i] = (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
-    else {
-      out[i * to] = r;
-      out[i * to + 1] = g;
-      out[i * to + 2] = b;
-      if (to === 4) out[i * to + 3] = 255;
-    }
-  }
-  return out;
+/** An animated AVIF has a still picture, too, which libvips reads where the file is called by the still's name. */
+function firstOfAvif(file: Uint8Array): Uint8Array {
+  if (Buffer.from(file.subarray(8, 12)).toString('latin1') !== 'avis') return file;
+  const still = Uint8Array.from(file);
+  still.set(Buffer.from('avif'), 8);
+  return still;
 }

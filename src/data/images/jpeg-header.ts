@@ -13,17 +13,20 @@ export interface JpegHeader {
   blocks: boolean;
   /** Size in pixels of the blocks that are coded together. */
   block: { width: number; height: number };
+  /** An Adobe segment says how colours are stored. */
+  adobe: boolean;
   /** As Exif numbers it: 1 upright, 2 to 8 mirrored or turned. */
   orientation: number;
 }
 
-const marker = { start: 0xd8, app1: 0xe1, scan: 0xda, end: 0xd9 };
+const marker = { start: 0xd8, app1: 0xe1, app14: 0xee, scan: 0xda, end: 0xd9 };
 
 /** The header of a JPEG; undefined for what is none or is cut before its size. */
 export function readJpegHeader(bytes: Uint8Array): JpegHeader | undefined {
   if (bytes[0] !== 0xff || bytes[1] !== marker.start) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let orientation = 1;
+  let adobe = false;
   for (let at = 2; at + 4 <= bytes.length; ) {
     if (bytes[at] !== 0xff) return undefined;
     const code = bytes[at + 1]!;
@@ -37,7 +40,11 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader | undefined {
     const end = at + 2 + length;
     if (length < 2 || end > bytes.length) return undefined;
     if (code === marker.app1) orientation = orientationOf(bytes.subarray(at + 4, end)) ?? orientation;
-    if (isFrame(code)) return frameOf(view, at + 4, end, code, orientation);
+    if (code === marker.app14) adobe ||= isAdobe(bytes.subarray(at + 4, end));
+    if (isFrame(code)) {
+      const frame = frameOf(view, at + 4, end, code);
+      return frame && { ...frame, orientation, adobe };
+    }
     at = end;
   }
   return undefined;
@@ -47,7 +54,15 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader | undefined {
 const isFrame = (code: number): boolean => code >= 0xc0 && code <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(code);
 const lossless = [0xc3, 0xc7, 0xcb, 0xcf];
 
-function frameOf(view: DataView, at: number, end: number, code: number, orientation: number): JpegHeader | undefined {
+const isAdobe = (segment: Uint8Array): boolean =>
+  segment.length >= 12 && Buffer.from(segment.subarray(0, 5)).toString('latin1') === 'Adobe';
+
+function frameOf(
+  view: DataView,
+  at: number,
+  end: number,
+  code: number,
+): Omit<JpegHeader, 'orientation' | 'adobe'> | undefined {
   if (at + 6 > end) return undefined;
   const components = view.getUint8(at + 5);
   if (at + 6 + 3 * components > end) return undefined;
@@ -68,7 +83,6 @@ function frameOf(view: DataView, at: number, end: number, code: number, orientat
     precision: view.getUint8(at),
     blocks: !lossless.includes(code),
     block: { width: 8 * across, height: 8 * down },
-    orientation,
   };
 }
 

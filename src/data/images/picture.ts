@@ -1,6 +1,7 @@
 // A decoded picture on its way into a batch.
 
 import type { Size } from './preprocessing.js';
+import type { Remark } from './remarks.js';
 
 /** A rectangle in pixels; fractions are allowed where something is read from it. */
 export interface Rectangle extends Size {
@@ -17,6 +18,8 @@ export interface Picture extends Size {
    * Where the pixels show but a part of the picture, or all of it at a smaller scale: which, in pixels of the whole.
    */
   part?: (Rectangle & { of: Size }) | undefined;
+  /** How it differs from what might be expected. */
+  remarks?: readonly Remark[] | undefined;
 }
 
 /** What a decoder may leave out: what lies outside the rectangle, and detail beyond `enough` pixels of it. */

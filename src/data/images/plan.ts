@@ -7,7 +7,7 @@ import type { Axis, Field } from '../slots.js';
 import { pictureSources, type Table } from '../table.js';
 import { type Augmentation, checkChannels } from './augment/chain.js';
 import type { ImageEncoding } from './encode.js';
-import { mostPixels } from './picture-names.js';
+import { mostPictureBytes, mostPixels, type PictureLimits } from './picture-names.js';
 import { type ImageShape, type Layout, rowShape, sameSize } from './pixels.js';
 import {
   type Preprocessing,
@@ -124,15 +124,17 @@ export function imageLoading(
   { input, shape, preprocessing }: Pick<ImagePlan, 'input' | 'shape' | 'preprocessing'>,
   {
     maxPixels = mostPixels,
+    maxPictureBytes = mostPictureBytes,
     augmentation = [],
-  }: { maxPixels?: number | undefined; augmentation?: Augmentation | undefined },
+  }: Partial<PictureLimits> & { augmentation?: Augmentation | undefined },
 ) {
-  const encoding: ImageEncoding = { input, shape, preprocessing, maxPixels, augmentation };
+  const limits = { maxPixels, maxPictureBytes };
+  const encoding: ImageEncoding = { input, shape, preprocessing, ...limits, augmentation };
   return {
     fields: [{ name: input, dtype: 'float32', shape: ['batch', ...rowShape(shape)] }] as Field[],
     axes: {} as Record<string, Axis>,
     encoding,
-    preprocessing: { input, shape, preprocessing, maxPixels },
+    preprocessing: { input, shape, preprocessing, ...limits },
     workers: workersForCores(),
   };
 }
@@ -144,7 +146,7 @@ export function imageLoading(
  */
 export function planImageLoading(
   model: { directory: string; inputs: readonly ModelInput[] },
-  config: ImageOptions & { maxPixels?: number | undefined; augmentation?: Augmentation | undefined },
+  config: ImageOptions & Partial<PictureLimits> & { augmentation?: Augmentation | undefined },
   tables: readonly Table[],
   task: string,
 ) {

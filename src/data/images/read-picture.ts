@@ -2,8 +2,11 @@
 // pixels as they are. Memory is used again from picture to picture, so what is returned is valid until the next call.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { BadPicture, type NeedOf, PictureDecoder, withChannels } from './decode.js';
+import { BadPicture } from './bad-picture.js';
+import { withChannels } from './channels.js';
+import { type NeedOf, PictureDecoder } from './decode.js';
 import type { Picture } from './picture.js';
+import type { PictureLimits } from './picture-names.js';
 import type { ImageShape } from './pixels.js';
 import { ReusedBytes } from './reused-bytes.js';
 import {
@@ -15,18 +18,17 @@ import {
   textAt,
 } from './sources.js';
 
-/** A file of pictures this large is none. */
-const mostFileBytes = 1024 ** 3;
-
 export class PictureReader {
   readonly #channels: number;
+  readonly #maxBytes: number;
   readonly #decoder: PictureDecoder;
   readonly #bytes = new ReusedBytes();
   /** Files of many pictures, which stay open. */
   readonly #files = new Map<string, number>();
 
-  constructor(options: { channels: number; maxPixels: number }) {
+  constructor(options: PictureLimits & { channels: number }) {
     this.#channels = options.channels;
+    this.#maxBytes = options.maxPictureBytes;
     this.#decoder = new PictureDecoder(options);
   }
 
@@ -55,8 +57,7 @@ export class PictureReader {
       try {
         const stat = fstatSync(file);
         if (!stat.isFile()) throw new BadPicture('it is no file');
-        if (stat.size > mostFileBytes)
-          throw new BadPicture(`the file has ${stat.size} bytes, no picture has that many`);
+        this.#refuseLarge(stat.size);
         const bytes = this.#bytes.take(stat.size);
         return bytes.subarray(0, readInto(file, bytes, 0));
       } finally {
@@ -68,8 +69,14 @@ export class PictureReader {
     }
   }
 
+  #refuseLarge(bytes: number): void {
+    if (bytes <= this.#maxBytes) return;
+    throw new BadPicture(`it has ${bytes} bytes, more than the ${this.#maxBytes} that maxPictureBytes allows`);
+  }
+
   #pieceBytes({ file, memory, begin, length }: EncodedSource, row: number): Uint8Array {
     if (length[row] === 0) throw new BadPicture('there is no picture in this row');
+    this.#refuseLarge(length[row]!);
     const bytes = this.#bytesAt(memory ?? file!, begin[row]!, length[row]!);
     // The decoders take no shared memory.
     if (memory) this.#bytes.take(bytes.length).set(bytes);

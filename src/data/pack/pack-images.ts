@@ -5,6 +5,8 @@
 import { DataError } from '../../errors.js';
 import { columnKind } from '../column-kinds.js';
 import { ofKind } from '../columns.js';
+import type { PictureLimits } from '../images/picture-names.js';
+import type { PlacedRemark } from '../images/remarks.js';
 import { labelTensor, packedTensor, pixelTensor } from '../images/tensor-file.js';
 import { locationOf, pictureSources, type Table } from '../table.js';
 import type { PackSize } from './fit-picture.js';
@@ -12,7 +14,7 @@ import { type PackProgress, packBlocks } from './pack-blocks.js';
 import { float32, int32, int64, type PackedTensor, PackWriter } from './pack-writer.js';
 import type { PixelBlock, PixelTask, PixelWorkerData } from './pixel-worker.js';
 
-export interface PackImagesOptions {
+export interface PackImagesOptions extends PictureLimits {
   table: Table;
   /** SHA-256 of the pictures, their labels and weights. */
   hash: string;
@@ -24,11 +26,11 @@ export interface PackImagesOptions {
   output: string;
   size: PackSize;
   channels: number;
-  /** Most pixels that a picture may have before it is decoded. */
-  maxPixels: number;
   workers?: number | undefined;
   /** Told of each picture that is left out; what it throws ends the work. */
   bad(sample: { place: string; reason: string }): void;
+  /** Told of what is to be known of pictures. */
+  remark(remark: PlacedRemark): void;
   onProgress?: ((progress: PackProgress) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -52,7 +54,7 @@ function blockSamplesOf(size: PackSize, channels: number): number {
  * @throws DataError where no picture can be decoded, and for floats; what `bad` throws; the system's error
  */
 export async function packImages(options: PackImagesOptions): Promise<PackedImages | undefined> {
-  const { table, hash, labels, named, output, size, channels, maxPixels } = options;
+  const { table, hash, labels, named, output, size, channels, maxPixels, maxPictureBytes } = options;
   const sources = pictureSources(table);
   const floats = sources.find((source) => source.kind === 'pixels' && source.type !== 'uint8');
   if (floats) throw new DataError(`${floats.name} holds floats, and packed pictures are uint8; train on it as it is`);
@@ -64,10 +66,11 @@ export async function packImages(options: PackImagesOptions): Promise<PackedImag
     ...(labels && named && { label_names: JSON.stringify(labels) }),
   };
   const blockSamples = blockSamplesOf(size, channels);
-  const key = { samples: table.count, blockSamples, maxPixels };
+  const limits = { maxPixels, maxPictureBytes };
+  const key = { samples: table.count, blockSamples, ...limits };
   const writer = await PackWriter.open<PixelBlock>(output, { kind: 'images', more, key });
   try {
-    const workerData: PixelWorkerData = { size, channels, maxPixels };
+    const workerData: PixelWorkerData = { size, channels, ...limits };
     const bad = new Set<number>();
     let first = 0;
     const taken = (block: PixelBlock): void => {
@@ -75,6 +78,8 @@ export async function packImages(options: PackImagesOptions): Promise<PackedImag
         bad.add(first + row);
         options.bad({ place: locationOf(table, first + row), reason });
       }
+      for (const { row, ...remark } of block.remarks ?? [])
+        options.remark({ ...remark, place: locationOf(table, first + row) });
       first += blockSamples;
     };
     const whole = await packBlocks<PixelTask, PixelBlock>(writer, {

@@ -4,16 +4,17 @@ import { workerData } from 'node:worker_threads';
 import { type Outcome, outcomeOf } from '../../errors.js';
 import { serve } from '../../threads/serve.js';
 import type { PictureSlice } from '../columns.js';
-import type { BadRow } from '../encode.js';
-import { BadPicture, withChannels } from '../images/decode.js';
+import type { BadRow, RemarkedRow } from '../encode.js';
+import { BadPicture } from '../images/bad-picture.js';
+import { withChannels } from '../images/channels.js';
+import type { PictureLimits } from '../images/picture-names.js';
 import { PictureReader, pictureOf } from '../images/read-picture.js';
 import { type PackSize, PictureFitter } from './fit-picture.js';
 import type { PackedBlock } from './pack-blocks.js';
 
-export interface PixelWorkerData {
+export interface PixelWorkerData extends PictureLimits {
   size: PackSize;
   channels: number;
-  maxPixels: number;
 }
 
 export type PixelTask = Pick<PictureSlice, 'sources' | 'places'>;
@@ -23,23 +24,27 @@ export interface PixelBlock {
   /** Height and width of each that could be decoded. */
   sizes: [height: number, width: number][];
   bad: BadRow[];
+  /** Left out by blocks of earlier versions. */
+  remarks?: RemarkedRow[];
 }
 
-const { size, channels, maxPixels } = workerData as PixelWorkerData;
-const reader = new PictureReader({ channels, maxPixels });
+const { size, channels, ...limits } = workerData as PixelWorkerData;
+const reader = new PictureReader({ channels, ...limits });
 const fitter = new PictureFitter(size, channels);
 
 serve({ default: (task: PixelTask): Promise<Outcome<PackedBlock<PixelBlock>>> => outcomeOf(() => pack(task)) });
 
 async function pack({ sources, places }: PixelTask): Promise<PackedBlock<PixelBlock>> {
   const pictures: Uint8Array[] = [];
-  const info: PixelBlock = { sizes: [], bad: [] };
+  const info = { sizes: [], bad: [], remarks: [] } satisfies PixelBlock as Required<PixelBlock>;
   for (let row = 0; 2 * row < places.length; row++) {
     const source = sources[places[2 * row]!]!;
     try {
-      const { pixels, width, height } = fitter.fit(await read(source, places[2 * row + 1]!));
+      const picture = await read(source, places[2 * row + 1]!);
+      const { pixels, width, height } = fitter.fit(picture);
       pictures.push(pixels);
       info.sizes.push([height, width]);
+      for (const remark of picture.remarks ?? []) info.remarks.push({ row, ...remark });
     } catch (error) {
       if (!(error instanceof BadPicture)) throw error;
       info.bad.push({ row, reason: error.message });

@@ -1,11 +1,19 @@
 // Pictures of every kind become the pixels that were meant, and what is none is refused in words.
 
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { BadPicture, jpegPart, type NeedOf, PictureDecoder } from '#ortune/data/images/decode.js';
+import { BadPicture } from '#ortune/data/images/bad-picture.js';
+import { type NeedOf, PictureDecoder } from '#ortune/data/images/decode.js';
+import { fileSource } from '#ortune/data/images/folder.js';
 import { readJpegHeader } from '#ortune/data/images/jpeg-header.js';
+import { jpegPart } from '#ortune/data/images/jpeg-part.js';
 import type { Picture } from '#ortune/data/images/picture.js';
+import { PictureReader } from '#ortune/data/images/read-picture.js';
+import type { FileSource } from '#ortune/data/images/sources.js';
 import { colours, jpeg, picture } from '../../support/pictures.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
 const all: NeedOf = () => undefined;
 const decoder = new PictureDecoder({ channels: 3, maxPixels: 100_000_000 });
@@ -174,7 +182,10 @@ describe('what is no picture', () => {
 
   test('is refused: nothing, text, and pictures that are cut', async () => {
     await refused(Buffer.alloc(0), /^the file is empty$/);
-    await refused(Buffer.from('hello, I am a text'), /^it cannot be decoded: .*unsupported image format/);
+    await refused(
+      Buffer.from('hello, I am a text'),
+      /^it is no picture, by its first bytes; expected JPEG, PNG, WebP, AVIF, TIFF or GIF$/,
+    );
     const file = await jpeg(200, 100);
     await refused(file.subarray(0, file.length >> 1), /^it cannot be decoded: .*premature end/i);
     await refused(file.subarray(0, 10), /^it cannot be decoded/);
@@ -198,6 +209,75 @@ describe('what is no picture', () => {
     header.writeUInt16BE(65_000, frame + 5);
     header.writeUInt16BE(65_000, frame + 7);
     await refused(header, /^it has 65000 x 65000 pixels/);
+  });
+});
+
+describe('a file made to take memory or time', () => {
+  const refusal = (bytes: Uint8Array): Promise<Error> =>
+    decoder.decode(bytes, all).then(
+      () => new Error('decoded'),
+      (error: Error) => error,
+    );
+  const size = /^it has \d+ x \d+ pixels, more than the 100000000 that maxPixels allows$/;
+
+  test.each([
+    ['png', 16],
+    ['gif', 6],
+    ['gif', -1],
+    ['webp', 26],
+    ['avif', -1],
+    ['tiff', -1],
+  ] as const)('a %s that says it is very large is refused before its pixels are unpacked', async (format, at) => {
+    const how = format === 'webp' ? { lossless: false } : format === 'avif' ? { lossless: true } : {};
+    const file = await picture(24, 18).toFormat(format, how).toBuffer();
+    const write = (put: (value: number, at: number) => unknown, side: number, places: readonly number[]): void => {
+      for (const place of places) put.call(file, side, place);
+    };
+    if (format === 'png') write(file.writeUInt32BE, 50_000, [at, at + 4]);
+    else if (at === 6) write(file.writeUInt16LE, 65_000, [6, 8]);
+    else if (format === 'gif') {
+      const frame = file.indexOf(Buffer.from([0x2c, 0, 0, 0, 0, 24, 0, 18, 0]));
+      write(file.writeUInt16LE, 65_000, [frame + 5, frame + 7]);
+    } else if (format === 'webp') write(file.writeUInt16LE, 16_383, [at, at + 2]);
+    else if (format === 'avif') {
+      const ispe = file.indexOf('ispe');
+      write(file.writeUInt32BE, 50_000, [ispe + 8, ispe + 12]);
+    } else
+      for (const tag of [0x100, 0x101]) {
+        const entries = file.readUInt32LE(4);
+        for (let e = 0; e < file.readUInt16LE(entries); e++)
+          if (file.readUInt16LE(entries + 2 + 12 * e) === tag) {
+            file.writeUInt16LE(4, entries + 4 + 12 * e);
+            file.writeUInt32LE(50_000, entries + 10 + 12 * e);
+          }
+      }
+    const before = process.memoryUsage.rss();
+    const error = await refusal(file);
+    expect(error).toBeInstanceOf(BadPicture);
+    if (format === 'webp' || format === 'avif') expect(error.message).toMatch(/^it (has|cannot be decoded)/);
+    else expect(error.message).toMatch(size);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(300e6);
+  });
+
+  test('an animation of very many frames costs one of them', async () => {
+    const frame = colours(8, 8);
+    const frames = 2000;
+    const raw = { width: 8, height: 8 * frames, channels: 3, pageHeight: 8 } as const;
+    const gif = await sharp(Buffer.concat(Array(frames).fill(frame)), { raw })
+      .gif({ keepDuplicateFrames: true })
+      .toBuffer();
+    expect(await decode(gif)).toMatchObject({ width: 8, height: 8 });
+  });
+
+  test('an SVG is refused, whatever it is called, and so is a document that names files', async () => {
+    for (const text of [
+      '<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
+      '<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]><svg/>',
+      '\n  <svg/>',
+    ])
+      expect((await refusal(Buffer.from(text))).message).toMatch(
+        /^it is (SVG, XML or HTML|no picture), by its first bytes/,
+      );
   });
 });
 
@@ -225,4 +305,14 @@ describe('the header of a JPEG', () => {
       top: 16,
     });
   });
+});
+
+test('a file of more bytes than are allowed is not read', async () => {
+  const path = join(temporaryDirectory('large'), 'large.jpg');
+  writeFileSync(path, await jpeg(100, 70));
+  const reader = new PictureReader({ channels: 3, maxPixels: 1e8, maxPictureBytes: 1000 });
+  const source = fileSource('folder', [path]) as FileSource;
+  await expect(reader.read(source, 0, all)).rejects.toThrow(
+    /^it has \d+ bytes, more than the 1000 that maxPictureBytes allows$/,
+  );
 });

@@ -1,6 +1,6 @@
-// libFuzzer: files that are JPEGs or nearly (native/jpeg). What is decoded must stay within its buffer, which a page
-// that cannot be written follows, since the library itself is not built with sanitizers; it must not depend on the
-// files before it; and a good file must give the same pixels after every one.
+// libFuzzer: files that are JPEGs or nearly (native/jpeg). What is decoded must stay within its buffer, which
+// a page that cannot be written follows, since the library itself is not built with sanitizers; it must not
+// depend on the files before it; and a good file must give the same pixels after every one.
 // ORTUNE_JPEG_LIBRARY names the library, ORTUNE_JPEG_GOOD a good file.
 #include <sys/mman.h>
 #include <unistd.h>
@@ -81,7 +81,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const int channels = kind & 1 ? 3 : kind & 2 ? 1 : 4;
   jpeg::Part part = {1 << in.upto(3), 8 * static_cast<int>(in.upto(4)), static_cast<int>(in.upto(40)),
                      static_cast<int>(in.between(1, 64)), static_cast<int>(in.between(1, 64))};
-  if (kind > 240) part = {static_cast<int>(in.raw<int32_t>()), in.byte(), in.byte() - 128, in.byte(), in.byte()};
+  if (kind > 240)
+    part = {static_cast<int>(in.raw<int32_t>()), in.byte(), in.byte() - 128, in.byte(), in.byte()};
   if (kind % 16 < 8) part = {8, 0, 0, 16, 16};
   // The file between pages that cannot be read.
   Guarded file(size);

@@ -1,6 +1,6 @@
-// libFuzzer: nodes of the domain `ortune` with any attributes and tensors, as a model file may have them, through a
-// function table that stands in for the runtime's (native/session). What the checks let through must stay within its
-// tensors. Also the checks of tensors that are bound (session/tensor.cc).
+// libFuzzer: nodes of the domain `ortune` with any attributes and tensors, as a model file may have them,
+// through a function table that stands in for the runtime's (native/session). What the checks let through
+// must stay within its tensors. Also the checks of tensors that are bound (session/tensor.cc).
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -18,14 +18,16 @@ struct OrtStatus {
 
 namespace {
 
-/// What a node may have of elements, in and out; more is refused as the runtime refuses what it has no memory for.
+/// What a node may have of elements, in and out; more is refused as the runtime refuses what it has no memory
+/// for.
 constexpr int64_t kMostElements = 1 << 14;
 
 struct FuzzTensor {
   ONNXTensorElementDataType type;
   std::vector<int64_t> shape;
   void* data = nullptr;  // exactly its elements
-  FuzzTensor(ONNXTensorElementDataType type, std::vector<int64_t> shape) : type(type), shape(std::move(shape)) {}
+  FuzzTensor(ONNXTensorElementDataType type, std::vector<int64_t> shape)
+      : type(type), shape(std::move(shape)) {}
   FuzzTensor(const FuzzTensor&) = delete;
   ~FuzzTensor() { std::free(data); }
   size_t bytes() const {
@@ -70,7 +72,8 @@ OrtStatus* ORT_CALL attribute_integer(const OrtKernelInfo* info, const char* nam
   return nullptr;
 }
 OrtStatus* ORT_CALL attribute_text(const OrtKernelInfo* info, const char* name, char* text, size_t* length) {
-  static constexpr const char* kTexts[] = {"none", "tanh", "Relu", "HardSwish", "Swish", "given", "batch", "nonsense", ""};
+  static constexpr const char* kTexts[] = {"none",  "tanh",  "Relu",     "HardSwish", "Swish",
+                                           "given", "batch", "nonsense", ""};
   Node& node = *node_of(info);
   // Asked twice: for the length, then for the text.
   auto found = node.integers.find(name);
@@ -83,7 +86,8 @@ OrtStatus* ORT_CALL attribute_text(const OrtKernelInfo* info, const char* name, 
   *length = std::strlen(value) + 1;
   return nullptr;
 }
-OrtStatus* ORT_CALL attribute_integers(const OrtKernelInfo* info, const char* name, int64_t* values, size_t* count) {
+OrtStatus* ORT_CALL attribute_integers(const OrtKernelInfo* info, const char* name, int64_t* values,
+                                       size_t* count) {
   Node& node = *node_of(info);
   auto found = node.integers.find(name);
   if (found == node.integers.end()) {
@@ -122,7 +126,8 @@ OrtStatus* ORT_CALL get_output(OrtKernelContext* context, size_t index, const in
     elements *= dims[i];
     if (elements > kMostElements) return failure("no memory");
   }
-  node.outputs[index] = std::make_unique<FuzzTensor>(custom_op::kFloat, std::vector<int64_t>(dims, dims + rank));
+  node.outputs[index] =
+      std::make_unique<FuzzTensor>(custom_op::kFloat, std::vector<int64_t>(dims, dims + rank));
   node.outputs[index]->allocate();
   *value = reinterpret_cast<OrtValue*>(node.outputs[index].get());
   return nullptr;
@@ -188,13 +193,17 @@ std::unique_ptr<FuzzTensor> draw_input(Node& node, const OrtCustomOp* op, size_t
   if (op->GetInputCharacteristic(op, index) == INPUT_OUTPUT_OPTIONAL && in.byte() > 128) return nullptr;
   std::vector<int64_t> shape;
   const int64_t like = in.upto(255);
-  const FuzzTensor* earlier = node.inputs.empty() ? nullptr : node.inputs[static_cast<size_t>(like) % node.inputs.size()].get();
+  const FuzzTensor* earlier =
+      node.inputs.empty() ? nullptr : node.inputs[static_cast<size_t>(like) % node.inputs.size()].get();
   if (earlier && like > 100) {
     shape = earlier->shape;
     const uint8_t change = in.byte();
-    if (change > 200 && !shape.empty()) shape = {shape.back()};
-    else if (change > 170 && !shape.empty()) shape = {shape.front()};
-    else if (change > 150) shape.push_back(in.upto(3));
+    if (change > 200 && !shape.empty())
+      shape = {shape.back()};
+    else if (change > 170 && !shape.empty())
+      shape = {shape.front()};
+    else if (change > 150)
+      shape.push_back(in.upto(3));
   } else {
     shape.resize(static_cast<size_t>(in.byte() > 60 ? 4 - in.upto(3) % 3 : in.upto(5)));
     for (int64_t& dim : shape) dim = in.byte() > 20 ? in.between(1, 7) : in.upto(40);
@@ -273,7 +282,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const OrtCustomOp* op = ops[choice % ops.size()];
   Node node{in};
   void* kernel = nullptr;
-  OrtStatus* status = op->CreateKernelV2(op, ort::api(), reinterpret_cast<const OrtKernelInfo*>(&node), &kernel);
+  OrtStatus* status =
+      op->CreateKernelV2(op, ort::api(), reinterpret_cast<const OrtKernelInfo*>(&node), &kernel);
   if (status) {
     release_status(status);
     return 0;
@@ -281,7 +291,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (size_t i = 0; i < op->GetInputTypeCount(op); ++i) node.inputs.push_back(draw_input(node, op, i));
   for (size_t i = 0; i < op->GetOutputTypeCount(op); ++i) {
     const bool wanted = op->GetOutputCharacteristic(op, i) == INPUT_OUTPUT_REQUIRED || in.byte() > 60;
-    node.outputs.push_back(wanted ? std::make_unique<FuzzTensor>(custom_op::kFloat, std::vector<int64_t>{}) : nullptr);
+    node.outputs.push_back(wanted ? std::make_unique<FuzzTensor>(custom_op::kFloat, std::vector<int64_t>{})
+                                  : nullptr);
   }
   status = op->KernelComputeV2(kernel, reinterpret_cast<OrtKernelContext*>(&node));
   if (status) release_status(status);

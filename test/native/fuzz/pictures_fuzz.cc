@@ -1,5 +1,5 @@
-// libFuzzer: programs of augmentation and mixing on pictures of any size (native/data). What the checks let through must
-// run within just the memory that is asked for, and give the same numbers again.
+// libFuzzer: programs of augmentation and mixing on pictures of any size (native/data). What the checks let
+// through must run within just the memory that is asked for, and give the same numbers again.
 #include <cstdlib>
 #include <cstring>
 
@@ -30,7 +30,7 @@ struct Exact {
 void operation(fuzz::Reader& in, std::vector<double>& program, int64_t& height, int64_t& width) {
   static constexpr struct {
     int code, values;
-  } kOperations[] = {{1, 1}, {2, 1}, {3, 1},  {4, 1},  {5, 0},  {6, 0},     {7, 1},    {8, 1},
+  } kOperations[] = {{1, 1}, {2, 1},  {3, 1},  {4, 1},  {5, 0},    {6, 0},    {7, 1},   {8, 1},
                      {9, 0}, {10, 0}, {11, 1}, {12, 7}, {101, 13}, {102, 11}, {103, 9}, {201, 9}};
   const auto& kind = kOperations[in.upto(15)];
   const bool wild = in.byte() > 250;

@@ -1,5 +1,5 @@
-// Bytes of a fuzzer as numbers: what is left out reads as 0, so that every prefix of an input is an input. Values that
-// matter (small sizes, limits of types) come up often, since the fuzzer has no idea of geometry.
+// Bytes of a fuzzer as numbers: what is left out reads as 0, so that every prefix of an input is an input.
+// Values that matter (small sizes, limits of types) come up often, since the fuzzer has no idea of geometry.
 #pragma once
 
 #include <cstdint>
@@ -29,9 +29,9 @@ class Reader {
 
   /// Mostly -8 to 8, at times any, often one at a limit.
   int64_t integer() {
-    static constexpr int64_t kLimits[] = {INT64_MIN,        INT64_MIN + 1, INT64_MAX,    INT64_MAX - 1,
-                                          INT32_MIN,        INT32_MAX,     UINT32_MAX,   int64_t{1} << 40,
-                                          -(int64_t{1} << 40), 65535,      int64_t{1} << 20, 1000};
+    static constexpr int64_t kLimits[] = {
+        INT64_MIN,  INT64_MIN + 1,    INT64_MAX,           INT64_MAX - 1, INT32_MIN,        INT32_MAX,
+        UINT32_MAX, int64_t{1} << 40, -(int64_t{1} << 40), 65535,         int64_t{1} << 20, 1000};
     const uint8_t kind = byte();
     if (kind < 200) return kind % 17 - 8;
     if (kind < 230) return kLimits[kind % (sizeof(kLimits) / sizeof(kLimits[0]))];
