@@ -18,3 +18,18 @@ export function shown(text: string, most = 200): string {
 
 /** The same in single quotes, as names stand in messages. */
 export const quote = (text: string, most?: number): string => `'${shown(text, most)}'`;
+
+/** Controls but line breaks and tabs, and what turns the direction of the text behind it. */
+const obeyed = /(?![\n\t])[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
+/** Characters of a message at most: what is longer is a file's content. */
+const longest = 100_000;
+
+/**
+ * A whole message as it may go to a terminal, whatever is quoted in it: the last guard, of the command line's one place
+ * that writes. The escapes are those of JSON, so JSON stays what it is.
+ */
+export const printable = (text: string): string => text.replace(obeyed, escapeOf);
+
+/** Text for people: printable, and not endless. */
+export const readable = (text: string): string =>
+  printable(text.length > longest ? `${text.slice(0, longest)}… (${text.length} characters)` : text);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { quote, shown } from '#ortune/quote.js';
+import { printable, quote, readable, shown } from '#ortune/quote.js';
 
 it.each([
   ['plain ünïcode 漢字 😀', 'plain ünïcode 漢字 😀'],
@@ -15,4 +15,12 @@ it.each([
 it('cuts long texts, never within a character', () => {
   expect(quote('x'.repeat(1e6))).toBe(`'${'x'.repeat(200)}… (1000000 characters)'`);
   expect(shown('😀😀', 3)).toBe('😀… (4 characters)');
+});
+
+it('lets no message command the terminal, and keeps JSON what it is', () => {
+  const text = 'a\tb\n\u001b[2J\u0007\u0085\u009b31m\u202e\u2028\r👩\u200d🚀';
+  expect(printable(text)).toBe('a\tb\n\\u001b[2J\\u0007\\u0085\\u009b31m\\u202e\\u2028\\r👩\u200d🚀');
+  const json = JSON.stringify({ text });
+  expect(JSON.parse(printable(json))).toEqual({ text });
+  expect(readable('x'.repeat(1e6)).length).toBeLessThan(1.1e5);
 });

@@ -8,9 +8,10 @@ import { listOptions, type Option, parseOptions } from '../config/options.js';
 import { readYaml, YamlProblem } from '../config/yaml.js';
 import { OrtuneError } from '../errors.js';
 import { nearest } from '../nearest.js';
+import { printable, readable } from '../quote.js';
 
 export const say = (text: string): void => {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${readable(text)}\n`);
 };
 
 /** What a command hands back: what --json prints, the same for people, and whether the work came out well. */
@@ -146,7 +147,7 @@ function failure(error: unknown, debug: boolean): { code: number; name: string; 
 
 /** A line on stdout; settles when it is out. */
 export const write = (text: string): Promise<void> =>
-  new Promise((done) => process.stdout.write(`${text}\n`, () => done()));
+  new Promise((done) => process.stdout.write(`${printable(text)}\n`, () => done()));
 
 /** Runs the work of a command, prints its result and ends the process with the exit code. */
 export async function execute(

@@ -4,8 +4,9 @@
 
 import { readFileSync, writeSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { printable } from '../quote.js';
 import { addBench } from './bench.js';
-import { write } from './command.js';
+import { say, write } from './command.js';
 import { addCompare } from './compare.js';
 import { addDevices } from './devices.js';
 import { addEval } from './eval.js';
@@ -28,10 +29,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 // What fails outside a command's own work (a worker, the addon) ends here; no stack at people.
 process.on('uncaughtException', (error) => {
-  process.stderr.write(`ortune: unexpected ${error.name}: ${error.message}\n`);
-  if (process.argv.includes('--debug')) process.stderr.write(`${error.stack}\n`);
+  say(`ortune: unexpected ${error.name}: ${error.message}`);
+  if (process.argv.includes('--debug')) say(`${error.stack}`);
   const { name, message } = error;
-  if (process.argv.includes('--json')) writeSync(1, `${JSON.stringify({ error: { name, message } })}\n`);
+  if (process.argv.includes('--json')) writeSync(1, `${printable(JSON.stringify({ error: { name, message } }))}\n`);
   process.exit(1);
 });
 
@@ -40,6 +41,7 @@ const program = new Command('ortune')
   .version(version)
   .showHelpAfterError('(--help lists what there is)')
   .exitOverride()
+  .configureOutput({ writeErr: (text) => process.stderr.write(printable(text)) })
   .configureHelp({ helpWidth: 110 });
 // Commands made from here on inherit the settings above.
 for (const add of [

@@ -39,6 +39,8 @@ export class TableHash {
   }
 }
 
+/** Bytes from which on it pays to remember a text's key. */
+const longText = 4096;
 const isSpace = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 13);
 
 /** The texts of a column, and whether white space around them is left out of their keys; none for other columns. */
@@ -85,13 +87,20 @@ export class TextKeys {
   #each(table: Table, look: () => void): void {
     const columns = Object.values(table.columns).flatMap(textsOf);
     if (columns.length === 0) return;
+    // Rows may share a long text, which is then looked at once.
+    const known = new Map<number, readonly [number, number]>();
     for (let i = 0; i < table.count; i++) {
       this.#keyHigh = this.#keyLow = 0;
       for (const { bytes, spans, offsets, trim } of columns) {
         const end = offsets ? offsets[i + 1]! : i + 1;
         for (let k = offsets ? offsets[i]! : i; k < end; k++) {
-          const start = spans[3 * k + 1]!;
-          this.#mix(bytes[spans[3 * k]!]!, start, start + spans[3 * k + 2]!, trim);
+          const [chunk, start, length] = [spans[3 * k]!, spans[3 * k + 1]!, spans[3 * k + 2]!];
+          const first = this.#keyHigh === 0 && this.#keyLow === 0;
+          const place = first && length >= longText ? chunk * 2 ** 32 + start : -1;
+          const before = place < 0 ? undefined : known.get(place);
+          if (before) [this.#keyHigh, this.#keyLow] = before;
+          else this.#mix(bytes[chunk]!, start, start + length, trim);
+          if (place >= 0 && !before) known.set(place, [this.#keyHigh, this.#keyLow]);
         }
       }
       // 0, 0 marks a free slot.

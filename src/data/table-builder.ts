@@ -83,7 +83,7 @@ export class TableBuilder {
     const others = arrays.reduce((sum, array) => sum + (array?.byteLength ?? 0), 0);
     const bytes = Object.values(columns).reduce((sum, column) => sum + bytesOf(column), this.#store.total + others);
     if (bytes > this.#most)
-      throw overBudget(place, `the samples up to here take ${formatBytes(bytes)} of memory`, this.#most);
+      throw overBudget(place, `the samples up to here are ${formatBytes(bytes)} of texts and numbers`, this.#most);
   }
 
   /** Forgets the records and keeps the memory. */

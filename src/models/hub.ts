@@ -8,6 +8,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hubEndpoint, hubToken, modelCache } from '../environment.js';
 import { type Outcome, unwrap } from '../errors.js';
+import { asOnDisk } from '../files/unicode-paths.js';
 import { ThreadError } from '../threads/causes.js';
 import { startThread } from '../threads/start-thread.js';
 
@@ -73,7 +74,7 @@ export function parseHubName(name: string): { id: string; revision: string } | u
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<string> {
   const parsed = parseHubName(name);
   // models/tiny-em, where there is a models/ here, is a path mistyped: no request to the hub.
-  if (!parsed || existsSync(name) || existsSync(name.split('/')[0]!)) return name;
+  if (!parsed || existsSync(name) || existsSync(name.split('/')[0]!)) return asOnDisk(name);
   const { id, revision } = parsed;
   const cache = modelCache();
   const directory = join(cache, id, revision === 'main' ? '' : revision);

@@ -7,6 +7,7 @@ import type { PackProgress } from '../data/pack/pack-blocks.js';
 import type { TrunkEvent } from '../events.js';
 import { formatBytes, formatDuration, formatNumber } from '../format.js';
 import type { DownloadEvent } from '../models/hub.js';
+import { printable, readable } from '../quote.js';
 
 export interface Progress {
   /** Optimizer steps done. */
@@ -61,7 +62,7 @@ export class ProgressLine {
     const count = formatBytes(loadedBytes) + (totalBytes === undefined ? '' : ` of ${formatBytes(totalBytes)}`);
     const text = `${file} of ${model}`;
     if (this.#stream.isTTY) this.#updateBar({ done: loadedBytes, total: totalBytes ?? loadedBytes, count, text });
-    else if (this.#plainIsDue()) this.#stream.write(`downloading ${text} | ${count}\n`);
+    else if (this.#plainIsDue()) this.#stream.write(`downloading ${printable(text)} | ${count}\n`);
   }
 
   /** The line of a frozen trunk's activations that are being computed. */
@@ -79,7 +80,8 @@ export class ProgressLine {
     else if (this.#plainIsDue()) this.#stream.write(`sample ${count} | ${text}\n`);
   }
 
-  #updateBar({ done, total, count, text }: Shown): void {
+  #updateBar({ done, total, count, ...shown }: Shown): void {
+    const text = printable(shown.text);
     if (this.#bar) {
       this.#bar.setTotal(total);
       this.#bar.update(done, { count, text });
@@ -109,7 +111,7 @@ export class ProgressLine {
   /** A line that stays; the progress line moves below it. */
   message(text: string): void {
     this.stop();
-    this.#stream.write(`${text}\n`);
+    this.#stream.write(`${readable(text)}\n`);
   }
 
   /** Removes the progress line; the next update brings it back. */

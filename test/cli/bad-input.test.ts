@@ -71,6 +71,17 @@ describe('training data', () => {
     expect(code).toBe(exitCode);
   });
 
+  it('what is in files never commands the terminal, on stderr or in JSON', async () => {
+    const evil = '\u001b]0;title\u0007\u001b[2J\u009b31m\u202e';
+    const data = write('evil.csv', `text,${evil}${'x'.repeat(5000)}\na,b\n`);
+    const args = ['train', '--model', path('encoder'), '--train', data, '--output', path(`out${evil}`), '--json'];
+    const { stderr, stdout, json } = await ortune([...args, '--text-column', `te${evil}xt`]);
+    expect(stderr).toContain("found 'text', '\\u001b]0;title\\u0007");
+    expect(stderr.length).toBeLessThan(2000);
+    expect(stderr + stdout).not.toMatch(/(?!\n)\p{Cc}|\u202e/u);
+    expect(json.error.message).toContain("no column 'te");
+  });
+
   it('another number of classes than was asked for', async () => {
     const args = ['--model', path('encoder'), '--train', path('train.jsonl'), '--output', path('classes')];
     const { code, stderr } = await ortune(['train', ...args, '--num-labels', '3']);

@@ -6,6 +6,7 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { DataError } from '../../errors.js';
+import { asOnDisk } from '../../files/unicode-paths.js';
 import type { Reading } from '../found.js';
 import { labelNamesOf } from '../read/parquet.js';
 import { readBlocks } from '../read/raw.js';
@@ -71,7 +72,8 @@ export async function openList(
 
 function listed(file: string, paths: readonly string[], lines: readonly number[]): PictureSource {
   const folder = dirname(file);
-  const found = paths.map((path) => (isAbsolute(path) ? path : join(folder, path)));
+  const names = new Map<string, readonly string[]>();
+  const found = paths.map((path) => asOnDisk(isAbsolute(path) ? path : join(folder, path), names));
   const numbers = shared.uint32(lines.length);
   numbers.set(lines);
   return { kind: 'files', name: file, rows: paths.length, paths: shareTexts(found), lines: numbers };

@@ -4,6 +4,8 @@ import { stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { DataError, UsageError } from '../../errors.js';
+import { asOnDisk } from '../../files/unicode-paths.js';
+import { quote, shown } from '../../quote.js';
 
 /**
  * The files that `patterns` name, relative to the working directory: for each in turn the path itself, or a pattern's
@@ -22,18 +24,23 @@ export async function openFiles(patterns: readonly string[], folders = false): P
   return [...files.values()];
 }
 
-async function matches(pattern: string, folders: boolean): Promise<string[]> {
+async function matches(given: string, folders: boolean): Promise<string[]> {
+  const pattern = asOnDisk(given);
   // A file whose name looks like a pattern, such as 'mails[1].csv', is that file.
   const found = await stat(pattern).catch((error: Error) => error);
   if (!(found instanceof Error)) {
     if (found.isDirectory() && !folders)
       throw new DataError(
-        `data file ${pattern} is a folder; name its files with a pattern, such as ${join(pattern, '*.jsonl')}`,
+        `data file ${shown(pattern)} is a folder; name its files with a pattern, such as ${shown(join(pattern, '*.jsonl'))}`,
       );
     return [pattern];
   }
-  if (!isDynamicPattern(pattern)) throw new DataError(`data file ${pattern} cannot be read: ${found.message}`);
-  const files = await glob(pattern, { onlyFiles: true, expandDirectories: false, absolute: isAbsolute(pattern) });
-  if (files.length === 0) throw new UsageError(`no data file matches the pattern '${pattern}'; expected at least one`);
+  if (!isDynamicPattern(pattern))
+    throw new DataError(`data file ${shown(pattern)} cannot be read: ${shown(found.message)}`);
+  // The names on disk may be in either form.
+  const forms = [...new Set([pattern, pattern.normalize('NFC'), pattern.normalize('NFD')])];
+  const files = await glob(forms, { onlyFiles: true, expandDirectories: false, absolute: isAbsolute(pattern) });
+  if (files.length === 0)
+    throw new UsageError(`no data file matches the pattern ${quote(pattern)}; expected at least one`);
   return files.sort();
 }

@@ -3,7 +3,7 @@
 
 import { DataError } from '../../errors.js';
 import type { ColumnKind, ColumnSpec } from '../columns.js';
-import { describe, missingColumn, placeOf, type RawRecord, type RecordUnit } from './row.js';
+import { columnAt, describe, missingColumn, placeOf, type RawRecord, type RecordUnit } from './row.js';
 
 /** What a row of a table holds for a column of each kind. */
 export interface FieldValues {
@@ -61,7 +61,10 @@ export function fieldKind(kind: ColumnKind): FieldKind {
 /** @throws DataError for a missing column */
 export function fieldOf(row: RawRecord['row'], column: string, place: string): unknown {
   if (Object.hasOwn(row, column)) return row[column];
-  throw missingColumn(place, column, Object.keys(row));
+  const names = Object.keys(row);
+  const at = columnAt(names, column, place);
+  if (at === undefined) throw missingColumn(place, column, names);
+  return row[names[at]!];
 }
 
 type Reader<V> = (row: RawRecord['row'], column: string, place: string) => V;
