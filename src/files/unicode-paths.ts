@@ -1,6 +1,6 @@
-// Paths whose accents are written otherwise than on disk: macOS and some archives keep names in Unicode's decomposed form
-// (NFD), lists and keyboards give the composed one (NFC). A name that is there as it is given is that file; else the one
-// name of its folder that is the same text.
+// Paths whose accents are written otherwise than on disk: macOS and some archives keep names in Unicode's decomposed
+// form (NFD), lists and keyboards give the composed one (NFC). A name that is there as it is given is that file; else
+// the one name of its folder that is the same text.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
