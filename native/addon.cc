@@ -7,6 +7,8 @@
 #include "bindings/device.h"
 #include "bindings/jpeg.h"
 #include "bindings/kernels.h"
+#include "bindings/leave.h"
+#include "bindings/lock.h"
 #include "bindings/promises.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
@@ -29,6 +31,8 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["decodeJpeg"] = Napi::Function::New(env, bindings::decode_jpeg);
   exports["decodeCmykJpeg"] = Napi::Function::New(env, bindings::decode_cmyk_jpeg);
   exports["renderPicture"] = Napi::Function::New(env, bindings::render_picture);
+  exports["leave"] = Napi::Function::New(env, bindings::leave);
+  exports["lockFile"] = Napi::Function::New(env, bindings::lock_file);
   exports["mixSamples"] = Napi::Function::New(env, bindings::mix_samples);
   return exports;
 }

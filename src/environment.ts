@@ -30,7 +30,18 @@ export function disableRuntimeTelemetry(): void {
 /** Where models of the hub are kept: ORTUNE_CACHE, else ortune/models in the user's cache directory. */
 export function modelCache(): string {
   const { ORTUNE_CACHE, XDG_CACHE_HOME } = process.env;
-  return resolve(ORTUNE_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'ortune', 'models'));
+  return resolve(ORTUNE_CACHE || join(XDG_CACHE_HOME || join(home(), '.cache'), 'ortune', 'models'));
+}
+
+/** A user without a name has no home where HOME is not set. */
+function home(): string {
+  try {
+    return homedir();
+  } catch {
+    throw new UsageError(
+      'there is no home directory for the models of the hub: set ORTUNE_CACHE to a directory, or HOME',
+    );
+  }
 }
 
 /** Where models of the hub come from: HF_ENDPOINT, else the Hugging Face hub. It ends with a slash. */
@@ -40,11 +51,35 @@ export function hubEndpoint(): string {
   throw new UsageError(`HF_ENDPOINT must be a URL that begins with http:// or https://, found '${endpoint}'`);
 }
 
+/**
+ * Bounds of a download: ORTUNE_DOWNLOAD_MAX_BYTES for a model in all, default 32 GiB; ORTUNE_DOWNLOAD_TIMEOUT in seconds
+ * for a server that does not answer or sends next to nothing, default 60.
+ */
+export function downloadLimits(): { maxBytes: number; timeoutMs: number } {
+  const { ORTUNE_DOWNLOAD_MAX_BYTES: bytes, ORTUNE_DOWNLOAD_TIMEOUT: seconds } = process.env;
+  return {
+    maxBytes: readPositive('ORTUNE_DOWNLOAD_MAX_BYTES', bytes, 2 ** 35),
+    timeoutMs: Math.min(1000 * readPositive('ORTUNE_DOWNLOAD_TIMEOUT', seconds, 60), 2 ** 31 - 1),
+  };
+}
+
+function readPositive(name: string, text: string | undefined, fallback: number): number {
+  const number = text ? Number(text) : fallback;
+  if (Number.isFinite(number) && number > 0) return number;
+  throw new UsageError(`${name} must be a number above 0, found '${text}'`);
+}
+
 /** HF_TOKEN, for the Hugging Face hub alone: no other host is shown it. */
 export function hubToken(endpoint: string): string | undefined {
   const isHub = new URL(endpoint).origin === 'https://huggingface.co';
   return isHub ? process.env.HF_TOKEN || undefined : undefined;
 }
+
+/**
+ * Whether the process is to outlive its terminal: bash and zsh leave the program they start in `_`. What nohup asks for
+ * cannot be seen otherwise, since Node sets signals back that were ignored.
+ */
+export const startedByNohup = (): boolean => /(^|\/)nohup$/.test(process.env._ ?? '');
 
 const listOf = (text: string | undefined): string[] => (text ?? '').split(delimiter).filter((part) => part !== '');
 

@@ -8,11 +8,8 @@ import { listOptions, type Option, parseOptions } from '../config/options.js';
 import { readYaml, YamlProblem } from '../config/yaml.js';
 import { OrtuneError } from '../errors.js';
 import { nearest } from '../nearest.js';
-import { printable, readable } from '../quote.js';
-
-export const say = (text: string): void => {
-  process.stderr.write(`${readable(text)}\n`);
-};
+import { beginWork } from './interrupt.js';
+import { end, say, write } from './output.js';
 
 /** What a command hands back: what --json prints, the same for people, and whether the work came out well. */
 export interface Result {
@@ -115,25 +112,6 @@ export function configOf<S extends z.ZodObject>(
   return parseOptions(schema, withFlags(schema, base, flags), where);
 }
 
-/** A signal that the first interrupt aborts; the second ends the process. */
-function interrupts(): { signal: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  const stop = (): void => {
-    if (controller.signal.aborted) process.exit(130);
-    say('\ninterrupted: finishing the step under way (once more to stop at once)');
-    controller.abort();
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  return {
-    signal: controller.signal,
-    release: () => {
-      process.off('SIGINT', stop);
-      process.off('SIGTERM', stop);
-    },
-  };
-}
-
 function failure(error: unknown, debug: boolean): { code: number; name: string; message: string } {
   if (error instanceof OrtuneError) return { code: error.exitCode, name: error.name, message: error.message };
   const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
@@ -145,35 +123,30 @@ function failure(error: unknown, debug: boolean): { code: number; name: string; 
   };
 }
 
-/** A line on stdout; settles when it is out. */
-export const write = (text: string): Promise<void> =>
-  new Promise((done) => process.stdout.write(`${printable(text)}\n`, () => done()));
-
 /** Runs the work of a command, prints its result and ends the process with the exit code. */
 export async function execute(
   flags: { json?: boolean; debug?: boolean },
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<never> {
-  const { signal, release } = interrupts();
+  const signal = beginWork();
   let code = 0;
+  let printed: string | undefined;
   try {
     const result = await work(signal);
-    if (flags.json) await write(JSON.stringify(result.json));
-    else if (result.text !== undefined) await write(result.text);
-    code = signal.aborted ? 130 : result.ok === false ? 1 : 0;
+    printed = flags.json ? JSON.stringify(result.json) : result.text;
+    code = result.ok === false ? 1 : 0;
   } catch (error) {
     if (signal.aborted) {
-      code = 130;
       if (error instanceof OrtuneError) say(`ortune: ${error.message}`);
-      if (flags.json) await write(JSON.stringify({ error: { name: 'Interrupted', message: 'interrupted' } }));
+      if (flags.json) printed = JSON.stringify({ error: { name: 'Interrupted', message: 'interrupted' } });
     } else {
       const { message, name, code: failed } = failure(error, flags.debug === true);
       code = failed;
       say(`ortune: ${message}`);
-      if (flags.json) await write(JSON.stringify({ error: { name, message } }));
+      if (flags.json) printed = JSON.stringify({ error: { name, message } });
     }
-  } finally {
-    release();
   }
-  process.exit(code);
+  const out = printed === undefined || (await write(printed));
+  if (!out && code === 0) code = 1;
+  return end(signal.aborted ? 130 : code);
 }

@@ -11,7 +11,8 @@ import { formatDuration } from '../format.js';
 import { ProgressLine } from '../report/progress.js';
 import { describeEvent } from '../report/run.js';
 import type { Trainer } from '../train/trainer.js';
-import { addOptions, configOf, execute, say } from './command.js';
+import { addOptions, configOf, execute } from './command.js';
+import { say } from './output.js';
 import { sameCommand } from './resume-command.js';
 
 type Flags = Readonly<Record<string, unknown>>;

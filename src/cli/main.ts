@@ -1,68 +1,20 @@
 #!/usr/bin/env node
-// The command line: which commands there are. Each has a file of its own that loads its work when it runs, so that
-// help and wrong usage answer at once.
+// The first thing of the command that runs, before its own code is even loaded: signals are heeded and output may fail
+// from here on. Which commands there are is in program.ts.
 
-import { readFileSync, writeSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import { printable } from '../quote.js';
-import { addBench } from './bench.js';
-import { say, write } from './command.js';
-import { addCompare } from './compare.js';
-import { addDevices } from './devices.js';
-import { addEval } from './eval.js';
-import { addGradcheck } from './gradcheck.js';
-import { addInspect } from './inspect.js';
-import { addPack } from './pack.js';
-import { addPredict } from './predict.js';
-import { addPreview } from './preview.js';
-import { addTrain } from './train.js';
+import { heedSignals } from './interrupt.js';
+import { end, guardOutput, say, write } from './output.js';
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
-// A reader that has seen enough (ortune predict … | head) is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+guardOutput();
+heedSignals();
 
 // What fails outside a command's own work (a worker, the addon) ends here; no stack at people.
-process.on('uncaughtException', (error) => {
-  say(`ortune: unexpected ${error.name}: ${error.message}`);
-  if (process.argv.includes('--debug')) say(`${error.stack}`);
-  const { name, message } = error;
-  if (process.argv.includes('--json')) writeSync(1, `${printable(JSON.stringify({ error: { name, message } }))}\n`);
-  process.exit(1);
+process.on('uncaughtException', async ({ name, message, stack }) => {
+  say(`ortune: unexpected ${name}: ${message}`);
+  if (process.argv.includes('--debug')) say(`${stack}`);
+  if (process.argv.includes('--json')) await write(JSON.stringify({ error: { name, message } }));
+  await end(1);
 });
 
-const program = new Command('ortune')
-  .description('Fine-tunes exported ONNX models in Node.js.')
-  .version(version)
-  .showHelpAfterError('(--help lists what there is)')
-  .exitOverride()
-  .configureOutput({ writeErr: (text) => process.stderr.write(printable(text)) })
-  .configureHelp({ helpWidth: 110 });
-// Commands made from here on inherit the settings above.
-for (const add of [
-  addTrain,
-  addCompare,
-  addEval,
-  addPredict,
-  addPreview,
-  addInspect,
-  addGradcheck,
-  addPack,
-  addBench,
-  addDevices,
-])
-  add(program);
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? 0 : 2;
-  if (process.exitCode !== 0 && process.argv.includes('--json'))
-    await write(JSON.stringify({ error: { name: 'UsageError', message: error.message.replace(/^error: /, '') } }));
-}
+const { runProgram } = await import('./program.js');
+await runProgram();

@@ -42,7 +42,7 @@ export async function inputsOf(
     throw new UsageError('texts as arguments and --data are both there; give one of them');
   const named = data ?? filesAmong(given);
   if (named === undefined) {
-    if (given.length === 0) return standardInput(onNote);
+    if (given.length === 0) return standardInput({ signal, onNote });
     for (const text of given)
       if (existsSync(text)) onNote(`${quote(text)} is taken as a text, though a file is called so`);
     return given;
@@ -82,25 +82,29 @@ function filesAmong(given: readonly string[]): readonly string[] | undefined {
 }
 
 /** Texts line by line; empty lines are none, and are counted. */
-async function linesOf(
-  stream: NodeJS.ReadableStream,
-  where: string,
-  { onNote }: Pick<Reading, 'onNote'>,
-): Promise<string[]> {
+async function linesOf(stream: NodeJS.ReadableStream, where: string, { signal, onNote }: Reading): Promise<string[]> {
   const texts: string[] = [];
   let empty = 0;
-  for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
+  let failure: Error | undefined;
+  const lines = createInterface({ input: stream, signal, crlfDelay: Number.POSITIVE_INFINITY });
+  stream.once('error', (error) => {
+    failure = error;
+    lines.close();
+  });
+  for await (const line of lines) {
     if (line.trim()) texts.push(line);
     else empty++;
   }
+  signal.throwIfAborted();
+  if (failure) throw new DataError(`${where} cannot be read: ${failure.message}`);
   if (empty > 0) onNote(`${empty} empty ${empty === 1 ? 'line' : 'lines'} of ${where} left out`);
   return texts;
 }
 
-async function standardInput(onNote: Reading['onNote']): Promise<Inputs> {
+async function standardInput(reading: Reading): Promise<Inputs> {
   if (process.stdin.isTTY)
     throw new UsageError('nothing to label: give texts as arguments, a file with --data, or lines on standard input');
-  const texts = await linesOf(process.stdin, 'standard input', { onNote });
+  const texts = await linesOf(process.stdin, 'standard input', reading);
   if (texts.length === 0) throw new UsageError('nothing to label: standard input holds no text');
   return texts;
 }
@@ -116,7 +120,7 @@ async function readFiles(
   const input: TextInput[] = [];
   for (const file of files) {
     if (/\.txt$/i.test(file)) {
-      for (const line of await linesOf(createReadStream(file), file, { onNote })) input.push(line);
+      for (const line of await linesOf(createReadStream(file), file, { signal, onNote })) input.push(line);
       continue;
     }
     for await (const raw of readRaw(file, reading)) {

@@ -5,8 +5,9 @@ import type { Command } from 'commander';
 import { type PredictConfig, predictSchema } from '../config/schema.js';
 import type { TextInput } from '../data/samples.js';
 import type { Prediction } from '../tasks/task.js';
-import { addOptions, configOf, execute, type Result, say } from './command.js';
+import { addOptions, configOf, execute, type Result } from './command.js';
 import { showDownload } from './download.js';
+import { say } from './output.js';
 import { inputsOf } from './predict-inputs.js';
 
 export function addPredict(program: Command): void {

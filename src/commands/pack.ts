@@ -1,8 +1,7 @@
 // Packs data for training: what `ortune pack` and `pack` do. Texts where a model is given, whose tokenizer makes their
 // tokens; else pictures.
 
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync } from 'node:fs';
 import { parseOptions } from '../config/options.js';
 import { type PackConfig, type PackOptions, packSchema } from '../config/pack-schema.js';
 import { imageColumns, textColumns } from '../data/column-specs.js';
@@ -17,6 +16,7 @@ import { formOf } from '../data/read/form.js';
 import { sequenceLengths } from '../data/sequence-lengths.js';
 import type { Table } from '../data/table.js';
 import { OrtuneError, UsageError } from '../errors.js';
+import { Lock } from '../files/lock.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { openModel, toGraph } from '../onnx/load.js';
 import { fixedLength } from '../tasks/fixed-axes.js';
@@ -51,11 +51,11 @@ export async function pack(options: PackOptions, hooks: PackHooks = {}): Promise
   const config = parseOptions(packSchema, options);
   const { output, overwrite, model } = config;
   const started = performance.now();
-  if (existsSync(output) && !overwrite)
-    throw new UsageError(`${output} is there already; set overwrite to replace it, or name another output`);
+  const lock = await Lock.take(`${output}.lock`, `output ${output}`);
   const client = new DataClient();
   try {
-    mkdirSync(dirname(output), { recursive: true });
+    if (existsSync(output) && !overwrite)
+      throw new UsageError(`${output} is there already; set overwrite to replace it, or name another output`);
     const packed = await (model === undefined ? pictures(config, client, hooks) : texts(model, config, client, hooks));
     return packed && { output, ...packed, seconds: (performance.now() - started) / 1000 };
   } catch (error) {
@@ -65,6 +65,7 @@ export async function pack(options: PackOptions, hooks: PackHooks = {}): Promise
     );
   } finally {
     await client.close();
+    lock.release();
   }
 }
 

@@ -2,7 +2,6 @@
 // it in the first epochs of a run, on one sheet for a person to look at. The pixels are those of the batches,
 // normalisation undone.
 
-import { writeFileSync } from 'node:fs';
 import { parseOptions } from '../config/options.js';
 import { type PreviewConfig, type PreviewOptions, previewSchema } from '../config/preview-schema.js';
 import { imageColumns } from '../data/column-specs.js';
@@ -13,6 +12,7 @@ import type { Preprocessing } from '../data/images/preprocessing.js';
 import { formOf } from '../data/read/form.js';
 import { Splits } from '../data/splits.js';
 import { ModelError, OrtuneError } from '../errors.js';
+import { writeAtomically } from '../files/atomic-file.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { openModel, toGraph } from '../onnx/load.js';
 import { contactSheet, type SheetPicture } from '../report/contact-sheet.js';
@@ -125,7 +125,7 @@ function toPicture(
 
 function write(output: string, sheet: Buffer): void {
   try {
-    writeFileSync(output, sheet);
+    writeAtomically(output, sheet);
   } catch (error) {
     throw new OrtuneError(`${output} cannot be written: ${(error as Error).message}`);
   }

@@ -5,10 +5,12 @@
 import { join } from 'node:path';
 import { type CompareConfig, type CompareOptions, compareSchema } from '../config/compare-schema.js';
 import { parseOptions } from '../config/options.js';
+import { writeAtomically } from '../files/atomic-file.js';
+import { lockRun } from '../train/run-directory.js';
 import type { Trainer } from '../train/trainer.js';
 import { comparisonMarkdown } from './markdown.js';
 import { plannedRuns } from './plan.js';
-import { type RunRecord, readRecord, writeJson, writeText } from './record.js';
+import { type RunRecord, readRecord, writeJson } from './record.js';
 import type { CompareResult } from './result.js';
 import { runPlanned } from './run.js';
 import { bestOf, type Measured, tabulate } from './tabulate.js';
@@ -42,6 +44,15 @@ export interface CompareHooks {
  */
 export async function compare(options: CompareOptions, hooks: CompareHooks = {}): Promise<CompareResult> {
   const config = parseOptions(compareSchema, options);
+  const lock = await lockRun(config.output);
+  try {
+    return await compareAll(config, hooks);
+  } finally {
+    lock.release();
+  }
+}
+
+async function compareAll(config: CompareConfig, hooks: CompareHooks): Promise<CompareResult> {
   const { overwrite, output, metric } = config;
   const runs = plannedRuns(config);
   const records = new Map<string, RunRecord>();
@@ -73,7 +84,7 @@ function sumUp({ output, metric }: CompareConfig, measured: readonly Measured[],
   const result = { metric, strategies, ...(best !== undefined && { best }), output, interrupted };
   if (best !== undefined) {
     writeJson(join(output, 'compare.json'), result);
-    writeText(join(output, 'compare.md'), `${comparisonMarkdown(result)}\n`);
+    writeAtomically(join(output, 'compare.md'), `${comparisonMarkdown(result)}\n`);
   }
   return result;
 }

@@ -8,7 +8,7 @@ import { checkpointsOf, listCheckpoints } from '../checkpoint/files.js';
 import { optionsThatChangeNothing } from '../config/options.js';
 import { type TrainConfig, trainSchema } from '../config/train-schema.js';
 import { UsageError } from '../errors.js';
-import { AtomicFile } from '../files/atomic-file.js';
+import { writeAtomically } from '../files/atomic-file.js';
 import { metricOf } from '../metrics/names.js';
 import { type Metrics, taskNamed } from '../tasks/tasks.js';
 import type { PlannedRun } from './plan.js';
@@ -80,13 +80,7 @@ export function writeRecord(run: PlannedRun, record: RunRecord): void {
 }
 
 export function writeJson(path: string, value: object): void {
-  writeText(path, `${JSON.stringify(value, undefined, 2)}\n`);
-}
-
-export function writeText(path: string, text: string): void {
-  const file = new AtomicFile(path);
-  file.write(Buffer.from(text));
-  file.commit();
+  writeAtomically(path, `${JSON.stringify(value, undefined, 2)}\n`);
 }
 
 /** Options that change neither the weights nor what is measured of them. */

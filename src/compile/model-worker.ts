@@ -1,8 +1,10 @@
 // Runs in a worker thread: owns the opened model, applies transfer, builds graphs and saves, so that parsing, graph
 // building, hashing and writing never hold up the host's event loop. One model per worker.
 
+import { join, relative } from 'node:path';
 import { labelsOfConfig } from '../data/labels.js';
 import { ModelError, OrtuneError, type Outcome, outcomeOf, UsageError } from '../errors.js';
+import { writeStaged } from '../files/staging.js';
 import { heads } from '../heads/heads.js';
 import { bytesTogether, type Counted } from '../lower/memory.js';
 import { dimensions, elementTypeOf } from '../onnx/file/surgery.js';
@@ -250,7 +252,10 @@ function saveNow({ directory, arena: buffer, preprocessor }: SaveRequest): strin
     ]),
   );
   try {
-    return writeModelDirectory(model, directory, weights, { config: saved, copies: changed, preprocessor });
+    const file = writeStaged(directory, (staging) =>
+      relative(staging, writeModelDirectory(model, staging, weights, { config: saved, copies: changed, preprocessor })),
+    );
+    return join(directory, file);
   } catch (error) {
     if (error instanceof OrtuneError || !(error as NodeJS.ErrnoException).code) throw error;
     throw new OrtuneError(`the trained model cannot be written to ${directory}: ${(error as Error).message}`);

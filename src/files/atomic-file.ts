@@ -1,6 +1,20 @@
 // A file that appears whole or not at all: written beside its place, synced, renamed.
 
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { isRunning } from './processes.js';
 
 const LARGEST_WRITE = 2 ** 30;
 
@@ -49,5 +63,34 @@ export class AtomicFile {
   #close(): void {
     closeSync(this.#fd!);
     this.#fd = undefined;
+  }
+}
+
+/** Writes a whole file; where that fails, what was there stays, and nothing lies beside it. @throws the system's error */
+export function writeAtomically(path: string, content: string | Uint8Array): void {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  const there = statSync(path, { throwIfNoEntry: false });
+  // A device or a pipe has no place that another could take.
+  if (there && !there.isFile()) {
+    writeFileSync(path, bytes);
+    return;
+  }
+  const file = new AtomicFile(there ? realpathSync(path) : path);
+  try {
+    file.write(bytes);
+    file.commit();
+  } finally {
+    file.discard();
+  }
+}
+
+const partial = /\.(\d+)\.partial$/;
+
+/** Removes what processes that are gone were writing among the files of a directory, if there is one. */
+export function removePartials(directory: string): void {
+  if (!existsSync(directory)) return;
+  for (const name of readdirSync(directory)) {
+    const writer = partial.exec(name)?.[1];
+    if (writer !== undefined && !isRunning(Number(writer))) rmSync(join(directory, name), { force: true });
   }
 }

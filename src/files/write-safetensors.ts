@@ -1,8 +1,8 @@
 // A whole .safetensors file written at once: for results, which lie in memory.
 
-import { writeFileSync } from 'node:fs';
 import { OrtuneError } from '../errors.js';
 import type { DataType, TypedArray } from '../onnx/dtype.js';
+import { writeAtomically } from './atomic-file.js';
 import { encodeHeader, type StoredType } from './safetensors.js';
 
 const stored: Partial<Record<DataType, StoredType>> = {
@@ -35,7 +35,7 @@ export function writeSafetensors(path: string, tensors: readonly NamedTensor[]):
   );
   const bytes = tensors.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   try {
-    writeFileSync(path, Buffer.concat([header, ...bytes]));
+    writeAtomically(path, Buffer.concat([header, ...bytes]));
   } catch (error) {
     throw new OrtuneError(`${path} cannot be written: ${(error as Error).message}`);
   }

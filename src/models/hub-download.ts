@@ -2,14 +2,16 @@
 // small ones come first, the record that the model is whole comes last. What is in the cache already is not requested,
 // so a cache that another program filled serves too, without a network.
 
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { HubApiError, InvalidApiResponseFormatError } from '@huggingface/hub';
 import { ModelError } from '../errors.js';
+import { writeAtomically } from '../files/atomic-file.js';
 import { externalLocations, leadsOut } from '../onnx/external.js';
 import { ModelProtoSchema } from '../onnx/onnx_pb.js';
 import { type HubModel, RECORD } from './hub.js';
+import { TooLarge } from './hub-bounds.js';
 
 /** Fetched where the model has them. */
 const optional = [
@@ -49,7 +51,8 @@ export async function downloadModel(model: HubModel, fetchFile: (file: string) =
   const files = [await need('config.json')];
   for (const file of optional) if (await has(file)) files.push(file);
   const onnx = await need('onnx/model.onnx', 'model.onnx');
-  for (const data of [onnx, ...dataOf(onnx, model)]) files.push(await need(data));
+  const needed = [...new Set([onnx, ...dataOf(onnx, model)])];
+  for (const data of needed) files.push(await need(data));
   // Without the network it is not known which optional files there are.
   if (!networkFailure) record(files, model);
 }
@@ -103,7 +106,8 @@ function isJson(path: string): boolean {
 /** The record spares the next start a look at each file, no more: a cache that is only read needs none. */
 function record(files: readonly string[], { directory }: HubModel): void {
   try {
-    writeFileSync(join(directory, RECORD), `${JSON.stringify({ files })}\n`);
+    const sized = files.map((file) => ({ file, bytes: statSync(join(directory, file)).size }));
+    writeAtomically(join(directory, RECORD), `${JSON.stringify({ files: sized })}\n`);
   } catch {
     // The model is whole all the same.
   }
@@ -168,5 +172,7 @@ function reasonOf(error: Error & { syscall?: string }, file: string): [why: stri
       'Check that no proxy answers in place of the hub, and that the host in HF_ENDPOINT serves byte ranges and ETags.',
     ];
   if (error instanceof TypeError) return [`${error.message}.`, 'Check HF_TOKEN.'];
+  if (error instanceof TooLarge)
+    return [error.message, 'ORTUNE_DOWNLOAD_MAX_BYTES allows more, for a model that you trust to be that large.'];
   return [error.message, 'Try again later.'];
 }

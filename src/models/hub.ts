@@ -6,9 +6,10 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hubEndpoint, hubToken, modelCache } from '../environment.js';
+import { downloadLimits, hubEndpoint, hubToken, modelCache } from '../environment.js';
 import { type Outcome, unwrap } from '../errors.js';
 import { asOnDisk } from '../files/unicode-paths.js';
+import { Lock } from '../files/lock.js';
 import { ThreadError } from '../threads/causes.js';
 import { startThread } from '../threads/start-thread.js';
 
@@ -45,6 +46,14 @@ export interface HubModel {
   directory: string;
   /** Directory for files under way, of this download alone. */
   partial: string;
+  limits: DownloadLimits;
+}
+
+export interface DownloadLimits {
+  /** Of a model in all, unpacked. */
+  maxBytes: number;
+  /** How long a server may leave the download waiting. */
+  timeoutMs: number;
 }
 
 /** What the download thread says: how far a file is, and in the end how it went. */
@@ -55,6 +64,9 @@ export const RECORD = '.downloaded.json';
 
 /** How the directories begin that files under way lie in. */
 const PARTIAL = '.partial-';
+
+/** In such a directory: the lock of whoever downloads. */
+const LOCK = '.lock';
 
 const HUB_NAME = /^(?<id>\w[\w.-]*\/\w[\w.-]{0,95})(?:@(?<revision>\w[\w./-]*))?$/;
 
@@ -81,16 +93,22 @@ export async function resolveModel(name: string, options: ResolveOptions = {}): 
   if (isWhole(directory)) return directory;
   const partial = join(cache, `${PARTIAL}${randomUUID()}`);
   const endpoint = hubEndpoint();
-  await download({ name, id, revision, endpoint, token: hubToken(endpoint), cache, directory, partial }, options);
+  const source = { name, id, revision, endpoint, token: hubToken(endpoint), limits: downloadLimits() };
+  await download({ ...source, cache, directory, partial }, options);
   return directory;
 }
 
+/** Whether the record names the files of a model, and they are there with the bytes they had. */
 function isWhole(directory: string): boolean {
   try {
-    const { files } = JSON.parse(readFileSync(join(directory, RECORD), 'utf8')) as { files: string[] };
-    return files.every((file) => existsSync(join(directory, file)));
+    const { files } = JSON.parse(readFileSync(join(directory, RECORD), 'utf8')) as {
+      files: { file: string; bytes: number }[];
+    };
+    const names = files.map(({ file }) => file);
+    if (!names.includes('config.json') || !names.some((name) => name.endsWith('model.onnx'))) return false;
+    return files.every(({ file, bytes }) => statSync(join(directory, file)).size === bytes);
   } catch {
-    // None, or cut: the download looks at each file itself.
+    // None, cut, or of an earlier version: the download looks at each file itself.
     return false;
   }
 }
@@ -101,6 +119,8 @@ function isWhole(directory: string): boolean {
 async function download(model: HubModel, { signal, onDownload }: ResolveOptions): Promise<void> {
   signal?.throwIfAborted();
   const role = 'that downloads models';
+  // A cache that can only be read may still have it all.
+  const lock = await Lock.take(join(model.partial, LOCK), 'the download').catch(() => undefined);
   const thread = startThread({ url: new URL('./hub-worker.js', import.meta.url), workerData: model, role });
   const abort = (): void => thread.postMessage('abort');
   signal?.addEventListener('abort', abort);
@@ -124,13 +144,25 @@ async function download(model: HubModel, { signal, onDownload }: ResolveOptions)
     await thread.terminate();
     const left = [model.partial, ...(await leftBehind(model.cache))];
     await Promise.allSettled(left.map((path) => rm(path, { recursive: true, force: true })));
+    lock?.release();
   }
 }
 
-/** What downloads left that were killed: older than any download lasts. */
+/** What downloads left that were killed: nobody has its lock, or it is older than any download lasts. */
 async function leftBehind(cache: string): Promise<string[]> {
   const before = Date.now() - 24 * 3600 * 1000;
   const names = await readdir(cache).catch(() => []);
-  const paths = names.filter((name) => name.startsWith(PARTIAL)).map((name) => join(cache, name));
-  return paths.filter((path) => (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? before) < before);
+  const left: string[] = [];
+  for (const path of names.filter((name) => name.startsWith(PARTIAL)).map((name) => join(cache, name))) {
+    const old = (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? before) < before;
+    if (old || (await isAbandoned(join(path, LOCK)))) left.push(path);
+  }
+  return left;
+}
+
+async function isAbandoned(lock: string): Promise<boolean> {
+  if (!existsSync(lock)) return false;
+  const taken = await Lock.take(lock, 'the download').catch(() => undefined);
+  taken?.release();
+  return taken !== undefined;
 }

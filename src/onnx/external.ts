@@ -54,7 +54,8 @@ export function externalRange(tensor: TensorProto, what: string, expected: numbe
         'Put the file beside the model, or download the model again.',
     );
   }
-  if (outside(relative(realpathSync(base), real))) throw new ModelError(escapes(location, what, model));
+  if (outside(relative(realpathSync(base), real)) && !isBlob(file, real))
+    throw new ModelError(escapes(location, what, model));
   if (!statSync(real).isFile())
     throw new ModelError(
       `${what} of ${model.path} names external data '${location}', which is not a file. Download the model again.`,
@@ -62,9 +63,20 @@ export function externalRange(tensor: TensorProto, what: string, expected: numbe
   return { file: real, offset, length };
 }
 
+/**
+ * Whether a link is one of the Hugging Face cache: REPOSITORY/snapshots/REVISION/…/file, whose content lies in
+ * REPOSITORY/blobs. No other way out of the folder is one, also none by a `blobs` that is a link itself.
+ */
+function isBlob(link: string, real: string): boolean {
+  const folders = realpathSync(dirname(link)).split(sep);
+  const at = folders.lastIndexOf('snapshots');
+  if (at <= 0 || at === folders.length - 1) return false;
+  return dirname(real) === [...folders.slice(0, at), 'blobs'].join(sep);
+}
+
 const escapes = (location: string, what: string, model: Model): string =>
   `${what} of ${model.path} names external data '${location}', which is outside of the model's directory. ` +
-  'Only files beside the model are read: put the data there.';
+  'Only files beside the model are read, and those that the Hugging Face cache links to: put a copy of the data there.';
 
 /** Calls `use` for the range in pieces of at most 8 MiB; each piece is valid until `use` returns. */
 export function readPieces(range: ExternalRange, use: (piece: Uint8Array) => void): void {
@@ -82,12 +94,19 @@ export function readPieces(range: ExternalRange, use: (piece: Uint8Array) => voi
   }
 }
 
+/** `readPieces` for a range of the model's. @throws ModelError for a file that has changed since the model was opened */
+export function readTensor(range: ExternalRange, { external }: Model, use: (piece: Uint8Array) => void): void {
+  external?.refuseChanged(range.file);
+  readPieces(range, use);
+  external?.refuseChanged(range.file);
+}
+
 /** The bytes of an external tensor. */
 export function readExternal(tensor: TensorProto, what: string, expected: number, model: Model): Uint8Array {
   const range = externalRange(tensor, what, expected, model);
   const bytes = new Uint8Array(range.length);
   let at = 0;
-  readPieces(range, (piece) => {
+  readTensor(range, model, (piece) => {
     bytes.set(piece, at);
     at += piece.length;
   });
@@ -103,6 +122,7 @@ export function checkExternal(
   sizes: Map<string, number>,
 ): void {
   const range = externalRange(tensor, what, expected, model);
+  model.external?.note(range.file);
   const size = sizes.get(range.file) ?? statSync(range.file).size;
   sizes.set(range.file, size);
   if (range.offset + range.length > size)

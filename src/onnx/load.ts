@@ -5,9 +5,11 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
+import { kindOf } from '../files/kind-of.js';
 import { decodeNode, decodeTensor, decodeValueInfo, elementType, tensorShape } from './decode.js';
 import { bytesPerElement } from './dtype.js';
 import { checkExternal } from './external.js';
+import { ExternalFiles } from './external-files.js';
 import { Graph, prune } from './graph.js';
 import { bringToInferenceForm } from './inference-form.js';
 import { separateTensors } from './merged-tensors.js';
@@ -30,11 +32,26 @@ export type { Model } from './model.js';
  */
 export function openModel(path: string): Model {
   const file = findModelFile(path);
-  const model: Model = { path: file, directory: modelDirectory(file), proto: parseModel(readModelFile(file), file) };
+  const proto = parseModel(readModelFile(file), file);
+  const model: Model = { path: file, directory: modelDirectory(file), proto, external: new ExternalFiles() };
+  refuseOtherThanFiles(model);
   checkModel(model);
   bringToInferenceForm(model);
   separateTensors(model);
   return model;
+}
+
+/** What lies beside a model and is read with it. */
+const companions = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'preprocessor_config.json', 'vocab.txt'];
+
+/** @throws ModelError for a pipe or a device in the place of a file, which opening would wait for */
+function refuseOtherThanFiles({ directory }: Model): void {
+  for (const name of companions) {
+    const path = join(directory, name);
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found && !found.isFile())
+      throw new ModelError(`${path} is ${kindOf(found)}, not a file. Put the model's own file there.`);
+  }
 }
 
 /** The checks of `openModel`, for a model that was made or changed in memory. */
@@ -84,7 +101,10 @@ function readModelFile(file: string): Uint8Array<ArrayBuffer> {
       `${file} is a checkpoint of ONNX Runtime's training API, a training artifact; expected the forward model as .onnx.`,
     );
   try {
-    if (statSync(file).size >= TWO_GIB)
+    const found = statSync(file);
+    if (!found.isFile())
+      throw new ModelError(`${file} is ${kindOf(found)}, not a file; expected the model as a regular .onnx file.`);
+    if (found.size >= TWO_GIB)
       throw new ModelError(
         `${file} is larger than 2 GiB, more than the ONNX format can hold in one file: it is damaged. ` +
           'Export the model with external data.',

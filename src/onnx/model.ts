@@ -1,6 +1,7 @@
 // A model file as it was read: its place and the decoded protobuf message, which saving encodes again. Surgery on
 // the file's own graph (a new head) makes another Model with the same place, so that external data is still found.
 
+import type { ExternalFiles } from './external-files.js';
 import type { AttributeProto, GraphProto, ModelProto, NodeProto } from './onnx_pb.js';
 
 export interface Model {
@@ -9,6 +10,8 @@ export interface Model {
   /** The model directory: the parent of onnx/, or the file's own directory. */
   readonly directory: string;
   readonly proto: ModelProto;
+  /** The files beside it that hold weights; absent for a model that was made in memory. */
+  readonly external?: ExternalFiles;
 }
 
 /** AttributeProto.type. */

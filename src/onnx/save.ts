@@ -11,7 +11,7 @@ import { convertFloat, firstOverflow } from './convert.js';
 import { decodeTensor, elementType, tensorShape, typedField } from './decode.js';
 import { bytesPerElement, type DataType, dataTypeFromOnnx, isFloat } from './dtype.js';
 import { byteCount, modelPieces } from './encode.js';
-import { externalRange, readPieces } from './external.js';
+import { externalRange, readTensor } from './external.js';
 import { attributeOf, graphOf, type Model } from './model.js';
 import { StringStringEntryProtoSchema, type TensorProto, TensorProtoSchema } from './onnx_pb.js';
 import { isConstant, rewriteTensors } from './rewrite.js';
@@ -164,7 +164,7 @@ function moveOut(
       `Cannot save over ${data.path}: the model's weights are read from it. Choose another directory or file name.`,
     );
   if (weight) data.write(encode(weight, tensor, what, model).bytes());
-  else if (source) readPieces(source, (piece) => data.write(piece));
+  else if (source) readTensor(source, model, (piece) => data.write(piece));
   else data.write(decodeTensor(tensor, what, model).bytes());
 
   const copy = Object.assign(create(TensorProtoSchema), tensor, {

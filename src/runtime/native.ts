@@ -157,6 +157,13 @@ export interface Addon {
   ): void;
   /** Each of `count` samples becomes share * itself + (1 - share) * the one before it, the first following the last. */
   mixSamples(samples: Float32Array, count: number, share: number): void;
+  /**
+   * Locks an open file until it is closed, or the process is gone; 'held' where another open file has the lock. An addon
+   * that was built before there were locks has none.
+   */
+  lockFile?(fd: number): 'locked' | 'held' | 'unsupported';
+  /** Ends the process at once: no exit handlers, of whomever. Missing as `lockFile` may be. */
+  leave?(code: number): never;
   /** Address of the array's first element modulo 64. */
   misalignment(data: TypedArray): number;
 }

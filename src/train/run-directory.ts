@@ -4,23 +4,16 @@
 // neither replaces what an earlier one left nor leaves a directory that counts as a run. Checkpoints and model are
 // written elsewhere; here is only where they lie and what becomes of an earlier run's.
 
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { checkpointsOf } from '../checkpoint/files.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import { UsageError } from '../errors.js';
 import { AppendFile } from '../files/append-file.js';
+import { removePartials, writeAtomically } from '../files/atomic-file.js';
+import { Lock } from '../files/lock.js';
+import { stagingOf } from '../files/staging.js';
 import { EVENT_FILE, EventFile } from '../report/tensorboard/event-file.js';
 import { scalarsOf } from '../report/tensorboard/scalars.js';
 import type { SkippedSample } from './bad-samples.js';
@@ -28,6 +21,12 @@ import { linesUpTo } from './metrics-lines.js';
 
 /** Checkpoints of a run that was replaced, on their way out. */
 const REMOVED = /^\.checkpoints\.\d+\.removed$/;
+
+/**
+ * Takes a run's directory for this process, before anything of it is read; until it is closed no other has it.
+ * @throws UsageError that names who has it
+ */
+export const lockRun = (output: string): Promise<Lock> => Lock.take(join(output, '.lock'), `output ${output}`);
 
 export class RunDirectory {
   readonly path: string;
@@ -75,7 +74,9 @@ export class RunDirectory {
       // Found now and not after the last step.
       if (statSync(this.model, { throwIfNoEntry: false })?.isFile())
         throw new Error(`${this.model} is a file, not a directory`);
+      this.#removeLeftovers();
       if (this.#config.overwrite && !this.#goesOn) this.#removeRun();
+      this.#removeReplaced();
       this.#writeConfig();
       const file = join(this.path, 'metrics.jsonl');
       this.#metrics = new AppendFile(file, this.#goesOn ? { beginning: linesUpTo(file, this.#resumeStep ?? 0) } : {});
@@ -151,22 +152,29 @@ export class RunDirectory {
     return resume === 'latest' || realPath(resume).startsWith(realPath(this.checkpoints) + sep);
   }
 
+  /** What a run that was killed was in the middle of writing; checkpoints see to their own. */
+  #removeLeftovers(): void {
+    for (const directory of [this.path, this.model, join(this.model, 'onnx')]) removePartials(directory);
+    rmSync(stagingOf(this.model), { recursive: true, force: true });
+    rmSync(join(this.path, 'metrics.jsonl.partial'), { force: true });
+  }
+
   /** Checkpoints may be large, so they are put out of the way at once and removed in the background. */
   #removeRun(): void {
     if (existsSync(this.checkpoints))
       renameSync(this.checkpoints, join(this.path, `.checkpoints.${Date.now()}.removed`));
-    const names = readdirSync(this.path);
-    for (const name of names) if (EVENT_FILE.test(name)) rmSync(join(this.path, name));
-    const old = names.filter((name) => REMOVED.test(name)).map((name) => join(this.path, name));
-    // What cannot be removed is no harm to this run, and the next to replace one tries again.
-    const removals = old.map((path) => rm(path, { recursive: true, force: true }));
+    for (const name of readdirSync(this.path)) if (EVENT_FILE.test(name)) rmSync(join(this.path, name));
+  }
+
+  /** What cannot be removed is no harm to this run, and the next to start tries again. */
+  #removeReplaced(): void {
+    const old = readdirSync(this.path).filter((name) => REMOVED.test(name));
+    const removals = old.map((name) => rm(join(this.path, name), { recursive: true, force: true }));
     this.#removal = Promise.allSettled(removals);
   }
 
   #writeConfig(): void {
-    const file = join(this.path, 'config.json');
-    writeFileSync(`${file}.partial`, `${JSON.stringify(this.#config, undefined, 2)}\n`);
-    renameSync(`${file}.partial`, file);
+    writeAtomically(join(this.path, 'config.json'), `${JSON.stringify(this.#config, undefined, 2)}\n`);
   }
 }
 

@@ -32,7 +32,7 @@ import { createOptimizer } from './groups.js';
 import { type Due, dueAt, type RunLength } from './intervals.js';
 import { type CheckedMemory, checkMemory } from './memory-check.js';
 import type { PendingStep } from './pending-steps.js';
-import { RunDirectory } from './run-directory.js';
+import { lockRun, RunDirectory } from './run-directory.js';
 import {
   checkpointSources,
   keepsBest,
@@ -121,8 +121,6 @@ export async function openRun(
 ): Promise<Run> {
   const startedMs = performance.now();
   let config = wished;
-  new RunDirectory(config);
-  const from = config.resume === undefined ? undefined : await resolveCheckpoint(config.output, config.resume);
   const opened: { close(): Promise<unknown> }[] = [];
   const close = async (): Promise<void> => {
     for (const item of opened.reverse()) await item.close();
@@ -132,6 +130,9 @@ export async function openRun(
     return item;
   };
   try {
+    keep(await lockRun(config.output));
+    new RunDirectory(config);
+    const from = config.resume === undefined ? undefined : await resolveCheckpoint(config.output, config.resume);
     const { name, classes, options, parts: files, readsModel } = await loadTask(config.task);
     const resolving = { signal, onDownload: listeners.download };
     const values = readsModel

@@ -7,7 +7,7 @@ import { type TrainConfig, type TrainOptions, trainSchema } from '../config/trai
 import type { Batch } from '../data/loader.js';
 import { type Given, withoutGiven } from '../data/memory/given.js';
 import { describeSamples } from '../data/samples.js';
-import { DeviceError } from '../errors.js';
+import { DeviceError, OrtuneError } from '../errors.js';
 import type { EvaluationEvent, TrainerEvents, TrainResult, TrunkEvent } from '../events.js';
 import { metricOf } from '../metrics/names.js';
 import { type Metrics, taskNamed } from '../tasks/tasks.js';
@@ -208,7 +208,7 @@ export class Trainer {
     await run.checkpointWritten;
     throwIfUnwritten(run);
     const { step, metrics } = await this.#chooseWeights(run, signal);
-    await engine.save(directory.model, run.plan.preprocessor);
+    await engine.save(directory.model, run.plan.preprocessor).catch((error) => this.#keepWeights(run, step, error));
     this.#emit('saved', { path: directory.model });
     const test = data.test && (await this.#measure(run, 'test', signal));
     if (test) this.#report(run, { name: 'test', step, metrics: test, best: false });
@@ -220,6 +220,15 @@ export class Trainer {
       feedRatio: ratio,
       interrupted: signal?.aborted ?? false,
     });
+  }
+
+  /** A model that cannot be written is no reason to lose what it has learnt: `step` is that of the engine's weights. */
+  async #keepWeights(run: Run, step: number, error: unknown): Promise<never> {
+    if (step !== run.progress.step || step === 0 || !(error instanceof OrtuneError)) throw error;
+    await this.#checkpoint(run).catch((second: Error) => {
+      error.message += `\nThe weights could not be kept in a checkpoint either: ${second.message}`;
+    });
+    throw error;
   }
 
   /** Which weights are written, those of the last step or of the best evaluation; and how they did on `eval`. */

@@ -3,7 +3,7 @@
 
 import { copyFileSync, existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { AtomicFile } from '../files/atomic-file.js';
+import { writeAtomically } from '../files/atomic-file.js';
 import { copyOfGraph } from '../onnx/file/surgery.js';
 import type { JoinedModel } from '../onnx/join.js';
 import { graphOf, type Model } from '../onnx/model.js';
@@ -95,8 +95,4 @@ export function weightsInside(model: Model): Model {
   return copy;
 }
 
-function writeJson(path: string, value: object): void {
-  const file = new AtomicFile(path);
-  file.write(Buffer.from(`${JSON.stringify(value, null, 2)}\n`));
-  file.commit();
-}
+const writeJson = (path: string, value: object): void => writeAtomically(path, `${JSON.stringify(value, null, 2)}\n`);

@@ -3,6 +3,7 @@
 
 import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isRunning } from '../files/processes.js';
 
 const suffix = '.activations';
 /** What a process is writing, or was when it ended. */
@@ -44,14 +45,5 @@ export async function makeRoom(
     if (inUse.has(path)) continue;
     await rm(path, { force: true });
     total -= size;
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

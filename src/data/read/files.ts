@@ -6,6 +6,7 @@ import { glob, isDynamicPattern } from 'tinyglobby';
 import { DataError, UsageError } from '../../errors.js';
 import { asOnDisk } from '../../files/unicode-paths.js';
 import { quote, shown } from '../../quote.js';
+import { kindOf } from '../../files/kind-of.js';
 
 /**
  * The files that `patterns` name, relative to the working directory: for each in turn the path itself, or a pattern's
@@ -33,6 +34,9 @@ async function matches(given: string, folders: boolean): Promise<string[]> {
       throw new DataError(
         `data file ${shown(pattern)} is a folder; name its files with a pattern, such as ${shown(join(pattern, '*.jsonl'))}`,
       );
+    // Data are read more than once: for their hash, their samples, and again when a run is resumed.
+    if (!found.isFile() && !found.isDirectory())
+      throw new DataError(`data file ${shown(pattern)} is ${kindOf(found)}, which cannot be read twice: write it to a file`);
     return [pattern];
   }
   if (!isDynamicPattern(pattern))

@@ -1,0 +1,56 @@
+// The command line: which commands there are. Each has a file of its own that loads its work when it runs, so that
+// help and wrong usage answer at once.
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { printable } from '../quote.js';
+import { addBench } from './bench.js';
+import { addCompare } from './compare.js';
+import { addDevices } from './devices.js';
+import { addEval } from './eval.js';
+import { addGradcheck } from './gradcheck.js';
+import { addInspect } from './inspect.js';
+import { write } from './output.js';
+import { addPack } from './pack.js';
+import { addPredict } from './predict.js';
+import { addPreview } from './preview.js';
+import { addTrain } from './train.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('ortune')
+  .description('Fine-tunes exported ONNX models in Node.js.')
+  .version(version)
+  .showHelpAfterError('(--help lists what there is)')
+  .exitOverride()
+  .configureOutput({ writeErr: (text) => process.stderr.write(printable(text)) })
+  .configureHelp({ helpWidth: 110 });
+// Commands made from here on inherit the settings above.
+for (const add of [
+  addTrain,
+  addCompare,
+  addEval,
+  addPredict,
+  addPreview,
+  addInspect,
+  addGradcheck,
+  addPack,
+  addBench,
+  addDevices,
+])
+  add(program);
+
+/** Runs the command that the arguments name; commands end the process themselves, help and wrong usage do not. */
+export async function runProgram(): Promise<void> {
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+    if (process.exitCode !== 0 && process.argv.includes('--json'))
+      await write(JSON.stringify({ error: { name: 'UsageError', message: error.message.replace(/^error: /, '') } }));
+  }
+  if (!(await write('')) && process.exitCode === 0) process.exitCode = 1;
+}
