@@ -52,8 +52,8 @@ export function hubEndpoint(): string {
 }
 
 /**
- * Bounds of a download: ORTUNE_DOWNLOAD_MAX_BYTES for a model in all, default 32 GiB; ORTUNE_DOWNLOAD_TIMEOUT in seconds
- * for a server that does not answer or sends next to nothing, default 60.
+ * Bounds of a download: ORTUNE_DOWNLOAD_MAX_BYTES for a model in all, default 32 GiB; ORTUNE_DOWNLOAD_TIMEOUT in
+ * seconds for a server that does not answer or sends next to nothing, default 60.
  */
 export function downloadLimits(): { maxBytes: number; timeoutMs: number } {
   const { ORTUNE_DOWNLOAD_MAX_BYTES: bytes, ORTUNE_DOWNLOAD_TIMEOUT: seconds } = process.env;

@@ -1,5 +1,5 @@
-// Signals that ask the command to end. The first, from the first moment on, ends what has not begun, and lets work under
-// way come to a good end; the next one ends the process. The exit code is 130 in every case.
+// Signals that ask the command to end. The first, from the first moment on, ends what has not begun, and lets work
+// under way come to a good end; the next one ends the process. The exit code is 130 in every case.
 
 import { startedByNohup } from '../environment.js';
 import { exit, say } from './output.js';

@@ -66,7 +66,9 @@ export class AtomicFile {
   }
 }
 
-/** Writes a whole file; where that fails, what was there stays, and nothing lies beside it. @throws the system's error */
+/**
+ * Writes a whole file; where that fails, what was there stays, and nothing lies beside it. @throws the system's error
+ */
 export function writeAtomically(path: string, content: string | Uint8Array): void {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;
   const there = statSync(path, { throwIfNoEntry: false });

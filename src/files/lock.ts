@@ -149,7 +149,9 @@ function openOrCreate(path: string): { fd: number; created: boolean } {
   }
 }
 
-/** Removes the file of an owner that is gone. Without locks another may do so at this moment: its new file goes back. */
+/**
+ * Removes the file of an owner that is gone. Without locks another may do so at this moment: its new file goes back.
+ */
 function putAside(path: string, gone: Owner | undefined): void {
   const aside = `${path}.${process.pid}.partial`;
   try {

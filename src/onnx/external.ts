@@ -94,7 +94,9 @@ export function readPieces(range: ExternalRange, use: (piece: Uint8Array) => voi
   }
 }
 
-/** `readPieces` for a range of the model's. @throws ModelError for a file that has changed since the model was opened */
+/**
+ * `readPieces` for a range of the model's. @throws ModelError for a file that has changed since the model was opened
+ */
 export function readTensor(range: ExternalRange, { external }: Model, use: (piece: Uint8Array) => void): void {
   external?.refuseChanged(range.file);
   readPieces(range, use);

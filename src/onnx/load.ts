@@ -103,7 +103,7 @@ function readModelFile(file: string): Uint8Array<ArrayBuffer> {
   try {
     const found = statSync(file);
     if (!found.isFile())
-      throw new ModelError(`${file} is ${kindOf(found)}, not a file; expected the model as a regular .onnx file.`);
+      throw new ModelError(`${file} cannot be read: it is ${kindOf(found)}, not a file. Name the .onnx file.`);
     if (found.size >= TWO_GIB)
       throw new ModelError(
         `${file} is larger than 2 GiB, more than the ONNX format can hold in one file: it is damaged. ` +

@@ -158,8 +158,8 @@ export interface Addon {
   /** Each of `count` samples becomes share * itself + (1 - share) * the one before it, the first following the last. */
   mixSamples(samples: Float32Array, count: number, share: number): void;
   /**
-   * Locks an open file until it is closed, or the process is gone; 'held' where another open file has the lock. An addon
-   * that was built before there were locks has none.
+   * Locks an open file until it is closed, or the process is gone; 'held' where another open file has the lock. An
+   * addon that was built before there were locks has none.
    */
   lockFile?(fd: number): 'locked' | 'held' | 'unsupported';
   /** Ends the process at once: no exit handlers, of whomever. Missing as `lockFile` may be. */

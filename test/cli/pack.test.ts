@@ -102,8 +102,14 @@ describe('ortune pack', () => {
     write('file', '');
     const refused = await ortune(['pack', ...texts, '--output', path('file/y.safetensors')]);
     expect(refused).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/output .*y\.safetensors cannot be written: E/),
+    });
+    mkdirSync(path('z.safetensors.partial'));
+    const failed = await ortune(['pack', ...texts, '--output', path('z.safetensors')]);
+    expect(failed).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/y\.safetensors cannot be written: E.*the same command/),
+      stderr: expect.stringMatching(/z\.safetensors cannot be written: EISDIR.*the same command/),
     });
   });
 });

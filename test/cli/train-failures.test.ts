@@ -81,7 +81,7 @@ describe('a model that cannot be trained', () => {
         mkdirSync(path('folder/onnx/model.onnx'), { recursive: true });
         return path('folder');
       },
-      /model\.onnx cannot be read \(EISDIR\)/,
+      /model\.onnx cannot be read: it is a folder, not a file/,
     ],
     [
       'is damaged',

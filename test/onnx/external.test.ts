@@ -38,10 +38,13 @@ describe('external data is checked when a model opens', () => {
     expect(() => open('data', {})).toThrow(/takes bytes 0 to 24 of .*data, which has only 20: the file is cut/);
   });
 
-  test('a file that becomes too short later', () => {
-    const graph = toGraph(open('data', {}));
+  test('a file that becomes too short later, also for one who does not know what it was', () => {
+    const opened = open('data', {});
+    const { external: _, ...unknown } = opened;
+    const [graph, other] = [toGraph(opened), toGraph(unknown)];
     truncateSync(join(directory, 'source', 'data'), 20);
-    expect(() => graph.initializers.get('w')!.bytes()).toThrow(/ends 4 bytes too early/);
+    expect(() => graph.initializers.get('w')!.bytes()).toThrow(/source\/data has changed since the model was opened/);
+    expect(() => other.initializers.get('w')!.bytes()).toThrow(/ends 4 bytes too early/);
   });
 
   test.each([

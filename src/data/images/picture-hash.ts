@@ -2,7 +2,7 @@
 // files the path below their folder, the size, and the first and last 4 KiB: reading a million files to the end would
 // hold up the run by minutes, and a compressed picture that is altered is all but certain to differ in one of these.
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { DataError } from '../../errors.js';
 import type { ByteHash } from '../byte-hash.js';
@@ -65,7 +65,8 @@ function hashFiles(hash: ByteHash, source: FileSource): void {
     const path = textAt(source.paths, row);
     hash.piece(Buffer.from(relative(folder, path)));
     try {
-      const file = openSync(path, 'r');
+      // A pipe is not waited for.
+      const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
       try {
         const { size } = fstatSync(file);
         hash.piece(Buffer.from(String(size)));
