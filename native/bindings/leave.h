@@ -1,5 +1,5 @@
-// The end of a process whose terminal is gone. Node puts the terminal's settings back when it exits and, where there is
-// no terminal any more, aborts: the exit code would be lost, and core files written.
+// The end of a process whose terminal is gone. Node puts the terminal's settings back when it exits and,
+// where there is no terminal any more, aborts: the exit code would be lost, and core files written.
 #pragma once
 
 #include <napi.h>

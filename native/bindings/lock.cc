@@ -8,9 +8,10 @@
 
 namespace bindings {
 
-// lockFile(fd) → 'locked', 'held' by another open file, 'unsupported' by the file system. The kernel gives the lock up
-// when the file is closed, so also when the process is killed. flock and not fcntl: a lock of fcntl would be the
-// process's, so that two runs of one process would both have it, and closing any other descriptor would end it.
+// lockFile(fd) → 'locked', 'held' by another open file, 'unsupported' by the file system. The kernel gives
+// the lock up when the file is closed, so also when the process is killed. flock and not fcntl: a lock of
+// fcntl would be the process's, so that two runs of one process would both have it, and closing any other
+// descriptor would end it.
 Napi::Value lock_file(const Napi::CallbackInfo& info) {
 #ifdef _WIN32
   const char* state = "unsupported";

@@ -1,5 +1,5 @@
-// An exclusive lock of a file for as long as it is open, which JavaScript has no call for; src/files/lock.ts says what
-// is locked and why.
+// An exclusive lock of a file for as long as it is open, which JavaScript has no call for; src/files/lock.ts
+// says what is locked and why.
 #pragma once
 
 #include <napi.h>
