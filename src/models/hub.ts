@@ -8,8 +8,8 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { downloadLimits, hubEndpoint, hubToken, modelCache } from '../environment.js';
 import { type Outcome, unwrap } from '../errors.js';
-import { asOnDisk } from '../files/unicode-paths.js';
 import { Lock } from '../files/lock.js';
+import { asOnDisk } from '../files/unicode-paths.js';
 import { ThreadError } from '../threads/causes.js';
 import { startThread } from '../threads/start-thread.js';
 

@@ -4,9 +4,9 @@ import { stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { DataError, UsageError } from '../../errors.js';
+import { kindOf } from '../../files/kind-of.js';
 import { asOnDisk } from '../../files/unicode-paths.js';
 import { quote, shown } from '../../quote.js';
-import { kindOf } from '../../files/kind-of.js';
 
 /**
  * The files that `patterns` name, relative to the working directory: for each in turn the path itself, or a pattern's
@@ -36,7 +36,9 @@ async function matches(given: string, folders: boolean): Promise<string[]> {
       );
     // Data are read more than once: for their hash, their samples, and again when a run is resumed.
     if (!found.isFile() && !found.isDirectory())
-      throw new DataError(`data file ${shown(pattern)} is ${kindOf(found)}, which cannot be read twice: write it to a file`);
+      throw new DataError(
+        `data file ${shown(pattern)} is ${kindOf(found)}, which cannot be read twice: write it to a file`,
+      );
     return [pattern];
   }
   if (!isDynamicPattern(pattern))
