@@ -19,11 +19,12 @@ export function addEval(program: Command): void {
       const { evaluate } = await import('../train/evaluate.js');
       const result = await showDownload((onDownload) => evaluate(config, { signal, onDownload }));
       const { samples } = result.metrics;
-      for (const note of result.notes) say(`note: ${note}`);
       for (const { place, reason } of result.badSamples) say(`note: left out: ${place}: ${reason}`);
       if (result.truncated > 0)
         say(`note: ${result.truncated} of ${samples} texts were longer than the model reads and were cut`);
-      return { json: result, text: taskNamed(result.task).report(result.metrics) };
+      const notes = result.notes.map((note) => `note: ${note}`);
+      const report = taskNamed(result.task).report(result.metrics);
+      return { json: result, text: notes.length > 0 ? `${report}\n\n${notes.join('\n')}` : report };
     }),
   );
 }

@@ -77,7 +77,7 @@ async function pictures(config: PackConfig, client: DataClient, hooks: PackHooks
     train: { files: data },
     columns,
     weights: weightColumn,
-    labels: labelNames,
+    labelNames,
     multiLabel,
     form: formOf(config),
   };
@@ -104,7 +104,7 @@ async function texts(
   client: DataClient,
   { signal, onDownload, onProgress }: PackHooks,
 ): Promise<Packed | undefined> {
-  const { data, textColumn, pairColumn, weightColumn: weights } = config;
+  const { data, textColumn, pairColumn, labelNames, weightColumn: weights } = config;
   const labelColumn = config.labelled ? config.labelColumn : undefined;
   const file = openModel(await resolveModel(model, { signal, onDownload }));
   const graph = toGraph(file);
@@ -113,7 +113,8 @@ async function texts(
   const { directory } = file;
   const { maxLength } = sequenceLengths({ positions, fixed: fixedLength(graph.inputs) }, config);
   const columns = textColumns({ textColumn, pairColumn, labelColumn });
-  const request = { train: { files: data }, columns, weights, form: formOf(config), seed: 0, scratch: client.scratch };
+  const more = { labelNames, form: formOf(config), seed: 0, scratch: client.scratch };
+  const request = { train: { files: data }, columns, weights, ...more };
   const opened = await client.request({ kind: 'open', ...request }, signal);
   const packed = await packTexts({
     ...config,

@@ -37,13 +37,13 @@ export async function preview(options: PreviewOptions, { signal, onDownload }: R
   const config = parseOptions(previewSchema, options);
   const model = openModel(await resolveModel(config.model, { signal, onDownload }));
   const inputs = toGraph(model).inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
-  const { labelNames: labels, multiLabel, seed } = config;
+  const { labelNames, multiLabel, seed } = config;
   const data = await Splits.open(
     {
       train: { files: config.train },
       columns: imageColumns(config),
       form: formOf(config),
-      ...{ labels, multiLabel, seed, sampling: 'shuffle' },
+      ...{ labelNames, multiLabel, seed, sampling: 'shuffle' },
     },
     signal,
   );

@@ -2,9 +2,10 @@
 // building, hashing and writing never hold up the host's event loop. One model per worker.
 
 import { join, relative } from 'node:path';
-import { labelsOfConfig } from '../data/labels.js';
+import { labelsOfConfig, pairs } from '../data/labels.js';
 import { ModelError, OrtuneError, type Outcome, outcomeOf, UsageError } from '../errors.js';
 import { writeStaged } from '../files/staging.js';
+import type { HeadResult } from '../heads/classification.js';
 import { heads } from '../heads/heads.js';
 import { bytesTogether, type Counted } from '../lower/memory.js';
 import { dimensions, elementTypeOf } from '../onnx/file/surgery.js';
@@ -71,10 +72,11 @@ function openNow(request: OpenRequest): OpenedModel {
   const trunk = prepareModel(file, readModelConfig(file.directory), request);
   const { config } = trunk;
   const own = labelsOfConfig(config)?.names ?? [];
-  const labels = labelsFor(own, request);
+  const labels = request.labels ?? own;
   if (files.length === 0) refuseOtherInput(file, request.task);
   const { model: last, note } = fitted(trunk.model, config, request, labels);
   const notes = [...trunk.notes, ...(note === undefined ? [] : [note])];
+  if (note === undefined) notes.push(...renamed(own, request));
   const model = joinModels(request.parts ?? onlyPart, [...files, last]);
   const { graph } = model;
   const wanted = Object.values(taskOutputs(graph, request.task));
@@ -156,19 +158,21 @@ function fitted(
   config: ModelConfig,
   { task, seed, labels: given, headLayers: layers }: OpenRequest,
   labels: readonly string[],
-): { model: Model; note?: string | undefined } {
+): Pick<HeadResult, 'model' | 'note'> {
   const ensure = heads[taskNamed(task.name).head];
   return ensure(file, { labels: given && labels.length, layers, seed, config, options: task.options });
 }
 
-/** The model's own labels where they are the requested ones, or where as many are requested without names. */
-function labelsFor(own: readonly string[], { labels, labelsAreIndices }: OpenRequest): readonly string[] {
-  if (!labels || sameNames(own, labels)) return own;
-  return labelsAreIndices && own.length === labels.length ? own : labels;
+/** What becomes of the names of a head's outputs, where the head stays. */
+function renamed(own: readonly string[], { labels = [], init }: OpenRequest): string[] {
+  const names = own.length > 0 ? own : labels.map((_, id) => String(id));
+  const other = labels.flatMap((label, id) => (names[id] === label ? [] : [id]));
+  if (other.length === 0 || init === 'random') return [];
+  const what =
+    own.length > 0 ? 'its classes have other names now' : 'its outputs, which config.json does not name, are now';
+  const [from, to] = [names, labels].map((of) => other.map((id) => of[id]!)) as [string[], string[]];
+  return [`the head is kept, and ${what}: ${pairs(from, to)}`];
 }
-
-const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
-  a.length === b.length && b.every((name) => a.includes(name));
 
 /**
  * The arena with the value of every float32 parameter, trained and frozen ones alike, and of the statistics that are

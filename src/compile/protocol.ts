@@ -18,12 +18,10 @@ export interface OpenRequest extends TransferOptions {
   /** The files of the directory that the model is joined of; undefined: it is one file. */
   parts?: readonly ModelPart[] | undefined;
   /**
-   * Names of the labels; a head of another size is replaced, a missing one added. A model that has just these labels
-   * keeps its own order of them. Undefined: keep the model's own.
+   * Names of the labels in the order of the outputs; a head of another size is replaced, a missing one added.
+   * Undefined: keep the model's own.
    */
   labels?: readonly string[];
-  /** The labels are numbers for want of names: a model with as many classes keeps its names. Default false. */
-  labelsAreIndices?: boolean | undefined;
   /** Globs over parameter names and aliases, or 'trunk'. */
   freeze: readonly string[];
   /** What is left out is as the model's configuration says. */

@@ -63,12 +63,12 @@ export const packSchema = packOptions.superRefine((config, context) => {
 });
 
 function* contradictions(config: PackConfig): Generator<string> {
-  const { output, size, model, imageColumn, labelNames, multiLabel, pairColumn } = config;
+  const { output, size, model, imageColumn, multiLabel, pairColumn } = config;
   if (!output.endsWith('.safetensors'))
     yield `option 'output' must end in .safetensors, found '${output}': packed data are read by that name`;
   if (!parseSize(size))
     yield `option 'size' must be a number of pixels such as 256, or height x width such as 256x320, found '${size}'`;
-  const ofPictures = { imageColumn, labelNames, multiLabel: multiLabel || undefined };
+  const ofPictures = { imageColumn, multiLabel: multiLabel || undefined };
   const [others, why] =
     model === undefined
       ? ([{ pairColumn }, "texts, which need 'model' for its tokenizer: set it, or leave {} out"] as const)

@@ -3,7 +3,6 @@
 
 import { type Outcome, outcomeOf } from '../errors.js';
 import { serveAtLowPriority } from '../threads/low-priority.js';
-import { relabel } from './labels.js';
 import { openData } from './open.js';
 import type { DataAnswers, DataTask } from './protocol.js';
 import { epochOrder } from './sampler.js';
@@ -16,7 +15,5 @@ serveAtLowPriority((task: DataTask): Promise<Outcome<Answer>> => outcomeOf<Answe
 function answer(task: DataTask): Answer | Promise<Answer> {
   if (task.kind === 'open') return openData(task);
   if (task.kind === 'order') return epochOrder(task);
-  if (task.kind === 'block') return readBlock(task);
-  for (const table of task.tables) relabel(table, task.classes);
-  return undefined;
+  return readBlock(task);
 }

@@ -5,7 +5,7 @@
 import { hash } from '../random.js';
 import { type ColumnSpec, ofKind } from './columns.js';
 import { type DataClient, orAborted } from './data-client.js';
-import { LabelSet } from './labels.js';
+import { applyLabels } from './labels.js';
 import type { RowFunction } from './memory/row-function.js';
 import { batchCount, EpochOrders } from './orders.js';
 import type { Block, BlockRequest, OpenedPart, StreamFile } from './protocol.js';
@@ -14,13 +14,6 @@ import { placeOf } from './read/row.js';
 import { type Sampling, shuffleInPlace } from './sampler.js';
 import { detached, type Samples, samplesOf } from './samples.js';
 import { locationOf, type Table } from './table.js';
-
-/** The values in another order: value i goes to `classes[i]`. */
-export function permuted<T>(values: readonly T[], classes: readonly number[]): T[] {
-  const out = [...values];
-  for (const [i, value] of values.entries()) out[classes[i]!] = value;
-  return out;
-}
 
 export interface RowsRequest {
   batchSize: number;
@@ -60,8 +53,8 @@ export class Dataset {
   /** Weights of the classes in the loss; all 1 where undefined. */
   classWeights: readonly number[] | undefined;
   #client: DataClient;
-  #part: OpenedPart;
-  #labels: readonly string[];
+  readonly #part: OpenedPart;
+  readonly #labels: readonly string[];
   #options: DatasetOptions;
   readonly #orders: EpochOrders;
   /** Numbers of the data thread's buffers that no iteration uses. */
@@ -125,14 +118,6 @@ export class Dataset {
     return 'stream' in source ? this.#streamed(source.stream, request) : this.#generated(request);
   }
 
-  /** Renames the classes to `labels`: class i has become `classes[i]`. The table has been relabelled already. */
-  relabelled(labels: readonly string[], classes: readonly number[]): void {
-    this.#labels = labels;
-    this.#part = { ...this.#part, classCounts: permuted(this.#part.classCounts, classes) };
-    this.classWeights = this.classWeights && permuted(this.classWeights, classes);
-    this.#orders.clear();
-  }
-
   async *#inMemory(table: Table, request: RowsRequest): AsyncGenerator<Samples, void, void> {
     const { sampling, groupByLength } = this.#options;
     const options = { classWeights: this.classWeights, unweighted: sampling === 'weighted' };
@@ -186,10 +171,11 @@ export class Dataset {
   async *#generated(request: RowsRequest): AsyncGenerator<Samples, void, void> {
     const { batchSize, from = 0, whole, sequentialPass, signal } = request;
     const { samples, classWeights } = this;
+    const { readings } = this.#part;
     const epoch = sequentialPass ? 0 : request.epoch;
     const wanted = { batchSize, samples, from, count: this.batches(batchSize, whole), signal };
     for await (const { index, first, table, names } of this.#options.rows!.batches(epoch, wanted)) {
-      new LabelSet(this.#labels).apply(table, names);
+      if (readings.length > 0) applyLabels(table, names, this.#labels, readings);
       const members = Uint32Array.from({ length: table.count }, (_, i) => i);
       const numbers = members.map((i) => first + i);
       yield detached(samplesOf(table, members, { index, samples: numbers, classWeights }));
@@ -211,6 +197,7 @@ export class Dataset {
       weights,
       form,
       labels: this.#labels,
+      readings: this.#part.readings,
       order: { batchSize, seed, epoch, sampling, groupByLength },
     };
   }

@@ -6,31 +6,38 @@ import { DataError, UsageError } from '../errors.js';
 import type { ColumnSpec } from './columns.js';
 import { openSources } from './images/image-inputs.js';
 import { pictureTable } from './images/picture-table.js';
-import { type Classes, classesOf } from './images/targets.js';
-import { LabelSet, labelsOfData } from './labels.js';
+import { type Classes, classesOf, labelsOfSource } from './images/targets.js';
+import type { FileLabels } from './label-meaning.js';
+import { applyLabels, LabelSet } from './labels.js';
 import { MemoryTensors } from './memory/tensors.js';
 import { isStored, readPackedTexts } from './pack/read-texts.js';
 import type { DataInput, OpenRequest } from './protocol.js';
+import { declaredNames } from './read/class-names.js';
 import { openFiles } from './read/files.js';
 import { readBlocks } from './read/raw.js';
-import { columnNames, toRecord } from './read/record.js';
+import { columnNames, noClass, toRecord } from './read/record.js';
 import type { ReadOptions } from './read/row.js';
 import { readTensors, tensorTable } from './read/tensors.js';
-import type { Table } from './table.js';
+import { settleOther, settleTraining } from './settle-labels.js';
+import { locationOf, type Table } from './table.js';
 import { TableBuilder } from './table-builder.js';
 
 /** Samples whose labels are as they were read. */
 export interface Found {
-  /** Those of training data. @throws DataError where there are too few */
-  classes(): Classes;
+  /** Those of training data, or `against` which the samples are measured. @throws DataError */
+  settle(against: LabelSet | undefined): Classes;
+  /** The labels by file. */
+  labels: readonly FileLabels[];
   /** The samples with these classes. @throws DataError, with its place, for a label that is none of them */
-  table(classes: LabelSet): Table;
+  table(classes: Classes): Table;
 }
 
 /** A table whose classes count in `names`. */
 export interface ReadTable {
   table: Table;
   names: readonly string[];
+  /** What the files say of their labels, in their order. */
+  fileLabels?: readonly Pick<FileLabels, 'declared' | 'named'>[] | undefined;
   /** What the user should know. */
   notes?: readonly string[] | undefined;
 }
@@ -54,14 +61,18 @@ export async function find(
   weights: string | undefined,
   notes: string[],
 ): Promise<Found> {
-  const { columns, labels } = request;
+  const { columns } = request;
   if (readsPictures(columns)) return findPictures(input, request, weights, notes);
   const read = await readInput(input, columns, weights, readingOf(request, notes));
   for (const note of read.notes ?? []) if (!notes.includes(note)) notes.push(note);
-  const { files } = read.table.origin;
+  const labels = isLabelled(columns) ? labelsMet(read) : [];
   return {
-    classes: () => classesOfRecords(labels, columns, read.names, files),
-    table: (classes) => applied(read, classes),
+    labels,
+    settle: (against) => settleFiles(labels, request, against, notes),
+    table: ({ labels: { names }, readings }) => {
+      if (isLabelled(columns)) applyLabels(read.table, read.names, names, readings);
+      return read.table;
+    },
   };
 }
 
@@ -74,23 +85,51 @@ export const readingOf = ({ form }: Pick<OpenRequest, 'form'>, notes: string[]):
 });
 export type Reading = Pick<ReadOptions, 'form' | 'note'>;
 
-/** The classes as requested, else those of the data; one without a name where no column holds labels. */
-export function classesOfRecords(
-  labels: readonly string[] | undefined,
-  columns: readonly ColumnSpec[],
-  names: readonly string[],
-  files: readonly string[],
+/** The labels of each file of a table. */
+function labelsMet({ table, names, fileLabels = [] }: ReadTable): FileLabels[] {
+  const places = firstPlaces(table, names);
+  return table.origin.files.map((name, file) => ({ ...fileLabels[file], name, met: places[file] ?? new Map() }));
+}
+
+/** By file the labels of a table, each with the place where it is first; undefined for a file without any. */
+export function firstPlaces(table: Table, names: readonly string[]): (Map<string, string> | undefined)[] {
+  const { lines } = table.origin;
+  const first: Map<number, number>[] = [];
+  const meet = (name: number, sample: number): void => {
+    const file = lines?.file[sample] ?? 0;
+    first[file] ??= new Map();
+    if (name !== noClass && !first[file].has(name)) first[file].set(name, sample);
+  };
+  for (const column of Object.values(table.columns)) {
+    if (column.kind === 'class') for (let i = 0; i < table.count; i++) meet(column.values[i]!, i);
+    if (column.kind !== 'classes') continue;
+    for (let i = 0; i < table.count; i++)
+      for (let k = column.offsets[i]!; k < column.offsets[i + 1]!; k++) meet(column.values[k]!, i);
+  }
+  const placed = (met: Map<number, number>) =>
+    new Map(Array.from(met, ([label, sample]) => [names[label]!, locationOf(table, sample)]));
+  return first.map((met) => met && placed(met));
+}
+
+/** The classes of training data, or those that data is measured `against`; one without a name where there are none. */
+export function settleFiles(
+  files: readonly FileLabels[],
+  { columns, labelNames, modelLabels = [], numLabels }: Omit<OpenRequest, 'train' | 'seed' | 'scratch'>,
+  against: LabelSet | undefined,
+  notes: string[],
 ): Classes {
   if (!isLabelled(columns)) return unlabelled;
-  return { labels: labels ? new LabelSet(labels) : labelsOfData(names, files), named: true };
+  const { classes, readings } = against
+    ? settleOther(files, against, { labelNames }, notes)
+    : settleTraining(files, modelLabels, { labelNames, numLabels }, notes);
+  return { labels: classes, readings, named: true };
 }
 
-const unlabelled: Classes = { labels: new LabelSet(['']), named: true };
+const unlabelled: Classes = { labels: new LabelSet(['']), readings: [], named: true };
 
-function applied({ table, names }: ReadTable, classes: LabelSet): Table {
-  classes.apply(table, names);
-  return table;
-}
+/** What the column of labels is called. */
+export const labelColumnOf = (columns: readonly ColumnSpec[]): string | undefined =>
+  columns.find(({ kind, role }) => kind === 'class' || kind === 'classes' || role === 'label')?.name;
 
 async function readInput(
   input: DataInput,
@@ -110,14 +149,18 @@ async function findPictures(
   weights: string | undefined,
   notes: string[],
 ): Promise<Found> {
-  const { columns, scratch, multiLabel = false } = request;
-  const labelled = isLabelled(columns);
+  const { columns, scratch, multiLabel = false, labelNames } = request;
   if (!('files' in input || 'source' in input))
     throw new UsageError('the task reads pictures, which tensors and rows in memory hold none of; give { images: … }');
-  const sources = await openSources(input, { columns, weights, scratch, reading: readingOf(request, notes) }, notes);
+  const reading = readingOf(request, notes);
+  const sources = await openSources(input, { columns, weights, scratch, labelNames, reading }, notes);
+  if (!isLabelled(columns))
+    return { labels: [], settle: () => unlabelled, table: () => pictureTable(sources, columns, undefined, multiLabel) };
+  const labels = sources.map(labelsOfSource);
   return {
-    classes: () => (labelled ? classesOf(sources, { ...request, multiLabel }) : unlabelled),
-    table: (classes) => pictureTable(sources, columns, labelled ? classes : undefined, multiLabel),
+    labels,
+    settle: (against) => classesOf(sources, labels, { ...request, multiLabel, against }, notes),
+    table: (classes) => pictureTable(sources, columns, classes, multiLabel),
   };
 }
 
@@ -137,7 +180,18 @@ async function readTable(
   });
   for (const [file, path] of files.entries()) await readInto(builder, path, file, { columns, weights, ...reading });
   refuseEmpty(builder.table.count, files);
-  return builder;
+  return { table: builder.table, names: builder.names, fileLabels: await declaredBy(files, columns) };
+}
+
+/** What the data sets of files say of their labels. */
+export function declaredBy(
+  files: readonly string[],
+  columns: readonly ColumnSpec[],
+): Promise<Pick<FileLabels, 'declared'>[]> {
+  const column = labelColumnOf(columns);
+  return Promise.all(
+    files.map(async (file) => ({ declared: column === undefined ? undefined : await declaredNames(file, column) })),
+  );
 }
 
 /** Adds the records of a file to `builder` and gives their number; `taken` is called after every few of them. */

@@ -1,68 +1,116 @@
-// The classes of a task: their names in the order of the model's outputs. They come from the training data or from
-// the model's own config.json, and every later file is read against them.
+// The classes of a task: their names in the order of the model's outputs, and how a label is found among them. Which
+// classes there are, and what the labels of a file stand for, is for settle-labels.ts.
 
 import { DataError, UsageError } from '../errors.js';
+import { quote } from '../quote.js';
 import { ofKind } from './columns.js';
+import { classNumber, plainForm } from './label-forms.js';
 import { noClass } from './read/record.js';
 import { locationOf, type Table } from './table.js';
 
 export class LabelSet {
   readonly names: readonly string[];
-  #ids: Map<string, number>;
+  readonly #ids: Map<string, number>;
+  /** By plain form; -1 where several names have it. */
+  #alike: Map<string, number> | undefined;
 
   /** `names[i]` is the class of output i. */
   constructor(names: readonly string[]) {
     this.names = names;
     this.#ids = new Map(names.map((name, id) => [name, id]));
-    if (this.#ids.size !== names.length) throw new UsageError(`a class is named twice among: ${list(names)}`);
+    if (this.#ids.size !== names.length) throw new UsageError(`a class is named twice among: ${listed(names)}`);
   }
 
   get size(): number {
     return this.names.length;
   }
 
-  /** The class with this name; a number counts as the id itself where no class has it for a name. */
-  id(label: string): number | undefined {
+  /** The class of this very name, else the only one whose name looks like it. */
+  find(label: string): number | undefined {
     const known = this.#ids.get(label);
     if (known !== undefined) return known;
-    return /^\d+$/.test(label) && Number(label) < this.size ? Number(label) : undefined;
+    this.#alike ??= this.#plainForms();
+    const alike = this.#alike.get(plainForm(label));
+    return alike === -1 ? undefined : alike;
   }
 
-  /**
-   * Turns the classes of a table from indices into `names`, as it was read, into these.
-   * @throws DataError with file and line of the first label that is not among the classes.
-   */
-  apply(table: Table, names: readonly string[]): void {
-    const classes = Int32Array.from(names, (name) => this.id(name) ?? -1);
-    const classOf = (name: number, sample: number): number => {
-      if (classes[name] !== -1) return classes[name]!;
-      throw new DataError(
-        `${locationOf(table, sample)}: unknown label '${names[name]}'; the model's ${this.size} classes are ${list(this.names)}`,
-      );
-    };
-    for (const column of Object.values(table.columns)) {
-      if (column.kind === 'class')
-        for (let i = 0; i < table.count; i++) column.values[i] = classOf(column.values[i]!, i);
-      if (column.kind !== 'classes') continue;
-      for (let i = 0; i < table.count; i++)
-        for (let k = column.offsets[i]!; k < column.offsets[i + 1]!; k++)
-          if (column.values[k] !== noClass) column.values[k] = classOf(column.values[k]!, i);
+  #plainForms(): Map<string, number> {
+    const alike = new Map<string, number>();
+    for (const [id, name] of this.names.entries()) {
+      const form = plainForm(name);
+      alike.set(form, alike.has(form) ? -1 : id);
     }
+    return alike;
   }
 }
 
-/** Class i of a table becomes `classes[i]`. */
-export function relabel({ columns, count }: Table, classes: readonly number[]): void {
-  for (const column of Object.values(columns)) {
-    if (column.kind === 'class') for (let i = 0; i < count; i++) column.values[i] = classes[column.values[i]!]!;
-    if (column.kind === 'classes')
-      for (let k = 0; k < column.offsets[count]!; k++) column.values[k] = classes[column.values[k]!] ?? noClass;
+/** How the labels of a file are read; JSON. */
+export interface LabelReading {
+  /** Names that the labels are, or are numbers of. */
+  of: readonly string[];
+  /** Label i is the name `of[i]`; else labels are names. */
+  numbers: boolean;
+  /** The class of each of the names; -1: none. */
+  to: readonly number[];
+}
+
+/** Looks labels up as a reading says. */
+export class LabelReader {
+  readonly #reading: LabelReading;
+  readonly #names: LabelSet;
+  readonly #known = new Map<string, number>();
+
+  constructor(reading: LabelReading) {
+    this.#reading = reading;
+    this.#names = new LabelSet(reading.of);
   }
-  const targets = ofKind(columns, 'targets', 'numbers');
-  for (let at = 0; targets && at < count * targets.width; at += targets.width) {
-    const row = targets.values.slice(at, at + targets.width);
-    for (const [from, to] of classes.entries()) targets.values[at + to] = row[from]!;
+
+  /** The class of a label; -1 where it has none. */
+  classOf(label: string): number {
+    const known = this.#known.get(label);
+    if (known !== undefined) return known;
+    const place = this.#reading.numbers ? classNumber(label) : this.#names.find(label);
+    const found = (place === undefined ? undefined : this.#reading.to[place]) ?? -1;
+    this.#known.set(label, found);
+    return found;
   }
+}
+
+/**
+ * Turns the classes of a table from indices into `names`, as it was read, into classes.
+ * @param readings of each file of the table
+ * @throws DataError with file and line of the first label that is not among the classes.
+ */
+export function applyLabels(
+  table: Table,
+  names: readonly string[],
+  classes: readonly string[],
+  readings: readonly LabelReading[],
+): void {
+  const readers = readings.map((reading) => new LabelReader(reading));
+  const files = table.origin.lines?.file;
+  const classOf = (name: number, sample: number): number => {
+    const found = readers[files ? files[sample]! : 0]!.classOf(names[name]!);
+    if (found !== -1) return found;
+    throw new DataError(`${locationOf(table, sample)}: ${unknownLabel(names[name]!, classes)}`);
+  };
+  for (const column of Object.values(table.columns)) {
+    if (column.kind === 'class') for (let i = 0; i < table.count; i++) column.values[i] = classOf(column.values[i]!, i);
+    if (column.kind !== 'classes') continue;
+    for (let i = 0; i < table.count; i++)
+      for (let k = column.offsets[i]!; k < column.offsets[i + 1]!; k++)
+        if (column.values[k] !== noClass) column.values[k] = classOf(column.values[k]!, i);
+  }
+}
+
+/** What is wrong with a label that no class has, and what to do where it is a number. */
+export function unknownLabel(label: string, classes: readonly string[]): string {
+  const number = classNumber(label);
+  const help =
+    number === undefined || number > classes.length
+      ? ''
+      : '. A label is a name, no number of a class: set labelNames to the names of the classes in the order of their numbers if it is one';
+  return `unknown label ${quote(label)}; the model's ${classes.length} classes are ${listed(classes)}${help}`;
 }
 
 /** Samples of each class, or words of it; where several labels may hold at once, those that have the label. */
@@ -80,17 +128,12 @@ export function countClasses({ columns, count }: Table, size: number, multiLabel
   return counts;
 }
 
-/**
- * The classes of training data from the labels in it: numbers in their order, anything else sorted by code unit.
- * @throws DataError when there are not at least two.
- */
-export function labelsOfData(labels: readonly string[], files: readonly string[]): LabelSet {
-  if (labels.length < 2)
-    throw new DataError(
-      `data file ${files.join(', ')} has one class only ('${labels[0] ?? ''}'); training a classifier takes two or more`,
-    );
-  const numeric = labels.every((name) => /^\d+$/.test(name));
-  return new LabelSet(numeric ? [...labels].sort((a, b) => Number(a) - Number(b)) : [...labels].sort());
+/** Names in the order of classes: numbers in theirs, anything else sorted by code unit. */
+export function sortedNames(names: readonly string[]): string[] {
+  if (!names.every((name) => /^\d+$/.test(name))) return [...names].sort();
+  const digits = (name: string): string => name.replace(/^0+/, '');
+  const compare = (a: string, b: string): number => a.length - b.length || (a < b ? -1 : Number(a > b));
+  return [...names].sort((a, b) => compare(digits(a), digits(b)) || compare(a, b));
 }
 
 /** The classes that config.json names in `id2label`, or undefined where it has none. */
@@ -104,7 +147,17 @@ export function labelsOfConfig(config: { id2label?: Record<string, string> }): L
   return new LabelSet(entries.map(([, name]) => String(name)));
 }
 
-const list = (names: readonly string[]): string => {
-  const shown = names.slice(0, 20).map((name) => `'${name}'`);
+/** The first of names, as they stand in messages. */
+export const listed = (names: readonly string[], most = 20): string => {
+  const shown = names.slice(0, most).map((name) => quote(name, 60));
   return shown.join(', ') + (names.length > shown.length ? ` and ${names.length - shown.length} more` : '');
 };
+
+/** Names listed in pairs at most. */
+export const shownPairs = 10;
+
+/** Names, and what each becomes. */
+export function pairs(from: readonly string[], to: readonly string[]): string {
+  const shown = from.slice(0, shownPairs).map((name, i) => `${quote(name, 60)} → ${quote(to[i]!, 60)}`);
+  return shown.join(', ') + (from.length > shown.length ? ` and ${from.length - shown.length} more` : '');
+}

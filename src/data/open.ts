@@ -4,10 +4,12 @@
 import { DataError } from '../errors.js';
 import { ofKind } from './columns.js';
 import { TableHash, TextKeys } from './digest.js';
-import { classesOfRecords, find, readingOf, readsPictures } from './found.js';
+import { find, isLabelled, labelColumnOf, readingOf, readsPictures, settleFiles } from './found.js';
 import { type Repeated, repeatedPictures } from './images/repeated.js';
 import type { Classes } from './images/targets.js';
-import { countClasses, type LabelSet } from './labels.js';
+import type { FileLabels } from './label-meaning.js';
+import { type ClassesMet, oddClasses, withoutSample } from './label-notes.js';
+import { countClasses, LabelSet } from './labels.js';
 import type { DataInput, OpenedData, OpenedPart, OpenRequest } from './protocol.js';
 import { openFiles } from './read/files.js';
 import { stratifiedSplit } from './split.js';
@@ -18,12 +20,16 @@ import { subset, type Table } from './table.js';
 export async function openData(request: OpenRequest): Promise<OpenedData> {
   const notes: string[] = [];
   const keys = new TextKeys();
-  const { classes, train, held, repeated } = await openTraining(request, keys, notes);
-  if (repeated > 0) notes.push(`${repeated} of ${train.samples} training texts repeat an earlier one`);
+  const against = request.classes && new LabelSet(request.classes);
+  const { classes, train, held, repeated } = await openTraining(request, against, keys, notes);
+  if (repeated > 0 && !request.measured)
+    notes.push(`${repeated} of ${train.samples} training texts repeat an earlier one`);
   const other = async (input: DataInput | undefined): Promise<OpenedPart | undefined> => {
     if (!input) return undefined;
-    if ('pass' in input) return rowsPart(input.pass, classes.labels);
-    return partOf((await find(input, request, undefined, notes)).table(classes.labels), classes.labels, request);
+    if ('pass' in input) return rowsPart(input.pass, settleFiles([input.pass.labels], request, classes.labels, notes));
+    const found = await find(input, request, undefined, notes);
+    const settled = found.settle(classes.labels);
+    return partOf(found.table(settled), settled.labels, request);
   };
   const evaluation = held ?? (await other(request.eval));
   const test = await other(request.test);
@@ -78,22 +84,32 @@ interface OpenedTraining {
   repeated: number;
 }
 
-async function openTraining(request: OpenRequest, keys: TextKeys, notes: string[]): Promise<OpenedTraining> {
-  const { columns, weights, labels, evalSplit, seed } = request;
+async function openTraining(
+  request: OpenRequest,
+  against: LabelSet | undefined,
+  keys: TextKeys,
+  notes: string[],
+): Promise<OpenedTraining> {
+  const { columns, weights, evalSplit, seed } = request;
+  const settled = (part: OpenedPart, files: readonly FileLabels[], { labels }: Classes): OpenedPart => {
+    noteOdd(part, { files, classes: labels }, request, notes);
+    return part;
+  };
   if (request.streaming && 'files' in request.train) {
     const files = await openFiles(request.train.files);
     const pass = await passOver(files, columns, weights, keys, readingOf(request, notes));
-    const classes = classesOfRecords(labels, columns, pass.names, files);
-    return { classes, train: streamPart(pass, classes.labels), repeated: pass.repeated };
+    const classes = settleFiles(pass.labels, request, against, notes);
+    return { classes, train: settled(streamPart(pass, classes), pass.labels, classes), repeated: pass.repeated };
   }
   if ('pass' in request.train) {
     const { pass } = request.train;
-    const classes = classesOfRecords(labels, columns, pass.names, [pass.name]);
-    return { classes, train: rowsPart(pass, classes.labels), repeated: 0 };
+    const classes = settleFiles([pass.labels], request, against, notes);
+    return { classes, train: settled(rowsPart(pass, classes), [pass.labels], classes), repeated: 0 };
   }
   const found = await find(request.train, request, weights, notes);
-  const classes = found.classes();
-  const all = found.table(classes.labels);
+  const classes = found.settle(against);
+  const all = found.table(classes);
+  settled(partOf(all, classes.labels, { ...request, hashed: false }), found.labels, classes);
   const parts = evalSplit === undefined ? undefined : split(all, classes.labels, evalSplit, seed);
   const train = parts?.train ?? all;
   return {
@@ -102,6 +118,19 @@ async function openTraining(request: OpenRequest, keys: TextKeys, notes: string[
     held: parts && partOf(parts.eval, classes.labels, request),
     repeated: keys.add(train),
   };
+}
+
+/** Says what is odd about the classes of data. */
+function noteOdd(
+  { classCounts: counts, samples }: Pick<OpenedPart, 'classCounts' | 'samples'>,
+  met: Pick<ClassesMet, 'files' | 'classes'>,
+  { columns, classes: given, measured = given !== undefined }: OpenRequest,
+  notes: string[],
+): void {
+  const column = labelColumnOf(columns);
+  if (column === undefined || !isLabelled(columns)) return;
+  const found = { ...met, counts, samples, column };
+  notes.push(...(measured ? withoutSample(found, 'data') : oddClasses(found)));
 }
 
 function partOf(table: Table, { names }: LabelSet, request: OpenRequest): OpenedPart {
@@ -114,6 +143,7 @@ function partOf(table: Table, { names }: LabelSet, request: OpenRequest): Opened
     // The classes of pictures may be more than those that samples have, and in any order.
     hash: hashed ? hash.hex(readsPictures(columns) ? names : undefined) : '',
     classCounts: countClasses(table, names.length, multiLabel),
+    readings: [],
     source: { table },
   };
 }

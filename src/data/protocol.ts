@@ -2,7 +2,10 @@
 // and orders lie in SharedArrayBuffers. No request relies on an earlier one: what the thread keeps is only a cache.
 
 import type { ColumnSpec } from './columns.js';
+import type { ReadTable } from './found.js';
 import type { ImageSource } from './images/sources.js';
+import type { FileLabels } from './label-meaning.js';
+import type { LabelReading } from './labels.js';
 import type { SharedTensors } from './memory/tensors.js';
 import type { ReadForm } from './read/form.js';
 import type { OrderOptions } from './sampler.js';
@@ -13,7 +16,7 @@ export type DataInput =
   | { files: readonly string[] }
   | { source: ImageSource }
   | { tensors: SharedTensors }
-  | { table: Table; names: readonly string[] }
+  | ReadTable
   | { pass: RowsPass };
 
 /** What a pass over the rows of a function found. */
@@ -21,8 +24,8 @@ export interface RowsPass {
   /** The option that the function was given as. */
   name: string;
   samples: number;
-  /** The classes that were met, and the samples of each. */
-  names: readonly string[];
+  /** The labels that were met, and the samples of each. */
+  labels: FileLabels;
   counts: readonly number[];
   hash: string;
 }
@@ -35,8 +38,14 @@ export interface OpenRequest {
   train: DataInput;
   eval?: DataInput | undefined;
   test?: DataInput | undefined;
-  /** The classes in their order; left out, the training data decides. Without a column of labels there is one class. */
-  labels?: readonly string[] | undefined;
+  /** Names of the classes in the order of their numbers; left out, the training data decides. */
+  labelNames?: readonly string[] | undefined;
+  /** Names of the classes of the model that is trained; none: it has none. */
+  modelLabels?: readonly string[] | undefined;
+  /** The classes that the data is measured against; undefined: the training data decides. */
+  classes?: readonly string[] | undefined;
+  /** Nothing is trained on `train`; default false. */
+  measured?: boolean | undefined;
   /** How many classes there are, where nothing names them. */
   numLabels?: number | undefined;
   /** Several labels of a sample may hold at once; default false. */
@@ -68,25 +77,21 @@ export interface OpenedPart {
   /** Empty where none was wanted. */
   hash: string;
   classCounts: readonly number[];
+  /** How labels are read, of each file; for data that is not in memory. */
+  readings: readonly LabelReading[];
   /** In memory, in its files, or given by a function. */
   source: { table: Table } | { stream: readonly StreamFile[] } | { generated: true };
 }
 
 export interface OpenedData {
   labels: readonly string[];
-  /** Whether data or options name the classes: else they are called by their numbers. */
+  /** Whether data, options or model name the classes: else they are called by their numbers. */
   named: boolean;
   train: OpenedPart;
   eval?: OpenedPart;
   test?: OpenedPart;
   /** What the user should know. */
   notes: readonly string[];
-}
-
-export interface RelabelRequest {
-  tables: readonly Table[];
-  /** The class that each class becomes. */
-  classes: readonly number[];
 }
 
 export interface BlockRequest {
@@ -96,7 +101,10 @@ export interface BlockRequest {
   columns: readonly ColumnSpec[];
   weights?: string | undefined;
   form?: ReadForm | undefined;
+  /** Of the classes. */
   labels: readonly string[];
+  /** How each file's labels are read. */
+  readings: readonly LabelReading[];
   /** Records of the sequence that come before the block, and in it. */
   from: number;
   count: number;
@@ -116,14 +124,12 @@ export interface Block {
 
 export type DataTask =
   | ({ kind: 'open' } & OpenRequest)
-  | ({ kind: 'relabel' } & RelabelRequest)
   | ({ kind: 'order' } & OrderOptions)
   | ({ kind: 'block' } & BlockRequest);
 
 /** What each kind of task is answered with. */
 export interface DataAnswers {
   open: OpenedData;
-  relabel: undefined;
   order: Uint32Array;
   block: Block;
 }

@@ -2,11 +2,12 @@
 // training data decides the classes and repeated texts are counted across the parts. One thread reads for all three.
 
 import { UsageError } from '../errors.js';
+import { quote } from '../quote.js';
 import { ofKind } from './columns.js';
 import { DataClient } from './data-client.js';
 import { Dataset, type DatasetOptions } from './dataset.js';
 import type { TargetKind } from './images/targets.js';
-import { LabelSet } from './labels.js';
+import { LabelSet, listed } from './labels.js';
 import type { RowsInput } from './memory/given.js';
 import { RowFunction } from './memory/row-function.js';
 import { readRows } from './memory/rows.js';
@@ -40,16 +41,14 @@ export class Splits {
   readonly test?: Dataset;
   /** What the user should know, such as texts that are in the training data and in another part. */
   readonly notes: readonly string[];
-  /** Whether the classes have names, and not numbers only. */
-  readonly named: boolean;
   /** What the targets of the training data are. */
   readonly targets: TargetKind;
-  #labels: LabelSet;
+  readonly #labels: LabelSet;
   #client: DataClient;
 
   private constructor(
     client: DataClient,
-    { labels, named, notes, ...parts }: OpenedData,
+    { labels, notes, ...parts }: OpenedData,
     options: SplitsOptions,
     functions: { [P in Part]?: RowFunction | undefined },
   ) {
@@ -59,7 +58,6 @@ export class Splits {
     this.#client = client;
     this.#labels = new LabelSet(labels);
     this.notes = notes;
-    this.named = named;
     const grouped = groupByLength && sampling !== 'sequential';
     this.train = make(parts.train, { sampling, groupByLength: grouped, rows: functions.train });
     if (parts.eval) this.eval = make(parts.eval, { rows: functions.eval });
@@ -112,27 +110,6 @@ export class Splits {
     return this.train.classCounts;
   }
 
-  /**
-   * Puts the classes in the order of `names`, which must be the same ones; classes without names are called so. Not
-   * while rows are being read.
-   */
-  async relabel(names: readonly string[]): Promise<void> {
-    const labels = new LabelSet(names);
-    if (!this.named && labels.size === this.#labels.size) {
-      this.#labels = labels;
-      return;
-    }
-    const classes = this.#labels.names.map((name) => names.indexOf(name));
-    if (labels.size !== this.#labels.size || classes.includes(-1))
-      throw new Error(`${names.join(', ')} are not the classes of the data, ${this.#labels.names.join(', ')}`);
-    if (classes.every((to, from) => to === from)) return;
-    const parts = [this.train, this.eval, this.test].filter((part) => part !== undefined);
-    const tables = parts.flatMap(({ table }) => table ?? []);
-    await this.#client.request({ kind: 'relabel', tables, classes });
-    this.#labels = labels;
-    for (const part of parts) part.relabelled(names, classes);
-  }
-
   /** Ends the thread. May be called again. */
   close(): Promise<void> {
     return this.#client.close();
@@ -166,13 +143,13 @@ export interface OpenedDataset {
 }
 
 /**
- * Opens data to evaluate on, against the classes that are given in `labels`. Close it after use.
+ * Opens data to evaluate on, against the `classes` of the model. Close it after use.
  * @throws UsageError for a pattern without a file; DataError, with its place, for an unknown label and anything else
  * that
  *   cannot be used; the signal's reason
  */
 export async function openDataset(
-  options: Pick<SplitsOptions, 'train' | 'columns' | 'labels' | 'multiLabel' | 'form'>,
+  options: Pick<SplitsOptions, 'train' | 'columns' | 'classes' | 'labelNames' | 'multiLabel' | 'form'>,
   signal?: AbortSignal,
 ): Promise<OpenedDataset> {
   signal?.throwIfAborted();
@@ -180,7 +157,10 @@ export async function openDataset(
   const { input: train, rows } = await prepared(options.train, options, signal);
   const client = new DataClient();
   try {
-    const opened = await client.request({ kind: 'open', ...options, train, seed: 0, scratch: client.scratch }, signal);
+    const opened = await client.request(
+      { kind: 'open', ...options, train, measured: true, seed: 0, scratch: client.scratch },
+      signal,
+    );
     const order = { ...inFileOrder, shuffleBuffer: 1, columns, rows };
     const data = new Dataset(client, opened.train, opened.labels, order);
     return { data, notes: opened.notes, close: () => client.close() };
@@ -193,14 +173,19 @@ export async function openDataset(
 /** @throws UsageError for a name that no class has */
 function weightsOf(
   wish: 'balanced' | Readonly<Record<string, number>> | undefined,
-  { names }: LabelSet,
+  labels: LabelSet,
   { classCounts, samples }: Dataset,
 ): number[] | undefined {
   if (wish === undefined) return undefined;
   // scikit-learn's compute_class_weight('balanced').
+  const { names } = labels;
   if (wish === 'balanced') return classCounts.map((count) => (count > 0 ? samples / (names.length * count) : 1));
-  const unknown = Object.keys(wish).find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    throw new UsageError(`classWeights names '${unknown}'; the classes of the data are ${names.join(', ')}`);
-  return names.map((name) => (Object.hasOwn(wish, name) ? wish[name]! : 1));
+  const weights = names.map(() => 1);
+  for (const [name, weight] of Object.entries(wish)) {
+    const id = labels.find(name);
+    if (id === undefined)
+      throw new UsageError(`classWeights names ${quote(name)}; the classes of the data are ${listed(names)}`);
+    weights[id] = weight;
+  }
+  return weights;
 }

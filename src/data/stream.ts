@@ -8,8 +8,10 @@ import { DataError } from '../errors.js';
 import { hash } from '../random.js';
 import type { ColumnSpec } from './columns.js';
 import { TableHash, type TextKeys } from './digest.js';
-import { type Reading, readInto, refuseEmpty } from './found.js';
-import { countClasses, LabelSet } from './labels.js';
+import { declaredBy, firstPlaces, type Reading, readInto, refuseEmpty } from './found.js';
+import type { Classes } from './images/targets.js';
+import type { FileLabels } from './label-meaning.js';
+import { applyLabels, countClasses, LabelReader } from './labels.js';
 import { isStored } from './pack/read-texts.js';
 import type { Block, BlockRequest, OpenedPart, RowsPass, StreamFile } from './protocol.js';
 import { readBlocks } from './read/raw.js';
@@ -22,8 +24,10 @@ import { TableBuilder } from './table-builder.js';
 /** What a pass over streamed files found. */
 export interface Pass {
   files: readonly StreamFile[];
-  names: readonly string[];
-  counts: readonly number[];
+  /** The labels of each file. */
+  labels: readonly FileLabels[];
+  /** Samples of each label, by file. */
+  counts: readonly ReadonlyMap<string, number>[];
   hash: string;
   /** Texts that repeat an earlier one. */
   repeated: number;
@@ -40,7 +44,8 @@ export async function passOver(
   refusePacked(paths);
   const has = { weight: weights !== undefined, maxDataMemory: reading.form?.maxDataMemory };
   const builder = new TableBuilder(paths, columns, has);
-  const counts = new Map<string, number>();
+  const labels: FileLabels[] = [];
+  const counts: Map<string, number>[] = [];
   const hash = new TableHash();
   const files: StreamFile[] = [];
   let repeated = 0;
@@ -48,17 +53,27 @@ export async function passOver(
     const { table, names } = builder;
     hash.add(table, names);
     repeated += keys.add(table);
-    const inTable = countClasses(table, names.length, false);
-    for (const [i, name] of names.entries()) counts.set(name, (counts.get(name) ?? 0) + inTable[i]!);
+    const [{ met }, counted] = [labels.at(-1)!, counts.at(-1)!];
+    addCounts(counted, names, countClasses(table, names.length, false));
+    for (const places of firstPlaces(table, names))
+      for (const [label, place] of places ?? []) if (!met.has(label)) met.set(label, place);
     builder.clear();
   };
+  const declared = await declaredBy(paths, columns);
   for (const [file, path] of paths.entries()) {
     const { size, mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { size: 0, mtimeMs: 0 };
+    labels.push({ name: path, met: new Map(), ...declared[file] });
+    counts.push(new Map());
     const records = await readInto(builder, path, file, { columns, weights, ...reading }, takeDown);
     files.push({ path, records, bytes: size, modifiedMs: mtimeMs });
   }
   refuseEmpty(samplesIn(files), paths);
-  return { files, names: [...counts.keys()], counts: [...counts.values()], hash: hash.hex(undefined), repeated };
+  return { files, labels, counts, hash: hash.hex(undefined), repeated };
+}
+
+/** Adds the samples of each label in a table. */
+export function addCounts(counts: Map<string, number>, names: readonly string[], inTable: readonly number[]): void {
+  for (const [i, name] of names.entries()) counts.set(name, (counts.get(name) ?? 0) + inTable[i]!);
 }
 
 const samplesIn = (files: readonly StreamFile[]): number => files.reduce((sum, { records }) => sum + records, 0);
@@ -69,24 +84,31 @@ function refusePacked(files: readonly string[]): void {
     throw new DataError(`${packed} holds packed texts, which are not streamed; leave streaming out`);
 }
 
-export function streamPart({ files, hash, ...met }: Pass, labels: LabelSet): OpenedPart {
+export function streamPart({ files, hash, counts }: Pass, classes: Classes): OpenedPart {
   const samples = samplesIn(files);
   const paths = files.map(({ path }) => path);
-  return { files: paths, samples, hash, classCounts: countsOf(met, samples, labels), source: { stream: files } };
+  const classCounts = countsOf(counts, samples, classes);
+  return { files: paths, samples, hash, classCounts, readings: classes.readings, source: { stream: files } };
 }
 
-/** The rows that a function gives, which are read on the main thread. @throws DataError for an unknown label */
-export function rowsPart({ name, samples, hash, ...met }: RowsPass, labels: LabelSet): OpenedPart {
-  const unknown = met.names.find((label) => labels.id(label) === undefined);
-  if (unknown !== undefined)
-    throw new DataError(`${name}: unknown label '${unknown}'; the classes are ${labels.names.join(', ')}`);
-  return { files: [name], samples, hash, classCounts: countsOf(met, samples, labels), source: { generated: true } };
+/** The rows that a function gives, which are read on the main thread. */
+export function rowsPart({ name, samples, hash, counts, labels }: RowsPass, classes: Classes): OpenedPart {
+  const counted = new Map(Array.from(labels.met.keys(), (label, i) => [label, counts[i]!]));
+  const classCounts = countsOf([counted], samples, classes);
+  return { files: [name], samples, hash, classCounts, readings: classes.readings, source: { generated: true } };
 }
 
-function countsOf({ names, counts }: Pick<Pass, 'names' | 'counts'>, samples: number, labels: LabelSet): number[] {
+function countsOf(
+  counts: readonly ReadonlyMap<string, number>[],
+  samples: number,
+  { labels, readings }: Classes,
+): number[] {
   const classCounts: number[] = labels.names.map(() => 0);
-  for (const [i, name] of names.entries()) classCounts[labels.id(name)!]! += counts[i]!;
-  if (names.length === 0) classCounts[0] = samples;
+  if (readings.length === 0) return [samples];
+  for (const [file, reading] of readings.entries()) {
+    const reader = new LabelReader(reading);
+    for (const [label, count] of counts[file]!) classCounts[reader.classOf(label)]! += count;
+  }
   return classCounts;
 }
 
@@ -121,7 +143,7 @@ export async function readBlock(request: BlockRequest): Promise<Block> {
   }
   cursor = { key, at: request.from + count, records };
   const { table } = builder;
-  new LabelSet(request.labels).apply(table, builder.names);
+  if (request.readings.length > 0) applyLabels(table, builder.names, request.labels, request.readings);
   return { table, order: orderOf(request, table), sample };
 }
 

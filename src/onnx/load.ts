@@ -65,6 +65,13 @@ const modelDirectory = (file: string): string => {
   return basename(folder) === 'onnx' ? dirname(folder) : folder;
 };
 
+/** The model directory of a path that a model is opened by, whatever is there. */
+export function directoryOf(path: string): string {
+  const full = resolve(path);
+  const isFolder = statSync(full, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return modelDirectory(isFolder ? join(full, 'model.onnx') : full);
+}
+
 function findModelFile(path: string): string {
   const full = resolve(path);
   if (!existsSync(full))

@@ -3,6 +3,7 @@
 import type { TrainConfig } from '../config/train-schema.js';
 import type { TrainerEvents, TrainResult } from '../events.js';
 import { formatBytes, formatCount, formatDuration, formatNumber } from '../format.js';
+import { shown } from '../quote.js';
 import { metricsLine } from './metrics.js';
 
 type Described = Exclude<keyof TrainerEvents, 'download' | 'step' | 'epoch'>;
@@ -11,7 +12,12 @@ type Description<E extends Described> = (event: TrainerEvents[E], config: TrainC
 /** The first of many, and how many more there are. */
 function some(names: readonly string[], most: number): string {
   const more = names.length - most;
-  return more > 0 ? `${names.slice(0, most).join(', ')} and ${more} more` : names.join(', ');
+  return more > 0
+    ? `${names
+        .slice(0, most)
+        .map((name) => shown(name, 60))
+        .join(', ')} and ${more} more`
+    : names.map((name) => shown(name, 60)).join(', ');
 }
 
 /** The line for each event that has one; undefined for an event that needs no word. */

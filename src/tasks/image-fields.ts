@@ -3,8 +3,10 @@
 
 import type { FieldKit } from '../config/fields.js';
 import { mostPictureBytes, mostPixels } from '../data/images/picture-names.js';
+import { labelNamesField } from './text-fields.js';
 
-export const imageFields = ({ z, about, count, path, augmentationSchema, augmentationPresets }: FieldKit) => {
+export const imageFields = (kit: FieldKit) => {
+  const { z, about, count, path, augmentationSchema, augmentationPresets } = kit;
   const ofChannels = z.union([z.number(), z.array(z.number()).min(1).max(4)]).transform((value) => [value].flat());
   const side = z.int().min(1).max(65535);
 
@@ -51,20 +53,7 @@ export const imageFields = ({ z, about, count, path, augmentationSchema, augment
           aliases: ['multi_label', 'problem_type'],
         }),
       ),
-    labelNames: z
-      .union([path, z.array(path).min(1)])
-      .transform((value) => [value].flat().flatMap((text) => text.split(',').map((name) => name.trim())))
-      .optional()
-      .meta(
-        about(
-          'image-classification: names of the classes in the order of their numbers; default label_names of the data.',
-          {
-            value: 'NAME,..',
-            aliases: ['class_names', 'labels'],
-            expects: 'a list of names',
-          },
-        ),
-      ),
+    labelNames: labelNamesField(kit),
     imageMean: ofChannels.optional().meta(
       about("Mean that is taken off the channels of uint8 pixels; default the model's own, or ImageNet's.", {
         value: 'N,N,N',

@@ -23,7 +23,7 @@ export const textClassification = {
     const all = { textColumn, pairColumn, ...labelField(kit), maxLength, buckets };
     return { all, train: {}, predict: { textColumn, pairColumn, maxLength, buckets } };
   },
-  shared: ['textColumn', 'pairColumn', 'labelColumn'] as const,
+  shared: ['textColumn', 'pairColumn', 'labelColumn', 'labelNames'] as const,
   opens: ({ inputs }) => readsTexts(inputs),
   contradictions: () => [],
   options: ({ reading }): ReadingOptions => ({ ...(reading && { reading }) }),

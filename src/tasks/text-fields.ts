@@ -23,8 +23,22 @@ export const textFields = ({ z, about, path, count }: FieldKit) => ({
     ),
 });
 
-export const labelField = ({ about, path }: FieldKit) => ({
-  labelColumn: path
+export const labelField = (kit: FieldKit) => ({
+  labelColumn: kit.path
     .default('label')
-    .meta(about('Column that holds the label.', { value: 'NAME', aliases: ['label_column_name'] })),
+    .meta(kit.about('Column that holds the label.', { value: 'NAME', aliases: ['label_column_name'] })),
+  labelNames: labelNamesField(kit),
 });
+
+/** Of all tasks with classes. */
+export const labelNamesField = ({ z, about, path }: FieldKit) =>
+  z
+    .union([path, z.array(path).min(1)])
+    .transform((value) => [value].flat().flatMap((text) => text.split(',').map((name) => name.trim())))
+    .optional()
+    .meta(
+      about(
+        'Names of the classes in the order of their numbers, where labels are numbers; default those that the data or the model give (docs/labels.md).',
+        { value: 'NAME,..', aliases: ['class_names', 'labels'], expects: 'a list of names' },
+      ),
+    );

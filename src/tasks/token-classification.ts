@@ -15,7 +15,7 @@ import { architecture, withLabels } from './classes.js';
 import { meanCrossEntropy } from './losses.js';
 import { asLogits } from './reading.js';
 import type { MeasuredBatch, Outputs, Prediction, Results, SavedRun, Task, TaskLoss } from './task.js';
-import { textFields } from './text-fields.js';
+import { labelNamesField, textFields } from './text-fields.js';
 import { readsTexts, refusePictures, textPlan } from './texts.js';
 
 const name = 'token-classification';
@@ -73,12 +73,13 @@ export const tokenClassification = {
             aliases: ['label_all_tokens'],
           }),
         ),
+      labelNames: labelNamesField(kit),
       maxLength,
       buckets,
     };
     return { all, train: {}, predict: { wordsColumn, maxLength, buckets } };
   },
-  shared: ['wordsColumn', 'tagsColumn', 'labelAllPieces'] as const,
+  shared: ['wordsColumn', 'tagsColumn', 'labelAllPieces', 'labelNames'] as const,
   opens: ({ inputs, config }) =>
     readsTexts(inputs) && config.architectures?.some((one) => one.endsWith('ForTokenClassification')) === true,
   *contradictions({ pairColumn, classWeights, sampling }) {

@@ -3,6 +3,7 @@
 import type { EvalConfig } from '../config/schema.js';
 import type { TrainConfig } from '../config/train-schema.js';
 import type { Dataset } from '../data/dataset.js';
+import { listed } from '../data/labels.js';
 import { type Given, inputOf } from '../data/memory/given.js';
 import { formOf } from '../data/read/form.js';
 import { type OpenedDataset, openDataset, Splits } from '../data/splits.js';
@@ -13,13 +14,21 @@ import { taskNamed } from '../tasks/tasks.js';
 
 /**
  * Opens the data that a training configuration names; the training data decides the classes. Close it after use.
- * @param options `model`: for tasks whose columns depend on it
+ * @param options `model`: for tasks whose columns depend on it; `labels`: names of the model's own classes
  * @throws UsageError, DataError; the signal's reason
  */
 export async function openData(
   config: TrainConfig,
   given: Given,
-  { model, signal }: { model?: ModelValues | undefined; signal?: AbortSignal | undefined } = {},
+  {
+    model,
+    labels,
+    signal,
+  }: {
+    model?: ModelValues | undefined;
+    labels?: readonly string[] | undefined;
+    signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<Splits> {
   const { eval: evaluation, test, labelNames, weightColumn, sampling, groupByLength, classWeights } = config;
   const { evalSplit, seed, streaming, shuffleBuffer, multiLabel, numLabels } = config;
@@ -32,7 +41,8 @@ export async function openData(
       train: inputOf(config.train, given),
       eval: evaluation && inputOf(evaluation, given),
       test: test && inputOf(test, given),
-      labels: labelNames,
+      labelNames,
+      modelLabels: task.classes ? labels : [],
       multiLabel,
       numLabels,
       form: formOf(config),
@@ -43,7 +53,7 @@ export async function openData(
   if (!task.classes || numLabels === undefined || numLabels === size) return data;
   await data.close();
   throw new DataError(
-    `data file ${data.train.files.join(', ')} has ${size} classes (${names.join(', ')}), numLabels says ${numLabels}; ` +
+    `data file ${data.train.files.join(', ')} has ${size} classes (${listed(names)}), numLabels says ${numLabels}; ` +
       'correct the labels or leave numLabels out',
   );
 }
@@ -62,9 +72,10 @@ export function openEvaluation(
     signal?: AbortSignal | undefined;
   },
 ): Promise<OpenedDataset> {
-  const { data, multiLabel } = config;
+  const { data, multiLabel, labelNames } = config;
   const columns = taskNamed(config.task).columns(config, model);
-  return openDataset({ train: inputOf(data, given), columns, labels, multiLabel, form: formOf(config) }, signal);
+  const more = { multiLabel, form: formOf(config) };
+  return openDataset({ train: inputOf(data, given), columns, classes: labels, labelNames, ...more }, signal);
 }
 
 /** The tables of those of the parts that are in memory. */

@@ -43,7 +43,7 @@ export interface EvalResult<M extends Metrics = AccuracyMetrics> {
   truncated: number;
   /** Pictures that could not be decoded and were left out: where each is, and why. */
   badSamples: readonly SkippedSample[];
-  /** What was assumed of model and data, and what else the user should know of them. */
+  /** What was assumed of model and data, such as what labels were taken for, and what else the user should know. */
   notes: readonly string[];
 }
 

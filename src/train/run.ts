@@ -6,6 +6,7 @@ import { CheckpointWriter, loadCheckpoint, resolveCheckpoint } from '../checkpoi
 import type { TrainConfig } from '../config/train-schema.js';
 import type { Dataset } from '../data/dataset.js';
 import { type PlacedRemark, Remarks } from '../data/images/remarks.js';
+import { labelsOfConfig } from '../data/labels.js';
 import type { BadSample, DataLoader } from '../data/loader.js';
 import type { Given } from '../data/memory/given.js';
 import type { Splits } from '../data/splits.js';
@@ -14,6 +15,7 @@ import { modelValues } from '../engine/model-values.js';
 import { OrtuneError, UsageError } from '../errors.js';
 import type { EvaluationEvent } from '../events.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
+import { directoryOf } from '../onnx/load.js';
 import { Accumulator } from '../optim/accumulator.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type Schedule, scheduleOf } from '../optim/schedule.js';
@@ -24,6 +26,7 @@ import { batchSizeFor } from '../tasks/fixed-axes.js';
 import { openLoader } from '../tasks/loader.js';
 import type { EncodingPlan, TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed } from '../tasks/tasks.js';
+import { readModelConfig } from '../transfer/config.js';
 import { type CachedPart, TrunkCache } from '../trunk/trunk-cache.js';
 import { BadSamples, type SkippedSample } from './bad-samples.js';
 import { BestTracker } from './best.js';
@@ -135,17 +138,13 @@ export async function openRun(
     const from = config.resume === undefined ? undefined : await resolveCheckpoint(config.output, config.resume);
     const { name, classes, options, parts: files, readsModel } = await loadTask(config.task);
     const resolving = { signal, onDownload: listeners.download };
-    const values = readsModel
-      ? await modelValues({ model: await resolveModel(config.model, resolving), parts: files })
-      : undefined;
-    const data = keep(await openData(config, given, { model: values, signal }));
+    const model = await resolveModel(config.model, resolving);
+    const values = readsModel ? await modelValues({ model, parts: files }) : undefined;
+    const own = labelsOfConfig(readModelConfig(directoryOf(model)))?.names;
+    const data = keep(await openData(config, given, { model: values, labels: own, signal }));
     const task: TaskSpec = { name, options: options(config, { soft: data.targets === 'probabilities' }) };
     const labels = classes ? data.labels.names : undefined;
-    const model = await resolveModel(config.model, resolving);
-    const engine = keep(
-      await Engine.open({ ...config, model, labels, labelsAreIndices: !data.named, task, parts: files }),
-    );
-    if (labels) await data.relabel(engine.model.labels);
+    const engine = keep(await Engine.open({ ...config, model, labels, task, parts: files }));
     const batches = batchSizeFor(engine.model.inputs, config.batchSize);
     config = { ...config, batchSize: batches.batchSize };
     const parts = [data.train, data.eval, data.test].filter((part) => part !== undefined);

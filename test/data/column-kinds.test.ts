@@ -67,8 +67,9 @@ describe('lists of texts with a tag each', () => {
     const streamed = await open(file, tagged, { streaming: true });
     expect(wordsAndTags(await first(streamed), data.labels.names)).toEqual(sentences);
     expect([streamed.train.hash, streamed.classCounts]).toEqual([data.train.hash, data.classCounts]);
-    await data.relabel(['O', 'PER', 'LOC']);
-    expect(wordsAndTags(await first(data), ['O', 'PER', 'LOC'])).toEqual(sentences);
+    const other = await open(file, tagged, { modelLabels: ['O', 'PER', 'LOC'] });
+    expect(other.labels.names).toEqual(['O', 'PER', 'LOC']);
+    expect(wordsAndTags(await first(other), ['O', 'PER', 'LOC'])).toEqual(sentences);
     const split = await open(file, tagged, { evalSplit: 0.5 });
     const parts = [split.train, split.eval!].map(async (train) => first({ train } as Splits));
     const all = (await Promise.all(parts)).flatMap((samples) => wordsAndTags(samples, split.labels.names));
@@ -78,9 +79,9 @@ describe('lists of texts with a tag each', () => {
 
   test('may be ids, with -100 for none, against classes that are given', async () => {
     const file = write('ids.jsonl', [{ words: ['a', 'b', 'c'], tags: [2, -100, 0] }]);
-    const data = await open(file, tagged, { labels: ['O', 'PER', 'LOC'] });
+    const data = await open(file, tagged, { labelNames: ['O', 'PER', 'LOC'] });
     expect([...ofKind((await first(data)).slices, 'tags', 'classes')!.values]).toEqual([2, -100, 0]);
-    await expect(open(file, tagged, { labels: ['O', 'PER'] })).rejects.toThrow(/ids\.jsonl:1: unknown label '2'/);
+    await expect(open(file, tagged, { labelNames: ['O', 'PER'] })).rejects.toThrow(/ids\.jsonl:1: unknown label '2'/);
   });
 
   test('are refused where their numbers differ, and where they are none, by their line', async () => {

@@ -67,7 +67,6 @@ describe('the end', () => {
     await data.close();
     await data.close();
     expect((await waiting).message).toMatch(/the data is closed/);
-    await expect(data.relabel(['spam', 'ham', 'eggs'])).rejects.toBeInstanceOf(UsageError);
     await expect(open({ train: [path('none.jsonl')] })).rejects.toBeInstanceOf(DataError);
     await expect(open({ train: [path('none-*.jsonl')] })).rejects.toBeInstanceOf(UsageError);
     await setImmediate();

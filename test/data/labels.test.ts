@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { ofKind } from '#ortune/data/columns.js';
-import { LabelSet, labelsOfConfig, labelsOfData } from '#ortune/data/labels.js';
+import { classNumber, isNumber, plainForm } from '#ortune/data/label-forms.js';
+import { applyLabels, LabelSet, labelsOfConfig, sortedNames } from '#ortune/data/labels.js';
 import { TableBuilder } from '#ortune/data/table-builder.js';
 import { DataError, UsageError } from '#ortune/errors.js';
 
 /** The classes of a table with these labels, on lines 2, 3, … of x.csv. */
-function applied(classes: LabelSet, ...labels: string[]): number[] {
+function applied(classes: readonly string[], ...labels: string[]): number[] {
   const { table, names } = labels.reduce(
     (builder, label, i) => {
       builder.add({ values: { label }, line: i + 2 }, 0);
@@ -13,20 +14,16 @@ function applied(classes: LabelSet, ...labels: string[]): number[] {
     },
     new TableBuilder(['x.csv'], [{ role: 'label', kind: 'class', name: 'label' }], { weight: false }),
   );
-  classes.apply(table, names);
+  applyLabels(table, names, classes, [{ of: classes, numbers: false, to: classes.map((_, i) => i) }]);
   return [...ofKind(table.columns, 'label', 'class')!.values.subarray(0, table.count)];
 }
 
-describe('classes of training data', () => {
-  test('are sorted, numbers by value', () => {
-    expect(labelsOfData(['spam', 'ham'], ['x.csv']).names).toEqual(['ham', 'spam']);
-    expect(labelsOfData(['10', '9'], ['x.csv']).names).toEqual(['9', '10']);
-  });
-
-  test('must be two or more', () => {
-    expect(() => labelsOfData(['ham'], ['x.csv', 'y.csv'])).toThrow(DataError);
-    expect(() => labelsOfData(['ham'], ['x.csv', 'y.csv'])).toThrow(/x\.csv, y\.csv has one class only \('ham'\)/);
-  });
+test('classes are sorted, numbers by value, however many digits they have', () => {
+  expect(sortedNames(['spam', 'ham'])).toEqual(['ham', 'spam']);
+  expect(sortedNames(['10', '9', '09', '9007199254740993', '9007199254740992'])).toEqual([
+    ...['9', '09', '10', '9007199254740992', '9007199254740993'],
+  ]);
+  expect(sortedNames(['-1', '10', '2'])).toEqual(['-1', '10', '2']);
 });
 
 describe('classes of a model', () => {
@@ -35,7 +32,7 @@ describe('classes of a model', () => {
     expect(labelsOfConfig({})).toBeUndefined();
   });
 
-  test('must be labelsAreIndices without gaps', () => {
+  test('must be numbered without gaps', () => {
     expect(() => labelsOfConfig({ id2label: { 0: 'a', 2: 'b' } })).toThrow(UsageError);
   });
 
@@ -44,21 +41,73 @@ describe('classes of a model', () => {
   });
 });
 
-describe('ids of labels', () => {
-  const labels = new LabelSet(['ham', 'spam']);
-
-  test('go by name; numbers that are no name are ids', () => {
-    expect(applied(labels, 'spam', 'ham', '1', '0')).toEqual([1, 0, 1, 0]);
-    expect(new LabelSet(['1', '2']).id('1')).toBe(0);
+describe('labels', () => {
+  test('are found by name, or by the only name that looks like it', () => {
+    expect(applied(['ham', 'spam'], 'spam', 'ham', 'SPAM ', 'ｈam')).toEqual([1, 0, 1, 0]);
+    expect(new LabelSet(['1', '2']).find('2.0')).toBe(1);
+    expect(new LabelSet(['ham', 'Ham']).find('HAM')).toBeUndefined();
+    expect(new LabelSet(['ham', 'Ham']).find('Ham')).toBe(1);
   });
 
-  test('an unknown label is refused with its line and the classes known', () => {
-    expect(() => applied(labels, 'spam', 'junk')).toThrow(DataError);
-    expect(() => applied(labels, 'spam', 'junk')).toThrow(
+  test('that no class has are refused with their line and the classes known', () => {
+    expect(() => applied(['ham', 'spam'], 'spam', 'junk')).toThrow(DataError);
+    expect(() => applied(['ham', 'spam'], 'spam', 'junk')).toThrow(
       "x.csv:3: unknown label 'junk'; the model's 2 classes are 'ham', 'spam'",
     );
-    expect(() => applied(labels, '2')).toThrow(/unknown label '2'/);
-    const many = new LabelSet(Array.from({ length: 30 }, (_, i) => `c${i}`));
+    expect(() => applied(['ham', 'spam'], '1')).toThrow(/unknown label '1'.*A label is a name.*set labelNames/);
+    const many = Array.from({ length: 30 }, (_, i) => `c${i}`);
     expect(() => applied(many, 'x')).toThrow(/and 10 more/);
+  });
+});
+
+describe('the plain form of a name', () => {
+  test.each<[string, string, ...string[]]>([
+    ['spaces', ' not  spam', 'not spam\t', 'not\u00a0spam'],
+    ['case', 'STRASSE', 'straße', 'Straße'],
+    ['the final sigma', 'ΟΔΟΣ', 'οδος', 'οδοσ'],
+    ['width', 'ＳＰＡＭ', 'spam', 'Spam'],
+    ['invisible characters', 'sp\u200bam', '\ufeffspam', 'spam\u00ad', 'spam'],
+    ['composition', 'cafe\u0301', 'caf\u00e9'],
+    ['the form of a number', '1', '1.0', '01', '+1', '１', '1.', '1e0'],
+    ['fractions', '0.50', '.5', '0.5'],
+    ['zero', '0', '-0', '0.0', '00'],
+    ['large numbers', '9007199254740993', '9007199254740993.0', '09007199254740993'],
+  ])('is the same whatever %s', (_, ...names) => {
+    expect(new Set(names.map(plainForm)).size).toBe(1);
+  });
+
+  test('tells apart what is another name', () => {
+    const names = [
+      'a',
+      'b',
+      'a b',
+      'ab',
+      '1',
+      '-1',
+      '10',
+      '0.1',
+      '1.1',
+      '9007199254740992',
+      '9007199254740993',
+      '1x',
+      '',
+    ];
+    expect(new Set(names.map(plainForm)).size).toBe(names.length);
+  });
+
+  test('takes linear time', () => {
+    const started = performance.now();
+    for (const long of ['1'.repeat(1e6), `${'1'.repeat(1e6)}x`, ' '.repeat(1e6), `a${' '.repeat(1e6)}b`])
+      plainForm(long);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  test('says what is a number, and which is one of a class', () => {
+    expect(['1', '-1', '0.5', '1.0', '１', 'LABEL_1', '1st', ''].map(isNumber)).toEqual([
+      ...[true, true, true, true, true, false, false, false],
+    ]);
+    expect(['0', '7.0', '-1', '0.5', '1e9', 'x', '9007199254740993'].map(classNumber)).toEqual([
+      ...[0, 7, undefined, undefined, 1e9, undefined, undefined],
+    ]);
   });
 });

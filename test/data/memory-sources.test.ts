@@ -151,7 +151,7 @@ describe('rows in memory', () => {
     const other = [{ text: 'x', label: 'tuna' }];
     const opening = open({ train: samples, eval: other });
     await expect(opening).rejects.toThrow(/eval:row 0: unknown label 'tuna'; the model's 3 classes/);
-    await expect(open({ train: samples, test: () => other })).rejects.toThrow(/^test: unknown label 'tuna'/);
+    await expect(open({ train: samples, test: () => other })).rejects.toThrow(/^test:row 0: unknown label 'tuna'/);
   });
 
   test('whose iterable throws end with what it said', async () => {
@@ -188,7 +188,7 @@ describe('rows in memory', () => {
   test('can be measured by themselves', async () => {
     const { options, given } = withoutGiven({ data: samples });
     const train = inputOf([options.data as unknown as string], given);
-    const one = await openDataset({ train, columns, labels: ['eggs', 'ham', 'spam'] });
+    const one = await openDataset({ train, columns, classes: ['eggs', 'ham', 'spam'] });
     opened.push(one);
     expect(one.data.samples).toBe(203);
     expect(one.data.location(3)).toBe('data:row 3');
@@ -244,9 +244,8 @@ describe('a function of the epoch', () => {
   });
 
   test('follows the classes into another order', async () => {
-    const data = await open({ train: () => samples });
     const names = ['spam', 'ham', 'eggs'];
-    await data.relabel(names);
+    const data = await open({ train: () => samples }, { modelLabels: names });
     const labels = (await batchesOf(data.train)).flatMap((batch) => batch.labels);
     expect(labels.map((label) => names[label])).toEqual(samples.map(({ label }) => label));
   });

@@ -98,8 +98,11 @@ describe('a stream', () => {
   });
 
   test('has classes in the order of the model, weights and places', async () => {
-    const data = await stream({ columns: { ...columns, weight: 'weight' }, classWeights: { spam: 3 } });
-    await data.relabel(['spam', 'ham', 'eggs']);
+    const data = await stream({
+      columns: { ...columns, weight: 'weight' },
+      classWeights: { spam: 3 },
+      modelLabels: ['spam', 'ham', 'eggs'],
+    });
     for (const batch of await batchesOf(data.train))
       for (const [row, i] of batch.samples.entries()) {
         const { label, weight } = samples[i]!;

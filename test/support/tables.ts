@@ -18,7 +18,7 @@ export interface TestRecord {
 
 const columns = textColumns({ textColumn: 'text', pairColumn: 'pair', labelColumn: 'label' });
 
-/** Labels are labelsAreIndices as they come first. */
+/** Labels are numbered as they come first. */
 export function tableFor(file: string, records: readonly TestRecord[]): Table {
   const builder = new TableBuilder([file], columns, { weight: true });
   for (const { text, pair = '', label = '', weight = 1, line } of records)
@@ -69,7 +69,7 @@ export const openTexts = ({ columns, train, eval: evaluation, test, ...more }: O
 
 /** Texts to evaluate on. */
 export const openLabelled = (options: { files: readonly string[]; columns: TextNames; labels?: readonly string[] }) =>
-  openDataset({ train: { files: options.files }, columns: specsOf(options.columns), labels: options.labels });
+  openDataset({ train: { files: options.files }, columns: specsOf(options.columns), classes: options.labels });
 
 export type OpenPictures = Omit<SplitsOptions, 'columns'> & { columns?: { image: string; label?: string } };
 

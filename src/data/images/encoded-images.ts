@@ -15,7 +15,7 @@ export interface EncodedImages {
    * multi-label), or of the labels that hold. Not for prediction.
    */
   labels?: readonly (string | number | readonly number[] | readonly string[])[] | undefined;
-  /** Names of labelsAreIndices classes. */
+  /** Names of the classes, where labels are numbers. */
   labelNames?: readonly string[] | undefined;
   /** Weight of each picture in the loss; default 1. */
   weights?: ArrayLike<number> | undefined;
@@ -37,9 +37,11 @@ export function encodedSourceOf({ images, labels, labelNames, weights }: Encoded
       throw new UsageError(`${name}: ${rows} pictures take as many ${key}, found ${list.length}`);
   const column = new LabelColumn('labels');
   for (const [row, label] of (labels ?? []).entries()) column.add(label, `${name}:row ${row}`);
+  const numeric = labels?.every((label) => typeof label === 'number') ?? false;
+  const declared = labelNames && { names: labelNames, source: `${name}: labelNames`, numeric };
   return {
     ...pictures(images, name),
-    ...(labels && column.labels(labelNames)),
+    ...(labels && column.labels(declared)),
     ...(weights && { weights: Float64Array.from(weights) }),
   };
 }

@@ -4,16 +4,23 @@
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../../errors.js';
+import { quote } from '../../quote.js';
 import { isPicture, pictureEndings } from './picture-names.js';
 import { type ImageSource, shareTexts } from './sources.js';
 
 /**
  * The pictures of a folder with their classes, in the order of their names.
  * @param notes what the user should know is added
- * @throws DataError for a folder that cannot be read, has no sub-folder, or has one without pictures
+ * @param labelNames classes that are called so for certain
+ * @throws DataError for a folder that cannot be read, has no sub-folder, or has one without pictures; and where the
+ *   sub-folders are the parts of a data set
  */
-export function openFolder(path: string, notes: string[]): ImageSource {
+export function openFolder(path: string, notes: string[], labelNames: readonly string[] = []): ImageSource {
   const classes = entriesOf(path).filter(({ folder }) => folder);
+  refuseParts(
+    path,
+    classes.map(({ name }) => name).filter((name) => !labelNames.includes(name)),
+  );
   if (classes.length === 0)
     throw new DataError(
       `data folder ${path} has no sub-folders; expected one for each class with its pictures in it, such as ${join(path, 'cat', '1.jpg')}`,
@@ -39,6 +46,22 @@ export function openFolder(path: string, notes: string[]): ImageSource {
     names: classes.map(({ name }) => name),
     open: true,
   };
+}
+
+const trainingPart = /^train(ing)?([-_ ]?(set|data|images?))?$/i;
+const otherPart = /^(val|valid|validation|dev|test|testing|eval|evaluation|holdout)([-_ ]?(set|data|images?))?$/i;
+
+function refuseParts(path: string, names: readonly string[]): void {
+  const train = names.find((name) => trainingPart.test(name));
+  const other = names.find((name) => otherPart.test(name));
+  const all = names.length > 0 && names.every((name) => trainingPart.test(name) || otherPart.test(name));
+  if (!(all || (train && other))) return;
+  const parts = [train, other].filter((name) => name !== undefined).map((name) => quote(name));
+  const give = [...(train ? [`train: ${join(path, train)}`] : []), ...(other ? [`eval: ${join(path, other)}`] : [])];
+  throw new DataError(
+    `data folder ${path} has ${parts.length > 1 ? 'the sub-folders' : 'the sub-folder'} ${parts.join(' and ')}: parts of a data set, not classes. ` +
+      `Name the folders of classes (${give.join(', ')}), or list the names in labelNames if they are classes`,
+  );
 }
 
 /** All the pictures of a folder, without labels. @throws DataError for a folder that cannot be read or has none */

@@ -6,6 +6,7 @@ import { DataError } from '../../errors.js';
 import type { ColumnSpec } from '../columns.js';
 import type { Reading } from '../found.js';
 import type { DataInput } from '../protocol.js';
+import { declaredNames } from '../read/class-names.js';
 import { openFiles } from '../read/files.js';
 import { isTable, tableEndings } from '../read/raw.js';
 import { fileSource, openFolder, openPlainFolder } from './folder.js';
@@ -22,6 +23,8 @@ export interface OpenSourceOptions {
   /** A folder for what has to be unpacked. */
   scratch: string;
   reading?: Reading | undefined;
+  /** The option. */
+  labelNames?: readonly string[] | undefined;
 }
 
 /**
@@ -69,7 +72,7 @@ export function namesOf(columns: readonly ColumnSpec[]): { image: string; label:
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 async function openSource(path: string, options: OpenSourceOptions, notes: string[]): Promise<ImageSource> {
-  const { columns, weights, scratch, reading } = options;
+  const { columns, weights, scratch, reading, labelNames } = options;
   const { image, label } = namesOf(columns);
   const labelled = label !== undefined;
   const unweighted = (kind: string): void => {
@@ -78,7 +81,8 @@ async function openSource(path: string, options: OpenSourceOptions, notes: strin
   };
   if (isFolder(path)) {
     unweighted('a folder of pictures');
-    return labelled ? openFolder(path, notes) : openPlainFolder(path, notes);
+    if (!labelled) return openPlainFolder(path, notes);
+    return { ...openFolder(path, notes, labelNames), declared: await declaredNames(path, label) };
   }
   if (path.endsWith('.safetensors')) return openImageFile(path, labelled, weights);
   if (isTable(path)) return openList(path, { image, label, weight: weights }, scratch, reading);

@@ -1,11 +1,12 @@
-// The labels of a table's rows as they are read: names or numbers of classes, rows of numbers (soft labels, or 0 and 1
+// The labels of a table's rows as they are read: names or numbers, rows of numbers (soft labels, or 0 and 1
 // for each of several labels), or lists of the labels that hold. All rows of a table must be of one kind.
 
 import { DataError } from '../../errors.js';
-import { describe } from '../read/row.js';
+import type { DeclaredNames } from '../label-meaning.js';
+import { describeLabel, labelOf } from '../read/record.js';
 import type { SourceLabels } from './sources.js';
 
-type Kind = 'name' | 'number' | 'numbers' | 'names';
+type Kind = 'name' | 'numbers' | 'names';
 
 export class LabelColumn {
   readonly #column: string;
@@ -29,15 +30,14 @@ export class LabelColumn {
     const kind = kindOf(value);
     if (!kind)
       throw new DataError(
-        `${place}: column '${this.#column}' must hold a label (a text or a number), or a list of numbers or of labels; found ${describe(value)}`,
+        `${place}: column '${this.#column}' must hold a label (a text or a number), or a list of numbers or of labels; found ${describeLabel(value)}`,
       );
     this.#kind ??= kind;
     if (kind !== this.#kind)
       throw new DataError(
         `${place}: column '${this.#column}' has ${words[kind]}, the rows before ${words[this.#kind]}`,
       );
-    if (kind === 'name') this.#values.push(this.#idOf(String(value)));
-    else if (kind === 'number') this.#values.push(Number(value));
+    if (kind === 'name') this.#values.push(this.#idOf(labelOf(value)!));
     else if (kind === 'names') this.#lists.push((value as unknown[]).map((name) => this.#idOf(String(name))));
     else this.#addNumbers(value as number[], place);
   }
@@ -51,18 +51,22 @@ export class LabelColumn {
     for (const value of row) this.#values.push(value);
   }
 
-  /** What was added; `names` are those of labelsAreIndices classes, where the file has them. */
-  labels(names: readonly string[] | undefined): Pick<SourceLabels, 'labels' | 'names' | 'open'> {
+  /** What was added. @param declared what the data set says that the labels stand for */
+  labels(declared: DeclaredNames | undefined): Pick<SourceLabels, 'labels' | 'names' | 'open' | 'declared'> {
     const met = [...this.#ids.keys()];
-    if (this.#kind === 'name')
-      return { labels: { values: Float64Array.from(this.#values), width: undefined }, names: met, open: true };
-    if (this.#kind !== 'names') {
-      const width = this.#kind === 'numbers' ? this.#width : undefined;
-      return { labels: { values: Float64Array.from(this.#values), width }, names };
+    const values = Float64Array.from(this.#values);
+    if (this.#kind === 'name') return { labels: { values, width: undefined }, names: met, open: true, declared };
+    if (this.#kind === 'numbers') {
+      const names = declared && declared.names.length === this.#width ? declared.names : undefined;
+      return { labels: { values, width: this.#width }, names };
     }
-    const values = new Float64Array(this.#lists.length * met.length);
-    for (const [row, list] of this.#lists.entries()) for (const id of list) values[row * met.length + id] = 1;
-    return { labels: { values, width: met.length }, names: met, open: true };
+    return { labels: this.#holding(met.length), names: met, open: true, declared };
+  }
+
+  #holding(width: number): SourceLabels['labels'] {
+    const values = new Float64Array(this.#lists.length * width);
+    for (const [row, list] of this.#lists.entries()) for (const id of list) values[row * width + id] = 1;
+    return { values, width };
   }
 
   #idOf(name: string): number {
@@ -73,18 +77,13 @@ export class LabelColumn {
 }
 
 const words: Readonly<Record<Kind, string>> = {
-  name: 'a text',
-  number: 'a number',
+  name: 'a label',
   numbers: 'a list of numbers',
   names: 'a list of labels',
 };
 
 function kindOf(value: unknown): Kind | undefined {
-  if (typeof value === 'string') return value === '' ? undefined : 'name';
-  if (typeof value === 'boolean') return 'name';
-  if (typeof value === 'number' || typeof value === 'bigint')
-    return Number(value) >= 0 && Number.isInteger(Number(value)) ? 'number' : undefined;
-  if (!Array.isArray(value)) return undefined;
+  if (!Array.isArray(value)) return labelOf(value) === undefined ? undefined : 'name';
   if (value.length > 0 && value.every((one) => typeof one === 'number')) return 'numbers';
-  return value.every((one) => typeof one === 'string' && one !== '') ? 'names' : undefined;
+  return value.every((one) => typeof one === 'string' && labelOf(one) !== undefined) ? 'names' : undefined;
 }

@@ -8,7 +8,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { DataError } from '../../errors.js';
 import { asOnDisk } from '../../files/unicode-paths.js';
 import type { Reading } from '../found.js';
-import { labelNamesOf } from '../read/parquet.js';
+import { declaredNames } from '../read/class-names.js';
 import { readBlocks } from '../read/raw.js';
 import { fieldOf, weightOf } from '../read/record.js';
 import { describe } from '../read/row.js';
@@ -59,10 +59,10 @@ export async function openList(
     }
     if (lines.length === 0) throw new DataError(`data file ${file} holds no records`);
     const source = pictures ? pictures.source(file) : listed(file, paths, lines);
-    const names = labels && (await labelNamesOf(file, label!));
+    const declared = labels && (await declaredNames(file, label!));
     return {
       ...source,
-      ...labels?.labels(names),
+      ...labels?.labels(declared),
       ...(weight !== undefined && { weights: Float64Array.from(weights) }),
     };
   } finally {

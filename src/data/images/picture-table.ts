@@ -2,22 +2,21 @@
 
 import { DataError } from '../../errors.js';
 import type { ColumnSlice, ColumnSpec } from '../columns.js';
-import type { LabelSet } from '../labels.js';
 import { shared } from '../shared-arrays.js';
 import type { Table } from '../table.js';
 import { type ImageSource, pictureSource, placeInSource } from './sources.js';
-import { targetsFor, writeTargets } from './targets.js';
+import { type Classes, targetsFor, writeTargets } from './targets.js';
 
 /**
  * Of the class of each picture, in role 'label', and where pictures have more than a class of the numbers for all of
  * them, in role 'targets'.
- * @param labels undefined for pictures without labels
+ * @param classes undefined for pictures without labels
  * @throws DataError for sources that hold no pictures at all, and labels that do not fit together
  */
 export function pictureTable(
   sources: readonly ImageSource[],
   columns: readonly ColumnSpec[],
-  labels: LabelSet | undefined,
+  classes: Classes | undefined,
   multiLabel: boolean,
 ): Table {
   const [first] = sources as [ImageSource];
@@ -25,6 +24,7 @@ export function pictureTable(
   const count = sources.reduce((sum, { rows }) => sum + rows, 0);
   if (count === 0) throw new DataError(`data file ${files.join(', ')} holds no pictures`);
   const places = shared.uint32(2 * count);
+  const labels = classes?.labels;
   const label = shared.int32(labels ? count : 0);
   const targets = labels && targetsFor(sources, count, labels.size);
   const weight = sources.some(({ weights }) => weights) ? shared.float32(count) : undefined;
@@ -36,7 +36,10 @@ export function pictureTable(
       if (weight) weight[from + row] = weightOf(source, row);
     }
     if (labels) refuseMixed(source, first);
-    if (labels) writeTargets({ label, targets }, from, source, labels, multiLabel);
+    if (classes) {
+      const { labels, readings } = classes;
+      writeTargets({ label, targets }, from, source, { labels, reading: readings[index]! }, multiLabel);
+    }
     from += source.rows;
   }
   const role = columns.find(({ kind }) => kind === 'picture')!.role;

@@ -3,6 +3,7 @@
 // what grows with the number of pictures is in shared memory. How a source is read is for those who open it
 // (image-inputs.ts) and for the worker's readers (read-picture.ts).
 
+import type { DeclaredNames } from '../label-meaning.js';
 import { shared } from '../shared-arrays.js';
 import { type ImageShape, type PixelType, pixelBytes, pixelsOf } from './pixels.js';
 
@@ -70,8 +71,12 @@ export interface SourceLabels {
   labels?: { values: Float64Array; width: number | undefined } | undefined;
   /** Of the classes, where the source says. */
   names?: readonly string[] | undefined;
-  /** The names are those that were met: there may be more in other sources. */
+  /** The names are labels that were met: there may be more in other sources. */
   open?: boolean | undefined;
+  /** They are numbers that were stored as such. */
+  numeric?: boolean | undefined;
+  /** What the data set says that labels which were met stand for. */
+  declared?: DeclaredNames | undefined;
   weights?: Float64Array | undefined;
 }
 
@@ -84,6 +89,8 @@ export function pictureSource({
   names: __,
   open: ___,
   weights: ____,
+  numeric: _____,
+  declared: ______,
   ...source
 }: ImageSource): PictureSource {
   return source;

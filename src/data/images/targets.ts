@@ -2,7 +2,9 @@
 // put in the order of the classes that the task has.
 
 import { DataError } from '../../errors.js';
-import { LabelSet, labelsOfData } from '../labels.js';
+import type { FileLabels } from '../label-meaning.js';
+import { LabelReader, type LabelReading, LabelSet, listed, unknownLabel } from '../labels.js';
+import { type LabelRules, settleOther, settleTraining } from '../settle-labels.js';
 import { shared } from '../shared-arrays.js';
 import { type ImageSource, placeInSource as placed } from './sources.js';
 
@@ -14,60 +16,78 @@ export type TargetKind = 'class' | 'probabilities' | 'labels';
 
 export interface Classes {
   labels: LabelSet;
-  /** Whether data or options name them: else they are called by their numbers. */
+  /** How the labels of each file are read. */
+  readings: readonly LabelReading[];
+  /** Whether data, options or model name them: else they are called by their numbers. */
   named: boolean;
 }
 
-export interface ClassOptions {
-  /** In the order of the model's outputs. */
-  labels?: readonly string[] | undefined;
-  /** How many there are, where nothing names them. */
-  numLabels?: number | undefined;
+export interface ClassOptions extends LabelRules {
   multiLabel: boolean;
+  /** Names of the classes of the model that is trained. */
+  modelLabels?: readonly string[] | undefined;
+  /** The classes that the pictures are measured against; undefined: they decide. */
+  against?: LabelSet | undefined;
+}
+
+/** The labels of a source's pictures; none where each has only a number for each class. */
+export function labelsOfSource(source: ImageSource): FileLabels {
+  const { name, names, open, declared, labels, numeric } = source;
+  const met = new Map<string, string>();
+  if (labels && names) {
+    const { values, width } = labels;
+    for (let row = 0; row < source.rows; row++) {
+      if (width === undefined) meet(values[row]!, row);
+      else for (let k = 0; k < width; k++) if (values[row * width + k]! > 0) meet(k, row);
+    }
+  }
+  return { name, met, declared, named: open ? undefined : names, numeric };
+
+  function meet(id: number, row: number): void {
+    const label = names![id];
+    if (label !== undefined && !met.has(label)) met.set(label, placed(source, row));
+  }
 }
 
 /**
- * The classes of training data: as named by the options or the data, else as many as the numbers need. @throws
- * DataError
+ * The classes of pictures: as labels, data, options or the model name them, else as many as there are numbers for each
+ * picture.
+ * @param notes what the user should know is added
+ * @throws DataError
  */
-export function classesOf(sources: readonly ImageSource[], { labels, numLabels, multiLabel }: ClassOptions): Classes {
-  // Sources whose names are only those met (open) follow the others; without others, all that they met count.
-  const fixed = sources.filter(({ open }) => !open);
-  const [first] = (fixed.length > 0 ? fixed : sources) as [ImageSource];
-  const other = fixed.find(({ names }) => JSON.stringify(names) !== JSON.stringify(first.names));
-  if (!labels && other)
+export function classesOf(
+  sources: readonly ImageSource[],
+  files: readonly FileLabels[],
+  { multiLabel, modelLabels = [], against, ...rules }: ClassOptions,
+  notes: string[],
+): Classes {
+  const numbered = sources.findIndex(({ names }) => !names);
+  if (numbered < 0) {
+    const { classes, readings } = against
+      ? settleOther(files, against, rules, notes)
+      : settleTraining(files, modelLabels, { ...rules, oneSuffices: multiLabel }, notes);
+    return { labels: classes, readings, named: true };
+  }
+  const size = sources[numbered]!.labels!.width!;
+  const other = sources.find(({ names }) => names);
+  if (other && !rules.labelNames && !against && !namesOfNumbers(sources))
     throw new DataError(
-      `${other.name} names other classes than ${first.name}: give all files of the training data the same label_names`,
+      `${other.name} has names of classes and ${sources[numbered]!.name} numbers; say with labelNames which names the numbers stand for`,
     );
-  const met = sources.find(({ open }) => open);
-  if (!labels && met && fixed.length > 0 && !first.names)
-    throw new DataError(
-      `${met.name} has names of classes and ${first.name} numbers; say with labelNames which names the numbers stand for`,
+  const model = modelLabels.length === size ? modelLabels : undefined;
+  const given = against?.names ?? rules.labelNames ?? namesOfNumbers(sources) ?? model;
+  if (given === model && model)
+    notes.push(
+      `nothing names the ${size} numbers of each picture: they are those of the model's classes, ${listed(model, 10)}`,
     );
-  const names = labels ?? (fixed.length > 0 ? first.names : namesMet(sources, multiLabel));
-  const found = Math.max(...sources.map(countOf));
-  const size = names?.length ?? (first.labels?.width === undefined ? Math.max(numLabels ?? 0, found) : found);
-  if (size < (multiLabel ? 1 : 2))
-    throw new DataError(`data file ${first.name} has one class only; training a classifier takes two or more`);
-  return {
-    labels: new LabelSet(names ?? Array.from({ length: size }, (_, i) => String(i))),
-    named: names !== undefined,
-  };
+  const labels = new LabelSet(given ?? Array.from({ length: size }, (_, i) => String(i)));
+  const reading = { of: labels.names, numbers: false, to: labels.names.map((_, i) => i) };
+  return { labels, readings: sources.map(() => reading), named: given !== undefined };
 }
 
-function namesMet(sources: readonly ImageSource[], multiLabel: boolean): readonly string[] {
-  const met = [...new Set(sources.flatMap(({ names }) => names ?? []))];
-  return multiLabel && met.length < 2
-    ? met
-    : labelsOfData(
-        met,
-        sources.map(({ name }) => name),
-      ).names;
-}
-
-/** Classes that a source's labels need. */
-const countOf = ({ labels }: ImageSource): number =>
-  labels ? (labels.width ?? labels.values.reduce((most, value) => Math.max(most, value + 1), 0)) : 0;
+/** Those that any source names in their order. */
+const namesOfNumbers = (sources: readonly ImageSource[]): readonly string[] | undefined =>
+  sources.find(({ names, open }) => names && !open)?.names;
 
 /** Of the samples of a table. */
 export interface Targets {
@@ -85,11 +105,11 @@ export function writeTargets(
   table: Targets,
   from: number,
   source: ImageSource,
-  classes: LabelSet,
+  { labels: classes, reading }: { labels: LabelSet; reading: LabelReading },
   multiLabel: boolean,
 ): void {
   const { values, width } = source.labels!;
-  const order = orderOf(source, classes);
+  const order = orderOf(source, classes, reading);
   if (width === undefined) {
     if (multiLabel)
       throw new DataError(
@@ -117,8 +137,11 @@ export const targetsFor = (sources: readonly ImageSource[], count: number, size:
   sources.some(({ labels }) => labels?.width !== undefined) ? shared.float32(count * size) : undefined;
 
 /** The class of each number that a source uses: by name where it names them. -1: no class. */
-function orderOf({ names, labels }: ImageSource, classes: LabelSet): number[] {
-  if (names) return names.map((name) => classes.id(name) ?? -1);
+function orderOf({ names, labels }: ImageSource, classes: LabelSet, reading: LabelReading): number[] {
+  if (names) {
+    const reader = new LabelReader(reading);
+    return names.map((name) => reader.classOf(name));
+  }
   return Array.from({ length: labels?.width ?? classes.size }, (_, i) => (i < classes.size ? i : -1));
 }
 
@@ -126,11 +149,10 @@ function classOf(source: ImageSource, row: number, value: number, order: readonl
   const found = order[value];
   if (found !== undefined && found !== -1) return found;
   const name = source.names?.[value];
-  const shown = classes.names.slice(0, 20).join(', ') + (classes.size > 20 ? ', …' : '');
   throw new DataError(
     name === undefined
-      ? `${placed(source, row)}: label ${value} is out of range; there are ${order.length} classes (${shown}), labelsAreIndices from 0`
-      : `${placed(source, row)}: unknown label '${name}'; the classes are ${shown}`,
+      ? `${placed(source, row)}: label ${value} is out of range; there are ${order.length} classes (${listed(classes.names)}), numbered from 0`
+      : `${placed(source, row)}: ${unknownLabel(name, classes.names)}`,
   );
 }
 

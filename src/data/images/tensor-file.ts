@@ -4,6 +4,7 @@
 
 import { DataError } from '../../errors.js';
 import type { StoredType } from '../../files/safetensors.js';
+import { labelsOfNumbers } from '../number-labels.js';
 import { checkPack } from '../pack/pack-format.js';
 import { shared } from '../shared-arrays.js';
 import { namesOf, StoredTensors } from '../stored-tensors.js';
@@ -52,13 +53,37 @@ export function openImageFile(
       sha256 && stored.places.has(packedTensor) ? packedSource(stored, sha256) : pixelSource(stored, sha256);
     const numbers = (name: string): Float64Array => stored.numbers(name, source.rows, 'pictures');
     const { label_names: given } = stored.metadata;
+    const names = given === undefined ? undefined : namesOf(given, path);
+    const place = (row: number): string => `${path}:row ${row}`;
     return {
       ...source,
-      labels: labelled ? { values: numbers(labelTensor), width: widthOf(stored) } : undefined,
-      names: given === undefined ? undefined : namesOf(given, path),
+      ...(labelled && storedLabels(numbers(labelTensor), { width: widthOf(stored), names, place })),
       ...(weights && { weights: numbers(weights) }),
     };
   });
+}
+
+interface StoredAs {
+  /** Numbers for each picture; undefined: its class. */
+  width: number | undefined;
+  names: readonly string[] | undefined;
+  /** Where a picture is. */
+  place: (row: number) => string;
+}
+
+/**
+ * Labels as they are stored: numbers of names, or without names numbers that are names themselves; or rows of a number
+ * for each class.
+ * @throws DataError, with its place, for a label that is no whole number
+ */
+export function storedLabels(
+  labels: ArrayLike<number> | ArrayLike<bigint>,
+  { width, names, place }: StoredAs,
+): Pick<SourceLabels, 'labels' | 'names' | 'open' | 'numeric'> {
+  const values = Float64Array.from(labels as ArrayLike<number>, Number);
+  if (names || width !== undefined) return { labels: { values, width }, names };
+  const met = labelsOfNumbers(values, place);
+  return { labels: { values: met.values, width }, names: met.names, open: true, numeric: true };
 }
 
 function pixelSource(stored: StoredTensors, sha256: string | undefined): PixelSource {

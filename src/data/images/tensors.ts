@@ -5,7 +5,7 @@ import { UsageError } from '../../errors.js';
 import { type EncodedImages, encodedSourceOf, isEncodedImages } from './encoded-images.js';
 import type { Layout, PixelType } from './pixels.js';
 import type { ImageSource } from './sources.js';
-import { shapeOf } from './tensor-file.js';
+import { shapeOf, storedLabels } from './tensor-file.js';
 
 export interface ImageTensors {
   /** uint8 is rescaled and normalised as the model's preprocessing says; float32 is taken as it is. */
@@ -53,6 +53,7 @@ function tensorSourceOf({ pixels, shape: dims, layout, ...rest }: ImageTensors, 
   if (weights && weights.length !== rows)
     throw new UsageError(`${name}: ${rows} pictures take as many weights, found ${weights.length}`);
   const type: PixelType = pixels instanceof Uint8Array ? 'uint8' : 'float32';
+  const place = (row: number): string => `${name}:row ${row}`;
   return {
     kind: 'pixels',
     name,
@@ -60,10 +61,7 @@ function tensorSourceOf({ pixels, shape: dims, layout, ...rest }: ImageTensors, 
     rows,
     type,
     shape,
-    ...(labels && {
-      labels: { values: Float64Array.from(labels, Number), width: count === rows ? undefined : count / rows },
-    }),
-    names: labelNames,
+    ...(labels && storedLabels(labels, { width: count === rows ? undefined : count / rows, names: labelNames, place })),
     ...(weights && { weights: Float64Array.from(weights) }),
   };
 }

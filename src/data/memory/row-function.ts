@@ -5,8 +5,10 @@
 
 import { DataError } from '../../errors.js';
 import { TableHash } from '../digest.js';
+import { firstPlaces } from '../found.js';
 import { countClasses } from '../labels.js';
 import type { RowsPass } from '../protocol.js';
+import { addCounts } from '../stream.js';
 import type { Table } from '../table.js';
 import { addRows, type DataRows, failed, pieceRows, RowReader, type RowsRead, rowsBuilder } from './rows.js';
 
@@ -40,6 +42,7 @@ export class RowFunction {
     const { name } = this.#read;
     const builder = rowsBuilder(this.#read);
     const counts = new Map<string, number>();
+    const met = new Map<string, string>();
     const hash = new TableHash();
     const reader = this.#open(0, signal);
     try {
@@ -51,15 +54,16 @@ export class RowFunction {
         addRows(builder, piece, taken, this.#read);
         const { table, names } = builder;
         hash.add(table, names);
-        const inTable = countClasses(table, names.length, false);
-        for (const [i, label] of names.entries()) counts.set(label, (counts.get(label) ?? 0) + inTable[i]!);
+        addCounts(counts, names, countClasses(table, names.length, false));
+        const [places = []] = firstPlaces(table, names);
+        for (const [label, place] of places) if (!met.has(label)) met.set(label, place);
       }
     } finally {
       await reader.close();
     }
     if (reader.taken === 0) throw new DataError(`${name}, epoch 0: the function gave no rows`);
-    const found = { names: [...counts.keys()], counts: [...counts.values()], hash: hash.hex(undefined) };
-    return { name, samples: reader.taken, ...found };
+    const found = { labels: { name, met }, counts: Array.from(met.keys(), (label) => counts.get(label)!) };
+    return { name, samples: reader.taken, ...found, hash: hash.hex(undefined) };
   }
 
   /**

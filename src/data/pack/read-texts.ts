@@ -4,6 +4,7 @@
 import { DataError } from '../../errors.js';
 import { type ColumnSlice, type ColumnSpec, ofKind, type TokensSlice } from '../columns.js';
 import type { ReadTable } from '../found.js';
+import { listed } from '../labels.js';
 import { concatenated, shared } from '../shared-arrays.js';
 import { namesOf, StoredTensors } from '../stored-tensors.js';
 import type { Table } from '../table.js';
@@ -17,6 +18,7 @@ export const isStored = (path: string): boolean => path.endsWith('.safetensors')
 
 /** Of one file. */
 interface Part {
+  path: string;
   count: number;
   tokens: TokensSlice;
   length: Float64Array;
@@ -63,6 +65,7 @@ function readPart(path: string, labelled: boolean, weights: string | undefined):
       throw new DataError(`${path} was packed without labels, which this task needs; pack the texts with them`);
     const tails = [column('truncated'), column('second_from'), column('second_to')];
     return {
+      path,
       count,
       tokens: readTokens(stored, column('lengths'), tails),
       length: column('characters'),
@@ -110,6 +113,7 @@ function joined(
   const [first] = parts as [Part];
   const count = parts.reduce((sum, part) => sum + part.count, 0);
   const names = [...new Set(parts.flatMap((part) => part.names))];
+  const labelled = parts.map(({ names }) => ({ named: names }));
   let chunks = 0;
   for (const { tokens } of parts) {
     for (let at = 0; at < tokens.spans.length; at += 3) tokens.spans[at]! += chunks;
@@ -134,7 +138,7 @@ function joined(
     origin: { files, lines: { file: shared.uint32(count), line: shared.uint32(count), unit: 'row' } },
     tokens: first.origin,
   };
-  return { table: fill(table, parts, roles.label, names), names };
+  return { table: fill(table, parts, roles.label, names), names, fileLabels: labelled };
 }
 
 function fill(table: Table, parts: readonly Part[], role: string | undefined, names: readonly string[]): Table {
@@ -148,9 +152,16 @@ function fill(table: Table, parts: readonly Part[], role: string | undefined, na
     for (let i = 0; i < part.count; i++) {
       lines!.file[from + i] = file;
       lines!.line[from + i] = i;
-      if (label) label[from + i] = ids[part.label![i]!] ?? 0;
+      if (label) label[from + i] = ids[part.label![i]!] ?? refuseLabel(`${part.path}:row ${i}`, part, i);
     }
     from += part.count;
   }
   return table;
+}
+
+function refuseLabel(place: string, { label, names }: Part, row: number): never {
+  throw new DataError(
+    `${place}: label ${label![row]} is out of range; there are ${names.length} classes (${listed(names)}), numbered from 0. ` +
+      'Pack the texts again',
+  );
 }

@@ -5,6 +5,7 @@
 import { DataError } from '../../errors.js';
 import { shown } from '../../quote.js';
 import { type TextBlock, textBlocks } from './blocks.js';
+import { parseJson } from './exact-json.js';
 import { JsonValues } from './json-values.js';
 import { describe, type RawRecord, type ReadOptions, type Row } from './row.js';
 
@@ -151,7 +152,7 @@ function blank(text: string, start: number, end: number): boolean {
 function objectOf(text: string, place: string): Row {
   let row: unknown;
   try {
-    row = JSON.parse(text);
+    row = parseJson(text);
   } catch (error) {
     throw new DataError(`${place}: not a JSON value: ${shown((error as Error).message)}${hint(text)}`);
   }

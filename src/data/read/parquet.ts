@@ -212,18 +212,32 @@ async function nextBlock(
 }
 
 /**
- * Names of the classes that a column of numbers stands for, as the datasets library notes them in a Parquet file;
- * undefined for other files and columns. @throws DataError for a file that cannot be read
+ * Features that the datasets library notes in a Parquet file, or in the schema of Arrow that is kept in one; and
+ * whether a column, or the lists in it, hold whole numbers. @throws DataError for a file that cannot be read
  */
-export async function labelNamesOf(file: string, column: string): Promise<readonly string[] | undefined> {
-  if (!file.toLowerCase().endsWith('.parquet')) return undefined;
-  const { handle, metadata } = await openParquet(file);
+export async function classNote(file: string, column: string): Promise<{ features: unknown; numeric: boolean }> {
+  const { handle, metadata, root } = await openParquet(file);
   await handle.close();
-  const note = metadata.key_value_metadata?.find(({ key }) => key === 'huggingface')?.value;
+  const values = (key: string) => metadata.key_value_metadata?.find((one) => one.key === key)?.value;
+  const child = root.children.find(({ element }) => element.name === column);
+  const type = child && valuePath(child)?.at(-1)?.element.type;
+  return {
+    features: featuresOf(values('huggingface')) ?? featuresOf(noteOfArrow(values('ARROW:schema'))),
+    numeric: type === 'INT32' || type === 'INT64',
+  };
+}
+
+function featuresOf(note: string | undefined): unknown {
   try {
-    const names: unknown = JSON.parse(note ?? 'null')?.info?.features?.[column]?.names;
-    return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
+    return JSON.parse(note ?? 'null')?.info?.features;
   } catch {
     return undefined; // a note of another kind
   }
+}
+
+/** The note among the metadata of a schema of Arrow: texts of a FlatBuffer, each behind its length in four bytes. */
+function noteOfArrow(schema: string | undefined): string | undefined {
+  const bytes = Buffer.from(schema ?? '', 'base64');
+  const at = bytes.indexOf('{"info"');
+  return at < 4 ? undefined : bytes.toString('utf8', at, at + bytes.readUInt32LE(at - 4));
 }

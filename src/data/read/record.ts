@@ -2,7 +2,9 @@
 // labels.ts.
 
 import { DataError } from '../../errors.js';
+import { quote } from '../../quote.js';
 import type { ColumnKind, ColumnSpec } from '../columns.js';
+import { plainForm } from '../label-forms.js';
 import { columnAt, describe, missingColumn, placeOf, type RawRecord, type RecordUnit } from './row.js';
 
 /** What a row of a table holds for a column of each kind. */
@@ -84,7 +86,7 @@ const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
     const label = labelOf(fieldOf(row, column, place));
     if (label !== undefined) return label;
     throw new DataError(
-      `${place}: column '${column}' must hold a label (text, number or boolean), found ${describe(row[column])}`,
+      `${place}: column '${column}' must hold a label (text, number or boolean), found ${describeLabel(row[column])}`,
     );
   },
   classes(row, column, place) {
@@ -94,7 +96,7 @@ const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
       return value.map((one) => (isNone(one) ? undefined : labelOf(one)));
     throw new DataError(
       `${place}: column '${column}' must be a list of labels (texts or numbers; ${noClass} or null for none), ` +
-        `found ${describeList(value)}`,
+        `found ${describeList(value, describeLabel)}`,
     );
   },
   numbers(row, column, place) {
@@ -128,13 +130,23 @@ const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
 /** In a list of classes: none. */
 export const noClass = -100;
 
-/** A label as text; undefined for what is none. */
-function labelOf(value: unknown): string | undefined {
+/** A label as text; undefined for what is none, such as a text that shows nothing. */
+export function labelOf(value: unknown): string | undefined {
   const usable =
     typeof value === 'string'
-      ? value !== ''
-      : typeof value === 'boolean' || typeof value === 'bigint' || Number.isFinite(value);
+      ? /[!-~]/.test(value) || plainForm(value) !== ''
+      : typeof value === 'boolean' || typeof value === 'bigint' || (Number.isFinite(value) && !isRounded(value));
   return usable ? String(value) : undefined;
+}
+
+/** Whether several whole numbers may have become this one. */
+const isRounded = (value: unknown): boolean => Number.isInteger(value) && !Number.isSafeInteger(value);
+
+/** What is wrong with a label. */
+export function describeLabel(value: unknown): string {
+  if (isRounded(value))
+    return `${describe(value)}, which may be another one rounded: write it as a text, or as a BigInt`;
+  return typeof value === 'string' && value !== '' ? `${quote(value)}, which shows nothing` : describe(value);
 }
 
 /** A finite number, or the text of one (CSV). */
@@ -156,9 +168,9 @@ export function weightOf(row: RawRecord['row'], column: string, place: string): 
 }
 
 /** What is wrong with a list: the value itself, or what is in it. */
-function describeList(value: unknown): string {
+function describeList(value: unknown, describeOne = describe): string {
   if (!Array.isArray(value)) return describe(value);
-  const kinds = [...new Set(value.slice(0, 100).map((one) => describe(one)))];
+  const kinds = [...new Set(value.slice(0, 100).map((one) => describeOne(one)))];
   return value.length === 0
     ? 'an empty list'
     : `a list with ${kinds.slice(0, 3).join(', ')}${kinds.length > 3 ? ', …' : ''}`;

@@ -3,6 +3,7 @@
 
 import { DataError } from '../../errors.js';
 import type { StoredType } from '../../files/safetensors.js';
+import { ClassNames } from '../column-builders.js';
 import type { ColumnSlice, ColumnSpec, TensorSlice, TensorSource } from '../columns.js';
 import type { ReadTable } from '../found.js';
 import { shared } from '../shared-arrays.js';
@@ -36,7 +37,10 @@ interface Part {
   path: string;
   count: number;
   columns: Readonly<Record<string, ColumnSlice>>;
-  names: readonly string[] | undefined;
+  /** Those that classes count in, where the file gives them in their order. */
+  given: readonly string[] | undefined;
+  /** Those that classes count in. */
+  names: readonly string[];
   weight: Float64Array | undefined;
   /** Tensors that are not requested. */
   unread: readonly string[];
@@ -88,26 +92,49 @@ function joinedTable(parts: readonly Part[], columns: readonly ColumnSpec[], wei
       : `${path}: no input of the model and no loss reads ${unread.map((name) => `'${name}'`).join(', ')}`,
   );
   const table = { count, columns: Object.fromEntries(joinedColumns), weight, origin };
-  return { table, names: classNames(parts), notes };
+  const names = new ClassNames();
+  let first = 0;
+  for (const part of parts) {
+    const ids = part.names.map((name) => names.idOf(name));
+    for (const column of Object.values(table.columns) as ColumnSlice[])
+      if (column.kind === 'class')
+        for (let i = first; i < first + part.count; i++) column.values[i] = ids[column.values[i]!]!;
+    first += part.count;
+  }
+  return { table, names: names.names, notes, fileLabels: parts.map(({ given: named }) => ({ named })) };
 }
 
 function readPart(stored: NamedTensors, columns: readonly ColumnSpec[], weights: string | undefined): Part {
   const { path } = stored;
   const [first] = columns as [ColumnSpec];
   const count = stored.place(first.name).shape[0] ?? 0;
-  const read = columns.map(({ role, kind, name }) => [role, columnOf(stored, kind, name, count)]);
-  const { label_names: given } = stored.metadata;
+  const { label_names: names } = stored.metadata;
+  const given = names === undefined ? undefined : namesOf(names, path);
+  const met = new ClassNames();
+  const classOf = (label: number, row: number): number => {
+    const name = given ? given[label] : Number.isSafeInteger(label) ? String(label) : undefined;
+    if (name !== undefined) return met.idOf(name);
+    const expected = given ? `a whole number below ${given.length}, that of a class` : 'a whole number up to 2^53';
+    throw new DataError(`${path}:row ${row}: label ${label}, expected ${expected}`);
+  };
+  const read = columns.map((spec) => [spec.role, columnOf(stored, spec, count, classOf)]);
   return {
     path,
     count,
     columns: Object.fromEntries(read),
-    names: given === undefined ? undefined : namesOf(given, path),
+    given,
+    names: met.names,
     weight: weights === undefined ? undefined : stored.numbers(weights, count, 'samples'),
     unread: stored.tensorNames.filter((name) => name !== weights && !columns.some((column) => column.name === name)),
   };
 }
 
-function columnOf(stored: NamedTensors, kind: ColumnSpec['kind'], name: string, count: number): ColumnSlice {
+function columnOf(
+  stored: NamedTensors,
+  { kind, name }: ColumnSpec,
+  count: number,
+  classOf: (label: number, row: number) => number,
+): ColumnSlice {
   const { shape, dtype: type } = stored.place(name);
   if (shape[0] !== count)
     throw new DataError(`${stored.path}: '${name}' has the shape [${shape}], but there are ${count} samples`);
@@ -116,7 +143,7 @@ function columnOf(stored: NamedTensors, kind: ColumnSpec['kind'], name: string, 
     case 'numbers':
       return { kind, values: Float32Array.from(stored.numbers(name, count, 'samples')), width };
     case 'class':
-      if (width === 1) return { kind, values: Int32Array.from(stored.numbers(name, count, 'samples')) };
+      if (width === 1) return { kind, values: Int32Array.from(stored.numbers(name, count, 'samples'), classOf) };
       throw new DataError(
         `${stored.path}: '${name}' has the shape [${shape}]; expected [N] with a class for each sample`,
       );
@@ -169,20 +196,4 @@ function concatenate<A extends Int32Array | Float32Array>(out: A, columns: reado
     out.set(values, at);
     at += values.length;
   }
-}
-
-/** What the numbers of classes stand for: the names that the files have, else the numbers. */
-function classNames(parts: readonly Part[]): readonly string[] {
-  const [first] = parts as [Part];
-  const other = parts.find(({ names }) => JSON.stringify(names) !== JSON.stringify(first.names));
-  if (other)
-    throw new DataError(
-      `${other.path} names other classes than ${first.path}: give all files of the data the same label_names`,
-    );
-  if (first.names) return first.names;
-  let most = -1;
-  for (const { columns } of parts)
-    for (const column of Object.values(columns))
-      if (column.kind === 'class') for (const value of column.values) most = Math.max(most, value);
-  return Array.from({ length: most + 1 }, (_, i) => String(i));
 }

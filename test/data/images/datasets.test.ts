@@ -101,8 +101,8 @@ describe('a folder', () => {
     await expect(open(path('nowhere'))).rejects.toThrow(/data file .*nowhere cannot be read/);
     await expect(open(path('flat/1.jpg'))).rejects.toThrow(/is a picture without a label: give a folder/);
     await expect(open(photos, { weights: 'weight' })).rejects.toThrow(/weightColumn 'weight' is of tables and tensors/);
-    await expect(open(photos, { labels: ['cat', 'fish'] })).rejects.toThrow(
-      /a b\.jpg: unknown label 'Dog'; the classes are cat, fish/,
+    await expect(open(photos, { labelNames: ['cat', 'fish'] })).rejects.toThrow(
+      /a b\.jpg: unknown label 'Dog'; the model's 2 classes are 'cat', 'fish'/,
     );
   });
 });
@@ -140,9 +140,8 @@ describe('a table', () => {
     const table = (name: string, values: unknown[]) =>
       put(path(name), values.map((label, i) => JSON.stringify({ image: 'x.jpg', label, weight: i })).join('\n'));
     const numbers = await open(table('numbers.jsonl', [2, 0, 1]), { weights: 'weight' });
-    expect([numbers.labels.names, numbers.named, [...numbers.train.table!.weight!]]).toEqual([
+    expect([numbers.labels.names, [...numbers.train.table!.weight!]]).toEqual([
       ['0', '1', '2'],
-      false,
       [0, 1, 2],
     ]);
     const soft = await open(

@@ -46,9 +46,9 @@ describe('a file', () => {
 
   test('without names has the numbers for names, as many as there are or are asked for', async () => {
     const data = await open(write(good));
-    expect([data.labels.names, data.named]).toEqual([['0', '1', '2'], false]);
+    expect(data.labels.names).toEqual(['0', '1', '2']);
     expect((await open(write(good), { numLabels: 5 })).labels.size).toBe(5);
-    expect((await open(write(good), { labels: ['x', 'y', 'z'] })).labels.names).toEqual(['x', 'y', 'z']);
+    expect((await open(write(good), { labelNames: ['x', 'y', 'z'] })).labels.names).toEqual(['x', 'y', 'z']);
   });
 
   test('with names in another order has the classes of the training data', async () => {
@@ -156,8 +156,8 @@ describe('is refused', () => {
     const soft = write({ ...good, labels: float32([4, 3], [1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0]) });
     await expect(open([file, soft])).rejects.toThrow(/disagree: labels must be a class for each picture in all files/);
     await expect(
-      open(file, { eval: { files: [write(good, { label_names: 'a,b,d' })] }, labels: ['a', 'b', 'c'] }),
-    ).rejects.toThrow(/unknown label 'd'; the classes are a, b, c/);
+      open(file, { eval: { files: [write(good, { label_names: 'a,b,d' })] }, labelNames: ['a', 'b', 'c'] }),
+    ).rejects.toThrow(/unknown label 'd'; the model's 3 classes are 'a', 'b', 'c'/);
   });
 
   test('several labels from single ones, class weights for what has several, and another format', async () => {

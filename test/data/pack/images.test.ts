@@ -127,8 +127,8 @@ describe('packed pictures', () => {
     });
     const output = path('grey-packed.safetensors');
     await pack({ data: [grey], output, channels: 1, weightColumn: 'importance' });
-    const { train, named } = await open(output, { weights: 'importance' });
-    expect(named).toBe(false);
+    const { train } = await open(output, { weights: 'importance' });
+    expect(readFileSync(output, 'latin1')).not.toContain('label_names');
     expect(valuesOf(train, 'targets')).toEqual([1, 0, 0.25, 0.75, 0, 1]);
     expect([...train.table!.weight!]).toEqual([1, 2, 0.5]);
     const colours = path('grey-in-colour.safetensors');
@@ -209,7 +209,11 @@ describe('packing pictures', () => {
       /option 'size' must be a number of pixels such as 256, or height x width/,
     ],
     ['a pair without a model', { pairColumn: 'b' }, /option 'pairColumn' is for texts, which need 'model'/],
-    ['labels with a model', { model: 'x', labelNames: ['a'] }, /option 'labelNames' is for pictures, and 'model' says/],
+    [
+      'pictures with a model',
+      { model: 'x', imageColumn: 'a' },
+      /option 'imageColumn' is for pictures, and 'model' says/,
+    ],
   ])('refuses %s', async (_, wrong, says) => {
     await expect(pack({ ...options, output: path('wrong.safetensors'), ...wrong })).rejects.toThrow(says);
   });
