@@ -38,7 +38,8 @@ const options = (more: Partial<TrainOptions> = {}): TrainOptions => ({
   train: pictures,
   output: path(`run${runs++}`),
   epochs: 1,
-  batchSize: 8,
+  // A divisor of their number: a last batch that is short is left out.
+  batchSize: 5,
   learningRate: 1e-2,
   threads: 1,
   workers: 1,
@@ -53,12 +54,12 @@ describe('a run over odd and damaged pictures', () => {
   });
 
   test('says how many pictures are not as Pillow reads them, and why', () => {
-    expect(first.result.badSamples).toBe(11);
+    expect(first.result.badSamples).toBe(13);
     expect(first.result.notes.toSorted()).toEqual([
       expect.stringMatching(/^1 JPEG was decoded by sharp, .*jpeg-bytes-before-end\.jpg \(.*extraneous bytes.*\)$/),
-      expect.stringMatching(/^1 picture was turned upright as Exif says, .*jpeg-turned\.jpg$/),
+      expect.stringMatching(/^2 pictures were turned upright as Exif says, .*turned\.\w+$/),
       expect.stringMatching(/^2 grey pictures of 16 bits were cut to the upper 8 bits; .*grey-16-bit\.\w+$/),
-      expect.stringMatching(/^5 AVIF pictures were decoded by libheif, .*\.avif$/),
+      expect.stringMatching(/^6 AVIF pictures were decoded by libheif, .*\.avif$/),
     ]);
     const told = first.warnings.filter((warning) => warning.includes('In the end their number is told'));
     expect(told).toHaveLength(4);
@@ -88,8 +89,8 @@ describe('a run over odd and damaged pictures', () => {
   test('is evaluated and predicted with the same words', async () => {
     const { output } = first.result;
     const { notes, badSamples } = await evaluate({ model: output, data: pictures, maxBadSamples: 20 });
-    expect(badSamples).toHaveLength(11);
-    const kinds = (all: readonly string[]): string[] => all.map((note) => note.split(',')[0]!).toSorted();
+    expect(badSamples).toHaveLength(13);
+    const kinds = (all: readonly string[]): string[] => all.map((note) => note.split(' The first')[0]!).toSorted();
     expect(kinds(notes)).toEqual(kinds(first.result.notes));
     const model = await loadModel(output);
     try {

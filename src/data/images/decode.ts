@@ -12,7 +12,7 @@ import { decodeGif, readGif } from './gif.js';
 import { type JpegHeader, readJpegHeader } from './jpeg-header.js';
 import { jpegPart, reducedSize } from './jpeg-part.js';
 import type { Need, Picture } from './picture.js';
-import { pictureFormat } from './picture-format.js';
+import { type PictureFormat, pictureFormat } from './picture-format.js';
 import type { Size } from './preprocessing.js';
 import type { Remark } from './remarks.js';
 import { ReusedBytes } from './reused-bytes.js';
@@ -47,8 +47,13 @@ export class PictureDecoder {
       // What libjpeg-turbo only warns of may be harmless; sharp distinguishes the cases.
       remarks.push({ kind: 'other decoder', reason: found });
     }
-    if (format === 'AVIF') remarks.push({ kind: 'AVIF' });
-    return this.#decodeAny(format === 'AVIF' ? firstOfAvif(file) : file, needOf, header, remarks);
+    if (format === 'AVIF') remarks.push({ kind: 'AVIF' }, ...(isTurned(file) ? [{ kind: 'turned' } as const] : []));
+    try {
+      return await this.#decodeAny(format === 'AVIF' ? firstOfAvif(file) : file, needOf, header, remarks);
+    } catch (error) {
+      if (error instanceof BadPicture) throw error;
+      throw new BadPicture(`it cannot be decoded: ${damageOf(format, header, remarks[0]?.reason)}`);
+    }
   }
 
   #refuseLarge({ width, height }: Size): void {
@@ -94,33 +99,28 @@ export class PictureDecoder {
     remarks: Remark[],
   ): Promise<Picture> {
     const sharp = await this.#openSharp();
-    try {
-      const image = sharp(file, { failOn: 'error', limitInputPixels: false, sequentialRead: true, ignoreIcc: true });
-      const { autoOrient: whole, orientation = 1, space, depth, format, channels: stored } = await image.metadata();
-      this.#refuseLarge(whole);
-      // Pillow turns a TIFF by itself.
-      if (orientation > 1 && format !== 'tiff') remarks.push({ kind: 'turned' });
-      if (depth === 'ushort' && stored === 1) remarks.push({ kind: 'grey of 16 bits' });
-      const cmyk = space === 'cmyk';
-      const size = reducedSize(whole, needOf(whole));
-      image.autoOrient();
-      if (size) image.resize({ ...size, fit: 'fill', kernel: 'linear' });
-      // Grey is made of the colours below, with the weights of JPEG; sharp's differ.
-      if (this.#channels === 4 && !cmyk) image.ensureAlpha();
-      else image.removeAlpha();
-      if (cmyk) image.pipelineColourspace('cmyk').toColourspace('cmyk');
-      else image.toColourspace('srgb');
-      const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-      const { width, height, channels } = info;
-      const part = { left: 0, top: 0, width: whole.width, height: whole.height, of: whole };
-      const pixels = cmyk
-        ? withChannels(coloursOfCmyk(data, { inverted: header?.adobe === false }), 3, this.#channels)
-        : withChannels(data, channels, this.#channels);
-      return { data: pixels, width, height, channels: this.#channels, part, ...(remarks.length > 0 && { remarks }) };
-    } catch (error) {
-      if (error instanceof BadPicture) throw error;
-      throw new BadPicture(`it cannot be decoded: ${(error as Error).message.trim().split('\n')[0]}`);
-    }
+    const image = sharp(file, { failOn: 'error', limitInputPixels: false, sequentialRead: true, ignoreIcc: true });
+    const { autoOrient: whole, orientation = 1, space, depth, format, channels: stored } = await image.metadata();
+    this.#refuseLarge(whole);
+    // Pillow turns a TIFF by itself.
+    if (orientation > 1 && format !== 'tiff') remarks.push({ kind: 'turned' });
+    if (depth === 'ushort' && stored === 1) remarks.push({ kind: 'grey of 16 bits' });
+    const cmyk = space === 'cmyk';
+    const size = reducedSize(whole, needOf(whole));
+    image.autoOrient();
+    if (size) image.resize({ ...size, fit: 'fill', kernel: 'linear' });
+    // Grey is made of the colours below, with the weights of JPEG; sharp's differ.
+    if (this.#channels === 4 && !cmyk) image.ensureAlpha();
+    else image.removeAlpha();
+    if (cmyk) image.pipelineColourspace('cmyk').toColourspace('cmyk');
+    else image.toColourspace('srgb');
+    const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    const { width, height, channels } = info;
+    const part = { left: 0, top: 0, width: whole.width, height: whole.height, of: whole };
+    const pixels = cmyk
+      ? withChannels(coloursOfCmyk(data, { inverted: header?.adobe === false }), 3, this.#channels)
+      : withChannels(data, channels, this.#channels);
+    return { data: pixels, width, height, channels: this.#channels, part, ...(remarks.length > 0 && { remarks }) };
   }
 
   /**
@@ -137,9 +137,26 @@ export class PictureDecoder {
   }
 }
 
+/**
+ * Why a file could not be decoded. Not in the words of libvips, which keeps those of all threads in one place: a
+ * picture would be told the reason of another one.
+ */
+function damageOf(format: PictureFormat, header: JpegHeader | undefined, reason: string | undefined): string {
+  if (reason) return reason;
+  if (header && header.precision !== 8) return `the JPEG has numbers of ${header.precision} bits, 8 are supported`;
+  return `the ${format} is cut, damaged or of a kind that is not supported`;
+}
+
 /** What libjpeg-turbo decodes in parts and at a scale. */
 const isPlain = ({ precision, blocks, orientation, components }: JpegHeader): boolean =>
   precision === 8 && blocks && orientation === 1 && [1, 3, 4].includes(components);
+
+/** Whether the boxes of an AVIF say to rotate or mirror it, which libheif has done when sharp sees it. */
+function isTurned(file: Uint8Array): boolean {
+  const boxes = Buffer.from(file.buffer, file.byteOffset, Math.min(file.length, 4096));
+  const rotation = boxes.indexOf('irot');
+  return boxes.includes('imir') || (rotation >= 0 && (boxes[rotation + 4]! & 3) !== 0);
+}
 
 /** An animated AVIF has a still picture, too, which libvips reads where the file is called by the still's name. */
 function firstOfAvif(file: Uint8Array): Uint8Array {

@@ -14,7 +14,7 @@ export interface GifFrame {
   width: number;
   height: number;
   interlaced: boolean;
-  /** 256 colours; grey where the file has none. */
+  /** 256 colours. */
   palette: Uint8Array;
   /** Number of the colour that is seen through. */
   transparent: number | undefined;
@@ -60,10 +60,14 @@ export function readGif(file: Uint8Array): GifFrame {
   };
 }
 
-/** Colours that a palette does not have are greys. */
-function completed(palette: Uint8Array | undefined): Uint8Array {
-  const all = Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3));
-  all.set(palette ?? []);
+/**
+ * Colours that a palette does not have are black; without one, or where it says nothing else, the numbers are greys.
+ */
+function completed(palette: Uint8Array = new Uint8Array(0)): Uint8Array {
+  const greys = Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3));
+  if (palette.every((value, i) => value === greys[i])) return greys;
+  const all = new Uint8Array(768);
+  all.set(palette);
   return all;
 }
 
