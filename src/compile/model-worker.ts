@@ -75,7 +75,7 @@ function openNow(request: OpenRequest): OpenedModel {
   const labels = request.labels ?? own;
   if (files.length === 0) refuseOtherInput(file, request.task);
   const { model: last, note } = fitted(trunk.model, config, request, labels);
-  const notes = [...trunk.notes, ...(note === undefined ? [] : [note])];
+  const notes = [...trunk.notes, ...(note === undefined ? [] : [note]), ...otherProblem(config, labels, request)];
   if (note === undefined) notes.push(...renamed(own, request));
   const model = joinModels(request.parts ?? onlyPart, [...files, last]);
   const { graph } = model;
@@ -110,6 +110,14 @@ function openNow(request: OpenRequest): OpenedModel {
   };
   opened = { request, model, config, graph, choice, info };
   return info;
+}
+
+/** Where config.json says that the outputs mean something else than what they will be trained for. */
+function otherProblem(config: ModelConfig, labels: readonly string[], { task, labels: given }: OpenRequest): string[] {
+  const trained = given && taskNamed(task.name).config(config, labels, task.options).problem_type;
+  const { problem_type: said } = config;
+  if (typeof said !== 'string' || typeof trained !== 'string' || said === trained) return [];
+  return [`config.json says problem_type ${said}, and the run trains ${trained}, which the saved model will say`];
 }
 
 /** @throws ModelError for a model that the task cannot read, before it would be refused in words that help less */

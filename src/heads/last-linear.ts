@@ -74,9 +74,14 @@ export function findLastLinear(model: Model, logits: string): LastLinear {
   const found = walk(graph, logits);
   if ('inputs' in found) return found;
   const node = graph.producer(found.value);
+  const what = node ? `${node.opType} ${nodeLabel(node)}` : `'${found.value}'`;
+  if (node && ['Softmax', 'LogSoftmax', 'Sigmoid'].includes(node.opType))
+    throw new ModelError(
+      `${model.path}: output '${logits}' comes from ${what}, and a loss takes the logits before it. Export the model without it.`,
+    );
   throw new ModelError(
-    `${model.path}: the head cannot be replaced: '${logits}' should come from a linear layer, found ` +
-      `${node ? `${node.opType} ${nodeLabel(node)}` : `'${found.value}'`}. Export the model without its head (feature extraction).`,
+    `${model.path}: the head cannot be replaced: '${logits}' should come from a linear layer, found ${what}. ` +
+      'Export the model without its head (feature extraction).',
   );
 }
 

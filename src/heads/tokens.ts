@@ -18,16 +18,20 @@ import type { HeadOptions, HeadResult } from './classification.js';
 import { hiddenSize } from './families.js';
 import { FileBuilder } from './file-builder.js';
 import { findHidden } from './hidden.js';
+import { findLastLayers } from './last-linear.js';
 
 /**
  * A model whose output `logits` is [batch, sequence, labels]. `model` itself stays as it is.
- * @throws ModelError for a model that gives no vector for each token
+ * @throws ModelError for a model that gives no vector for each token, or something else than logits
  */
 export function ensureTokenHead(model: Model, { labels, seed, config = {} }: HeadOptions): HeadResult {
   const outputs = graphOf(model).output.filter(isFloatInfo);
   const perToken = (info: ValueInfoProto | undefined): boolean => info !== undefined && dimensions(info)?.length === 3;
   const logits = outputs.find(({ name }) => /^(prediction_)?logits$/.test(name));
-  if (perToken(logits) && dimensions(logits!)!.at(-1) === labels) return { model, change: 'kept', note: undefined };
+  if (perToken(logits) && dimensions(logits!)!.at(-1) === labels) {
+    findLastLayers(model, logits!.name);
+    return { model, change: 'kept', note: undefined };
+  }
   const behind = perToken(logits) ? findHidden(model, logits!) : undefined;
   const hidden =
     behind?.info ?? outputs.find((info) => /hidden_state|token_embeddings/.test(info.name)) ?? outputs.find(perToken);

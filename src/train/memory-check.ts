@@ -14,6 +14,7 @@ import { ruleOf } from '../optim/rules.js';
 import type { ArenaEntry } from '../runtime/arena.js';
 import { type DeviceMemory, memoryOf } from '../runtime/memory.js';
 import { bytesAtOnce } from '../runtime/placed.js';
+import { fixedBatch } from '../tasks/fixed-axes.js';
 import { adviceAfter, adviceWithin, type Memory, needWords } from './memory-messages.js';
 import { bytesFor, type Line, lineThrough, type MemoryNeed } from './memory-need.js';
 
@@ -136,7 +137,9 @@ const shapesAt = ({ model }: Engine, { layout }: DataLoader, batchSize: number, 
 
 async function activationsOf(config: Config, engine: Engine, loader: DataLoader, recompute: Recompute): Promise<Line> {
   const { batchSize: batch } = config;
-  const sizes = [Math.max(1, Math.floor(batch / 2)), Math.max(2, batch)] as const;
+  // Of a file that takes no other batch there is one size, and all of it is fixed.
+  const only = fixedBatch(engine.model.inputs);
+  const sizes = only === undefined ? [Math.max(1, Math.floor(batch / 2)), Math.max(2, batch)] : [only];
   const [longest, second] = axisLengths(loader.layout).toReversed() as [AxisLengths, AxisLengths?];
   // On the CPU sessions share one arena, and the largest of them decides.
   const onHost = !engine.device.ownMemory;
@@ -153,7 +156,8 @@ async function activationsOf(config: Config, engine: Engine, loader: DataLoader,
     ];
   });
   const [few, many] = await engine.bytesTogether({ sets, recompute });
-  return lineThrough([sizes[0], few!], [sizes[1], many!]);
+  if (many === undefined) return { perSample: 0, fixed: few! };
+  return lineThrough([sizes[0]!, few!], [sizes[1]!, many]);
 }
 
 /** The need of the same run with `recompute: layers`, where that is noticeably less. */

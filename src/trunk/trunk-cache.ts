@@ -14,6 +14,7 @@ import type { Engine } from '../engine/engine.js';
 import { DataError } from '../errors.js';
 import type { TrainResult, TrunkEvent } from '../events.js';
 import { formatBytes } from '../format.js';
+import { fixedBatch } from '../tasks/fixed-axes.js';
 import { type ActivationContent, ActivationFile } from './activation-file.js';
 import { type ActivationLayout, bytesPerSample } from './activation-layout.js';
 import { activationPath, makeRoom, markUsed } from './cache-directory.js';
@@ -80,6 +81,11 @@ export class TrunkCache {
     // Activations would come down from a device and go up again with every batch.
     if (this.#engine.device.ownMemory) return;
     if (this.#engine.model.parameters.every(({ trainable }) => trainable)) return;
+    // What is kept is told from what is one for all samples by a batch of another size.
+    if (fixedBatch(this.#engine.model.inputs) !== undefined)
+      return listener.warn(
+        'what the frozen trunk computes is not kept: that takes batches of two sizes, and the model file takes one',
+      );
     const cut = await this.#findCut();
     if (!cut) return;
     const directory = this.#config.trunkCacheDirectory ?? join(this.#config.output, 'cache');
