@@ -7,6 +7,7 @@ import type { StepOutcome } from '../optim/update.js';
 import type { Traffic } from '../runtime/session.js';
 import type { StepTime } from '../statistics.js';
 import { badStepError } from './bad-step.js';
+import { nothingLearnt } from './learnable.js';
 import { overflow, type PendingStep, placesOf, spreadTimes } from './pending-steps.js';
 import type { Run } from './run.js';
 import type { StepBatches } from './taken-step.js';
@@ -81,6 +82,9 @@ async function record(
   };
   directory.record('step', event);
   emit('step', event);
+  if (pending.weight === 0) progress.idle++;
+  const shown = Math.min(length.stepsPerEpoch, length.totalSteps);
+  if (step + 1 === shown && progress.idle === shown) throw nothingLearnt(shown);
 }
 
 function sayWhen(pending: readonly PendingStep[], error: unknown): never {

@@ -23,6 +23,8 @@ export interface Progress {
   epochLoss: { sum: number; steps: number };
   /** Training texts that were cut, counted in the first epoch. */
   truncated: number;
+  /** Steps that no sample had a part in. */
+  idle: number;
   /** Steps left out because they were not finite. */
   skipped: number;
   /** Steps left out because gradients overflowed float16. */
@@ -37,6 +39,7 @@ export const newProgress = (): Progress => ({
   step: 0,
   epochLoss: { sum: 0, steps: 0 },
   truncated: 0,
+  idle: 0,
   skipped: 0,
   overflows: 0,
   evaluationDue: false,

@@ -31,8 +31,9 @@ import { type CachedPart, TrunkCache } from '../trunk/trunk-cache.js';
 import { BadSamples, type SkippedSample } from './bad-samples.js';
 import { BestTracker } from './best.js';
 import { openData, tablesOf } from './data.js';
-import { createOptimizer } from './groups.js';
+import { createOptimizer, groupOptions } from './groups.js';
 import { type Due, dueAt, type RunLength } from './intervals.js';
+import { checkLearnable } from './learnable.js';
 import { type CheckedMemory, checkMemory } from './memory-check.js';
 import type { PendingStep } from './pending-steps.js';
 import { lockRun, RunDirectory } from './run-directory.js';
@@ -157,13 +158,15 @@ export async function openRun(
     };
     const { loader, plan: planned } = await openLoader(loading, engine.model, task, tablesOf(parts));
     keep(loader);
-    const plan = { ...planned, notes: [...(planned.notes ?? []), ...batches.notes] };
     const memory = await checkMemory(config, engine, loader);
     const accumulator =
       config.gradientAccumulationSteps > 1
         ? await Accumulator.create(engine.device, engine.gradients, [...trainedNames(engine), lossEntry])
         : undefined;
     const syncEvery = engine.device.asynchronous ? config.loggingSteps : 1;
+    const learnable =
+      config.maxSteps === 0 ? [] : checkLearnable(data.train, groupOptions(engine.model.parameters, config).values());
+    const plan = { ...planned, notes: [...(planned.notes ?? []), ...batches.notes, ...learnable] };
     const optimizer = await createOptimizer(engine, config, { gradients: accumulator?.total, outcomes: syncEvery });
     const stepsPerEpoch = Math.ceil(batchesPerEpoch(data, engine, config) / config.gradientAccumulationSteps);
     const length = { stepsPerEpoch, totalSteps: config.maxSteps ?? config.epochs * stepsPerEpoch };

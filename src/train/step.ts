@@ -31,6 +31,7 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
   await optimizer.update(factor, config.maxGradNorm);
   return {
     learningRate: config.learningRate * factor,
+    weight: batches.reduce((sum, { weights }) => sum + Object.values(weights).reduce((a, b) => a + b, 0), 0),
     forwardBackwardMs: updating - started - addingMs,
     updateMs: performance.now() - updating + addingMs,
     ...(engine.device.ownMemory && { traffic: since(before, engine.device.traffic) }),

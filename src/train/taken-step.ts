@@ -17,6 +17,8 @@ export interface StepBatches {
 /** A step that was taken; its outcome comes from `outcomes` of the optimizer. */
 export interface TakenStep {
   learningRate: number;
+  /** Sum of what its samples weigh in the losses; 0: none has a part in them. */
+  weight: number;
   forwardBackwardMs: number;
   /** Adding gradients up included. */
   updateMs: number;

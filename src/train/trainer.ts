@@ -13,6 +13,7 @@ import { metricOf } from '../metrics/names.js';
 import { type Metrics, taskNamed } from '../tasks/tasks.js';
 import { measureEvaluation } from './evaluate.js';
 import { feedRatio } from './feed-ratio.js';
+import { idleSteps } from './learnable.js';
 import { smallerBatches } from './memory-check.js';
 import { collectOutcomes, type Emit, syncDue } from './outcomes.js';
 import { pendingStep } from './pending-steps.js';
@@ -205,6 +206,7 @@ export class Trainer {
     const { engine, data, directory, progress } = run;
     if (progress.truncated > 0)
       this.#warn(run, `${progress.truncated} texts were longer than ${run.plan.maxLength} tokens and were cut`);
+    if (progress.idle > 0) this.#warn(run, idleSteps(progress.idle, progress.step));
     await run.checkpointWritten;
     throwIfUnwritten(run);
     const { step, metrics } = await this.#chooseWeights(run, signal);

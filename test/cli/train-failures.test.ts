@@ -203,11 +203,10 @@ describe('options that cannot be', () => {
 });
 
 describe('a loss that is not finite', () => {
-  it('is reported with step, lines and the first bad tensor', async () => {
+  it('is reported with step and cause', async () => {
     const ended = await train('--model', spoilt('nan', 'bert.encoder.layer.0.output.dense.bias', Number.NaN));
     expectFailure(ended, 1, 'OrtuneError', /^step 1, epoch 1: the loss \(NaN\) is not finite/);
-    expect(ended.json.error.message).toMatch(/train\.jsonl lines \d+(, \d+){15};/);
-    expect(ended.json.error.message).toContain("first bad tensor: parameter 'bert.encoder.layer.0.output.dense.bias'");
+    expect(ended.json.error.message).toContain("the weight 'bert.encoder.layer.0.output.dense.bias' of");
     expect(existsSync(path('out/model'))).toBe(false);
   });
 });

@@ -349,22 +349,24 @@ describe('a loss that is not finite', () => {
     return message;
   };
 
-  it('names the step, the lines and the parameter that is not finite', async () => {
+  it('names the step and the weight of the file that is not finite', async () => {
     cpSync(path('encoder'), path('broken'), { recursive: true });
     spoilt('broken/onnx/model.onnx', 'bert.embeddings.LayerNorm.weight', Number.NaN);
     const message = await failure({ model: path('broken') });
     expect(message).toMatch(
-      /^step 1, epoch 1: the loss \(NaN\) is not finite\. The batch is .*train\.jsonl lines (\d+, ){7}\d+; /,
+      /^step 1, epoch 1: the loss \(NaN\) is not finite, since the weight 'bert\.embeddings\.LayerNorm\.weight' of .*broken holds NaN/,
     );
-    expect(message).toContain("first bad tensor: parameter 'bert.embeddings.LayerNorm.weight'");
-    expect(message).toContain('Lower learningRate (0.001)');
+    expect(message).not.toContain('learningRate');
   });
 
   it('names the first value of the graph that overflows', async () => {
     cpSync(path('encoder'), path('hot'), { recursive: true });
     spoilt('hot/onnx/model.onnx', 'bert.embeddings.LayerNorm.weight', 3e38);
     const message = await failure({ model: path('hot') });
-    expect(message).toMatch(/^step 1, epoch 1: the loss \((NaN|Infinity)\) is not finite/);
+    expect(message).toMatch(
+      /^step 1, epoch 1: the loss \((NaN|Infinity)\) is not finite\. The batch is .*train\.jsonl lines (\d+, ){7}\d+; /,
+    );
+    expect(message).toContain('Lower learningRate (0.001)');
     expect(message).toMatch(/first bad tensor: value '\/bert\/embeddings\/LayerNorm\/LayerNormalization_output_0'/);
   });
 
