@@ -54,8 +54,11 @@ function flagOf(option: Option): Flag {
 
 const noFlag = (option: Option): string => option.flag.replace('--', '--no-');
 
-/** Adds a flag for every option of the schema. */
-export function addOptions(command: Command, schema: z.ZodObject): Command {
+/**
+ * Adds a flag for every option of the schema; `unknown`: what to say of a flag that there is not, where it is near
+ * none.
+ */
+export function addOptions(command: Command, schema: z.ZodObject, { unknown = '' } = {}): Command {
   for (const option of listOptions(schema)) {
     command.addOption(flagOf(option));
     if (option.kind === 'boolean') command.addOption(new Flag(noFlag(option)).hideHelp());
@@ -66,7 +69,9 @@ export function addOptions(command: Command, schema: z.ZodObject): Command {
       const [, name] = text.includes('Did you mean') ? [] : (text.match(/unknown option '--([^'=]+)/) ?? []);
       const close = name && nearest(name, listOptions(schema));
       const flag = listOptions(schema).find(({ key }) => key === close)?.flag;
-      print(flag ? `${text.trimEnd()}\n(Did you mean ${flag}?)\n` : text);
+      const near = flag !== undefined || text.includes('Did you mean');
+      const hint = flag ? `(Did you mean ${flag}?)` : !near && text.includes('unknown option') ? unknown : '';
+      print(hint ? `${text.trimEnd()}\n${hint}\n` : text);
     },
   });
   return addOutputFlags(command);

@@ -16,6 +16,7 @@ import { columnNames, toRecord } from '../data/read/record.js';
 import type { TextInput } from '../data/samples.js';
 import { DataError, UsageError } from '../errors.js';
 import { quote } from '../quote.js';
+import { type Reads, whatIsRead } from '../tasks/reads.js';
 
 /** What is labelled. */
 export type Inputs = Extract<PredictInput, { files: unknown } | readonly TextInput[]>;
@@ -31,7 +32,7 @@ interface Reading {
  * @throws UsageError for arguments that are neither all files nor all texts, or nothing; DataError for a file
  */
 export async function inputsOf(
-  reads: 'texts' | 'pictures' | 'tensors',
+  reads: Reads,
   given: readonly string[],
   config: PredictConfig,
   { signal, onNote }: Reading,
@@ -43,6 +44,8 @@ export async function inputsOf(
   const named = data ?? filesAmong(given);
   if (named === undefined) {
     if (given.length === 0) return standardInput({ signal, onNote });
+    const folder = given.find((text) => /[/\\]/.test(text) && isFolder(text));
+    if (folder !== undefined) throw new UsageError(`${model} reads texts, and was given a folder: ${folder}`);
     for (const text of given)
       if (existsSync(text)) onNote(`${quote(text)} is taken as a text, though a file is called so`);
     return given;
@@ -51,10 +54,10 @@ export async function inputsOf(
   if (files.every((file) => packKind(file) === 'texts')) return { files };
   const picture = files.find((file) => isPicture(file) || file.endsWith('.safetensors'));
   if (picture !== undefined) throw new UsageError(`${model} reads texts, and was given pictures: ${picture}`);
-  return readFiles(files, named, config, { signal, onNote });
+  return readFiles(files, named, config, { signal, onNote }).catch(whatIsRead(model, reads));
 }
 
-function filesFor(model: string, reads: 'pictures' | 'tensors', files: readonly string[]): Inputs {
+function filesFor(model: string, reads: Exclude<Reads, 'texts'>, files: readonly string[]): Inputs {
   const what = `${model} reads ${reads}: give their files${reads === 'pictures' ? ' or a .safetensors file, folders or tables of them' : ''}`;
   if (files.length === 0) throw new UsageError(`nothing to label: ${what}, as arguments or with --data`);
   const none = files.find((file) => !existsSync(file) && !isDynamicPattern(file));
@@ -80,6 +83,8 @@ function filesAmong(given: readonly string[]): readonly string[] | undefined {
     `${quote(files[0]!)} is a file, and ${quote(text)} a text: give either files or texts. A text that is called as a file goes through standard input.`,
   );
 }
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 /** Texts line by line; empty lines are none, and are counted. */
 async function linesOf(stream: NodeJS.ReadableStream, where: string, { signal, onNote }: Reading): Promise<string[]> {

@@ -21,7 +21,8 @@ export function addPredict(program: Command): void {
         'behind --; without any, and without --data, lines of standard input. Of a model of pictures: their files, folders, ' +
         'tables or .safetensors',
     );
-  addOptions(command, predictSchema).action((model: string | undefined, given: string[], flags) =>
+  const unknown = '(A text that begins with a dash goes behind --: ortune predict MODEL -- "-5 degrees")';
+  addOptions(command, predictSchema, { unknown }).action((model: string | undefined, given: string[], flags) =>
     execute(flags, (signal) => predict(configOf(predictSchema, { ...(model && { model }) }, flags), given, signal)),
   );
 }

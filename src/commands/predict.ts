@@ -20,6 +20,7 @@ import { UsageError } from '../errors.js';
 import type { ResolveOptions } from '../models/hub.js';
 import type { ClassPrediction } from '../tasks/classes.js';
 import { planFor, startLoader } from '../tasks/loader.js';
+import { type Reads, readsOf, whatIsRead } from '../tasks/reads.js';
 import type { Prediction, TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed, taskOfModel, tasks } from '../tasks/tasks.js';
 
@@ -86,8 +87,8 @@ export class LoadedModel {
   }
 
   /** What its samples are. */
-  get reads(): 'texts' | 'pictures' | 'tensors' {
-    return this.#reads('text', 'texts') ? 'texts' : this.#reads('picture') ? 'pictures' : 'tensors';
+  get reads(): Reads {
+    return readsOf(this.#columns);
   }
 
   /** A prediction as a line for people; `what` says which sample it is. */
@@ -139,7 +140,9 @@ export class LoadedModel {
   ): Promise<Prediction[]> {
     const form = formOf(this.#config);
     const request = { train, columns: this.#columns, form, seed: 0, hashed: false, scratch: this.#client.scratch };
-    const opened = await this.#client.request({ kind: 'open', ...request }, signal);
+    const opened = await this.#client
+      .request({ kind: 'open', ...request }, signal)
+      .catch(whatIsRead(this.#config.model, this.reads));
     for (const note of opened.notes) onNote?.(note);
     const { source } = opened.train;
     const { table } = source as Extract<typeof source, { table: Table }>;

@@ -13,12 +13,17 @@ export const textColumns = (names: {
   ...(names.labelColumn === undefined ? [] : [labelSpec(names.labelColumn)]),
 ];
 
+/** What columns of pictures are called elsewhere. */
+const usual = ['file_name', 'filename', 'image_path', 'image_file', 'path', 'filepath', 'file', 'img'];
+
 /** Pictures, and their labels where a column of these is named. */
 export const imageColumns = (names: {
   imageColumn?: string | undefined;
   labelColumn?: string | undefined;
 }): ColumnSpec[] => [
-  { role: 'image', kind: 'picture', name: names.imageColumn ?? 'image' },
+  names.imageColumn === undefined
+    ? { role: 'image', kind: 'picture', name: 'image', others: usual }
+    : { role: 'image', kind: 'picture', name: names.imageColumn },
   ...(names.labelColumn === undefined ? [] : [labelSpec(names.labelColumn)]),
 ];
 

@@ -15,6 +15,8 @@ export interface ColumnSpec {
   kind: ColumnKind;
   /** Its name in the data: a column of a table, a key of an object, a tensor of a file. */
   name: string;
+  /** Names that it may have where it has no such one, of pictures in tables; a note says which was taken. */
+  others?: readonly string[] | undefined;
   /** Only the loss reads it: not read where there is nothing to learn or measure. Default false. */
   target?: boolean | undefined;
 }

@@ -9,6 +9,7 @@ import { formOf } from '../data/read/form.js';
 import { type OpenedDataset, openDataset, Splits } from '../data/splits.js';
 import type { Table } from '../data/table.js';
 import { DataError } from '../errors.js';
+import { readsOf, whatIsRead } from '../tasks/reads.js';
 import type { ModelValues } from '../tasks/task.js';
 import { taskNamed } from '../tasks/tasks.js';
 
@@ -75,7 +76,9 @@ export function openEvaluation(
   const { data, multiLabel, labelNames } = config;
   const columns = taskNamed(config.task).columns(config, model);
   const more = { multiLabel, form: formOf(config) };
-  return openDataset({ train: inputOf(data, given), columns, classes: labels, labelNames, ...more }, signal);
+  const input = inputOf(data, given);
+  const opened = openDataset({ train: input, columns, classes: labels, labelNames, ...more }, signal);
+  return opened.catch(whatIsRead(config.model, readsOf(columns)));
 }
 
 /** The tables of those of the parts that are in memory. */

@@ -9,6 +9,7 @@ import type { DataInput } from '../protocol.js';
 import { declaredNames } from '../read/class-names.js';
 import { openFiles } from '../read/files.js';
 import { isTable, tableEndings } from '../read/raw.js';
+import { MissingColumn } from '../read/row.js';
 import { fileSource, openFolder, openPlainFolder } from './folder.js';
 import { openList } from './picture-list.js';
 import { isPicture } from './picture-names.js';
@@ -71,6 +72,14 @@ export function namesOf(columns: readonly ColumnSpec[]): { image: string; label:
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
+/** The only column of the table that pictures are in where none is named; undefined where that is not clear. */
+function otherColumn(error: unknown, columns: readonly ColumnSpec[]): string | undefined {
+  const { name, others = [] } = columns.find(({ kind }) => kind === 'picture')!;
+  if (!(error instanceof MissingColumn) || error.column !== name) return undefined;
+  const found = others.filter((other) => error.found.includes(other));
+  return found.length === 1 ? found[0] : undefined;
+}
+
 async function openSource(path: string, options: OpenSourceOptions, notes: string[]): Promise<ImageSource> {
   const { columns, weights, scratch, reading, labelNames } = options;
   const { image, label } = namesOf(columns);
@@ -85,7 +94,17 @@ async function openSource(path: string, options: OpenSourceOptions, notes: strin
     return { ...openFolder(path, notes, labelNames), declared: await declaredNames(path, label) };
   }
   if (path.endsWith('.safetensors')) return openImageFile(path, labelled, weights);
-  if (isTable(path)) return openList(path, { image, label, weight: weights }, scratch, reading);
+  if (isTable(path)) {
+    const open = (column: string) => openList(path, { image: column, label, weight: weights }, scratch, reading);
+    try {
+      return await open(image);
+    } catch (error) {
+      const other = otherColumn(error, columns);
+      if (other === undefined) throw error;
+      notes.push(`${path}: pictures are those of column '${other}', since there is no column '${image}'`);
+      return open(other);
+    }
+  }
   throw new DataError(
     isPicture(path)
       ? `data file ${path} is a picture without a label: give a folder with one sub-folder for each class, or a table with a column of paths`

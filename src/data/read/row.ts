@@ -43,15 +43,27 @@ export interface ReadOptions {
   note?: ((text: string) => void) | undefined;
 }
 
+/** A column is not there. */
+export class MissingColumn extends DataError {
+  readonly column: string;
+  readonly found: readonly string[];
+
+  constructor(message: string, column: string, found: readonly string[]) {
+    super(message);
+    this.column = column;
+    this.found = found;
+  }
+}
+
 /** The error for a column that `place` (file, or file:line) does not have. */
-export function missingColumn(place: string, column: string, found: readonly string[]): DataError {
+export function missingColumn(place: string, column: string, found: readonly string[], hint = ''): MissingColumn {
   const names =
     found
       .slice(0, mostNames)
       .map((name) => quote(name, 50))
       .join(', ') || 'none';
   const more = found.length > mostNames ? ` and ${found.length - mostNames} more` : '';
-  return new DataError(`${place}: no column ${quote(column)}; found ${names}${more}`);
+  return new MissingColumn(`${place}: no column ${quote(column)}; found ${names}${more}${hint}`, column, found);
 }
 
 /** Names of columns that a message lists. */

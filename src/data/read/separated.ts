@@ -2,7 +2,7 @@
 // before the first record, every record's number of fields against it. How text becomes fields is in fields.ts; what
 // separates and quotes them, where no option says so, in delimiter.ts and quoting.ts.
 
-import { DataError } from '../../errors.js';
+import type { DataError } from '../../errors.js';
 import { textBlocks } from './blocks.js';
 import { delimiterOf, headOf } from './delimiter.js';
 import { brokenRecord, FieldScanner } from './fields.js';
@@ -141,7 +141,7 @@ class Table {
       if (column === undefined) {
         const headless =
           header === undefined ? '; if the first line is a record, set header to the names of the columns' : '';
-        throw new DataError(missingColumn(place, name, names).message + headless);
+        throw missingColumn(place, name, names, headless);
       }
       this.#wanted.push({ name, column });
     }

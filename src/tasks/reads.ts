@@ -1,0 +1,21 @@
+// What the samples of a task are, in a word, for messages and for how a command reads its arguments.
+
+import type { ColumnSpec } from '../data/columns.js';
+import { DataError } from '../errors.js';
+
+export type Reads = 'texts' | 'pictures' | 'tensors';
+
+export function readsOf(columns: readonly ColumnSpec[]): Reads {
+  const kinds = new Set(columns.filter(({ target }) => !target).map(({ kind }) => kind));
+  if (kinds.has('text') || kinds.has('texts')) return 'texts';
+  return kinds.has('picture') ? 'pictures' : 'tensors';
+}
+
+/** Throws what was thrown while data were opened; of data without a column with what the model reads. */
+export function whatIsRead(model: string, reads: Reads): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof DataError && /: no column '/.test(error.message))
+      error.message += `. ${model} reads ${reads}; name the column, if it is called otherwise`;
+    throw error;
+  };
+}
