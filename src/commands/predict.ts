@@ -154,7 +154,8 @@ export class LoadedModel {
 
   /** The loader for such data; one for all that are planned alike. */
   async #loader(tables: readonly Table[]): Promise<DataLoader> {
-    const plan = await planFor(this.#config, this.#model, this.#task, tables);
+    const model = { ...this.#model, purpose: 'predict' } as const;
+    const plan = await planFor(this.#config, model, this.#task, tables);
     const key = JSON.stringify([plan.fields, plan.encoding]);
     const { batchSize } = plan;
     const known = this.#loaders.get(key);

@@ -19,8 +19,10 @@ import type { ModelValues, TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed } from '../tasks/tasks.js';
 import { serve } from '../threads/serve.js';
 import { chooseStatistics, type Statistic } from '../transfer/batch-norm.js';
+import { type FilesBeside, readFilesBeside } from '../transfer/beside.js';
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
 import { writeModelDirectory } from '../transfer/directory.js';
+import { embeddingRows } from '../transfer/embedding.js';
 import { type DrawOptions, drawParameters, resetStatistics } from '../transfer/init.js';
 import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
 import { prepareModel, transferSteps } from '../transfer/steps.js';
@@ -46,6 +48,8 @@ interface Opened {
   graph: Graph;
   choice: ParameterChoice;
   info: OpenedModel;
+  /** What will be saved with it. */
+  beside: FilesBeside;
 }
 
 let opened: Opened | undefined;
@@ -106,9 +110,10 @@ function openNow(request: OpenRequest): OpenedModel {
     ...hashes,
     directory,
     maxPositions: positions,
+    embeddingRows: embeddingRows(graph),
     notes,
   };
-  opened = { request, model, config, graph, choice, info };
+  opened = { request, model, config, graph, choice, info, beside: readFilesBeside(directory, positions) };
   return info;
 }
 
@@ -252,7 +257,7 @@ function compileOptions(): CompileOptions {
 }
 
 function saveNow({ directory, arena: buffer, preprocessor }: SaveRequest): string {
-  const { model, choice, config, info, request } = current();
+  const { model, choice, config, info, request, beside } = current();
   const { task, init } = request;
   const saved = taskNamed(task.name).config(config, info.labels, task.options);
   const changed = init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable;
@@ -265,7 +270,10 @@ function saveNow({ directory, arena: buffer, preprocessor }: SaveRequest): strin
   );
   try {
     const file = writeStaged(directory, (staging) =>
-      relative(staging, writeModelDirectory(model, staging, weights, { config: saved, copies: changed, preprocessor })),
+      relative(
+        staging,
+        writeModelDirectory(model, staging, weights, { config: saved, copies: changed, beside, preprocessor }),
+      ),
     );
     return join(directory, file);
   } catch (error) {

@@ -83,6 +83,8 @@ export interface OpenedModel {
   directory: string;
   /** Positions the model has; Infinity when it has no position table. */
   maxPositions: number;
+  /** Rows of the table of token embeddings; undefined: there is none, or it is not known. */
+  embeddingRows?: number | undefined;
   /** Things a user should know: replaced heads, float tensors that are not trained and why. */
   notes: readonly string[];
 }

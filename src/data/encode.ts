@@ -2,7 +2,8 @@
 // Shared here: its request and answer, and writing what every labelled task has, a target and a weight for each sample.
 
 import { isInt64 } from '../onnx/dtype.js';
-import type { ClassSlice, NumbersSlice, Slices } from './columns.js';
+import { columnKind } from './column-kinds.js';
+import type { ClassSlice, ColumnSlice, NumbersSlice, Slices } from './columns.js';
 import type { Remark } from './images/remarks.js';
 import type { AxisLengths, Slot, SlotLayout } from './slots.js';
 
@@ -126,18 +127,9 @@ function oneHot(classes: Int32Array, width: number): NumbersSlice {
   return { kind: 'numbers', values, width };
 }
 
-/** Slices of some rows of a batch: those whose samples can be used. */
+/** Of some rows of a batch: those whose samples can be used. Pictures and tensors stay as they are. */
 export function keptSlices(slices: Slices, kept: readonly number[]): Slices {
-  return Object.fromEntries(
-    Object.entries(slices).map(([role, slice]) => {
-      if (slice.kind === 'class')
-        return [role, { ...slice, values: Int32Array.from(kept, (row) => slice.values[row]!) }];
-      if (slice.kind !== 'numbers') return [role, slice];
-      const { width } = slice;
-      const values = new Float32Array(kept.length * width);
-      for (const [i, row] of kept.entries())
-        values.set(slice.values.subarray(row * width, (row + 1) * width), i * width);
-      return [role, { ...slice, values }];
-    }),
-  );
+  const one = (slice: ColumnSlice): ColumnSlice =>
+    slice.kind === 'picture' || slice.kind === 'tensor' ? slice : columnKind(slice).take(slice, kept, {});
+  return Object.fromEntries(Object.entries(slices).map(([role, slice]) => [role, one(slice)]));
 }

@@ -75,7 +75,7 @@ export interface Batch extends Omit<EncodedBatch, 'bad' | 'remarks'> {
   trunk?: { values: readonly string[]; shapes: InputShapes } | undefined;
   /** Which samples these are; fewer than the batch size in the last batch, and where some cannot be used. */
   samples: Uint32Array;
-  /** Their classes, numbers and lists, by role; other columns are those of all requested rows. */
+  /** Their columns, by role; pictures and tensors are those of all requested rows. */
   slices: Slices;
   /** In state 'bound'; the loop marks runs with to('running') and to('bound'). */
   slot: Slot;

@@ -1,5 +1,6 @@
 // Batches prepared ahead of their use, handed out in order: what every loader's loop is.
 
+import { orAborted } from './data-client.js';
 import type { Samples } from './samples.js';
 import type { Slot } from './slots.js';
 
@@ -32,8 +33,7 @@ export async function* prefetch<R extends Samples, B extends { slot: Slot; relea
         batch.catch(() => {}); // reported when its turn comes
         waiting.push(batch);
       }
-      const batch = await waiting[0]!;
-      signal?.throwIfAborted();
+      const batch = await orAborted(waiting[0]!, signal);
       check(batch);
       if (!batch) return;
       waiting.shift();
@@ -41,7 +41,11 @@ export async function* prefetch<R extends Samples, B extends { slot: Slot; relea
       yield batch;
     }
   } finally {
-    for (const result of await Promise.allSettled(waiting)) if (result.status === 'fulfilled') result.value?.release();
-    await rows.return();
+    const freed = Promise.allSettled(waiting).then(async (results) => {
+      for (const result of results) if (result.status === 'fulfilled') result.value?.release();
+      await rows.return();
+    });
+    // An abort waits for no batch: one of them may be what takes for ever.
+    if (!signal?.aborted) await freed;
   }
 }

@@ -13,6 +13,7 @@ import { fixedBatch } from '../tasks/fixed-axes.js';
 import type { MainOutput, MeasuredBatch, ModelValues, Results, SavedFacts, SavedRun, TaskSpec } from '../tasks/task.js';
 import { taskNamed } from '../tasks/tasks.js';
 import { maxPositions, readModelConfig } from '../transfer/config.js';
+import { embeddingRows } from '../transfer/embedding.js';
 import { mainOutput } from './main-output.js';
 import { SessionChain } from './session-chain.js';
 
@@ -20,6 +21,8 @@ export interface SavedModel extends ModelValues, SavedFacts {
   directory: string;
   /** Infinity when it has no position table. */
   maxPositions: number;
+  /** Rows of the table of token embeddings; undefined: there is none, or it is not known. */
+  embeddingRows: number | undefined;
   /** What a task's meter (`evaluate`) or prediction reads of a batch. */
   run(mode: 'evaluate' | 'predict', task: TaskSpec, batch: MeasuredBatch): Promise<Results>;
   close(): Promise<void>;
@@ -72,6 +75,7 @@ export async function openSavedModel(
     main,
     directory: model.directory,
     maxPositions: maxPositions(config, parameters),
+    embeddingRows: embeddingRows(graph),
     config,
     run(mode, { name, options }, batch) {
       const task = taskNamed(name);

@@ -73,9 +73,9 @@ export const maskedLm = {
   dropout: textDropout,
   // Nothing is kept of a frozen trunk (no writeTargets): the masks differ from epoch to epoch.
   cacheable: () => false,
-  plan(model, config, tables, { probability, nextSentence }) {
+  async plan(model, config, tables, { probability, nextSentence }) {
     const packed = tables.find(({ tokens }) => tokens);
-    const plan = textPlan(model, config, tables);
+    const plan = await textPlan(model, config, tables);
     if (packed && nextSentence)
       throw new DataError(
         `${packed.origin.files.join(', ')}: packed texts cannot be joined to others; leave nextSentence out`,
@@ -101,11 +101,11 @@ export const maskedLm = {
   },
   async encoder(encoding, masking) {
     const text = await import('../data/text/encode.js');
-    const tokenizer = text.openTokenizer(encoding as Parameters<typeof text.openTokenizer>[0]);
-    const vocabulary = text.maskVocabulary(tokenizer, encoding as Parameters<typeof text.openTokenizer>[0], masking);
-    return (request, slot) => {
+    const tokenizer = await text.openTokenizer(encoding as Parameters<typeof text.openTokenizer>[0]);
+    const vocabulary = await text.maskVocabulary(tokenizer, masking);
+    return async (request, slot) => {
       const partners = masking.nextSentence ? pairedRows(request.samples, request) : undefined;
-      const rows = text.encodeTexts(tokenizer, request, partners);
+      const { rows } = await text.encodeTexts(tokenizer, request, partners);
       const measured = text.measureTexts(slot, rows);
       const { axes } = measured;
       // Masks the rows in place and writes what is to be found; `masked_positions` counts over the tokens of the batch.

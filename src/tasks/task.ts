@@ -63,6 +63,13 @@ export interface LoadedFor extends ModelValues {
   maxPositions: number;
   /** Names of the classes; empty where there are none. */
   labels: readonly string[];
+  /** Rows of the table of token embeddings; undefined: there is none, or it is not known. */
+  embeddingRows?: number | undefined;
+  /**
+   * What the data is for. To train: it is looked at beforehand, and notes are made. To predict: a sample that cannot be
+   * read is left out of its batch. Default: neither.
+   */
+  purpose?: 'train' | 'predict' | undefined;
 }
 
 /** How a task wants samples to be loaded. */

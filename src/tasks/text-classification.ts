@@ -41,19 +41,19 @@ export const textClassification = {
   dropout: textDropout,
   cacheable: () => true,
   writeTargets: (slot, samples) => ({ normaliser: writeLabels(slot, samples) }),
-  plan: (model, config, tables) => {
-    const plan = textPlan(model, config, tables);
+  plan: async (model, config, tables) => {
+    const plan = await textPlan(model, config, tables);
     return { ...plan, fields: [...plan.fields, ...labelInputs('class', 0)] };
   },
   async encoder(encoding) {
     const { encodeTexts, measureTexts, openTokenizer, writeTokens } = await import('../data/text/encode.js');
-    const tokenizer = openTokenizer(encoding as Parameters<typeof openTokenizer>[0]);
-    return (request, slot) => {
-      const rows = encodeTexts(tokenizer, request);
+    const tokenizer = await openTokenizer(encoding as Parameters<typeof openTokenizer>[0]);
+    return async (whole, slot) => {
+      const { rows, request, bad } = await encodeTexts(tokenizer, whole);
       const measured = measureTexts(slot, rows);
       const normaliser = writeLabels(slot, request);
       writeTokens(slot, measured.axes, rows, tokenizer);
-      return { ...measured, weights: { normaliser } };
+      return { ...measured, weights: { normaliser }, ...(bad && { bad }) };
     };
   },
   loss: (b, { logits }, { labelSmoothing }) => addLoss(b, logits!, { labelSmoothing }),

@@ -3,7 +3,10 @@
 import { refuseOtherTokens } from '../data/pack/tokens.js';
 import { sequenceLengths } from '../data/sequence-lengths.js';
 import type { Table } from '../data/table.js';
-import { requireTokenizer, type TextEncoding, tokenAxes, tokenFields } from '../data/text/encode.js';
+import { tokenAxes, tokenFields } from '../data/text/encode.js';
+import { surveyTexts } from '../data/text/survey.js';
+import { readTokenizer } from '../data/tokenizer/files.js';
+import type { TextEncoding } from '../data/tokenizer/protocol.js';
 import { fixedLength } from './fixed-axes.js';
 import type { EncodingPlan, LoadedFor, ModelValue, TaskConfig } from './task.js';
 
@@ -21,8 +24,8 @@ export const refusePictures =
 /**
  * Of texts, without what a loss reads. @throws ModelError, UsageError for a model; DataError for tokens of another one
  */
-export function textPlan(model: LoadedFor, config: TaskConfig, tables: readonly Table[]): EncodingPlan {
-  const { directory, inputs, maxPositions } = model;
+export async function textPlan(model: LoadedFor, config: TaskConfig, tables: readonly Table[]): Promise<EncodingPlan> {
+  const { directory, inputs, maxPositions, embeddingRows, purpose } = model;
   const fixed = fixedLength(inputs);
   const { maxLength, buckets } = sequenceLengths(
     { positions: maxPositions, fixed },
@@ -30,15 +33,17 @@ export function textPlan(model: LoadedFor, config: TaskConfig, tables: readonly 
   );
   for (const { tokens, origin } of tables)
     if (tokens) refuseOtherTokens(tokens, origin.files, { directory, maxLength });
-  requireTokenizer(directory);
-  const encoding: TextEncoding = { directory, maxLength };
+  const { hash } = readTokenizer(directory);
+  const encoding: TextEncoding = { directory, maxLength, hash, embeddingRows, tolerant: purpose === 'predict' };
+  const fields = tokenFields(inputs);
+  const ofTexts = purpose === 'train' ? await surveyTexts(encoding, tables) : [];
   return {
-    fields: tokenFields(inputs),
+    fields,
     axes: tokenAxes(buckets),
     encoding,
     preprocessing: { maxLength, buckets },
     maxLength,
-    notes: fixed === undefined ? [] : [fixedNote(fixed, maxLength)],
+    notes: [...ofTexts, ...(fixed === undefined ? [] : [fixedNote(fixed, maxLength)])],
   };
 }
 

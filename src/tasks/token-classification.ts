@@ -3,8 +3,9 @@
 // since transformers.js labels each piece by itself. The figures are those of the first pieces: of words.
 
 import { type ClassesSlice, ofKind, textAt, textsAt } from '../data/columns.js';
-import { type EncodeRequest, SampleError, writerOf } from '../data/encode.js';
+import { type EncodeRequest, writerOf } from '../data/encode.js';
 import type { Slot } from '../data/slots.js';
+import type { TextEncoding } from '../data/tokenizer/protocol.js';
 import { ModelError } from '../errors.js';
 import { ratio } from '../metrics/classification.js';
 import { crossEntropy } from '../metrics/cross-entropy.js';
@@ -23,9 +24,7 @@ const name = 'token-classification';
 /** Label of a token that has no loss, as in PyTorch. */
 const ignored = -100;
 
-interface Encoding {
-  directory: string;
-  maxLength: number;
+interface Encoding extends TextEncoding {
   /** For each tag the tag of the pieces behind a word's first; empty where they have no loss. */
   inside: readonly number[];
 }
@@ -102,8 +101,8 @@ export const tokenClassification = {
   dropout: textDropout,
   // Nothing is kept of a frozen trunk (no writeTargets): where the tags go depends on the tokens.
   cacheable: () => false,
-  plan(model, config, tables) {
-    const plan = textPlan(model, config, tables);
+  async plan(model, config, tables) {
+    const plan = await textPlan(model, config, tables);
     const inside = config.labelAllPieces ? model.labels.map((label) => insideOf(label, model.labels)) : [];
     const perToken = ['batch*tokens'] as const;
     return {
@@ -123,20 +122,14 @@ export const tokenClassification = {
   async encoder(encoding) {
     const text = await import('../data/text/encode.js');
     const { inside, ...files } = encoding as Encoding;
-    const tokenizer = text.openTokenizer(files);
-    return (request, slot) => {
-      const rows = wordsOf(request).map((words, row) => {
-        try {
-          return tokenizer.encodeWords(words);
-        } catch (error) {
-          throw new SampleError(row, `the words cannot be tokenised: ${(error as Error).message}`);
-        }
-      });
+    const tokenizer = await text.openTokenizer(files);
+    return async (whole, slot) => {
+      const { rows, request, bad } = await text.encodeWordLists(tokenizer, whole, wordsOf(whole));
       const measured = text.measureTexts(slot, rows);
       const starts = rows.map((row, b) => text.startOf(b, measured.axes.tokens!, row, tokenizer.padLeft));
       const normaliser = writeTags(slot, measured.axes, { rows, starts, inside, request });
       text.writeTokens(slot, measured.axes, rows, tokenizer);
-      return { ...measured, weights: { normaliser } };
+      return { ...measured, weights: { normaliser }, ...(bad && { bad }) };
     };
   },
   loss: (b, { logits }, { labelSmoothing }) => addTokenLoss(b, logits!, labelSmoothing),

@@ -4,6 +4,7 @@
 import { dirname, join } from 'node:path';
 import { CheckpointWriter, loadCheckpoint, resolveCheckpoint } from '../checkpoint/store.js';
 import type { TrainConfig } from '../config/train-schema.js';
+import { orAborted } from '../data/data-client.js';
 import type { Dataset } from '../data/dataset.js';
 import { type PlacedRemark, Remarks } from '../data/images/remarks.js';
 import { labelsOfConfig } from '../data/labels.js';
@@ -156,7 +157,12 @@ export async function openRun(
       badSample: (sample: BadSample) => bad?.add(sample),
       remark: (remark: PlacedRemark) => remarks.add(remark),
     };
-    const { loader, plan: planned } = await openLoader(loading, engine.model, task, tablesOf(parts));
+    const opening = openLoader(loading, { ...engine.model, purpose: 'train' }, task, tablesOf(parts));
+    const { loader, plan: planned } = await orAborted(opening, signal).catch((error) => {
+      // What is opened in spite of an abort is closed when it is there.
+      opening.then(({ loader }) => loader.close()).catch(() => {});
+      throw error;
+    });
     keep(loader);
     const memory = await checkMemory(config, engine, loader);
     const accumulator =

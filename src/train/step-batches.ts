@@ -5,8 +5,14 @@ import type { Batch } from '../data/loader.js';
 import type { Run } from './run.js';
 import type { StepBatches } from './taken-step.js';
 
-/** From step `first` to the end of the run. */
-export async function* stepBatches(run: Run, first: number): AsyncGenerator<StepBatches, void, void> {
+/**
+ * From step `first` to the end of the run. @throws the signal's reason where it is aborted while a batch is waited for
+ */
+export async function* stepBatches(
+  run: Run,
+  first: number,
+  signal?: AbortSignal,
+): AsyncGenerator<StepBatches, void, void> {
   const { config, data, engine, trunk, length } = run;
   const { batchSize, seed, gradientAccumulationSteps: perStep } = config;
   const whole = engine.dropLast;
@@ -19,7 +25,7 @@ export async function* stepBatches(run: Run, first: number): AsyncGenerator<Step
     let waitStarted = performance.now();
     try {
       const rows = data.train.rows({ batchSize, seed, epoch, from, whole });
-      for await (const batch of trunk.source('train').batches(rows, { seed, epoch, augment: true })) {
+      for await (const batch of trunk.source('train').batches(rows, { seed, epoch, augment: true, signal })) {
         batches.push(batch);
         left--;
         if (batches.length < perStep && left > 0) continue;

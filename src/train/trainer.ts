@@ -105,17 +105,32 @@ export class Trainer {
     }
     if (progress.evaluationDue) await this.#evaluate(run, signal);
     if (progress.stoppedEarly) return;
-    for await (const batches of stepBatches(run, progress.step)) {
+    const batchesOfSteps = stepBatches(run, progress.step, signal);
+    for (;;) {
+      const next = await unlessAborted(signal, () => batchesOfSteps.next());
+      // Interrupted while it waited for a batch.
+      if (!next) return this.#stop(run, signal);
+      if (next.done) return;
+      const batches = next.value;
       await this.#step(run, batches, signal);
       if (progress.step % run.length.stepsPerEpoch === 0)
         this.#emit('epoch', { epoch: batches.epoch, step: progress.step });
       const better = run.evaluationDue(progress.step) && (await this.#evaluate(run, signal));
       if (run.checkpointDue(progress.step) || (better && run.keepsBest) || signal?.aborted) await this.#checkpoint(run);
-      if (signal?.aborted || progress.stoppedEarly) {
-        this.#emit('stopped', { reason: signal?.aborted ? 'aborted' : 'early stopping', step: progress.step });
-        return;
-      }
+      if (!signal?.aborted && !progress.stoppedEarly) continue;
+      this.#emit('stopped', { reason: signal?.aborted ? 'aborted' : 'early stopping', step: progress.step });
+      // Gives back the batches that were prepared.
+      await batchesOfSteps.return();
+      return;
     }
+  }
+
+  /** Ends a run between two steps: with a checkpoint, or with the signal's reason where there has been no step. */
+  async #stop(run: Run, signal: AbortSignal | undefined): Promise<void> {
+    const { step } = run.progress;
+    if (step === 0) throw signal!.reason;
+    await this.#checkpoint(run);
+    this.#emit('stopped', { reason: 'aborted', step });
   }
 
   async #step(run: Run, batches: StepBatches, signal: AbortSignal | undefined): Promise<void> {

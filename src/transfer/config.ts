@@ -1,8 +1,9 @@
 // What a model's config.json says that training needs, under the names the transformers library uses.
 
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ModelError } from '../errors.js';
+import { readModelJson } from '../files/model-files.js';
+import { shown } from '../quote.js';
 
 /** config.json; everything may be missing. */
 export interface ModelConfig {
@@ -20,26 +21,62 @@ export interface ModelConfig {
   [key: string]: unknown;
 }
 
+type Rule = readonly [expected: string, fits: (value: unknown) => boolean];
+
+const isNumber = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value);
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const isMap = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
+const text: Rule = ['a text', (value) => typeof value === 'string'];
+const count: Rule = ['a whole number', isCount];
+const rate: Rule = [
+  'a number from 0 to 1',
+  (value) => isNumber(value) && (value as number) >= 0 && (value as number) <= 1,
+];
+
+/** What is read here or written into a saved model's configuration; null counts as missing. */
+const rules: Readonly<Record<string, Rule>> = {
+  model_type: text,
+  problem_type: text,
+  architectures: ['a list of texts', (value) => Array.isArray(value) && value.every((one) => typeof one === 'string')],
+  id2label: [
+    'the names of the classes by their numbers',
+    (value) =>
+      typeof value === 'object' &&
+      Object.entries(value!).every(
+        ([id, label]) => /^\d+$/.test(id) && (typeof label === 'string' || typeof label === 'number'),
+      ),
+  ],
+  label2id: ['an object of numbers by the names of the classes', (value) => isMap(value)],
+  num_labels: count,
+  hidden_size: count,
+  dim: count,
+  d_model: count,
+  max_position_embeddings: ['a number', isNumber],
+  pad_token_id: ['a number', isNumber],
+  initializer_range: ['a number', isNumber],
+  hidden_dropout_prob: rate,
+  attention_probs_dropout_prob: rate,
+  dropout: rate,
+  attention_dropout: rate,
+  classifier_dropout: rate,
+  classifier_dropout_prob: rate,
+  seq_classif_dropout: rate,
+};
+
 /**
- * config.json of a model directory, or an empty one where there is none. @throws ModelError when it is no JSON object.
+ * config.json of a model directory, or an empty one where there is none. It is judged here, before a run, since what a
+ * saved model says is made of it. @throws ModelError when it is no JSON object, or a value is not of its type
  */
 export function readModelConfig(directory: string): ModelConfig {
+  const config = readModelJson(directory, 'config.json') ?? {};
   const file = join(directory, 'config.json');
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new ModelError(`${file} cannot be read: ${(error as Error).message}`);
+  for (const [key, [expected, fits]] of Object.entries(rules)) {
+    const value = config[key];
+    if (value === undefined || value === null || fits(value)) continue;
+    throw new ModelError(
+      `${file}: '${key}' must be ${expected}, found ${shown(JSON.stringify(value), 60)}: correct the file, or leave the key out`,
+    );
   }
-  let config: unknown;
-  try {
-    config = JSON.parse(text);
-  } catch (error) {
-    throw new ModelError(`${file} is not valid JSON: ${(error as Error).message}`);
-  }
-  if (typeof config !== 'object' || config === null || Array.isArray(config))
-    throw new ModelError(`${file}: expected a JSON object with the model's configuration`);
   return config as ModelConfig;
 }
 

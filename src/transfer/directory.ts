@@ -1,31 +1,17 @@
 // Writes a trained model as a directory in the layout of transformers.js: the original graph with the trained weights,
 // its configuration with the classes, and the tokenizer's files as they were.
 
-import { copyFileSync, existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAtomically } from '../files/atomic-file.js';
 import { copyOfGraph } from '../onnx/file/surgery.js';
 import type { JoinedModel } from '../onnx/join.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import { type ModelToSave, saveModels } from '../onnx/save.js';
 import type { Tensor } from '../onnx/tensor.js';
+import { type FilesBeside, jsonBytes, readFilesBeside, writeFilesBeside } from './beside.js';
 import type { ModelConfig } from './config.js';
 import type { Parameter } from './parameters.js';
 import { transposed } from './tied.js';
-
-const preprocessorFile = 'preprocessor_config.json';
-const copied = [
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'vocab.txt',
-  'vocab.json',
-  'merges.txt',
-  'spiece.model',
-  'sentencepiece.bpe.model',
-  preprocessorFile,
-];
 
 type Copied = Pick<Parameter, 'name' | 'copies' | 'transposedCopies'>;
 
@@ -33,6 +19,7 @@ type Copied = Pick<Parameter, 'name' | 'copies' | 'transposedCopies'>;
  * Writes `directory`/onnx/model.onnx, or each file of a joined model there, config.json and the tokenizer's files.
  * `model` is the one with the fitted head; a weight goes to all its copies. May be the directory the model came from.
  * @param weights by their names in the graph
+ * @param options `beside`: files that go with the model; default those beside the file that it came from
  * @returns the path of the last .onnx file
  */
 export function writeModelDirectory(
@@ -42,8 +29,14 @@ export function writeModelDirectory(
   {
     config,
     copies = [],
+    beside = readFilesBeside(model.directory),
     preprocessor,
-  }: { config: ModelConfig; copies?: readonly Copied[]; preprocessor?: object | undefined },
+  }: {
+    config: ModelConfig;
+    copies?: readonly Copied[];
+    beside?: FilesBeside;
+    preprocessor?: object | undefined;
+  },
 ): string {
   mkdirSync(join(directory, 'onnx'), { recursive: true });
   const all = new Map(weights);
@@ -55,13 +48,8 @@ export function writeModelDirectory(
   }
   const files = filesToSave(model, directory, all);
   saveModels(files);
-  writeJson(join(directory, 'config.json'), config);
-  if (preprocessor) writeJson(join(directory, preprocessorFile), preprocessor);
-  const { file } = files.at(-1)!;
-  if (realpathSync(model.directory) === realpathSync(directory)) return file;
-  for (const name of copied.filter((file) => !preprocessor || file !== preprocessorFile))
-    if (existsSync(join(model.directory, name))) copyFileSync(join(model.directory, name), join(directory, name));
-  return file;
+  writeFilesBeside(directory, new Map([...beside, ['config.json', jsonBytes(config)]]), preprocessor);
+  return files.at(-1)!.file;
 }
 
 /** The model's files with the weights of each. */
@@ -94,5 +82,3 @@ export function weightsInside(model: Model): Model {
   if (copy.proto.irVersion < 4n) copy.proto.irVersion = 4n;
   return copy;
 }
-
-const writeJson = (path: string, value: object): void => writeAtomically(path, `${JSON.stringify(value, null, 2)}\n`);

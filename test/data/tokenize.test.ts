@@ -38,7 +38,8 @@ describe.each(Object.entries(kinds))('%s', (kind, { tokenizer, config }) => {
       const expected = theirs(text, { text_pair: pair, return_tensor: false, return_token_type_ids: true });
       const { ids, types } = ours.encode(text, pair);
       expect(ids).toEqual(expected.input_ids);
-      expect(types).toEqual(expected.token_type_ids);
+      // transformers.js gives RoBERTa's second text type 1; Python gives all of it 0.
+      expect(types).toEqual(kind === 'WordPiece' ? expected.token_type_ids : ids.map(() => 0));
     }
   });
 
@@ -94,9 +95,8 @@ test('the padding token is found by name, content or convention', () => {
 
 test('a text without a token is refused where the tokenizer has none for the unknown', () => {
   const { tokenizer, config } = wordPiece(sampleWords);
-  const model = { ...(tokenizer.model as object), unk_token: undefined };
-  const broken = new TextTokenizer({ ...tokenizer, model }, config, 16);
-  expect(() => broken.encode('北京')).toThrow(/no token in the vocabulary/);
+  const broken = new TextTokenizer(tokenizer, { ...config, unk_token: '[NONE]' }, 16);
+  expect(() => broken.encode('北京')).toThrow(/Missing \[UNK\] token from the vocabulary/);
 });
 
 test('real mails give the same ids when cut early', () => {

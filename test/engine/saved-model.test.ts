@@ -56,7 +56,7 @@ async function compare(
   { learningRate = 1e-2, freeze = [] as string[] } = {},
 ) {
   const engine = await Engine.open({ task, model, labels, freeze, dropout: {}, seed: 1, threads: 2 });
-  const feeder = textLoader({
+  const feeder = await textLoader({
     directory: model,
     inputs: engine.model.inputs,
     batchSize,
@@ -119,7 +119,7 @@ describe('a model of another type', () => {
     graph.outputs = [{ name: 'half_logits', dtype: 'float16', shape: ['batch', 3] }];
     writeFileSync(join(root, 'half.onnx'), encodeGraph(graph));
     const inputs = graph.inputs.map(({ name, dtype }) => ({ name, dtype }));
-    const feeder = textLoader({ directory, inputs, batchSize, maxLength: 16 });
+    const feeder = await textLoader({ directory, inputs, batchSize, maxLength: 16 });
     const [whole, half] = await Promise.all(
       [directory, join(root, 'half.onnx')].map((model) => openSavedModel({ model, threads: 1 })),
     );

@@ -21,10 +21,17 @@ export interface TextLoaderOptions extends LoaderOptions {
 }
 
 /** Of texts with one class each. */
-export function textLoader({ directory, inputs, maxLength, buckets, ...options }: TextLoaderOptions): DataLoader {
+export async function textLoader({
+  directory,
+  inputs,
+  maxLength,
+  buckets,
+  ...options
+}: TextLoaderOptions): Promise<DataLoader> {
   const model = { directory, inputs, outputs: [], maxPositions: Number.POSITIVE_INFINITY, labels: [] };
   const task = { name: textClassification.name, options: {} };
-  return startLoader(textClassification.plan(model, { task: task.name, maxLength, buckets }, []), task, options);
+  const plan = await textClassification.plan(model, { task: task.name, maxLength, buckets }, []);
+  return startLoader(plan, task, options);
 }
 
 export interface ImageLoaderOptions extends LoaderOptions {

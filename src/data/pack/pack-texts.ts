@@ -5,10 +5,10 @@
 
 import { ofKind, type Slices, textAt } from '../columns.js';
 import { locationOf, type Table } from '../table.js';
+import { tokenizerHash } from '../tokenizer/files.js';
 import { type PackProgress, packBlocks } from './pack-blocks.js';
 import { float32, int32, int64, PackWriter } from './pack-writer.js';
 import type { TokenBlock, TokenTask, TokenWorkerData } from './token-worker.js';
-import { tokenizerHash } from './tokens.js';
 
 export interface PackTextsOptions {
   table: Table;

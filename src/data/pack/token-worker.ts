@@ -1,11 +1,9 @@
 // Runs in a pool of threads: the tokens of a block of texts, for a packed file.
 
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { workerData } from 'node:worker_threads';
-import { DataError, ModelError, type Outcome, outcomeOf } from '../../errors.js';
+import { DataError, type Outcome, outcomeOf } from '../../errors.js';
 import { serve } from '../../threads/serve.js';
-import { TextTokenizer } from '../tokenize.js';
+import { TokenizerEnded, TokenizerProcess } from '../tokenizer/process.js';
 import type { PackedBlock } from './pack-blocks.js';
 import { secondOf } from './tokens.js';
 
@@ -30,36 +28,31 @@ export interface TokenBlock {
   second: [from: number, to: number][];
 }
 
-const { directory, maxLength } = workerData as TokenWorkerData;
-let tokenizer: TextTokenizer | undefined;
+const encoding = workerData as TokenWorkerData;
+const tokenizer = new TokenizerProcess(encoding);
 
 serve({ default: (task: TokenTask): Promise<Outcome<PackedBlock<TokenBlock>>> => outcomeOf(() => pack(task)) });
 
-function pack({ texts, places }: TokenTask): PackedBlock<TokenBlock> {
-  tokenizer ??= open();
+async function pack({ texts, places }: TokenTask): Promise<PackedBlock<TokenBlock>> {
   const ids: number[] = [];
   const info: TokenBlock = { lengths: [], truncated: [], second: [] };
-  for (const [row, [text, pair]] of texts.entries()) {
+  const refuse = (row: number, why: string): never => {
+    throw new DataError(`${places[row]}: the text cannot be tokenised: ${why}`);
+  };
+  const found = await tokenizer.request({ kind: 'texts', texts }).catch((error) => {
+    if (error instanceof TokenizerEnded) return refuse(error.item ?? 0, error.message);
+    throw error;
+  });
+  for (const [row, encoded] of found.entries()) {
+    if ('error' in encoded) return refuse(row, encoded.error);
+    for (const id of encoded.ids) ids.push(id);
+    info.lengths.push(encoded.ids.length);
+    info.truncated.push(Number(encoded.truncated));
     try {
-      const encoded = tokenizer.encode(text, pair);
-      for (const id of encoded.ids) ids.push(id);
-      info.lengths.push(encoded.ids.length);
-      info.truncated.push(Number(encoded.truncated));
       info.second.push(secondOf(encoded.types));
     } catch (error) {
-      throw new DataError(`${places[row]}: the text cannot be tokenised: ${(error as Error).message}`);
+      refuse(row, (error as Error).message);
     }
   }
   return { bytes: new Uint8Array(Int32Array.from(ids).buffer), info };
-}
-
-function open(): TextTokenizer {
-  const file = join(directory, 'tokenizer.json');
-  const config = join(directory, 'tokenizer_config.json');
-  const json = (path: string): Record<string, unknown> => JSON.parse(readFileSync(path, 'utf8'));
-  try {
-    return new TextTokenizer(json(file), existsSync(config) ? json(config) : {}, maxLength);
-  } catch (error) {
-    throw new ModelError(`${file} cannot be used: ${(error as Error).message}`);
-  }
 }

@@ -2,11 +2,9 @@
 // memory of a text table: int32 numbers, the ids first and behind them three more, whether the text was cut and from
 // where to where its tokens are of the second type. So a table of tokens is one of texts in every other respect.
 
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { DataError } from '../../errors.js';
-import type { Encoded } from '../tokenize.js';
+import { tokenizerHash } from '../tokenizer/files.js';
+import type { Encoded } from '../tokenizer/rust.js';
 
 export interface TokenOrigin {
   /** SHA-256 of the tokenizer's files. */
@@ -17,16 +15,6 @@ export interface TokenOrigin {
 
 /** Bytes behind the ids of a row. */
 export const tailBytes = 12;
-
-/** What decides the tokens of a text, beside the length it is cut to. */
-export function tokenizerHash(directory: string): string {
-  const hash = createHash('sha256');
-  for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
-    const file = join(directory, name);
-    if (existsSync(file)) hash.update(name).update(readFileSync(file));
-  }
-  return hash.digest('hex');
-}
 
 /** @throws DataError for tokens that another tokenizer made, or that were cut to another length */
 export function refuseOtherTokens(

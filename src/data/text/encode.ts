@@ -1,34 +1,22 @@
 // Texts of a batch as token ids in its slot: tokenised, cut, padded to the smallest bucket that holds the longest. What
 // a task's loss reads beside the model's inputs is the task's to write.
 
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { ModelError, UsageError } from '../../errors.js';
+import { UsageError } from '../../errors.js';
 import type { DataType } from '../../onnx/dtype.js';
-import { bytesAt, type Slices, type TextSlice, textAt } from '../columns.js';
-import { type EncodeRequest, SampleError, writerOf } from '../encode.js';
+import { bytesAt, type TextSlice, textAt } from '../columns.js';
+import { type BadRow, type EncodeRequest, keptSlices, SampleError, writerOf } from '../encode.js';
 import { encodedOf } from '../pack/tokens.js';
 import { type Axis, type AxisLengths, bucketFor, type Field, type Slot, withFollowers } from '../slots.js';
-import { type Encoded, type MaskVocabulary, TextTokenizer } from '../tokenize.js';
+import { TokenizerEnded, TokenizerProcess } from '../tokenizer/process.js';
+import type { EncodedWords, Failed, TextEncoding } from '../tokenizer/protocol.js';
+import type { Encoded, MaskVocabulary } from '../tokenizer/rust.js';
 
-/** What tokenising follows from; JSON. */
-export interface TextEncoding {
-  /** Holds tokenizer.json and, where there is one, tokenizer_config.json. */
-  directory: string;
-  /** Most tokens of a row. */
-  maxLength: number;
-}
+export type { TextEncoding };
 
 /** Axis of the tokens of a row. */
 export const tokenAxis = 'tokens';
 
 const textInputs = ['input_ids', 'attention_mask', 'token_type_ids'];
-
-/** @throws ModelError for a directory without a tokenizer */
-export function requireTokenizer(directory: string): void {
-  const file = join(directory, 'tokenizer.json');
-  if (!existsSync(file)) throw new ModelError(`no ${file}: texts need the model's tokenizer.json beside config.json`);
-}
 
 /** Fields of a model's inputs, [batch, tokens] each. @throws UsageError for an input that text cannot feed */
 export function tokenFields(inputs: readonly { name: string; dtype: DataType }[]): Field[] {
@@ -43,28 +31,34 @@ export function tokenFields(inputs: readonly { name: string; dtype: DataType }[]
 
 export const tokenAxes = (buckets: readonly number[]): Record<string, Axis> => ({ [tokenAxis]: { buckets } });
 
+/** A tokenizer that is open in its process. */
+export interface OpenTokenizer {
+  readonly padId: number;
+  readonly padLeft: boolean;
+  readonly process: TokenizerProcess;
+  readonly encoding: TextEncoding;
+}
+
 /** The tokenizer of a model directory. @throws ModelError where its files cannot be used */
-export function openTokenizer({ directory, maxLength }: TextEncoding): TextTokenizer {
-  const [file, config] = [join(directory, 'tokenizer.json'), join(directory, 'tokenizer_config.json')];
-  const json = (path: string): Record<string, unknown> => JSON.parse(readFileSync(path, 'utf8'));
-  try {
-    return new TextTokenizer(json(file), existsSync(config) ? json(config) : {}, maxLength);
-  } catch (error) {
-    throw new ModelError(`${file} cannot be used: ${(error as Error).message}`);
-  }
+export async function openTokenizer(encoding: TextEncoding): Promise<OpenTokenizer> {
+  const process = new TokenizerProcess(encoding);
+  const { padId, padLeft } = await process.facts();
+  return { padId, padLeft, process, encoding };
 }
 
 /** @throws ModelError where the tokenizer names no mask token, or marks no words and whole ones are to be masked */
-export function maskVocabulary(
-  tokenizer: TextTokenizer,
-  { directory }: TextEncoding,
+export const maskVocabulary = (
+  { process }: OpenTokenizer,
   { wholeWords }: { wholeWords: boolean },
-): MaskVocabulary {
-  try {
-    return tokenizer.maskVocabulary(wholeWords);
-  } catch (error) {
-    throw new ModelError(`${join(directory, 'tokenizer.json')} cannot be used: ${(error as Error).message}`);
-  }
+): Promise<MaskVocabulary> => process.maskVocabulary(wholeWords);
+
+/** The rows of a batch that have tokens, in their order, and what came of the others. */
+export interface EncodedRows<E extends Encoded, R> {
+  rows: E[];
+  /** The request of these rows alone. */
+  request: R;
+  /** Those that are left out, where the encoding is tolerant. */
+  bad?: readonly BadRow[];
 }
 
 /**
@@ -72,29 +66,64 @@ export function maskVocabulary(
  * @param partners for each row the row whose second text it gets; default its own
  * @throws SampleError for a text that has no tokens
  */
-export function encodeTexts(
-  tokenizer: TextTokenizer,
-  { samples, slices }: Pick<EncodeRequest, 'samples' | 'slices'>,
+export async function encodeTexts<R extends EncodeRequest>(
+  tokenizer: OpenTokenizer,
+  request: R,
   partners?: readonly number[],
-): Encoded[] {
-  return Array.from(samples, (_, row) => {
-    try {
-      return encodeText(tokenizer, slices, row, partners?.[row] ?? row);
-    } catch (error) {
-      throw new SampleError(row, `the text cannot be tokenised: ${(error as Error).message}`);
-    }
+): Promise<EncodedRows<Encoded, R>> {
+  const { text, pair } = request.slices;
+  const rows = Array.from(request.samples.keys());
+  if (text!.kind === 'tokens') return { rows: rows.map((row) => encodedOf(bytesAt(text!, row))), request };
+  const texts = rows.map((row): [string, string] => {
+    const second = pair ? textAt(pair as TextSlice, partners?.[row] ?? row) : '';
+    return [textAt(text as TextSlice, row), second];
   });
+  return sorted(tokenizer, request, 'text', (process) => process.request({ kind: 'texts', texts }));
 }
 
-function encodeText(tokenizer: TextTokenizer, { text, pair }: Slices, row: number, partner: number): Encoded {
-  if (text!.kind === 'tokens') return encodedOf(bytesAt(text!, row));
-  const second = pair ? textAt(pair as TextSlice, partner) : '';
-  return tokenizer.encode(textAt(text as TextSlice, row), second);
+/** Tokens of words that are cut already, one list of them a sample. @throws SampleError */
+export const encodeWordLists = <R extends EncodeRequest>(
+  tokenizer: OpenTokenizer,
+  request: R,
+  texts: readonly (readonly string[])[],
+): Promise<EncodedRows<EncodedWords, R>> =>
+  sorted(tokenizer, request, 'words', (process) => process.request({ kind: 'words', texts }));
+
+async function sorted<E extends Encoded, R extends EncodeRequest>(
+  { process, encoding }: OpenTokenizer,
+  request: R,
+  what: 'text' | 'words',
+  work: (process: TokenizerProcess) => Promise<readonly (E | Failed)[]>,
+): Promise<EncodedRows<E, R>> {
+  const sentence = (why: string): string => `the ${what} cannot be tokenised: ${why}`;
+  const found = await work(process).catch((error) => {
+    if (error instanceof TokenizerEnded) throw new SampleError(error.item ?? 0, sentence(error.message));
+    throw error;
+  });
+  const bad: BadRow[] = [];
+  const kept: number[] = [];
+  const rows: E[] = [];
+  for (const [row, one] of found.entries()) {
+    if ('error' in one) {
+      if (!encoding.tolerant) throw new SampleError(row, sentence(one.error));
+      bad.push({ row, reason: sentence(one.error) });
+    } else {
+      rows.push(one);
+      kept.push(row);
+    }
+  }
+  if (bad.length === 0) return { rows, request };
+  const some = {
+    samples: Uint32Array.from(kept, (row) => request.samples[row]!),
+    weights: Float32Array.from(kept, (row) => request.weights[row]!),
+    slices: keptSlices(request.slices, kept),
+  };
+  return { rows, request: { ...request, ...some }, bad };
 }
 
 /** The axes' lengths for these rows, and counts of their tokens. */
 export function measureTexts(slot: Slot, rows: readonly Encoded[]) {
-  const longest = Math.max(...rows.map(({ ids }) => ids.length));
+  const longest = Math.max(1, ...rows.map(({ ids }) => ids.length));
   const tokens = bucketFor(slot.layout.axes[tokenAxis]!, longest);
   return {
     axes: withFollowers(slot.layout, { [tokenAxis]: tokens }),
@@ -104,7 +133,7 @@ export function measureTexts(slot: Slot, rows: readonly Encoded[]) {
 }
 
 /** First place of a row's tokens within the batch's. */
-export const startOf = (row: number, length: number, { ids }: Encoded, padLeft: boolean): number =>
+export const startOf = (row: number, length: number, { ids }: Pick<Encoded, 'ids'>, padLeft: boolean): number =>
   row * length + (padLeft ? length - ids.length : 0);
 
 /** Writes the model's inputs. The rows behind the last sample repeat it. */
@@ -112,14 +141,14 @@ export function writeTokens(
   slot: Slot,
   axes: AxisLengths,
   rows: readonly Encoded[],
-  { padId, padLeft }: Pick<TextTokenizer, 'padId' | 'padLeft'>,
+  { padId, padLeft }: Pick<OpenTokenizer, 'padId' | 'padLeft'>,
 ): void {
   const [last, length] = [rows.length - 1, axes[tokenAxis]!];
   for (const name of textInputs) {
     const out = writerOf(slot, name, axes);
     if (!out) continue;
     for (let b = 0; b < slot.batchSize; b++) {
-      const row = rows[Math.min(b, last)]!;
+      const row = rows[Math.min(b, last)] ?? { ids: [padId], types: [0] };
       const start = startOf(b, length, row, padLeft);
       out.fill(name === 'input_ids' ? padId : 0, b * length, (b + 1) * length);
       if (name === 'attention_mask') out.fill(1, start, start + row.ids.length);

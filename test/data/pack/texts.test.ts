@@ -43,7 +43,7 @@ const inputs = ['input_ids', 'attention_mask', 'token_type_ids'].map((name) => (
 
 /** Every number that a training run would see in an epoch. */
 async function bits(data: Dataset): Promise<unknown[]> {
-  const feeder = textLoader({ directory: model, inputs, batchSize: 32, maxLength });
+  const feeder = await textLoader({ directory: model, inputs, batchSize: 32, maxLength });
   const seen: unknown[] = [];
   for await (const batch of feeder.batches(data.rows({ batchSize: 32, seed: 3, epoch: 1 }))) {
     const { axes, tokens, truncated, samples, weights } = batch;

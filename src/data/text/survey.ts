@@ -1,0 +1,128 @@
+// What is said of texts and tokenizer before training: tokens that the vocabulary or the model does not have, and texts
+// that transformers.js will read otherwise. A sample of the texts is looked at; all of them only where the tokenizer
+// has tokens that the model does not.
+
+import { join } from 'node:path';
+import { DataError } from '../../errors.js';
+import { shown } from '../../quote.js';
+import { bytesAt, ofKind, textAt, textsAt } from '../columns.js';
+import { encodedOf } from '../pack/tokens.js';
+import { locationOf, type Table } from '../table.js';
+import { TokenizerEnded, TokenizerProcess } from '../tokenizer/process.js';
+import type { TextEncoding, TokenizerFacts } from '../tokenizer/protocol.js';
+
+/** Texts of a table that are looked at. */
+const sampled = 256;
+/** Texts that are tokenised in one request. */
+const block = 256;
+/** Share of unknown tokens above which it is said. */
+const muchUnknown = 0.1;
+
+/**
+ * Notes for the user.
+ * @throws DataError, with its place, for a text with a token that the model does not have; ModelError for a tokenizer
+ *   that cannot be used
+ */
+export async function surveyTexts(encoding: TextEncoding, tables: readonly Table[]): Promise<string[]> {
+  const process = new TokenizerProcess(encoding, { background: false });
+  try {
+    const facts = await process.facts();
+    const notes = facts.notes.map((note) => `${encoding.directory}: ${note}`);
+    const beyond = await notesOfBeyond(process, encoding, facts, tables);
+    const texts = tables.filter((table) => !ofKind(table.columns, 'text', 'tokens'));
+    return [...notes, ...beyond, ...(await notesOfSample(process, texts))];
+  } finally {
+    await process.close();
+  }
+}
+
+async function notesOfBeyond(
+  process: TokenizerProcess,
+  { directory, embeddingRows = Number.POSITIVE_INFINITY }: TextEncoding,
+  { largestId }: TokenizerFacts,
+  tables: readonly Table[],
+): Promise<string[]> {
+  if (largestId < embeddingRows) return [];
+  for (const table of tables) await refuseBeyond(process, table, embeddingRows);
+  return [
+    `${join(directory, 'tokenizer.json')} has tokens with ids up to ${largestId}, and the model's embedding has ${embeddingRows} rows; ` +
+      'no text of the data has such a token, and one that does cannot be read',
+  ];
+}
+
+/** Tokenises all texts of a table. */
+async function refuseBeyond(process: TokenizerProcess, table: Table, rows: number): Promise<void> {
+  const packed = ofKind(table.columns, 'text', 'tokens');
+  const refuse = (row: number, why: string): never => {
+    throw new DataError(`${locationOf(table, row)}: ${why}`);
+  };
+  for (let row = 0; packed && row < table.count; row++) {
+    const id = encodedOf(bytesAt(packed, row)).ids.find((one) => one >= rows);
+    if (id !== undefined) refuse(row, `token ${id} is beyond the ${rows} rows of the model's embedding`);
+  }
+  for (let first = 0; !packed && first < table.count; first += block) {
+    const members = Array.from({ length: Math.min(block, table.count - first) }, (_, i) => first + i);
+    for (const [i, one] of (await tokensOf(process, table, members, refuse)).entries())
+      if ('error' in one) refuse(members[i]!, `the text cannot be tokenised: ${one.error}`);
+  }
+}
+
+function tokensOf(
+  process: TokenizerProcess,
+  { columns }: Table,
+  members: readonly number[],
+  refuse: (row: number, why: string) => never,
+) {
+  const words = ofKind(columns, 'words', 'texts');
+  const [text, pair] = [ofKind(columns, 'text', 'text'), ofKind(columns, 'pair', 'text')];
+  const asked = words
+    ? process.request({ kind: 'words', texts: members.map((row) => textsAt(words, row)) })
+    : process.request({
+        kind: 'texts',
+        texts: members.map((row): [string, string] => [textAt(text!, row), pair ? textAt(pair, row) : '']),
+      });
+  return asked.catch((error) => endedAt(error, members, refuse));
+}
+
+function endedAt(error: Error, members: readonly number[], refuse: (row: number, why: string) => never): never {
+  if (error instanceof TokenizerEnded)
+    refuse(members[error.item ?? 0]!, `the text cannot be tokenised: ${error.message}`);
+  throw error;
+}
+
+async function notesOfSample(process: TokenizerProcess, tables: readonly Table[]): Promise<string[]> {
+  const places: { table: Table; row: number }[] = tables.flatMap((table) => {
+    const count = Math.min(sampled, table.count);
+    return Array.from({ length: count }, (_, i) => ({ table, row: Math.floor((i * table.count) / count) }));
+  });
+  if (places.length === 0) return [];
+  const texts = places.map(({ table, row }) => wholeText(table, row));
+  const found = await process.request({ kind: 'survey', texts }).catch((error) => {
+    const rows = [...places.keys()];
+    return endedAt(error, rows, (i, why) => {
+      throw new DataError(`${locationOf(places[i]!.table, places[i]!.row)}: ${why}`);
+    });
+  });
+  const { tokens, unknown, unknownParts, unlike, firstUnlike } = found;
+  const notes: string[] = [];
+  const looked = `of ${texts.length} texts that were looked at`;
+  if (unknown > muchUnknown * tokens)
+    notes.push(
+      `warning: ${Math.round((100 * unknown) / tokens)} % of the tokens ${looked} are unknown to the model's tokenizer, ` +
+        `such as ${unknownParts.map((part) => `'${shown(part, 40)}'`).join(', ')}: the model cannot tell them apart. ` +
+        'Choose a model for the language of the texts',
+    );
+  if (unlike > 0) {
+    const { table, row } = places[firstUnlike!]!;
+    notes.push(
+      `transformers.js makes other tokens than Python's transformers, which training follows, of ${unlike} ${looked} ` +
+        `(the first: ${locationOf(table, row)}); of such texts it may predict otherwise`,
+    );
+  }
+  return notes;
+}
+
+function wholeText({ columns }: Table, row: number): string {
+  const words = ofKind(columns, 'words', 'texts');
+  return words ? textsAt(words, row).join(' ') : textAt(ofKind(columns, 'text', 'text')!, row);
+}

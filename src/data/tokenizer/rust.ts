@@ -1,0 +1,197 @@
+// Text to token ids with the Rust tokenizers that Python's transformers has too, opened as transformers opens them
+// (as-python.ts). Cutting to a length is theirs as well, so that special tokens stay. One text a call, never
+// the library's own thread pool. This runs in a process of its own (service.ts), which bounds what a
+// tokenizer.json of others may take of time and memory.
+
+import tokenizers, { type Encoding } from 'tokenizers';
+import { continuesWord } from '../word-boundaries.js';
+import { asPython, type PythonTokenizer, type TokenizerContents } from './as-python.js';
+import { fronts, sureFronts } from './fronts.js';
+import { isObject, type Json } from './json.js';
+
+// A CommonJS module whose names Node does not see.
+const { Tokenizer, Unigram, mergeEncodings } = tokenizers;
+
+export interface Encoded {
+  ids: number[];
+  types: number[];
+  truncated: boolean;
+}
+
+/** What masking needs of a tokenizer. */
+export interface MaskVocabulary {
+  maskId: number;
+  /** Ids that are neither masked nor drawn as replacements. */
+  special: ReadonlySet<number>;
+  /** The other ids. */
+  ordinary: readonly number[];
+  /** Whether a token goes on with the word of the token before it. */
+  continues(id: number): boolean;
+}
+
+interface UnigramModel {
+  type: unknown;
+  vocab: [string, number][];
+  unk_id: number;
+  byte_fallback: boolean;
+}
+
+/** Tokens that a text may become, for each of its UTF-16 units and beside: more is what a damaged file makes of it. */
+const growth = { perUnit: 64, beside: 2 ** 16 };
+
+export class RustTokenizer {
+  readonly padId: number;
+  readonly padLeft: boolean;
+  readonly maxLength: number;
+  /** What the user should know of the files. */
+  readonly notes: readonly string[];
+  /** Id of a part of a text that the vocabulary has no token for; undefined: there is none. */
+  readonly unknownId: number | undefined;
+  /** Tokens by their ids. */
+  readonly #python: PythonTokenizer;
+  readonly #tokenizer: InstanceType<typeof Tokenizer>;
+  /** The same without cutting to a length. */
+  readonly #whole: InstanceType<typeof Tokenizer>;
+  /** See `sureFronts`. */
+  readonly #sure: number | undefined;
+  /** The same for words that are cut already. */
+  readonly #words: InstanceType<typeof Tokenizer>;
+  /** Whether a space has to go before such a word. */
+  readonly #spaced: boolean;
+
+  /** `maxLength`: most tokens of a row, special tokens included. @throws Error for files that cannot be used */
+  constructor(contents: TokenizerContents, maxLength: number) {
+    this.#python = asPython(contents);
+    const { json, padToken, padLeft, truncateLeft, vocabulary, notes, unknown } = this.#python;
+    this.#tokenizer = open(this.#python);
+    this.#tokenizer.disablePadding();
+    this.#tokenizer.setTruncation(maxLength, { direction: truncateLeft ? 'left' : 'right' });
+    this.#whole = open(this.#python);
+    this.maxLength = maxLength;
+    const candidates = [padToken, '[PAD]', '<pad>'].filter((token) => token !== undefined);
+    this.padId = candidates.map((token) => vocabulary.get(token)).find((id) => id !== undefined) ?? 0;
+    this.padLeft = padLeft;
+    this.notes = notes;
+    this.unknownId = unknown;
+    this.#sure = truncateLeft ? undefined : sureFronts(json);
+    this.#words = open({ ...this.#python, json: withPrefixSpace(json) });
+    this.#spaced = splitsBytes(json) && !isByteLevel(json.pre_tokenizer);
+  }
+
+  /** Largest id of the vocabulary. */
+  get largestId(): number {
+    let largest = -1;
+    for (const id of this.#python.vocabulary.values()) largest = Math.max(largest, id);
+    return largest;
+  }
+
+  tokenOf(id: number): string {
+    return this.#tokenizer.idToToken(id) ?? `token ${id}`;
+  }
+
+  /**
+   * What masking has to know of the vocabulary.
+   * @throws Error where the tokenizer names no mask token or, for whole words, does not mark where words begin
+   */
+  maskVocabulary(wholeWords: boolean): MaskVocabulary {
+    const { vocabulary, maskToken, special, json } = this.#python;
+    const maskId = [maskToken, '[MASK]', '<mask>']
+      .map((token) => (token === undefined ? undefined : vocabulary.get(token)))
+      .find((id) => id !== undefined);
+    if (maskId === undefined) throw new Error('it names no mask token, which masking needs');
+    const ordinary = [...new Set(vocabulary.values())].filter((id) => !special.has(id)).sort((a, b) => a - b);
+    return { maskId, special, ordinary, continues: wholeWords ? continuesWord(json) : () => false };
+  }
+
+  /** The ids of one text or one pair; throws when the vocabulary has no token for a part of it. */
+  async encode(text: string, pair?: string): Promise<Encoded> {
+    if (pair) {
+      const encoding = await this.#tokenizer.encode(text, pair);
+      return this.#row(encoding, encoding.getOverflowing().length > 0);
+    }
+    const whole = await this.#uncut(text);
+    const encoding = this.#tokenizer.postProcess(whole);
+    return this.#row(encoding, whole.getLength() > kept(encoding));
+  }
+
+  /** All tokens of a text, or of a front of it that holds more of them than are kept; without special tokens. */
+  async #uncut(text: string): Promise<Encoding> {
+    const encode = (part: string) => this.#whole.encode(part, null, { addSpecialTokens: false });
+    // Before a front's end an added token may begin, whose bytes would be tokens.
+    const enough = this.maxLength + 8 + 4 * (this.#sure ?? 0);
+    for (const front of this.#sure === undefined ? [] : fronts(text, enough)) {
+      const encoding = await encode(front);
+      if (encoding.getLength() > enough) return encoding;
+    }
+    const encoding = await encode(text);
+    refuseGrowth(encoding, text);
+    return encoding;
+  }
+
+  /**
+   * The ids of words that are cut already, each by itself with a space before it where the tokenizer marks spaces,
+   * between the special tokens of one text. Words behind the cut are left out whole or in part.
+   * @throws Error when the vocabulary has no token for a part of a word
+   */
+  async encodeWords(words: readonly string[]): Promise<Encoded & { words: number[] }> {
+    const pieces: Encoding[] = [];
+    const of: number[] = [];
+    // As many as may fit, and one more, so that cutting is seen.
+    const most = this.#python.truncateLeft ? Number.POSITIVE_INFINITY : this.maxLength + 1;
+    for (let i = 0; i < words.length && of.length < most; i++) {
+      const word = this.#spaced ? ` ${words[i]}` : words[i]!;
+      const encoding = await this.#words.encode(word, null, { addSpecialTokens: false });
+      refuseGrowth(encoding, word);
+      pieces.push(encoding);
+      for (let k = encoding.getLength(); k > 0; k--) of.push(i);
+    }
+    const merged = this.#tokenizer.postProcess(mergeEncodings(pieces, false));
+    const specials = merged.getSpecialTokensMask();
+    let next = this.#python.truncateLeft ? of.length - kept(merged) : 0;
+    const row = this.#row(merged, of.length > kept(merged));
+    return { ...row, words: row.ids.map((_, i) => (specials[i] === 0 ? of[next++]! : -1)) };
+  }
+
+  /** All tokens of a text, and the parts of it that the vocabulary does not have. */
+  async inspect(text: string): Promise<{ ids: number[]; unknownParts: string[] }> {
+    const encoding = await this.#whole.encode(text);
+    const ids = encoding.getIds();
+    if (this.unknownId === undefined || !ids.includes(this.unknownId)) return { ids, unknownParts: [] };
+    const [letters, offsets] = [[...text], encoding.getOffsets()];
+    const unknown = [...ids.keys()].filter((i) => ids[i] === this.unknownId);
+    return { ids, unknownParts: unknown.map((i) => letters.slice(offsets[i]![0], offsets[i]![1]).join('')) };
+  }
+
+  #row(encoding: Encoding, truncated: boolean): Encoded {
+    const ids = encoding.getIds();
+    // A row has to have a token.
+    if (ids.length === 0) return { ids: [this.padId], types: [0], truncated };
+    return { ids, types: encoding.getTypeIds(), truncated };
+  }
+}
+
+function open({ json, rebuilt }: PythonTokenizer): InstanceType<typeof Tokenizer> {
+  const tokenizer = Tokenizer.fromString(JSON.stringify(json));
+  const { type, vocab, unk_id: unkId, byte_fallback: byteFallback } = json.model as UnigramModel;
+  if (rebuilt && type === 'Unigram') tokenizer.setModel(Unigram.init(vocab, { unkId, byteFallback }));
+  return tokenizer;
+}
+
+const isByteLevel = (part: unknown): part is Json => isObject(part) && part.type === 'ByteLevel';
+
+const splitsBytes = ({ pre_tokenizer }: Json): boolean => JSON.stringify(pre_tokenizer ?? null).includes('"ByteLevel"');
+
+/** Byte-level vocabularies have words with the space before them: what add_prefix_space=True is for in Python. */
+const withPrefixSpace = (json: Json): Json =>
+  isByteLevel(json.pre_tokenizer)
+    ? { ...json, pre_tokenizer: { ...json.pre_tokenizer, add_prefix_space: true } }
+    : json;
+
+/** Tokens of the text itself. */
+const kept = (encoding: Encoding): number => encoding.getSpecialTokensMask().filter((one) => one === 0).length;
+
+function refuseGrowth(encoding: Encoding, text: string): void {
+  const length = encoding.getLength();
+  if (length > text.length * growth.perUnit + growth.beside)
+    throw new Error(`its ${text.length} characters became ${length} tokens, which no tokenizer should make of them`);
+}

@@ -1,0 +1,126 @@
+// The process that tokenises. It is one of its own because a tokenizer.json of others may loop for ever or grow without
+// end in native code, which no thread can be saved from, and because the Rust tokenizers then run at a low priority and
+// without threads that compete with the trainer's. Started by process.ts.
+
+import { readdirSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { readTokenizer } from './files.js';
+import type { Failed, TextEncoding, TokenizerAnswers, TokenizerRequest } from './protocol.js';
+import { factsOf, maskFactsOf, watched } from './protocol.js';
+import { RustTokenizer } from './rust.js';
+
+/** For one text; a text of average length takes a hundred-thousandth of it. */
+const most = { seconds: 5, secondsPerMegabyte: 30, bytes: 2 ** 30, bytesPerByte: 400 };
+
+// The first signal of a terminal goes to all of its processes; this one ends with its parent.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+const numbers = new Float64Array(new SharedArrayBuffer(8 * watched.length));
+numbers[watched.item] = -1;
+new Worker(new URL('./watchdog.js', import.meta.url), { workerData: numbers.buffer }).unref();
+
+/**
+ * Makes all threads give way to the trainer's; those that are started later do so too. Not before the tokenizer is
+ * open, which is waited for. Elsewhere than on Linux a priority is one for the process.
+ */
+function lowerPriority(): void {
+  try {
+    const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [0];
+    for (const thread of threads) setPriority(thread, 10);
+  } catch {
+    // Not allowed to: the work gets done all the same.
+  }
+}
+
+let tokenizer: RustTokenizer;
+let encoding: TextEncoding;
+
+/** Does one item of a request under the watchdog's eyes. `size`: of what is read, in UTF-16 units. */
+async function bounded<T>(item: number, size: number, work: () => T | Promise<T>): Promise<T> {
+  const { user, system } = process.cpuUsage();
+  numbers[watched.startedCpuSeconds] = (user + system) / 1e6;
+  numbers[watched.mostCpuSeconds] = most.seconds + (most.secondsPerMegabyte * size) / 1e6;
+  numbers[watched.mostBytes] = process.memoryUsage.rss() + most.bytes + most.bytesPerByte * size;
+  numbers[watched.item] = item;
+  try {
+    return await work();
+  } finally {
+    numbers[watched.item] = -1;
+  }
+}
+
+const failed = (error: unknown): Failed => ({ error: (error as Error).message });
+
+/** @throws Error for an id that the model's embedding does not have */
+function refuseBeyond(ids: readonly number[]): void {
+  const { embeddingRows = Number.POSITIVE_INFINITY } = encoding;
+  const id = ids.find((one) => one >= embeddingRows);
+  if (id !== undefined)
+    throw new Error(
+      `token '${tokenizer.tokenOf(id)}' has the id ${id}, and the model's embedding has ${embeddingRows} rows: ` +
+        'take the token out of the text or the tokenizer, or export the model with a larger embedding',
+    );
+}
+
+async function each<I, O extends { ids: number[] }>(
+  items: readonly I[],
+  sizeOf: (item: I) => number,
+  work: (item: I) => Promise<O>,
+): Promise<(O | Failed)[]> {
+  const found: (O | Failed)[] = [];
+  for (const [i, item] of items.entries()) {
+    try {
+      const encoded = await bounded(i, sizeOf(item), () => work(item));
+      refuseBeyond(encoded.ids);
+      found.push(encoded);
+    } catch (error) {
+      found.push(failed(error));
+    }
+  }
+  return found;
+}
+
+const handlers: {
+  [K in keyof TokenizerAnswers]: (
+    request: Extract<TokenizerRequest, { kind: K }>,
+  ) => Promise<TokenizerAnswers[K]> | TokenizerAnswers[K];
+} = {
+  async open(request) {
+    encoding = request.encoding;
+    const contents = readTokenizer(encoding.directory);
+    if (encoding.hash !== undefined && contents.hash !== encoding.hash)
+      throw new Error('the tokenizer has been changed since the start');
+    // A vocabulary may be large.
+    tokenizer = await bounded(0, 10_000_000, () => new RustTokenizer(contents, encoding.maxLength));
+    if (process.argv.includes('background')) lowerPriority();
+    return factsOf(tokenizer);
+  },
+  texts: ({ texts }) =>
+    each(
+      texts,
+      ([text, pair]) => text.length + pair.length,
+      ([text, pair]) => tokenizer.encode(text, pair),
+    ),
+  words: ({ texts }) =>
+    each(
+      texts,
+      (words) => words.reduce((sum, word) => sum + word.length, 0),
+      (words) => tokenizer.encodeWords(words),
+    ),
+  mask: ({ wholeWords }) => maskFactsOf(tokenizer.maskVocabulary(wholeWords)),
+  async survey({ texts }) {
+    const { Surveyor } = await import('./survey.js');
+    const surveyor = new Surveyor(tokenizer, readTokenizer(encoding.directory));
+    for (const [i, text] of texts.entries()) await bounded(i, text.length, () => surveyor.add(i, text));
+    return surveyor.result();
+  },
+};
+
+process.on('message', async (request: TokenizerRequest) => {
+  try {
+    process.send!({ value: await handlers[request.kind](request as never) });
+  } catch (error) {
+    process.send!({ error: (error as Error).message });
+  }
+});
