@@ -6,7 +6,14 @@ import { formatBytes } from '../format.js';
 import type { DownloadLimits } from './hub.js';
 
 /** A download that would pass a bound on bytes. */
-export class TooLarge extends Error {}
+export class TooLarge extends Error {
+  readonly advice: string;
+
+  constructor(message: string, advice: string) {
+    super(message);
+    this.advice = advice;
+  }
+}
 
 /** A server has to send more than this in every `timeoutMs`, in bytes a second. */
 const leastBytesPerSecond = 1024;
@@ -47,7 +54,7 @@ export class Bounds {
     try {
       const signal = AbortSignal.any([this.#stop, slow.signal]);
       const response = await fetch(url, { ...init, signal });
-      const body = response.body && this.#bounded(response.body, response.ok, slow);
+      const body = response.body && this.#bounded(response.body, response, slow);
       const { status, statusText, headers } = response;
       const bounded = new Response(body, { status, statusText, headers });
       return Object.defineProperty(bounded, 'url', { value: response.url });
@@ -57,7 +64,11 @@ export class Bounds {
   };
 
   /** The body as far as the bounds allow. */
-  #bounded(body: ReadableStream<Uint8Array>, counts: boolean, slow: AbortController): ReadableStream<Uint8Array> {
+  #bounded(
+    body: ReadableStream<Uint8Array>,
+    { ok, status }: Response,
+    slow: AbortController,
+  ): ReadableStream<Uint8Array> {
     const reader = body.getReader();
     const { timeoutMs } = this.#limits;
     let [waitedMs, came, all] = [0, 0, 0];
@@ -69,11 +80,11 @@ export class Bounds {
       waitedMs += performance.now() - started;
       came += value.byteLength;
       all += value.byteLength;
-      if (counts) this.#count(value.byteLength);
-      else if (all > errorBytes) throw this.#fail(this.#tooLarge(errorBytes));
+      if (ok) this.#count(value.byteLength);
+      else if (all > errorBytes)
+        throw this.#fail(new Error(`${this.#file} was refused (${status}) with an answer that does not end.`));
       if (waitedMs >= timeoutMs) {
-        if (came < (leastBytesPerSecond * waitedMs) / 1000)
-          throw this.#fail(tooSlow(`only ${formatBytes(came)}`, waitedMs));
+        if (came < (leastBytesPerSecond * waitedMs) / 1000) throw this.#fail(tooSlow(`only ${came} bytes`, waitedMs));
         [waitedMs, came] = [0, 0];
       }
       controller.enqueue(value);
@@ -97,7 +108,11 @@ export class Bounds {
   }
 
   #tooLarge(most: number): TooLarge {
-    return new TooLarge(`${this.#file} has more bytes than the ${formatBytes(most)} that are allowed.`);
+    const advice =
+      most === this.#limits.maxBytes
+        ? 'ORTUNE_DOWNLOAD_MAX_BYTES allows more, for a model that you trust to be that large.'
+        : 'No file of that name needs so many: choose another model.';
+    return new TooLarge(`${this.#file} has more bytes than the ${formatBytes(most)} that are allowed.`, advice);
   }
 
   #fail(error: Error): Error {
@@ -108,4 +123,4 @@ export class Bounds {
 
 /** As a network that fails, which is what it amounts to. */
 const tooSlow = (what: string, ms: number): TypeError =>
-  new TypeError('too slow', { cause: { message: `${what} came in ${Math.round(ms / 1000)} s` } });
+  new TypeError('too slow', { cause: { message: `${what} came in ${Number((ms / 1000).toPrecision(2))} s` } });

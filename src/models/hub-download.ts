@@ -172,7 +172,6 @@ function reasonOf(error: Error & { syscall?: string }, file: string): [why: stri
       'Check that no proxy answers in place of the hub, and that the host in HF_ENDPOINT serves byte ranges and ETags.',
     ];
   if (error instanceof TypeError) return [`${error.message}.`, 'Check HF_TOKEN.'];
-  if (error instanceof TooLarge)
-    return [error.message, 'ORTUNE_DOWNLOAD_MAX_BYTES allows more, for a model that you trust to be that large.'];
+  if (error instanceof TooLarge) return [error.message, error.advice];
   return [error.message, 'Try again later.'];
 }

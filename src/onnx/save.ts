@@ -158,8 +158,11 @@ function moveOut(
   const length = byteLength(tensor, what, model);
   data.align(length >= 65536 ? 4096 : 64); // so that readers can map large tensors
   const offset = data.size;
-  const source = tensor.dataLocation === 1 ? externalRange(tensor, what, length, model) : undefined;
-  if (source && existsSync(data.path) && realpathSync(data.path) === source.file)
+  const taken = existsSync(data.path);
+  // A trained weight does not need the file it came from.
+  const source =
+    tensor.dataLocation === 1 && (taken || !weight) ? externalRange(tensor, what, length, model) : undefined;
+  if (source && taken && realpathSync(data.path) === source.file)
     throw new UsageError(
       `Cannot save over ${data.path}: the model's weights are read from it. Choose another directory or file name.`,
     );

@@ -3,9 +3,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { gzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hubToken } from '#ortune/environment.js';
 import { ModelError, UsageError } from '#ortune/errors.js';
+import { Lock } from '#ortune/files/lock.js';
 import { type DownloadEvent, parseHubName, resolveModel } from '#ortune/models/hub.js';
 import { openModel } from '#ortune/onnx/load.js';
 import { external, floats, linear, writeModel } from '../onnx/support.js';
@@ -299,6 +301,33 @@ describe('a model that cannot be had', () => {
     expect(readdirSync(cache).sort()).toEqual(['.partial-young', 'acme']);
   });
 
+  it('what a download left that was killed a moment ago is removed by the next, since nobody has its lock', async () => {
+    const [killed, alive] = [join(cache, '.partial-killed'), join(cache, '.partial-alive')];
+    mkdirSync(killed, { recursive: true });
+    writeFileSync(join(killed, '.lock'), '{}');
+    const lock = await Lock.take(join(alive, '.lock'), 'x');
+    await resolveModel('acme/tiny');
+    expect(readdirSync(cache).sort()).toEqual(['.partial-alive', 'acme']);
+    lock.release();
+  });
+
+  it.each([
+    ['names no file', '{"files":[]}'],
+    ['names no model', '{"files":[{"file":"config.json","bytes":28}]}'],
+    ['is of an earlier version', '{"files":["config.json","onnx/model.onnx"]}'],
+    ['says other sizes', '{"files":[{"file":"config.json","bytes":1},{"file":"onnx/model.onnx","bytes":1}]}'],
+    ['is none', '{"files":'],
+  ])('a record that %s does not stand for a model', async (_, record) => {
+    const directory = join(cache, 'acme/tiny');
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, '.downloaded.json'), record);
+    await resolveModel('acme/tiny');
+    expect(filesIn(directory)).toEqual(whole);
+    hub.asked();
+    await resolveModel('acme/tiny');
+    expect(hub.asked()).toEqual([]);
+  });
+
   it('what a listener throws is what the caller gets', async () => {
     const onDownload = () => {
       throw new RangeError('of the listener');
@@ -318,6 +347,80 @@ describe('a model that cannot be had', () => {
     await expect(resolveModel('acme/tiny')).rejects.toThrow(UsageError);
     await expect(resolveModel('acme/tiny')).rejects.toThrow(
       "HF_ENDPOINT must be a URL that begins with http:// or https://, found 'huggingface.co'",
+    );
+  });
+});
+
+describe('the bounds of a download', () => {
+  const limited = (limits: { bytes?: string; seconds?: string }) => {
+    process.env.ORTUNE_DOWNLOAD_MAX_BYTES = limits.bytes ?? '';
+    process.env.ORTUNE_DOWNLOAD_TIMEOUT = limits.seconds ?? '';
+  };
+  afterEach(() => limited({}));
+  const sized = (response: ServerResponse, bytes: number): boolean =>
+    !!response.writeHead(206, { etag: '"1"', 'content-range': `bytes 0-0/${bytes}` }).end('{');
+
+  it('a file that is said to be larger than allowed is not begun', async () => {
+    limited({ bytes: '10000' });
+    expect(await failureOf('acme/tiny')).toMatch(
+      /onnx\/model\.onnx has more bytes than the 10 kB that are allowed.*\n.*\nORTUNE_DOWNLOAD_MAX_BYTES/s,
+    );
+    limited({});
+    hub.answer = (_, response) => sized(response, 10 ** 12);
+    expect(await failureOf('acme/tiny')).toMatch(
+      /map\.json has more bytes than the 268 MB .*\nNo file of that name needs so many/s,
+    );
+  });
+
+  it('small files that unpack to large ones end at the size that was named', async () => {
+    const bomb = gzipSync(Buffer.alloc(50_000_000));
+    hub.answer = (_, response) => {
+      if (response.req.headers.range) return sized(response, 1000);
+      return !!response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': bomb.length }).end(bomb);
+    };
+    expect(await failureOf('acme/tiny')).toMatch(/config\.json has more than the 1000 bytes it was said to have/);
+    expect(filesIn(cache)).toEqual([]);
+  });
+
+  it('an error whose words do not end is not read to the end', async () => {
+    const bomb = gzipSync(Buffer.alloc(50_000_000, 32));
+    hub.answer = (_, response) =>
+      !!response.writeHead(500, { 'content-encoding': 'gzip', 'content-type': 'application/json' }).end(bomb);
+    expect(await failureOf('acme/tiny')).toMatch(/config\.json was refused \(500\) with an answer that does not end/);
+  });
+
+  it.each([
+    ['never answers', () => true],
+    [
+      'answers and sends nothing',
+      (_: string, response: ServerResponse) => {
+        if (response.req.headers.range) return false;
+        response.writeHead(200).flushHeaders();
+        return true;
+      },
+    ],
+    [
+      'lets bytes drip',
+      (_: string, response: ServerResponse) => {
+        if (response.req.headers.range) return sized(response, 1000);
+        const drip = setInterval(() => response.write(' '), 20);
+        response.on('close', () => clearInterval(drip));
+        return true;
+      },
+    ],
+  ])('a server that %s is left', async (_, answer) => {
+    limited({ seconds: '0.3' });
+    hub.answer = answer;
+    expect(await failureOf('acme/tiny')).toMatch(
+      /could not be reached, or the connection broke \((no answer|nothing|only \d+ bytes) came in 0\.\d+ s\)/,
+    );
+    expect(filesIn(cache)).toEqual([]);
+  });
+
+  it('are numbers above 0', async () => {
+    limited({ bytes: '20 GB' });
+    await expect(resolveModel('acme/tiny')).rejects.toThrow(
+      "ORTUNE_DOWNLOAD_MAX_BYTES must be a number above 0, found '20 GB'",
     );
   });
 });

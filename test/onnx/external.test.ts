@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
@@ -69,5 +69,67 @@ describe('external data is checked when a model opens', () => {
     writeFileSync(join(directory, 'secret'), w.bytes());
     symlinkSync('../secret', join(directory, 'source', 'link'));
     expect(() => open('link', {})).toThrow(/outside of the model's directory/);
+  });
+});
+
+describe('links of the Hugging Face cache', () => {
+  /**
+   * REPOSITORY/snapshots/abc/onnx/model.onnx and its data as links into REPOSITORY/blobs; `to`: where the data's leads.
+   */
+  function snapshot(to = '../../../blobs/data'): string {
+    const repository = join(directory, 'models--acme--tiny');
+    const folder = join(repository, 'snapshots', 'abc', 'onnx');
+    for (const made of [folder, join(repository, 'blobs')]) mkdirSync(made, { recursive: true });
+    writeModel(
+      join(repository, 'blobs', 'model'),
+      linear(external('w', w, 'model.onnx_data', {}), initializer('b', b)),
+    );
+    for (const file of [join(repository, 'blobs', 'data'), join(directory, 'data')]) writeFileSync(file, w.bytes());
+    symlinkSync('../../../blobs/model', join(folder, 'model.onnx'));
+    symlinkSync(to, join(folder, 'model.onnx_data'));
+    return join(repository, 'snapshots', 'abc');
+  }
+  const read = (path: string) => toGraph(openModel(path)).initializers.get('w')!.numbers();
+
+  test('are followed into the blobs of the same repository, by the snapshot, the file, and a link to either', () => {
+    const model = snapshot();
+    symlinkSync(model, join(directory, 'link'));
+    for (const path of [
+      model,
+      join(model, 'onnx/model.onnx'),
+      join(directory, 'link'),
+      join(directory, 'link/onnx/model.onnx'),
+    ])
+      expect(read(path)).toEqual(w.numbers());
+  });
+
+  test('also by way of another link beside them, and where the whole cache is linked', () => {
+    const model = snapshot('second');
+    symlinkSync('../../../blobs/data', join(model, 'onnx', 'second'));
+    symlinkSync(join(directory, 'models--acme--tiny'), join(directory, 'elsewhere'));
+    expect(read(join(directory, 'elsewhere', 'snapshots', 'abc'))).toEqual(w.numbers());
+  });
+
+  test.each([
+    ['out of the repository', '../../../../data'],
+    ['beside the blobs', '../../../other'],
+    ['into a folder of the blobs', '../../../blobs/deep/data'],
+    ['into another repository', '../../../../models--acme--other/blobs/data'],
+  ])('that lead %s are refused by name', (_, to) => {
+    const model = snapshot(to);
+    const target = join(model, 'onnx', to);
+    mkdirSync(join(target, '..'), { recursive: true });
+    writeFileSync(target, w.bytes());
+    expect(() => openModel(model)).toThrow(
+      /names external data 'model\.onnx_data', which is outside of the model's directory/,
+    );
+  });
+
+  test('are not followed through blobs that are a link themselves', () => {
+    const model = snapshot();
+    const blobs = join(model, '../../blobs');
+    renameSync(blobs, join(directory, 'secrets'));
+    symlinkSync(join(directory, 'secrets'), blobs);
+    expect(() => openModel(model)).toThrow(/outside of the model's directory/);
   });
 });
