@@ -1,6 +1,7 @@
 // The gradient check of a whole model file: inputs are drawn at random, the training forms are restored as in training,
 // and the check of autodiff/ runs on the device with its fused kernels, so that what is checked is what trains.
 
+import { checkHooks, checkOptions, checkPath, resolvingKeys } from '../arguments.js';
 import { type GradcheckResult, gradcheck, type Runnable } from '../check/gradcheck.js';
 import { parseOptions } from '../config/options.js';
 import { type GradcheckOptions, gradcheckSchema } from '../config/schema.js';
@@ -62,6 +63,9 @@ export async function gradcheckModel(
   options: GradcheckOptions = {},
   resolving: ResolveOptions = {},
 ): Promise<GradcheckResult> {
+  checkPath(path, 'gradcheckModel: path');
+  checkOptions(options, 'gradcheckModel: options');
+  checkHooks(resolving, 'gradcheckModel', resolvingKeys);
   const { input, seed, batchNorm, tolerance, threads } = parseOptions(gradcheckSchema, options);
   const model = openModel(await resolveModel(path, resolving));
   const source = toGraph(model);

@@ -1,5 +1,6 @@
 // What a model file holds and whether its gradients can be derived, without running it.
 
+import { checkHooks, checkPath, resolvingKeys } from '../arguments.js';
 import { findPaths } from '../autodiff/paths.js';
 import { OrtuneError } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
@@ -37,6 +38,8 @@ export interface Inspection {
  * @throws ModelError for a file that cannot be read or that ortune refuses (quantised, damaged, …)
  */
 export async function inspectModel(path: string, resolving: ResolveOptions = {}): Promise<Inspection> {
+  checkPath(path, 'inspectModel: path');
+  checkHooks(resolving, 'inspectModel', resolvingKeys);
   const model = openModel(await resolveModel(path, resolving));
   const graph = toGraph(model);
   const sizes = [...fileTensors(model).values()]

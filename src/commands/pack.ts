@@ -2,6 +2,7 @@
 // tokens; else pictures.
 
 import { existsSync } from 'node:fs';
+import { checkHooks, checkOptions, resolvingKeys } from '../arguments.js';
 import { parseOptions } from '../config/options.js';
 import { type PackConfig, type PackOptions, packSchema } from '../config/pack-schema.js';
 import { imageColumns, textColumns } from '../data/column-specs.js';
@@ -48,6 +49,8 @@ type Packed = Omit<PackResult, 'output' | 'seconds'>;
  * packed
  */
 export async function pack(options: PackOptions, hooks: PackHooks = {}): Promise<PackResult | undefined> {
+  checkOptions(options, 'pack: options');
+  checkHooks(hooks, 'pack', [...resolvingKeys, 'onProgress', 'onSkipped']);
   const config = parseOptions(packSchema, options);
   const { output, overwrite, model } = config;
   const started = performance.now();

@@ -1,14 +1,15 @@
 // What a saved model directory says of samples, through the stock onnxruntime-node session: a model that stays open for
 // many requests, and the one-call form over it. What is said, and how it is read off the outputs, is the task's.
 
+import { checkHooks, checkOptions, checkPath, resolvingKeys } from '../arguments.js';
 import { parseOptions } from '../config/options.js';
 import { type PredictConfig, type PredictOptions, predictSchema } from '../config/schema.js';
 import type { ColumnSpec } from '../data/columns.js';
 import { DataClient } from '../data/data-client.js';
 import { Remarks } from '../data/images/remarks.js';
-import { type GivenImages, isGivenImages, sourceOf } from '../data/images/tensors.js';
+import { isGivenImages, sourceOf } from '../data/images/tensors.js';
 import type { DataLoader } from '../data/loader.js';
-import { type DataTensors, isDataTensors, sharedTensors } from '../data/memory/tensors.js';
+import { isDataTensors, sharedTensors } from '../data/memory/tensors.js';
 import { isStored } from '../data/pack/read-texts.js';
 import type { DataInput } from '../data/protocol.js';
 import { formOf } from '../data/read/form.js';
@@ -23,9 +24,9 @@ import { planFor, startLoader } from '../tasks/loader.js';
 import { type Reads, readsOf, whatIsRead } from '../tasks/reads.js';
 import type { Prediction, TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed, taskOfModel, tasks } from '../tasks/tasks.js';
+import { checkInput, type PredictInput } from './predict-input.js';
 
-/** Texts; pictures or named tensors in memory; or paths and globs of files, in any form that the task's data have. */
-export type PredictInput = readonly TextInput[] | GivenImages | DataTensors | { files: readonly string[] };
+export type { PredictInput } from './predict-input.js';
 
 interface Predicting {
   signal?: AbortSignal | undefined;
@@ -51,6 +52,9 @@ export class LoadedModel {
   /** By what they were planned for. */
   readonly #loaders = new Map<string, DataLoader>();
   readonly #client = new DataClient();
+  /** Calls under way. */
+  readonly #calls = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
   /** Of how the model reads samples; not said yet. */
   readonly #notes: string[] = [];
 
@@ -103,9 +107,23 @@ export class LoadedModel {
     write(predictions, path);
   };
 
-  /** What is said of each sample, in their order; `P` is what the task's predictions are. Calls may overlap. */
+  /**
+   * What is said of each sample, in their order; `P` is what the task's predictions are. Calls may overlap.
+   * @throws UsageError for input that is none, and when the model is closed, before the call or during it; the signal's
+   *   reason
+   */
   async predict<P extends Prediction = ClassPrediction>(input: PredictInput, options: Predicting = {}): Promise<P[]> {
-    const predictions = await this.#predict(input, options);
+    checkHooks(options, 'predict', ['signal', 'onNote']);
+    checkInput(input);
+    this.#throwIfClosed();
+    const call = this.#predict(input, options);
+    this.#calls.add(call);
+    const predictions = await call
+      .catch((error: unknown) => {
+        if (!options.signal?.aborted) this.#throwIfClosed();
+        throw error;
+      })
+      .finally(() => this.#calls.delete(call));
     for (const note of this.#notes.splice(0)) options.onNote?.(note);
     return predictions as P[];
   }
@@ -190,9 +208,21 @@ export class LoadedModel {
     return predictions;
   }
 
-  async close(): Promise<void> {
+  #throwIfClosed(): void {
+    if (this.#closing) throw new UsageError(`${this.#config.model} is closed and predicts nothing more; open it again`);
+  }
+
+  /** Ends its threads; calls under way fail. May be called again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await this.#client.close();
     for (const loader of this.#loaders.values()) await loader.close();
+    // The runtime must not lose a session that it runs.
+    await Promise.allSettled(this.#calls);
     await this.#model.close();
   }
 }
@@ -208,6 +238,11 @@ export async function loadModel(
   options: Omit<PredictOptions, 'model'> = {},
   resolving: ResolveOptions = {},
 ): Promise<LoadedModel> {
+  checkPath(model, 'loadModel: model');
+  checkOptions(options, 'loadModel: options');
+  if ('model' in options) throw new UsageError("loadModel: 'model' is the first argument; leave it out of the options");
+  checkHooks(resolving, 'loadModel', resolvingKeys);
+  resolving.signal?.throwIfAborted();
   const config = parseOptions(predictSchema, { ...options, model });
   const parts = config.task === undefined ? undefined : taskNamed(config.task).parts;
   const opened = await openSavedModel({ ...config, parts }, resolving);
@@ -221,11 +256,16 @@ export async function loadModel(
 
 /** What is said of each sample, in their order, by a model opened for this call. */
 export async function predict<P extends Prediction = ClassPrediction>(
-  { model, ...options }: PredictOptions,
+  options: PredictOptions,
   input: PredictInput,
-  { signal, onDownload, onNote }: ResolveOptions & Predicting = {},
+  hooks: ResolveOptions & Predicting = {},
 ): Promise<P[]> {
-  const loaded = await loadModel(model, options, { signal, onDownload });
+  checkOptions(options, 'predict: options');
+  checkHooks(hooks, 'predict', [...resolvingKeys, 'onNote']);
+  checkInput(input);
+  const { model, ...rest } = options;
+  const { signal, onDownload, onNote } = hooks;
+  const loaded = await loadModel(model, rest, { signal, onDownload });
   try {
     return await loaded.predict<P>(input, { signal, onNote });
   } finally {

@@ -2,6 +2,7 @@
 // it in the first epochs of a run, on one sheet for a person to look at. The pixels are those of the batches,
 // normalisation undone.
 
+import { checkHooks, checkOptions, resolvingKeys } from '../arguments.js';
 import { parseOptions } from '../config/options.js';
 import { type PreviewConfig, type PreviewOptions, previewSchema } from '../config/preview-schema.js';
 import { imageColumns } from '../data/column-specs.js';
@@ -33,7 +34,10 @@ export interface Preview {
  * be
  *   trained on; the signal's reason
  */
-export async function preview(options: PreviewOptions, { signal, onDownload }: ResolveOptions = {}): Promise<Preview> {
+export async function preview(options: PreviewOptions, resolving: ResolveOptions = {}): Promise<Preview> {
+  checkOptions(options, 'preview: options');
+  checkHooks(resolving, 'preview', resolvingKeys);
+  const { signal, onDownload } = resolving;
   const config = parseOptions(previewSchema, options);
   const model = openModel(await resolveModel(config.model, { signal, onDownload }));
   const inputs = toGraph(model).inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape }));

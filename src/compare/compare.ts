@@ -3,6 +3,7 @@
 // records.
 
 import { join } from 'node:path';
+import { checkHooks, checkOptions } from '../arguments.js';
 import { type CompareConfig, type CompareOptions, compareSchema } from '../config/compare-schema.js';
 import { parseOptions } from '../config/options.js';
 import { writeAtomically } from '../files/atomic-file.js';
@@ -43,6 +44,8 @@ export interface CompareHooks {
  *   ended.
  */
 export async function compare(options: CompareOptions, hooks: CompareHooks = {}): Promise<CompareResult> {
+  checkOptions(options, 'compare: options');
+  checkHooks(hooks, 'compare', ['signal', 'onRun', 'onResult']);
   const config = parseOptions(compareSchema, options);
   const lock = await lockRun(config.output);
   try {

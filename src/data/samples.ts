@@ -89,7 +89,7 @@ export function describeSamples({ samples, location }: Pick<Samples, 'samples' |
 }
 
 /** A text, or a pair of texts. */
-export type TextInput = string | { text: string; pair: string };
+export type TextInput = string | { text: string; pair?: string | undefined };
 
 /** The samples of a table; those of texts are grouped by length in windows. @param from number of the first */
 export async function* tableSamples(table: Table, batchSize: number, from = 0): AsyncGenerator<Samples, void, void> {
@@ -117,7 +117,7 @@ export async function* textSamples(
   for (let first = 0; first < texts.length; first += windowSize) {
     const builder = new TableBuilder(['text'], textPair, { weight: false });
     for (const [i, text] of texts.slice(first, first + windowSize).entries()) {
-      const values = typeof text === 'string' ? { text, pair: '' } : { ...text };
+      const values = typeof text === 'string' ? { text, pair: '' } : { text: text.text, pair: text.pair ?? '' };
       builder.add({ values, line: first + i + 1 }, 0);
     }
     yield* tableSamples(builder.table, batchSize, first);

@@ -1,7 +1,9 @@
 // Puts a freshly built encoder on disk as a model directory in transformers.js layout, so that `ortune train` and
 // transformers.js open it like any export. Trained models are written elsewhere, from the files they came from.
 
-import { buildEncoder, type EncoderOptions, encoderSize } from './encoder.js';
+import { checkOptions, checkPath, checkTexts, isObject } from '../arguments.js';
+import { UsageError } from '../errors.js';
+import { buildEncoder, type EncoderOptions, encoderKeys, encoderSize } from './encoder.js';
 import { labelsOf, writeModelFiles } from './files.js';
 import type { TokenizerFiles } from './wordpiece.js';
 
@@ -22,9 +24,14 @@ const architectures = {
 
 /**
  * Writes `config.json`, `onnx/model.onnx` and, with a tokenizer, `tokenizer.json` and `tokenizer_config.json`.
- * @throws UsageError for sizes that make no encoder
+ * @throws UsageError for sizes that make no encoder, and arguments that are none
  */
 export function writeEncoder(directory: string, options: EncoderDirectoryOptions = {}): void {
+  checkPath(directory, 'writeEncoder: directory');
+  checkOptions(options, 'writeEncoder: options', [...encoderKeys, 'dropout', 'tokenizer']);
+  if (options.labels !== undefined) checkTexts(options.labels, 'writeEncoder: labels');
+  if (options.tokenizer !== undefined && !isObject(options.tokenizer?.tokenizer?.model?.vocab))
+    throw new UsageError('writeEncoder: tokenizer must be what buildWordPiece gives');
   const { labels = ['LABEL_0', 'LABEL_1'], dropout = 0.1, tokenizer, ...rest } = options;
   const vocabulary = rest.vocabulary ?? (tokenizer && Object.keys(tokenizer.tokenizer.model.vocab).length);
   const size = encoderSize({ ...rest, ...(vocabulary && { vocabulary }), labels: labels.length });

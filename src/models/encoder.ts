@@ -4,6 +4,7 @@
 // same work. Weights are named as in PyTorch; a linear's weight under a MatMul lies [in, out], as the exporter's
 // constant folding leaves it.
 
+import { checkOptions, kindOfValue } from '../arguments.js';
 import { UsageError } from '../errors.js';
 import { Tensor } from '../onnx/tensor.js';
 import { WeightStream } from './normal.js';
@@ -46,10 +47,16 @@ export interface EncoderOptions {
 
 export type EncoderSize = Required<EncoderOptions>;
 
+/** The options by name. */
+export const encoderKeys: readonly string[] = [
+  ...['layers', 'hidden', 'heads', 'feedForward', 'vocabulary', 'positions', 'labels', 'seed', 'head', 'storage'],
+];
+
 const choices = { head: ['classification', 'language-model', 'none'], storage: ['float32', 'float16'] };
 
 /** Fills in the defaults; throws UsageError for sizes that make no encoder. */
 export function encoderSize(options: EncoderOptions): EncoderSize {
+  checkOptions(options, 'buildEncoder: options', encoderKeys);
   const hidden = options.hidden ?? 128;
   const defaults = { layers: 2, hidden, heads: 2, feedForward: 4 * hidden, vocabulary: 8192, positions: 512 };
   const numbers = { ...defaults, labels: 2, seed: 0 };
@@ -58,7 +65,9 @@ export function encoderSize(options: EncoderOptions): EncoderSize {
     const value = size[name];
     const least = name === 'seed' ? 0 : 1;
     if (!Number.isSafeInteger(value) || value < least)
-      throw new UsageError(`encoder option '${name}' must be a whole number of at least ${least}, found ${value}`);
+      throw new UsageError(
+        `encoder option '${name}' must be a whole number of at least ${least}, found ${kindOfValue(value)}`,
+      );
   }
   for (const [name, allowed] of Object.entries(choices))
     if (!allowed.includes(size[name as keyof typeof choices]))

@@ -3,6 +3,7 @@
 // opset 17 in training form, so a built model and an exported one are the same work. `writeImageModel` puts one on disk
 // in transformers.js layout.
 
+import { checkOptions, checkPath, checkTexts } from '../arguments.js';
 import { UsageError } from '../errors.js';
 import type { Dim } from '../onnx/graph.js';
 import type { ConvolutionalContext, Features } from './convolutional.js';
@@ -33,6 +34,8 @@ export interface ImageModelDirectoryOptions extends Omit<ImageModelOptions, 'cla
   /** Names of the classes, in the order of the logits; default LABEL_0 to LABEL_999. */
   labels?: readonly string[];
 }
+
+const imageModelKeys: readonly string[] = ['model', 'resnet', 'vit', 'imageSize', 'seed'];
 
 interface Architecture {
   build(w: TorchScriptWriter, draw: WeightStream, image: Features, classes: number): void;
@@ -181,6 +184,7 @@ function check(options: ImageModelOptions): void {
  * @throws UsageError for sizes that make no network
  */
 export function buildImageModel(options: ImageModelOptions): Uint8Array {
+  checkOptions(options, 'buildImageModel: options', [...imageModelKeys, 'classes']);
   check(options);
   const { classes = 1000, imageSize = 224, seed = 0 } = options;
   const { build, fixedSize } = networks[options.model](imageSize, options);
@@ -197,6 +201,9 @@ export function buildImageModel(options: ImageModelOptions): Uint8Array {
  * @throws UsageError for sizes that make no network
  */
 export function writeImageModel(directory: string, options: ImageModelDirectoryOptions): void {
+  checkPath(directory, 'writeImageModel: directory');
+  checkOptions(options, 'writeImageModel: options', [...imageModelKeys, 'labels']);
+  if (options.labels !== undefined) checkTexts(options.labels, 'writeImageModel: labels');
   const { labels = Array.from({ length: 1000 }, (_, i) => `LABEL_${i}`), ...rest } = options;
   const onnx = buildImageModel({ ...rest, classes: labels.length });
   const { imageSize = 224 } = rest;

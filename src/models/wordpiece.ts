@@ -3,6 +3,7 @@
 // counts with '##' marking continuations, as the Hugging Face WordPiece trainer does it; encoding is their code, not
 // ours. The result depends on the texts and options only, and 10 MB of text take about a second.
 
+import { checkOptions, kindOfValue } from '../arguments.js';
 import { UsageError } from '../errors.js';
 
 export interface WordPieceOptions {
@@ -30,7 +31,11 @@ const wordPattern = /[\p{P}$+<=>^`|~]|\p{Script=Han}|[^\s\p{P}$+<=>^`|~\p{Script
 
 function countWords(texts: Iterable<string>): Map<string, number> {
   const counts = new Map<string, number>();
+  let row = 0;
   for (const text of texts) {
+    if (typeof text !== 'string')
+      throw new UsageError(`buildWordPiece: text ${row} must be a text, found ${kindOfValue(text)}`);
+    row++;
     const normal = text
       .normalize('NFD')
       .replace(/\p{Mn}/gu, '')
@@ -181,6 +186,9 @@ function learnPieces(counts: Map<string, number>, size: number, minFrequency: nu
  * @throws UsageError when the vocabulary cannot hold the special tokens and one letter, or no text holds a word
  */
 export function buildWordPiece(texts: Iterable<string>, options: WordPieceOptions = {}): TokenizerFiles {
+  if (typeof texts === 'string' || typeof texts?.[Symbol.iterator] !== 'function')
+    throw new UsageError(`buildWordPiece: texts must be an iterable of texts, found ${kindOfValue(texts)}`);
+  checkOptions(options, 'buildWordPiece: options', ['vocabulary', 'minFrequency', 'alphabet', 'maxLength']);
   const { vocabulary = 8192, minFrequency = 2, alphabet = 256, maxLength = 512 } = options;
   if (!Number.isSafeInteger(vocabulary) || vocabulary <= special.length + 1)
     throw new UsageError(

@@ -49,7 +49,9 @@ export const taskOfModel = (model: { inputs: readonly ModelValue[]; config: Mode
 /** The task that takes a configuration's data or columns for its own; undefined where none does. */
 export function taskOfData(config: object): TaskName | undefined {
   const given = config as TaskConfig;
-  const files: readonly string[] = given.train ?? given.data ?? [];
+  const named: unknown = given.train ?? given.data;
+  // Options that are wrong anyway come here as they were given.
+  const files: readonly string[] = Array.isArray(named) ? named : [];
   return everyTask.findLast((task) => task.recognises?.(given, files))?.name as TaskName | undefined;
 }
 

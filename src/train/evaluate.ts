@@ -2,6 +2,7 @@
 // sessions; the command measures the saved file, as any other program would open it, with the stock onnxruntime-node
 // session.
 
+import { checkHooks, checkOptions, resolvingKeys } from '../arguments.js';
 import { ofTask } from '../config/contradictions.js';
 import { parseOptions } from '../config/options.js';
 import { type EvalOptions, evalSchema } from '../config/schema.js';
@@ -99,8 +100,11 @@ function withNumbers(results: Results, { slot, samples, location }: Batch, path:
  */
 export async function evaluate<M extends Metrics = AccuracyMetrics>(
   options: EvalOptions,
-  { signal, onDownload }: ResolveOptions = {},
+  resolving: ResolveOptions = {},
 ): Promise<EvalResult<M>> {
+  checkOptions(options, 'evaluate: options');
+  checkHooks(resolving, 'evaluate', resolvingKeys);
+  const { signal, onDownload } = resolving;
   const { options: rest, given } = withoutGiven(options);
   const parsed = parseOptions(evalSchema, rest);
   const started = performance.now();

@@ -2,12 +2,13 @@
 // its batches come from in step-batches.ts, what a run holds open in run.ts.
 
 import { EventEmitter } from 'node:events';
+import { checkHooks, checkOptions, kindOfValue, unknownKey } from '../arguments.js';
 import { parseOptions } from '../config/options.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
 import type { Batch } from '../data/loader.js';
 import { type Given, withoutGiven } from '../data/memory/given.js';
 import { describeSamples } from '../data/samples.js';
-import { DeviceError, OrtuneError } from '../errors.js';
+import { DeviceError, OrtuneError, UsageError } from '../errors.js';
 import type { EvaluationEvent, TrainerEvents, TrainResult, TrunkEvent } from '../events.js';
 import { metricOf } from '../metrics/names.js';
 import { type Metrics, taskNamed } from '../tasks/tasks.js';
@@ -35,25 +36,55 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Pro
   }
 }
 
+const events: Record<keyof TrainerEvents, true> = {
+  download: true,
+  start: true,
+  resumed: true,
+  trunk: true,
+  step: true,
+  skipped: true,
+  badSample: true,
+  epoch: true,
+  evaluation: true,
+  checkpoint: true,
+  stopped: true,
+  warning: true,
+  saved: true,
+};
+
+function checkListener(method: string, event: unknown, listener: unknown): void {
+  if (typeof event !== 'string')
+    throw new UsageError(`${method}: the event must be a text, found ${kindOfValue(event)}`);
+  if (!Object.hasOwn(events, event)) throw unknownKey('Trainer: the list of events', event, Object.keys(events));
+  if (typeof listener !== 'function')
+    throw new UsageError(`${method}('${event}', …): the listener must be a function, found ${kindOfValue(listener)}`);
+}
+
 /** Trains one model on one data set; `run` may be called once. */
 export class Trainer {
   readonly config: TrainConfig;
   readonly #events = new EventEmitter();
   readonly #given: Given;
+  #started = false;
 
   /** @throws UsageError for an option that is missing, unknown or out of bounds */
   constructor(options: TrainOptions) {
+    checkOptions(options, 'Trainer: options');
     const { options: rest, given } = withoutGiven(options);
     this.#given = given;
     this.config = parseOptions(trainSchema, rest);
   }
 
+  /** @throws UsageError for an event that there is not, and a listener that is no function */
   on<E extends keyof TrainerEvents>(event: E, listener: Listener<E>): this {
+    checkListener('on', event, listener);
     this.#events.on(event, listener);
     return this;
   }
 
+  /** @throws as `on` */
   off<E extends keyof TrainerEvents>(event: E, listener: Listener<E>): this {
+    checkListener('off', event, listener);
     this.#events.off(event, listener);
     return this;
   }
@@ -69,7 +100,12 @@ export class Trainer {
    * @throws UsageError, DataError, ModelError for input that cannot be used; OrtuneError when the loss is not finite, a
    *   worker thread is lost for good or nothing can be written. What it says of the last checkpoint can be relied on.
    */
-  async run({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<TrainResult> {
+  async run(options: { signal?: AbortSignal | undefined } = {}): Promise<TrainResult> {
+    checkHooks(options, 'run', ['signal']);
+    if (this.#started)
+      throw new UsageError('run was called twice on one Trainer; make another one for another run (new Trainer(…))');
+    this.#started = true;
+    const { signal } = options;
     const run = await openRun(this.config, this.#given, signal, {
       download: (event) => this.#emit('download', event),
       badSample: (sample) => this.#emit('badSample', sample),

@@ -1,6 +1,8 @@
 // Picture files and encoded pictures (JPEG, PNG, ...) that a host program has in memory, as train, eval or data of the
 // library's functions.
 
+import { types } from 'node:util';
+import { checkNumbers, checkOptions, checkTexts, kindOfValue } from '../../arguments.js';
 import { UsageError } from '../../errors.js';
 import { shared } from '../shared-arrays.js';
 import { fileSource } from './folder.js';
@@ -29,9 +31,17 @@ export const isEncodedImages = (value: unknown): value is EncodedImages =>
  * @param name what to call them in messages
  * @throws UsageError for arrays that do not fit together; DataError for a label that is none
  */
-export function encodedSourceOf({ images, labels, labelNames, weights }: EncodedImages, name: string): ImageSource {
+export function encodedSourceOf(given: EncodedImages, name: string): ImageSource {
+  checkOptions(given, name, ['images', 'labels', 'labelNames', 'weights']);
+  const { images, labels, labelNames, weights } = given;
+  if (labels !== undefined && !Array.isArray(labels) && !ArrayBuffer.isView(labels))
+    throw new UsageError(`${name}: labels must be a list, found ${kindOfValue(labels)}`);
+  if (labelNames !== undefined) checkTexts(labelNames, `${name}: labelNames`);
+  if (weights !== undefined) checkNumbers(weights, `${name}: weights`);
+  if (!Array.isArray(images))
+    throw new UsageError(`${name}: images must be a list of paths or Uint8Arrays, found ${kindOfValue(images)}`);
   const rows = images.length;
-  if (rows === 0) throw new UsageError(`${name}: there are no pictures`);
+  if (rows === 0) throw new UsageError(`${name}: images holds no pictures`);
   for (const [key, list] of Object.entries({ labels, weights }))
     if (list && list.length !== rows)
       throw new UsageError(`${name}: ${rows} pictures take as many ${key}, found ${list.length}`);
@@ -47,16 +57,22 @@ export function encodedSourceOf({ images, labels, labelNames, weights }: Encoded
 }
 
 function pictures(images: EncodedImages['images'], name: string): ImageSource {
-  if (images.every((image) => typeof image === 'string')) return fileSource(name, images);
-  if (!images.every((image) => image instanceof Uint8Array))
-    throw new UsageError(`${name}: images must be all paths, or all Uint8Arrays with the bytes of picture files`);
-  const rows = images.length;
-  const memory = new SharedArrayBuffer(images.reduce((sum, { length }) => sum + length, 0));
-  const all = new Uint8Array(memory);
+  // A copy has undefined in holes, which every() would pass over.
+  const all: readonly unknown[] = [...images];
+  if (all.every((image) => typeof image === 'string')) return fileSource(name, all);
+  const wrong = all.findIndex((image) => !types.isUint8Array(image));
+  if (wrong >= 0)
+    throw new UsageError(
+      `${name}: images must be all paths, or all Uint8Arrays with the bytes of picture files; images[${wrong}] is ${kindOfValue(all[wrong])}`,
+    );
+  const encoded = all as readonly Uint8Array[];
+  const rows = encoded.length;
+  const memory = new SharedArrayBuffer(encoded.reduce((sum, { length }) => sum + length, 0));
+  const bytes = new Uint8Array(memory);
   const [begin, length] = [shared.float64(rows), shared.uint32(rows)];
   let used = 0;
-  for (const [row, image] of images.entries()) {
-    all.set(image, used);
+  for (const [row, image] of encoded.entries()) {
+    bytes.set(image, used);
     begin[row] = used;
     length[row] = image.length;
     used += image.length;

@@ -1,6 +1,8 @@
 // Pictures that a host program has in memory, as train, eval or data of the library's functions: pixels here, encoded
 // ones in encoded-images.ts.
 
+import { types } from 'node:util';
+import { checkNumbers, checkOptions, checkTexts } from '../../arguments.js';
 import { UsageError } from '../../errors.js';
 import { type EncodedImages, encodedSourceOf, isEncodedImages } from './encoded-images.js';
 import type { Layout, PixelType } from './pixels.js';
@@ -38,21 +40,29 @@ export const isGivenImages = (value: unknown): value is GivenImages => isImageTe
 export const sourceOf = (images: GivenImages, name: string): ImageSource =>
   isImageTensors(images) ? tensorSourceOf(images, name) : encodedSourceOf(images, name);
 
-function tensorSourceOf({ pixels, shape: dims, layout, ...rest }: ImageTensors, name: string): ImageSource {
+const keys: readonly string[] = ['pixels', 'shape', 'layout', 'labels', 'labelNames', 'weights'];
+
+function tensorSourceOf(images: ImageTensors, name: string): ImageSource {
+  checkOptions(images, name, keys);
+  const { pixels, shape: dims, layout, ...rest } = images;
+  checkNumbers(dims, `${name}: shape`);
   const shape = shapeOf(name, dims, layout);
   const rows = dims[0]!;
   const expected = dims.reduce((product, d) => product * d, 1);
-  if (!(pixels instanceof Uint8Array || pixels instanceof Float32Array))
+  if (!types.isUint8Array(pixels) && !types.isFloat32Array(pixels))
     throw new UsageError(`${name}: pixels must be a Uint8Array or a Float32Array`);
   if (pixels.length !== expected)
     throw new UsageError(`${name}: shape [${dims}] takes ${expected} pixels, found ${pixels.length}`);
   const { labels, labelNames, weights } = rest;
+  if (labels !== undefined) checkNumbers(labels, `${name}: labels`);
+  if (labelNames !== undefined) checkTexts(labelNames, `${name}: labelNames`);
+  if (weights !== undefined) checkNumbers(weights, `${name}: weights`);
   const count = labels?.length ?? 0;
   if (labels && (count % rows !== 0 || count === 0))
     throw new UsageError(`${name}: ${rows} pictures take as many labels, or a row of them each; found ${count}`);
   if (weights && weights.length !== rows)
     throw new UsageError(`${name}: ${rows} pictures take as many weights, found ${weights.length}`);
-  const type: PixelType = pixels instanceof Uint8Array ? 'uint8' : 'float32';
+  const type: PixelType = types.isUint8Array(pixels) ? 'uint8' : 'float32';
   const place = (row: number): string => `${name}:row ${row}`;
   return {
     kind: 'pixels',
@@ -68,7 +78,7 @@ function tensorSourceOf({ pixels, shape: dims, layout, ...rest }: ImageTensors, 
 
 function sharedBytes(pixels: Uint8Array | Float32Array): { memory: SharedArrayBuffer; begin: number } {
   const { buffer, byteOffset, byteLength } = pixels;
-  if (buffer instanceof SharedArrayBuffer) return { memory: buffer, begin: byteOffset };
+  if (types.isSharedArrayBuffer(buffer)) return { memory: buffer, begin: byteOffset };
   const memory = new SharedArrayBuffer(byteLength);
   new Uint8Array(memory).set(new Uint8Array(buffer, byteOffset, byteLength));
   return { memory, begin: 0 };

@@ -4,6 +4,7 @@
 // the function runs.
 
 import { DataError } from '../../errors.js';
+import { orAborted } from '../data-client.js';
 import { TableHash } from '../digest.js';
 import { firstPlaces } from '../found.js';
 import { countClasses } from '../labels.js';
@@ -16,7 +17,7 @@ import { addRows, type DataRows, failed, pieceRows, RowReader, type RowsRead, ro
  * Gives the rows of an epoch, counted from 0, in the order of training. It may be called more than once for an epoch,
  * also by another process that resumes the run, and has to give the same rows then; all epochs have as many.
  */
-export type EpochRows = (epoch: number) => DataRows;
+export type EpochRows = (epoch: number) => DataRows | Promise<DataRows>;
 
 /** A batch's rows, in a table that is filled again for the next. */
 export interface RowBatch {
@@ -44,7 +45,7 @@ export class RowFunction {
     const counts = new Map<string, number>();
     const met = new Map<string, string>();
     const hash = new TableHash();
-    const reader = this.#open(0, signal);
+    const reader = await this.#open(0, signal);
     try {
       for (;;) {
         const { taken } = reader;
@@ -76,7 +77,7 @@ export class RowFunction {
     { batchSize, samples, from, count, signal }: RowBatches,
   ): AsyncGenerator<RowBatch, void, void> {
     const builder = rowsBuilder(this.#read);
-    const reader = this.#open(epoch, signal);
+    const reader = await this.#open(epoch, signal);
     const pass = async (rows: number): Promise<void> => {
       while (reader.taken < rows)
         if ((await reader.take(Math.min(pieceRows, rows - reader.taken))).length === 0)
@@ -106,12 +107,13 @@ export class RowFunction {
     }
   }
 
-  #open(epoch: number, signal: AbortSignal | undefined): RowReader {
+  async #open(epoch: number, signal: AbortSignal | undefined): Promise<RowReader> {
     const { name } = this.#read;
     let rows: DataRows;
     try {
-      rows = this.#rows(epoch);
+      rows = await orAborted(Promise.resolve(this.#rows(epoch)), signal);
     } catch (error) {
+      signal?.throwIfAborted();
       throw failed(`${name}, epoch ${epoch}`, 'before its first row', error);
     }
     return new RowReader(rows, name, `, epoch ${epoch}`, signal);

@@ -2,6 +2,7 @@
 // a few rows at a time, so that events and timers are not kept waiting. The table lies in shared memory, which the data
 // thread sees without a copy; nothing is cloned. Records are read by the code that reads those of files.
 
+import { types } from 'node:util';
 import { DataError, UsageError } from '../../errors.js';
 import { TimeSlice } from '../../threads/time-slice.js';
 import type { ColumnSpec } from '../columns.js';
@@ -31,7 +32,9 @@ export interface RowsRead {
 export const pieceRows = 64;
 
 const noIterator = (value: unknown): boolean =>
-  typeof value !== 'object' || value === null || !(Symbol.iterator in value || Symbol.asyncIterator in value);
+  typeof value !== 'object' ||
+  value === null ||
+  ![Symbol.iterator, Symbol.asyncIterator].some((key) => typeof value[key as keyof typeof value] === 'function');
 
 /** Takes rows out of an iterable one after the other. Close it after use. */
 export class RowReader {
@@ -68,7 +71,7 @@ export class RowReader {
     const rows: Row[] = [];
     while (rows.length < most && !this.#ended) {
       const next = this.#next();
-      const { done, value } = next instanceof Promise ? await next : next;
+      const { done, value } = types.isPromise(next) ? await next : next;
       if (this.#slice.due) await this.#slice.rest();
       this.#signal?.throwIfAborted();
       if (done) {
@@ -112,7 +115,7 @@ export class RowReader {
 
 /** The error for a host program's own one. */
 export function failed(what: string, when: string, cause: unknown): DataError {
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = types.isNativeError(cause) ? cause.message : String(cause);
   return new DataError(`${what}: the function or iterable that gives the rows failed ${when}: ${message}`, { cause });
 }
 

@@ -2,6 +2,8 @@
 // of each. They are copied once, into shared memory, where the data thread finds them as it finds those of a file
 // (read/tensors.ts).
 
+import { types } from 'node:util';
+import { isObject, kindOfValue } from '../../arguments.js';
 import { DataError, UsageError } from '../../errors.js';
 import type { StoredType } from '../../files/safetensors.js';
 import type { TensorSource } from '../columns.js';
@@ -56,7 +58,9 @@ export function sharedTensors({ tensors }: DataTensors, name: string): SharedTen
   return { name, tensors: Object.fromEntries(all) };
 }
 
-function shared({ data, shape }: DataTensor, what: string): SharedTensors['tensors'][string] {
+function shared(tensor: DataTensor, what: string): SharedTensors['tensors'][string] {
+  if (!isObject(tensor)) throw new UsageError(`${what} must be { data, shape }, found ${kindOfValue(tensor)}`);
+  const { data, shape } = tensor;
   const dtype = dtypeOf(data);
   if (!dtype) throw new UsageError(`${what}: 'data' must be a Float32Array, BigInt64Array, Int32Array or Uint8Array`);
   if (!Array.isArray(shape) || shape.length === 0 || !shape.every((d) => Number.isInteger(d) && d >= 0))
@@ -65,18 +69,17 @@ function shared({ data, shape }: DataTensor, what: string): SharedTensors['tenso
   if (data.length !== expected)
     throw new UsageError(`${what}: shape [${shape}] takes ${expected} numbers, found ${data.length}`);
   const { buffer, byteOffset, byteLength: bytes } = data;
-  if (buffer instanceof SharedArrayBuffer)
-    return { dtype, shape, source: { memory: buffer, begin: byteOffset, bytes } };
+  if (types.isSharedArrayBuffer(buffer)) return { dtype, shape, source: { memory: buffer, begin: byteOffset, bytes } };
   const memory = new SharedArrayBuffer(bytes);
   new Uint8Array(memory).set(new Uint8Array(buffer, byteOffset, bytes));
   return { dtype, shape, source: { memory, begin: 0, bytes } };
 }
 
 function dtypeOf(data: unknown): StoredType | undefined {
-  if (data instanceof Float32Array) return 'F32';
-  if (data instanceof BigInt64Array) return 'I64';
-  if (data instanceof Int32Array) return 'I32';
-  return data instanceof Uint8Array ? 'U8' : undefined;
+  if (types.isFloat32Array(data)) return 'F32';
+  if (types.isBigInt64Array(data)) return 'I64';
+  if (types.isInt32Array(data)) return 'I32';
+  return types.isUint8Array(data) ? 'U8' : undefined;
 }
 
 /** Shared tensors as a table is made of them. */
