@@ -209,7 +209,7 @@ describe('pictures in memory', () => {
       train: { source: encodedSourceOf({ images: ['x.jpg', 'y.jpg'], labels: [0, 1] }, 'm') },
     });
     expect(places(files)).toEqual(['x.jpg', 'y.jpg']);
-    expect(() => encodedSourceOf({ images: [] }, 'm')).toThrow('m: there are no pictures');
+    expect(() => encodedSourceOf({ images: [] }, 'm')).toThrow('m: images holds no pictures');
     expect(() => encodedSourceOf({ images: [picture], labels: [0, 1] }, 'm')).toThrow(
       '1 pictures take as many labels, found 2',
     );
