@@ -66,7 +66,7 @@ export function encoderSize(options: EncoderOptions): EncoderSize {
     const least = name === 'seed' ? 0 : 1;
     if (!Number.isSafeInteger(value) || value < least)
       throw new UsageError(
-        `encoder option '${name}' must be a whole number of at least ${least}, found ${kindOfValue(value)}`,
+        `encoder option '${name}' must be a whole number of at least ${least}, found ${typeof value === 'number' ? value : kindOfValue(value)}`,
       );
   }
   for (const [name, allowed] of Object.entries(choices))
