@@ -124,9 +124,52 @@ void test_case(const Target& target, const WindowCase& of, int64_t C) {
   }
 }
 
+/// What attributes of a file may say and no kernel can walk is refused, both ways, before anything of that
+/// size is made.
+void test_impossible_windows() {
+  const int64_t lowest = INT64_MIN, highest = INT64_MAX;
+  const auto refused = [](const char* what, void (*change)(custom_op::Window&, int64_t), int64_t value) {
+    for (const bool forward : {true, false}) {
+      custom_op::Window window = WindowCase{1, 9, 9, {3, 3}}.window();
+      change(window, value);
+      custom_op::ConvGrids grids;
+      bool threw = false;
+      try {
+        forward ? grids.forward(window) : grids.backward(window);
+      } catch (const std::invalid_argument&) {
+        threw = true;
+      }
+      check(threw && grids.taps.capacity() < 1000, std::string(what) + " of " + std::to_string(value));
+    }
+  };
+  for (const int64_t value : {lowest, lowest + 1, highest, -(int64_t{1} << 31), int64_t{1} << 31}) {
+    refused(
+        "pads", [](custom_op::Window& w, int64_t v) { w.pads.h = v; }, value);
+    refused(
+        "strides", [](custom_op::Window& w, int64_t v) { w.strides.w = v; }, value);
+    refused(
+        "dilations", [](custom_op::Window& w, int64_t v) { w.dilations.h = v; }, value);
+    refused(
+        "kernel", [](custom_op::Window& w, int64_t v) { w.kernel.w = v; }, value);
+    refused(
+        "output", [](custom_op::Window& w, int64_t v) { w.out.h = v; }, value);
+    refused(
+        "image", [](custom_op::Window& w, int64_t v) { w.image.w = v; }, value);
+  }
+  refused(
+      "taps",
+      [](custom_op::Window& w, int64_t v) {
+        w.kernel = {v, v};
+      },
+      1025);
+  refused(
+      "reach", [](custom_op::Window& w, int64_t v) { w.dilations.w = v; }, int64_t{1} << 29);
+}
+
 }  // namespace
 
 void test_pool(const Target& target) {
+  test_impossible_windows();
   for (const WindowCase& of : kWindowCases)
     for (int64_t C : {1, 3, 7, 8, 17, 65}) test_case(target, of, C);
   // Several blocks of rows, and blocks of several images.
