@@ -3,6 +3,7 @@
 import { linkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { pack } from '#ortune/commands/pack.js';
 import { sourceOf } from '#ortune/data/images/tensors.js';
 import type { Splits } from '#ortune/data/splits.js';
 import { jpeg, put } from '../../support/pictures.js';
@@ -116,5 +117,20 @@ describe('pictures of other forms', () => {
       expect.stringMatching(/^1 of 4 pictures repeat an earlier one; the first: .*:row 3, the same as .*:row 1$/),
       expect.stringMatching(/^2 of 2 evaluation pictures are also in the training data; the first: dev:row 0/),
     ]);
+  });
+
+  test('packed ones, of one size and of sizes of their own', async () => {
+    for (const [i, seed] of [1, 2, 1, 3].entries())
+      put(path('unpacked', i % 2 ? 'a' : 'b', `${i}.jpg`), await jpeg(24, 16, seed));
+    for (const size of ['16x16', '99']) {
+      const output = path(`packed-${size}.safetensors`);
+      const packed = await pack({ data: [path('unpacked')], size, output });
+      const note = /^1 of 4 pictures repeat an earlier one; the first: .*2\.jpg, the same as .*0\.jpg$/;
+      expect(packed!.notes).toEqual([expect.stringMatching(note)]);
+      expect(await notes({ files: [output] }, { eval: { files: [output] } })).toEqual([
+        expect.stringMatching(/^1 of 4 pictures repeat an earlier one; the first: .*:row 3, the same as .*:row 2$/),
+        expect.stringMatching(/^4 of 4 evaluation pictures are also in the training data; the first: .*:row 0$/),
+      ]);
+    }
   });
 });
