@@ -44,6 +44,8 @@ export class PictureDecoder {
     if (this.#turbo && header && isPlain(header) && this.#channels !== 4) {
       const found = this.#decodeJpeg(file, header, needOf(header));
       if (typeof found !== 'string') return found;
+      // Made to take long: whoever decodes it.
+      if (/more than \d+ scans/.test(found)) throw new BadPicture(`it cannot be decoded: ${found}`);
       // What libjpeg-turbo only warns of may be harmless; sharp distinguishes the cases.
       remarks.push({ kind: 'other decoder', reason: found });
     }

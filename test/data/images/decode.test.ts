@@ -30,6 +30,29 @@ const apart = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
 };
 const raw = colours(100, 70);
 
+/** A grey block of 8 x 8 whose coefficients come bit by bit, each bit a scan of one byte. */
+function manyScans(count: number): Buffer {
+  const segment = (marker: number, ...content: number[]): number[] => [0xff, marker, 0, content.length + 2, ...content];
+  // One code, of one bit: no difference, or the end of the block.
+  const table = (kind: number): number[] => segment(0xc4, kind << 4, 1, ...Array(15).fill(0), 0);
+  const scan = (k: number, high: number, low: number): number[] => [
+    ...segment(0xda, 1, 1, 0, k, k, (high << 4) | low),
+    0x7f,
+  ];
+  const bits = 11;
+  const scans = Array.from({ length: 64 }, (_, k) =>
+    Array.from({ length: bits }, (_, bit) => scan(k, bit === 0 ? 0 : bits - bit, bits - 1 - bit)),
+  ).flat();
+  return Buffer.from([
+    ...[0xff, 0xd8],
+    ...segment(0xdb, 0, ...Array(64).fill(1)),
+    ...segment(0xc2, 8, 0, 8, 0, 8, 1, 1, 0x11, 0),
+    ...[...table(0), ...table(1)],
+    ...scans.slice(0, count).flat(),
+    ...[0xff, 0xd9],
+  ]);
+}
+
 describe('a JPEG', () => {
   test('has the pixels that sharp finds in it', async () => {
     const file = await jpeg(100, 70);
@@ -257,6 +280,13 @@ describe('a file made to take memory or time', () => {
     if (format === 'webp' || format === 'avif') expect(error.message).toMatch(/^it (has|cannot be decoded)/);
     else expect(error.message).toMatch(size);
     expect(process.memoryUsage.rss() - before).toBeLessThan(300e6);
+  });
+
+  test('a JPEG of very many scans is refused; one of some scans is none of these', async () => {
+    expect(await decode(manyScans(150))).toMatchObject({ width: 8, height: 8 });
+    const error = await refusal(manyScans(400));
+    expect(error).toBeInstanceOf(BadPicture);
+    expect(error.message).toMatch(/^it cannot be decoded: Progressive JPEG image has more than 200 scans$/);
   });
 
   test('an animation of very many frames costs one of them', async () => {
