@@ -91,7 +91,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   a.height = flags > 230 ? in.integer() : in.between(1, 40);
   a.width = flags > 230 ? in.integer() : in.between(1, 40);
   a.channels = flags > 230 ? in.integer() : in.between(1, 4);
-  int64_t height = a.height, width = a.width;
+  // As far as the operations below follow the size.
+  const auto tame = [](int64_t side) { return side > 0 && side < (1 << 16) ? side : 1; };
+  int64_t height = tame(a.height), width = tame(a.width);
   std::vector<double> program;
   for (int64_t n = in.upto(6); n-- > 0;) operation(in, program, height, width);
   if (in.byte() > 245 && !program.empty()) program.resize(program.size() - 1);

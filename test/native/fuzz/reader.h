@@ -14,8 +14,11 @@ class Reader {
 
   size_t left() const { return static_cast<size_t>(end_ - at_); }
   uint8_t byte() { return at_ < end_ ? *at_++ : 0; }
-  /// 0 to `most`.
-  int64_t upto(int64_t most) { return most < 1 ? 0 : (byte() * 256 + byte()) % (most + 1); }
+  /// 0 to `most`, and no more than 65535.
+  int64_t upto(int64_t most) {
+    const int64_t value = byte() * 256 + byte();
+    return most < 1 ? 0 : most < 65535 ? value % (most + 1) : value;
+  }
   int64_t between(int64_t least, int64_t most) { return least + upto(most - least); }
 
   template <class T>
