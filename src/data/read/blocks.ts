@@ -23,9 +23,10 @@ export const longestRecordBytes = 64 * 1024 * 1024;
  *   zero bytes, or has a line of more than 64 MiB.
  */
 export async function* textBlocks(file: string, options: TextOptions): AsyncGenerator<TextBlock> {
-  let line = 1;
+  const place = { line: 1 };
   let offset = 0;
-  for await (const bytes of lineBlocks(file, options)) {
+  for await (const bytes of lineBlocks(file, options, place)) {
+    const { line } = place;
     const zero = bytes.indexOf(0);
     if (zero >= 0)
       throw new DataError(
@@ -34,7 +35,8 @@ export async function* textBlocks(file: string, options: TextOptions): AsyncGene
       );
     const text = decode(bytes, file, line, offset);
     yield { text, line };
-    line += breaksIn(bytes);
+    // In the text, which is several times as fast as in the bytes.
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) place.line++;
     offset += bytes.length;
   }
 }
@@ -108,17 +110,22 @@ function breaksIn(bytes: Uint8Array): number {
   return count;
 }
 
-/** The file's bytes, cut behind line breaks. */
-async function* lineBlocks(file: string, options: TextOptions): AsyncGenerator<Buffer> {
+/**
+ * The file's bytes, cut behind line breaks. @param place of the text that has not been given yet, which the caller
+ * counts
+ */
+async function* lineBlocks(
+  file: string,
+  options: TextOptions,
+  place: Readonly<{ line: number }>,
+): AsyncGenerator<Buffer> {
   let rest: Buffer[] = [];
   let restBytes = 0;
-  let line = 1;
   for await (const piece of textBytes(file, options)) {
     const end = piece.lastIndexOf(newline) + 1;
     if (end > 0) {
       const block = rest.length > 0 ? Buffer.concat([...rest, piece.subarray(0, end)]) : piece.subarray(0, end);
       yield block;
-      line += breaksIn(block);
       rest = [];
       restBytes = 0;
     }
@@ -126,7 +133,7 @@ async function* lineBlocks(file: string, options: TextOptions): AsyncGenerator<B
     restBytes += piece.length - end;
     if (restBytes > longestRecordBytes)
       throw new DataError(
-        `${file}:${line}: the line is longer than ${longestRecordBytes / 2 ** 20} MiB; ` +
+        `${file}:${place.line}: the line is longer than ${longestRecordBytes / 2 ** 20} MiB; ` +
           'expected one record a line: is this a text file of the format its name says?',
       );
   }

@@ -63,13 +63,14 @@ class Lines {
   *take({ text, line: first }: TextBlock): Generator<RawRecord[]> {
     const records: RawRecord[] = [];
     let line = first;
+    let ahead = this.#blankAhead;
     try {
       for (let start = 0; start < text.length; line++) {
         const end = endOfLine(text, start);
-        if (blank(text, start, end)) this.#blankAhead++;
+        if (blank(text, start, end)) ahead++;
         else {
-          this.#blank += this.#blankAhead;
-          this.#blankAhead = 0;
+          if (ahead > 0) this.#blank += ahead;
+          ahead = 0;
           if (this.#left > 0) this.#left--;
           else records.push({ row: this.#parse(text.slice(start, end), line), line });
         }
@@ -79,17 +80,17 @@ class Lines {
       if (records.length > 0) yield records;
       throw error;
     }
+    this.#blankAhead = ahead;
     if (records.length > 0) yield records;
   }
 
   #parse(text: string, line: number): Row {
-    const place = `${this.#file}:${line}`;
     try {
-      return objectOf(text, place);
+      return objectOf(text, this.#file, line);
     } catch (error) {
       const trimmed = text.trimEnd();
       if (!trimmed.endsWith('},')) throw error;
-      const row = objectOf(trimmed.slice(0, -1), place);
+      const row = objectOf(trimmed.slice(0, -1), this.#file, line);
       this.#commas++;
       return row;
     }
@@ -123,7 +124,7 @@ class Values {
       for (let value = this.#values.next(); value; value = this.#values.next()) {
         this.#records++;
         if (this.#left > 0) this.#left--;
-        else records.push({ row: objectOf(value.text, `${this.#file}:${value.line}`), line: value.line });
+        else records.push({ row: objectOf(value.text, this.#file, value.line), line: value.line });
       }
     } catch (error) {
       if (records.length > 0) yield records;
@@ -149,15 +150,15 @@ function blank(text: string, start: number, end: number): boolean {
   return start === end || ((first <= 0x20 || first >= 0x80) && text.slice(start, end).trim() === '');
 }
 
-function objectOf(text: string, place: string): Row {
+function objectOf(text: string, file: string, line: number): Row {
   let row: unknown;
   try {
     row = parseJson(text);
   } catch (error) {
-    throw new DataError(`${place}: not a JSON value: ${shown((error as Error).message)}${hint(text)}`);
+    throw new DataError(`${file}:${line}: not a JSON value: ${shown((error as Error).message)}${hint(text)}`);
   }
   if (typeof row === 'object' && row !== null && !Array.isArray(row)) return row as Row;
-  throw new DataError(`${place}: each line must be a JSON object, found ${describe(row)}`);
+  throw new DataError(`${file}:${line}: each line must be a JSON object, found ${describe(row)}`);
 }
 
 /** What the text seems to be instead. */

@@ -17,7 +17,7 @@ export interface Quoting {
 
 /** Whether a field of this text may begin with a quote. */
 export const hasQuotes = (text: string, delimiter: string): boolean =>
-  text.charCodeAt(0) === 0x22 || text.includes(`${delimiter}"`) || text.includes('\n"');
+  text.includes('"') && (text.charCodeAt(0) === 0x22 || text.includes(`${delimiter}"`) || text.includes('\n"'));
 
 /** What was found of files, by path, size and time: streamed files are opened again and again. */
 const known = new Map<string, Quoting>();
