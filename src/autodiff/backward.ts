@@ -9,6 +9,7 @@ import { add, filled, forgetViews, indices, sameShape, sum, view, zeros } from '
 import { type Node, operatorKey, type Value } from '../onnx/graph.js';
 import { inferTypes } from '../onnx/shapes.js';
 import { elementCount } from '../onnx/tensor.js';
+import { quote } from '../quote.js';
 import { findPaths, type Paths } from './paths.js';
 import type { RuleContext } from './rules/context.js';
 import { inputRule, rules } from './rules.js';
@@ -33,7 +34,7 @@ export function backward(
   options: BackwardOptions = {},
 ): Map<Value, Value> {
   for (const value of [loss, ...wrt])
-    if (!isFloat(b.type(value).dtype)) throw new Error(`'${value}' is ${b.type(value).dtype}, not a float value`);
+    if (!isFloat(b.type(value).dtype)) throw new Error(`${quote(value)} is ${b.type(value).dtype}, not a float value`);
   const paths = findPaths(b.graph, loss, wrt);
   if (paths.missing.length > 0) throw missingRules(paths.missing);
 
@@ -187,7 +188,7 @@ function dropUnread(b: Builder, first: number, results: ReadonlySet<Value>): voi
 function missingRules(missing: Paths['missing']): ModelError {
   const lines = missing.map(({ node, output }) => {
     const through = output === 0 ? '' : `, through its output ${output}`;
-    return `  ${operatorKey(node)} (node '${node.name}'${through})`;
+    return `  ${operatorKey(node)} (node ${quote(node.name)}${through})`;
   });
   return new ModelError(
     `no gradient rule for ${missing.length === 1 ? 'an operator' : `${missing.length} operators`} between the ` +

@@ -2,6 +2,7 @@
 // verified and fits, so a run that cannot resume has not been touched. Blocks; belongs in a worker.
 
 import { DataError, OrtuneError } from '../errors.js';
+import { quote } from '../quote.js';
 import { type CheckpointSource, sourcesOf, tensorFiles } from './files.js';
 import {
   readFully,
@@ -47,11 +48,13 @@ function differencesOf(file: string, { places }: TensorsFile, sources: readonly 
   return [
     ...sources.flatMap(({ name, shape }) => {
       const place = places.get(name);
-      if (!place) return [`${file} has no tensor '${name}' [${shape}]`];
+      if (!place) return [`${file} has no tensor ${quote(name)} [${shape}]`];
       if (`${place.shape}` === `${shape}`) return [];
-      return [`'${name}' in ${file} has shape [${place.shape}], the run has [${shape}]`];
+      return [`${quote(name)} in ${file} has shape [${place.shape}], the run has [${shape}]`];
     }),
-    ...[...places.keys()].filter((name) => !expected.has(name)).map((name) => `the run has no '${name}' of ${file}`),
+    ...[...places.keys()]
+      .filter((name) => !expected.has(name))
+      .map((name) => `the run has no ${quote(name)} of ${file}`),
   ];
 }
 

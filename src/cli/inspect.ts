@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { formatCount } from '../format.js';
+import { quote } from '../quote.js';
 import { addOutputFlags, execute } from './command.js';
 import { showDownload } from './download.js';
 
@@ -18,7 +19,7 @@ export function addInspect(program: Command): void {
         `${v.name} ${v.dtype}[${v.shape === null ? '…' : v.shape.map((d) => d ?? '?').join(', ')}]`;
       const { tensors, elements, trainable } = found.parameters;
       const operators = Object.entries(found.operators).map(([name, count]) => `${name} ${count}`);
-      const missing = found.undifferentiable.map(({ op, node }) => `  ${op} (node '${node}')`);
+      const missing = found.undifferentiable.map(({ op, node }) => `  ${op} (node ${quote(node)})`);
       const lines = [
         `opset       ${found.opset}`,
         `inputs      ${found.inputs.map(shape).join('; ')}`,

@@ -14,6 +14,7 @@ import { dependentNodes, type Graph, prune, type Value, type ValueInfo } from '.
 import { type JoinedModel, joinModels, onlyPart, openFiles } from '../onnx/join.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import { Tensor } from '../onnx/tensor.js';
+import { quote } from '../quote.js';
 import { Arena } from '../runtime/arena.js';
 import type { ModelValues, TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed } from '../tasks/tasks.js';
@@ -93,7 +94,8 @@ function openNow(request: OpenRequest): OpenedModel {
   const { updated, kept, notes: ofStatistics } = chooseStatistics(graph, trainable, request.batchNorm ?? 'batch');
   notes.push(...ofStatistics);
   const noted = new Set([...updated, ...kept].map(({ name }) => name));
-  for (const { name, reason } of choice.leftOut) if (!noted.has(name)) notes.push(`not trained: '${name}' (${reason})`);
+  for (const { name, reason } of choice.leftOut)
+    if (!noted.has(name)) notes.push(`not trained: ${quote(name)} (${reason})`);
   const drawn = request.init === 'random' ? { seed: request.seed, deviation: config.initializer_range } : undefined;
   const { parameters, statistics, arena } = loadParameters(graph, choice, { updated, kept }, drawn);
   const positions = maxPositions(config, parameters);
@@ -146,7 +148,7 @@ function refuseUntrained(
   const other = outputs.find((output) => !reached.has(output));
   if (other !== undefined)
     throw new ModelError(
-      `${path}: output '${other}' does not depend on any parameter that is trained, so a loss over it would never change. ` +
+      `${path}: output ${quote(other)} does not depend on any parameter that is trained, so a loss over it would never change. ` +
         'Take another output, or freeze less.',
     );
 }
@@ -157,7 +159,7 @@ function refuseOtherTypes(file: Model, { trainable, frozen }: ParameterChoice, {
   if (!other) return;
   const half = other.dtype === 'float16' || other.dtype === 'bfloat16';
   throw new ModelError(
-    `${file.path}: parameter '${other.name}' is ${other.dtype}; ortune trains float32 models` +
+    `${file.path}: parameter ${quote(other.name)} is ${other.dtype}; ortune trains float32 models` +
       `${half ? ', and ones that store 16-bit weights but cast each to float32 before they compute with it' : ''}. ` +
       `Export the model in float32${init === 'random' ? '' : ', or freeze the parameter'}.`,
   );

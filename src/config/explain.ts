@@ -3,6 +3,7 @@
 
 import type { z } from 'zod';
 import { nearest } from '../nearest.js';
+import { quote } from '../quote.js';
 import { expectation, type Shape, shapeAt } from './shape.js';
 
 type Path = readonly PropertyKey[];
@@ -53,8 +54,8 @@ function wrong(path: Path, input: unknown, root: Shape): string {
   const [name, found, shape] = [nameOf(path), valueAt(input, path), shapeAt(root, path)];
   const expects = shape ? expectation(shape) : 'something else';
   const required = shapeAt(root, path.slice(0, -1))?.required?.includes(String(path.at(-1)));
-  if (found !== undefined || !required) return `option '${name}' must be ${expects}, found ${show(found)}`;
-  return `option '${name}' is missing${shape?.description ? `: ${shape.description}` : '.'} It takes ${expects}`;
+  if (found !== undefined || !required) return `option ${quote(name)} must be ${expects}, found ${show(found)}`;
+  return `option ${quote(name)} is missing${shape?.description ? `: ${shape.description}` : '.'} It takes ${expects}`;
 }
 
 function unknown(name: string, path: Path, root: Shape, options: readonly Name[]): string {
@@ -65,8 +66,9 @@ function unknown(name: string, path: Path, root: Shape, options: readonly Name[]
     Object.entries(o.properties ?? {}).map(([key, { aliases = [] }]): Name => ({ key, aliases })),
   );
   const close = nearest(name, path.length === 0 ? options : siblings);
-  if (close === undefined) return `unknown option '${full}'`;
+  if (close === undefined) return `unknown option ${quote(full)}`;
   const [parent, child] = close.split('.');
-  if (close === name && child) return `unknown option '${full}': write it as '${child}' inside '${parent}'`;
-  return `unknown option '${full}'; did you mean '${nameOf(path.length === 0 ? [close] : [...path, close])}'?`;
+  if (close === name && child)
+    return `unknown option ${quote(full)}: write it as ${quote(child)} inside ${quote(parent!)}`;
+  return `unknown option ${quote(full)}; did you mean '${nameOf(path.length === 0 ? [close] : [...path, close])}'?`;
 }

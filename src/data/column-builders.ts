@@ -2,6 +2,7 @@
 // filled again for streamed blocks; its arrays are kept then.
 
 import { DataError } from '../errors.js';
+import { quote } from '../quote.js';
 import type {
   ClassesSlice,
   ClassSlice,
@@ -227,7 +228,7 @@ class NumbersColumn implements ColumnBuilder<readonly number[]> {
     if (this.#count === 0) column.width = numbers.length;
     if (numbers.length !== column.width)
       throw new DataError(
-        `${place}: column '${this.#name}' has ${numbers.length} numbers, the rows before have ${column.width}`,
+        `${place}: column ${quote(this.#name)} has ${numbers.length} numbers, the rows before have ${column.width}`,
       );
     column.values = withRoom(column.values, (this.#count + 1) * column.width);
     column.values.set(numbers, this.#count++ * column.width);
@@ -264,7 +265,7 @@ class TensorColumn implements ColumnBuilder<FieldValues['tensor']> {
     }
     if (String(shape) !== String(column.shape))
       throw new DataError(
-        `${place}: column '${this.#name}' has the shape [${shape}], the rows before have [${column.shape}]`,
+        `${place}: column ${quote(this.#name)} has the shape [${shape}], the rows before have [${column.shape}]`,
       );
     const source = Math.floor(this.#count / this.#rowsPerSource);
     const row = this.#count % this.#rowsPerSource;

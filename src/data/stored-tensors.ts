@@ -12,6 +12,7 @@ import {
   storedTypes,
   type TensorPlace,
 } from '../files/safetensors.js';
+import { quote } from '../quote.js';
 import type { TensorSource } from './columns.js';
 
 export class StoredTensors {
@@ -63,8 +64,8 @@ export class StoredTensors {
   place(name: string): TensorPlace {
     const place = this.places.get(name);
     if (place) return place;
-    const found = [...this.places.keys()].map((key) => `'${key}'`).join(', ');
-    throw new DataError(`${this.path}: there is no tensor '${name}'; found ${found || 'none'}`);
+    const found = [...this.places.keys()].map((key) => quote(key)).join(', ');
+    throw new DataError(`${this.path}: there is no tensor ${quote(name)}; found ${found || 'none'}`);
   }
 
   /** First byte of a tensor in the file. */
@@ -81,7 +82,7 @@ export class StoredTensors {
   numbers(name: string, rows: number, of: string): Float64Array {
     const { shape, dtype, begin, end } = this.place(name);
     if (shape[0] !== rows)
-      throw new DataError(`${this.path}: '${name}' has the shape [${shape}], but there are ${rows} ${of}`);
+      throw new DataError(`${this.path}: ${quote(name)} has the shape [${shape}], but there are ${rows} ${of}`);
     return numbersOf(this.read(this.start + begin, end - begin), dtype, this.path, name);
   }
 
@@ -127,6 +128,8 @@ export function numbersOf(bytes: Uint8Array, type: StoredType, path: string, nam
   };
   const [step, at] = read[type] ?? [];
   if (!step || !at)
-    throw new DataError(`${path}: '${name}' is ${type}, expected I64 or another of ${Object.keys(read).join(', ')}`);
+    throw new DataError(
+      `${path}: ${quote(name)} is ${type}, expected I64 or another of ${Object.keys(read).join(', ')}`,
+    );
   return Float64Array.from({ length: bytes.byteLength / step }, (_, i) => at(i * step));
 }

@@ -2,6 +2,7 @@
 
 import { DataError } from '../errors.js';
 import { formatBytes } from '../format.js';
+import { quote } from '../quote.js';
 import { ClassNames, type ColumnBuilder, columnBuilder, TextStore } from './column-builders.js';
 import type { ColumnSlice, ColumnSpec } from './columns.js';
 import { dataMemory, overBudget } from './data-memory.js';
@@ -126,7 +127,7 @@ function refuseUneven(values: TableRecord['values'], texts: ColumnSpec, classes:
   const [words, tags] = [values[texts.role], values[classes.role]] as unknown[][];
   if (words!.length === tags!.length) return;
   throw new DataError(
-    `${place}: column '${classes.name}' has ${tags!.length} labels and column '${texts.name}' ${words!.length} texts; ` +
+    `${place}: column ${quote(classes.name)} has ${tags!.length} labels and column ${quote(texts.name)} ${words!.length} texts; ` +
       'give each text one',
   );
 }

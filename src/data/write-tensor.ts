@@ -3,6 +3,7 @@
 import { convertFloat } from '../onnx/convert.js';
 import { bytesPerElement, type DataType, isFloat, isInt64, typedArrayOf } from '../onnx/dtype.js';
 import { elementCount, Tensor } from '../onnx/tensor.js';
+import { quote } from '../quote.js';
 import type { TensorSlice } from './columns.js';
 import { SampleError } from './encode.js';
 import type { Slot } from './slots.js';
@@ -34,10 +35,10 @@ export function writeTensor(
   if (elementCount(column.shape) !== width)
     throw new SampleError(
       0,
-      `'${what}' has the shape [${column.shape.join(', ')}], expected [${field.shape.slice(1).join(', ')}] as in the data before`,
+      `${quote(what)} has the shape [${column.shape.join(', ')}], expected [${field.shape.slice(1).join(', ')}] as in the data before`,
     );
   if (field.dtype !== column.dtype && isHalf(field.dtype))
-    throw new SampleError(0, `'${what}' is ${column.dtype}, and the model takes ${field.dtype}: store it so`);
+    throw new SampleError(0, `${quote(what)} is ${column.dtype}, and the model takes ${field.dtype}: store it so`);
   for (let row = 0; row < count; row++) {
     const from = reader.bytes(column, row);
     if (field.dtype === column.dtype) bytes.set(from, row * rowBytes);
@@ -46,7 +47,7 @@ export function writeTensor(
       for (let i = 0; i < width; i++) {
         const value = Number(values[i]);
         if (!isFloat(field.dtype) && !Number.isInteger(value))
-          throw new SampleError(row, `'${what}' is ${value}, expected whole numbers (${field.dtype})`);
+          throw new SampleError(row, `${quote(what)} is ${value}, expected whole numbers (${field.dtype})`);
         numbers[row * width + i] = element(value);
       }
     }
@@ -56,7 +57,7 @@ export function writeTensor(
       if (value !== -100 && (value < 0 || value >= classes))
         throw new SampleError(
           row,
-          `'${what}' is ${value}, expected a class from 0 to ${classes - 1}, or -100 for none`,
+          `${quote(what)} is ${value}, expected a class from 0 to ${classes - 1}, or -100 for none`,
         );
     }
   }

@@ -22,6 +22,7 @@ import { lossScale } from '../optim/loss-scale.js';
 import { Optimizer, type ParameterRange, type UpdateOptions } from '../optim/optimizer.js';
 import type { OptimizerOptions } from '../optim/rules.js';
 import { lossEntry } from '../optim/update.js';
+import { quote } from '../quote.js';
 import { Arena, sharedTensor } from '../runtime/arena.js';
 import { copyGraph } from '../runtime/placed.js';
 import { supportedPrecision } from '../runtime/precision.js';
@@ -239,12 +240,12 @@ export class Engine {
     };
     await this.download();
     for (const { name, alias } of this.model.parameters)
-      if (!(await finite(this.parameters.view(name)))) return `parameter '${alias}'`;
+      if (!(await finite(this.parameters.view(name)))) return `parameter ${quote(alias)}`;
     const { outputs, compiled } = await this.#run('diagnose', batch, {});
     // In the order of the graph, whose last values are the results and the loss.
     const last = [...Object.values(compiled.results), compiled.loss!];
     const names = [...[...outputs.keys()].filter((name) => !last.includes(name)), ...last];
-    for (const name of names) if (!(await finite(outputs.get(name)!))) return `value '${name}'`;
+    for (const name of names) if (!(await finite(outputs.get(name)!))) return `value ${quote(name)}`;
     return undefined;
   }
 

@@ -4,6 +4,7 @@
 import type { GraphValue } from '../compile/protocol.js';
 import { ModelError } from '../errors.js';
 import { elementCount } from '../onnx/tensor.js';
+import { quote } from '../quote.js';
 import { sharedTensor } from '../runtime/arena.js';
 import type { BoundTensor, TensorView } from '../runtime/session.js';
 import type { EngineBatch, Normalisers } from './engine.js';
@@ -11,7 +12,7 @@ import type { EngineBatch, Normalisers } from './engine.js';
 /** @throws ModelError for an input that the batch does not have */
 export function inputOf({ inputs }: EngineBatch, name: string): TensorView {
   const view = inputs.get(name);
-  if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
+  if (!view) throw new ModelError(`The model needs an input ${quote(name)}, which this task does not feed.`);
   return view;
 }
 
@@ -20,7 +21,7 @@ function fitting(view: TensorView, name: string, shape: readonly number[]): Tens
   if (String(view.shape) === String(shape)) return view;
   if (elementCount(view.shape) !== elementCount(shape))
     throw new ModelError(
-      `'${name}' of the batch has the shape [${view.shape.join(', ')}], and the training graph takes [${shape.join(', ')}]: ` +
+      `${quote(name)} of the batch has the shape [${view.shape.join(', ')}], and the training graph takes [${shape.join(', ')}]: ` +
         'the data do not fit the outputs of the model',
     );
   return { ...view, shape };

@@ -5,7 +5,7 @@ import { defaultThreads } from '../environment.js';
 import { ModelError } from '../errors.js';
 import type { Value } from '../onnx/graph.js';
 import type { JoinedModel, JoinedPart } from '../onnx/join.js';
-import { shown } from '../quote.js';
+import { quote, shown } from '../quote.js';
 import { reasonIn } from '../runtime/device-errors.js';
 import type { TensorView } from '../runtime/session.js';
 
@@ -83,7 +83,7 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 
 /** With the node that could not be computed, as the runtime names it, and what it was given. */
 function cannotCompute({ model }: JoinedPart, feeds: Record<string, OrtTensor>, error: unknown): ModelError {
-  const given = Object.entries(feeds).map(([name, { type, dims }]) => `'${name}' ${type}[${dims.join(', ')}]`);
+  const given = Object.entries(feeds).map(([name, { type, dims }]) => `${quote(name)} ${type}[${dims.join(', ')}]`);
   return new ModelError(
     `${model.path}: onnxruntime cannot run the model: ${shown(reasonIn(messageOf(error)))}. It was given ${shown(given.join(', '))}. ` +
       'If the file is for inputs of other shapes, export it with dynamic axes or state its shapes.',
@@ -103,6 +103,6 @@ function weightsAmong(ort: Runtime, session: InferenceSession, part: JoinedPart,
 // The stock binding takes no shared memory.
 function copyOf(ort: Runtime, inputs: ReadonlyMap<string, TensorView>, name: string): OrtTensor {
   const view = inputs.get(name);
-  if (!view) throw new ModelError(`The model needs an input '${name}', which this task does not feed.`);
+  if (!view) throw new ModelError(`The model needs an input ${quote(name)}, which this task does not feed.`);
   return new ort.Tensor(view.dtype as 'int64', view.data.slice() as BigInt64Array, [...view.shape]);
 }

@@ -5,6 +5,7 @@
 
 import { DataError } from '../errors.js';
 import { elementCount } from '../onnx/tensor.js';
+import { quote, shown } from '../quote.js';
 
 /** Bytes in front of the header: its length. */
 export const prefixBytes = 8;
@@ -121,7 +122,7 @@ function parse(header: Uint8Array, file: string): Record<string, unknown> {
   // JSON.parse takes the last of two equal keys without a word.
   const keys = outerKeys(text);
   const twice = keys.find((key, i) => keys.indexOf(key) !== i);
-  if (new Set(keys).size !== keys.length) return refuse(file, `its header has '${twice}' twice`);
+  if (new Set(keys).size !== keys.length) return refuse(file, `its header has ${quote(twice!)} twice`);
   return json;
 }
 
@@ -153,22 +154,23 @@ export const storedTypes = Object.keys(elementBytes) as StoredType[];
 
 function locationOf(name: string, entry: unknown, file: string, types: readonly StoredType[]): TensorPlace {
   const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-  if (!isObject(entry)) return refuse(file, `tensor '${name}' is not described by an object`);
+  if (!isObject(entry)) return refuse(file, `tensor ${quote(name)} is not described by an object`);
   const { dtype, shape, data_offsets: offsets, ...others } = entry;
   const type = types.find((known) => known === dtype);
-  if (!type) return refuse(file, `tensor '${name}' is ${JSON.stringify(dtype)}, expected ${types.join(', ')}`);
+  if (!type)
+    return refuse(file, `tensor ${quote(name)} is ${shown(JSON.stringify(dtype))}, expected ${types.join(', ')}`);
   if (!Array.isArray(shape) || !shape.every(isCount))
-    return refuse(file, `the shape of tensor '${name}' is ${JSON.stringify(shape)}`);
+    return refuse(file, `the shape of tensor ${quote(name)} is ${shown(JSON.stringify(shape))}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
-    return refuse(file, `the offsets of tensor '${name}' are ${JSON.stringify(offsets)}`);
+    return refuse(file, `the offsets of tensor ${quote(name)} are ${shown(JSON.stringify(offsets))}`);
   const [other] = Object.keys(others);
-  if (other !== undefined) return refuse(file, `tensor '${name}' has an unknown property '${other}'`);
+  if (other !== undefined) return refuse(file, `tensor ${quote(name)} has an unknown property ${quote(other)}`);
   const [begin, end] = offsets as [number, number];
   const bytes = elementCount(shape) * elementBytes[type];
   if (end - begin !== bytes)
     return refuse(
       file,
-      `tensor '${name}' of shape [${shape}] takes ${bytes} bytes, its offsets [${offsets}] leave ${end - begin}`,
+      `tensor ${quote(name)} of shape [${shape}] takes ${bytes} bytes, its offsets [${offsets}] leave ${end - begin}`,
     );
   return { dtype: type, shape, begin, end };
 }
@@ -178,7 +180,7 @@ function checkCoverage(places: ReadonlyMap<string, TensorPlace>, file: string, d
   const ordered = [...places].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   let end = 0;
   for (const [name, place] of ordered) {
-    if (place.begin !== end) refuse(file, `tensor '${name}' starts at byte ${place.begin}, expected ${end}`);
+    if (place.begin !== end) refuse(file, `tensor ${quote(name)} starts at byte ${place.begin}, expected ${end}`);
     end = place.end;
   }
   if (dataBytes < end) throw new CutFile(`${file} is cut: ${end} bytes of tensors expected, ${dataBytes} found`);

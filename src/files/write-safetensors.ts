@@ -2,6 +2,7 @@
 
 import { OrtuneError } from '../errors.js';
 import type { DataType, TypedArray } from '../onnx/dtype.js';
+import { quote } from '../quote.js';
 import { writeAtomically } from './atomic-file.js';
 import { encodeHeader, type StoredType } from './safetensors.js';
 
@@ -28,7 +29,8 @@ export function writeSafetensors(path: string, tensors: readonly NamedTensor[]):
   const header = encodeHeader(
     tensors.map(({ name, dtype, shape }) => {
       const type = stored[dtype];
-      if (!type) throw new OrtuneError(`${path}: '${name}' is ${dtype}, which a .safetensors file does not hold here`);
+      if (!type)
+        throw new OrtuneError(`${path}: ${quote(name)} is ${dtype}, which a .safetensors file does not hold here`);
       return { name, shape, dtype: type };
     }),
     { writer: 'ortune' },

@@ -9,6 +9,7 @@ import { encodeAttribute } from '../onnx/encode.js';
 import { copyOfGraph, dimensions, dropDeadNodes, isFloatInfo, withShape } from '../onnx/file/surgery.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import { type NodeProto, NodeProtoSchema, type ValueInfoProto } from '../onnx/onnx_pb.js';
+import { quote } from '../quote.js';
 import type { ModelConfig } from '../transfer/config.js';
 import { type AddHeadOptions, addHead } from './families.js';
 import { findHidden, findPooled, findVector } from './hidden.js';
@@ -50,7 +51,7 @@ export function ensureClassifierHead(model: Model, logits: ValueInfoProto, optio
   const { labels, seed, layers = [], config = {} } = options;
   if (layers.length > 0) {
     const { info, last } = findVector(model, logits);
-    return withNewHead(model, { vector: info }, options, `last layer '${last.weight.name}'`);
+    return withNewHead(model, { vector: info }, options, `last layer ${quote(last.weight.name)}`);
   }
   const found = findLastLayers(model, logits.name);
   const [{ outputs }] = found as [LastLinear];
@@ -61,7 +62,7 @@ export function ensureClassifierHead(model: Model, logits: ValueInfoProto, optio
     replaceLastLinear(copy, layer, { labels, seed, stream, deviation });
     relabel(copy, logits, labels, layer);
   }
-  const names = found.map(({ weight }) => `'${weight.name}'`).join(' and ');
+  const names = found.map(({ weight }) => quote(weight.name)).join(' and ');
   const what = found.length > 1 ? 'layers' : 'layer';
   return {
     model: copy,
@@ -127,7 +128,7 @@ function outputsOf(model: Model): Outputs {
   const named = (pattern: RegExp): ValueInfoProto | undefined => floats.find(({ name }) => pattern.test(name));
   const logits = named(/^logits$/) ?? named(/^prediction_logits$/);
   const vectors = floats.filter((info) => rank(info) === 2);
-  const found = output.map((info) => `'${info.name}' of rank ${rank(info) ?? 'unknown'}`).join(', ');
+  const found = output.map((info) => `${quote(info.name)} of rank ${rank(info) ?? 'unknown'}`).join(', ');
   if (logits && rank(logits) === 3) return behindTokens(model, logits, vectors);
   if (logits && (rank(logits) ?? 2) !== 2)
     throw new ModelError(
@@ -154,6 +155,6 @@ function behindTokens(model: Model, logits: ValueInfoProto, vectors: readonly Va
   const { info, last, transformed } = findHidden(model, logits);
   const pooled = vectors.map((vector) => findPooled(model, vector)).find((found) => found !== undefined);
   const what = transformed ? 'language-model head' : 'head over every token';
-  const stripped = `${what} '${last.weight.name}' (${last.outputs} outputs)`;
+  const stripped = `${what} ${quote(last.weight.name)} (${last.outputs} outputs)`;
   return { hidden: info, stripped, ...(pooled && { pooled }) };
 }

@@ -6,6 +6,7 @@ import { ModelError } from '../errors.js';
 import { dimensions, elementTypeOf, freeName, withShape } from '../onnx/file/surgery.js';
 import { graphOf, type Model, opsetOf } from '../onnx/model.js';
 import type { ValueInfoProto } from '../onnx/onnx_pb.js';
+import { quote } from '../quote.js';
 import type { ModelConfig } from '../transfer/config.js';
 import { type Activation, FileBuilder } from './file-builder.js';
 
@@ -112,6 +113,6 @@ export function hiddenSize(model: Model, source: ValueInfoProto, config: ModelCo
   const size = typeof stated === 'number' && stated > 0 ? stated : (config.hidden_size ?? config.dim ?? config.d_model);
   if (size !== undefined && dimensions(source)) return size;
   throw new ModelError(
-    `${model.path}: the size of output '${source.name}' is not known; expected it in the output's shape or as hidden_size in config.json`,
+    `${model.path}: the size of output ${quote(source.name)} is not known; expected it in the output's shape or as hidden_size in config.json`,
   );
 }

@@ -7,6 +7,7 @@ import { FileGraph } from '../onnx/file/file-graph.js';
 import { copyOfGraph, dimensions, elementTypeOf, type FileDim, isFloatInfo, withShape } from '../onnx/file/surgery.js';
 import { graphOf, type Model, opsetOf } from '../onnx/model.js';
 import type { ValueInfoProto } from '../onnx/onnx_pb.js';
+import { quote } from '../quote.js';
 import type { ModelConfig } from '../transfer/config.js';
 import { ensureClassifierHead, type HeadOptions, type HeadResult, withNewHead } from './classification.js';
 import { FileBuilder } from './file-builder.js';
@@ -30,7 +31,7 @@ export function ensureImageHead(model: Model, options: HeadOptions): HeadResult 
   const pooled = named(/pooler_output/) ?? outputs.find((info) => rank(info) === 2);
   if (hidden && upsamples(model, hidden.name))
     throw new ModelError(
-      `${model.path}: output '${hidden.name}' is a map of the picture's places, made by enlarging features again (U-Net): there is no ` +
+      `${model.path}: output ${quote(hidden.name)} is a map of the picture's places, made by enlarging features again (U-Net): there is no ` +
         'classification head to replace. Export the encoder alone, or a classifier.',
     );
   const { model_type: family = '' } = options.config ?? {};
@@ -41,7 +42,9 @@ export function ensureImageHead(model: Model, options: HeadOptions): HeadResult 
 }
 
 function unknownOutputs(model: Model): ModelError {
-  const found = graphOf(model).output.map((info) => `'${info.name}' of rank ${dimensions(info)?.length ?? 'unknown'}`);
+  const found = graphOf(model).output.map(
+    (info) => `${quote(info.name)} of rank ${dimensions(info)?.length ?? 'unknown'}`,
+  );
   return new ModelError(
     `${model.path}: expected logits of shape [batch, classes], features [batch, channels, height, width] or tokens ` +
       `[batch, tokens, size]; found ${found.join(', ')}. Export the model as a classifier, or without its head.`,
@@ -111,6 +114,6 @@ function sizeOf(model: Model, source: ValueInfoProto, shape: readonly FileDim[],
   const size = typeof stated === 'number' ? stated : Array.isArray(sizes) ? sizes.at(-1) : config.hidden_size;
   if (typeof size === 'number' && size > 0) return size;
   throw new ModelError(
-    `${model.path}: the size of output '${source.name}' is not known; expected it in the output's shape or as hidden_size in config.json`,
+    `${model.path}: the size of output ${quote(source.name)} is not known; expected it in the output's shape or as hidden_size in config.json`,
   );
 }

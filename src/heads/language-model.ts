@@ -18,6 +18,7 @@ import {
 } from '../onnx/file/surgery.js';
 import { graphOf, type Model, opsetOf } from '../onnx/model.js';
 import type { ValueInfoProto } from '../onnx/onnx_pb.js';
+import { quote } from '../quote.js';
 import type { ModelConfig } from '../transfer/config.js';
 import type { HeadResult } from './classification.js';
 import { hiddenSize } from './families.js';
@@ -73,7 +74,7 @@ export function ensureLanguageModelHead(model: Model, options: MaskedHeadOptions
   const source = (found.hidden ?? found.logits)!;
   const add = new FileBuilder(graph, opsetOf(model.proto.opsetImport) ?? 1, elementTypeOf(source), seed, config);
   const logits = found.logits ?? addLanguageModelHead(copy, found.hidden!, add, config);
-  if (!found.logits) added.push(`a language-model head tied to the word embedding for '${found.hidden!.name}'`);
+  if (!found.logits) added.push(`a language-model head tied to the word embedding for ${quote(found.hidden!.name)}`);
   graph.output = [logits];
   if (nextSentence) {
     graph.output.push(found.pairs ?? addPairHead(copy, found, add, config));
@@ -93,7 +94,7 @@ function outputsOf(model: Model): Outputs {
   const hidden = logits ? undefined : (named(/hidden_state|token_embeddings/) ?? other);
   const found = { logits, hidden, pooled: named(/pooler_output/), pairs: named(new RegExp(`^${pairOutput}$`)) };
   if ((logits && (rank(logits) ?? 3) === 3) || hidden) return found;
-  const list = output.map((info) => `'${info.name}' of rank ${rank(info) ?? 'unknown'}`).join(', ');
+  const list = output.map((info) => `${quote(info.name)} of rank ${rank(info) ?? 'unknown'}`).join(', ');
   throw new ModelError(
     `${model.path}: a language model needs an output last_hidden_state, or logits of shape [batch, sequence, vocabulary]; ` +
       `found ${list}. Export the model without its head (feature extraction) or for masked language modelling (fill-mask).`,

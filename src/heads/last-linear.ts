@@ -10,6 +10,7 @@ import { drawn, freeName, zeros } from '../onnx/file/surgery.js';
 import { graphOf, type Model, nodeLabel, operatorName } from '../onnx/model.js';
 import { type GraphProto, type NodeProto, NodeProtoSchema, type TensorProto } from '../onnx/onnx_pb.js';
 import { traitsOfOperator } from '../onnx/operators.js';
+import { quote } from '../quote.js';
 
 export interface LastLinear extends Linear {
   /** Values with an axis of classes: the logits and those that lead to them. */
@@ -74,13 +75,13 @@ export function findLastLinear(model: Model, logits: string): LastLinear {
   const found = walk(graph, logits);
   if ('inputs' in found) return found;
   const node = graph.producer(found.value);
-  const what = node ? `${node.opType} ${nodeLabel(node)}` : `'${found.value}'`;
+  const what = node ? `${node.opType} ${nodeLabel(node)}` : quote(found.value);
   if (node && ['Softmax', 'LogSoftmax', 'Sigmoid'].includes(node.opType))
     throw new ModelError(
-      `${model.path}: output '${logits}' comes from ${what}, and a loss takes the logits before it. Export the model without it.`,
+      `${model.path}: output ${quote(logits)} comes from ${what}, and a loss takes the logits before it. Export the model without it.`,
     );
   throw new ModelError(
-    `${model.path}: the head cannot be replaced: '${logits}' should come from a linear layer, found ${what}. ` +
+    `${model.path}: the head cannot be replaced: ${quote(logits)} should come from a linear layer, found ${what}. ` +
       'Export the model without its head (feature extraction).',
   );
 }
@@ -140,7 +141,7 @@ function replaceTensor(
   const twice = own.find((value) => file.readers(value).length > 1);
   if (twice !== undefined)
     throw new ModelError(
-      `${model.path}: the head cannot be replaced: more than the last layer reads its weight '${name}' (as '${twice}'). ` +
+      `${model.path}: the head cannot be replaced: more than the last layer reads its weight ${quote(name)} (as ${quote(twice)}). ` +
         'Export the model without its head (feature extraction).',
     );
   const readers = file.readers(name);

@@ -14,6 +14,7 @@ import {
 } from '../onnx/file/surgery.js';
 import { graphOf, type Model, opsetOf } from '../onnx/model.js';
 import type { ValueInfoProto } from '../onnx/onnx_pb.js';
+import { quote } from '../quote.js';
 import type { HeadOptions, HeadResult } from './classification.js';
 import { hiddenSize } from './families.js';
 import { FileBuilder } from './file-builder.js';
@@ -36,7 +37,9 @@ export function ensureTokenHead(model: Model, { labels, seed, config = {} }: Hea
   const hidden =
     behind?.info ?? outputs.find((info) => /hidden_state|token_embeddings/.test(info.name)) ?? outputs.find(perToken);
   if (!hidden || !perToken(hidden)) {
-    const list = outputs.map((info) => `'${info.name}' of rank ${dimensions(info)?.length ?? 'unknown'}`).join(', ');
+    const list = outputs
+      .map((info) => `${quote(info.name)} of rank ${dimensions(info)?.length ?? 'unknown'}`)
+      .join(', ');
     throw new ModelError(
       `${model.path}: a label for each token needs an output last_hidden_state, or logits of shape [batch, sequence, labels]; ` +
         `found ${list}. Export the model without its head (feature extraction) or for token classification.`,
@@ -53,6 +56,6 @@ export function ensureTokenHead(model: Model, { labels, seed, config = {} }: Hea
   dropDeadNodes(graph);
   const head = `a head for ${labels} labels of each token, classifier`;
   if (!behind) return { model: copy, change: 'added', note: `added ${head}` };
-  const old = `head over every token '${behind.last.weight.name}' (${behind.last.outputs} outputs)`;
+  const old = `head over every token ${quote(behind.last.weight.name)} (${behind.last.outputs} outputs)`;
   return { model: copy, change: 'replaced', note: `replaced the ${old} by ${head}` };
 }

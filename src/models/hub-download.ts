@@ -10,6 +10,7 @@ import { ModelError } from '../errors.js';
 import { writeAtomically } from '../files/atomic-file.js';
 import { externalLocations, leadsOut } from '../onnx/external.js';
 import { ModelProtoSchema } from '../onnx/onnx_pb.js';
+import { quote } from '../quote.js';
 import { type HubModel, RECORD } from './hub.js';
 import { TooLarge } from './hub-bounds.js';
 
@@ -64,7 +65,7 @@ function dataOf(onnx: string, model: HubModel): string[] {
   return locations.map((location) => {
     if (leadsOut(dirname(file), location))
       throw new ModelError(
-        `${file} names external data '${location}', which is outside of the model's directory: not downloaded. ` +
+        `${file} names external data ${quote(location)}, which is outside of the model's directory: not downloaded. ` +
           'Choose another model.',
       );
     return posix.join(posix.dirname(onnx), location);
@@ -89,7 +90,7 @@ function checkContent(file: string, model: HubModel): void {
   const start = readFileSync(path).subarray(0, 60).toString('latin1').replaceAll(/\s+/g, ' ');
   rmSync(path);
   throw new ModelError(
-    `${urlOf(model)}${file} is no ${kind}: it begins with '${start}', and was not kept. ` +
+    `${urlOf(model)}${file} is no ${kind}: it begins with ${quote(start)}, and was not kept. ` +
       'Check that no proxy answers in place of the hub, or choose another model or revision.',
   );
 }
@@ -126,7 +127,7 @@ function failure(model: HubModel, files: readonly string[], why: string, advice:
   const wanted = [...new Set(['config.json', 'tokenizer.json', 'onnx/model.onnx', ...files])];
   const there = wanted.filter((file) => existsSync(join(directory, file)));
   return new ModelError(
-    `'${name}' is no path on this machine, and the hub model of that name cannot be had: ${why}\n` +
+    `${quote(name)} is no path on this machine, and the hub model of that name cannot be had: ${why}\n` +
       `Looked for ${wanted.join(', ')} in the cache ${directory} (there: ${there.join(', ') || 'none of them'}) and at ${urlOf(model)}.\n` +
       `${advice} A model directory or .onnx file on this machine is named by its path, which wins over the hub.`,
   );

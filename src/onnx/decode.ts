@@ -2,6 +2,7 @@
 // external data is read on first use, so decoding copies no weights.
 
 import { ModelError } from '../errors.js';
+import { quote } from '../quote.js';
 import { bytesPerElement, type DataType, dataTypeFromOnnx, typedArrayOf } from './dtype.js';
 import { readExternal } from './external.js';
 import type { Attr, Dim, Node, ValueInfo } from './graph.js';
@@ -102,7 +103,10 @@ export function decodeAttribute(a: AttributeProto, node: NodeProto, model: Model
       return { kind: 'string', value: utf8.decode(a.s) };
     case AttributeType.TENSOR:
       if (!a.t) return undefined;
-      return { kind: 'tensor', value: decodeTensor(a.t, `attribute '${a.name}' of node '${node.name}'`, model) };
+      return {
+        kind: 'tensor',
+        value: decodeTensor(a.t, `attribute ${quote(a.name)} of node ${quote(node.name)}`, model),
+      };
     case AttributeType.FLOATS:
       return { kind: 'floats', value: [...a.floats] };
     case AttributeType.INTS: {
@@ -141,7 +145,7 @@ function decodeShape(shape: TensorShapeProto | undefined): Dim[] | undefined {
 
 /** A graph input or output; ModelError when it is not a tensor of a type ortune holds. */
 export function decodeValueInfo(proto: ValueInfoProto, role: 'input' | 'output', model: Model): ValueInfo {
-  const what = `${role} '${proto.name}'`;
+  const what = `${role} ${quote(proto.name)}`;
   const type = proto.type?.value;
   if (type?.case !== 'tensorType')
     throw new ModelError(

@@ -4,6 +4,7 @@
 import { accessSync, closeSync, constants, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { ModelError } from '../errors.js';
+import { quote } from '../quote.js';
 import type { Model } from './model.js';
 import type { GraphProto, TensorProto } from './onnx_pb.js';
 
@@ -50,7 +51,7 @@ export function externalRange(tensor: TensorProto, what: string, expected: numbe
   } catch (error) {
     if (error instanceof ModelError) throw error;
     throw new ModelError(
-      `${what} of ${model.path} lies in the external data file '${location}', which cannot be read (${(error as NodeJS.ErrnoException).code}). ` +
+      `${what} of ${model.path} lies in the external data file ${quote(location)}, which cannot be read (${(error as NodeJS.ErrnoException).code}). ` +
         'Put the file beside the model, or download the model again.',
     );
   }
@@ -58,7 +59,7 @@ export function externalRange(tensor: TensorProto, what: string, expected: numbe
     throw new ModelError(escapes(location, what, model));
   if (!statSync(real).isFile())
     throw new ModelError(
-      `${what} of ${model.path} names external data '${location}', which is not a file. Download the model again.`,
+      `${what} of ${model.path} names external data ${quote(location)}, which is not a file. Download the model again.`,
     );
   return { file: real, offset, length };
 }
@@ -75,7 +76,7 @@ function isBlob(link: string, real: string): boolean {
 }
 
 const escapes = (location: string, what: string, model: Model): string =>
-  `${what} of ${model.path} names external data '${location}', which is outside of the model's directory. ` +
+  `${what} of ${model.path} names external data ${quote(location)}, which is outside of the model's directory. ` +
   'Only files beside the model are read, and those that the Hugging Face cache links to: put a copy of the data there.';
 
 /** Calls `use` for the range in pieces of at most 8 MiB; each piece is valid until `use` returns. */

@@ -2,6 +2,7 @@
 // specialisation `types` holds a static type for every value. Nodes are kept in topological order.
 // This is not the file format: `load` and `save` translate.
 
+import { quote } from '../quote.js';
 import { bytesPerElement, type DataType } from './dtype.js';
 import { elementCount, type Tensor } from './tensor.js';
 
@@ -56,7 +57,7 @@ export class Graph {
 
   type(value: Value): StaticType {
     const type = this.types.get(value);
-    if (!type) throw new Error(`value '${value}' has no static type`);
+    if (!type) throw new Error(`value ${quote(value)} has no static type`);
     return type;
   }
 

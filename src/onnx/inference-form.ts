@@ -4,6 +4,7 @@
 
 import { create } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
+import { quote } from '../quote.js';
 import { attributeOf, graphOf, isBatchNorm, type Model, nodeLabel, operatorName } from './model.js';
 import { type NodeProto, NodeProtoSchema } from './onnx_pb.js';
 
@@ -41,7 +42,7 @@ function batchNormalization(node: NodeProto, read: ReadonlySet<string>, model: M
     const input = node.input[[meanInput, varianceInput][i] ?? node.input.length];
     if (input !== undefined) return [create(NodeProtoSchema, { opType: 'Identity', input: [input], output: [value] })];
     throw new ModelError(
-      `${model.path}: '${value}', the statistics of a batch, is read from BatchNormalization node ${nodeLabel(node)}, ` +
+      `${model.path}: ${quote(value)}, the statistics of a batch, is read from BatchNormalization node ${nodeLabel(node)}, ` +
         'which has none outside training. Export the model in evaluation mode.',
     );
   });

@@ -6,6 +6,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
 import { kindOf } from '../files/kind-of.js';
+import { quote } from '../quote.js';
 import { decodeNode, decodeTensor, decodeValueInfo, elementType, tensorShape } from './decode.js';
 import { bytesPerElement } from './dtype.js';
 import { checkExternal } from './external.js';
@@ -151,10 +152,10 @@ function checkTensors(model: Model): void {
   const sizes = new Map<string, number>();
   const names = new Set<string>();
   for (const tensor of graphOf(model).initializer) {
-    const what = `initializer '${tensor.name}'`;
+    const what = `initializer ${quote(tensor.name)}`;
     if (names.has(tensor.name))
       throw new ModelError(
-        `${model.path} has two initializers named '${tensor.name}': the file is damaged. Export it again.`,
+        `${model.path} has two initializers named ${quote(tensor.name)}: the file is damaged. Export it again.`,
       );
     names.add(tensor.name);
     if (tensor.dataLocation === 1) {
@@ -180,7 +181,7 @@ export function toGraph(model: Model): Graph {
   const graph = new Graph();
   graph.name = proto.name || 'graph';
   for (const tensor of proto.initializer)
-    graph.initializers.set(tensor.name, decodeTensor(tensor, `initializer '${tensor.name}'`, model));
+    graph.initializers.set(tensor.name, decodeTensor(tensor, `initializer ${quote(tensor.name)}`, model));
   graph.inputs = proto.input
     .filter((v) => !graph.initializers.has(v.name))
     .map((v) => decodeValueInfo(v, 'input', model));

@@ -4,6 +4,7 @@
 // be trained at all.
 
 import { clone, create } from '@bufbuild/protobuf';
+import { quote } from '../quote.js';
 import { decodeTensor } from './decode.js';
 import { isFloat } from './dtype.js';
 import { freeName, graphOf, isBatchNorm, type Model, operatorName } from './model.js';
@@ -79,7 +80,7 @@ function splitMerged(model: Model): void {
 }
 
 const decoded = (tensor: TensorProto, model: Model): Tensor =>
-  decodeTensor(tensor, `initializer '${tensor.name}'`, model);
+  decodeTensor(tensor, `initializer ${quote(tensor.name)}`, model);
 
 /** A vector of floats that is one number all over, as before any training. */
 function isUniform(proto: TensorProto, model: Model): boolean {

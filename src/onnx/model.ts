@@ -1,6 +1,7 @@
 // A model file as it was read: its place and the decoded protobuf message, which saving encodes again. Surgery on
 // the file's own graph (a new head) makes another Model with the same place, so that external data is still found.
 
+import { quote } from '../quote.js';
 import type { ExternalFiles } from './external-files.js';
 import type { AttributeProto, GraphProto, ModelProto, NodeProto } from './onnx_pb.js';
 
@@ -46,7 +47,7 @@ export const isBatchNorm = (node: NodeProto): boolean =>
 
 /** How messages call a node. */
 export const nodeLabel = (node: NodeProto): string =>
-  node.name ? `'${node.name}'` : `that computes '${node.output.find((o) => o) ?? '?'}'`;
+  node.name ? quote(node.name) : `that computes '${node.output.find((o) => o) ?? '?'}'`;
 
 export const attributeOf = (node: NodeProto, name: string): AttributeProto | undefined =>
   node.attribute.find((a) => a.name === name);

@@ -2,6 +2,7 @@
 // list of what is known to be hopeless; operators that merely lack a gradient are reported by autodiff.
 
 import { ModelError } from '../errors.js';
+import { quote } from '../quote.js';
 import { attributeOf, domainOf, graphOf, type Model, nodeLabel, operatorName, opsetOf } from './model.js';
 import type { FunctionProto, NodeProto } from './onnx_pb.js';
 
@@ -91,7 +92,7 @@ export function refuse(model: Model): void {
     const graphs = node.attribute.find((a) => a.g !== undefined || a.graphs.length > 0);
     if (graphs)
       throw new ModelError(
-        `${path}: node ${nodeLabel(node)} (${name}) holds a sub-graph in its attribute '${graphs.name}', which ortune does not train. ` +
+        `${path}: node ${nodeLabel(node)} (${name}) holds a sub-graph in its attribute ${quote(graphs.name)}, which ortune does not train. ` +
           'Export the model without it.',
       );
     if (attributeOf(node, 'sparse_value'))

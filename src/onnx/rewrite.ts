@@ -2,6 +2,7 @@
 // attributes of other nodes and of local functions. Everything else is shared with the original.
 
 import { create } from '@bufbuild/protobuf';
+import { quote } from '../quote.js';
 import { graphOf, type Model, nodeLabel, operatorName } from './model.js';
 import {
   type AttributeProto,
@@ -36,7 +37,7 @@ export function rewriteTensors(
   floats: (name: string) => number[] | undefined,
 ): ModelProto {
   const attribute = (a: AttributeProto, node: NodeProto, name: string | undefined): AttributeProto => {
-    const site: Site = { what: `attribute '${a.name}' of node ${nodeLabel(node)}`, initializer: false };
+    const site: Site = { what: `attribute ${quote(a.name)} of node ${nodeLabel(node)}`, initializer: false };
     if (name !== undefined) site.name = name;
     if (a.t) return Object.assign(create(AttributeProtoSchema), a, { t: tensor(a.t, site) });
     if (a.tensors.length > 0)
@@ -56,7 +57,7 @@ export function rewriteTensors(
     graph: Object.assign(create(GraphProtoSchema), graph, {
       node: graph.node.map((n) => node(n, true)),
       initializer: graph.initializer.map((t) =>
-        tensor(t, { what: `initializer '${t.name}'`, name: t.name, initializer: true }),
+        tensor(t, { what: `initializer ${quote(t.name)}`, name: t.name, initializer: true }),
       ),
     }),
     functions: model.proto.functions.map((f) =>

@@ -7,6 +7,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { clearField, create } from '@bufbuild/protobuf';
 import { ModelError, UsageError } from '../errors.js';
 import { AtomicFile } from '../files/atomic-file.js';
+import { quote } from '../quote.js';
 import { convertFloat, firstOverflow } from './convert.js';
 import { decodeTensor, elementType, tensorShape, typedField } from './decode.js';
 import { bytesPerElement, type DataType, dataTypeFromOnnx, isFloat } from './dtype.js';
@@ -116,7 +117,7 @@ function checkWeights(model: Model, weights: ReadonlyMap<string, Tensor>): void 
     const shape = known.get(name)?.shape;
     if (!shape || shape.join() !== weight.shape.join() || !isFloat(weight.dtype))
       throw new Error(
-        `cannot save '${name}' ${weight.dtype} [${weight.shape}]: the file has ${shape ? `[${shape}]` : 'no such tensor'}`,
+        `cannot save ${quote(name)} ${weight.dtype} [${weight.shape}]: the file has ${shape ? `[${shape}]` : 'no such tensor'}`,
       );
   }
 }

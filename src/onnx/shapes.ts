@@ -3,6 +3,7 @@
 // Values of tensors are not computed here, only looked up where a constant decides a shape: that is fold.ts's work.
 
 import { ModelError } from '../errors.js';
+import { quote } from '../quote.js';
 import { type Graph, type Node, operatorKey, type StaticType } from './graph.js';
 import { batchNormalisation } from './shapes/batch-norm.js';
 import { channelsLast } from './shapes/channels-last.js';
@@ -31,7 +32,7 @@ function rowOf({ domain, op }: Node): TypeRule | undefined {
 export function refuseUnknownOperators(graph: Graph): void {
   const unknown = graph.nodes.filter((node) => !rowOf(node));
   if (unknown.length === 0) return;
-  const lines = unknown.map((node) => `  ${operatorKey(node)} (node '${node.name}')`);
+  const lines = unknown.map((node) => `  ${operatorKey(node)} (node ${quote(node.name)})`);
   throw new ModelError(
     `${unknown.length === 1 ? 'an operator is' : `${unknown.length} operators are`} not supported:\n${lines.join('\n')}\n` +
       'Export the model with other operators in their place.',
@@ -48,7 +49,7 @@ export function inferTypes(graph: Graph, node: Node): StaticType[] {
   const rule = rowOf(node);
   if (!rule)
     throw new ModelError(
-      `operator ${node.op} of domain '${node.domain || 'ai.onnx'}' (node '${node.name}') is not supported; ` +
+      `operator ${node.op} of domain '${node.domain || 'ai.onnx'}' (node ${quote(node.name)}) is not supported; ` +
         'export the model without it',
     );
   const context = new TypeContext(graph, node);

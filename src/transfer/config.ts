@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { ModelError } from '../errors.js';
 import { readModelJson } from '../files/model-files.js';
-import { shown } from '../quote.js';
+import { quote, shown } from '../quote.js';
 
 /** config.json; everything may be missing. */
 export interface ModelConfig {
@@ -74,7 +74,7 @@ export function readModelConfig(directory: string): ModelConfig {
     const value = config[key];
     if (value === undefined || value === null || fits(value)) continue;
     throw new ModelError(
-      `${file}: '${key}' must be ${expected}, found ${shown(JSON.stringify(value), 60)}: correct the file, or leave the key out`,
+      `${file}: ${quote(key)} must be ${expected}, found ${shown(JSON.stringify(value), 60)}: correct the file, or leave the key out`,
     );
   }
   return config as ModelConfig;

@@ -6,6 +6,7 @@ import { ModelError, UsageError } from '../errors.js';
 import { copyOfGraph, dropDeadNodes, freeName } from '../onnx/file/surgery.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import { NodeProtoSchema } from '../onnx/onnx_pb.js';
+import { quote } from '../quote.js';
 import type { ModelConfig } from './config.js';
 import { findLayers, LayeredGraph } from './layers.js';
 
@@ -36,7 +37,7 @@ export function keepLayers(model: Model, config: ModelConfig, keep: number | und
   const left = graph.initializer.find(({ name }) => (layers.of.get(name) ?? -1) >= keep);
   if (left)
     throw new ModelError(
-      `${model.path}: layers cannot be left out: an output is computed from '${left.name}' of layer ${layers.of.get(left.name)} ` +
+      `${model.path}: layers cannot be left out: an output is computed from ${quote(left.name)} of layer ${layers.of.get(left.name)} ` +
         'past the last layer. Export the model without hidden states and attentions as outputs.',
     );
   return { model: copy, config: withLayers(config, keep), note: `kept the first ${keep} of ${count} layers` };
@@ -65,7 +66,7 @@ function putInPlace(model: Model, from: string, to: string): void {
   const graph = graphOf(model);
   if (graph.output.some(({ name }) => name === from))
     throw new ModelError(
-      `${model.path}: layers cannot be left out: '${from}', the output of the last one to keep, is an output of the model. ` +
+      `${model.path}: layers cannot be left out: ${quote(from)}, the output of the last one to keep, is an output of the model. ` +
         'Export the model without hidden states as outputs.',
     );
   const renamed = new Map([

@@ -6,6 +6,7 @@ import { FileGraph } from '../onnx/file/file-graph.js';
 import { toGraph } from '../onnx/load.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import type { NodeProto } from '../onnx/onnx_pb.js';
+import { quote } from '../quote.js';
 import { readableNames } from './names.js';
 import { weightsOf } from './parameters.js';
 import { widenStoredWeights } from './widen.js';
@@ -36,7 +37,7 @@ export function findLayers(model: Model): Layers {
     of.set(name, Number(index));
     if (weights.get(name)!.length > 1)
       throw new ModelError(
-        `${model.path}: the layers share their weights ('${alias}' is used ${weights.get(name)!.length} times), so none can ` +
+        `${model.path}: the layers share their weights (${quote(alias)} is used ${weights.get(name)!.length} times), so none can ` +
           'be left out by itself: leave keepLayers out.',
       );
   }

@@ -3,6 +3,7 @@
 
 import picomatch from 'picomatch';
 import { UsageError } from '../errors.js';
+import { quote } from '../quote.js';
 
 /** What a pattern is compared with. */
 export interface Named {
@@ -36,7 +37,7 @@ export function anyPattern(
     if (!parameters.some(test)) {
       const some = parameters.slice(0, 5).map(({ alias }) => alias);
       throw new UsageError(
-        `${option}: '${pattern}' matches none of the ${parameters.length} parameters. Their names are like ` +
+        `${option}: ${quote(pattern)} matches none of the ${parameters.length} parameters. Their names are like ` +
           `${some.join(', ')}; patterns take * and [0-9], 'head' means the task's head, 'trunk' all but the head`,
       );
     }

@@ -4,6 +4,7 @@
 import { type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
 import { type Role, traitsOf } from '../onnx/operators.js';
 import type { Tensor } from '../onnx/tensor.js';
+import { quote } from '../quote.js';
 
 /** Whether a weight may go through a node that reads it as `value`: the node only arranges or casts what it reads. */
 function passesOn(node: Node, value: Value): boolean {
@@ -44,12 +45,13 @@ export function weightUses(graph: Graph, consumers: Map<Value, Node[]>, name: Va
     const op = operatorKey(node);
     const { statistics, weights } = traitsOf(node);
     const measured = statistics?.[input];
-    if (measured) return `${op} '${node.name}' reads it as ${measured} of its channels: statistics are not trained`;
+    if (measured)
+      return `${op} ${quote(node.name)} reads it as ${measured} of its channels: statistics are not trained`;
     const position = weights?.[input];
     if (!position || (position.matrix && tensor.shape.length < 2))
-      return `${op} '${node.name}' reads it as input ${input}, which holds no weight`;
+      return `${op} ${quote(node.name)} reads it as input ${input}, which holds no weight`;
     if (position.plain !== undefined && tensor.numbers().every((v) => v === position.plain))
-      return `${op} '${node.name}' has it at ${position.plain} all over: a normalisation without weights`;
+      return `${op} ${quote(node.name)} has it at ${position.plain} all over: a normalisation without weights`;
     uses.push({ role: position.role, node });
   }
   if (tensor.size === 1 && (tensor.shape.length === 0 || uses.some(({ node }) => traitsOf(node).takesNumbers)))

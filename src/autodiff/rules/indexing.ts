@@ -8,6 +8,7 @@ import { attrInt, attrString, type Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { type SliceRange, sliceRanges } from '../../onnx/shapes/layout.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
+import { quote } from '../../quote.js';
 import type { InputRule, RuleContext, RuleTable } from './context.js';
 
 const embeddingGrad = (b: Builder, dy: Value, index: Value, rows: number): Value =>
@@ -103,7 +104,9 @@ const topK: InputRule = ({ b, node, x, output }, dy) =>
 function adds({ b, node }: RuleContext): boolean {
   const reduction = attrString(node, 'reduction', 'none');
   if (reduction !== 'none' && reduction !== 'add')
-    new TypeContext(b.graph, node).fail(`reduction '${reduction}' has no gradient here; export the model without it`);
+    new TypeContext(b.graph, node).fail(
+      `reduction ${quote(reduction)} has no gradient here; export the model without it`,
+    );
   return reduction === 'add';
 }
 

@@ -6,6 +6,7 @@ import { ModelError } from '../../errors.js';
 import { type AttrInput, type Builder, float } from '../../onnx/builder.js';
 import { mul, rows, view } from '../../onnx/formulas.js';
 import { attrFloat, attrInt, type Value } from '../../onnx/graph.js';
+import { quote } from '../../quote.js';
 import type { InputRule, RuleContext, RuleTable } from './context.js';
 
 /** y = alpha · op(a) · op(w), where op transposes the last two axes when the flag is set. */
@@ -65,7 +66,7 @@ const product =
     const { b, node, x } = c;
     if (attrInt(node, 'transBatchA', 0) || attrInt(node, 'transBatchB', 0))
       throw new ModelError(
-        `node '${node.name}' (com.microsoft.FusedMatMul) transposes batch axes (transBatchA or transBatchB), which ` +
+        `node ${quote(node.name)} (com.microsoft.FusedMatMul) transposes batch axes (transBatchA or transBatchB), which ` +
           'has no gradient here; export the model with a Transpose instead',
       );
     const p = operands(c);

@@ -7,6 +7,7 @@ import { attrInt, attrString, type Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { type ResizedAxis, resizedAxes, resizeWeights } from '../../onnx/shapes/resize.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
+import { quote } from '../../quote.js';
 import type { InputRule, RuleContext, RuleTable } from './context.js';
 import { gatherBack } from './indexing.js';
 
@@ -61,7 +62,7 @@ const pad: InputRule = (c, dy) => {
   const { axes, before, after } = padsOf(c);
   const mode = attrString(node, 'mode', 'constant');
   if (mode === 'constant') return b.op('Pad', [dy, b.ints([...before, ...after].map((n) => -n)), '', b.ints(axes)]);
-  const source = sources[mode] ?? new TypeContext(b.graph, node).fail(`mode '${mode}' is not known`);
+  const source = sources[mode] ?? new TypeContext(b.graph, node).fail(`mode ${quote(mode)} is not known`);
   let dx = dy;
   for (const [i, axis] of axes.entries()) {
     if (before[i] === 0 && after[i] === 0) continue;

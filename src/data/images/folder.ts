@@ -32,7 +32,7 @@ export function openFolder(path: string, notes: string[], labelNames: readonly s
     const found = picturesIn(join(path, name), others);
     if (found.length === 0)
       throw new DataError(
-        `data folder ${join(path, name)} holds no picture, so class '${name}' has none; put some in, or remove the folder`,
+        `data folder ${join(path, name)} holds no picture, so class ${quote(name)} has none; put some in, or remove the folder`,
       );
     for (const file of found) {
       paths.push(file);

@@ -3,6 +3,7 @@
 
 import { statSync } from 'node:fs';
 import { DataError } from '../../errors.js';
+import { quote } from '../../quote.js';
 import type { ColumnSpec } from '../columns.js';
 import type { Reading } from '../found.js';
 import type { DataInput } from '../protocol.js';
@@ -86,7 +87,7 @@ async function openSource(path: string, options: OpenSourceOptions, notes: strin
   const labelled = label !== undefined;
   const unweighted = (kind: string): void => {
     if (weights !== undefined)
-      throw new DataError(`${path}: weightColumn '${weights}' is of tables and tensors, ${kind} has no weights`);
+      throw new DataError(`${path}: weightColumn ${quote(weights)} is of tables and tensors, ${kind} has no weights`);
   };
   if (isFolder(path)) {
     unweighted('a folder of pictures');
@@ -101,7 +102,7 @@ async function openSource(path: string, options: OpenSourceOptions, notes: strin
     } catch (error) {
       const other = otherColumn(error, columns);
       if (other === undefined) throw error;
-      notes.push(`${path}: pictures are those of column '${other}', since there is no column '${image}'`);
+      notes.push(`${path}: pictures are those of column ${quote(other)}, since there is no column ${quote(image)}`);
       return open(other);
     }
   }

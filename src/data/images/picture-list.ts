@@ -7,6 +7,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { DataError } from '../../errors.js';
 import { asOnDisk } from '../../files/unicode-paths.js';
+import { quote } from '../../quote.js';
 import type { Reading } from '../found.js';
 import { declaredNames } from '../read/class-names.js';
 import { readBlocks } from '../read/raw.js';
@@ -51,7 +52,9 @@ export async function openList(
           pictures ??= new Unpacked(scratch);
           pictures.add(value ?? new Uint8Array(0));
         } else
-          throw new DataError(`${place}: column '${image}' must hold the path of a picture, found ${describe(value)}`);
+          throw new DataError(
+            `${place}: column ${quote(image)} must hold the path of a picture, found ${describe(value)}`,
+          );
         lines.push(line);
         labels?.add(fieldOf(row, label!, place), place);
         if (weight !== undefined) weights.push(weightOf(row, weight, place));

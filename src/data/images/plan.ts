@@ -3,6 +3,7 @@
 import { DataError, ModelError, UsageError } from '../../errors.js';
 import { coreThreads } from '../../machine.js';
 import type { Dim, ValueInfo } from '../../onnx/graph.js';
+import { quote } from '../../quote.js';
 import type { Axis, Field } from '../slots.js';
 import { pictureSources, type Table } from '../table.js';
 import { type Augmentation, checkChannels } from './augment/chain.js';
@@ -65,7 +66,7 @@ export function planImages(
       `${task} takes a model with one float input of shape [batch, channels, height, width]; found ${model.inputs.map(described).join(', ')}`,
     );
   if (input!.dtype !== 'float32')
-    throw new ModelError(`model input '${input!.name}' is ${input!.dtype}; export the model in float32`);
+    throw new ModelError(`model input ${quote(input!.name)} is ${input!.dtype}; export the model in float32`);
   const { layout, ...fixed } = fixedShape(input!);
   const [first] = stored;
   const channels = fixed.channels ?? first?.shape.channels ?? 3;
@@ -77,7 +78,7 @@ export function planImages(
   const width = fixed.width ?? wished?.width;
   if (height === undefined || width === undefined)
     throw new UsageError(
-      `model input '${input!.name}' takes pictures of any size, and nothing says to which the data's are to be resized: set imageSize`,
+      `model input ${quote(input!.name)} takes pictures of any size, and nothing says to which the data's are to be resized: set imageSize`,
     );
   const size: Size = { height, width };
   const shape = { channels, ...size, layout };
@@ -114,7 +115,7 @@ function fixedShape({ shape = [] }: ModelInput): Partial<Omit<ImageShape, 'layou
 }
 
 const described = ({ name, dtype, shape }: ModelInput): string =>
-  `'${name}' ${dtype}[${shape?.map((d) => d ?? '?').join(', ') ?? '…'}]`;
+  `${quote(name)} ${dtype}[${shape?.map((d) => d ?? '?').join(', ') ?? '…'}]`;
 
 /** The trainer's threads have every core, and decoding gives way to them: more workers would only hold more memory. */
 const workersForCores = (): number => Math.max(1, Math.min(8, coreThreads() >> 1));

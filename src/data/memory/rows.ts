@@ -4,6 +4,7 @@
 
 import { types } from 'node:util';
 import { DataError, UsageError } from '../../errors.js';
+import { quote } from '../../quote.js';
 import { TimeSlice } from '../../threads/time-slice.js';
 import type { ColumnSpec } from '../columns.js';
 import { orAborted } from '../data-client.js';
@@ -138,7 +139,7 @@ export function rowsBuilder({ name, columns, weights }: RowsRead): TableBuilder 
   const kind = columns.find((column) => column.kind === 'picture');
   if (kind)
     throw new UsageError(
-      `${name}: rows hold no pictures, which are read as '${kind.name}'; give { images: … } or { pixels: …, shape: … } instead`,
+      `${name}: rows hold no pictures, which are read as ${quote(kind.name)}; give { images: … } or { pixels: …, shape: … } instead`,
     );
   return new TableBuilder([name], columns, { weight: weights !== undefined, unit: 'row' });
 }

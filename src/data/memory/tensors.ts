@@ -6,6 +6,7 @@ import { types } from 'node:util';
 import { isObject, kindOfValue } from '../../arguments.js';
 import { DataError, UsageError } from '../../errors.js';
 import type { StoredType } from '../../files/safetensors.js';
+import { quote } from '../../quote.js';
 import type { TensorSource } from '../columns.js';
 import type { NamedTensors } from '../read/tensors.js';
 import { numbersOf } from '../stored-tensors.js';
@@ -46,13 +47,13 @@ export function sharedTensors({ tensors }: DataTensors, name: string): SharedTen
   if (typeof tensors !== 'object' || tensors === null || Object.keys(tensors).length === 0)
     throw new UsageError(`${name}: 'tensors' must be an object of { data, shape } by name`);
   const all = Object.entries(tensors).map(
-    ([key, tensor]) => [key, shared(tensor, `${name}: tensor '${key}'`)] as const,
+    ([key, tensor]) => [key, shared(tensor, `${name}: tensor ${quote(key)}`)] as const,
   );
   const [[first, { shape }]] = all as unknown as [(typeof all)[number]];
   const other = all.find(([, tensor]) => tensor.shape[0] !== shape[0]);
   if (other)
     throw new UsageError(
-      `${name}: tensor '${first}' has the shape [${shape}], tensor '${other[0]}' [${other[1].shape}]; ` +
+      `${name}: tensor ${quote(first)} has the shape [${shape}], tensor ${quote(other[0])} [${other[1].shape}]; ` +
         'the first axis is that of the samples and must be equal',
     );
   return { name, tensors: Object.fromEntries(all) };
@@ -99,8 +100,8 @@ export class MemoryTensors implements NamedTensors {
 
   place(name: string): SharedTensors['tensors'][string] {
     if (Object.hasOwn(this.#tensors, name)) return this.#tensors[name]!;
-    const found = Object.keys(this.#tensors).map((key) => `'${key}'`);
-    throw new DataError(`${this.path}: there is no tensor '${name}'; found ${found.join(', ')}`);
+    const found = Object.keys(this.#tensors).map((key) => quote(key));
+    throw new DataError(`${this.path}: there is no tensor ${quote(name)}; found ${found.join(', ')}`);
   }
 
   source(name: string): TensorSource {

@@ -75,18 +75,18 @@ const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
   text(row, column, place) {
     const value = fieldOf(row, column, place);
     if (typeof value === 'string') return value;
-    throw new DataError(`${place}: column '${column}' must be a text, found ${describe(value)}`);
+    throw new DataError(`${place}: column ${quote(column)} must be a text, found ${describe(value)}`);
   },
   texts(row, column, place) {
     const value = fieldOf(row, column, place);
     if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
-    throw new DataError(`${place}: column '${column}' must be a list of texts, found ${describeList(value)}`);
+    throw new DataError(`${place}: column ${quote(column)} must be a list of texts, found ${describeList(value)}`);
   },
   class(row, column, place) {
     const label = labelOf(fieldOf(row, column, place));
     if (label !== undefined) return label;
     throw new DataError(
-      `${place}: column '${column}' must hold a label (text, number or boolean), found ${describeLabel(row[column])}`,
+      `${place}: column ${quote(column)} must hold a label (text, number or boolean), found ${describeLabel(row[column])}`,
     );
   },
   classes(row, column, place) {
@@ -95,7 +95,7 @@ const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
     if (Array.isArray(value) && value.every((one) => isNone(one) || labelOf(one) !== undefined))
       return value.map((one) => (isNone(one) ? undefined : labelOf(one)));
     throw new DataError(
-      `${place}: column '${column}' must be a list of labels (texts or numbers; ${noClass} or null for none), ` +
+      `${place}: column ${quote(column)} must be a list of labels (texts or numbers; ${noClass} or null for none), ` +
         `found ${describeList(value, describeLabel)}`,
     );
   },
@@ -104,7 +104,7 @@ const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
     const numbers = (Array.isArray(value) ? value : [value]).map(numberOf);
     if (numbers.every((number) => number !== undefined)) return numbers;
     throw new DataError(
-      `${place}: column '${column}' must be a number or a list of numbers, found ${describeList(value)}`,
+      `${place}: column ${quote(column)} must be a number or a list of numbers, found ${describeList(value)}`,
     );
   },
   tensor(row, column, place) {
@@ -121,7 +121,7 @@ const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
     };
     if (isWhole(value, 0)) return { shape, values };
     throw new DataError(
-      `${place}: column '${column}' must be a list of numbers, or lists of equal length of them in one another, or a number, ` +
+      `${place}: column ${quote(column)} must be a list of numbers, or lists of equal length of them in one another, or a number, ` +
         `found ${describeList(value)}`,
     );
   },
@@ -161,9 +161,9 @@ export function weightOf(row: RawRecord['row'], column: string, place: string): 
   const value = fieldOf(row, column, place);
   const weight = numberOf(value);
   if (weight !== undefined && weight >= 0) return weight;
-  const found = typeof value === 'string' && value !== '' ? `'${value}'` : describe(value);
+  const found = typeof value === 'string' && value !== '' ? quote(value) : describe(value);
   throw new DataError(
-    `${place}: column '${column}' must hold a weight (a finite number, 0 or greater), found ${found}`,
+    `${place}: column ${quote(column)} must hold a weight (a finite number, 0 or greater), found ${found}`,
   );
 }
 

@@ -3,6 +3,7 @@
 
 import { DataError } from '../../errors.js';
 import type { StoredType } from '../../files/safetensors.js';
+import { quote } from '../../quote.js';
 import { ClassNames } from '../column-builders.js';
 import type { ColumnSlice, ColumnSpec, TensorSlice, TensorSource } from '../columns.js';
 import type { ReadTable } from '../found.js';
@@ -89,7 +90,7 @@ function joinedTable(parts: readonly Part[], columns: readonly ColumnSpec[], wei
   const notes = parts.flatMap(({ path, unread }) =>
     unread.length === 0
       ? []
-      : `${path}: no input of the model and no loss reads ${unread.map((name) => `'${name}'`).join(', ')}`,
+      : `${path}: no input of the model and no loss reads ${unread.map((name) => quote(name)).join(', ')}`,
   );
   const table = { count, columns: Object.fromEntries(joinedColumns), weight, origin };
   const names = new ClassNames();
@@ -137,7 +138,7 @@ function columnOf(
 ): ColumnSlice {
   const { shape, dtype: type } = stored.place(name);
   if (shape[0] !== count)
-    throw new DataError(`${stored.path}: '${name}' has the shape [${shape}], but there are ${count} samples`);
+    throw new DataError(`${stored.path}: ${quote(name)} has the shape [${shape}], but there are ${count} samples`);
   const width = shape.slice(1).reduce((product, d) => product * d, 1);
   switch (kind) {
     case 'numbers':
@@ -145,18 +146,20 @@ function columnOf(
     case 'class':
       if (width === 1) return { kind, values: Int32Array.from(stored.numbers(name, count, 'samples'), classOf) };
       throw new DataError(
-        `${stored.path}: '${name}' has the shape [${shape}]; expected [N] with a class for each sample`,
+        `${stored.path}: ${quote(name)} has the shape [${shape}]; expected [N] with a class for each sample`,
       );
     case 'tensor': {
       const dtype = dtypes[type];
       if (!dtype)
-        throw new DataError(`${stored.path}: '${name}' is ${type}, expected one of ${Object.keys(dtypes).join(', ')}`);
+        throw new DataError(
+          `${stored.path}: ${quote(name)} is ${type}, expected one of ${Object.keys(dtypes).join(', ')}`,
+        );
       const places = Uint32Array.from({ length: 2 * count }, (_, k) => (k % 2 === 0 ? 0 : k >> 1));
       const sources = [stored.source(name)];
       return { kind, dtype, shape: shape.slice(1), sources, places };
     }
     default:
-      throw new DataError(`${stored.path}: tensors hold no ${kind} for '${name}'; give a table`);
+      throw new DataError(`${stored.path}: tensors hold no ${kind} for ${quote(name)}; give a table`);
   }
 }
 
@@ -165,7 +168,7 @@ function joined(parts: readonly Part[], role: string, count: number): ColumnSlic
   const columns = parts.map((part) => part.columns[role]!);
   const [first] = columns as [ColumnSlice];
   const unlike = (what: string): DataError =>
-    new DataError(`${parts.map(({ path }) => path).join(', ')}: '${role}' has ${what} in some and not in others`);
+    new DataError(`${parts.map(({ path }) => path).join(', ')}: ${quote(role)} has ${what} in some and not in others`);
   if (first.kind === 'tensor') {
     const all = columns as TensorSlice[];
     const same = ({ dtype, shape }: TensorSlice): boolean =>

@@ -3,6 +3,7 @@
 
 import { UsageError } from '../../errors.js';
 import type { DataType } from '../../onnx/dtype.js';
+import { quote } from '../../quote.js';
 import { bytesAt, type TextSlice, textAt } from '../columns.js';
 import { type BadRow, type EncodeRequest, keptSlices, SampleError, writerOf } from '../encode.js';
 import { encodedOf } from '../pack/tokens.js';
@@ -22,9 +23,11 @@ const textInputs = ['input_ids', 'attention_mask', 'token_type_ids'];
 export function tokenFields(inputs: readonly { name: string; dtype: DataType }[]): Field[] {
   for (const { name, dtype } of inputs) {
     if (!textInputs.includes(name))
-      throw new UsageError(`model input '${name}' cannot be fed from text; known inputs are ${textInputs.join(', ')}`);
+      throw new UsageError(
+        `model input ${quote(name)} cannot be fed from text; known inputs are ${textInputs.join(', ')}`,
+      );
     if (dtype !== 'int64' && dtype !== 'int32')
-      throw new UsageError(`model input '${name}' must be int64 or int32 to be fed from text, found ${dtype}`);
+      throw new UsageError(`model input ${quote(name)} must be int64 or int32 to be fed from text, found ${dtype}`);
   }
   return inputs.map(({ name, dtype }) => ({ name, dtype, shape: ['batch', tokenAxis] }));
 }

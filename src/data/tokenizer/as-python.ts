@@ -3,6 +3,7 @@
 // that have to be equal; chat templates and decoding are nobody's concern here. Source: transformers 5.18.0,
 // tokenization_utils_base.py (_from_pretrained), tokenization_utils_tokenizers.py (TokenizersBackend).
 
+import { quote } from '../../quote.js';
 import { isObject, type Json, textOf } from './json.js';
 import { type PythonPipeline, pipelines, type Settings } from './pipelines.js';
 import { pythonClass } from './python-classes.js';
@@ -228,7 +229,7 @@ function rebuild(json: Json, pipeline: PythonPipeline, settings: Settings, name:
     if (before[key] !== undefined && (before[key] || null) !== (value || null)) differs.push(`model.${key}`);
   if (postProcessor !== undefined) json.post_processor = postProcessor;
   if (differs.length === 0) return [];
-  const what = differs.map((key) => `'${key}'`).join(', ');
+  const what = differs.map((key) => `${quote(key)}`).join(', ');
   return [
     `Python's ${name} replaces ${what} of tokenizer.json by its own, with the keys of tokenizer_config.json; texts are tokenised so here too`,
   ];

@@ -4,6 +4,7 @@
 import { type Builder, float } from '../../onnx/builder.js';
 import { add, less, mul, sub, where } from '../../onnx/formulas.js';
 import { attrString, type Node, type Value } from '../../onnx/graph.js';
+import { quote } from '../../quote.js';
 import type { Definition } from '../form.js';
 
 interface Form {
@@ -47,7 +48,7 @@ const forms: Readonly<Record<string, Form>> = {
 export function activationOf(node: Node): Form {
   const name = attrString(node, 'activation', 'none');
   const form = Object.hasOwn(forms, name) ? forms[name] : undefined;
-  if (!form) throw new Error(`node '${node.name}': there is no activation '${name}'`);
+  if (!form) throw new Error(`node ${quote(node.name)}: there is no activation ${quote(name)}`);
   return form;
 }
 

@@ -1,6 +1,7 @@
 // Small pieces of work on the file's own graph message: shapes of its inputs and outputs, names, tensors, dead nodes.
 
 import { clone, create } from '@bufbuild/protobuf';
+import { quote } from '../../quote.js';
 import { normals } from '../../random.js';
 import { convertFloat } from '../convert.js';
 import { type DataType, dataTypeFromOnnx, isFloat } from '../dtype.js';
@@ -50,7 +51,7 @@ export function dimensions({ type }: ValueInfoProto): FileDim[] | undefined {
 
 export function elementTypeOf({ type, name }: ValueInfoProto): DataType {
   const dtype = type?.value.case === 'tensorType' ? dataTypeFromOnnx(type.value.value.elemType) : undefined;
-  if (!dtype) throw new Error(`value '${name}' is no tensor of a known type`);
+  if (!dtype) throw new Error(`value ${quote(name)} is no tensor of a known type`);
   return dtype;
 }
 
@@ -64,7 +65,7 @@ export const isFloatInfo = ({ type }: ValueInfoProto): boolean => {
 export function withShape(info: ValueInfoProto, shape: readonly FileDim[], name = info.name): ValueInfoProto {
   const copy = clone(ValueInfoProtoSchema, info);
   copy.name = name;
-  if (copy.type?.value.case !== 'tensorType') throw new Error(`'${name}' is no tensor`);
+  if (copy.type?.value.case !== 'tensorType') throw new Error(`${quote(name)} is no tensor`);
   copy.type.value.value.shape ??= create(TensorShapeProtoSchema);
   copy.type.value.value.shape.dim = shape.map((d) =>
     create(TensorShapeProto_DimensionSchema, {

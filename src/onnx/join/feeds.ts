@@ -2,6 +2,7 @@
 // that a table can have is reported here.
 
 import { ModelError } from '../../errors.js';
+import { quote } from '../../quote.js';
 import type { ValueInfo } from '../graph.js';
 import type { Piece } from './piece.js';
 
@@ -19,7 +20,7 @@ export function feedsOf(piece: Piece, earlier: readonly Piece[], all: readonly P
   for (const [name, from] of Object.entries(part.inputs ?? {}))
     if (!own.includes(name))
       throw new ModelError(
-        `${model.path} has no input '${name}', which is to be fed by '${from}'; its inputs are ${listed(own)}`,
+        `${model.path} has no input ${quote(name)}, which is to be fed by ${quote(from)}; its inputs are ${listed(own)}`,
       );
   return graph.inputs.map((input): Feed => {
     const from = part.inputs?.[input.name];
@@ -27,8 +28,8 @@ export function feedsOf(piece: Piece, earlier: readonly Piece[], all: readonly P
     const giver = all.find((p) => p !== piece && p.graph.outputs.some(({ name }) => name === input.name));
     if (from === undefined && giver)
       throw new ModelError(
-        `${model.path}: nothing feeds the input '${input.name}', which is called like an output of ${giver.model.path}. ` +
-          `Feed it by '${giver.part.file}/${input.name}', or by '${input.name}' where the batch has it.`,
+        `${model.path}: nothing feeds the input ${quote(input.name)}, which is called like an output of ${giver.model.path}. ` +
+          `Feed it by '${giver.part.file}/${input.name}', or by ${quote(input.name)} where the batch has it.`,
       );
     return { input, fed: { name: from ?? input.name, stated: from !== undefined } };
   });
@@ -43,7 +44,7 @@ function sourceOf(
   all: readonly Piece[],
 ): Feed['source'] {
   const refuse = (why: string): never => {
-    throw new ModelError(`${model.path}: input '${input.name}' cannot be fed by '${from}': ${why}`);
+    throw new ModelError(`${model.path}: input ${quote(input.name)} cannot be fed by ${quote(from)}: ${why}`);
   };
   const piece = all.find((p) => from.startsWith(`${p.part.file}/`));
   if (!piece) return refuse(`no file of the model is called so; they are ${listed(all.map((p) => p.part.file))}`);
@@ -63,7 +64,7 @@ function sourceOf(
   return { piece, name };
 }
 
-const listed = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(', ') || 'none';
+const listed = (names: readonly string[]): string => names.map((name) => quote(name)).join(', ') || 'none';
 
 export const typeOf = ({ dtype, shape }: ValueInfo): string =>
   `${dtype} ${shape ? `[${shape.map((d) => d ?? '?').join(', ')}]` : 'of unknown rank'}`;

@@ -2,6 +2,7 @@
 // which others go by, come before the values inside.
 
 import { ModelError } from '../../errors.js';
+import { quote } from '../../quote.js';
 import type { Value, ValueInfo } from '../graph.js';
 import { type Feed, fits, typeOf } from './feeds.js';
 import type { Piece } from './piece.js';
@@ -21,7 +22,7 @@ export function nameInputs(pieces: readonly Piece[], feeds: readonly Feed[][], n
     const other = inputs.find(({ input }) => !fits(first.input, input));
     if (stated && other)
       throw new ModelError(
-        `${other.piece.model.path}: input '${other.input.name}' is ${typeOf(other.input)} and cannot be '${fed}', which is ` +
+        `${other.piece.model.path}: input ${quote(other.input.name)} is ${typeOf(other.input)} and cannot be ${quote(fed)}, which is ` +
           `${typeOf(first.input)} in ${first.piece.model.path}: give it another name in the table of the model's files`,
       );
     const one = stated || inputs.every(({ input }) => typeOf(input) === typeOf(first.input));

@@ -1,6 +1,7 @@
 // Names, order and Identity nodes: what exporters do in their own ways and later stages should not see.
 
 import { ModelError } from '../../errors.js';
+import { quote } from '../../quote.js';
 import type { Graph, Node, Value } from '../graph.js';
 import type { Model } from '../model.js';
 import type { NodeProto } from '../onnx_pb.js';
@@ -32,7 +33,8 @@ export function sortNodes(graph: Graph, model: Model): void {
   for (const node of graph.nodes)
     for (const out of node.outputs) {
       if (!out) continue;
-      if (producers.has(out) || given.has(out)) damaged(`value '${out}' is computed twice (node '${node.name}')`);
+      if (producers.has(out) || given.has(out))
+        damaged(`value ${quote(out)} is computed twice (node ${quote(node.name)})`);
       producers.set(out, node);
     }
 
@@ -53,7 +55,7 @@ export function sortNodes(graph: Graph, model: Model): void {
         state.set(node, 'done');
         sorted.push(node);
       } else {
-        if (state.get(node) === 'open') damaged(`node '${node.name}' depends on its own output`);
+        if (state.get(node) === 'open') damaged(`node ${quote(node.name)} depends on its own output`);
         state.set(node, 'open');
         stack.push(...waiting);
       }
@@ -64,14 +66,14 @@ export function sortNodes(graph: Graph, model: Model): void {
     for (const input of node.inputs) {
       if (!input || given.has(input)) continue;
       const producer = producers.get(input);
-      if (!producer) damaged(`node '${node.name}' (${node.op}) reads '${input}', which nothing computes`);
+      if (!producer) damaged(`node ${quote(node.name)} (${node.op}) reads ${quote(input)}, which nothing computes`);
       else if (state.get(producer) !== 'done') waiting.push(producer);
     }
     return waiting;
   };
   for (const node of graph.nodes) visit(node);
   for (const { name } of graph.outputs)
-    if (!producers.has(name) && !given.has(name)) damaged(`nothing computes the output '${name}'`);
+    if (!producers.has(name) && !given.has(name)) damaged(`nothing computes the output ${quote(name)}`);
   graph.nodes = sorted;
 }
 

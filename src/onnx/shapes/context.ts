@@ -3,6 +3,7 @@
 // Only opset-21 forms reach these rules; normalisation has rewritten the older ones.
 
 import { ModelError } from '../../errors.js';
+import { quote } from '../../quote.js';
 import type { DataType } from '../dtype.js';
 import type { Graph, Node, StaticType } from '../graph.js';
 
@@ -22,7 +23,7 @@ export class TypeContext {
   /** Refuses the node: the message names it and says what was wrong. */
   fail(problem: string): never {
     const { op, domain, name } = this.node;
-    throw new ModelError(`node '${name}' (${domain ? `${domain}.` : ''}${op}): ${problem}`);
+    throw new ModelError(`node ${quote(name)} (${domain ? `${domain}.` : ''}${op}): ${problem}`);
   }
 
   has(input: number): boolean {
@@ -32,7 +33,7 @@ export class TypeContext {
   type(input: number): StaticType {
     const name = this.node.inputs[input];
     if (!name) this.fail(`input ${input} is missing`);
-    return this.graph.types.get(name) ?? this.fail(`input ${input} ('${name}') has no static type`);
+    return this.graph.types.get(name) ?? this.fail(`input ${input} (${quote(name)}) has no static type`);
   }
 
   shape(input: number): readonly number[] {
@@ -50,7 +51,7 @@ export class TypeContext {
     const tensor = this.graph.initializers.get(name);
     if (!tensor)
       this.fail(
-        `input ${input} ('${name}') decides the output's shape but depends on the data; ` +
+        `input ${input} (${quote(name)}) decides the output's shape but depends on the data; ` +
           'only shapes that follow from the input shapes can be trained',
       );
     return tensor.numbers();

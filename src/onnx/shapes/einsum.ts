@@ -2,6 +2,7 @@
 // labelled by their distance from the last ellipsis axis ('.0', '.1', …), so that they broadcast from the right, as the
 // operator says. Source: the ONNX reference of Einsum.
 
+import { quote } from '../../quote.js';
 import type { TypeContext, TypeRule } from './context.js';
 
 export interface Equation {
@@ -12,11 +13,12 @@ export interface Equation {
 
 function labelsOf(c: TypeContext, term: string, rank: number | undefined): string[] {
   const [left, right, more] = term.split('...');
-  if (more !== undefined || !/^[A-Za-z]*$/.test(left! + (right ?? ''))) c.fail(`'${term}' is no term of an equation`);
+  if (more !== undefined || !/^[A-Za-z]*$/.test(left! + (right ?? '')))
+    c.fail(`${quote(term)} is no term of an equation`);
   const named = left!.length + (right?.length ?? 0);
   const covered = rank === undefined ? undefined : rank - named;
   if (covered !== undefined && (right === undefined ? covered !== 0 : covered < 0))
-    c.fail(`'${term}' does not name the ${rank} axes of its operand`);
+    c.fail(`${quote(term)} does not name the ${rank} axes of its operand`);
   const ellipsis = right === undefined ? [] : Array.from({ length: covered! }, (_, i) => `.${covered! - 1 - i}`);
   return [...left!, ...ellipsis, ...(right ?? '')];
 }
@@ -27,7 +29,7 @@ export function equationOf(c: TypeContext): Equation {
   const [inputs, output, more] = text.split('->');
   const terms = (inputs ?? '').split(',');
   if (more !== undefined || terms.length !== c.node.inputs.length)
-    c.fail(`equation '${text}' does not fit ${c.node.inputs.length} operands`);
+    c.fail(`equation ${quote(text)} does not fit ${c.node.inputs.length} operands`);
   const operands = terms.map((term, i) => labelsOf(c, term, c.shape(i).length));
   const all = operands.flat();
   const ellipsis = [...new Set(all.filter((l) => l.startsWith('.')))].sort((a, b) => +b.slice(1) - +a.slice(1));
@@ -38,7 +40,7 @@ export function equationOf(c: TypeContext): Equation {
   const covered = output.includes('...') ? ellipsis.length : 0;
   const result = labelsOf(c, output, output.replace('...', '').length + covered);
   for (const l of result)
-    if (!all.includes(l)) c.fail(`the output of equation '${text}' names '${l}', no operand does`);
+    if (!all.includes(l)) c.fail(`the output of equation ${quote(text)} names ${quote(l)}, no operand does`);
   return { operands, output: result };
 }
 
@@ -48,7 +50,7 @@ export function labelSizes(c: TypeContext, { operands }: Equation): Map<string, 
   for (const [i, labels] of operands.entries())
     for (const [axis, label] of labels.entries()) {
       const [size, known] = [c.shape(i)[axis]!, sizes.get(label) ?? 1];
-      if (known !== 1 && size !== 1 && known !== size) c.fail(`label '${label}' is both ${known} and ${size}`);
+      if (known !== 1 && size !== 1 && known !== size) c.fail(`label ${quote(label)} is both ${known} and ${size}`);
       sizes.set(label, Math.max(known, size));
     }
   return sizes;

@@ -1,5 +1,6 @@
 // Output types of operators that work element by element, with or without broadcasting.
 
+import { quote } from '../../quote.js';
 import { type DataType, dataTypeFromOnnx } from '../dtype.js';
 import type { TypeContext, TypeRule, TypeTable } from './context.js';
 
@@ -16,7 +17,7 @@ const compare: TypeRule = (c) => {
 export function dtypeAttr(c: TypeContext, name: string, fallback: DataType): DataType {
   const number = c.int(name, 0);
   if (number === 0) return fallback;
-  return dataTypeFromOnnx(number) ?? c.fail(`element type ${number} of attribute '${name}' is not supported`);
+  return dataTypeFromOnnx(number) ?? c.fail(`element type ${number} of attribute ${quote(name)} is not supported`);
 }
 
 const all = (rule: TypeRule, ops: string): TypeTable => Object.fromEntries(ops.split(' ').map((op) => [op, rule]));

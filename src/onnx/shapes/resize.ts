@@ -2,6 +2,7 @@
 // the input. The operator is separable, so these matrices are all that its gradient needs. Coordinates are computed in
 // float32, as the runtime does, so that 'nearest' chooses the same element. Source: the ONNX reference of Resize.
 
+import { quote } from '../../quote.js';
 import type { TypeContext, TypeRule } from './context.js';
 
 /** One resized axis. `scale` is what coordinates are divided by: it may differ from out / from when it was given. */
@@ -80,7 +81,7 @@ const tapsOf = (c: TypeContext, mode: string, from: number): ((x: number) => Tap
   const clamp = (x: number): number => Math.min(Math.max(x, 0), from - 1);
   if (mode === 'nearest') {
     const name = String(c.node.attrs.get('nearest_mode')?.value ?? 'round_prefer_floor');
-    const round = nearest[name] ?? c.fail(`nearest_mode '${name}' is not known`);
+    const round = nearest[name] ?? c.fail(`nearest_mode ${quote(name)} is not known`);
     return (x) => [[round(x), 1]];
   }
   if (mode === 'linear')
@@ -92,7 +93,7 @@ const tapsOf = (c: TypeContext, mode: string, from: number): ((x: number) => Tap
         [low + 1, at - low],
       ];
     };
-  if (mode !== 'cubic') c.fail(`mode '${mode}' is not known`);
+  if (mode !== 'cubic') c.fail(`mode ${quote(mode)} is not known`);
   const a = Number(c.node.attrs.get('cubic_coeff_a')?.value ?? -0.75);
   const inside = c.int('exclude_outside', 0) !== 0;
   return (x) => {
@@ -114,7 +115,7 @@ export function resizeWeights(c: TypeContext, resized: ResizedAxis): Float64Arra
   if (c.int('antialias', 0)) c.fail('antialias has no gradient here; export the model with antialias off');
   const name = String(c.node.attrs.get('coordinate_transformation_mode')?.value ?? 'half_pixel');
   const coordinate =
-    coordinates[name] ?? c.fail(`coordinate_transformation_mode '${name}' has no gradient here; use half_pixel`);
+    coordinates[name] ?? c.fail(`coordinate_transformation_mode ${quote(name)} has no gradient here; use half_pixel`);
   const taps = tapsOf(c, String(c.node.attrs.get('mode')?.value ?? 'nearest'), from);
   const weights = new Float64Array(out * from);
   for (let i = 0; i < out; i++) {

@@ -2,6 +2,7 @@
 // Padding is resolved to numbers here once (auto_pad, ceil_mode, output_shape), and gradient rules read the same
 // numbers. Per axis: out = (in + before + after − extent) / stride + 1, extent = (kernel − 1) · dilation + 1.
 
+import { quote } from '../../quote.js';
 import { elementCount } from '../tensor.js';
 import type { TypeContext, TypeRule, TypeTable } from './context.js';
 
@@ -32,7 +33,7 @@ function attributesOf(c: TypeContext, kernel: readonly number[]): Attributes {
   const from = c.shape(0).slice(2);
   const listed = (name: string, fallback: number, length = from.length): number[] => {
     const given = c.ints(name) ?? Array.from({ length }, () => fallback);
-    if (given.length !== length) c.fail(`attribute '${name}' has ${given.length} entries, expected ${length}`);
+    if (given.length !== length) c.fail(`attribute ${quote(name)} has ${given.length} entries, expected ${length}`);
     return given;
   };
   if (from.length === 0 || kernel.length !== from.length)

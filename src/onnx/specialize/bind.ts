@@ -1,6 +1,7 @@
 // Gives every graph input its requested shape, and checks that shapes with a common symbolic dimension agree.
 
 import { UsageError } from '../../errors.js';
+import { quote } from '../../quote.js';
 import type { Dim, Graph, Value, ValueInfo } from '../graph.js';
 
 const show = (shape: readonly Dim[] | undefined): string =>
@@ -10,10 +11,10 @@ function shapeFor(input: ValueInfo, wanted: readonly number[] | undefined): numb
   const declared = input.shape;
   if (wanted === undefined) {
     if (declared?.every((d) => typeof d === 'number')) return declared as number[];
-    throw new UsageError(`input '${input.name}' ${show(declared)} has no shape: give it one`);
+    throw new UsageError(`input ${quote(input.name)} ${show(declared)} has no shape: give it one`);
   }
   const refuse = (why: string): never => {
-    throw new UsageError(`input '${input.name}' is ${show(declared)}, so it cannot be ${show(wanted)}: ${why}`);
+    throw new UsageError(`input ${quote(input.name)} is ${show(declared)}, so it cannot be ${show(wanted)}: ${why}`);
   };
   if (!wanted.every((d) => Number.isInteger(d) && d > 0)) refuse('dimensions must be positive integers');
   if (declared && declared.length !== wanted.length)
@@ -33,7 +34,7 @@ export function bindInputs(graph: Graph, inputShapes: Record<Value, readonly num
   for (const name of Object.keys(inputShapes))
     if (!graph.inputs.some((input) => input.name === name))
       throw new UsageError(
-        `the model has no input '${name}'; its inputs are ${graph.inputs.map((i) => `'${i.name}'`).join(', ')}`,
+        `the model has no input ${quote(name)}; its inputs are ${graph.inputs.map((i) => quote(i.name)).join(', ')}`,
       );
   const bound = new Map<string, { size: number; input: string }>();
   for (const input of graph.inputs) {
@@ -43,7 +44,7 @@ export function bindInputs(graph: Graph, inputShapes: Record<Value, readonly num
       const known = bound.get(dim);
       if (known && known.size !== shape[i])
         throw new UsageError(
-          `dimension '${dim}' is ${known.size} in input '${known.input}' but ${shape[i]} in input '${input.name}': ` +
+          `dimension ${quote(dim)} is ${known.size} in input ${quote(known.input)} but ${shape[i]} in input ${quote(input.name)}: ` +
             'both must have one size',
         );
       bound.set(dim, { size: shape[i]!, input: input.name });

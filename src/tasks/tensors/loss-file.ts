@@ -9,6 +9,7 @@ import type { Dim, Value, ValueInfo } from '../../onnx/graph.js';
 import { type JoinedModel, joinModels, onlyPart, openFiles } from '../../onnx/join.js';
 import { specialize } from '../../onnx/specialize.js';
 import { splice } from '../../onnx/splice.js';
+import { quote } from '../../quote.js';
 import type { TensorView } from '../../runtime/session.js';
 
 export interface LossFile {
@@ -35,13 +36,13 @@ function modelOf(path: string): JoinedModel {
 export function openLossFile(path: string, outputs: readonly string[]): LossFile {
   const model = modelOf(path);
   const { graph } = model;
-  const names = (values: readonly ValueInfo[]): string => values.map(({ name }) => `'${name}'`).join(', ') || 'none';
+  const names = (values: readonly ValueInfo[]): string => values.map(({ name }) => quote(name)).join(', ') || 'none';
   if (graph.outputs.length !== 1) throw new ModelError(`${path}: a loss has one output, found ${names(graph.outputs)}`);
   const used = graph.inputs.filter(({ name }) => outputs.includes(name)).map(({ name }) => name);
   if (used.length === 0)
     throw new ModelError(
       `${path}: the inputs of a loss are outputs of the model and targets by their names; ` +
-        `found ${names(graph.inputs)}, and the model gives ${outputs.map((name) => `'${name}'`).join(', ')}`,
+        `found ${names(graph.inputs)}, and the model gives ${outputs.map((name) => quote(name)).join(', ')}`,
     );
   return { model, outputs: used, targets: graph.inputs.filter(({ name }) => !outputs.includes(name)) };
 }
@@ -68,7 +69,7 @@ function targetShape(
   );
   if (lengths && !lengths.includes(undefined)) return lengths as number[];
   throw new ModelError(
-    `${model.path}: input '${name}' has the shape [${shape?.map((dim) => dim ?? '?').join(', ') ?? 'unknown'}]; ` +
+    `${model.path}: input ${quote(name)} has the shape [${shape?.map((dim) => dim ?? '?').join(', ') ?? 'unknown'}]; ` +
       'export the loss with axes of fixed length behind the first, or of the names that an output has',
   );
 }

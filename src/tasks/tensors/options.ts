@@ -4,6 +4,7 @@ import { basename, resolve } from 'node:path';
 import { UsageError } from '../../errors.js';
 import type { DataType } from '../../onnx/dtype.js';
 import type { Dim } from '../../onnx/graph.js';
+import { quote } from '../../quote.js';
 import type { ModelValues, TaskConfig } from '../task.js';
 import { lossFiles } from './loss-files.js';
 import { type TensorLossName, tensorLosses } from './losses.js';
@@ -78,7 +79,7 @@ export function outputsOf({ losses }: TensorOptions, all: readonly string[]): st
   const unknown = read.find((output) => !all.includes(output));
   if (unknown !== undefined)
     throw new UsageError(
-      `losses: the model has no output '${unknown}'; found ${all.map((output) => `'${output}'`).join(', ')}`,
+      `losses: the model has no output ${quote(unknown)}; found ${all.map((output) => quote(output)).join(', ')}`,
     );
   return [...new Set(read)];
 }
@@ -90,21 +91,21 @@ export function targetsOf(options: TensorOptions, { inputs, outputs }: ModelValu
   for (const input of Object.keys(options.inputColumns))
     if (!inputs.some((one) => one.name === input))
       throw new UsageError(
-        `inputColumns: the model has no input '${input}'; found ${inputs.map((one) => `'${one.name}'`).join(', ')}`,
+        `inputColumns: the model has no input ${quote(input)}; found ${inputs.map((one) => quote(one.name)).join(', ')}`,
       );
   const targets = new Map<string, Target>();
   const add = (target: Target): void => {
     const known = targets.get(target.column);
     if (known && known.dtype !== target.dtype)
       throw new UsageError(
-        `losses: target '${target.column}' is ${known.dtype} for one loss and ${target.dtype} for another; give it twice, under two names`,
+        `losses: target ${quote(target.column)} is ${known.dtype} for one loss and ${target.dtype} for another; give it twice, under two names`,
       );
     targets.set(target.column, known ?? target);
   };
   for (const one of options.losses) {
     if ('file' in one) {
       for (const { name: column, dtype, shape: stated } of lossFiles().openLossFile(one.file, all).targets)
-        add({ column, dtype, stated, what: `${one.file} takes '${column}' as`, classes: undefined });
+        add({ column, dtype, stated, what: `${one.file} takes ${quote(column)} as`, classes: undefined });
       continue;
     }
     const { shape } = outputs.find((output) => output.name === one.output)!;
@@ -114,7 +115,7 @@ export function targetsOf(options: TensorOptions, { inputs, outputs }: ModelValu
       column: one.target,
       dtype: tensorLosses[one.loss].target,
       stated: ofClasses ? shape && [shape[0]!, ...shape.slice(2)] : shape,
-      what: `${one.loss} over output '${one.output}' takes`,
+      what: `${one.loss} over output ${quote(one.output)} takes`,
       classes,
     });
   }

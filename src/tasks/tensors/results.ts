@@ -6,6 +6,7 @@ import type { Builder } from '../../onnx/builder.js';
 import type { DataType } from '../../onnx/dtype.js';
 import type { Value } from '../../onnx/graph.js';
 import { elementCount } from '../../onnx/tensor.js';
+import { quote } from '../../quote.js';
 import type { TensorView } from '../../runtime/session.js';
 import { taskInput } from '../inputs.js';
 import type { MeasuredBatch, Outputs, Results, SavedRun, TaskLoss } from '../task.js';
@@ -29,7 +30,7 @@ export function addLosses(b: Builder, outputs: Outputs, { losses }: TensorOption
     // Left as it is, it would be broadcast.
     if (elementCount(b.shape(known)) === elementCount(shape)) return b.op('Reshape', [known, b.ints([...shape])]);
     throw new UsageError(
-      `losses: target '${column}' is [${b.shape(known).join(', ')}] for one loss and [${shape.join(', ')}] for another; ` +
+      `losses: target ${quote(column)} is [${b.shape(known).join(', ')}] for one loss and [${shape.join(', ')}] for another; ` +
         'give each a target of its own',
     );
   };
@@ -61,7 +62,7 @@ function namedLoss(b: Builder, { output, target, loss }: NamedLoss, outputs: Out
   const shape = b.shape(y);
   if (shape.length === 0 || (loss === 'cross-entropy' && shape.length < 2))
     throw new ModelError(
-      `output '${output}' has the shape [${shape.join(', ')}]; ${loss} takes ${loss === 'cross-entropy' ? '[batch, classes, …]' : 'a batch axis first'}`,
+      `output ${quote(output)} has the shape [${shape.join(', ')}]; ${loss} takes ${loss === 'cross-entropy' ? '[batch, classes, …]' : 'a batch axis first'}`,
     );
   const wanted = row.target === 'int64' ? [shape[0]!, ...shape.slice(2)] : shape;
   return row.build(b, y, input(target, row.target, wanted));
