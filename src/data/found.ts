@@ -184,14 +184,16 @@ async function readTable(
 }
 
 /** What the data sets of files say of their labels. */
-export function declaredBy(
+export async function declaredBy(
   files: readonly string[],
   columns: readonly ColumnSpec[],
 ): Promise<Pick<FileLabels, 'declared'>[]> {
   const column = labelColumnOf(columns);
-  return Promise.all(
-    files.map(async (file) => ({ declared: column === undefined ? undefined : await declaredNames(file, column) })),
-  );
+  const all: Pick<FileLabels, 'declared'>[] = [];
+  // One after the other: there may be more shards than files that can be open.
+  for (const file of files)
+    all.push({ declared: column === undefined ? undefined : await declaredNames(file, column) });
+  return all;
 }
 
 /** Adds the records of a file to `builder` and gives their number; `taken` is called after every few of them. */

@@ -12,6 +12,8 @@ import { classNote } from './parquet.js';
 
 /** A larger card or note is not read. */
 const mostBytes = 16 * 2 ** 20;
+/** A longer front matter is not parsed. */
+const mostYaml = 2 * 2 ** 20;
 /** Folders above a file's that may have the data set's README.md. */
 const foldersAbove = 2;
 
@@ -62,12 +64,19 @@ function ofCards(folder: string, file: string, column: string): Named | undefine
   return undefined;
 }
 
+/** The card that was read last: shards have one in common. */
+let last: { yaml: string; info: unknown } | undefined;
+
 function infoOf(yaml: string): unknown {
+  if (last?.yaml === yaml) return last.info;
+  let info: unknown;
   try {
-    return objectOf(readYaml(yaml)).dataset_info;
+    info = yaml.length > mostYaml ? undefined : objectOf(readYaml(yaml)).dataset_info;
   } catch {
-    return undefined; // a page of something else
+    // a page of something else
   }
+  last = { yaml, info };
+  return info;
 }
 
 /** Of several configurations with other names that of the file's path. */
