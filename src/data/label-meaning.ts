@@ -45,12 +45,21 @@ export function meaningOf(
   notes: string[],
 ): LabelMeaning | undefined {
   const declared = file.declared && declaredMeaning(file, file.declared, notes);
-  return declared ?? (labelNames && meaningAmong(file, labelNames, notes));
+  if (!labelNames) return declared;
+  return declared ? wins(declared, labelNames, file.name, notes) : meaningAmong(file, labelNames, notes);
+}
+
+/** With the names of labelNames, where as many are called otherwise. */
+function wins(meaning: LabelMeaning, labelNames: readonly string[], file: string, notes: string[]): LabelMeaning {
+  const { of } = meaning;
+  const names = new LabelSet(labelNames);
+  if (of.length !== names.size || of.some((name) => names.find(name) !== undefined)) return meaning;
+  notes.push(`labelNames wins over the names that ${file} has: ${pairs(of, labelNames)}`);
+  return { ...meaning, called: labelNames };
 }
 
 function declaredMeaning(file: FileLabels, declared: DeclaredNames, notes: string[]): LabelMeaning | undefined {
   const { names: of, source, numeric } = declared;
-  if (isCount(of)) return undefined;
   const names = new LabelSet(of);
   const labels = [...file.met.keys()];
   const isId = (label: string): boolean => (classNumber(label) ?? of.length) < of.length;
@@ -81,9 +90,9 @@ function meaningAmong(file: FileLabels, of: readonly string[], notes: string[]):
   const named = labels.every((label) => names.find(label) !== undefined);
   const numbered = labels.every((label) => (classNumber(label) ?? of.length) < of.length);
   const own = namesOf(file);
-  if (own?.length === of.length && own.every((name) => names.find(name) === undefined)) {
-    notes.push(`labelNames wins over the names that ${file.name} has: ${pairs(own, of)}`);
-    return { of: own, called: of, numbers: false, by: 'labelNames' };
+  if (own) {
+    const meaning = wins({ of: own, numbers: false, by: 'labelNames' }, of, file.name, notes);
+    if (meaning.called) return meaning;
   }
   // What is stored as a number is one.
   if (numbered && !own && (file.numeric || !named)) return { of, numbers: true, by: 'labelNames' };
@@ -103,9 +112,6 @@ function noteBoth({ name, met }: FileLabels, names: LabelSet, source: string, no
   );
 }
 
-/** Names that only count, which say no more than the numbers. */
-const isCount = (names: readonly string[]): boolean => names.every((name, i) => name === String(i));
-
 /** The names that a file's labels have been read as; none where these may be numbers all the same. */
 const namesOf = ({ named }: FileLabels): readonly string[] | undefined =>
   named?.every(isNumber) === true ? undefined : named;
@@ -114,11 +120,7 @@ const sorted = (names: readonly string[]): string => JSON.stringify(sortedNames(
 
 /** Numbers that all files list for names, in their order. */
 export function ownNumbers(files: readonly FileLabels[]): readonly string[] | undefined {
-  const given = files.map(({ named, declared, met }) => {
-    const names = named ?? (declared && isCount(declared.names) ? declared.names : undefined);
-    const listed = new Set(names);
-    return names?.every(isNumber) && [...met.keys()].every((label) => listed.has(label)) ? names : undefined;
-  });
+  const given = files.map(({ named }) => (named?.every(isNumber) ? named : undefined));
   const [first] = given;
   return given.every((names) => names && first && sorted(names) === sorted(first)) ? first : undefined;
 }

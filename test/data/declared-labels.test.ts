@@ -64,7 +64,24 @@ describe('Parquet', () => {
     await expect(parquet('named', { classes: ['a', 'b'] })).rejects.toThrow(/named\.parquet:1: unknown label 'spam'/);
   });
 
-  test('names win over being numbers of the model, streamed too, and in lists', async () => {
+  test('labelNames wins over names that are others, and the names over being numbers of the model', async () => {
+    const rules = { labelNames: ['junk', 'mail'] };
+    const won = await parquet('named', rules);
+    expect([short(won), won.notes]).toEqual([
+      'junk mail: junk mail junk mail',
+      expect.stringContaining('labelNames wins over the names that'),
+    ]);
+    expect((await parquet('named', { ...rules, classes: ['mail', 'junk'] })).samples[0]).toBe('junk');
+    const count = folder({
+      'dataset_info.json': '{"features":{"label":{"names":["0","1"]}}}',
+      'a.csv': 'text,label\na,0\nb,1\n',
+    });
+    const files = [join(count, 'a.csv')];
+    expect(short(await readAs({ files }, {}, { modelLabels: ['ham', 'spam'] }))).toBe('0 1: 0 1');
+    expect(short(await readAs({ files }, {}, { labelNames: ['ham', 'spam'] }))).toBe('ham spam: ham spam');
+  });
+
+  test('names are found in streamed files, and for lists', async () => {
     const { files } = { files: [join(fixtures, 'named.parquet')] };
     expect(short(await readAs({ files }, { streaming: true }, {}))).toBe('spam ham: spam ham spam ham');
     const tags = await readAs({ files: [join(fixtures, 'tags.parquet')] }, { columns: words }, {});
