@@ -36,3 +36,6 @@ export function classNumber(label: string): number | undefined {
   const text = plainForm(label);
   return text.length <= 15 && /^\d+$/.test(text) ? Number(text) : undefined;
 }
+
+/** Whether a label is the number of one of so many classes. */
+export const isBelow = (label: string, classes: number): boolean => (classNumber(label) ?? classes) < classes;

@@ -4,7 +4,7 @@
 
 import { DataError } from '../errors.js';
 import { quote } from '../quote.js';
-import { classNumber, isNumber, plainForm } from './label-forms.js';
+import { classNumber, isBelow, isNumber, plainForm } from './label-forms.js';
 import { LabelSet, listed, pairs, shownPairs, sortedNames } from './labels.js';
 
 /** Names that a data set gives its classes, which labels may be numbers of. */
@@ -62,7 +62,7 @@ function declaredMeaning(file: FileLabels, declared: DeclaredNames, notes: strin
   const { names: of, source, numeric } = declared;
   const names = new LabelSet(of);
   const labels = [...file.met.keys()];
-  const isId = (label: string): boolean => (classNumber(label) ?? of.length) < of.length;
+  const isId = (label: string): boolean => isBelow(label, of.length);
   if (labels.every(isId)) {
     if (!numeric) noteBoth(file, names, source, notes);
     return { of, numbers: true, by: 'data' };
@@ -88,7 +88,7 @@ function meaningAmong(file: FileLabels, of: readonly string[], notes: string[]):
   const names = new LabelSet(of);
   const labels = [...file.met.keys()];
   const named = labels.every((label) => names.find(label) !== undefined);
-  const numbered = labels.every((label) => (classNumber(label) ?? of.length) < of.length);
+  const numbered = labels.every((label) => isBelow(label, of.length));
   const own = namesOf(file);
   if (own) {
     const meaning = wins({ of: own, numbers: false, by: 'labelNames' }, of, file.name, notes);
@@ -155,10 +155,10 @@ export function ownOrder(
 /** @throws DataError where one file has names and another numbers that may be those of the names */
 export function refuseNumbersBesideNames(files: readonly FileLabels[]): void {
   const hasNumber = ({ met }: FileLabels): boolean => [...met.keys()].some(isNumber);
-  const names = files.filter((file) => !hasNumber(file));
+  const names = files.filter((file) => file.met.size > 0 && !hasNumber(file));
   const size = new Set(names.flatMap(({ met }) => [...met.keys()])).size;
   const numbers = files.find(
-    ({ met }) => met.size > 0 && [...met.keys()].every((label) => (classNumber(label) ?? size) < size),
+    ({ met }) => met.size > 0 && [...met.keys()].every((label) => isBelow(label, Math.max(size, met.size))),
   );
   if (!numbers || names.length === 0) return;
   const [[label, place]] = [...numbers.met] as [[string, string]];
@@ -174,7 +174,7 @@ export function refuseNumbersBesideNames(files: readonly FileLabels[]): void {
 export function areNumbers(file: FileLabels, classes: LabelSet): boolean {
   if (namesOf(file)) return false;
   if (classes.names.some(isNumber)) return false;
-  if ([...file.met.keys()].every((label) => (classNumber(label) ?? classes.size) < classes.size)) return true;
+  if ([...file.met.keys()].every((label) => isBelow(label, classes.size))) return true;
   refuseMixed(file, classes);
   return false;
 }
@@ -208,8 +208,7 @@ export function numbersOf(
 /** @throws DataError for a file whose labels are partly names and partly numbers of the same */
 function refuseMixed({ met }: FileLabels, names: LabelSet): void {
   const labels = [...met.keys()];
-  const isId = (label: string): boolean =>
-    names.find(label) === undefined && (classNumber(label) ?? names.size) < names.size;
+  const isId = (label: string): boolean => names.find(label) === undefined && isBelow(label, names.size);
   const [number, name] = [labels.find(isId), labels.find((label) => names.find(label) !== undefined)];
   if (number === undefined || name === undefined) return;
   if (!labels.every((label) => isId(label) || names.find(label) !== undefined)) return;
@@ -223,6 +222,6 @@ function refuseMixed({ met }: FileLabels, names: LabelSet): void {
 export function namesMet(files: readonly FileLabels[], numLabels: number | undefined): readonly string[] {
   const met = [...new Set(files.flatMap(({ met }) => [...met.keys()]))];
   const count = numLabels ?? 0;
-  const counts = met.length < count && met.every((label) => (classNumber(label) ?? count) < count);
+  const counts = met.length < count && met.every((label) => isBelow(label, count));
   return counts ? Array.from({ length: count }, (_, i) => String(i)) : sortedNames(met);
 }

@@ -11,9 +11,10 @@ export function labelsOfNumbers(
 ): { values: Float64Array; names: readonly string[] } {
   const names = new ClassNames();
   const values = Float64Array.from(numbers, (number, row) => {
-    if (Number.isSafeInteger(number)) return names.idOf(String(number));
+    if (Number.isSafeInteger(number) && number >= 0) return names.idOf(String(number));
     throw new DataError(
-      `${place(row)}: label ${number} is no whole number up to 2^53, as numbers of classes are; give labels of this kind as texts`,
+      `${place(row)}: label ${number} is ${number < 0 ? 'out of range' : 'no whole number up to 2^53'}: ` +
+        'labels that are stored as numbers are whole ones from 0; leave out rows without a label',
     );
   });
   return { values, names: names.names };

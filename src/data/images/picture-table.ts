@@ -19,7 +19,6 @@ export function pictureTable(
   classes: Classes | undefined,
   multiLabel: boolean,
 ): Table {
-  const [first] = sources as [ImageSource];
   const files = sources.map(({ name }) => name);
   const count = sources.reduce((sum, { rows }) => sum + rows, 0);
   if (count === 0) throw new DataError(`data file ${files.join(', ')} holds no pictures`);
@@ -35,7 +34,6 @@ export function pictureTable(
       places[2 * (from + row) + 1] = row;
       if (weight) weight[from + row] = weightOf(source, row);
     }
-    if (labels) refuseMixed(source, first);
     if (classes) {
       const { labels, readings } = classes;
       writeTargets({ label, targets }, from, source, { labels, reading: readings[index]! }, multiLabel);
@@ -49,13 +47,6 @@ export function pictureTable(
   if (labels) filled.label = { kind: 'class', values: label };
   if (targets) filled.targets = { kind: 'numbers', values: targets, width: labels!.size };
   return { count, columns: filled, weight, origin: { files } };
-}
-
-function refuseMixed(source: ImageSource, first: ImageSource): void {
-  if ((source.labels?.width === undefined) === (first.labels?.width === undefined)) return;
-  throw new DataError(
-    `${source.name} and ${first.name} disagree: labels must be a class for each picture in all files, or a row of numbers`,
-  );
 }
 
 function weightOf(source: ImageSource, row: number): number {

@@ -61,6 +61,7 @@ export function classesOf(
   { multiLabel, modelLabels = [], against, ...rules }: ClassOptions,
   notes: string[],
 ): Classes {
+  for (const source of sources) refuseMixed(source, sources[0]!);
   const numbered = sources.findIndex(({ names }) => !names);
   if (numbered < 0) {
     const { classes, readings } = against
@@ -172,4 +173,11 @@ function largest(values: Float32Array): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
   return best;
+}
+
+function refuseMixed(source: ImageSource, first: ImageSource): void {
+  if ((source.labels?.width === undefined) === (first.labels?.width === undefined)) return;
+  throw new DataError(
+    `${source.name} and ${first.name} disagree: labels must be a class for each picture in all files, or a row of numbers`,
+  );
 }

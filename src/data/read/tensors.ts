@@ -113,9 +113,9 @@ function readPart(stored: NamedTensors, columns: readonly ColumnSpec[], weights:
   const given = names === undefined ? undefined : namesOf(names, path);
   const met = new ClassNames();
   const classOf = (label: number, row: number): number => {
-    const name = given ? given[label] : Number.isSafeInteger(label) ? String(label) : undefined;
+    const name = given ? given[label] : Number.isSafeInteger(label) && label >= 0 ? String(label) : undefined;
     if (name !== undefined) return met.idOf(name);
-    const expected = given ? `a whole number below ${given.length}, that of a class` : 'a whole number up to 2^53';
+    const expected = given ? `a whole number below ${given.length}, that of a class` : 'a whole number from 0';
     throw new DataError(`${path}:row ${row}: label ${label}, expected ${expected}`);
   };
   const read = columns.map((spec) => [spec.role, columnOf(stored, spec, count, classOf)]);

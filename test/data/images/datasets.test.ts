@@ -156,14 +156,15 @@ describe('a table', () => {
       ['blue', 'red'],
       [1, 1, 0, 0, 0, 1],
     ]);
-    await expect(open(table('mixed.jsonl', ['a', 1]))).rejects.toThrow(
-      /mixed\.jsonl:2: column 'label' has a number, the rows before a text/,
+    expect((await open(table('mixed.jsonl', ['a', 1]))).labels.names).toEqual(['1', 'a']);
+    await expect(open(table('kinds.jsonl', ['a', [1, 0]]))).rejects.toThrow(
+      /kinds\.jsonl:2: column 'label' has a list of numbers, the rows before a label/,
     );
     await expect(open(table('widths.jsonl', [[1, 0], [1]]))).rejects.toThrow(
       /widths\.jsonl:2: .* has a list of 1 numbers, the rows before have 2/,
     );
-    await expect(open(table('odd.jsonl', [-1]))).rejects.toThrow(
-      /odd\.jsonl:1: column 'label' must hold a label .* found the number -1/,
+    await expect(open(table('odd.jsonl', [null]))).rejects.toThrow(
+      /odd\.jsonl:1: column 'label' must hold a label .* found null/,
     );
     await expect(open(put(path('no.csv'), 'path,label\nx.jpg,a\n'))).rejects.toThrow(
       /no\.csv:1: .*'image'.*found 'path', 'label'/,
@@ -173,7 +174,7 @@ describe('a table', () => {
       /blank\.csv:2: column 'image' must hold the path/,
     );
     await expect(open([path('numbers.jsonl'), put(path('names.csv'), 'image,label\nx.jpg,a\n')])).rejects.toThrow(
-      /names\.csv has names of classes and .*numbers\.jsonl numbers/,
+      /numbers\.jsonl:1 .*: label '2' is a number, and .*names\.csv has names of classes; say with labelNames/,
     );
   });
 

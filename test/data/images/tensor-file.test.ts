@@ -113,7 +113,7 @@ const cases: [
     'a label out of range',
     { ...good, labels: int64([4], [0, 1, 12, 0]) },
     { label_names: 'a,b,c' },
-    /:row 2: label 12 is out of range; there are 3 classes \(a, b, c\)/,
+    /:row 2: label 12 is out of range; there are 3 classes \('a', 'b', 'c'\)/,
   ],
   ['a negative label', { ...good, labels: int64([4], [0, 1, -1, 0]) }, undefined, /:row 2: label -1 is out of range/],
   ['one class', { ...good, labels: int64([4], [0, 0, 0, 0]) }, undefined, /has one class only/],
@@ -152,7 +152,9 @@ describe('is refused', () => {
 
   test('files that do not fit together', async () => {
     const file = write(good);
-    await expect(open([file, write(good, { label_names: 'a,b,c' })])).rejects.toThrow(/names other classes/);
+    await expect(open([file, write(good, { label_names: 'a,b,c' })])).rejects.toThrow(
+      /row 0: label '0' is a number, and .* has names of classes \('a', 'b', 'c'\); say with labelNames/,
+    );
     const soft = write({ ...good, labels: float32([4, 3], [1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0]) });
     await expect(open([file, soft])).rejects.toThrow(/disagree: labels must be a class for each picture in all files/);
     await expect(
