@@ -16,7 +16,7 @@ import { formOf } from '../data/read/form.js';
 import { type Samples, type TextInput, tableSamples, textSamples } from '../data/samples.js';
 import { batchSizeOf } from '../data/slots.js';
 import { locationOf, type Table } from '../data/table.js';
-import { openSavedModel, type SavedModel } from '../engine/saved-model.js';
+import { crowdedNotes, openSavedModel, type SavedModel } from '../engine/saved-model.js';
 import { UsageError } from '../errors.js';
 import type { ResolveOptions } from '../models/hub.js';
 import type { ClassPrediction } from '../tasks/classes.js';
@@ -62,6 +62,7 @@ export class LoadedModel {
     this.#model = model;
     this.#task = taskOf(config, model);
     this.#config = { ...config, task: this.#task.name };
+    this.#notes.push(...crowdedNotes(config.threads));
     this.#columns = taskNamed(this.#task.name)
       .columns(this.#config, model)
       .filter(({ target }) => !target);

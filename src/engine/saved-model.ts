@@ -3,6 +3,8 @@
 
 import type { Tensor as OrtTensor } from 'onnxruntime-node';
 import { labelsOfConfig } from '../data/labels.js';
+import { defaultThreads } from '../environment.js';
+import { threadsNote } from '../machine.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { convertFloat } from '../onnx/convert.js';
 import { type DataType, isFloat, type TypedArray } from '../onnx/dtype.js';
@@ -27,6 +29,9 @@ export interface SavedModel extends ModelValues, SavedFacts {
   run(mode: 'evaluate' | 'predict', task: TaskSpec, batch: MeasuredBatch): Promise<Results>;
   close(): Promise<void>;
 }
+
+/** What to say of the threads that a saved model is run with. */
+export const crowdedNotes = (threads = defaultThreads()): string[] => [threadsNote(threads) ?? []].flat();
 
 /**
  * @param options `parts`: the files of the directory that run one behind the other; default one file

@@ -12,7 +12,7 @@ import type { BadSample, Batch, BatchSource, DataLoader } from '../data/loader.j
 import { withoutGiven } from '../data/memory/given.js';
 import { axesKey, batchSizeOf } from '../data/slots.js';
 import type { OpenedDataset } from '../data/splits.js';
-import { openSavedModel } from '../engine/saved-model.js';
+import { crowdedNotes, openSavedModel } from '../engine/saved-model.js';
 import { DataError, UsageError } from '../errors.js';
 import type { ResolveOptions } from '../models/hub.js';
 import { peakRssBytes, StepTimes } from '../statistics.js';
@@ -152,7 +152,7 @@ export async function evaluate<M extends Metrics = AccuracyMetrics>(
       seconds: (performance.now() - started) / 1000,
       truncated,
       badSamples: bad.all,
-      notes: [...opened.notes, ...(loaded.plan.notes ?? []), ...remarks.notes],
+      notes: [...crowdedNotes(parsed.threads), ...opened.notes, ...(loaded.plan.notes ?? []), ...remarks.notes],
     };
   } finally {
     await loader?.close();

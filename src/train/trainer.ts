@@ -2,7 +2,7 @@
 // its batches come from in step-batches.ts, what a run holds open in run.ts.
 
 import { EventEmitter } from 'node:events';
-import { checkHooks, checkOptions, kindOfValue, unknownKey } from '../arguments.js';
+import { checkHooks, checkOptions } from '../arguments.js';
 import { parseOptions } from '../config/options.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
 import type { Batch } from '../data/loader.js';
@@ -15,6 +15,7 @@ import { type Metrics, taskNamed } from '../tasks/tasks.js';
 import { measureEvaluation } from './evaluate.js';
 import { feedRatio } from './feed-ratio.js';
 import { idleSteps } from './learnable.js';
+import { checkListener } from './listeners.js';
 import { smallerBatches } from './memory-check.js';
 import { collectOutcomes, type Emit, syncDue } from './outcomes.js';
 import { pendingStep } from './pending-steps.js';
@@ -34,30 +35,6 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Pro
     if (signal?.aborted) return undefined;
     throw error;
   }
-}
-
-const events: Record<keyof TrainerEvents, true> = {
-  download: true,
-  start: true,
-  resumed: true,
-  trunk: true,
-  step: true,
-  skipped: true,
-  badSample: true,
-  epoch: true,
-  evaluation: true,
-  checkpoint: true,
-  stopped: true,
-  warning: true,
-  saved: true,
-};
-
-function checkListener(method: string, event: unknown, listener: unknown): void {
-  if (typeof event !== 'string')
-    throw new UsageError(`${method}: the event must be a text, found ${kindOfValue(event)}`);
-  if (!Object.hasOwn(events, event)) throw unknownKey('Trainer: the list of events', event, Object.keys(events));
-  if (typeof listener !== 'function')
-    throw new UsageError(`${method}('${event}', …): the listener must be a function, found ${kindOfValue(listener)}`);
 }
 
 /** Trains one model on one data set; `run` may be called once. */
