@@ -85,7 +85,7 @@ describe('training data', () => {
   it('another number of classes than was asked for', async () => {
     const args = ['--model', path('encoder'), '--train', path('train.jsonl'), '--output', path('classes')];
     const { code, stderr } = await ortune(['train', ...args, '--num-labels', '3']);
-    expect(stderr).toContain('train.jsonl has 2 classes (ham, spam), numLabels says 3');
+    expect(stderr).toContain("train.jsonl has 2 classes ('ham', 'spam'), numLabels says 3");
     expect(code).toBe(1);
   });
 

@@ -52,6 +52,6 @@ it('weighs the loss: equal weights change nothing but rounding, and samples of w
 
 it('refuses another number of classes than was asked for, and leaves nothing behind', async () => {
   const options = config({ numLabels: 3 });
-  await expect(train(options)).rejects.toThrow(/train\.jsonl has 2 classes \(ham, spam\), numLabels says 3/);
+  await expect(train(options)).rejects.toThrow(/train\.jsonl has 2 classes \('ham', 'spam'\), numLabels says 3/);
   expect(existsSync(options.output)).toBe(false);
 });
