@@ -75,15 +75,23 @@ export function findLastLinear(model: Model, logits: string): LastLinear {
   const found = walk(graph, logits);
   if ('inputs' in found) return found;
   const node = graph.producer(found.value);
+  refuseProbabilities(model, logits);
   const what = node ? `${node.opType} ${nodeLabel(node)}` : quote(found.value);
-  if (node && ['Softmax', 'LogSoftmax', 'Sigmoid'].includes(node.opType))
-    throw new ModelError(
-      `${model.path}: output ${quote(logits)} comes from ${what}, and a loss takes the logits before it. Export the model without it.`,
-    );
   throw new ModelError(
     `${model.path}: the head cannot be replaced: ${quote(logits)} should come from a linear layer, found ${what}. ` +
       'Export the model without its head (feature extraction).',
   );
+}
+
+/** @throws ModelError where the output holds probabilities, which a loss would take for logits */
+export function refuseProbabilities(model: Model, output: string): void {
+  const graph = new FileGraph(graphOf(model));
+  let node = graph.producer(output);
+  while (node && ['Identity', 'Cast', 'Dropout'].includes(node.opType)) node = graph.producer(node.input[0]!);
+  if (node && ['Softmax', 'LogSoftmax', 'Sigmoid'].includes(node.opType))
+    throw new ModelError(
+      `${model.path}: output ${quote(output)} comes from ${node.opType} ${nodeLabel(node)}, and a loss takes the logits before it. Export the model without it.`,
+    );
 }
 
 /** The layer, or the value at which the walk from the logits ended without one. */

@@ -19,7 +19,7 @@ import type { HeadOptions, HeadResult } from './classification.js';
 import { hiddenSize } from './families.js';
 import { FileBuilder } from './file-builder.js';
 import { findHidden } from './hidden.js';
-import { findLastLayers } from './last-linear.js';
+import { refuseProbabilities } from './last-linear.js';
 
 /**
  * A model whose output `logits` is [batch, sequence, labels]. `model` itself stays as it is.
@@ -30,7 +30,7 @@ export function ensureTokenHead(model: Model, { labels, seed, config = {} }: Hea
   const perToken = (info: ValueInfoProto | undefined): boolean => info !== undefined && dimensions(info)?.length === 3;
   const logits = outputs.find(({ name }) => /^(prediction_)?logits$/.test(name));
   if (perToken(logits) && dimensions(logits!)!.at(-1) === labels) {
-    findLastLayers(model, logits!.name);
+    refuseProbabilities(model, logits!.name);
     return { model, change: 'kept', note: undefined };
   }
   const behind = perToken(logits) ? findHidden(model, logits!) : undefined;
