@@ -7,6 +7,7 @@ import type { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
 import { add, filled, forgetViews, indices, sameShape, sum, view, zeros } from '../onnx/formulas.js';
 import { type Node, operatorKey, type Value } from '../onnx/graph.js';
+import { guarded } from '../onnx/guarded.js';
 import { inferTypes } from '../onnx/shapes.js';
 import { elementCount } from '../onnx/tensor.js';
 import { quote } from '../quote.js';
@@ -72,7 +73,7 @@ function walk(b: Builder, loss: Value, wrt: readonly Value[], paths: Paths, seed
     for (const [i, x] of node.inputs.entries()) {
       if (!context.needs(i)) continue;
       const rule = inputRule(rules.get(operatorKey(node)) ?? null, i)!;
-      const dx = reduceTo(b, rule(context, dy[0]!), b.shape(x));
+      const dx = guarded(node, 'gradient', () => reduceTo(b, rule(context, dy[0]!), b.shape(x)));
       if (b.type(dx).dtype !== b.type(x).dtype) throw new Error(`the rule of ${node.op} changes the element type`);
       const list = terms.get(x);
       if (list) list.push(dx);

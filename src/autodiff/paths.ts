@@ -19,14 +19,15 @@ const passes = (node: Node, input: number): boolean => {
   return rule === undefined || inputRule(rule, input) !== null;
 };
 
-export function findPaths(graph: Graph, loss: Value, wrt: readonly Value[]): Paths {
+/** @param losses what is differentiated: one value, or several as the sum of them would be */
+export function findPaths(graph: Graph, losses: Value | readonly Value[], wrt: readonly Value[]): Paths {
   const isFloatValue = (value: Value) => value !== '' && isFloat(graph.type(value).dtype);
   const depends = new Set(wrt);
   for (const node of graph.nodes)
     if (node.inputs.some((x, i) => depends.has(x) && passes(node, i)))
       for (const y of node.outputs) if (isFloatValue(y)) depends.add(y);
 
-  const active = new Set<Value>(depends.has(loss) ? [loss] : []);
+  const active = new Set<Value>([losses].flat().filter((loss) => depends.has(loss)));
   const nodes = new Set<Node>();
   const missing: { node: Node; output: number }[] = [];
   for (const node of graph.nodes.toReversed()) {

@@ -4,7 +4,9 @@
 // parameters really made, so that float32 leaves little noise.
 
 import { backward } from '../autodiff/backward.js';
+import { ModelError } from '../errors.js';
 import { lower } from '../lower/lower.js';
+import { checkSessions, weightElements } from '../onnx/budget.js';
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
 import { add, indices, mul, sum } from '../onnx/formulas.js';
@@ -29,6 +31,8 @@ export interface GradcheckOptions {
   seed?: number;
   /** What the device has; default none, so that fused operators run by their definitions. */
   kernels?: ReadonlySet<string>;
+  /** Bytes that a graph may take (onnx/budget.ts); default any. */
+  maxGraphMemory?: number;
   /**
    * The graph before operators were fused: differences are taken of it, with every ReLU, maximum, … held to its piece
    * (pieces.ts). Default: differences are taken of the graph itself, as it is.
@@ -74,6 +78,7 @@ export async function gradcheck(
 ): Promise<GradcheckResult> {
   const { seed = 0, kernels = new Set(), tolerance } = options;
   const outputs = graph.outputs.map((o) => o.name).filter((name) => isFloat(graph.type(name).dtype));
+  if (outputs.length === 0) throw new ModelError('the model has no float output that a gradient could come from');
   const start = new Map(wrt.map((name) => [name, options.inputs.get(name) ?? graph.initializers.get(name)!]));
   const projections = outputs.map((name, i) => random(seed, i, graph.type(name)));
   const forward = forwardGraph(graph, outputs, wrt);
@@ -82,6 +87,12 @@ export async function gradcheck(
     ? holdPieces(forwardGraph(options.reference, outputs, wrt))
     : { decisions: new Graph(), held: forward };
   for (const g of [decisions, held, derived]) lower(g, kernels);
+  const limit = options.maxGraphMemory;
+  if (limit !== undefined)
+    checkSessions(
+      { once: [decisions, derived], often: held, parameters: wrt.length, weights: weightElements(graph) },
+      limit,
+    );
 
   const inputs = new Map([...options.inputs, ...start]);
   const pieces = decisions.outputs.length > 0 ? await runOnce(options.open, decisions, inputs) : [];

@@ -1,9 +1,10 @@
 // ortune inspect: what a model file holds and whether ortune can train it.
 
 import type { Command } from 'commander';
+import { inspectSchema } from '../config/schema.js';
 import { formatCount } from '../format.js';
-import { quote } from '../quote.js';
-import { addOutputFlags, execute } from './command.js';
+import { quote, shown } from '../quote.js';
+import { addOptions, configOf, execute } from './command.js';
 import { showDownload } from './download.js';
 
 export function addInspect(program: Command): void {
@@ -11,21 +12,23 @@ export function addInspect(program: Command): void {
     .command('inspect')
     .description('show inputs, parameters and operators of a model, and operators without a gradient')
     .argument('<model>', 'model directory, .onnx file or hub name');
-  addOutputFlags(command).action((model: string, flags) =>
+  addOptions(command, inspectSchema).action((model: string, flags) =>
     execute(flags, async (signal) => {
       const { inspectModel } = await import('../commands/inspect.js');
-      const found = await showDownload((onDownload) => inspectModel(model, { signal, onDownload }));
+      const config = configOf(inspectSchema, {}, flags);
+      const found = await showDownload((onDownload) => inspectModel(model, { ...config, signal, onDownload }));
       const shape = (v: { name: string; dtype: string; shape: readonly unknown[] | null }) =>
-        `${v.name} ${v.dtype}[${v.shape === null ? '…' : v.shape.map((d) => d ?? '?').join(', ')}]`;
+        `${shown(v.name)} ${v.dtype}[${v.shape === null ? '…' : v.shape.map((d) => (typeof d === 'string' ? shown(d) : (d ?? '?'))).join(', ')}]`;
       const { tensors, elements, trainable } = found.parameters;
-      const operators = Object.entries(found.operators).map(([name, count]) => `${name} ${count}`);
-      const missing = found.undifferentiable.map(({ op, node }) => `  ${op} (node ${quote(node)})`);
+      const operators = Object.entries(found.operators).map(([name, count]) => `${shown(name)} ${count}`);
+      const missing = found.undifferentiable.map(({ op, node }) => `  ${shown(op)} (node ${quote(node)})`);
       const lines = [
         `opset       ${found.opset}`,
         `inputs      ${found.inputs.map(shape).join('; ')}`,
         `outputs     ${found.outputs.map(shape).join('; ')}`,
         `parameters  ${formatCount(elements)} in ${tensors} tensors, ${formatCount(trainable)} of them trainable`,
         `operators   ${operators.join(', ')}`,
+        ...(found.shapeProblem === undefined ? [] : [`shapes      with the inputs tried: ${found.shapeProblem}`]),
         missing.length === 0 ? 'every operator has a gradient' : `no gradient for:\n${missing.join('\n')}`,
       ];
       return { json: found, text: lines.join('\n') };

@@ -5,14 +5,16 @@ import { checkHooks, checkOptions, checkPath, resolvingKeys } from '../arguments
 import { type GradcheckResult, gradcheck, type Runnable } from '../check/gradcheck.js';
 import { parseOptions } from '../config/options.js';
 import { type GradcheckOptions, gradcheckSchema } from '../config/schema.js';
-import { ModelError, UsageError } from '../errors.js';
+import { ModelError, OrtuneError, UsageError } from '../errors.js';
 import { fuse } from '../lower/fuse.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
+import { checkInputType } from '../onnx/budget.js';
 import { Builder } from '../onnx/builder.js';
 import { type DataType, isFloat } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { type Graph, prune, type ValueInfo } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
+import { judgeGraph } from '../onnx/nominal.js';
 import { recognisePatterns } from '../onnx/restore/restore.js';
 import { specialize } from '../onnx/specialize.js';
 import { elementCount, Tensor } from '../onnx/tensor.js';
@@ -66,9 +68,10 @@ export async function gradcheckModel(
   checkPath(path, 'gradcheckModel: path');
   checkOptions(options, 'gradcheckModel: options');
   checkHooks(resolving, 'gradcheckModel', resolvingKeys);
-  const { input, seed, batchNorm, tolerance, threads } = parseOptions(gradcheckSchema, options);
-  const model = openModel(await resolveModel(path, resolving));
+  const { input, seed, batchNorm, tolerance, threads, maxGraphMemory } = parseOptions(gradcheckSchema, options);
+  const model = openModel(await resolveModel(path, resolving), maxGraphMemory);
   const source = toGraph(model);
+  if (input.length === 0) judgeGraph(source);
   const inputs = drawInputs(source, input.map(parseInput), seed);
   const shapes = Object.fromEntries([...inputs].map(([name, tensor]) => [name, tensor.shape]));
   const parameters = chooseParameters(model, source).trainable;
@@ -95,6 +98,7 @@ export async function gradcheckModel(
       inputs,
       tolerance,
       seed,
+      maxGraphMemory,
       kernels: device.kernels,
       reference,
     });
@@ -135,6 +139,7 @@ function drawInput(graph: Graph, info: ValueInfo, spec: InputSpec | undefined, r
   if (!spec && !info.shape)
     throw new UsageError(`the file gives no shape for input '${name}': say it with --input ${name}=… (${form})`);
   const shape = spec?.shape ?? info.shape!.map((d, axis) => (typeof d === 'number' ? d : axis === 0 ? 2 : 8));
+  checkInputType(name, { dtype, shape }, graph.maxBytes);
   const [low, high] = spec?.range ?? (isFloat(dtype) ? [-1, 1] : [0, rows(graph, name) - 1]);
   const draw = (i: number): number =>
     isFloat(dtype) ? low + (high - low) * random(i) : Math.floor(low + (high - low + 1) * random(i));
@@ -174,7 +179,10 @@ async function runnable(device: Device, graph: Graph): Promise<Runnable> {
       const outputs = new Map(
         graph.outputs.map(({ name, dtype, shape }) => [name, sharedTensor(dtype, shape as number[])]),
       );
-      await session.run(fed, outputs);
+      await session.run(fed, outputs).catch((error: unknown) => {
+        // Its inputs were drawn to fit: what cannot run is the model.
+        throw error instanceof OrtuneError ? new ModelError(error.message, { cause: error }) : error;
+      });
       return new Map([...outputs].map(([name, { dtype, shape, data }]) => [name, Tensor.view(dtype, shape, data)]));
     },
     release: () => session.release(),

@@ -2,12 +2,15 @@
 
 import { checkHooks, checkPath, resolvingKeys } from '../arguments.js';
 import { findPaths } from '../autodiff/paths.js';
+import { parseOptions } from '../config/options.js';
+import { type InspectOptions, inspectSchema } from '../config/schema.js';
 import { OrtuneError } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { type DataType, dataTypeFromOnnx, isFloat } from '../onnx/dtype.js';
 import { attrInt, type Dim, type Graph, operatorKey, type ValueInfo } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
 import { type Model, opsetOf } from '../onnx/model.js';
+import { judgeGraph } from '../onnx/nominal.js';
 import { inlineFunctions } from '../onnx/normalize/inline.js';
 import { fileTensors } from '../onnx/save.js';
 import { elementCount } from '../onnx/tensor.js';
@@ -31,17 +34,23 @@ export interface Inspection {
   operators: Record<string, number>;
   /** Nodes between a trainable parameter and a float output whose operator has no gradient rule. */
   undifferentiable: { op: string; node: string }[];
+  /** Why shapes could not be worked out for the inputs that were tried; left out where they could. */
+  shapeProblem?: string;
 }
 
 /**
  * Inspects a model directory, an .onnx file or a model of the hub.
  * @throws ModelError for a file that cannot be read or that ortune refuses (quantised, damaged, …)
  */
-export async function inspectModel(path: string, resolving: ResolveOptions = {}): Promise<Inspection> {
+export async function inspectModel(path: string, given: InspectOptions & ResolveOptions = {}): Promise<Inspection> {
+  checkOptions(given, 'inspectModel: options');
+  const { onDownload, signal, ...options } = given;
   checkPath(path, 'inspectModel: path');
-  checkHooks(resolving, 'inspectModel', resolvingKeys);
-  const model = openModel(await resolveModel(path, resolving));
+  checkHooks({ onDownload, signal }, 'inspectModel', resolvingKeys);
+  const { maxGraphMemory } = parseOptions(inspectSchema, options);
+  const model = openModel(await resolveModel(path, { onDownload, signal }), maxGraphMemory);
   const graph = toGraph(model);
+  const shapeProblem = judgeGraph(graph);
   const sizes = [...fileTensors(model).values()]
     .filter(({ dtype }) => isFloat(dtype))
     .map(({ shape }) => elementCount(shape))
@@ -58,6 +67,7 @@ export async function inspectModel(path: string, resolving: ResolveOptions = {})
     },
     operators: countOperators(model),
     undifferentiable: undifferentiable(graph, trainable),
+    ...(shapeProblem !== undefined && { shapeProblem }),
   };
 }
 
@@ -91,8 +101,11 @@ function undifferentiable(source: Graph, trainable: readonly string[]): Inspecti
     const cast = node.op === 'Cast' ? dataTypeFromOnnx(attrInt(node, 'to', 1)) : undefined;
     for (const out of node.outputs) if (out) graph.types.set(out, { dtype: cast ?? 'float32', shape: [] });
   }
-  const missing = graph.outputs
-    .filter(({ name, dtype }) => isFloat(dtype) && graph.types.has(name))
-    .flatMap(({ name }) => findPaths(graph, name, trainable).missing);
+  const outputs = graph.outputs.filter(({ name, dtype }) => isFloat(dtype) && graph.types.has(name));
+  const { missing } = findPaths(
+    graph,
+    outputs.map(({ name }) => name),
+    trainable,
+  );
   return [...new Map(missing.map(({ node }) => [node.name, { op: operatorKey(node), node: node.name }])).values()];
 }

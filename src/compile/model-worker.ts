@@ -1,6 +1,7 @@
 // Runs in a worker thread: owns the opened model, applies transfer, builds graphs and saves, so that parsing, graph
 // building, hashing and writing never hold up the host's event loop. One model per worker.
 
+import { totalmem } from 'node:os';
 import { join, relative } from 'node:path';
 import { labelsOfConfig, pairs } from '../data/labels.js';
 import { ModelError, OrtuneError, type Outcome, outcomeOf, UsageError } from '../errors.js';
@@ -12,7 +13,9 @@ import { dimensions, elementTypeOf } from '../onnx/file/surgery.js';
 import { fingerprint, preprocessingHash } from '../onnx/fingerprint.js';
 import { dependentNodes, type Graph, prune, type Value, type ValueInfo } from '../onnx/graph.js';
 import { type JoinedModel, joinModels, onlyPart, openFiles } from '../onnx/join.js';
+import { toGraph } from '../onnx/load.js';
 import { graphOf, type Model } from '../onnx/model.js';
+import { judgeGraph } from '../onnx/nominal.js';
 import { Tensor } from '../onnx/tensor.js';
 import { quote } from '../quote.js';
 import { Arena } from '../runtime/arena.js';
@@ -66,7 +69,9 @@ const valuesOf = ({ inputs, outputs }: Graph): ModelValues => {
 };
 
 function openNow(request: OpenRequest): OpenedModel {
-  const files = openFiles(request.model, request.parts);
+  const files = openFiles(request.model, request.parts, request.maxGraphMemory);
+  // Before anything follows the file's own graph.
+  for (const file of files) judgeGraph(toGraph(file));
   // The head is behind the last one.
   const file = files.pop()!;
   const step = transferSteps.find(({ option }) => request[option] !== undefined);
@@ -84,6 +89,8 @@ function openNow(request: OpenRequest): OpenedModel {
   if (note === undefined) notes.push(...renamed(own, request));
   const model = joinModels(request.parts ?? onlyPart, [...files, last]);
   const { graph } = model;
+  // What the file asks for is judged; from here on batches of the user's decide.
+  graph.maxBytes = Math.max(graph.maxBytes, totalmem());
   const wanted = Object.values(taskOutputs(graph, request.task));
   graph.outputs = graph.outputs.filter((o) => wanted.includes(o.name));
   prune(graph);
@@ -294,7 +301,11 @@ serve({
   cut: (request: CutRequest): Promise<Outcome<TrunkCut | undefined>> => outcomeOf(() => cutNow(request)),
   memory: (request: MemoryRequest): Promise<Outcome<number[]>> => outcomeOf(() => memoryNow(request)),
   /** What a model takes and gives; it is not kept. */
-  values: (request: Pick<OpenRequest, 'model' | 'parts'>): Promise<Outcome<ModelValues>> =>
-    outcomeOf(() => valuesOf(joinModels(request.parts ?? onlyPart, openFiles(request.model, request.parts)).graph)),
+  values: (request: Pick<OpenRequest, 'model' | 'parts' | 'maxGraphMemory'>): Promise<Outcome<ModelValues>> =>
+    outcomeOf(() =>
+      valuesOf(
+        joinModels(request.parts ?? onlyPart, openFiles(request.model, request.parts, request.maxGraphMemory)).graph,
+      ),
+    ),
   save: (request: SaveRequest): Promise<Outcome<string>> => outcomeOf(() => saveNow(request)),
 });

@@ -36,6 +36,8 @@ export interface OpenRequest extends TransferOptions {
   batchNorm?: BatchNormMode | undefined;
   /** Which activations are computed again for their gradients; default none. */
   recompute?: 'none' | 'layers' | undefined;
+  /** Bytes that the file's own graph may ask for (onnx/budget.ts); undefined: the default. */
+  maxGraphMemory?: number | undefined;
   seed: number;
   task: TaskSpec;
   /** Ops the device has kernels for. */

@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import { presetNames as augmentationPresets, augmentationSchema } from '../data/images/augment/chain.js';
+import { defaultGraphMemory } from '../onnx/budget.js';
 
 // A type alias, not an interface: zod's metadata wants an index signature.
 type Extra = {
@@ -94,6 +95,16 @@ export const running = {
         { aliases: ['dataloader_num_workers'], changesNothing: true },
       ),
     ),
+  maxGraphMemory: bytes.default(defaultGraphMemory).meta(
+    about(
+      "Most bytes that the model file's own graph may ask for, with the smallest inputs it takes, before anything is computed: a file that asks for more is refused by name. What your batches take is not counted.",
+      {
+        value: 'BYTES',
+        changesNothing: true,
+        expects: 'a number of bytes, or a size such as 4GB or 512 MiB',
+      },
+    ),
+  ),
   batchesAhead: z
     .int()
     .min(1)

@@ -132,8 +132,13 @@ export const gradcheckSchema = z.strictObject({
     .meta(about('Statistics of BatchNormalization: of the batch, as while training, or those of the file.')),
   tolerance: z.number().gt(0).default(1e-2).meta(about('Largest relative error of a directional derivative.')),
   threads: running.threads,
+  maxGraphMemory: running.maxGraphMemory,
 });
 
+/** What `ortune inspect` and `inspectModel` take. */
+export const inspectSchema = z.strictObject({ maxGraphMemory: running.maxGraphMemory });
+
+export type InspectOptions = z.input<typeof inspectSchema>;
 export type EvalConfig = z.output<typeof evalOptions>;
 export type EvalOptions = WithGiven<z.input<typeof evalOptions>, 'data'>;
 export type PredictConfig = z.output<typeof predictOptions>;

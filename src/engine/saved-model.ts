@@ -9,6 +9,8 @@ import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { convertFloat } from '../onnx/convert.js';
 import { type DataType, isFloat, type TypedArray } from '../onnx/dtype.js';
 import { joinModels, type ModelPart, onlyPart, openFiles } from '../onnx/join.js';
+import { toGraph } from '../onnx/load.js';
+import { judgeGraph } from '../onnx/nominal.js';
 import { Tensor } from '../onnx/tensor.js';
 import type { TensorView } from '../runtime/session.js';
 import { fixedBatch } from '../tasks/fixed-axes.js';
@@ -42,10 +44,12 @@ export async function openSavedModel(
     model: string;
     parts?: readonly ModelPart[] | undefined;
     threads?: number | undefined;
+    maxGraphMemory?: number | undefined;
   },
   resolving: ResolveOptions = {},
 ): Promise<SavedModel> {
-  const files = openFiles(await resolveModel(options.model, resolving), options.parts);
+  const files = openFiles(await resolveModel(options.model, resolving), options.parts, options.maxGraphMemory);
+  for (const file of files) judgeGraph(toGraph(file));
   const model = joinModels(options.parts ?? onlyPart, files);
   const { graph } = model;
   const config = readModelConfig(model.directory);

@@ -68,16 +68,17 @@ function vector(output: ValueInfoProto, name: string, { inputs, weight }: Linear
 function transformBefore(graph: FileGraph, value: string): Linear | undefined {
   const found = new Set<NodeProto>();
   const seen = new Set<string>();
-  const walk = (v: string): boolean => {
-    if (!v || seen.has(v) || graph.constant(v)) return true;
+  const waiting = [value];
+  for (let v = waiting.pop(); v !== undefined; v = waiting.pop()) {
+    if (!v || seen.has(v) || graph.constant(v)) continue;
     seen.add(v);
     const node = graph.producer(v);
-    if (!node) return false;
-    if (!graph.linear(node)) return byToken(node) && node.input.every(walk);
-    found.add(node);
-    return true;
-  };
-  if (!walk(value) || found.size !== 1) return undefined;
+    if (!node) return undefined;
+    if (graph.linear(node)) found.add(node);
+    else if (byToken(node)) waiting.push(...node.input);
+    else return undefined;
+  }
+  if (found.size !== 1) return undefined;
   const [node] = found;
   return graph.linear(node!);
 }

@@ -55,15 +55,17 @@ function unknownOutputs(model: Model): ModelError {
 function upsamples(model: Model, value: string): boolean {
   const graph = new FileGraph(graphOf(model));
   const seen = new Set<string>();
-  const walk = (v: string): boolean => {
+  const waiting = [value];
+  for (let v = waiting.pop(); v !== undefined; v = waiting.pop()) {
     const node = seen.has(v) ? undefined : graph.producer(v);
     seen.add(v);
-    if (!node) return false;
+    if (!node) continue;
     // Positions of a transformer may be resized to the picture, which enlarges no features.
     const enlarges = ['ConvTranspose', 'Upsample', 'DepthToSpace', 'Resize'].includes(node.opType);
-    return (enlarges && !graph.constant(node.input[0]!)) || node.input.some(walk);
-  };
-  return walk(value);
+    if (enlarges && !graph.constant(node.input[0]!)) return true;
+    waiting.push(...node.input);
+  }
+  return false;
 }
 
 /** One vector for each picture, in a copy of the graph. */

@@ -99,16 +99,18 @@ function findAttention(m: Matcher, softmax: Node): Attention | undefined {
 
 type Scores = Pick<Attention, 'q' | 'k' | 'scale' | 'biases' | 'nodes'>;
 
+const mostBiases = 8;
+
 /** A product of q and kᵀ, or that with biases and masks that broadcast to it. */
-function findScores(m: Matcher, value: Value): Scores | undefined {
+function findScores(m: Matcher, value: Value, depth = mostBiases): Scores | undefined {
   const product = m.producer(value, ...products);
   if (product) return scoresOf(m, product);
   const node = m.producer(value, 'Add', 'Where');
-  if (!node) return undefined;
+  if (!node || depth === 0) return undefined;
   for (const inner of node.inputs) {
     if (!m.sameShape(inner, value) || m.onlyConsumer(inner) !== node) continue;
     const bias = biasBeside(m, node, inner);
-    const found = bias && findScores(m, inner);
+    const found = bias && findScores(m, inner, depth - 1);
     if (found) return { ...found, biases: [...found.biases, bias], nodes: [...found.nodes, node] };
   }
   return undefined;

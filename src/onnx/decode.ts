@@ -136,9 +136,16 @@ export function decodeNode(proto: NodeProto, name: string, model: Model): Node {
   };
 }
 
-function decodeShape(shape: TensorShapeProto | undefined): Dim[] | undefined {
-  return shape?.dim.map(({ value }) => {
-    if (value.case === 'dimValue') return Number(value.value);
+function decodeShape(shape: TensorShapeProto | undefined, what: string, model: Model): Dim[] | undefined {
+  return shape?.dim.map(({ value }, axis) => {
+    if (value.case === 'dimValue') {
+      const size = Number(value.value);
+      if (size >= 0 && Number.isSafeInteger(size)) return size;
+      throw new ModelError(
+        `${what} of ${model.path}: dimension ${axis} is ${value.value}, expected a number from 0 to 2^53 or a name. ` +
+          'Export the model again.',
+      );
+    }
     return value.case === 'dimParam' && value.value !== '' ? value.value : null;
   });
 }
@@ -155,6 +162,6 @@ export function decodeValueInfo(proto: ValueInfoProto, role: 'input' | 'output',
   return {
     name: proto.name,
     dtype: elementType(type.value.elemType, what, model),
-    shape: decodeShape(type.value.shape),
+    shape: decodeShape(type.value.shape, what, model),
   };
 }

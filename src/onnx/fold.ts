@@ -7,6 +7,7 @@ import { movement } from './fold/movement.js';
 import { reductions } from './fold/reduce.js';
 import type { Evaluator } from './fold/table.js';
 import type { Graph, Node, StaticType } from './graph.js';
+import { guarded } from './guarded.js';
 import { TypeContext } from './shapes/context.js';
 import { elementCount, Tensor } from './tensor.js';
 
@@ -50,6 +51,6 @@ export function fold(
     if (input && !tensor) return undefined;
     inputs.push(tensor);
   }
-  const results = evaluate(context, inputs as Tensor[], types);
+  const results = guarded(node, 'value', () => evaluate(context, inputs as Tensor[], types));
   return results?.every((t) => t !== undefined) ? (results as Tensor[]) : undefined;
 }

@@ -48,6 +48,8 @@ export class Graph {
   /** Version of the default ONNX domain. */
   opset = 21;
   nodes: Node[] = [];
+  /** Bytes that one value may take (budget.ts). */
+  maxBytes = Number.MAX_SAFE_INTEGER;
   /** Graph inputs without initializers. */
   inputs: ValueInfo[] = [];
   outputs: ValueInfo[] = [];
@@ -90,6 +92,7 @@ export class Graph {
     const copy = new Graph();
     copy.name = this.name;
     copy.opset = this.opset;
+    copy.maxBytes = this.maxBytes;
     copy.nodes = this.nodes.map((n) => ({
       ...n,
       inputs: [...n.inputs],

@@ -47,12 +47,12 @@ export interface JoinedModel {
  * Opens a model directory: the files of the table, or without one the model's only file.
  * @throws ModelError as openModel, and for a file that is not there
  */
-export function openFiles(path: string, parts: readonly ModelPart[] | undefined): Model[] {
-  if (!parts) return [openModel(path)];
+export function openFiles(path: string, parts: readonly ModelPart[] | undefined, maxGraphMemory?: number): Model[] {
+  if (!parts) return [openModel(path, maxGraphMemory)];
   const place = resolve(path);
   return parts.map(({ file }) => {
     const found = [join(place, 'onnx', `${file}.onnx`), join(place, `${file}.onnx`)].find((f) => existsSync(f));
-    if (found) return openModel(found);
+    if (found) return openModel(found, maxGraphMemory);
     const all = parts.map((part) => `${part.file}.onnx`).join(', ');
     const what = statSync(place, { throwIfNoEntry: false })?.isFile() ? 'is a file' : `holds no ${file}.onnx`;
     throw new ModelError(
@@ -102,6 +102,7 @@ export function joinModels(parts: readonly ModelPart[], models: readonly Model[]
 function concatenated(pieces: readonly Piece[], feeds: readonly Feed[][]): Pick<JoinedModel, 'graph' | 'origins'> {
   const graph = new Graph();
   graph.name = pieces[0]!.graph.name;
+  graph.maxBytes = Math.max(...pieces.map((piece) => piece.graph.maxBytes));
   const origins = new Map<string, string>();
   const nodeNames = pieces.map(({ graph }) => new Set(graph.nodes.map(({ name }) => name)));
   const prefixed = prefixer(new Set(nodeNames.flatMap((names) => [...names])));

@@ -7,11 +7,13 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
 import { kindOf } from '../files/kind-of.js';
 import { quote } from '../quote.js';
+import { checkNodeCount, defaultGraphMemory } from './budget.js';
+import { checkNodes } from './check-nodes.js';
 import { decodeNode, decodeTensor, decodeValueInfo, elementType, tensorShape } from './decode.js';
 import { bytesPerElement } from './dtype.js';
 import { checkExternal } from './external.js';
 import { ExternalFiles } from './external-files.js';
-import { Graph, prune } from './graph.js';
+import { Graph, prune, type ValueInfo } from './graph.js';
 import { bringToInferenceForm } from './inference-form.js';
 import { separateTensors } from './merged-tensors.js';
 import { graphOf, type Model, operatorName } from './model.js';
@@ -31,10 +33,16 @@ export type { Model } from './model.js';
  * ModelError: missing, unreadable, damaged or cut; quantised, with control flow, a training artifact, opset
  * outside 9 to 21.
  */
-export function openModel(path: string): Model {
+export function openModel(path: string, maxGraphMemory?: number): Model {
   const file = findModelFile(path);
   const proto = parseModel(readModelFile(file), file);
-  const model: Model = { path: file, directory: modelDirectory(file), proto, external: new ExternalFiles() };
+  const model: Model = {
+    path: file,
+    directory: modelDirectory(file),
+    proto,
+    external: new ExternalFiles(),
+    maxGraphMemory,
+  };
   refuseOtherThanFiles(model);
   checkModel(model);
   bringToInferenceForm(model);
@@ -58,6 +66,7 @@ function refuseOtherThanFiles({ directory }: Model): void {
 /** The checks of `openModel`, for a model that was made or changed in memory. */
 export function checkModel(model: Model): void {
   refuse(model);
+  checkNodes(model);
   checkTensors(model);
 }
 
@@ -171,6 +180,17 @@ function checkTensors(model: Model): void {
   }
 }
 
+function checkNames(what: 'input' | 'output', values: readonly ValueInfo[], model: Model): void {
+  const names = new Set<string>();
+  for (const { name } of values) {
+    if (names.has(name))
+      throw new ModelError(
+        `${model.path} has two ${what}s named ${quote(name)}: the file is damaged. Export it again.`,
+      );
+    names.add(name);
+  }
+}
+
 /**
  * The normalised graph: nodes of opset 21 (and com.microsoft) in topological order, each with a unique name; Constant
  * nodes as initializers under their output's name, local functions inlined, Identity nodes removed, dead nodes dropped.
@@ -180,12 +200,16 @@ export function toGraph(model: Model): Graph {
   const proto = graphOf(model);
   const graph = new Graph();
   graph.name = proto.name || 'graph';
+  graph.maxBytes = model.maxGraphMemory ?? defaultGraphMemory;
   for (const tensor of proto.initializer)
     graph.initializers.set(tensor.name, decodeTensor(tensor, `initializer ${quote(tensor.name)}`, model));
   graph.inputs = proto.input
     .filter((v) => !graph.initializers.has(v.name))
     .map((v) => decodeValueInfo(v, 'input', model));
   graph.outputs = proto.output.map((v) => decodeValueInfo(v, 'output', model));
+  checkNames('input', graph.inputs, model);
+  checkNames('output', graph.outputs, model);
+  checkNodeCount(proto.node.length + proto.input.length + proto.output.length, model.path, graph.maxBytes);
 
   const name = nameNodes();
   for (const { node, opset } of inlineFunctions(model)) {

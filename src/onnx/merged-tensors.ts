@@ -59,7 +59,11 @@ function splitMerged(model: Model): void {
   const graph = graphOf(model);
   const readers = new Map<string, { node: NodeProto; input: number }[]>();
   for (const node of graph.node)
-    for (const [input, x] of node.input.entries()) readers.set(x, [...(readers.get(x) ?? []), { node, input }]);
+    for (const [input, x] of node.input.entries()) {
+      const known = readers.get(x);
+      if (known) known.push({ node, input });
+      else readers.set(x, [{ node, input }]);
+    }
   const read = new Set(graph.node.filter(isBatchNorm).flatMap((n) => n.input.slice(1)));
   const uniform = graph.initializer.filter((tensor) => read.has(tensor.name) && isUniform(tensor, model));
   const equals = new Map<string, number>();

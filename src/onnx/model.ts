@@ -13,6 +13,8 @@ export interface Model {
   readonly proto: ModelProto;
   /** The files beside it that hold weights; absent for a model that was made in memory. */
   readonly external?: ExternalFiles;
+  /** Bytes that graphs of it may take (budget.ts); undefined: the default. */
+  readonly maxGraphMemory?: number | undefined;
 }
 
 /** AttributeProto.type. */
@@ -25,6 +27,7 @@ export const AttributeType = {
   FLOATS: 6,
   INTS: 7,
   STRINGS: 8,
+  TENSORS: 9,
   GRAPHS: 10,
   SPARSE_TENSOR: 11,
 } as const;
@@ -47,7 +50,7 @@ export const isBatchNorm = (node: NodeProto): boolean =>
 
 /** How messages call a node. */
 export const nodeLabel = (node: NodeProto): string =>
-  node.name ? quote(node.name) : `that computes '${node.output.find((o) => o) ?? '?'}'`;
+  node.name ? quote(node.name) : `that computes ${quote(node.output.find((o) => o) ?? '?')}`;
 
 export const attributeOf = (node: NodeProto, name: string): AttributeProto | undefined =>
   node.attribute.find((a) => a.name === name);

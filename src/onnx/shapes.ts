@@ -3,8 +3,10 @@
 // Values of tensors are not computed here, only looked up where a constant decides a shape: that is fold.ts's work.
 
 import { ModelError } from '../errors.js';
-import { quote } from '../quote.js';
+import { quote, shown } from '../quote.js';
+import { OverBudget, typeProblem } from './budget.js';
 import { type Graph, type Node, operatorKey, type StaticType } from './graph.js';
+import { guarded } from './guarded.js';
 import { batchNormalisation } from './shapes/batch-norm.js';
 import { channelsLast } from './shapes/channels-last.js';
 import { TypeContext, type TypeRule, type TypeTable } from './shapes/context.js';
@@ -28,11 +30,16 @@ function rowOf({ domain, op }: Node): TypeRule | undefined {
   return table && Object.hasOwn(table, op) ? table[op] : undefined;
 }
 
+const mostListed = 50;
+
+export const unknownOperators = (graph: Graph): Node[] => graph.nodes.filter((node) => !rowOf(node));
+
 /** @throws ModelError that names every node whose operator has no row */
 export function refuseUnknownOperators(graph: Graph): void {
-  const unknown = graph.nodes.filter((node) => !rowOf(node));
+  const unknown = unknownOperators(graph);
   if (unknown.length === 0) return;
-  const lines = unknown.map((node) => `  ${operatorKey(node)} (node ${quote(node.name)})`);
+  const lines = unknown.slice(0, mostListed).map((node) => `  ${shown(operatorKey(node))} (node ${quote(node.name)})`);
+  if (unknown.length > mostListed) lines.push(`  and ${unknown.length - mostListed} more`);
   throw new ModelError(
     `${unknown.length === 1 ? 'an operator is' : `${unknown.length} operators are`} not supported:\n${lines.join('\n')}\n` +
       'Export the model with other operators in their place.',
@@ -49,12 +56,17 @@ export function inferTypes(graph: Graph, node: Node): StaticType[] {
   const rule = rowOf(node);
   if (!rule)
     throw new ModelError(
-      `operator ${node.op} of domain '${node.domain || 'ai.onnx'}' (node ${quote(node.name)}) is not supported; ` +
+      `operator ${shown(node.op)} of domain ${quote(node.domain || 'ai.onnx')} (node ${quote(node.name)}) is not supported; ` +
         'export the model without it',
     );
   const context = new TypeContext(graph, node);
-  const types = rule(context);
+  const types = guarded(node, 'shape', () => rule(context));
   if (types.length < node.outputs.length)
     context.fail(`${node.outputs.length} outputs, but the operator has ${types.length}`);
-  return types.slice(0, node.outputs.length);
+  const named = types.slice(0, node.outputs.length);
+  for (const [i, type] of named.entries()) {
+    const wrong = node.outputs[i] ? typeProblem(type, graph.maxBytes) : undefined;
+    if (wrong) context.fail(`its output ${i} ${wrong.problem}`, wrong.tooLarge ? OverBudget : undefined);
+  }
+  return named;
 }

@@ -2,9 +2,12 @@
 // folded, nodes that do nothing or repeat each other gone. A training graph is built on such a graph, so that no
 // gradient rule meets an unknown dimension. Values that depend on data, and trainable tensors, are never folded.
 
+import { ModelError } from '../errors.js';
+import { quote } from '../quote.js';
 import { Builder } from './builder.js';
 import { fold } from './fold.js';
 import { type Graph, type Node, prune, type StaticType, type Value } from './graph.js';
+import { guarded } from './guarded.js';
 import { inferTypes, refuseUnknownOperators } from './shapes.js';
 import { bindInputs } from './specialize/bind.js';
 import { Shared } from './specialize/cse.js';
@@ -38,6 +41,12 @@ export function specialize(
   const live = new Set([...out.inputs.map((i) => i.name), ...out.initializers.keys()]);
   for (const node of out.nodes) for (const name of node.outputs) live.add(name);
   for (const name of out.types.keys()) if (!live.has(name)) out.types.delete(name);
+  for (const { name, dtype } of out.outputs)
+    if (out.type(name).dtype !== dtype)
+      throw new ModelError(
+        `output ${quote(name)} is ${out.type(name).dtype} as its graph computes it, but the file states ${dtype}: it is damaged. ` +
+          'Export the model again.',
+      );
   for (const output of out.outputs)
     Object.assign(output, { ...out.type(output.name), shape: [...out.shape(output.name)] });
   return out;
@@ -88,7 +97,7 @@ class Specializer {
       return true;
     }
     const first = this.#graph.nodes.length;
-    const parts = this.#rewrite(node);
+    const parts = guarded(node, 'shape', () => this.#rewrite(node));
     for (const added of this.#graph.nodes.slice(first))
       for (const out of added.outputs) this.#producers.set(out, added);
     if (parts) {

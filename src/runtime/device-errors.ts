@@ -3,6 +3,7 @@
 // the runtime's sources.
 
 import { DeviceError, OrtuneError } from '../errors.js';
+import { shown } from '../quote.js';
 import type { NativeProvider } from './native.js';
 
 /**
@@ -50,17 +51,24 @@ export function deviceError(
   return undefined;
 }
 
-/** Does a device's work; its errors are worded for users and begin with `what` where they are not the device's. */
+/**
+ * Does a device's work; its errors are worded for users and begin with `what` where they are not the device's, and are
+ * of `Kind` then.
+ */
 export async function asDeviceWork<T>(
   provider: Pick<NativeProvider, 'name'> | undefined,
   what: string,
   work: () => Promise<T>,
+  Kind: new (message: string) => OrtuneError = OrtuneError,
 ): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof OrtuneError) throw error;
     const { message } = error as Error;
-    throw deviceError(provider, message) ?? new OrtuneError(`${what}: ${provider ? reasonIn(message) : message}`);
+    throw (
+      deviceError(provider, message) ??
+      new Kind(`${what}: ${shown(provider ? reasonIn(message) : message.trim(), 600)}`)
+    );
   }
 }

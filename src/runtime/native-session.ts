@@ -2,7 +2,7 @@
 // people can get wrong and says so by name; the addon checks again what would corrupt memory.
 
 import { rename } from 'node:fs/promises';
-import { OrtuneError, UsageError } from '../errors.js';
+import { ModelError, OrtuneError, UsageError } from '../errors.js';
 import { bytesPerElement, dataTypeFromOnnx, onnxDataType } from '../onnx/dtype.js';
 import { elementCount } from '../onnx/tensor.js';
 import type { Optimization, Session, SessionSpec, Traffic } from './device.js';
@@ -96,7 +96,7 @@ export async function createSession(
       threads,
       provider,
     });
-  const created = await asDeviceWork(provider, 'the runtime does not accept the graph', create);
+  const created = await asDeviceWork(provider, 'the runtime does not accept the graph', create, ModelError);
   if (created.elsewhere.length > 0) {
     await addon().release(created.handle);
     const nodes = created.elsewhere.map(({ name, op }) => `${name} (${op})`).join(', ');

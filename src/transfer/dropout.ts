@@ -104,11 +104,11 @@ class Places {
 
   /** x·W + bias, or x·W, with a constant W. */
   #linear(value: Value): LinearLayer | undefined {
-    const node = this.#producers.get(value);
     const isConstant = (v: Value): boolean => this.#graph.initializers.has(v);
-    if (node?.op === 'Add' && node.inputs.some(isConstant)) {
+    let node = this.#producers.get(value);
+    while (node?.op === 'Add' && node.inputs.some(isConstant)) {
       const rest = node.inputs.find((input) => !isConstant(input));
-      return rest === undefined ? undefined : this.#linear(rest);
+      node = rest === undefined ? undefined : this.#producers.get(rest);
     }
     if (!node || (node.op !== 'MatMul' && node.op !== 'Gemm') || !isConstant(node.inputs[1]!)) return undefined;
     return { node, x: node.inputs[0]!, weight: node.inputs[1]! };
@@ -131,12 +131,20 @@ class Places {
 
   /** Nothing but looked-up rows and their sums: no product on the way. */
   #isEmbedding(value: Value): boolean {
-    const node = this.#producers.get(value);
-    if (!node) return this.#graph.initializers.has(value);
-    if (node.op === 'Gather') return this.#graph.initializers.has(node.inputs[0]!);
-    if (node.op === 'Add' || node.op === 'Mul') return node.inputs.every((input) => this.#isEmbedding(input));
-    const { moves } = traitsOf(node);
-    return moves !== undefined && moves !== 'joins' && this.#isEmbedding(node.inputs[0]!);
+    const waiting = [value];
+    const seen = new Set<Value>();
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (seen.has(next)) continue;
+      seen.add(next);
+      const node = this.#producers.get(next);
+      const { moves } = node ? traitsOf(node) : {};
+      if (!node || node.op === 'Gather') {
+        if (!this.#graph.initializers.has(node ? node.inputs[0]! : next)) return false;
+      } else if (node.op === 'Add' || node.op === 'Mul') waiting.push(...node.inputs);
+      else if (moves !== undefined && moves !== 'joins') waiting.push(node.inputs[0]!);
+      else return false;
+    }
+    return true;
   }
 
   /** Before the last linear layer, and before each hidden one of a head of several layers. */

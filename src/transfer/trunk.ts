@@ -32,22 +32,28 @@ export function headWeights(
   const weights = new Set<string>();
   let last: Set<string> | undefined;
   let pooled = false;
+  const weightsOf = weightFinder(graph, producers);
   const seen = new Set<Value>();
-  const walk = (value: Value): boolean => {
+  let whole = true;
+  // Depth first, the first input first, up to the first node that is no part of a head.
+  const waiting = [logits];
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
     const node = producers.get(value);
-    if (!node || seen.has(value)) return true;
+    if (!node || seen.has(value)) continue;
     seen.add(value);
     if (traitsOf(node).pools) {
       pooled = true;
-      return true;
+      continue;
     }
-    if (!passes(node)) return false;
-    for (const name of weightsOf(graph, producers, node)) if (aliases.has(name)) weights.add(name);
+    if (!passes(node)) {
+      whole = false;
+      break;
+    }
+    for (const name of weightsOf(node)) if (aliases.has(name)) weights.add(name);
     if (traitsOf(node).product) last ??= new Set(weights);
-    return node.inputs.every((input) => !input || walk(input));
-  };
-  const whole = walk(logits);
-  if (weights.size === 0) scoresOfPlaces(graph, producers, logits, aliases, weights, seen);
+    waiting.push(...node.inputs.filter((input) => input !== '').reverse());
+  }
+  if (weights.size === 0) scoresOfPlaces(weightsOf, producers, logits, aliases, weights, seen);
   const head = whole && pooled ? weights : (last ?? weights);
   const onlyHere = (name: string): boolean =>
     uses.get(name)!.every(({ node }) => node.outputs.some((out) => seen.has(out)));
@@ -56,7 +62,7 @@ export function headWeights(
 
 /** Where every place is scored and the pooling comes last (SqueezeNet): the convolution before it. */
 function scoresOfPlaces(
-  graph: Graph,
+  weightsOf: (node: Node) => string[],
   producers: Map<Value, Node>,
   logits: Value,
   aliases: ReadonlyMap<string, string>,
@@ -66,21 +72,28 @@ function scoresOfPlaces(
   for (let node = producers.get(logits); node; node = producers.get(node.inputs[0]!)) {
     for (const out of node.outputs) seen.add(out);
     if (node.op !== 'Conv') continue;
-    for (const name of weightsOf(graph, producers, node)) if (aliases.has(name)) weights.add(name);
+    for (const name of weightsOf(node)) if (aliases.has(name)) weights.add(name);
     return;
   }
 }
 
-/** The node's constant operands, also behind a Transpose or a cast. */
-function weightsOf(graph: Graph, producers: Map<Value, Node>, node: Node): string[] {
-  return node.inputs.flatMap((input) => {
+/** Finds a node's constant operands, also behind a Transpose or a cast. */
+function weightFinder(graph: Graph, producers: Map<Value, Node>): (node: Node) => string[] {
+  // Where each value comes from by nodes of one input: remembered, since each node of a long chain asks for it.
+  const origins = new Map<Value, Value>();
+  const originOf = (input: Value): Value => {
+    const passed: Value[] = [];
     let value = input;
-    for (
-      let n = producers.get(value);
-      n && n.inputs.length === 1 && !graph.initializers.has(value);
-      n = producers.get(value)
-    )
+    for (;;) {
+      const known = origins.get(value);
+      if (known !== undefined) value = known;
+      const n = known === undefined ? producers.get(value) : undefined;
+      if (n?.inputs.length !== 1 || graph.initializers.has(value)) break;
+      passed.push(value);
       value = n.inputs[0]!;
-    return graph.initializers.has(value) && value !== '' ? [value] : [];
-  });
+    }
+    for (const name of passed) origins.set(name, value);
+    return value;
+  };
+  return (node) => node.inputs.map(originOf).filter((value) => value !== '' && graph.initializers.has(value));
 }

@@ -28,17 +28,32 @@ export function kindOf([use]: readonly Use[], shape: readonly number[]): WeightK
   return node.op === 'Mul' || node.op.endsWith('Normalization') ? 'scale' : 'matrix';
 }
 
+/**
+ * The nodes that compute with a tensor, behind what only arranges or casts it: depth first, in the order of the graph.
+ */
+function readersOf(consumers: Map<Value, Node[]>, name: Value): { node: Node; input: number }[] {
+  const readers: { node: Node; input: number }[] = [];
+  const seen = new Set([name]);
+  const waiting = (consumers.get(name) ?? []).map((node) => ({ node, value: name })).reverse();
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    const { node, value } = next;
+    if (traitsOf(node).measures) continue;
+    if (!passesOn(node, value)) {
+      for (const [input, x] of node.inputs.entries()) if (x === value) readers.push({ node, input });
+      continue;
+    }
+    const further = node.outputs.filter((out) => out !== '' && !seen.has(out));
+    for (const out of further) seen.add(out);
+    const behind = further.flatMap((value) => (consumers.get(value) ?? []).map((node) => ({ node, value })));
+    waiting.push(...behind.reverse());
+  }
+  return readers;
+}
+
 /** Where a tensor is used as a weight, or why it is none. */
 export function weightUses(graph: Graph, consumers: Map<Value, Node[]>, name: Value): Use[] | string {
   const tensor = graph.initializers.get(name)!;
-  const readers: { node: Node; input: number }[] = [];
-  const visit = (value: Value): void => {
-    for (const node of consumers.get(value) ?? [])
-      if (traitsOf(node).measures) continue;
-      else if (passesOn(node, value)) for (const out of node.outputs) visit(out);
-      else for (const [input, x] of node.inputs.entries()) if (x === value) readers.push({ node, input });
-  };
-  visit(name);
+  const readers = readersOf(consumers, name);
   if (readers.length === 0) return 'nothing reads it';
   const uses: Use[] = [];
   for (const { node, input } of readers) {

@@ -35,15 +35,15 @@ export function widenStoredWeights(graph: Graph): void {
 
 /** The Casts to float32 that all readers of a value come to, or undefined where one of them is something else. */
 function castsOf(value: Value, consumers: Map<Value, Node[]>, outputs: ReadonlySet<Value>): Node[] | undefined {
-  if (outputs.has(value)) return undefined;
   const casts: Node[] = [];
-  for (const node of consumers.get(value) ?? []) {
-    const isCast = node.op === 'Cast' && dataTypeFromOnnx(attrInt(node, 'to', 0)) === 'float32';
-    if (isCast && !outputs.has(node.outputs[0]!)) casts.push(node);
-    else {
-      const further = carries(node, value) ? castsOf(node.outputs[0]!, consumers, outputs) : undefined;
-      if (!further) return undefined;
-      casts.push(...further);
+  const waiting = [value];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (outputs.has(next)) return undefined;
+    for (const node of consumers.get(next) ?? []) {
+      const isCast = node.op === 'Cast' && dataTypeFromOnnx(attrInt(node, 'to', 0)) === 'float32';
+      if (isCast && !outputs.has(node.outputs[0]!)) casts.push(node);
+      else if (carries(node, next)) waiting.push(node.outputs[0]!);
+      else return undefined;
     }
   }
   return casts;

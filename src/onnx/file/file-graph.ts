@@ -38,7 +38,11 @@ export class FileGraph {
   constructor({ node, initializer }: GraphProto) {
     this.#producers = new Map(node.flatMap((n) => n.output.map((out) => [out, n] as const)));
     for (const n of node)
-      for (const input of new Set(n.input)) this.#readers.set(input, [...(this.#readers.get(input) ?? []), n]);
+      for (const input of new Set(n.input)) {
+        const readers = this.#readers.get(input);
+        if (readers) readers.push(n);
+        else this.#readers.set(input, [n]);
+      }
     this.#tensors = new Map(initializer.map((tensor) => [tensor.name, tensor]));
     for (const n of node) {
       const tensor = n.opType === 'Constant' ? attributeOf(n, 'value')?.t : undefined;
@@ -56,21 +60,23 @@ export class FileGraph {
 
   /** The tensor that an operand is, behind casts and transposes. */
   constant(value: string): Constant | undefined {
-    const tensor = this.#tensors.get(value);
-    if (tensor) {
-      const dtype = dataTypeFromOnnx(tensor.dataType);
-      const shape = tensor.dims.map(Number);
-      return dtype && { name: value, shape, dtype, computed: dtype, transposed: false, values: [] };
+    const passed: NodeProto[] = [];
+    let name = value;
+    while (!this.#tensors.has(name)) {
+      const node = this.#producers.get(name);
+      if (!node || !['Cast', 'Transpose', 'Identity'].includes(node.opType)) return undefined;
+      passed.push(node);
+      name = node.input[0]!;
     }
-    const node = this.#producers.get(value);
-    if (!node || !['Cast', 'Transpose', 'Identity'].includes(node.opType)) return undefined;
-    const behind = this.constant(node.input[0]!);
-    if (!behind) return undefined;
-    const values = [...behind.values, value];
-    if (node.opType === 'Transpose') return { ...behind, values, transposed: !behind.transposed };
-    const computed =
-      node.opType === 'Cast' ? dataTypeFromOnnx(Number(attributeOf(node, 'to')?.i ?? 0)) : behind.computed;
-    return computed && { ...behind, values, computed };
+    const tensor = this.#tensors.get(name)!;
+    const dtype = dataTypeFromOnnx(tensor.dataType);
+    const casts = passed.filter(({ opType }) => opType === 'Cast');
+    // What the last one casts to; those before must be types that are known, too.
+    const types = casts.map((cast) => dataTypeFromOnnx(Number(attributeOf(cast, 'to')?.i ?? 0)));
+    if (!dtype || types.includes(undefined)) return undefined;
+    const transposed = passed.filter(({ opType }) => opType === 'Transpose').length % 2 === 1;
+    const values = passed.map((node) => node.output[0]!).reverse();
+    return { name, shape: tensor.dims.map(Number), dtype, computed: types[0] ?? dtype, transposed, values };
   }
 
   /** The convolution that mixes channels at each place by itself, as a linear layer over them. */

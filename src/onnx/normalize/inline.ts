@@ -3,7 +3,9 @@
 
 import { create } from '@bufbuild/protobuf';
 import { ModelError } from '../../errors.js';
-import { graphOf, type Model, opsetOf } from '../model.js';
+import { quote } from '../../quote.js';
+import { checkNodeCount, defaultGraphMemory } from '../budget.js';
+import { graphOf, type Model, operatorName, opsetOf } from '../model.js';
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -12,6 +14,7 @@ import {
   NodeProtoSchema,
 } from '../onnx_pb.js';
 import { checkOpset, functionKey, functionsOf } from '../refuse.js';
+import { uniqueNames } from './names.js';
 
 /** A node with the version of the default domain it was written for: functions may import another than the model. */
 export interface FileNode {
@@ -27,28 +30,59 @@ export function inlineFunctions(model: Model): FileNode[] {
   const functions = functionsOf(model);
   const opset = checkOpset(model.proto.opsetImport, model.path);
   const nodes = graphOf(model).node;
+  const limit = model.maxGraphMemory ?? defaultGraphMemory;
+  checkNodeCount(nodes.length, model.path, limit);
   if (functions.size === 0) return nodes.map((node) => ({ node, opset }));
 
-  const used = new Set(nodes.flatMap((n) => [n.name, ...n.output]));
-  const unique = (stem: string): string => {
-    let name = stem;
-    for (let n = 1; used.has(name); n++) name = `${stem}_${n}`;
-    used.add(name);
-    return name;
-  };
-  const expand = (node: NodeProto, version: number, callers: readonly FunctionProto[]): FileNode[] => {
+  const unique = uniqueNames(nodes.flatMap((n) => [n.name, ...n.output]));
+  const found: FileNode[] = [];
+  let counted = 0;
+  // The calls under way, innermost last, each with what is left of its body.
+  const calls: { body?: FunctionProto; opset: number; rest: Iterator<NodeProto> }[] = [{ opset, rest: nodes.values() }];
+  for (let call = calls.at(-1); call; call = calls.at(-1)) {
+    const { value: node, done } = call.rest.next();
+    if (done) {
+      calls.pop();
+      continue;
+    }
     const body = functions.get(functionKey(node.domain, node.opType, node.overload));
-    if (!body) return [{ node, opset: version }];
-    if (callers.includes(body))
-      throw new ModelError(`${model.path}: function ${body.domain}.${body.name} calls itself. Export the model again.`);
+    if (!body) {
+      found.push({ node, opset: call.opset });
+      checkNodeCount(found.length, model.path, limit);
+      continue;
+    }
+    const name = quote(operatorName(body.name, body.domain));
+    if (calls.some((outer) => outer.body === body))
+      throw new ModelError(`${model.path}: function ${name} calls itself. Export the model again.`);
     const own =
       opsetOf(body.opsetImport) === undefined
-        ? version
-        : checkOpset(body.opsetImport, `function ${body.name} of ${model.path}`);
-    return instantiate(node, body, unique).flatMap((inner) => expand(inner, own, [...callers, body]));
-  };
-  return nodes.flatMap((node) => expand(node, opset, []));
+        ? call.opset
+        : checkOpset(body.opsetImport, `function ${name} of ${model.path}`);
+    if (calls.length > deepestCall)
+      throw new ModelError(
+        `${model.path}: functions call each other ${calls.length} deep, up to ${name}. Export the model again.`,
+      );
+    const inner = instantiate(node, body, unique);
+    // Calls without nodes of their own count too, and so do names, which grow with the depth.
+    counted += 1 + namesOf(inner) / namesPerNode;
+    checkNodeCount(found.length + counted, model.path, limit);
+    calls.push({ body, opset: own, rest: inner.values() });
+  }
+  return found;
 }
+
+/** Far more than exporters nest modules. */
+const deepestCall = 256;
+
+/** Characters of names that count as one node. */
+const namesPerNode = 4096;
+
+const namesOf = (nodes: readonly NodeProto[]): number =>
+  nodes.reduce(
+    (sum, { name, input, output }) =>
+      sum + name.length + [...input, ...output].reduce((total, value) => total + value.length, 0),
+    0,
+  );
 
 /** The body's nodes for one call, over the caller's values. */
 function instantiate(call: NodeProto, body: FunctionProto, unique: (stem: string) => string): NodeProto[] {

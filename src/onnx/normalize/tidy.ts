@@ -5,18 +5,16 @@ import { quote } from '../../quote.js';
 import type { Graph, Node, Value } from '../graph.js';
 import type { Model } from '../model.js';
 import type { NodeProto } from '../onnx_pb.js';
+import { uniqueNames } from './names.js';
 
 /** Gives each node its own name, else `<operator>_<n>`, made unique. Call once per node, in the file's order. */
 export function nameNodes(): (node: NodeProto) => string {
-  const used = new Set<string>();
+  const unique = uniqueNames([]);
   let index = 0;
   return (node) => {
     const stem = node.name || `${node.opType}_${index}`;
     index++;
-    let name = stem;
-    for (let n = 1; used.has(name); n++) name = `${stem}_${n}`;
-    used.add(name);
-    return name;
+    return unique(stem);
   };
 }
 
@@ -86,7 +84,12 @@ export function dropIdentities(graph: Graph): void {
   const outputs = new Set(graph.outputs.map((o) => o.name));
   const producers = graph.producers();
   const source = new Map<Value, Value>();
-  const follow = (value: Value): Value => source.get(value) ?? value;
+  // A name may come to stand for another later, when an output takes its place.
+  const follow = (value: Value): Value => {
+    let name = value;
+    for (let next = source.get(name); next !== undefined; next = source.get(name)) name = next;
+    return name;
+  };
   const kept: Node[] = [];
   for (const node of graph.nodes) {
     node.inputs = node.inputs.map(follow);
@@ -101,11 +104,10 @@ export function dropIdentities(graph: Graph): void {
     else {
       // The producer computes the output directly; whoever read the producer's value reads the output.
       producer.outputs = producer.outputs.map((o) => (o === x ? y : o));
-      for (const [from, to] of source) if (to === x) source.set(from, y);
       source.set(x, y);
-      for (const earlier of kept) earlier.inputs = earlier.inputs.map((i) => (i === x ? y : i));
       producers.set(y, producer);
     }
   }
+  for (const node of kept) node.inputs = node.inputs.map(follow);
   graph.nodes = kept;
 }

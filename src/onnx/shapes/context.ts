@@ -3,9 +3,9 @@
 // Only opset-21 forms reach these rules; normalisation has rewritten the older ones.
 
 import { ModelError } from '../../errors.js';
-import { quote } from '../../quote.js';
+import { quote, shown } from '../../quote.js';
 import type { DataType } from '../dtype.js';
-import type { Graph, Node, StaticType } from '../graph.js';
+import { type Graph, type Node, operatorKey, type StaticType } from '../graph.js';
 
 /** Types of a node's outputs, in order; entries beyond what the node names are ignored. */
 export type TypeRule = (c: TypeContext) => StaticType[];
@@ -21,9 +21,8 @@ export class TypeContext {
   }
 
   /** Refuses the node: the message names it and says what was wrong. */
-  fail(problem: string): never {
-    const { op, domain, name } = this.node;
-    throw new ModelError(`node ${quote(name)} (${domain ? `${domain}.` : ''}${op}): ${problem}`);
+  fail(problem: string, Kind = ModelError): never {
+    throw new Kind(`node ${quote(this.node.name)} (${shown(operatorKey(this.node))}): ${problem}`);
   }
 
   has(input: number): boolean {
@@ -69,7 +68,8 @@ export class TypeContext {
 
   /** An axis of a tensor of this rank, counted from the front. */
   axis(axis: number, rank: number): number {
-    if (axis < -rank || axis >= rank) this.fail(`axis ${axis} is outside a tensor of ${rank} dimensions`);
+    if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
+      this.fail(`axis ${axis} is outside a tensor of ${rank} dimensions`);
     return axis < 0 ? axis + rank : axis;
   }
 

@@ -3,6 +3,7 @@
 // float32, as the runtime does, so that 'nearest' chooses the same element. Source: the ONNX reference of Resize.
 
 import { quote } from '../../quote.js';
+import { OverBudget } from '../budget.js';
 import type { TypeContext, TypeRule } from './context.js';
 
 /** One resized axis. `scale` is what coordinates are divided by: it may differ from out / from when it was given. */
@@ -116,6 +117,8 @@ export function resizeWeights(c: TypeContext, resized: ResizedAxis): Float64Arra
   const name = String(c.node.attrs.get('coordinate_transformation_mode')?.value ?? 'half_pixel');
   const coordinate =
     coordinates[name] ?? c.fail(`coordinate_transformation_mode ${quote(name)} has no gradient here; use half_pixel`);
+  if (out * from * 8 > c.graph.maxBytes)
+    c.fail(`its gradient takes ${out} x ${from} weights, more than maxGraphMemory allows`, OverBudget);
   const taps = tapsOf(c, String(c.node.attrs.get('mode')?.value ?? 'nearest'), from);
   const weights = new Float64Array(out * from);
   for (let i = 0; i < out; i++) {

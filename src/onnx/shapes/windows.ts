@@ -3,6 +3,7 @@
 // numbers. Per axis: out = (in + before + after − extent) / stride + 1, extent = (kernel − 1) · dilation + 1.
 
 import { quote } from '../../quote.js';
+import { OverBudget } from '../budget.js';
 import { elementCount } from '../tensor.js';
 import type { TypeContext, TypeRule, TypeTable } from './context.js';
 
@@ -17,6 +18,9 @@ export interface Window {
   from: readonly number[];
   out: readonly number[];
 }
+
+/** What a place of a window takes of the budget: gradients of pooling list them. */
+const bytesPerPlace = 64;
 
 /** Pads before an axis that needs `total`: the odd one goes to the end for SAME_UPPER, else to the beginning. */
 const headOf = (total: number, mode: string): number =>
@@ -40,6 +44,8 @@ function attributesOf(c: TypeContext, kernel: readonly number[]): Attributes {
     c.fail(`a window of ${kernel.length} axes does not slide over an input [${c.shape(0)}]`);
   const dilations = listed('dilations', 1);
   const extent = kernel.map((k, i) => (k - 1) * dilations[i]! + 1);
+  if (elementCount(kernel) * bytesPerPlace > c.graph.maxBytes)
+    c.fail(`a window of [${kernel}] has more places than maxGraphMemory allows`, OverBudget);
   const mode = String(c.node.attrs.get('auto_pad')?.value ?? 'NOTSET');
   return {
     from,
@@ -100,12 +106,23 @@ export function transposedWindow(c: TypeContext, kernel: readonly number[]): Win
 export const poolWindow = (c: TypeContext): Window =>
   windowOf(c, c.ints('kernel_shape') ?? c.fail("attribute 'kernel_shape' is missing"));
 
+/** The bias of a convolution, and a kernel_shape that the file states although the weights say it. */
+function checkBias(c: TypeContext, channels: number): void {
+  if (c.has(2) && (c.shape(2).length !== 1 || c.shape(2)[0] !== channels))
+    c.fail(`the bias [${c.shape(2)}] must have ${channels} entries`);
+  const stated = c.ints('kernel_shape');
+  const kernel = c.shape(1).slice(2);
+  if (stated && (stated.length !== kernel.length || stated.some((k, i) => k !== kernel[i])))
+    c.fail(`attribute 'kernel_shape' is [${stated}], the weights have [${kernel}]`);
+}
+
 /** x [N, C, …], weight [M, C/group, …kernel] → [N, M, …]. */
 const conv: TypeRule = (c) => {
   const [x, weight] = [c.shape(0), c.shape(1)];
   const group = c.int('group', 1);
   if (x[1] !== weight[1]! * group || weight[0]! % group !== 0)
     c.fail(`weights [${weight}] in ${group} groups do not fit an input [${x}]`);
+  checkBias(c, weight[0]!);
   const dtype = c.sameDtype(0, c.has(2) ? 2 : 1);
   return [{ dtype, shape: [x[0]!, weight[0]!, ...windowOf(c, weight.slice(2)).out] }];
 };
@@ -116,6 +133,7 @@ const convTranspose: TypeRule = (c) => {
   const group = c.int('group', 1);
   if (x[1] !== weight[0] || weight[0]! % group !== 0)
     c.fail(`weights [${weight}] in ${group} groups do not fit an input [${x}]`);
+  checkBias(c, weight[1]! * group);
   const dtype = c.sameDtype(0, c.has(2) ? 2 : 1);
   return [{ dtype, shape: [x[0]!, weight[1]! * group, ...transposedWindow(c, weight.slice(2)).out] }];
 };

@@ -2,6 +2,7 @@
 
 import { UsageError } from '../../errors.js';
 import { quote } from '../../quote.js';
+import { checkInputType } from '../budget.js';
 import type { Dim, Graph, Value, ValueInfo } from '../graph.js';
 
 const show = (shape: readonly Dim[] | undefined): string =>
@@ -31,14 +32,16 @@ function shapeFor(input: ValueInfo, wanted: readonly number[] | undefined): numb
  * each other.
  */
 export function bindInputs(graph: Graph, inputShapes: Record<Value, readonly number[]>): void {
+  const names = new Set(graph.inputs.map(({ name }) => name));
   for (const name of Object.keys(inputShapes))
-    if (!graph.inputs.some((input) => input.name === name))
+    if (!names.has(name))
       throw new UsageError(
         `the model has no input ${quote(name)}; its inputs are ${graph.inputs.map((i) => quote(i.name)).join(', ')}`,
       );
   const bound = new Map<string, { size: number; input: string }>();
   for (const input of graph.inputs) {
     const shape = shapeFor(input, inputShapes[input.name]);
+    checkInputType(input.name, { dtype: input.dtype, shape }, graph.maxBytes);
     for (const [i, dim] of (input.shape ?? []).entries()) {
       if (typeof dim !== 'string') continue;
       const known = bound.get(dim);

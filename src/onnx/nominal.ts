@@ -1,0 +1,66 @@
+// A graph for the smallest inputs that its file allows, to judge it before data are there: what the file itself asks
+// for shows then, whatever batches will be. Dimensions that the file leaves open are 1 along the first axis, else one
+// length for all; a network may need larger ones than another, so a few are tried.
+
+import { OrtuneError } from '../errors.js';
+import { checkInputType, checkPeak, checkWork, OverBudget, weightElements } from './budget.js';
+import type { Graph, ValueInfo } from './graph.js';
+import { unknownOperators } from './shapes.js';
+import { specialize } from './specialize.js';
+
+const lengths = [8, 64, 224];
+
+/** Dimensions of one name have one size. Undefined where an input's rank is not known. */
+function nominalShapes(inputs: readonly ValueInfo[], length: number): Record<string, number[]> | undefined {
+  const named = new Map<string, number>();
+  const shapes: Record<string, number[]> = {};
+  for (const { name, shape } of inputs) {
+    if (!shape) return undefined;
+    shapes[name] = shape.map((dim, axis) => {
+      if (typeof dim === 'number') return dim;
+      const size = axis === 0 ? 1 : length;
+      if (dim === null) return size;
+      const known = named.get(dim) ?? size;
+      named.set(dim, known);
+      return known;
+    });
+  }
+  return shapes;
+}
+
+/** The names of open dimensions behind the first axis; null: one without a name. */
+const openDims = (inputs: readonly ValueInfo[]): Set<string | null> =>
+  new Set(inputs.flatMap(({ shape }) => (shape ?? []).slice(1).filter((dim) => typeof dim !== 'number')));
+
+/**
+ * Judges a graph by its smallest inputs.
+ * @returns what is wrong with its shapes, where the inputs that were tried may be the reason; undefined: nothing
+ * @throws OverBudget for a graph that asks for more than maxGraphMemory; ModelError where its shapes contradict each
+ * other whatever its inputs are
+ */
+export function judgeGraph(graph: Graph): string | undefined {
+  for (const { name, dtype, shape } of graph.inputs) {
+    const known = shape?.map((d) => (typeof d === 'number' ? d : 1));
+    if (known) checkInputType(name, { dtype, shape: known }, graph.maxBytes);
+  }
+  // What computes with them has no shapes either.
+  if (unknownOperators(graph).length > 0) return undefined;
+  const open = openDims(graph.inputs);
+  let failure: OrtuneError | undefined;
+  for (const length of open.size > 0 ? lengths : [1]) {
+    const shapes = nominalShapes(graph.inputs, length);
+    if (!shapes) return undefined;
+    try {
+      const nominal = specialize(graph, shapes);
+      checkPeak(nominal, graph.maxBytes);
+      checkWork(nominal, graph.maxBytes, weightElements(nominal));
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof OrtuneError) || error instanceof OverBudget) throw error;
+      failure ??= error;
+    }
+  }
+  // Several lengths may have to fit each other in ways that nobody can guess.
+  if (open.size > 1 || /depends on the data|has no static type/.test(failure!.message)) return failure!.message;
+  throw failure!;
+}
