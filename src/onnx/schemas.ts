@@ -19,7 +19,9 @@ export interface Schema {
   readonly attributes: ReadonlyMap<string, { kind: string; needed: boolean }>;
 }
 
-/** Whether an operator has an attribute at any opset: exporters write some of newer or older ones, which mean no harm. */
+/**
+ * Whether an operator has an attribute at any opset: exporters write some of newer or older ones, which mean no harm.
+ */
 export const hasAttribute = (domain: string, op: string, name: string): boolean =>
   versionsOf(domain, op)?.some(({ attributes }) => attributes.has(name)) ?? true;
 
