@@ -1,6 +1,6 @@
 // What a model file holds and whether its gradients can be derived, without running it.
 
-import { checkHooks, checkPath, resolvingKeys } from '../arguments.js';
+import { checkHooks, checkOptions, checkPath, resolvingKeys } from '../arguments.js';
 import { findPaths } from '../autodiff/paths.js';
 import { parseOptions } from '../config/options.js';
 import { type InspectOptions, inspectSchema } from '../config/schema.js';
