@@ -1,6 +1,6 @@
 // What a model file holds and whether its gradients can be derived, without running it.
 
-import { checkHooks, checkOptions, checkPath, resolvingKeys } from '../arguments.js';
+import { checkHooks, checkPath, resolvingKeys } from '../arguments.js';
 import { findPaths } from '../autodiff/paths.js';
 import { parseOptions } from '../config/options.js';
 import { type InspectOptions, inspectSchema } from '../config/schema.js';
@@ -43,10 +43,9 @@ export interface Inspection {
  * @throws ModelError for a file that cannot be read or that ortune refuses (quantised, damaged, …)
  */
 export async function inspectModel(path: string, given: InspectOptions & ResolveOptions = {}): Promise<Inspection> {
-  checkOptions(given, 'inspectModel: options');
+  checkHooks(given, 'inspectModel', [...resolvingKeys, 'maxGraphMemory']);
   const { onDownload, signal, ...options } = given;
   checkPath(path, 'inspectModel: path');
-  checkHooks({ onDownload, signal }, 'inspectModel', resolvingKeys);
   const { maxGraphMemory } = parseOptions(inspectSchema, options);
   const model = openModel(await resolveModel(path, { onDownload, signal }), maxGraphMemory);
   const graph = toGraph(model);
