@@ -246,11 +246,7 @@ describe('the graph', () => {
   test("static types are written for what operators outside of ONNX's own compute", () => {
     const graph = toGraph(
       open(w, b, {
-        nodes: [
-          node('Add', ['x', 'x'], ['dx']),
-          node('Neg', ['dx'], ['n']),
-          node('Neg', ['n'], ['y']),
-        ],
+        nodes: [node('Add', ['x', 'x'], ['dx']), node('Neg', ['dx'], ['n']), node('Neg', ['n'], ['y'])],
       }),
     );
     // No file has them; training graphs do.
