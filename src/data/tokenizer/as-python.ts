@@ -117,6 +117,7 @@ export function asPython(contents: TokenizerContents): PythonTokenizer {
     pair: ['A', 'B'].map((id, type_id) => ({ Sequence: { id, type_id } })),
     special_tokens: {},
   };
+  json.post_processor = withTokens(json.post_processor, vocabulary);
   json.added_tokens = [...vocabulary.added.values()].map((token) => ({
     id: vocabulary.ids.get(token.content),
     ...token,
@@ -233,6 +234,25 @@ function rebuild(json: Json, pipeline: PythonPipeline, settings: Settings, name:
   return [
     `Python's ${name} replaces ${what} of tokenizer.json by its own, with the keys of tokenizer_config.json; texts are tokenised so here too`,
   ];
+}
+
+/** A template with the ids of all tokens that it puts around texts: Rust ends the process where one is missing. */
+function withTokens(processor: unknown, { ids }: Vocabulary): unknown {
+  if (!isObject(processor)) return processor;
+  if (Array.isArray(processor.processors))
+    return { ...processor, processors: processor.processors.map((one) => withTokens(one, { ids } as Vocabulary)) };
+  if (processor.type !== 'TemplateProcessing') return processor;
+  const listed = isObject(processor.special_tokens) ? processor.special_tokens : {};
+  const parts = [processor.single, processor.pair].flatMap((part) => (Array.isArray(part) ? part : []));
+  const named = parts.flatMap((part) => {
+    const token = isObject(part) && isObject(part.SpecialToken) ? textOf(part.SpecialToken.id) : undefined;
+    return token === undefined || token in listed ? [] : [token];
+  });
+  const missing = named.find((token) => !ids.has(token));
+  if (missing !== undefined)
+    throw new Error(`its post_processor puts '${missing}' around texts, which is no token of it`);
+  const filled = named.map((id) => [id, { id, ids: [ids.get(id)], tokens: [id] }]);
+  return { ...processor, special_tokens: { ...listed, ...Object.fromEntries(filled) } };
 }
 
 /** Whether two parts of a pipeline do the same, as far as their keys say; what the file leaves out has its default. */

@@ -69,10 +69,24 @@ export class TokenizerProcess {
           return (await this.#ask(request)) as TokenizerAnswers[K];
         } catch (error) {
           // One that was ended from outside may have been so by chance.
-          if (!(error instanceof TokenizerEnded) || error.item !== undefined || attempt === 2) throw error;
+          if (!(error instanceof TokenizerEnded) || error.item !== undefined) throw error;
+          if (attempt === 1) continue;
+          await this.#findCause(request);
+          throw error;
         }
       }
     });
+  }
+
+  /** Does the items of a request one by one, to know which of them ends the process. @throws TokenizerEnded with it */
+  async #findCause(request: TokenizerRequest): Promise<void> {
+    if (request.kind !== 'texts' && request.kind !== 'words') return;
+    for (const [i, text] of request.texts.entries()) {
+      await this.#opened();
+      await this.#ask({ ...request, texts: [text] } as TokenizerRequest).catch((error: Error) => {
+        throw error instanceof TokenizerEnded ? new TokenizerEnded(error.message, i) : error;
+      });
+    }
   }
 
   /** @throws ModelError where the tokenizer names no mask token, or marks no words and whole ones are to be masked */

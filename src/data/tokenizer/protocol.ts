@@ -14,6 +14,8 @@ export interface TextEncoding {
   embeddingRows?: number | undefined;
   /** Texts that cannot be read by the model are left out of their batch instead of ending it: predictions. */
   tolerant?: boolean | undefined;
+  /** Most that one text may take, beside what goes with its length; default 5 s of processor time and 1 GiB. */
+  most?: { seconds: number; bytes: number } | undefined;
 }
 
 export type TokenizerRequest =

@@ -11,7 +11,9 @@ import { factsOf, maskFactsOf, watched } from './protocol.js';
 import { RustTokenizer } from './rust.js';
 
 /** For one text; a text of average length takes a hundred-thousandth of it. */
-const most = { seconds: 5, secondsPerMegabyte: 30, bytes: 2 ** 30, bytesPerByte: 400 };
+const usual = { seconds: 5, bytes: 2 ** 30 };
+/** And for each of its UTF-16 units. */
+const perUnit = { seconds: 3e-5, bytes: 400 };
 
 // The first signal of a terminal goes to all of its processes; this one ends with its parent.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
@@ -38,10 +40,11 @@ let encoding: TextEncoding;
 
 /** Does one item of a request under the watchdog's eyes. `size`: of what is read, in UTF-16 units. */
 async function bounded<T>(item: number, size: number, work: () => T | Promise<T>): Promise<T> {
+  const { most = usual } = encoding;
   const { user, system } = process.cpuUsage();
   numbers[watched.startedCpuSeconds] = (user + system) / 1e6;
-  numbers[watched.mostCpuSeconds] = most.seconds + (most.secondsPerMegabyte * size) / 1e6;
-  numbers[watched.mostBytes] = process.memoryUsage.rss() + most.bytes + most.bytesPerByte * size;
+  numbers[watched.mostCpuSeconds] = most.seconds + perUnit.seconds * size;
+  numbers[watched.mostBytes] = process.memoryUsage.rss() + most.bytes + perUnit.bytes * size;
   numbers[watched.item] = item;
   try {
     return await work();

@@ -144,6 +144,10 @@ describe('packing', () => {
     const json = JSON.parse(readFileSync(join(bare, 'tokenizer.json'), 'utf8'));
     json.model.unk_token = '[NONE]';
     writeFileSync(join(bare, 'tokenizer.json'), JSON.stringify(json));
+    writeFileSync(
+      join(bare, 'tokenizer_config.json'),
+      JSON.stringify({ unk_token: '[NONE]', tokenizer_class: 'BertTokenizer' }),
+    );
     const odd = write('odd.jsonl', [
       { text: 'free', label: 'a' },
       { text: '漢', label: 'b' },
