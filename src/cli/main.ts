@@ -2,11 +2,12 @@
 // The first thing of the command that runs, before its own code is even loaded: signals are heeded and output may fail
 // from here on. Which commands there are is in program.ts.
 
-import { heedSignals } from './interrupt.js';
-import { end, guardOutput, say, write } from './output.js';
+import { heedSignals, meanBySignals } from './interrupt.js';
 
-guardOutput();
 heedSignals();
+
+const { end, exit, guardOutput, say, write } = await import('./output.js');
+guardOutput();
 
 // What fails outside a command's own work (a worker, the addon) ends here; no stack at people.
 process.on('uncaughtException', async ({ name, message, stack }) => {
@@ -15,6 +16,9 @@ process.on('uncaughtException', async ({ name, message, stack }) => {
   if (process.argv.includes('--json')) await write(JSON.stringify({ error: { name, message } }));
   await end(1);
 });
+
+const { startedByNohup } = await import('../environment.js');
+meanBySignals({ say, exit, outlivesTerminal: startedByNohup });
 
 const { runProgram } = await import('./program.js');
 await runProgram();

@@ -1,7 +1,8 @@
 // Reads a configuration file, YAML or JSON. What the keys mean is for schema.ts.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { UsageError } from '../errors.js';
+import { kindOf } from '../files/kind-of.js';
 import { readYaml, YamlProblem } from './yaml.js';
 
 /**
@@ -11,6 +12,9 @@ import { readYaml, YamlProblem } from './yaml.js';
 export function readConfigFile(file: string): Record<string, unknown> {
   let text: string;
   try {
+    // A named pipe may have nobody at its other end; those of a shell (<(…), /dev/stdin) have.
+    const found = statSync(file);
+    if (found.isFIFO() && !/^\/(dev|proc)\//.test(file)) throw new Error(`it is ${kindOf(found)}, not a file`);
     text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new UsageError(`configuration file ${file} cannot be read: ${(error as Error).message}`);
