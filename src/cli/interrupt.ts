@@ -1,5 +1,5 @@
-// Signals that ask the command to end. The first, from the first moment on, ends what has not begun, and lets work under
-// way come to a good end; the next one ends the process. The exit code is 130 in every case. This module imports
+// Signals that ask the command to end. The first, from the first moment on, ends what has not begun, and lets work
+// under way come to a good end; the next one ends the process. The exit code is 130 in every case. This module imports
 // nothing: it is loaded before everything else, and what it needs comes later (`meanBySignals`).
 
 interface Means {
