@@ -43,10 +43,11 @@ export interface Inspection {
  * @throws ModelError for a file that cannot be read or that ortune refuses (quantised, damaged, …)
  */
 export async function inspectModel(path: string, given: InspectOptions & ResolveOptions = {}): Promise<Inspection> {
-  checkHooks(given, 'inspectModel', [...resolvingKeys, 'maxGraphMemory']);
-  const { onDownload, signal, ...options } = given;
+  const { maxGraphMemory: stated, ...hooks } = given ?? {};
+  checkHooks(given ? hooks : given, 'inspectModel', resolvingKeys);
+  const { onDownload, signal } = hooks;
   checkPath(path, 'inspectModel: path');
-  const { maxGraphMemory } = parseOptions(inspectSchema, options);
+  const { maxGraphMemory } = parseOptions(inspectSchema, { maxGraphMemory: stated });
   const model = openModel(await resolveModel(path, { onDownload, signal }), maxGraphMemory);
   const graph = toGraph(model);
   const shapeProblem = judgeGraph(graph);
