@@ -44,7 +44,7 @@ export interface Inspection {
  */
 export async function inspectModel(path: string, given: InspectOptions & ResolveOptions = {}): Promise<Inspection> {
   const { maxGraphMemory: stated, ...hooks } = given ?? {};
-  checkHooks(given ? hooks : given, 'inspectModel', resolvingKeys);
+  checkHooks(stated === undefined ? given : hooks, 'inspectModel', resolvingKeys);
   const { onDownload, signal } = hooks;
   checkPath(path, 'inspectModel: path');
   const { maxGraphMemory } = parseOptions(inspectSchema, { maxGraphMemory: stated });
