@@ -5,6 +5,9 @@
 
 namespace ortune {
 
+/// Products with pixels stay numbers that float and int hold.
+constexpr double kMostFactor = 1e6;
+
 static bool between(double x, double low, double high) { return x >= low && x <= high; }
 
 static const char* blur_problem(const Colour& a, const double* op) {
@@ -14,6 +17,8 @@ static const char* blur_problem(const Colour& a, const double* op) {
   const int64_t x = static_cast<int64_t>(op[2]), y = count - 1 - x;
   if (x % 2 == 0 || y % 2 == 0) return "a blur needs an odd number of weights";
   if (x / 2 >= a.width || y / 2 >= a.height) return "a blur's kernel reaches beyond the reflected picture";
+  for (int64_t i = 0; i < x + y; ++i)
+    if (!between(op[3 + i], 0, kMostFactor)) return "a weight of a blur is between 0 and a million";
   return nullptr;
 }
 
@@ -24,11 +29,11 @@ static const char* operation_problem(const Colour& a, const double* op) {
     case kContrast:
     case kSaturation:
     case kSharpness:
-      return count == 1 && op[2] >= 0 ? nullptr : "a factor is at least 0";
+      return count == 1 && between(op[2], 0, kMostFactor) ? nullptr : "a factor is between 0 and a million";
     case kHue:
       return count == 1 && between(op[2], -0.5, 0.5) ? nullptr : "a hue is between -0.5 and 0.5";
     case kSolarize:
-      return count == 1 ? nullptr : "solarize takes a threshold";
+      return count == 1 && between(op[2], -kMostFactor, kMostFactor) ? nullptr : "solarize takes a threshold";
     case kPosterize:
       return count == 1 && between(op[2], 0, 8) ? nullptr : "posterize keeps 0 to 8 bits";
     case kGrayscale:

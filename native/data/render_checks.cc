@@ -26,10 +26,17 @@ const char* resample_problem(const Step& step) {
   return nullptr;
 }
 
+/// The fill value of each of four channels.
+const char* fill_problem(const double* fill) {
+  for (int64_t c = 0; c < kMaxChannels; ++c)
+    if (!(fill[c] >= 0 && fill[c] <= 255)) return "a fill value is no number of a pixel, 0 to 255";
+  return nullptr;
+}
+
 const char* affine_problem(const Step& step) {
   if (step.count != 11) return "an affine map takes 11 values";
   if (!whole(step.values[0], 0, 1)) return "unknown filter of an affine map";
-  return nullptr;
+  return fill_problem(step.values + 7);
 }
 
 const char* pad_problem(const Step& step, const Size& size) {
@@ -45,7 +52,7 @@ const char* pad_problem(const Step& step, const Size& size) {
   if (mode == PadMode::kReflect || mode == PadMode::kSymmetric)
     if (v[1] > width - least || v[3] > width - least || v[2] > height - least || v[4] > height - least)
       return "padding mirrors more than there is of the picture";
-  return nullptr;
+  return fill_problem(v + 5);
 }
 
 const char* erase_problem(const Step& step, const Size& size) {

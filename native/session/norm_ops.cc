@@ -39,6 +39,7 @@ struct NormOptions {
 };
 
 void require_channels(const Input& x, std::initializer_list<const Input*> others) {
+  require(x.columns() > 0, "x has no channels");
   for (const Input* other : others)
     require(other->count() == x.columns(), "an input has " + std::to_string(other->count()) +
                                                " elements, not the " + std::to_string(x.columns()) +
