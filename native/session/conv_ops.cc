@@ -33,7 +33,8 @@ struct ConvOptions {
   const Pair size;
   explicit ConvOptions(const Attributes& a)
       : group(a.integer("group", 1)), window(a), size(ConvWindow::pair(a, "size", 0)) {
-    require(group > 0, "attribute 'group' must be at least 1");
+    require(group > 0 && group <= kMostPlaces,
+            "attribute 'group' must be at least 1, and no more than channels");
     require(size.h > 0 && size.w > 0, "attribute 'size' is missing");
   }
 
