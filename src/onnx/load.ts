@@ -200,9 +200,14 @@ export function toGraph(model: Model): Graph {
   const proto = graphOf(model);
   const graph = new Graph();
   graph.name = proto.name || 'graph';
-  graph.maxBytes = model.maxGraphMemory ?? defaultGraphMemory;
   for (const tensor of proto.initializer)
     graph.initializers.set(tensor.name, decodeTensor(tensor, `initializer ${quote(tensor.name)}`, model));
+  // Weights that are cast or turned are values as well, so what the file does hold counts.
+  const held = [...graph.initializers.values()].reduce(
+    (sum, { dtype, size }) => sum + size * bytesPerElement(dtype),
+    0,
+  );
+  graph.maxBytes = (model.maxGraphMemory ?? defaultGraphMemory) + 2 * held;
   graph.inputs = proto.input
     .filter((v) => !graph.initializers.has(v.name))
     .map((v) => decodeValueInfo(v, 'input', model));
