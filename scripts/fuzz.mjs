@@ -3,7 +3,8 @@
 // Gives ortune damaged and hostile files of every kind it reads: models, data of each format, tokenizers,
 // configurations, packed files, checkpoints. Each case must end with a result or with a refusal that is one of ortune's
 // errors, within 20 seconds of CPU time and 2 GB. What ends otherwise is kept in a folder of its own with what was
-// seen. A case follows from the seed, the kind of file and its number alone: --only NAME --from N --count 1 repeats it. --show: how each ended.
+// seen. A case follows from the seed, the kind of file and its number alone: --only NAME --from N --count 1 repeats it.
+// --show: how each ended.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,6 @@
 // Works on the cases that it is sent, and says how each ended. Anything but an OrtuneError, and any OrtuneError that
-// calls itself a fault of ortune or prints a stack, is a failure.
+// calls itself a fault of ortune, prints a stack or hands on what the runtime says in the middle of a run, is a
+// failure.
 
 import { OrtuneError } from 'ortune';
 import { targets } from './targets.mjs';
@@ -8,7 +9,8 @@ function judge(error) {
   const { name, message = String(error), stack } = error ?? {};
   if (!(error instanceof OrtuneError))
     return { kind: 'failed', why: `${name}: ${String(message).slice(0, 300)}`, detail: stack };
-  if (/fault of ortune|\n\s+at /.test(message)) return { kind: 'failed', why: message.slice(0, 300), detail: stack };
+  if (/fault of ortune|a run of the graph failed|\n\s+at /.test(message))
+    return { kind: 'failed', why: message.slice(0, 300), detail: stack };
   if (message.length > 5000)
     return { kind: 'failed', why: `a message of ${message.length} characters`, detail: message };
   // Escape sequences and other control characters would reach a terminal.

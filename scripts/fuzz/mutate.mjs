@@ -1,5 +1,7 @@
 // Mutations: of bytes, of lines and cells of text, and of JSON values. All take a random source and give a new value.
 
+import { createHash } from 'node:crypto';
+
 /** Numbers at the edges of types, and of what a reader may multiply. */
 const numbers = [
   0,
@@ -165,7 +167,9 @@ function mutateJsonOnce(value, random) {
   return value;
 }
 
-/** Holders and keys of parts; large lists and tables (vocabularies) give a few of theirs, so that the rest has a turn. */
+/**
+ * Holders and keys of parts; large lists and tables (vocabularies) give a few of theirs, so that the rest has a turn.
+ */
 function placesOf(value, found = []) {
   if (typeof value !== 'object' || value === null) return found;
   const keys = Object.keys(value);
@@ -214,15 +218,38 @@ function changeBytes(bytes, random) {
   return out;
 }
 
-/** A safetensors file whose header, or bytes, are changed. */
+/** A safetensors file whose header, or bytes, are changed; the sum of a packed one fits in most cases. */
 export function mutateSafetensors(bytes, random) {
-  if (random.chance(0.2) || bytes.length < 8) return mutateBytes(bytes, random);
-  if (random.chance(0.4)) return changeBytes(bytes, random);
+  if (random.chance(0.15) || bytes.length < 8) return mutateBytes(bytes, random);
   const length = Number(bytes.readBigUInt64LE(0));
-  const header = Buffer.from(JSON.stringify(mutateJson(JSON.parse(bytes.subarray(8, 8 + length).toString()), random)));
+  const [head, body] = [bytes.subarray(8, 8 + length), bytes.subarray(8 + length)];
+  const whole = random.chance(0.5)
+    ? [head, changeBytes(body, random)]
+    : [Buffer.from(JSON.stringify(mutateJson(JSON.parse(head.toString()), random))), body];
+  return random.chance(0.8) ? sealed(...whole) : withLength(...whole);
+}
+
+const withLength = (head, body) => {
   const size = Buffer.alloc(8);
-  size.writeBigUInt64LE(BigInt(header.length));
-  return Buffer.concat([size, header, bytes.subarray(8 + length)]);
+  size.writeBigUInt64LE(BigInt(head.length));
+  return Buffer.concat([size, head, body]);
+};
+
+/**
+ * With the SHA-256 that packed files state of themselves: of the tensors, then of all before them with 0 for itself.
+ */
+function sealed(head, body) {
+  const file = withLength(head, body);
+  const key = '"ortune_sha256":"';
+  const at = file.indexOf(key) + key.length;
+  if (at < key.length) return file;
+  file.fill('0', at, at + 64);
+  const sum = createHash('sha256')
+    .update(body)
+    .update(file.subarray(0, 8 + head.length))
+    .digest('hex');
+  file.write(sum, at, 'latin1');
+  return file;
 }
 
 /** A JSON file, as a value or as text. */
