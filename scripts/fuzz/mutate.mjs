@@ -210,11 +210,11 @@ function like(value, random) {
   return odd(random);
 }
 
-/** A file of the same size: some bytes have other values. */
-function changeBytes(bytes, random) {
+/** A file of the same size: some bytes have other values, none of the last `spared`. */
+export function changeBytes(bytes, random, spared = 0) {
   const out = Buffer.from(bytes);
   for (let i = 0; i < 1 + random.below(8); i++)
-    out[random.below(out.length)] = random.pick([0, 1, 0x7f, 0x80, 0xff, random.below(256)]);
+    out[random.below(out.length - spared)] = random.pick([0, 1, 0x7f, 0x80, 0xff, random.below(256)]);
   return out;
 }
 

@@ -4,7 +4,7 @@
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { gradcheckModel, inspectModel, loadModel, pack, Trainer } from 'ortune';
-import { mutateBytes, mutateJsonFile, mutateSafetensors, mutateText } from './mutate.mjs';
+import { changeBytes, mutateBytes, mutateJsonFile, mutateSafetensors, mutateText } from './mutate.mjs';
 import { randomOf } from './random.mjs';
 import { copy, read } from './seeds.mjs';
 
@@ -17,6 +17,8 @@ function mutateFile(file, random) {
   const ending = extname(file);
   if (ending === '.json') return mutateJsonFile(bytes, random);
   if (ending === '.safetensors') return mutateSafetensors(bytes, random);
+  // Its length and name stand at the end.
+  if (ending === '.parquet' && random.chance(0.8)) return changeBytes(bytes, random, 8);
   if (['.jsonl', '.csv', '.tsv'].includes(ending) && random.chance(0.8)) return mutateText(bytes.toString(), random);
   return mutateBytes(bytes, random);
 }
