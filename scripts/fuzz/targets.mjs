@@ -5,6 +5,7 @@ import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { gradcheckModel, inspectModel, loadModel, pack, Trainer } from 'ortune';
 import { changeBytes, mutateBytes, mutateJsonFile, mutateSafetensors, mutateText } from './mutate.mjs';
+import { mutateModel } from './onnx.mjs';
 import { randomOf } from './random.mjs';
 import { copy, read } from './seeds.mjs';
 
@@ -17,6 +18,7 @@ function mutateFile(file, random) {
   const ending = extname(file);
   if (ending === '.json') return mutateJsonFile(bytes, random);
   if (ending === '.safetensors') return mutateSafetensors(bytes, random);
+  if (ending === '.onnx' && random.chance(0.9)) return mutateModel(bytes, random.next);
   // Its length and name stand at the end.
   if (ending === '.parquet' && random.chance(0.8)) return changeBytes(bytes, random, 8);
   if (['.jsonl', '.csv', '.tsv'].includes(ending) && random.chance(0.8)) return mutateText(bytes.toString(), random);
