@@ -3,7 +3,8 @@
 // that. So every task settles, and a call after a failure starts over. Threads that have nothing to do do not keep the
 // process from ending.
 //
-// Not Piscina: it leaves tasks waiting for ever where a thread ends before it is ready, and says nothing of it.
+// Not Piscina: it leaves tasks waiting for ever where a thread ends before it is ready, and where the system gives no
+// thread for one that died, it ends the process (decision 52).
 
 import type { Worker } from 'node:worker_threads';
 import { OrtuneError } from '../errors.js';
