@@ -194,7 +194,7 @@ const odd = (random) =>
     '',
     [],
     {},
-    nested(2000),
+    nested(300),
     random.pick(numbers),
     random.pick(fragments),
     '(a+)+$',
