@@ -152,17 +152,19 @@ export function decodeMetadata(header: Uint8Array, file: string): Readonly<Recor
 
 export const storedTypes = Object.keys(elementBytes) as StoredType[];
 
+/** What stands there, also where nothing does. */
+const asJson = (value: unknown): string => shown(JSON.stringify(value) ?? 'missing');
+
 function locationOf(name: string, entry: unknown, file: string, types: readonly StoredType[]): TensorPlace {
   const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
   if (!isObject(entry)) return refuse(file, `tensor ${quote(name)} is not described by an object`);
   const { dtype, shape, data_offsets: offsets, ...others } = entry;
   const type = types.find((known) => known === dtype);
-  if (!type)
-    return refuse(file, `tensor ${quote(name)} is ${shown(JSON.stringify(dtype))}, expected ${types.join(', ')}`);
+  if (!type) return refuse(file, `tensor ${quote(name)} is ${asJson(dtype)}, expected ${types.join(', ')}`);
   if (!Array.isArray(shape) || !shape.every(isCount))
-    return refuse(file, `the shape of tensor ${quote(name)} is ${shown(JSON.stringify(shape))}`);
+    return refuse(file, `the shape of tensor ${quote(name)} is ${asJson(shape)}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
-    return refuse(file, `the offsets of tensor ${quote(name)} are ${shown(JSON.stringify(offsets))}`);
+    return refuse(file, `the offsets of tensor ${quote(name)} are ${asJson(offsets)}`);
   const [other] = Object.keys(others);
   if (other !== undefined) return refuse(file, `tensor ${quote(name)} has an unknown property ${quote(other)}`);
   const [begin, end] = offsets as [number, number];

@@ -3,6 +3,7 @@
 // sources.
 
 import { describe, expect, test } from 'vitest';
+import { shown } from '#ortune/quote.js';
 import { asDeviceWork, deviceError, reasonIn } from '#ortune/runtime/device-errors.js';
 import { providerOf } from '#ortune/runtime/providers.js';
 
@@ -84,7 +85,7 @@ describe('an error of a device', () => {
     const fail = (message: string) => () => Promise.reject(new Error(message));
     const said = 'node.cc:7 int f() a == b was false. Shapes differ.\nstack';
     await expect(asDeviceWork(webgpu, 'a run failed', fail(said))).rejects.toThrow(/^a run failed: Shapes differ$/);
-    await expect(asDeviceWork(undefined, 'a run failed', fail(said))).rejects.toThrow(`a run failed: ${said}`);
+    await expect(asDeviceWork(undefined, 'a run failed', fail(said))).rejects.toThrow(`a run failed: ${shown(said)}`);
     expect(reasonIn('[ONNXRuntimeError] : 1 : FAIL : no device.')).toBe('no device');
   });
 });

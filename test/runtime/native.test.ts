@@ -163,7 +163,7 @@ describe('an installation without', () => {
     folder = mkdtempSync(path.join(tmpdir(), 'ortune-install-'));
     const dist = fileURLToPath(new URL('../../dist', import.meta.url));
     mkdirSync(path.join(folder, 'dist/runtime'), { recursive: true });
-    for (const file of ['runtime/native.js', 'environment.js', 'errors.js'])
+    for (const file of ['runtime/native.js', 'environment.js', 'errors.js', 'machine.js'])
       writeFileSync(
         path.join(folder, 'dist', file),
         readFileSync(path.join(dist, file), 'utf8').replace(/^\/\/# sourceMappingURL.*$/m, ''),
