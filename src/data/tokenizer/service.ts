@@ -20,7 +20,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 const numbers = new Float64Array(new SharedArrayBuffer(8 * watched.length));
 numbers[watched.item] = -1;
-new Worker(new URL('./watchdog.js', import.meta.url), { workerData: numbers.buffer }).unref();
+const watchdog = new Worker(new URL('./watchdog.js', import.meta.url), { workerData: numbers.buffer });
+/** Nothing of others' is run before it: it is loaded by the threads that tokenising may then keep busy for ever. */
+const watching = new Promise((ready) => watchdog.once('message', ready));
+watchdog.unref();
 
 /**
  * Makes all threads give way to the trainer's; those that are started later do so too. Not before the tokenizer is
@@ -90,6 +93,7 @@ const handlers: {
   ) => Promise<TokenizerAnswers[K]> | TokenizerAnswers[K];
 } = {
   async open(request) {
+    await watching;
     encoding = request.encoding;
     const contents = readTokenizer(encoding.directory);
     if (encoding.hash !== undefined && contents.hash !== encoding.hash)
@@ -111,7 +115,16 @@ const handlers: {
       (words) => words.reduce((sum, word) => sum + word.length, 0),
       (words) => tokenizer.encodeWords(words),
     ),
-  mask: ({ wholeWords }) => maskFactsOf(tokenizer.maskVocabulary(wholeWords)),
+  mask({ wholeWords }) {
+    const { embeddingRows = Number.POSITIVE_INFINITY } = encoding;
+    const { ordinary, maskId, ...facts } = maskFactsOf(tokenizer.maskVocabulary(wholeWords));
+    if (maskId >= embeddingRows)
+      throw new Error(
+        `it names no mask token, which masking needs, that the model's embedding has: '${tokenizer.tokenOf(maskId)}' would be row ${maskId} of ${embeddingRows}`,
+      );
+    // None is drawn that the model does not have.
+    return { ...facts, maskId, ordinary: ordinary.filter((id) => id < embeddingRows) };
+  },
   async survey({ texts }) {
     const { Surveyor } = await import('./survey.js');
     const surveyor = new Surveyor(tokenizer, readTokenizer(encoding.directory));

@@ -3,7 +3,7 @@
 // cannot be stopped in any other way.
 
 import { writeSync } from 'node:fs';
-import { workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { watchdogMark, watched } from './protocol.js';
 
 const numbers = new Float64Array(workerData as SharedArrayBuffer);
@@ -21,3 +21,5 @@ setInterval(() => {
   if ((user + system) / 1e6 - numbers[watched.startedCpuSeconds]! > numbers[watched.mostCpuSeconds]!) end('time');
   if (process.memoryUsage.rss() > numbers[watched.mostBytes]!) end('memory');
 }, 50);
+
+parentPort!.postMessage('watching');
