@@ -18,14 +18,16 @@ export async function badStepError(
   const { step, epoch } = pending;
   const when = `step ${step + 1}, epoch ${epoch + 1}: ${what} is not finite`;
   const cause = latest && (badInput(latest) ?? (step === 0 ? badWeight(run) : undefined));
-  if (cause !== undefined) return new OrtuneError(`${when}, since ${cause}`);
+  const skipped =
+    nonFinite === 'skip' ? ` (${maxBadSteps} such steps have been left out already, as maxBadSteps allows)` : '';
+  if (cause !== undefined) return new OrtuneError(`${when}${skipped}, since ${cause}`);
   let tensor: string | undefined;
   for (const batch of latest?.batches ?? []) tensor ??= await run.engine.firstBadTensor(batch);
   const found = latest
     ? `first bad tensor: ${tensor ?? 'none in the forward pass, so a gradient overflowed'}. The weights are those before this step.`
     : `steps after it went on without it, since a device is asked every ${run.syncEvery} steps; set loggingSteps to 1 to learn which tensor is bad.`;
   return new OrtuneError(
-    `${when}${nonFinite === 'skip' ? `, and ${maxBadSteps} such steps have been left out already (maxBadSteps)` : ''}. ` +
+    `${when}${skipped}. ` +
       `The batch is ${describeStep(pending)}; ${found} Lower learningRate (${learningRate}), lengthen the warm-up, or set maxGradNorm.`,
   );
 }
