@@ -6,7 +6,8 @@
 
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
-import { readyMessage, startingMessage, startThread, threadReady } from './start-thread.js';
+import { beforeThreadEnds, closingMessage, endWhenTold } from './closing.js';
+import { readyMessage, startingMessage, startThread, stopThread, threadReady } from './start-thread.js';
 
 /**
  * In the worker: starts the thread at `url` with this worker's data and gives the function that has it do one task at a
@@ -19,11 +20,16 @@ export async function lowPriorityThread<Task, Result>(url: URL): Promise<(task: 
   await threadReady(thread, source, () => parentPort!.postMessage(startingMessage));
   let answer: ((result: Result) => void) | undefined;
   thread.on('message', (result: Result) => answer?.(result));
+  let closing = false;
   thread.on('error', (error) => {
     throw error;
   });
   thread.on('exit', (code) => {
-    throw new Error(`the thread behind it ended with code ${code}`);
+    if (!closing) throw new Error(`the thread behind it ended with code ${code}`);
+  });
+  beforeThreadEnds(() => {
+    closing = true;
+    return stopThread(thread);
   });
   return (task) =>
     new Promise((resolve) => {
@@ -35,7 +41,10 @@ export async function lowPriorityThread<Task, Result>(url: URL): Promise<(task: 
 /** In the thread: lowers its priority and answers every task with what `work` makes of it. */
 export function serveAtLowPriority<Task, Result>(work: (task: Task) => Result | Promise<Result>): void {
   lowerPriority();
-  parentPort!.on('message', async (task: Task) => parentPort!.postMessage(await work(task)));
+  endWhenTold();
+  parentPort!.on('message', async (task: Task) => {
+    if (task !== closingMessage) parentPort!.postMessage(await work(task));
+  });
   parentPort!.postMessage(readyMessage);
 }
 

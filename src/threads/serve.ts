@@ -3,6 +3,7 @@
 
 import { types } from 'node:util';
 import { parentPort } from 'node:worker_threads';
+import { endWhenTold } from './closing.js';
 import { readyMessage } from './start-thread.js';
 
 /** A task as it is posted. */
@@ -17,7 +18,10 @@ export type PostedAnswer = { value: unknown } | { error: unknown };
 // biome-ignore lint/suspicious/noExplicitAny: tasks are typed where they are posted
 export function serve(functions: Readonly<Record<string, (task: any) => unknown>>): void {
   const port = parentPort!;
-  port.on('message', async ({ name, task }: PostedTask) => {
+  endWhenTold();
+  port.on('message', async (posted: PostedTask | string) => {
+    if (typeof posted === 'string') return;
+    const { name, task } = posted;
     try {
       port.postMessage({ value: await functions[name]!(task) } satisfies PostedAnswer);
     } catch (error) {

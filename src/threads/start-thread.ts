@@ -5,7 +5,21 @@ import { url as debuggerUrl } from 'node:inspector';
 import { Worker } from 'node:worker_threads';
 import { processEnvironment } from '../environment.js';
 import { ThreadError } from './causes.js';
+import { closingMessage } from './closing.js';
 import { threadOptions } from './exec-argv.js';
+
+/** Time that a thread is given to end by itself. */
+const graceMs = 2000;
+
+/** Ends a thread: has it end what it started, and ends it by force where it does not come to that. */
+export async function stopThread(thread: Worker): Promise<void> {
+  if (thread.threadId === -1) return;
+  const gone = new Promise((done) => thread.once('exit', done));
+  thread.postMessage(closingMessage);
+  const timer = setTimeout(() => void thread.terminate(), graceMs);
+  await gone;
+  clearTimeout(timer);
+}
 
 /** What a thread posts when its module has run. */
 export const readyMessage = 'ready';

@@ -10,7 +10,7 @@ import type { Worker } from 'node:worker_threads';
 import { OrtuneError } from '../errors.js';
 import { ThreadError } from './causes.js';
 import type { PostedAnswer, PostedTask } from './serve.js';
-import { startThread, type ThreadSource, threadReady } from './start-thread.js';
+import { startThread, stopThread, type ThreadSource, threadReady } from './start-thread.js';
 
 export interface PoolOptions extends ThreadSource {
   /** How many; default 1. */
@@ -177,7 +177,9 @@ export class WorkerPool {
 
   #remove(member: Member): void {
     this.#members.delete(member);
-    const end = member.thread.terminate().finally(() => this.#ending.delete(end));
+    // One that is not ready has started nothing.
+    const stopped: Promise<unknown> = member.ready ? stopThread(member.thread) : member.thread.terminate();
+    const end = stopped.finally(() => this.#ending.delete(end));
     this.#ending.add(end);
   }
 }

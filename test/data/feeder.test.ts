@@ -42,6 +42,12 @@ afterEach(async () => {
   for (const made of open.splice(0)) await made.close();
 });
 
+/** Processes that this one started and that are in the system's table. */
+const children = (): string[] =>
+  readdirSync('/proc/self/task')
+    .flatMap((thread) => readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' '))
+    .filter(Boolean);
+
 const plan = (options = {}) => epochOrder({ lengths, batchSize: 8, seed: 5, epoch: 0, ...options });
 const rows = (order = plan(), from = 0) => samplesFor(source, 8, order, from);
 
@@ -281,4 +287,13 @@ test('buckets double from 32 or go by multiples, and end at the maximum length',
   expect(bucketsUpTo(100)).toEqual([32, 64, 100]);
   expect(bucketsUpTo(16)).toEqual([16]);
   expect(bucketsUpTo(50, 16)).toEqual([16, 32, 48, 50]);
+});
+
+itWhere(noProc, 'a loader that is closed leaves no process behind, not even a dead one', async () => {
+  const before = children();
+  const made = await feeder({ workers: 2 });
+  await drain(made);
+  expect(children().length).toBeGreaterThan(before.length);
+  await made.close();
+  expect(children()).toEqual(before);
 });

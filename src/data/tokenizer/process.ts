@@ -4,7 +4,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isMainThread } from 'node:worker_threads';
 import { ModelError } from '../../errors.js';
+import { beforeThreadEnds } from '../../threads/closing.js';
 import {
   maskVocabularyOf,
   type TextEncoding,
@@ -51,6 +53,7 @@ export class TokenizerProcess {
     this.#encoding = encoding;
     this.#background = background;
     this.#file = join(encoding.directory, 'tokenizer.json');
+    if (!isMainThread) beforeThreadEnds(() => this.close());
   }
 
   /** What the files say. @throws ModelError where they cannot be used */
