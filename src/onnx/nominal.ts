@@ -60,7 +60,12 @@ export function judgeGraph(graph: Graph): string | undefined {
       failure ??= error;
     }
   }
-  // Several lengths may have to fit each other in ways that nobody can guess.
-  if (open.size > 1 || /depends on the data|has no static type/.test(failure!.message)) return failure!.message;
+  // Several lengths may have to fit each other in ways that nobody can guess, and a file may be made for one batch
+  // without saying so.
+  const openBatch = graph.inputs.some(
+    ({ shape }) => shape !== null && shape !== undefined && typeof shape[0] !== 'number',
+  );
+  if (openBatch || open.size > 1 || /depends on the data|has no static type/.test(failure!.message))
+    return failure!.message;
   throw failure!;
 }

@@ -128,7 +128,7 @@ describe('local functions', () => {
     const model = open(
       linear(w, b, { nodes: [call(['x', 'b'], ['y'])], more: { functions: [recursive], ...imports } }),
     );
-    expect(() => toGraph(model)).toThrow(/function local.Leaky calls itself/);
+    expect(() => toGraph(model)).toThrow(/function 'local\.Leaky' calls itself/);
   });
 
   test('may leave optional inputs out', () => {
@@ -146,7 +146,7 @@ describe('local functions', () => {
   test('written for an opset that is not converted are refused', () => {
     const old = leaky({ opsetImport: [{ $typeName: 'onnx.OperatorSetIdProto', domain: '', version: 8n }] });
     const model = open(linear(w, b, { nodes: [call(['x', 'b'], ['y'])], more: { functions: [old], ...imports } }));
-    expect(() => toGraph(model)).toThrow(/function Leaky of .* uses opset 8; expected 9 to 21/);
+    expect(() => toGraph(model)).toThrow(/function 'local\.Leaky' of .* uses opset 8; expected 9 to 21/);
   });
 });
 

@@ -54,7 +54,7 @@ async function blocksOf(encode: (text: string, i: number) => Promise<Row | undef
 }
 
 /** Of pairs and words. */
-const every = 5;
+const every = 10;
 const some = (hashes: readonly string[]): string[] => hashes.filter((_, i) => i % every === 0);
 
 /** Python's split: white space of JavaScript but U+FEFF, and four separators and U+0085. */
