@@ -1,5 +1,6 @@
 // What a thread ends before it ends itself: processes that it started, and threads behind it. A process whose parent
-// thread was ended by force is waited for by nobody, and its entry stays in the system's table as long as the host runs.
+// thread was ended by force is waited for by nobody, and its entry stays in the system's table as long as the host
+// runs.
 
 import { parentPort } from 'node:worker_threads';
 

@@ -43,6 +43,15 @@ export function secondOf(types: readonly number[]): [from: number, to: number] {
   return from < 0 ? [0, 0] : [from, to];
 }
 
+/** What is wrong with packed ids, which a file states and no tokenizer has made: one that the model has no row for. */
+export function idProblem(ids: readonly number[], embeddingRows = Number.POSITIVE_INFINITY): string | undefined {
+  const id = ids.find((one) => one < 0 || one >= embeddingRows);
+  if (id === undefined) return undefined;
+  const rows =
+    embeddingRows === Number.POSITIVE_INFINITY ? '' : `, and the model's embedding has ${embeddingRows} rows`;
+  return `the packed token ${id} is no token of the model${rows}: pack the texts again`;
+}
+
 /** The row whose bytes these are. */
 export function encodedOf(bytes: Uint8Array): Encoded {
   const count = (bytes.length - tailBytes) / 4;

@@ -6,7 +6,7 @@ import type { DataType } from '../../onnx/dtype.js';
 import { quote } from '../../quote.js';
 import { bytesAt, type TextSlice, textAt } from '../columns.js';
 import { type BadRow, type EncodeRequest, keptSlices, SampleError, writerOf } from '../encode.js';
-import { encodedOf } from '../pack/tokens.js';
+import { encodedOf, idProblem } from '../pack/tokens.js';
 import { type Axis, type AxisLengths, bucketFor, type Field, type Slot, withFollowers } from '../slots.js';
 import { TokenizerEnded, TokenizerProcess } from '../tokenizer/process.js';
 import type { EncodedWords, Failed, TextEncoding } from '../tokenizer/protocol.js';
@@ -76,12 +76,20 @@ export async function encodeTexts<R extends EncodeRequest>(
 ): Promise<EncodedRows<Encoded, R>> {
   const { text, pair } = request.slices;
   const rows = Array.from(request.samples.keys());
-  if (text!.kind === 'tokens') return { rows: rows.map((row) => encodedOf(bytesAt(text!, row))), request };
+  if (text!.kind === 'tokens')
+    return { rows: rows.map((row) => packedRow(tokenizer, bytesAt(text!, row), row)), request };
   const texts = rows.map((row): [string, string] => {
     const second = pair ? textAt(pair as TextSlice, partners?.[row] ?? row) : '';
     return [textAt(text as TextSlice, row), second];
   });
   return sorted(tokenizer, request, 'text', (process) => process.request({ kind: 'texts', texts }));
+}
+
+function packedRow({ encoding }: OpenTokenizer, bytes: Uint8Array, row: number): Encoded {
+  const encoded = encodedOf(bytes);
+  const problem = idProblem(encoded.ids, encoding.embeddingRows);
+  if (problem !== undefined) throw new SampleError(row, problem);
+  return encoded;
 }
 
 /** Tokens of words that are cut already, one list of them a sample. @throws SampleError */

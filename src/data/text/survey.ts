@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DataError } from '../../errors.js';
 import { shown } from '../../quote.js';
 import { bytesAt, ofKind, textAt, textsAt } from '../columns.js';
-import { encodedOf } from '../pack/tokens.js';
+import { encodedOf, idProblem } from '../pack/tokens.js';
 import { locationOf, type Table } from '../table.js';
 import { TokenizerEnded, TokenizerProcess } from '../tokenizer/process.js';
 import type { TextEncoding, TokenizerFacts } from '../tokenizer/protocol.js';
@@ -42,25 +42,31 @@ async function notesOfBeyond(
   { largestId }: TokenizerFacts,
   tables: readonly Table[],
 ): Promise<string[]> {
+  for (const table of tables) refusePacked(table, embeddingRows);
   if (largestId < embeddingRows) return [];
-  for (const table of tables) await refuseBeyond(process, table, embeddingRows);
+  for (const table of tables) await refuseBeyond(process, table);
   return [
     `${join(directory, 'tokenizer.json')} has tokens with ids up to ${largestId}, and the model's embedding has ${embeddingRows} rows; ` +
       'no text of the data has such a token, and one that does cannot be read',
   ];
 }
 
-/** Tokenises all texts of a table. */
-async function refuseBeyond(process: TokenizerProcess, table: Table, rows: number): Promise<void> {
+/** Looks at all rows of a packed table. */
+function refusePacked(table: Table, rows: number): void {
   const packed = ofKind(table.columns, 'text', 'tokens');
+  for (let row = 0; packed && row < table.count; row++) {
+    const problem = idProblem(encodedOf(bytesAt(packed, row)).ids, rows);
+    if (problem !== undefined) throw new DataError(`${locationOf(table, row)}: ${problem}`);
+  }
+}
+
+/** Tokenises all texts of a table. */
+async function refuseBeyond(process: TokenizerProcess, table: Table): Promise<void> {
+  if (ofKind(table.columns, 'text', 'tokens')) return;
   const refuse = (row: number, why: string): never => {
     throw new DataError(`${locationOf(table, row)}: ${why}`);
   };
-  for (let row = 0; packed && row < table.count; row++) {
-    const id = encodedOf(bytesAt(packed, row)).ids.find((one) => one >= rows);
-    if (id !== undefined) refuse(row, `token ${id} is beyond the ${rows} rows of the model's embedding`);
-  }
-  for (let first = 0; !packed && first < table.count; first += block) {
+  for (let first = 0; first < table.count; first += block) {
     const members = Array.from({ length: Math.min(block, table.count - first) }, (_, i) => first + i);
     for (const [i, one] of (await tokensOf(process, table, members, refuse)).entries())
       if ('error' in one) refuse(members[i]!, `the text cannot be tokenised: ${one.error}`);

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { pack } from '#ortune/commands/pack.js';
 import type { Dataset } from '#ortune/data/dataset.js';
 import { checkPack } from '#ortune/data/pack/pack-format.js';
-import { secondOf } from '#ortune/data/pack/tokens.js';
+import { idProblem, secondOf } from '#ortune/data/pack/tokens.js';
 import { StoredTensors } from '#ortune/data/stored-tensors.js';
 import { DataError, UsageError } from '#ortune/errors.js';
 import { writeEncoder } from '#ortune/models/directory.js';
@@ -266,4 +266,16 @@ describe('a packed file', () => {
     const packed = await open({ train: [output], columns: { text: 'text' } });
     expect(packed.train.samples).toBe(2500);
   });
+});
+
+test.each([
+  [[0, 5, 91], 92, undefined],
+  [[3, 92], 92, /packed token 92 .* embedding has 92 rows: pack the texts again/],
+  [[-7, 3], 92, /packed token -7 /],
+  [[2 ** 31 - 1], undefined, undefined],
+  [[-1], undefined, /packed token -1 is no token of the model: /],
+] as const)('ids %j of a packed row and %s rows of an embedding: %s', (ids, rows, problem) => {
+  const found = idProblem(ids, rows);
+  if (problem === undefined) expect(found).toBeUndefined();
+  else expect(found).toMatch(problem);
 });
