@@ -8,7 +8,7 @@ import { parseOptions } from '#ortune/config/options.js';
 import { trainSchema } from '#ortune/config/train-schema.js';
 import type { StartEvent } from '#ortune/events.js';
 import { checkMemory } from '#ortune/train/memory-check.js';
-import { openRun } from '#ortune/train/run.js';
+import { openRun } from '#ortune/train/open-run.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { ortune } from '../support/command.js';
 import { smallProblem } from '../support/small-problem.js';
