@@ -3,9 +3,11 @@
 // of the Hugging Face cache that it lies in, and nowhere else outside.
 
 import { lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, sep } from 'node:path';
+import { join, sep } from 'node:path';
 import { ModelError } from '../errors.js';
 import { quote } from '../quote.js';
+import { isCacheLink } from './cache-links.js';
+import { isObject, type Json } from './json.js';
 
 /** Most bytes of such a file; the tokenizers of the largest vocabularies have some 35 MB. */
 export const mostBytes = 2 ** 28;
@@ -15,11 +17,11 @@ export function readModelFile(directory: string, name: string): Buffer | undefin
   const file = join(directory, name);
   try {
     if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
-    const { size, isFile } = { size: statSync(file).size, isFile: statSync(file).isFile() };
-    if (!isFile) throw new ModelError(`${file} cannot be read: it is no regular file`);
+    const found = statSync(file);
+    if (!found.isFile()) throw new ModelError(`${file} cannot be read: it is no regular file`);
     refuseForeignLink(file, directory);
-    if (size > mostBytes)
-      throw new ModelError(`${file} has ${size} bytes; a file that goes with a model has at most ${mostBytes}`);
+    if (found.size > mostBytes)
+      throw new ModelError(`${file} has ${found.size} bytes; a file that goes with a model has at most ${mostBytes}`);
     return readFileSync(file);
   } catch (error) {
     if (error instanceof ModelError) throw error;
@@ -31,31 +33,26 @@ export function readModelFile(directory: string, name: string): Buffer | undefin
 /** @throws ModelError for a link that leads out of the directory, unless to the blobs of the cache it lies in */
 function refuseForeignLink(file: string, directory: string): void {
   const target = realpathSync(file);
-  const home = realpathSync(directory);
-  if (target.startsWith(home + sep)) return;
-  // <repository>/snapshots/<revision>/… and <repository>/blobs/…
-  const revisions = dirname(home);
-  if (basename(revisions) === 'snapshots' && target.startsWith(join(dirname(revisions), 'blobs') + sep)) return;
+  if (target.startsWith(realpathSync(directory) + sep) || isCacheLink(file, target)) return;
   throw new ModelError(
     `${file} is a link to ${quote(target)}, outside of the model's directory; put the file itself there`,
   );
 }
 
 /** An object of a JSON file. @throws ModelError as `readModelFile`, and for what is no JSON object */
-export function readModelJson(directory: string, name: string): Record<string, unknown> | undefined {
+export function readModelJson(directory: string, name: string): Json | undefined {
   const bytes = readModelFile(directory, name);
   return bytes && parseModelJson(bytes, join(directory, name));
 }
 
 /** @throws ModelError for what is no JSON object; a mark of the byte order before it is passed over */
-export function parseModelJson(bytes: Uint8Array, file: string): Record<string, unknown> {
+export function parseModelJson(bytes: Uint8Array, file: string): Json {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
     throw new ModelError(`${file} is not valid JSON: ${quote((error as Error).message)}`);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new ModelError(`${file}: expected a JSON object`);
-  return value as Record<string, unknown>;
+  if (!isObject(value)) throw new ModelError(`${file}: expected a JSON object`);
+  return value;
 }

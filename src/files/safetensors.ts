@@ -6,6 +6,7 @@
 import { DataError } from '../errors.js';
 import { elementCount } from '../onnx/tensor.js';
 import { quote, shown } from '../quote.js';
+import { isObject } from './json.js';
 
 /** Bytes in front of the header: its length. */
 export const prefixBytes = 8;
@@ -101,9 +102,6 @@ export function decodeHeader(
   checkCoverage(places, file, dataBytes);
   return places;
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const refuse = (file: string, problem: string): never => {
   throw new DataError(`${file} is not a valid safetensors file: ${problem}`);

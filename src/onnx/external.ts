@@ -4,6 +4,7 @@
 import { accessSync, closeSync, constants, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { ModelError } from '../errors.js';
+import { isCacheLink } from '../files/cache-links.js';
 import { quote } from '../quote.js';
 import type { Model } from './model.js';
 import type { GraphProto, TensorProto } from './onnx_pb.js';
@@ -55,24 +56,13 @@ export function externalRange(tensor: TensorProto, what: string, expected: numbe
         'Put the file beside the model, or download the model again.',
     );
   }
-  if (outside(relative(realpathSync(base), real)) && !isBlob(file, real))
+  if (outside(relative(realpathSync(base), real)) && !isCacheLink(file, real))
     throw new ModelError(escapes(location, what, model));
   if (!statSync(real).isFile())
     throw new ModelError(
       `${what} of ${model.path} names external data ${quote(location)}, which is not a file. Download the model again.`,
     );
   return { file: real, offset, length };
-}
-
-/**
- * Whether a link is one of the Hugging Face cache: REPOSITORY/snapshots/REVISION/…/file, whose content lies in
- * REPOSITORY/blobs. No other way out of the folder is one, also none by a `blobs` that is a link itself.
- */
-function isBlob(link: string, real: string): boolean {
-  const folders = realpathSync(dirname(link)).split(sep);
-  const at = folders.lastIndexOf('snapshots');
-  if (at <= 0 || at === folders.length - 1) return false;
-  return dirname(real) === [...folders.slice(0, at), 'blobs'].join(sep);
 }
 
 const escapes = (location: string, what: string, model: Model): string =>

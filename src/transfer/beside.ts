@@ -5,10 +5,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { asPython, type TokenizerContents } from '../data/tokenizer/as-python.js';
 import { readTokenizer } from '../data/tokenizer/files.js';
-import { isObject, type Json } from '../data/tokenizer/json.js';
 import { pipelines } from '../data/tokenizer/pipelines.js';
 import { ModelError } from '../errors.js';
 import { writeAtomically } from '../files/atomic-file.js';
+import { isObject, type Json } from '../files/json.js';
 import { parseModelJson, readModelFile } from '../files/model-files.js';
 
 export const preprocessorFile = 'preprocessor_config.json';

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { ModelError } from '../errors.js';
+import { isObject } from '../files/json.js';
 import { readModelJson } from '../files/model-files.js';
 import { quote, shown } from '../quote.js';
 
@@ -25,7 +26,6 @@ type Rule = readonly [expected: string, fits: (value: unknown) => boolean];
 
 const isNumber = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value);
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
-const isMap = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
 const text: Rule = ['a text', (value) => typeof value === 'string'];
 const count: Rule = ['a whole number', isCount];
 const rate: Rule = [
@@ -46,7 +46,7 @@ const rules: Readonly<Record<string, Rule>> = {
         ([id, label]) => /^\d+$/.test(id) && (typeof label === 'string' || typeof label === 'number'),
       ),
   ],
-  label2id: ['an object of numbers by the names of the classes', (value) => isMap(value)],
+  label2id: ['an object of numbers by the names of the classes', isObject],
   num_labels: count,
   hidden_size: count,
   dim: count,

@@ -3,8 +3,8 @@
 // that have to be equal; chat templates and decoding are nobody's concern here. Source: transformers 5.18.0,
 // tokenization_utils_base.py (_from_pretrained), tokenization_utils_tokenizers.py (TokenizersBackend).
 
+import { isObject, type Json, textOf } from '../../files/json.js';
 import { quote } from '../../quote.js';
-import { isObject, type Json, textOf } from './json.js';
 import { type PythonPipeline, pipelines, type Settings } from './pipelines.js';
 import { pythonClass } from './python-classes.js';
 

@@ -3,7 +3,7 @@
 // word: then what stands behind a run of white space changes no token before it, but for the last few, which an added
 // token may reach back over. Where a part is not known to be so, texts are tokenised whole.
 
-import { isObject, type Json } from './json.js';
+import { isObject, type Json } from '../../files/json.js';
 
 /** Normalisers that look at one character, or at one and the marks behind it. */
 const localNormalizers = new Set([

@@ -3,7 +3,7 @@
 // tokenizer_config.json. Source: transformers 5.18.0, models/*/tokenization_*.py. Classes that are not here are
 // followed as their tokenizer.json says (python-classes.ts).
 
-import type { Json } from './json.js';
+import type { Json } from '../../files/json.js';
 
 /** Values of the keys that a class takes, its own defaults where the file has none. */
 export interface Settings {

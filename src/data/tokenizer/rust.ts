@@ -4,10 +4,10 @@
 // tokenizer.json of others may take of time and memory.
 
 import tokenizers, { type Encoding } from 'tokenizers';
+import { isObject, type Json } from '../../files/json.js';
 import { continuesWord } from '../word-boundaries.js';
 import { asPython, type PythonTokenizer, type TokenizerContents } from './as-python.js';
 import { fronts, sureFronts } from './fronts.js';
-import { isObject, type Json } from './json.js';
 
 // A CommonJS module whose names Node does not see.
 const { Tokenizer, Unigram, mergeEncodings } = tokenizers;
