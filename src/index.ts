@@ -1,5 +1,7 @@
 // The public API. Everything else may change without notice.
 
+import './unbundled.js';
+
 export { gradcheckModel } from './commands/gradcheck.js';
 export { inspectModel } from './commands/inspect.js';
 export { type PackHooks, type PackResult, pack } from './commands/pack.js';

@@ -3,6 +3,7 @@
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { types } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import { OrtuneError, type Outcome, UsageError, unwrap } from '../errors.js';
 import { elementCount } from '../onnx/tensor.js';
@@ -118,7 +119,7 @@ function openWorker(sources: readonly CheckpointSource[]): WorkerPool {
     const what = `checkpoint source '${name}'`;
     if (names.has(`${file} ${name}`)) throw new Error(`${what} of ${file} is there twice`);
     names.add(`${file} ${name}`);
-    if (!(data.buffer instanceof SharedArrayBuffer)) throw new Error(`${what} is not in shared memory`);
+    if (!types.isSharedArrayBuffer(data.buffer)) throw new Error(`${what} is not in shared memory`);
     if (data.length !== elementCount(shape)) throw new Error(`${what} of shape [${shape}] has ${data.length} elements`);
   }
   return new WorkerPool({

@@ -16,6 +16,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { types } from 'node:util';
 import { OrtuneError } from '../errors.js';
 import { remainsName, sortNames, stateFile, stepName, summedFiles, sumsFile, type TensorFile } from './files.js';
 import { isWhole, pieceBytes, renderSums, wholeBeside } from './verify.js';
@@ -121,8 +122,9 @@ function writeFile(path: string, parts: readonly (Uint8Array | SharedArrayBuffer
     for (const part of parts) {
       for (let begin = 0; begin < part.byteLength; begin += pieceBytes) {
         const end = Math.min(begin + pieceBytes, part.byteLength);
-        const piece =
-          part instanceof SharedArrayBuffer ? new Uint8Array(part, begin, end - begin) : part.subarray(begin, end);
+        const piece = types.isSharedArrayBuffer(part)
+          ? new Uint8Array(part, begin, end - begin)
+          : part.subarray(begin, end);
         hash.update(piece);
         for (let done = 0; done < piece.length; ) done += writeSync(fd, piece, done, piece.length - done);
       }

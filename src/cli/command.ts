@@ -8,6 +8,7 @@ import { listOptions, type Option, parseOptions } from '../config/options.js';
 import { readYaml, YamlProblem } from '../config/yaml.js';
 import { OrtuneError } from '../errors.js';
 import { nearest } from '../nearest.js';
+import { isError } from '../realm.js';
 import { beginWork } from './interrupt.js';
 import { end, say, write } from './output.js';
 
@@ -119,7 +120,7 @@ export function configOf<S extends z.ZodObject>(
 
 function failure(error: unknown, debug: boolean): { code: number; name: string; message: string } {
   if (error instanceof OrtuneError) return { code: error.exitCode, name: error.name, message: error.message };
-  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+  const { name, message, stack } = isError(error) ? error : new Error(String(error));
   const what = `unexpected ${name}: ${message}`;
   return {
     code: 1,

@@ -3,6 +3,7 @@
 
 import { OrtuneError } from '../errors.js';
 import { formatBytes } from '../format.js';
+import { isErrorNamed } from '../realm.js';
 
 export type SharedColumn = Uint32Array | Int32Array | Float32Array | Float64Array;
 
@@ -11,7 +12,7 @@ export function sharedBytes(bytes: number): SharedArrayBuffer {
   try {
     return new SharedArrayBuffer(bytes);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+    if (!isErrorNamed(error, 'RangeError')) throw error;
     throw new OrtuneError(
       `${formatBytes(bytes)} of memory for data are not to be had (${error.message}); use fewer samples, set streaming, ` +
         'or raise the memory limit of the process (ulimit -v, the container)',

@@ -6,6 +6,7 @@ import { ModelError } from '../errors.js';
 import type { Value } from '../onnx/graph.js';
 import type { JoinedModel, JoinedPart } from '../onnx/join.js';
 import { quote, shown } from '../quote.js';
+import { copyOutside, messageOf, requireOutside } from '../realm.js';
 import { reasonIn } from '../runtime/device-errors.js';
 import type { TensorView } from '../runtime/session.js';
 
@@ -30,7 +31,7 @@ export class SessionChain {
   /** @throws ModelError for a file that the runtime refuses */
   static async open(model: JoinedModel, threads: number | undefined): Promise<SessionChain> {
     // Loading the binding takes a third of a second, which a process that only trains must not wait for.
-    const ort = await import('onnxruntime-node');
+    const ort = requireOutside<Runtime>('onnxruntime-node', import.meta.url);
     const links: Link[] = [];
     const chain = new SessionChain(ort, links);
     // What the runtime logs of an error it also throws; the terminal is for one of them.
@@ -79,8 +80,6 @@ export class SessionChain {
   }
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 /** With the node that could not be computed, as the runtime names it, and what it was given. */
 function cannotCompute({ model }: JoinedPart, feeds: Record<string, OrtTensor>, error: unknown): ModelError {
   const given = Object.entries(feeds).map(([name, { type, dims }]) => `${quote(name)} ${type}[${dims.join(', ')}]`);
@@ -95,7 +94,7 @@ function weightsAmong(ort: Runtime, session: InferenceSession, part: JoinedPart,
   for (const [value, { part: file, name }] of model.tensors) {
     const tensor = model.graph.initializers.get(value);
     if (file !== part.name || !tensor || !session.inputNames.includes(name)) continue;
-    weights[name] = new ort.Tensor(tensor.dtype as 'float32', tensor.data() as Float32Array, tensor.shape);
+    weights[name] = new ort.Tensor(tensor.dtype as 'float32', copyOutside(tensor.data() as Float32Array), tensor.shape);
   }
   return weights;
 }
@@ -104,5 +103,5 @@ function weightsAmong(ort: Runtime, session: InferenceSession, part: JoinedPart,
 function copyOf(ort: Runtime, inputs: ReadonlyMap<string, TensorView>, name: string): OrtTensor {
   const view = inputs.get(name);
   if (!view) throw new ModelError(`The model needs an input ${quote(name)}, which this task does not feed.`);
-  return new ort.Tensor(view.dtype as 'int64', view.data.slice() as BigInt64Array, [...view.shape]);
+  return new ort.Tensor(view.dtype as 'int64', copyOutside(view.data as BigInt64Array), [...view.shape]);
 }

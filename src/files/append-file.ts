@@ -5,6 +5,7 @@
 
 import { close, fdatasync, openSync, write } from 'node:fs';
 import { rename } from 'node:fs/promises';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { promisify } from 'node:util';
 import { OrtuneError } from '../errors.js';
 

@@ -11,6 +11,7 @@ import { writeAtomically } from '../files/atomic-file.js';
 import { externalLocations, leadsOut } from '../onnx/external.js';
 import { ModelProtoSchema } from '../onnx/onnx_pb.js';
 import { quote } from '../quote.js';
+import { isErrorNamed } from '../realm.js';
 import { type HubModel, RECORD } from './hub.js';
 import { TooLarge } from './hub-bounds.js';
 
@@ -116,7 +117,7 @@ function record(files: readonly string[], { directory }: HubModel): void {
 
 // What the package throws for a wrong argument is a TypeError too, without a cause.
 const isNetworkFailure = (error: unknown): error is Error =>
-  (error instanceof TypeError && error.cause !== undefined) || (error as Error).name === 'AbortError';
+  (isErrorNamed(error, 'TypeError') && error.cause !== undefined) || (error as Error).name === 'AbortError';
 
 const urlOf = ({ endpoint, id, revision }: HubModel): string =>
   `${endpoint}${id}/resolve/${encodeURIComponent(revision)}/`;
@@ -172,7 +173,7 @@ function reasonOf(error: Error & { syscall?: string }, file: string): [why: stri
       `${file} was answered without its size or its ETag (${error.message}), which the hub sends.`,
       'Check that no proxy answers in place of the hub, and that the host in HF_ENDPOINT serves byte ranges and ETags.',
     ];
-  if (error instanceof TypeError) return [`${error.message}.`, 'Check HF_TOKEN.'];
   if (error instanceof TooLarge) return [error.message, error.advice];
+  if (isErrorNamed(error, 'TypeError')) return [`${error.message}.`, 'Check HF_TOKEN.'];
   return [error.message, 'Try again later.'];
 }

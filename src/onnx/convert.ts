@@ -1,5 +1,6 @@
 // Floating-point tensors in another floating-point type.
 
+import { types } from 'node:util';
 import type { DataType, TypedArray } from './dtype.js';
 import { isFloat } from './dtype.js';
 import { fromHalf, roundTo } from './half-bits.js';
@@ -11,7 +12,7 @@ let halves: Float32Array | undefined;
 /** The elements as float32 or float64: the tensor's own array where it is one already. */
 function decoded(tensor: Tensor): Float32Array | Float64Array {
   const data = tensor.data();
-  if (data instanceof Float32Array || data instanceof Float64Array) return data;
+  if (types.isFloat32Array(data) || types.isFloat64Array(data)) return data;
   const out = new Float32Array(data.length);
   const bits = new Uint32Array(out.buffer);
   if (tensor.dtype === 'float16') {

@@ -2,6 +2,7 @@
 // people can get wrong and says so by name; the addon checks again what would corrupt memory.
 
 import { rename } from 'node:fs/promises';
+import { types } from 'node:util';
 import { ModelError, OrtuneError, UsageError } from '../errors.js';
 import { bytesPerElement, dataTypeFromOnnx, onnxDataType } from '../onnx/dtype.js';
 import { elementCount } from '../onnx/tensor.js';
@@ -35,7 +36,7 @@ function toHost(name: string, view: TensorView): NativeHostTensor {
     throw new UsageError(
       `tensor '${name}' (${describe(dtype, shape)}) needs ${bytes} bytes, its array has ${data.byteLength}`,
     );
-  if (!(data.buffer instanceof SharedArrayBuffer))
+  if (!types.isSharedArrayBuffer(data.buffer))
     throw new UsageError(
       `tensor '${name}' must be a view of a SharedArrayBuffer, so that its memory cannot be transferred away`,
     );

@@ -3,6 +3,7 @@
 
 import { OrtuneError } from '../errors.js';
 import type { Precision } from '../lower/target.js';
+import { isError } from '../realm.js';
 import type { Device } from './device.js';
 import { openDevice } from './devices.js';
 import { examineMachine } from './doctor.js';
@@ -53,7 +54,7 @@ async function probe(name: string): Promise<DeviceReport> {
 function lackOf(name: string, { message, cause }: Error): string {
   const missing = examineMachine().find((finding) => finding.device === name && !finding.ok);
   if (missing) return `${missing.what} is missing`;
-  return cause instanceof Error ? cause.message : message;
+  return isError(cause) ? cause.message : message;
 }
 
 /** The fastest that works, and why: what `auto` stands for. */

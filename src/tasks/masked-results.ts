@@ -1,6 +1,7 @@
 // How a saved masked language model does on a batch, from the logits of all tokens that its file gives: a few rows at a
 // time, since a batch's would be hundreds of megabytes.
 
+import { types } from 'node:util';
 import { ModelError } from '../errors.js';
 import { pairOutput } from '../heads/pair-output.js';
 import { crossEntropy } from '../metrics/cross-entropy.js';
@@ -75,7 +76,7 @@ export async function maskedResults(
 }
 
 const numbersView = (data: Float64Array | Int32Array): TensorView => ({
-  dtype: data instanceof Int32Array ? 'int32' : 'float64',
+  dtype: types.isInt32Array(data) ? 'int32' : 'float64',
   shape: [data.length],
   data: data as Int32Array,
 });

@@ -3,6 +3,7 @@
 
 import { types } from 'node:util';
 import { parentPort } from 'node:worker_threads';
+import { messageOf } from '../realm.js';
 import { endWhenTold } from './closing.js';
 import { readyMessage } from './start-thread.js';
 
@@ -34,7 +35,7 @@ export function serve(functions: Readonly<Record<string, (task: any) => unknown>
 /** Errors are cloned with their message and stack; what cannot be cloned so is told by its text. */
 function cloneable(error: unknown): Error {
   // A DOMException, such as postMessage's own, is an Error whose clone is empty.
-  if (!types.isNativeError(error)) return new Error(error instanceof Error ? error.message : String(error));
+  if (!types.isNativeError(error)) return new Error(messageOf(error));
   try {
     return structuredClone(error);
   } catch {

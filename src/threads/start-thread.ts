@@ -2,6 +2,7 @@
 // then whatever ends it, or keeps it from beginning, is told with its cause: no thread leaves anyone waiting.
 
 import { url as debuggerUrl } from 'node:inspector';
+import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers';
 import { Worker } from 'node:worker_threads';
 import { processEnvironment } from '../environment.js';
 import { ThreadError } from './causes.js';

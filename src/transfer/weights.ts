@@ -1,6 +1,7 @@
 // Which operands of an operator are weights: tensors that were learned, as against numbers of the arithmetic (√d,
 // masks, epsilons). Exporters rename tensors, so position in the graph decides, not the name.
 
+import { types } from 'node:util';
 import { type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
 import { type Role, traitsOf } from '../onnx/operators.js';
 import type { Tensor } from '../onnx/tensor.js';
@@ -78,7 +79,7 @@ export function weightUses(graph: Graph, consumers: Map<Value, Node[]>, name: Va
 
 /** Values that no training would leave: all 1, or 0 and one other number over several axes, or as large as a mask. */
 function isTable(tensor: Tensor): boolean {
-  if (tensor.shape.filter((d) => d > 1).length < 2 || !(tensor.data() instanceof Float32Array)) return false;
+  if (tensor.shape.filter((d) => d > 1).length < 2 || !types.isFloat32Array(tensor.data())) return false;
   const data = tensor.data() as Float32Array;
   const other = data.find((x) => x !== 0) ?? 0;
   const plain = data.every((x) => x === 0 || x === other) && (other === 1 || data.includes(0));

@@ -5,6 +5,7 @@
 
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
+import { types } from 'node:util';
 import { DataError } from '../../errors.js';
 import { asOnDisk } from '../../files/unicode-paths.js';
 import { quote } from '../../quote.js';
@@ -48,7 +49,7 @@ export async function openList(
         const place = `${file}:${line}`;
         const value = fieldOf(row, image, place);
         if (typeof value === 'string' && value !== '') paths.push(value);
-        else if ((value instanceof Uint8Array || value === null) && file.toLowerCase().endsWith('.parquet')) {
+        else if ((types.isUint8Array(value) || value === null) && file.toLowerCase().endsWith('.parquet')) {
           pictures ??= new Unpacked(scratch);
           pictures.add(value ?? new Uint8Array(0));
         } else

@@ -7,6 +7,7 @@ import { DataError, UsageError } from '../../errors.js';
 import { kindOf } from '../../files/kind-of.js';
 import { asOnDisk } from '../../files/unicode-paths.js';
 import { quote, shown } from '../../quote.js';
+import { isError } from '../../realm.js';
 
 /**
  * The files that `patterns` name, relative to the working directory: for each in turn the path itself, or a pattern's
@@ -29,7 +30,7 @@ async function matches(given: string, folders: boolean): Promise<string[]> {
   const pattern = asOnDisk(given);
   // A file whose name looks like a pattern, such as 'mails[1].csv', is that file.
   const found = await stat(pattern).catch((error: Error) => error);
-  if (!(found instanceof Error)) {
+  if (!isError(found)) {
     if (found.isDirectory() && !folders)
       throw new DataError(
         `data file ${shown(pattern)} is a folder; name its files with a pattern, such as ${shown(join(pattern, '*.jsonl'))}`,

@@ -7,6 +7,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { type FileMetaData, parquetMetadataAsync, parquetSchema, type SchemaElement, type SchemaTree } from 'hyparquet';
 import { DataError } from '../../errors.js';
 import { quote } from '../../quote.js';
+import { isErrorNamed } from '../../realm.js';
 import { dataMemory } from '../data-memory.js';
 import { unpackerOf } from './parquet-codecs.js';
 import { type ColumnPlace, ParquetColumn, readExactly } from './parquet-column.js';
@@ -70,7 +71,7 @@ async function openParquet(file: string): Promise<OpenFile> {
   } catch (error) {
     await handle.close();
     // A footer of other bytes makes the parser trip over a field that is not there.
-    const cause = error instanceof TypeError ? 'its footer is not well formed' : (error as Error).message;
+    const cause = isErrorNamed(error, 'TypeError') ? 'its footer is not well formed' : (error as Error).message;
     throw new DataError(
       `data file ${file} cannot be read as Parquet (${cause}): it is cut, damaged or of another format; write it again`,
     );

@@ -1,6 +1,7 @@
 // Constants as doubles and back. Integers beyond 2^53 have no exact double, so a result out there is refused (the
 // node then stays in the graph), except the two ends of int64, which exporters use for 'to the end'.
 
+import { types } from 'node:util';
 import { type DataType, type TypedArray, typedArrayOf } from '../dtype.js';
 import { Tensor } from '../tensor.js';
 
@@ -11,8 +12,8 @@ export function toNumbers(tensor: Tensor): Float64Array | undefined {
   const { dtype } = tensor;
   if (dtype === 'float16' || dtype === 'bfloat16') return undefined;
   const data = tensor.data();
-  if (data instanceof Float64Array) return data;
-  if (!(data instanceof BigInt64Array) && !(data instanceof BigUint64Array)) return Float64Array.from(data);
+  if (types.isFloat64Array(data)) return data;
+  if (!types.isBigInt64Array(data) && !types.isBigUint64Array(data)) return Float64Array.from(data);
   // Halves instead of BigInt elements: this runs for every shape constant of a graph.
   const halves = new Uint32Array(data.buffer, data.byteOffset, data.length * 2);
   const signed = new Int32Array(data.buffer, data.byteOffset, data.length * 2);

@@ -1,0 +1,3 @@
+import { trainOnSpam } from '../program/spam.mjs';
+
+trainOnSpam().then((result) => console.log(JSON.stringify(result)));
