@@ -265,10 +265,10 @@ function compileOptions(): CompileOptions {
   };
 }
 
-function saveNow({ directory, arena: buffer, preprocessor }: SaveRequest): string {
+function saveNow({ directory, arena: buffer, preprocessor, settled }: SaveRequest): string {
   const { model, choice, config, info, request, beside } = current();
   const { task, init } = request;
-  const saved = taskNamed(task.name).config(config, info.labels, task.options);
+  const saved = taskNamed(task.name).config(config, info.labels, { ...task.options, ...settled });
   const changed = init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable;
   const arena = Arena.over([...info.parameters, ...info.statistics], buffer);
   const weights = new Map(

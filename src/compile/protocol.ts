@@ -169,4 +169,6 @@ export interface SaveRequest {
   arena: SharedArrayBuffer;
   /** preprocessor_config.json, where it is not to be the model's own. */
   preprocessor?: Readonly<Record<string, unknown>> | undefined;
+  /** What an evaluation decided: options of the task in place of those that the model was opened with. */
+  settled?: object | undefined;
 }

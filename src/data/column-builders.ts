@@ -225,7 +225,7 @@ class NumbersColumn implements ColumnBuilder<readonly number[]> {
 
   add(numbers: readonly number[], place: string): number {
     const { column } = this;
-    if (this.#count === 0) column.width = numbers.length;
+    if (column.width === 0) column.width = numbers.length;
     if (numbers.length !== column.width)
       throw new DataError(
         `${place}: column ${quote(this.#name)} has ${numbers.length} numbers, the rows before have ${column.width}`,

@@ -19,6 +19,12 @@ export interface ColumnSpec {
   others?: readonly string[] | undefined;
   /** Only the loss reads it: not read where there is nothing to learn or measure. Default false. */
   target?: boolean | undefined;
+  /** Of numbers: the columns that hold one of them each, in this order; default a list of them, or one, in `name`. */
+  parts?: readonly string[] | undefined;
+  /** Of numbers: each from 0 to 1 (shares), or such as add up to 1 (distribution); default any. */
+  range?: 'shares' | 'distribution' | undefined;
+  /** Of classes: those that hold, each once, in a list without gaps, or in a text with `separator` between them. */
+  set?: { separator?: string | undefined } | undefined;
 }
 
 /** Byte ranges in shared buffers: three numbers a value: index into `chunks`, first byte, bytes. */
@@ -101,6 +107,13 @@ export type ColumnSlice =
 
 /** Columns of a batch's samples, by role. */
 export type Slices = Readonly<Record<string, ColumnSlice>>;
+
+/** The column that holds numbers for each sample in place of labels: shares, probabilities or scores. */
+export const rowsColumn = (columns: readonly ColumnSpec[]): ColumnSpec | undefined =>
+  columns.find(({ role, kind }) => role === targetsRole && kind === 'numbers');
+
+/** Role of numbers that samples are compared with. */
+export const targetsRole = 'targets';
 
 /** The column of a role, where it is there and of this kind. */
 export function ofKind<K extends ColumnKind>(

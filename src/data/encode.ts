@@ -3,7 +3,15 @@
 
 import { isInt64 } from '../onnx/dtype.js';
 import { columnKind } from './column-kinds.js';
-import type { ClassSlice, ColumnSlice, NumbersSlice, Slices } from './columns.js';
+import {
+  type ClassesSlice,
+  type ClassSlice,
+  type ColumnSlice,
+  type NumbersSlice,
+  ofKind,
+  type Slices,
+  targetsRole,
+} from './columns.js';
 import type { Remark } from './images/remarks.js';
 import type { AxisLengths, Slot, SlotLayout } from './slots.js';
 
@@ -113,17 +121,30 @@ export function writeWeights(slot: Slot, name: string, weights: Float32Array): n
  * classification of anything reads. Gives the sum of the weights.
  */
 export function writeLabels(slot: Slot, { slices, weights }: Pick<EncodeRequest, 'slices' | 'weights'>): number {
-  const [label, targets] = [slices.label as ClassSlice | undefined, slices.targets as NumbersSlice | undefined];
+  const [label, held] = [ofKind(slices, 'label', 'class'), ofKind(slices, 'label', 'classes')];
   const width = slot.layout.fields.find(({ name }) => name === 'labels')?.shape[1];
   if (typeof width !== 'number') writeClasses(slot, 'labels', label?.values ?? []);
-  else if (targets ?? label) writeNumbers(slot, 'labels', targets ?? oneHot(label!.values, width));
+  else {
+    const rows =
+      ofKind(slices, targetsRole, 'numbers') ?? (held ? holding(held, width) : label && oneHot(label, width));
+    if (rows) writeNumbers(slot, 'labels', rows);
+  }
   return writeWeights(slot, 'sample_weights', weights);
 }
 
 /** Classes as rows of probabilities. */
-function oneHot(classes: Int32Array, width: number): NumbersSlice {
+function oneHot({ values: classes }: ClassSlice, width: number): NumbersSlice {
   const values = new Float32Array(classes.length * width);
   for (const [row, k] of classes.entries()) values[row * width + k] = 1;
+  return { kind: 'numbers', values, width };
+}
+
+/** Lists of labels as rows with 1 for those that hold. */
+function holding({ values: labels, offsets }: ClassesSlice, width: number): NumbersSlice {
+  const rows = offsets.length - 1;
+  const values = new Float32Array(rows * width);
+  for (let row = 0; row < rows; row++)
+    for (let i = offsets[row]!; i < offsets[row + 1]!; i++) values[row * width + labels[i]!] = 1;
   return { kind: 'numbers', values, width };
 }
 

@@ -3,12 +3,13 @@
 // classes are known.
 
 import { DataError, UsageError } from '../errors.js';
-import type { ColumnSpec } from './columns.js';
+import { quote } from '../quote.js';
+import { type ColumnSpec, ofKind, rowsColumn, targetsRole } from './columns.js';
 import { openSources } from './images/image-inputs.js';
 import { pictureTable } from './images/picture-table.js';
-import { type Classes, classesOf, labelsOfSource } from './images/targets.js';
+import { type Classes, classesOf, classesOfRows, labelsOfSource, type RowNames } from './images/targets.js';
 import type { FileLabels } from './label-meaning.js';
-import { applyLabels, LabelSet } from './labels.js';
+import { applyLabels, LabelSet, listed } from './labels.js';
 import { MemoryTensors } from './memory/tensors.js';
 import { isStored, readPackedTexts } from './pack/read-texts.js';
 import type { DataInput, OpenRequest } from './protocol.js';
@@ -47,7 +48,9 @@ const holds = (columns: readonly ColumnSpec[], ...kinds: readonly ColumnSpec['ki
 export const readsPictures = (columns: readonly ColumnSpec[]): boolean => holds(columns, 'picture');
 /** Whether samples have labels that are classes. */
 export const isLabelled = (columns: readonly ColumnSpec[]): boolean =>
-  holds(columns, 'class', 'classes') || (readsPictures(columns) && columns.some(({ role }) => role === 'label'));
+  holds(columns, 'class', 'classes') ||
+  rowsColumn(columns) !== undefined ||
+  (readsPictures(columns) && columns.some(({ role }) => role === 'label'));
 
 /**
  * Reads all samples of an input.
@@ -65,7 +68,7 @@ export async function find(
   if (readsPictures(columns)) return findPictures(input, request, weights, notes);
   const read = await readInput(input, columns, weights, readingOf(request, notes));
   for (const note of read.notes ?? []) if (!notes.includes(note)) notes.push(note);
-  const labels = isLabelled(columns) ? labelsMet(read) : [];
+  const labels = isLabelled(columns) ? labelsMet(read, columns) : [];
   return {
     labels,
     settle: (against) => settleFiles(labels, request, against, notes),
@@ -86,9 +89,18 @@ export const readingOf = ({ form }: Pick<OpenRequest, 'form'>, notes: string[]):
 export type Reading = Pick<ReadOptions, 'form' | 'note'>;
 
 /** The labels of each file of a table. */
-function labelsMet({ table, names, fileLabels = [] }: ReadTable): FileLabels[] {
+function labelsMet({ table, names, fileLabels = [] }: ReadTable, columns: readonly ColumnSpec[]): FileLabels[] {
+  if (rowsColumn(columns))
+    return table.origin.files.map((name, file) => ({ ...fileLabels[file], ...numbersMet(name, columns, table) }));
   const places = firstPlaces(table, names);
   return table.origin.files.map((name, file) => ({ ...fileLabels[file], name, met: places[file] ?? new Map() }));
+}
+
+/** Of a file whose samples have numbers in place of labels, as they lie in a table. */
+export function numbersMet(name: string, columns: readonly ColumnSpec[], { columns: slices }: Table): FileLabels {
+  const named = rowsColumn(columns)?.parts;
+  const width = ofKind(slices, targetsRole, 'numbers')?.width;
+  return { name, met: new Map((named ?? []).map((label) => [label, name])), named, width };
 }
 
 /** By file the labels of a table, each with the place where it is first; undefined for a file without any. */
@@ -114,22 +126,53 @@ export function firstPlaces(table: Table, names: readonly string[]): (Map<string
 /** The classes of training data, or those that data is measured `against`; one without a name where there are none. */
 export function settleFiles(
   files: readonly FileLabels[],
-  { columns, labelNames, modelLabels = [], numLabels }: Omit<OpenRequest, 'train' | 'seed' | 'scratch'>,
+  request: Omit<OpenRequest, 'train' | 'seed' | 'scratch'>,
   against: LabelSet | undefined,
   notes: string[],
 ): Classes {
+  const { columns, labelNames, modelLabels = [], numLabels, multiLabel = false } = request;
   if (!isLabelled(columns)) return unlabelled;
+  const rows = rowsColumn(columns);
+  if (rows && !rows.parts) return classesOfLists(files, rows, { labelNames, modelLabels, against }, notes);
+  const oneSuffices = multiLabel || (rows !== undefined && rows.range === undefined);
   const { classes, readings } = against
     ? settleOther(files, against, { labelNames }, notes)
-    : settleTraining(files, modelLabels, { labelNames, numLabels }, notes);
+    : settleTraining(files, modelLabels, { labelNames, numLabels, oneSuffices }, notes);
   return { labels: classes, readings, named: true };
+}
+
+/** Classes of samples that have a list of numbers, one for each. @throws DataError for as many as there are no names */
+function classesOfLists(
+  files: readonly FileLabels[],
+  { name: column, range }: ColumnSpec,
+  names: RowNames,
+  notes: string[],
+): Classes {
+  const [first] = files as [FileLabels];
+  const size = first.width ?? 0;
+  const declared = files.find((file) => file.declared?.names.length === size)?.declared?.names;
+  const own = size === 1 ? [column] : undefined;
+  const { labels, named } = classesOfRows(size, declared, names, notes, own);
+  if (labels.size !== size)
+    throw new DataError(
+      `data file ${files.map(({ name }) => name).join(', ')}: column ${quote(column)} has ${size} numbers for each sample, ` +
+        `and there are ${labels.size} names of them: ${listed(labels.names)}`,
+    );
+  if (range === 'distribution' && size < 2)
+    throw new DataError(
+      `data file ${first.name}: column ${quote(column)} has one number for each sample, and probabilities are of two classes or more`,
+    );
+  const reading = { of: labels.names, numbers: false, to: labels.names.map((_, i) => i) };
+  return { labels, readings: files.map(() => reading), named };
 }
 
 const unlabelled: Classes = { labels: new LabelSet(['']), readings: [], named: true };
 
 /** What the column of labels is called. */
 export const labelColumnOf = (columns: readonly ColumnSpec[]): string | undefined =>
-  columns.find(({ kind, role }) => kind === 'class' || kind === 'classes' || role === 'label')?.name;
+  columns.find(({ kind, role, parts }) => !parts && (['class', 'classes'].includes(kind) || labelRoles.includes(role)))
+    ?.name;
+const labelRoles = ['label', targetsRole];
 
 async function readInput(
   input: DataInput,

@@ -26,6 +26,8 @@ export interface FileLabels {
   named?: readonly string[] | undefined;
   /** The labels are stored as numbers. */
   numeric?: boolean | undefined;
+  /** How many numbers each sample has in place of labels; `named` are then their names. */
+  width?: number | undefined;
 }
 
 /** Names that labels are, or are numbers of. */

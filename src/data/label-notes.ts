@@ -62,7 +62,7 @@ function* scale({ classes: { names }, samples }: ClassesMet): Generator<string> 
   if (!fractions && 2 * names.length <= samples) return;
   yield `${names.length} classes of ${samples} samples: ` +
     (fractions
-      ? 'the labels are values of a scale, and each is trained as a class of its own; round them, or train the values with task tensors'
+      ? 'the labels are values of a scale, and each is trained as a class of its own; set regression to train them as the numbers that they are'
       : 'nearly every sample has a class of its own; is this the column of the labels?');
 }
 

@@ -3,7 +3,7 @@
 
 import { DataError, UsageError } from '../errors.js';
 import { quote } from '../quote.js';
-import { ofKind } from './columns.js';
+import { type NumbersSlice, ofKind, targetsRole } from './columns.js';
 import { classNumber, plainForm } from './label-forms.js';
 import { noClass } from './read/record.js';
 import { locationOf, type Table } from './table.js';
@@ -94,12 +94,30 @@ export function applyLabels(
     if (found !== -1) return found;
     throw new DataError(`${locationOf(table, sample)}: ${unknownLabel(names[name]!, classes)}`);
   };
+  const numbers = ofKind(table.columns, targetsRole, 'numbers');
+  if (numbers && names.length > 0) reorder(numbers, names, table.count, (i) => readers[files ? files[i]! : 0]!);
   for (const column of Object.values(table.columns)) {
     if (column.kind === 'class') for (let i = 0; i < table.count; i++) column.values[i] = classOf(column.values[i]!, i);
     if (column.kind !== 'classes') continue;
     for (let i = 0; i < table.count; i++)
       for (let k = column.offsets[i]!; k < column.offsets[i + 1]!; k++)
         if (column.values[k] !== noClass) column.values[k] = classOf(column.values[k]!, i);
+  }
+}
+
+/** Puts the numbers of each sample, which are those of `names`, in the order of the classes. */
+function reorder(
+  { values, width }: NumbersSlice,
+  names: readonly string[],
+  count: number,
+  readerOf: (sample: number) => LabelReader,
+): void {
+  const row = new Float32Array(width);
+  for (let i = 0; i < count; i++) {
+    const own = values.subarray(i * width, (i + 1) * width);
+    row.set(own);
+    const reader = readerOf(i);
+    for (const [k, name] of names.entries()) own[reader.classOf(name)] = row[k]!;
   }
 }
 

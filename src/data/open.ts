@@ -2,7 +2,7 @@
 // it is streamed), settles the classes, holds out evaluation data, and takes down hashes, counts and repeated texts.
 
 import { DataError } from '../errors.js';
-import { ofKind } from './columns.js';
+import { ofKind, rowsColumn } from './columns.js';
 import { TableHash, TextKeys } from './digest.js';
 import { find, isLabelled, labelColumnOf, readingOf, readsPictures, settleFiles } from './found.js';
 import { type Repeated, repeatedPictures } from './images/repeated.js';
@@ -124,10 +124,11 @@ async function openTraining(
 function noteOdd(
   { classCounts: counts, samples }: Pick<OpenedPart, 'classCounts' | 'samples'>,
   met: Pick<ClassesMet, 'files' | 'classes'>,
-  { columns, classes: given, measured = given !== undefined }: OpenRequest,
+  { columns, classes: given, measured = given !== undefined, multiLabel }: OpenRequest,
   notes: string[],
 ): void {
   const column = labelColumnOf(columns);
+  if (rowsColumn(columns) && !multiLabel) return;
   if (column === undefined || !isLabelled(columns)) return;
   const found = { ...met, counts, samples, column };
   notes.push(...(measured ? withoutSample(found, 'data') : oddClasses(found)));

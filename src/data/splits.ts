@@ -43,6 +43,8 @@ export class Splits {
   readonly notes: readonly string[];
   /** What the targets of the training data are. */
   readonly targets: TargetKind;
+  /** What a label that holds weighs, of each, where several may hold at once. */
+  readonly positiveWeights?: readonly number[] | undefined;
   readonly #labels: LabelSet;
   #client: DataClient;
 
@@ -63,9 +65,11 @@ export class Splits {
     if (parts.eval) this.eval = make(parts.eval, { rows: functions.eval });
     if (parts.test) this.test = make(parts.test, { rows: functions.test });
     this.targets = options.multiLabel ? 'labels' : this.#holdsTargets() ? 'probabilities' : 'class';
-    if (options.classWeights !== undefined && this.targets !== 'class')
-      throw new UsageError('classWeights are for labels that are one class each; leave classWeights out');
-    this.train.classWeights = weightsOf(options.classWeights, this.#labels, this.train);
+    if (options.classWeights !== undefined && this.targets === 'probabilities')
+      throw new UsageError('classWeights are for labels that hold or not; leave classWeights out');
+    const ofClasses = weightsOf(options.classWeights, this.#labels, this.train, this.targets);
+    if (this.targets === 'labels') this.positiveWeights = ofClasses;
+    else this.train.classWeights = ofClasses;
   }
 
   /**
@@ -175,8 +179,12 @@ function weightsOf(
   wish: 'balanced' | Readonly<Record<string, number>> | undefined,
   labels: LabelSet,
   { classCounts, samples }: Dataset,
+  targets: TargetKind,
 ): number[] | undefined {
   if (wish === undefined) return undefined;
+  // Samples without the label for each with it, as PyTorch's documentation suggests for pos_weight.
+  if (wish === 'balanced' && targets === 'labels')
+    return classCounts.map((count) => (count > 0 ? (samples - count) / count : 1));
   // scikit-learn's compute_class_weight('balanced').
   const { names } = labels;
   if (wish === 'balanced') return classCounts.map((count) => (count > 0 ? samples / (names.length * count) : 1));

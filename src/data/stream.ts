@@ -6,9 +6,9 @@
 import { statSync } from 'node:fs';
 import { DataError } from '../errors.js';
 import { hash } from '../random.js';
-import type { ColumnSpec } from './columns.js';
+import { type ColumnSpec, rowsColumn } from './columns.js';
 import { TableHash, type TextKeys } from './digest.js';
-import { declaredBy, firstPlaces, type Reading, readInto, refuseEmpty } from './found.js';
+import { declaredBy, firstPlaces, numbersMet, type Reading, readInto, refuseEmpty } from './found.js';
 import type { Classes } from './images/targets.js';
 import type { FileLabels } from './label-meaning.js';
 import { applyLabels, countClasses, LabelReader } from './labels.js';
@@ -68,6 +68,8 @@ export async function passOver(
     files.push({ path, records, bytes: size, modifiedMs: mtimeMs });
   }
   refuseEmpty(samplesIn(files), paths);
+  if (rowsColumn(columns))
+    for (const file of labels) Object.assign(file, numbersMet(file.name, columns, builder.table));
   return { files, labels, counts, hash: hash.hex(undefined), repeated };
 }
 

@@ -4,7 +4,7 @@ import { DataError } from '../errors.js';
 import { formatBytes } from '../format.js';
 import { quote } from '../quote.js';
 import { ClassNames, type ColumnBuilder, columnBuilder, TextStore } from './column-builders.js';
-import type { ColumnSlice, ColumnSpec } from './columns.js';
+import { type ColumnSlice, type ColumnSpec, rowsColumn } from './columns.js';
 import { dataMemory, overBudget } from './data-memory.js';
 import { fieldKind, type TableRecord } from './read/record.js';
 import { placeOf, type RecordUnit } from './read/row.js';
@@ -19,6 +19,7 @@ export class TableBuilder {
   readonly #store = new TextStore();
   readonly #names = new ClassNames();
   readonly #pairs: readonly Ragged[];
+  readonly #parts: readonly string[] | undefined;
   /** Most bytes, and how many records there are between two looks at them. */
   readonly #most: number;
   readonly #lookEvery: number;
@@ -40,6 +41,7 @@ export class TableBuilder {
       builder: columnBuilder(fieldKind(kind), { ...having, name }),
     }));
     this.#pairs = raggedPairs(columns);
+    this.#parts = rowsColumn(columns)?.parts;
     const [file, line] = [shared.uint32(leastCapacity), shared.uint32(leastCapacity)];
     this.table = {
       count: 0,
@@ -52,9 +54,9 @@ export class TableBuilder {
     };
   }
 
-  /** The labels met so far; classes count in them. */
+  /** The labels met so far; classes count in them. Of numbers in place of labels, the columns that hold them. */
   get names(): readonly string[] {
-    return this.#names.names;
+    return this.#parts ?? this.#names.names;
   }
 
   /**

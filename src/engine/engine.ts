@@ -250,9 +250,9 @@ export class Engine {
   }
 
   /** Writes the model directory with the weights as they are now; returns the path of the ONNX file. */
-  async save(directory: string, preprocessor?: SaveRequest['preprocessor']): Promise<string> {
+  async save(directory: string, more: Pick<SaveRequest, 'preprocessor' | 'settled'> = {}): Promise<string> {
     await this.download();
-    const request: SaveRequest = { directory, arena: this.parameters.buffer, preprocessor };
+    const request: SaveRequest = { directory, arena: this.parameters.buffer, ...more };
     return unwrap(await this.#worker.run<Outcome<string>>(request, 'save'));
   }
 

@@ -52,6 +52,8 @@ export class ClassificationMetrics {
   readonly #positive: number;
   #confusion: number[][];
   #lossSum = 0;
+  /** Of targets that are probabilities. */
+  #softLoss: number | undefined;
 
   /** `positive`: with two classes, the one that precision and recall speak of; default the second. */
   constructor(labels: readonly string[], positive = 1) {
@@ -62,9 +64,15 @@ export class ClassificationMetrics {
 
   /**
    * Adds a batch: `logits` [B, C] in row-major order, `targets` [B] class ids. Rows whose weight is 0 or whose target
-   * is negative (ignored) are left out.
+   * is negative (ignored) are left out. `shares` [B, C]: where targets are probabilities, whose loss then counts.
    */
-  add(logits: ArrayLike<number>, targets: ArrayLike<number | bigint>, weights?: ArrayLike<number>): void {
+  add(
+    logits: ArrayLike<number>,
+    targets: ArrayLike<number | bigint>,
+    weights?: ArrayLike<number>,
+    shares?: ArrayLike<number>,
+  ): void {
+    if (shares) this.#addShares(logits, shares, targets.length);
     const classes = this.labels.length;
     for (let row = 0; row < targets.length; row++) {
       const target = Number(targets[row]);
@@ -73,6 +81,16 @@ export class ClassificationMetrics {
       this.#lossSum += loss;
       this.#confusion[target]![prediction]!++;
     }
+  }
+
+  #addShares(logits: ArrayLike<number>, shares: ArrayLike<number>, rows: number): void {
+    const size = this.labels.length;
+    this.#softLoss ??= 0;
+    for (let row = 0; row < rows; row++)
+      for (let k = 0; k < size; k++) {
+        const share = shares[row * size + k]!;
+        if (share > 0) this.#softLoss += share * crossEntropy(logits, row * size, size, k).loss;
+      }
   }
 
   result(): ClassificationResult {
@@ -91,7 +109,7 @@ export class ClassificationMetrics {
     const main = binary ?? macro;
     return {
       samples,
-      loss: ratio(this.#lossSum, samples),
+      loss: ratio(this.#softLoss ?? this.#lossSum, samples),
       accuracy: ratio(
         confusion.reduce((sum, row, c) => sum + row[c]!, 0),
         samples,

@@ -3,7 +3,6 @@
 // class.
 
 import { ClassificationMetrics, type ClassificationResult, ratio } from './classification.js';
-import { crossEntropy } from './cross-entropy.js';
 
 export interface ImageClassificationResult extends ClassificationResult {
   /** Share of the samples whose class is among the five likeliest; with five classes or fewer 1. */
@@ -17,8 +16,6 @@ export class ImageClassificationMetrics {
   readonly #size: number;
   #hits = 0;
   #samples = 0;
-  /** Of targets that are probabilities. */
-  #soft: { loss: number } | undefined;
 
   constructor(labels: readonly string[]) {
     this.#classes = new ClassificationMetrics(labels);
@@ -30,24 +27,16 @@ export class ImageClassificationMetrics {
    */
   add(logits: ArrayLike<number>, classes: ArrayLike<number>, targets?: ArrayLike<number>): void {
     const size = this.#size;
-    this.#classes.add(logits, classes);
+    this.#classes.add(logits, classes, undefined, targets);
     for (let row = 0; row < classes.length; row++) {
       if (placeOf(logits, row * size, size, classes[row]!) < top) this.#hits++;
       this.#samples++;
     }
-    if (!targets) return;
-    this.#soft ??= { loss: 0 };
-    for (let row = 0; row < classes.length; row++)
-      for (let k = 0; k < size; k++) {
-        const share = targets[row * size + k]!;
-        if (share > 0) this.#soft.loss += share * crossEntropy(logits, row * size, size, k).loss;
-      }
   }
 
   result(): ImageClassificationResult {
     const { samples, loss, accuracy, ...rest } = this.#classes.result();
-    const mean = this.#soft ? ratio(this.#soft.loss, this.#samples) : loss;
-    return { samples, loss: mean, accuracy, top5Accuracy: ratio(this.#hits, this.#samples), ...rest };
+    return { samples, loss, accuracy, top5Accuracy: ratio(this.#hits, this.#samples), ...rest };
   }
 }
 

@@ -11,7 +11,13 @@ const macro = scores.map((score) => `macro.${score}`);
 export const classMetrics = ['loss', 'accuracy', ...scores, 'mcc', ...macro, ...scores.map((s) => `weighted.${s}`)];
 
 /** Of labels that hold independently of each other. */
-export const labelMetrics = ['loss', 'meanAveragePrecision', 'accuracy', ...scores, ...macro];
+export const labelMetrics = [
+  ...['loss', 'meanAveragePrecision', 'rocAuc', 'accuracy', ...scores, ...macro],
+  ...scores.map((score) => `perSample.${score}`),
+];
+
+/** Of scores. */
+export const scoreMetrics = ['loss', 'mse', 'rmse', 'mae', 'r2', 'pearson', 'spearman'];
 
 /** Figures that count and do not measure. */
 export const isCount = (name: string): boolean => counts.has(name);
@@ -20,7 +26,7 @@ const counts = new Set(['samples', 'masked', 'words']);
 /** Of these less is better, of all others more; of 'losses.y' as of 'loss'. */
 export const lessIsBetter = (name: string): boolean =>
   errors.has(name.split('.')[0]!) || errors.has(name.split('.').at(-1)!);
-const errors = new Set(['loss', 'losses', 'perplexity', 'mae', 'rmse']);
+const errors = new Set(['loss', 'losses', 'perplexity', 'mae', 'mse', 'rmse']);
 
 /**
  * The metric of that name; with two classes precision, recall and f1 are those of the positive one.

@@ -3,6 +3,7 @@
 
 import { type ClassificationResult, occurs } from '../metrics/classification.js';
 import type { MultiLabelResult } from '../metrics/multi-label.js';
+import type { ScoreResult } from '../metrics/scores.js';
 import { alignRows, metricsLine } from './metrics.js';
 
 /** Classes that the table lists, and that the confusion matrix has at most. */
@@ -25,10 +26,23 @@ export function labelsText({ classes, ...result }: MultiLabelResult): string {
   const shown = classes.length > rowsShown ? classes.toSorted((a, b) => b.support - a.support) : classes;
   const rows = shown
     .slice(0, rowsShown)
-    .map((c) => [short(c.label), ...[c.averagePrecision, c.precision, c.recall, c.f1].map(figure), String(c.support)]);
-  const table = alignRows([['label', 'average precision', 'precision', 'recall', 'f1', 'samples'], ...rows]);
+    .map((c) => [
+      short(c.label),
+      ...[c.averagePrecision, c.precision, c.recall, c.f1, c.threshold].map(figure),
+      String(c.support),
+    ]);
+  const table = alignRows([['label', 'average precision', 'precision', 'recall', 'f1', 'from', 'samples'], ...rows]);
   const more = classes.length > rowsShown ? [`the ${rowsShown} most frequent of ${classes.length} labels`] : [];
   return [`${result.samples} samples: ${metricsLine(result)}`, [table, ...more].join('\n')].join('\n\n');
+}
+
+/** Of samples with scores. */
+export function scoresText({ scores, ...result }: ScoreResult): string {
+  const line = `${result.samples} samples: ${metricsLine(result)}`;
+  if (scores.length < 2) return line;
+  const names = ['mse', 'rmse', 'mae', 'r2', 'pearson', 'spearman'] as const;
+  const rows = scores.map((one) => [short(one.label), ...names.map((name) => figure(one[name]))]);
+  return [line, alignRows([['score', ...names], ...rows])].join('\n\n');
 }
 
 function classTable({ classes, macro, weighted, samples, positive }: ClassificationResult): string {

@@ -2,10 +2,24 @@
 // from its logits, and the configuration that it is saved with.
 
 import { ofKind } from '../data/columns.js';
+import type { TargetKind } from '../data/images/targets.js';
 import { ClassificationMetrics, type ClassificationResult } from '../metrics/classification.js';
+import { half, MultiLabelMetrics, type MultiLabelResult } from '../metrics/multi-label.js';
+import { ScoreMetrics, type ScoreResult } from '../metrics/scores.js';
+import { sigmoid } from '../metrics/sigmoid.js';
 import type { ModelConfig } from '../transfer/config.js';
 import type { ReadingOptions } from './reading.js';
-import type { MeasuredBatch, Meter, Prediction, Results } from './task.js';
+import type { Measured, MeasuredBatch, Meter, Prediction, Results } from './task.js';
+import { bestThresholds, type Thresholds, thresholdsOf } from './thresholds.js';
+
+/** What tasks of labels train and measure. */
+export interface LabelOptions extends ReadingOptions {
+  targets: TargetKind;
+  /** Where several labels may hold at once. */
+  thresholds?: Thresholds | undefined;
+  /** In the loss, of each label where it holds. */
+  positiveWeights?: readonly number[] | undefined;
+}
 
 export interface ClassPrediction extends Prediction {
   label: string;
@@ -15,7 +29,7 @@ export interface ClassPrediction extends Prediction {
    */
   score: number;
   /**
-   * Where several labels may hold at once: those with a probability of at least one half, the likeliest first. Of a
+   * Where several labels may hold at once: those whose probability reaches their threshold, the likeliest first. Of a
    * model that gives several scores all of them.
    */
   labels?: { label: string; score: number }[];
@@ -29,6 +43,9 @@ export const logitsOf = (results: Results): Float32Array => results.logits!.data
 export const classesOf = ({ slices }: Pick<MeasuredBatch, 'slices'>): Int32Array =>
   ofKind(slices, 'label', 'class')!.values;
 
+/** What each sample is compared with, [B, C], where that is more than its class. */
+const rowsOf = ({ inputs }: Pick<MeasuredBatch, 'inputs'>): Float32Array => inputs.get('labels')!.data as Float32Array;
+
 export function classMeter(labels: readonly string[]): Meter<ClassificationResult> {
   const metrics = new ClassificationMetrics(labels);
   return {
@@ -37,6 +54,43 @@ export function classMeter(labels: readonly string[]): Meter<ClassificationResul
   };
 }
 
+/** Where targets are probabilities: of the likeliest class, with the loss of all. */
+export function softMeter(labels: readonly string[]): Meter<ClassificationResult> {
+  const metrics = new ClassificationMetrics(labels);
+  return {
+    add(results, batch) {
+      const shares = rowsOf(batch);
+      const rows = Array.from(batch.samples, (_, i) => shares.subarray(i * labels.length, (i + 1) * labels.length));
+      const likeliest = rows.map((row) => row.indexOf(Math.max(...row)));
+      metrics.add(logitsOf(results), likeliest, undefined, shares);
+    },
+    result: () => metrics.result(),
+  };
+}
+
+export function labelMeter({ labels, samples }: Measured, { thresholds }: LabelOptions): Meter<MultiLabelResult> {
+  const metrics = new MultiLabelMetrics(labels, samples, thresholdsOf(labels, thresholds));
+  return {
+    add: (results, batch) => metrics.add(logitsOf(results), rowsOf(batch), batch.samples.length),
+    result: () => metrics.result(),
+  };
+}
+
+export function scoreMeter({ labels, samples }: Measured): Meter<ScoreResult> {
+  const metrics = new ScoreMetrics(labels, samples);
+  return {
+    add: (results, batch) => metrics.add(logitsOf(results), rowsOf(batch), batch.samples.length),
+    result: () => metrics.result(),
+  };
+}
+
+/** The thresholds of a model of several labels, where nothing says them: what an evaluation shows to be best. */
+export const settledThresholds = <R extends object>({ targets, thresholds }: LabelOptions) =>
+  targets === 'labels' && thresholds === undefined
+    ? (result: R): Pick<LabelOptions, 'thresholds'> =>
+        'meanAveragePrecision' in result ? { thresholds: bestThresholds(result as unknown as MultiLabelResult) } : {}
+    : undefined;
+
 const nameOf = (labels: readonly string[], i: number): string => labels[i] ?? `LABEL_${i}`;
 
 /** What is said of each sample, by how the model's outputs are read. */
@@ -44,10 +98,12 @@ export function predictClasses(
   results: Results,
   { samples }: Pick<MeasuredBatch, 'samples'>,
   labels: readonly string[],
-  { reading = 'classes' }: ReadingOptions,
+  { reading = 'classes', thresholds }: Omit<LabelOptions, 'targets'>,
 ): ClassPrediction[] {
   const { data, shape } = results.logits!;
   const columns = data.length / shape[0]!;
+  const least = reading === 'labels' ? thresholdsOf(labels, thresholds) : [];
+  const holding = (logits: Float32Array): ClassPrediction => labelsHolding(logits, labels, least);
   const say = { classes: likeliest, binary: likeliest, labels: holding, label: only, values: scores }[reading];
   return Array.from(samples, (_, row) => {
     const logits = (data as Float32Array).subarray(row * columns, (row + 1) * columns);
@@ -62,13 +118,20 @@ function likeliest(logits: Float32Array, labels: readonly string[]): ClassPredic
   return { label: nameOf(labels, top), score: 1 / sum };
 }
 
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
-
 /** The labels that hold, each by itself. */
-function holding(logits: Float32Array, labels: readonly string[]): ClassPrediction {
-  const all = Array.from(logits, (logit, i) => ({ label: nameOf(labels, i), score: sigmoid(logit) }));
+function labelsHolding(
+  logits: Float32Array,
+  labels: readonly string[],
+  thresholds: readonly number[],
+): ClassPrediction {
+  const all = Array.from(logits, (logit, i) => ({
+    label: nameOf(labels, i),
+    score: sigmoid(logit),
+    least: thresholds[i] ?? half,
+  }));
   all.sort((a, b) => b.score - a.score);
-  return { ...all[0]!, labels: all.filter(({ score }) => score >= 0.5) };
+  const plain = all.map(({ label, score }) => ({ label, score }));
+  return { ...plain[0]!, labels: plain.filter((_, i) => all[i]!.score >= all[i]!.least) };
 }
 
 /** The only label there is, whether it is likely or not. */
@@ -122,10 +185,29 @@ export const withLabels = (config: ModelConfig, labels: readonly string[]): Mode
   label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
 });
 
-/** The configuration as that of a classifier whose samples have one class each. */
-export const classifierConfig = (config: ModelConfig, labels: readonly string[], head: string): ModelConfig => ({
-  ...config,
-  ...architecture(config, head),
-  ...withLabels({}, labels),
-  problem_type: 'single_label_classification',
-});
+/** `problem_type`, as the transformers library and transformers.js choose the loss and what becomes of logits. */
+export const problemTypes: Readonly<Record<TargetKind, string>> = {
+  class: 'single_label_classification',
+  probabilities: 'single_label_classification',
+  labels: 'multi_label_classification',
+  values: 'regression',
+};
+
+/** The configuration as that of a classifier of such targets. */
+export function classifierConfig(
+  config: ModelConfig,
+  labels: readonly string[],
+  head: string,
+  { targets, thresholds }: LabelOptions,
+): ModelConfig {
+  const { ortune: _, ...rest } = config;
+  const byLabel =
+    thresholds === undefined ? {} : Object.fromEntries(thresholdsOf(labels, thresholds).map((t, i) => [labels[i], t]));
+  return {
+    ...rest,
+    ...architecture(config, head),
+    ...withLabels({}, labels),
+    problem_type: problemTypes[targets],
+    ...(targets === 'labels' && thresholds !== undefined && { ortune: { thresholds: byLabel } }),
+  };
+}

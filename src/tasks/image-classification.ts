@@ -6,9 +6,8 @@ import { writeLabels } from '../data/encode.js';
 import { targetsAfter } from '../data/images/augment/mix-names.js';
 import { holdsPictures } from '../data/images/holds-pictures.js';
 import { memoryPrefix } from '../data/images/memory-names.js';
-import type { TargetKind } from '../data/images/targets.js';
 import { ImageClassificationMetrics, type ImageClassificationResult } from '../metrics/image-classes.js';
-import { MultiLabelMetrics, type MultiLabelResult } from '../metrics/multi-label.js';
+import type { MultiLabelResult } from '../metrics/multi-label.js';
 import { classMetrics, labelMetrics } from '../metrics/names.js';
 import { classesText, labelsText } from '../report/evaluation.js';
 import { textDropout } from '../transfer/config.js';
@@ -16,22 +15,23 @@ import {
   type ClassPrediction,
   classesOf,
   classifierConfig,
+  type LabelOptions,
+  labelMeter,
   logitsOf,
   noClass,
   predictClasses,
+  settledThresholds,
   showClass,
 } from './classes.js';
 import { imageFields } from './image-fields.js';
 import { addLoss, labelInputs } from './losses.js';
-import { classifierResults, type ReadingOptions, readingOf, unmeasured } from './reading.js';
+import { classifierResults, readingOf, unmeasured } from './reading.js';
 import type { Meter, Task } from './task.js';
 import { labelField } from './text-fields.js';
+import { savedThresholds, thresholdsAlone, thresholdsOf } from './thresholds.js';
 
 const name = 'image-classification';
 
-export interface ImageOptions extends ReadingOptions {
-  targets: TargetKind;
-}
 type Result = ImageClassificationResult | MultiLabelResult;
 
 export const imageClassification = {
@@ -39,36 +39,37 @@ export const imageClassification = {
   purpose: 'labels of pictures',
   fields: (kit) => {
     const { pictureFiles, images, augmentation } = imageFields(kit);
-    const { imageMean, imageStd, imageSize, multiLabel } = images;
+    const { imageMean, imageStd, imageSize, multiLabel, thresholds } = images;
     const predicted = multiLabel.meta(
       kit.about("Several labels may hold at once; default as the model's config.json says."),
     );
     return {
       all: { ...labelField(kit), ...images },
       train: { augmentation },
-      predict: { multiLabel: predicted, ...pictureFiles, imageMean, imageStd, imageSize },
+      predict: { multiLabel: predicted, thresholds, ...pictureFiles, imageMean, imageStd, imageSize },
     };
   },
-  shared: ['labelColumn', 'multiLabel', 'labelNames', 'imageMean', 'imageStd', 'imageSize'] as const,
+  shared: ['labelColumn', 'multiLabel', 'thresholds', 'labelNames', 'imageMean', 'imageStd', 'imageSize'] as const,
   recognises: ({ imageColumn }, files) =>
     imageColumn !== undefined || files.some((file) => file.startsWith(memoryPrefix) || holdsPictures(file)),
   opens: ({ inputs }) => inputs.length === 1 && inputs[0]!.dtype.startsWith('float') && inputs[0]!.shape?.length === 4,
-  *contradictions({ pairColumn, streaming, multiLabel, sampling, classWeights }) {
+  *contradictions({ pairColumn, streaming, train, multiLabel, thresholds, sampling }) {
     if (pairColumn !== undefined) yield `option 'pairColumn' is for texts, and the task is ${name}; leave it out`;
     if (streaming)
       yield "option 'streaming' is for texts: of pictures only those of the next batches are in memory anyway; leave it out";
     if (multiLabel && sampling === 'balanced')
       yield "options 'sampling' and 'multiLabel' contradict each other: balanced draws classes, and a sample has several labels; choose another sampling";
-    if (multiLabel && classWeights !== undefined)
-      yield "options 'classWeights' and 'multiLabel' contradict each other: classes are weighed where each sample has one; leave one of them out";
+    if (train !== undefined && thresholds !== undefined && !multiLabel) yield thresholdsAlone;
   },
-  options: ({ multiLabel, augmentation = [], reading }, data): ImageOptions => ({
-    targets: targetsAfter(augmentation, multiLabel ? 'labels' : data?.soft ? 'probabilities' : 'class'),
+  options: ({ multiLabel, thresholds, augmentation = [], reading }, { soft, positiveWeights } = {}): LabelOptions => ({
+    targets: targetsAfter(augmentation, multiLabel ? 'labels' : soft ? 'probabilities' : 'class'),
     ...(reading && { reading }),
+    ...(thresholds !== undefined && { thresholds }),
+    ...(positiveWeights && { positiveWeights }),
   }),
-  ofModel(model, { multiLabel }) {
+  ofModel(model, { multiLabel, thresholds = savedThresholds(model.config) }) {
     const reading = readingOf(model, { multiLabel });
-    return { multiLabel: reading === 'labels', reading };
+    return { multiLabel: reading === 'labels', reading, thresholds };
   },
   unmeasured,
   columns: ({ imageColumn, labelColumn }) => imageColumns({ imageColumn, labelColumn }),
@@ -83,7 +84,8 @@ export const imageClassification = {
   // Augmented pictures are others in every epoch.
   cacheable: ({ augmentation = [] }) => augmentation.length === 0,
   writeTargets: (slot, samples) => ({ normaliser: writeLabels(slot, samples) }),
-  async plan(model, config, tables, { targets }) {
+  async plan(model, config, tables, { targets, thresholds }) {
+    if (targets === 'labels') thresholdsOf(model.labels, thresholds);
     const { planImageLoading } = await import('../data/images/plan.js');
     const { fields, ...plan } = planImageLoading(model, config as object, tables, name);
     return { ...plan, fields: [...fields, ...labelInputs(targets, model.labels.length)] };
@@ -92,36 +94,25 @@ export const imageClassification = {
     const { imageEncoder } = await import('../data/images/encode.js');
     return imageEncoder(encoding as Parameters<typeof imageEncoder>[0]);
   },
-  loss: (b, { logits }, { targets, labelSmoothing }) => addLoss(b, logits!, { targets, labelSmoothing }),
+  loss: (b, { logits }, options) => addLoss(b, logits!, options),
   resultsOf: classifierResults,
   metrics: ({ targets }) =>
     targets === 'labels' ? labelMetrics : ['loss', 'accuracy', 'top5Accuracy', ...classMetrics.slice(2)],
-  meter: ({ labels, samples }, { targets }): Meter<Result> =>
-    targets === 'labels' ? labelMeter(labels, samples) : topMeter(labels),
+  meter: (measured, options): Meter<Result> =>
+    options.targets === 'labels' ? labelMeter(measured, options) : topMeter(measured.labels),
+  settled: settledThresholds,
   report: (result: Result) => ('meanAveragePrecision' in result ? labelsText(result) : classesText(result)),
   predict: predictClasses,
   unusable: noClass,
   show: showClass,
-  config: (config, labels, { targets }) => ({
-    ...classifierConfig(config, labels, 'ForImageClassification'),
-    ...(targets === 'labels' && { problem_type: 'multi_label_classification' }),
-  }),
-} satisfies Task<ImageOptions, Result, ClassPrediction>;
+  config: (config, labels, options) => classifierConfig(config, labels, 'ForImageClassification', options),
+} satisfies Task<LabelOptions, Result, ClassPrediction>;
 
 function topMeter(labels: readonly string[]): Meter<ImageClassificationResult> {
   const metrics = new ImageClassificationMetrics(labels);
   return {
     add: (results, batch) =>
       metrics.add(logitsOf(results), classesOf(batch), ofKind(batch.slices, 'targets', 'numbers')?.values),
-    result: () => metrics.result(),
-  };
-}
-
-function labelMeter(labels: readonly string[], samples: number): Meter<MultiLabelResult> {
-  const metrics = new MultiLabelMetrics(labels, samples);
-  return {
-    add: (results, { slices, samples }) =>
-      metrics.add(logitsOf(results), ofKind(slices, 'targets', 'numbers')!.values, samples.length),
     result: () => metrics.result(),
   };
 }

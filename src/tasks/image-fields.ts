@@ -3,7 +3,8 @@
 
 import type { FieldKit } from '../config/fields.js';
 import { mostPictureBytes, mostPixels } from '../data/images/picture-names.js';
-import { labelNamesField } from './text-fields.js';
+import { labelNamesField, multiLabelField } from './text-fields.js';
+import { thresholdsField } from './thresholds.js';
 
 export const imageFields = (kit: FieldKit) => {
   const { z, about, count, path, augmentationSchema, augmentationPresets } = kit;
@@ -45,14 +46,8 @@ export const imageFields = (kit: FieldKit) => {
   const images = {
     ...pictureFiles,
     maxBadSamples,
-    multiLabel: z
-      .boolean()
-      .default(false)
-      .meta(
-        about('image-classification: several labels may hold at once; labels are then rows of 0 and 1, one for each.', {
-          aliases: ['multi_label', 'problem_type'],
-        }),
-      ),
+    multiLabel: multiLabelField(kit),
+    thresholds: thresholdsField(kit),
     labelNames: labelNamesField(kit),
     imageMean: ofChannels.optional().meta(
       about("Mean that is taken off the channels of uint8 pixels; default the model's own, or ImageNet's.", {

@@ -1,7 +1,7 @@
 // Classification, of texts and pictures alike. The loss is a weighted sum over the samples divided by a normaliser that
 // the host supplies, the sum of all weights of the accumulated step: so neither fill-up rows nor gradient accumulation
-// over uneven micro-batches change what is minimised. A target is a class, a probability for each class, or for each
-// label by itself how far it holds (multi-label).
+// over uneven micro-batches change what is minimised. A target is a class, a probability for each class, for each label
+// by itself how far it holds (multi-label), or scores (regression).
 
 import type { TargetKind } from '../data/images/targets.js';
 import type { Field } from '../data/slots.js';
@@ -27,6 +27,8 @@ export interface LossOptions {
   labelSmoothing?: number | undefined;
   /** One weight per class, where targets are classes; default all 1. The normaliser does not know of them. */
   classWeights?: readonly number[] | undefined;
+  /** What a label that holds weighs, of each, where labels are; default all 1. PyTorch's pos_weight. */
+  positiveWeights?: readonly number[] | undefined;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface LossOptions {
  * @throws ModelError when the logits have another rank; UsageError for the wrong number of class weights.
  */
 export function addLoss(b: Builder, logits: Value, options: LossOptions = {}): TaskLoss {
-  const { targets = 'class', labelSmoothing = 0, classWeights } = options;
+  const { targets = 'class', labelSmoothing = 0, classWeights, positiveWeights } = options;
   const shape = b.shape(logits);
   if (shape.length !== 2)
     throw new ModelError(
@@ -43,8 +45,9 @@ export function addLoss(b: Builder, logits: Value, options: LossOptions = {}): T
         'Export the model without its head (feature extraction) or for classification.',
     );
   const [batch, classes] = shape as [number, number];
-  if (classWeights && classWeights.length !== classes)
-    throw new UsageError(`class weights: expected one for each of ${classes} classes, found ${classWeights.length}`);
+  for (const weights of [classWeights, positiveWeights])
+    if (weights && weights.length !== classes)
+      throw new UsageError(`class weights: expected one for each of ${classes} classes, found ${weights.length}`);
   const byClass = targets === 'class';
   const labels = taskInput(b, 'labels', byClass ? 'int64' : 'float32', byClass ? [batch] : [batch, classes]);
   const weights = taskInput(b, 'sample_weights', 'float32', [batch]);
@@ -52,7 +55,11 @@ export function addLoss(b: Builder, logits: Value, options: LossOptions = {}): T
   const float32 = b.type(logits).dtype === 'float32' ? logits : b.op('Cast', [logits], { to: 1 });
   const sum = byClass
     ? classLoss(b, float32, labels, weights, { labelSmoothing, classWeights })
-    : weightedSum(b, rowLoss[targets](b, float32, smoothed(b, labels, targets, labelSmoothing)), weights);
+    : weightedSum(
+        b,
+        rowLoss[targets](b, float32, smoothed(b, labels, targets, labelSmoothing), positiveWeights),
+        weights,
+      );
   return {
     loss: b.op('Div', [sum, normaliser], {}, { name: 'mean_loss' }),
     inputs: [labels, weights, normaliser],
@@ -79,9 +86,29 @@ const rowLoss = {
     const likelihood = b.op('LogSoftmax', [z], { axis: 1 });
     return b.op('Neg', [overClasses(b, 'ReduceSum', b.op('Mul', [t, likelihood]))]);
   },
-  /** Mean over the labels of softplus(z) - t · z, which is PyTorch's binary_cross_entropy_with_logits. */
-  labels(b: Builder, z: Value, t: Value): Value {
-    return overClasses(b, 'ReduceMean', b.op('Sub', [b.op('Softplus', [z]), b.op('Mul', [t, z])]));
+  /**
+   * Mean over the labels of softplus(z) - t · z, which is PyTorch's binary_cross_entropy_with_logits; with weights p of
+   * labels that hold (1 - t) · z + (1 + (p - 1) · t) · softplus(-z).
+   */
+  labels(b: Builder, z: Value, t: Value, p?: readonly number[]): Value {
+    if (!p) return overClasses(b, 'ReduceMean', b.op('Sub', [b.op('Softplus', [z]), b.op('Mul', [t, z])]));
+    const one = b.scalar('float32', 1);
+    const beyond = b.constant(
+      Tensor.of(
+        'float32',
+        p.map((weight) => weight - 1),
+        [1, p.length],
+      ),
+      'positive_weights',
+    );
+    const weight = b.op('Add', [one, b.op('Mul', [beyond, t])]);
+    const missed = b.op('Mul', [weight, b.op('Softplus', [b.op('Neg', [z])])]);
+    return overClasses(b, 'ReduceMean', b.op('Add', [b.op('Mul', [b.op('Sub', [one, t]), z]), missed]));
+  },
+  /** Mean over the scores of (z - t)², PyTorch's mse_loss. */
+  values(b: Builder, z: Value, t: Value): Value {
+    const error = b.op('Sub', [z, t]);
+    return overClasses(b, 'ReduceMean', b.op('Mul', [error, error]));
   },
 };
 
@@ -92,8 +119,8 @@ const weightedSum = (b: Builder, rows: Value, weights: Value): Value =>
   b.op('ReduceSum', [b.op('Mul', [rows, weights])], { keepdims: 0 }, { name: 'loss' });
 
 /** t · (1 - ε) + ε · what is known without looking: 1/C for each class, 1/2 for each label. */
-function smoothed(b: Builder, targets: Value, kind: 'probabilities' | 'labels', smoothing: number): Value {
-  if (smoothing === 0) return targets;
+function smoothed(b: Builder, targets: Value, kind: Exclude<TargetKind, 'class'>, smoothing: number): Value {
+  if (smoothing === 0 || kind === 'values') return targets;
   const unknowing = kind === 'labels' ? 0.5 : 1 / b.shape(targets)[1]!;
   const kept = b.op('Mul', [targets, b.scalar('float32', 1 - smoothing)]);
   return b.op('Add', [kept, b.scalar('float32', smoothing * unknowing)]);

@@ -21,12 +21,16 @@ export interface ReadingOptions {
 const problemTypes = ['single_label_classification', 'multi_label_classification', 'regression'];
 
 /**
- * @param multiLabel several labels may hold at once, whatever config.json says
+ * @param options `multiLabel`: several labels may hold at once, and `regression`: outputs are scores, whatever
+ *   config.json says
  * @throws ModelError for outputs that are none of a classifier, and where their number is not that of the labels
  */
 export function readingOf(
   model: SavedFacts,
-  { multiLabel = false }: { multiLabel?: boolean | undefined } = {},
+  {
+    multiLabel = false,
+    regression = false,
+  }: { multiLabel?: boolean | undefined; regression?: boolean | undefined } = {},
 ): Reading {
   const { config, labels } = model;
   const { problem_type: type } = config;
@@ -40,7 +44,7 @@ export function readingOf(
       `${model.path}: config.json has problem_type '${type}'; expected ${problemTypes.join(', ')}, or none`,
     );
   if (multiLabel || type === 'multi_label_classification') return 'labels';
-  if (type === 'regression') return 'values';
+  if (regression || type === 'regression') return 'values';
   if (columns === 1) return labels.length === 2 ? 'binary' : givesValues(config) ? 'values' : 'label';
   return activation === 'Sigmoid' ? 'labels' : 'classes';
 }
@@ -74,7 +78,7 @@ export function unmeasured({ reading }: ReadingOptions): string | undefined {
   if (reading === 'values')
     return (
       'its outputs are scores, not classes (problem_type regression in config.json, or a cross-encoder without a sigmoid), ' +
-      "and there is no task that measures scores; 'predict' gives them"
+      "and this task measures none; 'predict' gives them"
     );
   if (reading === 'label')
     return (

@@ -145,6 +145,14 @@ export interface TaskFields {
   predict: z.ZodRawShape;
 }
 
+/** What is known of the targets of training data once they are open. */
+export interface OpenedTargets {
+  /** They are probabilities. */
+  soft?: boolean | undefined;
+  /** What labels that hold weigh, each, where several may hold at once. */
+  positiveWeights?: readonly number[] | undefined;
+}
+
 export interface Task<O extends object = object, M extends object = object, P extends Prediction = Prediction> {
   /** As the hub's pipelines call it. */
   readonly name: string;
@@ -163,7 +171,7 @@ export interface Task<O extends object = object, M extends object = object, P ex
   /** A sentence for each contradiction between options; also refuses those of other tasks. */
   contradictions(config: TaskConfig): Iterable<string>;
   /** What of the configuration, and of the data once they are open, the other functions read; JSON. */
-  options(config: TaskConfig, data?: { soft?: boolean | undefined }): O;
+  options(config: TaskConfig, data?: OpenedTargets): O;
   /** What a saved model says of the options. @throws ModelError for outputs that the task cannot read */
   ofModel?(model: SavedFacts, given: TaskConfig): object;
   /** Why a model that is read so has no figures; undefined: it has. */
@@ -207,6 +215,11 @@ export interface Task<O extends object = object, M extends object = object, P ex
   /** Names of its figures: paths in the result, such as 'macro.f1'. */
   metrics(options: O): readonly string[];
   meter(measured: Measured, options: O): Meter<M>;
+  /**
+   * What an evaluation of the trained weights decides of the model that is saved, as options in place of those it had;
+   * undefined: nothing.
+   */
+  settled?(options: O): ((result: M) => Partial<O>) | undefined;
   /** An evaluation on one screen. */
   report(result: M): string;
   /** One for each sample of the batch. */

@@ -1,39 +1,74 @@
-// One class for each text, or pair of texts. The loss and the figures are those of any classifier.
+// Labels of texts, or of pairs of texts: one class each, a probability for each class (soft labels), several labels at
+// once, or scores (regression). Losses and figures are those of any classifier; what the labels of the data are is said
+// by options and never guessed.
 
-import { textColumns } from '../data/column-specs.js';
+import { labelsSpec, textColumns } from '../data/column-specs.js';
 import { writeLabels } from '../data/encode.js';
 import type { ClassificationResult } from '../metrics/classification.js';
-import { classMetrics } from '../metrics/names.js';
-import { classesText } from '../report/evaluation.js';
+import type { MultiLabelResult } from '../metrics/multi-label.js';
+import { classMetrics, labelMetrics, scoreMetrics } from '../metrics/names.js';
+import type { ScoreResult } from '../metrics/scores.js';
+import { classesText, labelsText, scoresText } from '../report/evaluation.js';
 import { textDropout } from '../transfer/config.js';
-import { type ClassPrediction, classifierConfig, classMeter, noClass, predictClasses, showClass } from './classes.js';
+import {
+  type ClassPrediction,
+  classifierConfig,
+  classMeter,
+  type LabelOptions,
+  labelMeter,
+  noClass,
+  predictClasses,
+  scoreMeter,
+  settledThresholds,
+  showClass,
+  softMeter,
+} from './classes.js';
+import { labelContradictions } from './label-contradictions.js';
 import { addLoss, labelInputs } from './losses.js';
-import { classifierResults, type ReadingOptions, readingOf, unmeasured } from './reading.js';
-import type { Task } from './task.js';
-import { labelField, textFields } from './text-fields.js';
+import { classifierResults, readingOf, unmeasured } from './reading.js';
+import type { Meter, Task } from './task.js';
+import { labelField, labelFormFields, multiLabelField, textFields } from './text-fields.js';
 import { readsTexts, refusePictures, textPlan } from './texts.js';
+import { savedThresholds, thresholdsField, thresholdsOf } from './thresholds.js';
 
 const name = 'text-classification';
+
+type Result = ClassificationResult | MultiLabelResult | ScoreResult;
 
 export const textClassification = {
   name,
   purpose: 'labels of texts',
   fields: (kit) => {
     const { textColumn, pairColumn, maxLength, buckets } = textFields(kit);
-    const all = { textColumn, pairColumn, ...labelField(kit), maxLength, buckets };
-    return { all, train: {}, predict: { textColumn, pairColumn, maxLength, buckets } };
+    const several = { multiLabel: multiLabelField(kit), thresholds: thresholdsField(kit) };
+    const all = { textColumn, pairColumn, ...labelField(kit), ...several, ...labelFormFields(kit), maxLength, buckets };
+    return { all, train: {}, predict: { textColumn, pairColumn, ...several, maxLength, buckets } };
   },
-  shared: ['textColumn', 'pairColumn', 'labelColumn', 'labelNames'] as const,
+  shared: [
+    ...(['textColumn', 'pairColumn', 'labelColumn', 'labelNames', 'multiLabel', 'thresholds'] as const),
+    ...(['labelColumns', 'labelRows', 'labelSeparator', 'regression'] as const),
+  ],
   opens: ({ inputs }) => readsTexts(inputs),
-  contradictions: () => [],
-  options: ({ reading }): ReadingOptions => ({ ...(reading && { reading }) }),
-  ofModel: (model) => ({ reading: readingOf(model) }),
-  unmeasured: (options) =>
-    options.reading === 'labels'
-      ? 'several labels may hold at once (problem_type multi_label_classification in config.json, or a sigmoid over several outputs), ' +
-        `and ${name} measures one class a text; 'predict' gives the labels`
-      : unmeasured(options),
-  columns: ({ textColumn, pairColumn, labelColumn }) => textColumns({ textColumn, pairColumn, labelColumn }),
+  contradictions: labelContradictions,
+  options: (config, { positiveWeights } = {}): LabelOptions => {
+    const { multiLabel, regression, labelRows, labelColumns, reading, thresholds } = config;
+    const soft = labelRows || labelColumns !== undefined;
+    return {
+      targets: regression ? 'values' : multiLabel ? 'labels' : soft ? 'probabilities' : 'class',
+      ...(reading && { reading }),
+      ...(thresholds !== undefined && { thresholds }),
+      ...(positiveWeights && { positiveWeights }),
+    };
+  },
+  ofModel(model, { multiLabel, regression, thresholds = savedThresholds(model.config) }) {
+    const reading = readingOf(model, { multiLabel, regression });
+    return { multiLabel: reading === 'labels', regression: reading === 'values', reading, thresholds };
+  },
+  unmeasured: (options) => (options.reading === 'values' ? undefined : unmeasured(options)),
+  columns: ({ textColumn, pairColumn, labelColumn, ...form }) => [
+    ...textColumns({ textColumn, pairColumn }),
+    ...(labelColumn === undefined ? [] : [labelsSpec({ labelColumn, ...form })]),
+  ],
   classes: true,
   refuses: refusePictures(name, 'image-classification'),
   head: 'classification',
@@ -41,9 +76,15 @@ export const textClassification = {
   dropout: textDropout,
   cacheable: () => true,
   writeTargets: (slot, samples) => ({ normaliser: writeLabels(slot, samples) }),
-  plan: async (model, config, tables) => {
+  plan: async (model, config, tables, { targets, thresholds }) => {
+    if (targets === 'labels') thresholdsOf(model.labels, thresholds);
     const plan = await textPlan(model, config, tables);
-    return { ...plan, fields: [...plan.fields, ...labelInputs('class', 0)] };
+    const fields = [...plan.fields, ...labelInputs(targets, model.labels.length)];
+    return {
+      ...plan,
+      fields,
+      notes: [...(plan.notes ?? []), ...(model.purpose === 'train' ? elsewhere(targets) : [])],
+    };
   },
   async encoder(encoding) {
     const { encodeTexts, measureTexts, openTokenizer, writeTokens } = await import('../data/text/encode.js');
@@ -56,13 +97,35 @@ export const textClassification = {
       return { ...measured, weights: { normaliser }, ...(bad && { bad }) };
     };
   },
-  loss: (b, { logits }, { labelSmoothing }) => addLoss(b, logits!, { labelSmoothing }),
+  loss: (b, { logits }, options) => addLoss(b, logits!, options),
   resultsOf: classifierResults,
-  metrics: () => classMetrics,
-  meter: ({ labels }) => classMeter(labels),
-  report: classesText,
+  metrics: ({ targets }) =>
+    ({ class: classMetrics, probabilities: classMetrics, labels: labelMetrics, values: scoreMetrics })[targets],
+  meter: (measured, options): Meter<Result> =>
+    ({
+      class: () => classMeter(measured.labels),
+      probabilities: () => softMeter(measured.labels),
+      labels: () => labelMeter(measured, options),
+      values: () => scoreMeter(measured),
+    })[options.targets](),
+  settled: settledThresholds,
+  report: (result: Result) =>
+    'scores' in result
+      ? scoresText(result)
+      : 'meanAveragePrecision' in result
+        ? labelsText(result)
+        : classesText(result),
   predict: predictClasses,
   unusable: noClass,
   show: showClass,
-  config: (config, labels) => classifierConfig(config, labels, 'ForSequenceClassification'),
-} satisfies Task<ReadingOptions, ClassificationResult, ClassPrediction>;
+  config: (config, labels, options) => classifierConfig(config, labels, 'ForSequenceClassification', options),
+} satisfies Task<LabelOptions, Result, ClassPrediction>;
+
+/** What a pipeline elsewhere makes of the outputs of such a model, where that is not what they say. */
+const elsewhere = (targets: LabelOptions['targets']): string[] =>
+  targets === 'values'
+    ? [
+        "the text-classification pipeline of transformers.js has no scores: it takes the softmax of a regression model's outputs, which " +
+          'of one is always 1. Read the logits of AutoModelForSequenceClassification there, or use ortune predict',
+      ]
+    : [];

@@ -23,6 +23,57 @@ export const textFields = ({ z, about, path, count }: FieldKit) => ({
     ),
 });
 
+/** Of tasks whose samples may have several labels at once. */
+export const multiLabelField = ({ z, about }: FieldKit) =>
+  z
+    .boolean()
+    .default(false)
+    .meta(
+      about('Several labels may hold at once: a list of them, or 0 and 1 for each.', {
+        aliases: ['multi_label', 'problem_type'],
+      }),
+    );
+
+/** How labels are written that are more than one class each. */
+export const labelFormFields = ({ z, about, path }: FieldKit) => ({
+  labelColumns: z
+    .union([path, z.array(path).min(1)])
+    .transform((value) => [value].flat().flatMap((text) => text.split(',').map((name) => name.trim())))
+    .optional()
+    .meta(
+      about(
+        'text-classification: columns in place of labelColumn, one for each label, that hold 0 or 1 (multiLabel), a probability, or a score (regression).',
+        { value: 'NAME,..', expects: 'a list of names' },
+      ),
+    ),
+  labelRows: z
+    .boolean()
+    .default(false)
+    .meta(
+      about(
+        'text-classification: labelColumn holds a list with a number for each label: 0 or 1 (multiLabel), else probabilities that add up to 1.',
+        { aliases: ['soft_labels'] },
+      ),
+    ),
+  labelSeparator: z
+    .string()
+    .min(1)
+    .optional()
+    .meta(
+      about('text-classification, multiLabel: what stands between the labels of a text in one field, as in a|b.', {
+        value: 'TEXT',
+      }),
+    ),
+  regression: z
+    .boolean()
+    .default(false)
+    .meta(
+      about('text-classification: labels are scores, a number or a list of numbers each, and not classes.', {
+        aliases: ['problem_type'],
+      }),
+    ),
+});
+
 export const labelField = (kit: FieldKit) => ({
   labelColumn: kit.path
     .default('label')

@@ -77,7 +77,9 @@ export async function openRun(
     const values = readsModel ? await modelValues({ model, parts: files }) : undefined;
     const own = labelsOfConfig(readModelConfig(directoryOf(model)))?.names;
     const data = keep(await openData(config, given, { model: values, labels: own, signal }));
-    const task: TaskSpec = { name, options: options(config, { soft: data.targets === 'probabilities' }) };
+    const { positiveWeights } = data;
+    const targets = { soft: data.targets === 'probabilities', ...(positiveWeights && { positiveWeights }) };
+    const task: TaskSpec = { name, options: options(config, targets) };
     const labels = classes ? data.labels.names : undefined;
     const engine = keep(await Engine.open({ ...config, model, labels, task, parts: files }));
     const batches = batchSizeFor(engine.model.inputs, config.batchSize);

@@ -239,7 +239,9 @@ export class Trainer {
     await run.checkpointWritten;
     throwIfUnwritten(run);
     const { step, metrics } = await this.#chooseWeights(run, signal);
-    await engine.save(directory.model, run.plan.preprocessor).catch((error) => this.#keepWeights(run, step, error));
+    const settled = await this.#settle(run, metrics, signal);
+    const { preprocessor } = run.plan;
+    await engine.save(directory.model, { preprocessor, settled }).catch((error) => this.#keepWeights(run, step, error));
     this.#emit('saved', { path: directory.model });
     const test = data.test && (await this.#measure(run, 'test', signal));
     if (test) this.#report(run, { name: 'test', step, metrics: test, best: false });
@@ -251,6 +253,20 @@ export class Trainer {
       feedRatio: ratio,
       interrupted: signal?.aborted ?? false,
     });
+  }
+
+  /**
+   * What the evaluation data decide of the model that is saved, which the test data are then measured with; `metrics`:
+   * of the weights that are written, where they were measured.
+   */
+  async #settle(run: Run, metrics: Metrics | undefined, signal: AbortSignal | undefined): Promise<object | undefined> {
+    const { name, options } = run.task;
+    const settle = run.data.eval && taskNamed(name).settled?.(options);
+    const measured = settle && (metrics ?? (await this.#measure(run, 'eval', signal)));
+    if (!measured) return undefined;
+    const settled = settle(measured);
+    run.task = { name, options: { ...options, ...settled } };
+    return settled;
   }
 
   /** A model that cannot be written is no reason to lose what it has learnt: `step` is that of the engine's weights. */

@@ -164,6 +164,7 @@ describe('listOptions', () => {
     const structures = listOptions(trainSchema).filter((o) => o.kind === 'structure');
     expect(structures.map(({ key, many }) => [key, many])).toEqual([
       ['classWeights', false],
+      ['thresholds', false],
       ['losses', true],
       ['inputColumns', false],
       ['augmentation', true],

@@ -6,7 +6,7 @@ import { metricOf as metricAmong } from '#ortune/metrics/names.js';
 import { taskNamed } from '#ortune/tasks/tasks.js';
 
 const metricNames = {
-  'text-classification': taskNamed('text-classification').metrics({}),
+  'text-classification': taskNamed('text-classification').metrics({ targets: 'class' }),
   'masked-lm': taskNamed('masked-lm').metrics({}),
 };
 const metricOf = (result: object, name: string): number =>

@@ -29,8 +29,8 @@ export async function textLoader({
   ...options
 }: TextLoaderOptions): Promise<DataLoader> {
   const model = { directory, inputs, outputs: [], maxPositions: Number.POSITIVE_INFINITY, labels: [] };
-  const task = { name: textClassification.name, options: {} };
-  const plan = await textClassification.plan(model, { task: task.name, maxLength, buckets }, []);
+  const task = { name: textClassification.name, options: { targets: 'class' as const } };
+  const plan = await textClassification.plan(model, { task: task.name, maxLength, buckets }, [], task.options);
   return startLoader(plan, task, options);
 }
 

@@ -76,19 +76,19 @@ describe('one output', () => {
     expect(metrics.loss).toBeCloseTo(loss / texts.length, 5);
   });
 
-  it.each([
-    [
-      one,
-      /one output, and config\.json names one label \(num_labels 1, problem_type not regression\).*name two labels/,
-    ],
-    [
-      { ...one, problem_type: 'regression' },
-      /scores, not classes \(problem_type regression.*no task that measures scores/,
-    ],
-  ])('is not measured by classes where there are none: %j', async (config, message) => {
-    const measured = evaluate({ model: model({ columns: 1, config }), data });
+  it('is not measured where one label is named, and no classes', async () => {
+    const measured = evaluate({ model: model({ columns: 1, config: one }), data });
     await expect(measured).rejects.toThrow(UsageError);
-    await expect(measured).rejects.toThrow(message);
+    await expect(measured).rejects.toThrow(
+      /one output, and config\.json names one label \(num_labels 1, problem_type not regression\).*name two labels/,
+    );
+  });
+
+  it('that is a score takes labels that are numbers', async () => {
+    const config = { ...one, problem_type: 'regression' };
+    await expect(evaluate({ model: model({ columns: 1, config }), data })).rejects.toThrow(
+      /data\.jsonl:1: column 'label' must be a number or a list of numbers, found 'yes'/,
+    );
   });
 });
 

@@ -54,7 +54,7 @@ describe('a run', () => {
     expect(metrics!.loss).toBeLessThan(2);
     const saved = await evaluate({ task: 'masked-lm', model: result.output, data: path('dev.jsonl'), batchSize: 5 });
     expect(saved.metrics.loss).toBeCloseTo(metrics!.loss, 5);
-    expect(saved.metrics.accuracy).toBe(metrics!.accuracy);
+    expect(saved.metrics.accuracy).toBe(masked(metrics).accuracy);
     expect(json(`${result.output}/config.json`).architectures).toEqual(['BertForMaskedLM']);
   });
 

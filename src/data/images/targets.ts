@@ -4,15 +4,16 @@
 import { DataError } from '../../errors.js';
 import type { FileLabels } from '../label-meaning.js';
 import { LabelReader, type LabelReading, LabelSet, listed, unknownLabel } from '../labels.js';
+import { refuseOtherSum } from '../read/record.js';
 import { type LabelRules, settleOther, settleTraining } from '../settle-labels.js';
 import { shared } from '../shared-arrays.js';
 import { type ImageSource, placeInSource as placed } from './sources.js';
 
 /**
- * What a sample's target is: its class; a probability for each class (soft labels); or for each label by itself whether
- * it holds, or how likely it does (multi-label).
+ * What a sample's target is: its class; a probability for each class (soft labels); for each label by itself whether it
+ * holds, or how likely it does (multi-label); or scores as they are (regression).
  */
-export type TargetKind = 'class' | 'probabilities' | 'labels';
+export type TargetKind = 'class' | 'probabilities' | 'labels' | 'values';
 
 export interface Classes {
   labels: LabelSet;
@@ -75,15 +76,39 @@ export function classesOf(
     throw new DataError(
       `${other.name} has names of classes and ${sources[numbered]!.name} numbers; say with labelNames which names the numbers stand for`,
     );
+  const names = { labelNames: rules.labelNames, modelLabels, against };
+  const { labels, named } = classesOfRows(size, namesOfNumbers(sources), names, notes);
+  const reading = { of: labels.names, numbers: false, to: labels.names.map((_, i) => i) };
+  return { labels, readings: sources.map(() => reading), named };
+}
+
+/** Who else may name the numbers that each sample has. */
+export interface RowNames {
+  labelNames?: readonly string[] | undefined;
+  modelLabels: readonly string[];
+  against: LabelSet | undefined;
+}
+
+/**
+ * Classes of samples that have `size` numbers each, one for each class.
+ * @param own names that the data give them
+ * @param fallback names where nothing else gives any; default their places from 0
+ */
+export function classesOfRows(
+  size: number,
+  own: readonly string[] | undefined,
+  { labelNames, modelLabels, against }: RowNames,
+  notes: string[],
+  fallback?: readonly string[],
+): Pick<Classes, 'labels' | 'named'> {
   const model = modelLabels.length === size ? modelLabels : undefined;
-  const given = against?.names ?? rules.labelNames ?? namesOfNumbers(sources) ?? model;
+  const given = against?.names ?? labelNames ?? own ?? model;
   if (given === model && model)
     notes.push(
-      `nothing names the ${size} numbers of each picture: they are those of the model's classes, ${listed(model, 10)}`,
+      `nothing names the ${size} numbers of each sample: they are those of the model's classes, ${listed(model, 10)}`,
     );
-  const labels = new LabelSet(given ?? Array.from({ length: size }, (_, i) => String(i)));
-  const reading = { of: labels.names, numbers: false, to: labels.names.map((_, i) => i) };
-  return { labels, readings: sources.map(() => reading), named: given !== undefined };
+  const names = given ?? fallback ?? Array.from({ length: size }, (_, i) => String(i));
+  return { labels: new LabelSet(names), named: given !== undefined };
 }
 
 /** Those that any source names in their order. */
@@ -162,11 +187,7 @@ function refuseWrong(source: ImageSource, row: number, values: Float64Array, mul
   if (wrong >= 0)
     throw new DataError(`${placed(source, row)}: label ${wrong} is ${values[wrong]}, expected a number from 0 to 1`);
   if (multiLabel) return;
-  const sum = values.reduce((total, value) => total + value, 0);
-  if (Math.abs(sum - 1) > 1e-3)
-    throw new DataError(
-      `${placed(source, row)}: the probabilities of the classes add up to ${sum}, expected 1; where several labels may hold at once, set multiLabel`,
-    );
+  refuseOtherSum(values, placed(source, row));
 }
 
 function largest(values: Float32Array): number {

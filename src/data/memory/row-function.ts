@@ -4,9 +4,10 @@
 // the function runs.
 
 import { DataError } from '../../errors.js';
+import { rowsColumn } from '../columns.js';
 import { orAborted } from '../data-client.js';
 import { TableHash } from '../digest.js';
-import { firstPlaces } from '../found.js';
+import { firstPlaces, numbersMet } from '../found.js';
 import { countClasses } from '../labels.js';
 import type { RowsPass } from '../protocol.js';
 import { addCounts } from '../stream.js';
@@ -63,7 +64,9 @@ export class RowFunction {
       await reader.close();
     }
     if (reader.taken === 0) throw new DataError(`${name}, epoch 0: the function gave no rows`);
-    const found = { labels: { name, met }, counts: Array.from(met.keys(), (label) => counts.get(label)!) };
+    const { columns } = this.#read;
+    const labels = rowsColumn(columns) ? numbersMet(name, columns, builder.table) : { name, met };
+    const found = { labels, counts: Array.from(labels.met.keys(), (label) => counts.get(label)!) };
     return { name, samples: reader.taken, ...found, hash: hash.hex(undefined) };
   }
 

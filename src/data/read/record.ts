@@ -33,7 +33,7 @@ export interface TableRecord {
 
 /** The columns that `readRaw` has to read; `weights` is that of the weights. */
 export const columnNames = (columns: readonly ColumnSpec[], weights?: string): string[] => [
-  ...new Set([...columns.map(({ name }) => name), ...(weights === undefined ? [] : [weights])]),
+  ...new Set([...columns.flatMap(({ name, parts = [name] }) => parts), ...(weights === undefined ? [] : [weights])]),
 ];
 
 /**
@@ -50,7 +50,7 @@ export function toRecord(
 ): TableRecord {
   const place = placeOf(file, line, unit);
   const values: Record<string, FieldValues[FieldKind]> = {};
-  for (const { role, kind, name } of columns) values[role] = readers[fieldKind(kind)](row, name, place);
+  for (const column of columns) values[column.role] = readers[fieldKind(column.kind)](row, column.name, place, column);
   return weights === undefined ? { values, line } : { values, weight: weightOf(row, weights, place), line };
 }
 
@@ -69,7 +69,7 @@ export function fieldOf(row: RawRecord['row'], column: string, place: string): u
   return row[names[at]!];
 }
 
-type Reader<V> = (row: RawRecord['row'], column: string, place: string) => V;
+type Reader<V> = (row: RawRecord['row'], column: string, place: string, spec: ColumnSpec) => V;
 
 const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
   text(row, column, place) {
@@ -86,11 +86,12 @@ const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
     const label = labelOf(fieldOf(row, column, place));
     if (label !== undefined) return label;
     throw new DataError(
-      `${place}: column ${quote(column)} must hold a label (text, number or boolean), found ${describeLabel(row[column])}`,
+      `${place}: column ${quote(column)} must hold a label (text, number or boolean), found ${describeLabel(row[column])}${severalHint(row[column])}`,
     );
   },
-  classes(row, column, place) {
+  classes(row, column, place, { set }) {
     const value = fieldOf(row, column, place);
+    if (set) return setOf(value, column, place, set.separator);
     const isNone = (one: unknown): boolean => one === null || one === noClass;
     if (Array.isArray(value) && value.every((one) => isNone(one) || labelOf(one) !== undefined))
       return value.map((one) => (isNone(one) ? undefined : labelOf(one)));
@@ -99,13 +100,12 @@ const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
         `found ${describeList(value, describeLabel)}`,
     );
   },
-  numbers(row, column, place) {
-    const value = fieldOf(row, column, place);
-    const numbers = (Array.isArray(value) ? value : [value]).map(numberOf);
-    if (numbers.every((number) => number !== undefined)) return numbers;
-    throw new DataError(
-      `${place}: column ${quote(column)} must be a number or a list of numbers, found ${describeList(value)}`,
-    );
+  numbers(row, column, place, { parts, range }) {
+    const numbers = parts
+      ? parts.map((part) => numbersOf(fieldOf(row, part, place), part, place, range, true)[0]!)
+      : numbersOf(fieldOf(row, column, place), column, place, range);
+    if (range === 'distribution') refuseOtherSum(numbers, place);
+    return numbers;
   },
   tensor(row, column, place) {
     const value = fieldOf(row, column, place);
@@ -126,6 +126,89 @@ const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
     );
   },
 };
+
+/** What to do about a list, or numbers, where one label is expected. */
+const severalHint = (value: unknown): string =>
+  Array.isArray(value)
+    ? '. Where several labels may hold at once set multiLabel; where it is a number for each class set labelRows'
+    : '';
+
+/** The labels that hold. @throws DataError for what is no list of them, and one that comes twice */
+function setOf(value: unknown, column: string, place: string, separator: string | undefined): string[] {
+  const text = typeof value === 'string' ? value : undefined;
+  const cut =
+    text === undefined || separator === undefined ? undefined : text.split(separator).map((one) => one.trim());
+  // Nothing but white space: no label holds.
+  const list = cut?.length === 1 && cut[0] === '' ? [] : (cut ?? value);
+  const labels = Array.isArray(list) ? list.map(labelOf) : undefined;
+  if (!labels || labels.includes(undefined)) {
+    const found = Array.isArray(list)
+      ? `a list with ${describeLabel(list[labels!.indexOf(undefined)])}`
+      : text === undefined
+        ? describe(value)
+        : `the text ${quote(text, 60)}; say with labelSeparator what stands between them, as in 'a|b'`;
+    throw new DataError(
+      `${place}: column ${quote(column)} must be a list of the labels that hold (texts or numbers), found ${found}`,
+    );
+  }
+  const twice = labels.find((label, i) => labels.indexOf(label) !== i);
+  if (twice === undefined) return labels as string[];
+  const row = Array.isArray(value) && value.every((one) => typeof one === 'number');
+  throw new DataError(
+    `${place}: column ${quote(column)} has the label ${quote(twice)} twice` +
+      `${row ? '; if the list is a number for each label, from 0 to 1, set labelRows' : '; name each label that holds once'}`,
+  );
+}
+
+/** Numbers that float32 holds. @throws DataError for what is none, and where they are not of the range */
+function numbersOf(
+  value: unknown,
+  column: string,
+  place: string,
+  range: ColumnSpec['range'],
+  single = false,
+): number[] {
+  const isList = Array.isArray(value) && !single;
+  const list: unknown[] = isList ? value : [value];
+  const numbers = list.map((one) => (range === 'shares' ? (truth(one) ?? numberOf(one)) : numberOf(one)));
+  const bad = list.findIndex((_, i) => numbers[i] === undefined || !Number.isFinite(Math.fround(numbers[i])));
+  if (bad >= 0 || list.length === 0) {
+    const found = list.length === 0 ? 'an empty list' : `${isList ? 'a list with ' : ''}${describeNumber(list[bad])}`;
+    throw new DataError(
+      `${place}: column ${quote(column)} must be a number${single ? '' : ' or a list of numbers'}, found ${found}`,
+    );
+  }
+  const outside = range === undefined ? undefined : numbers.find((one) => !(one! >= 0 && one! <= 1));
+  if (outside !== undefined)
+    throw new DataError(`${place}: column ${quote(column)} has ${outside}, expected a number from 0 to 1`);
+  return numbers as number[];
+}
+
+/** @throws DataError for probabilities that do not add up to 1 */
+export function refuseOtherSum(numbers: ArrayLike<number>, place: string): void {
+  let sum = 0;
+  for (let i = 0; i < numbers.length; i++) sum += numbers[i]!;
+  if (Math.abs(sum - 1) > 1e-3)
+    throw new DataError(
+      `${place}: the probabilities of the classes add up to ${sum}, expected 1; where several labels may hold at once, set multiLabel`,
+    );
+}
+
+/** 1 or 0 of what says whether a label holds. */
+const truth = (value: unknown): number | undefined =>
+  value === true || (typeof value === 'string' && /^true$/i.test(value))
+    ? 1
+    : value === false || (typeof value === 'string' && /^false$/i.test(value))
+      ? 0
+      : undefined;
+
+/** What is wrong with a number. */
+const describeNumber = (value: unknown): string =>
+  typeof value === 'string' && value !== ''
+    ? quote(value, 60)
+    : typeof value === 'number' && Number.isFinite(value)
+      ? `${value}, which is more than float32 holds`
+      : describe(value);
 
 /** In a list of classes: none. */
 export const noClass = -100;
