@@ -1,5 +1,5 @@
-// Options of labels of texts that cannot be meant together. What a saved model says of its outputs is not known here, so
-// of an evaluation less is refused than of a training run.
+// Options of labels of texts that cannot be meant together. What a saved model says of its outputs is not known here,
+// so of an evaluation less is refused than of a training run.
 
 import type { TaskConfig } from './task.js';
 import { thresholdsAlone } from './thresholds.js';
