@@ -46,6 +46,8 @@ export type { ClassPrediction as Prediction } from './tasks/classes.js';
 export type {
   AccuracyMetrics,
   Metrics,
+  SimilarityPrediction,
+  SimilarityResult,
   TensorPrediction,
   TensorsResult,
   TokenPrediction,

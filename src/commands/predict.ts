@@ -39,7 +39,7 @@ function taskOf(config: PredictConfig, model: SavedModel): TaskSpec {
   const named = config.task ?? taskOfModel(model);
   const { name, options, ofModel, predict } = taskNamed(named ?? tasks[0].name);
   if (!predict) throw new UsageError(`${config.model}: task ${name} predicts nothing; measure the model with 'eval'`);
-  return { name, options: options({ ...config, ...ofModel?.(model, config), task: name }) };
+  return { name, options: options({ ...config, ...ofModel?.(model, config), task: name }, model) };
 }
 
 /** A model directory that is open for predictions; `close` ends its threads. */

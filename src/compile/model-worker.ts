@@ -23,7 +23,7 @@ import type { ModelValues, TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed } from '../tasks/tasks.js';
 import { serve } from '../threads/serve.js';
 import { chooseStatistics, type Statistic } from '../transfer/batch-norm.js';
-import { type FilesBeside, readFilesBeside } from '../transfer/beside.js';
+import { type FilesBeside, jsonBytes, readFilesBeside } from '../transfer/beside.js';
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
 import { writeModelDirectory } from '../transfer/directory.js';
 import { embeddingRows } from '../transfer/embedding.js';
@@ -268,7 +268,11 @@ function compileOptions(): CompileOptions {
 function saveNow({ directory, arena: buffer, preprocessor, settled }: SaveRequest): string {
   const { model, choice, config, info, request, beside } = current();
   const { task, init } = request;
-  const saved = taskNamed(task.name).config(config, info.labels, { ...task.options, ...settled });
+  const { config: configure, files } = taskNamed(task.name);
+  const saved = configure(config, info.labels, { ...task.options, ...settled });
+  const more = Object.entries(files?.(task.options, info) ?? {}).map(
+    ([name, json]) => [name, jsonBytes(json)] as const,
+  );
   const changed = init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable;
   const arena = Arena.over([...info.parameters, ...info.statistics], buffer);
   const weights = new Map(
@@ -281,7 +285,12 @@ function saveNow({ directory, arena: buffer, preprocessor, settled }: SaveReques
     const file = writeStaged(directory, (staging) =>
       relative(
         staging,
-        writeModelDirectory(model, staging, weights, { config: saved, copies: changed, beside, preprocessor }),
+        writeModelDirectory(model, staging, weights, {
+          config: saved,
+          copies: changed,
+          beside: new Map([...beside, ...more]),
+          preprocessor,
+        }),
       ),
     );
     return join(directory, file);

@@ -7,7 +7,7 @@ import { bytesPerElement, type DataType, type TypedArray, typedArrayOf } from '.
 import { elementCount } from '../onnx/tensor.js';
 import type { TensorView } from '../runtime/session.js';
 
-/** A fixed length, a named axis ('batch', 'tokens'), or a product of named axes in one ('batch*targets'). */
+/** A fixed length, a named axis ('batch', 'tokens'), or a product of these in one ('batch*targets', '2*batch'). */
 export type Dim = number | string;
 
 /** One input of the graph. */
@@ -72,7 +72,7 @@ export function slotLayout(
 function lengthOf(dim: Dim, lengths: AxisLengths): number {
   if (typeof dim === 'number') return dim;
   return dim.split('*').reduce((product, axis) => {
-    const length = lengths[axis];
+    const length = /^\d+$/.test(axis) ? Number(axis) : lengths[axis];
     if (length === undefined) throw new Error(`axis '${axis}' has no length among ${Object.keys(lengths).join(', ')}`);
     return product * length;
   }, 1);

@@ -22,7 +22,6 @@ import { mainOutput } from './main-output.js';
 import { SessionChain } from './session-chain.js';
 
 export interface SavedModel extends ModelValues, SavedFacts {
-  directory: string;
   /** Infinity when it has no position table. */
   maxPositions: number;
   /** Rows of the table of token embeddings; undefined: there is none, or it is not known. */
@@ -65,6 +64,7 @@ export async function openSavedModel(
   const chain = await SessionChain.open(model, options.threads);
   const saved: SavedRun = {
     path: model.path,
+    directory: model.directory,
     config,
     labels,
     inputs: names,

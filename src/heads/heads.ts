@@ -4,6 +4,7 @@
 import type { Model } from '../onnx/model.js';
 import type { ModelConfig } from '../transfer/config.js';
 import { ensureHead, type HeadResult } from './classification.js';
+import { ensureEmbeddingHead } from './embedding.js';
 import { ensureImageHead } from './images.js';
 import { ensureLanguageModelHead } from './language-model.js';
 import { ensureTokenHead } from './tokens.js';
@@ -32,6 +33,7 @@ export const heads = {
   classification: classifier(ensureHead),
   images: classifier(ensureImageHead),
   tokens: classifier(ensureTokenHead),
+  embedding: (model, { config }) => ensureEmbeddingHead(model, config),
   'language-model': (model, { options, ...request }) =>
     ensureLanguageModelHead(model, {
       ...request,

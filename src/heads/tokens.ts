@@ -19,6 +19,7 @@ import type { HeadOptions, HeadResult } from './classification.js';
 import { hiddenSize } from './families.js';
 import { FileBuilder } from './file-builder.js';
 import { findHidden } from './hidden.js';
+import { isHidden } from './hidden-name.js';
 import { refuseProbabilities } from './last-linear.js';
 
 /**
@@ -34,8 +35,7 @@ export function ensureTokenHead(model: Model, { labels, seed, config = {} }: Hea
     return { model, change: 'kept', note: undefined };
   }
   const behind = perToken(logits) ? findHidden(model, logits!) : undefined;
-  const hidden =
-    behind?.info ?? outputs.find((info) => /hidden_state|token_embeddings/.test(info.name)) ?? outputs.find(perToken);
+  const hidden = behind?.info ?? outputs.find(({ name }) => isHidden(name)) ?? outputs.find(perToken);
   if (!hidden || !perToken(hidden)) {
     const list = outputs
       .map((info) => `${quote(info.name)} of rank ${dimensions(info)?.length ?? 'unknown'}`)

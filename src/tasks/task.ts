@@ -46,6 +46,8 @@ export interface SavedFacts {
   labels: readonly string[];
   /** For messages. */
   path: string;
+  /** Where the files beside the model are. */
+  directory: string;
   /** @throws ModelError where it is not clear which output that is */
   main(): MainOutput;
 }
@@ -121,7 +123,7 @@ export interface MeasuredBatch extends Pick<EncodeRequest, 'samples' | 'slices'>
 
 export interface Meter<M> {
   add(results: Results, batch: MeasuredBatch): void;
-  result(): M;
+  result(): M | Promise<M>;
 }
 
 /** What is said of one sample; a task adds fields of its own. */
@@ -170,8 +172,8 @@ export interface Task<O extends object = object, M extends object = object, P ex
   opens?(model: { inputs: readonly ModelValue[]; config: ModelConfig }): boolean;
   /** A sentence for each contradiction between options; also refuses those of other tasks. */
   contradictions(config: TaskConfig): Iterable<string>;
-  /** What of the configuration, and of the data once they are open, the other functions read; JSON. */
-  options(config: TaskConfig, data?: OpenedTargets): O;
+  /** What of the configuration, and of data and model once they are open, the other functions read; JSON. */
+  options(config: TaskConfig, opened?: OpenedTargets & { directory?: string | undefined }): O;
   /** What a saved model says of the options. @throws ModelError for outputs that the task cannot read */
   ofModel?(model: SavedFacts, given: TaskConfig): object;
   /** Why a model that is read so has no figures; undefined: it has. */
@@ -232,6 +234,8 @@ export interface Task<O extends object = object, M extends object = object, P ex
   show?(prediction: P, what: string): string;
   /** The configuration that a model is saved with. */
   config(config: ModelConfig, labels: readonly string[], options: O): ModelConfig;
+  /** Further JSON files that a model is saved with, by their paths in its directory. */
+  files?(options: O, model: { outputs: readonly ModelValue[]; maxPositions: number }): Readonly<Record<string, object>>;
 }
 
 /** A saved file that can be run a few rows at a time. */

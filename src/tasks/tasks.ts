@@ -3,19 +3,28 @@
 import type { ModelConfig } from '../transfer/config.js';
 import { imageClassification } from './image-classification.js';
 import { maskedLm } from './masked-lm.js';
+import { sentenceSimilarity } from './sentence-similarity.js';
 import type { ModelValue, Task, TaskConfig } from './task.js';
 import { tensors } from './tensors.js';
 import { textClassification } from './text-classification.js';
 import { tokenClassification } from './token-classification.js';
 
+export type { SimilarityPrediction, SimilarityResult } from './sentence-similarity.js';
 export type { TensorPrediction, TensorsResult } from './tensors.js';
 export type { TokenPrediction, TokenResult } from './token-classification.js';
 
-export const tasks = [textClassification, tokenClassification, maskedLm, imageClassification, tensors] as const;
+export const tasks = [
+  textClassification,
+  tokenClassification,
+  maskedLm,
+  sentenceSimilarity,
+  imageClassification,
+  tensors,
+] as const;
 
 export type TaskName = (typeof tasks)[number]['name'];
 /** What an evaluation comes to, whatever the task. */
-export type Metrics = ReturnType<ReturnType<(typeof tasks)[number]['meter']>['result']>;
+export type Metrics = Awaited<ReturnType<ReturnType<(typeof tasks)[number]['meter']>['result']>>;
 
 /** Of the tasks whose results always have an accuracy. */
 export type AccuracyMetrics = Extract<Metrics, { accuracy: number }>;

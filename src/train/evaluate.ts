@@ -77,7 +77,7 @@ export async function measureEvaluation(
     batch.release();
     waitStarted = performance.now();
   }
-  return { metrics: meter.result(), truncated };
+  return { metrics: await meter.result(), truncated };
 }
 
 /** The results, unless one is no number. @throws DataError for the first sample that the model has none for */
@@ -119,7 +119,7 @@ export async function evaluate<M extends Metrics = AccuracyMetrics>(
     const problems = [...ofTask(config)];
     if (problems.length > 0) throw new UsageError(problems.join('\n'));
     const taskConfig = { ...config, ...task.ofModel?.(model, config) };
-    const spec: TaskSpec = { name: task.name, options: task.options(taskConfig) };
+    const spec: TaskSpec = { name: task.name, options: task.options(taskConfig, model) };
     const refused = task.unmeasured?.(spec.options);
     if (refused !== undefined) throw new UsageError(`${config.model} cannot be measured by classes: ${refused}`);
     const labels = task.classes ? model.labels : undefined;

@@ -79,7 +79,7 @@ export async function openRun(
     const data = keep(await openData(config, given, { model: values, labels: own, signal }));
     const { positiveWeights } = data;
     const targets = { soft: data.targets === 'probabilities', ...(positiveWeights && { positiveWeights }) };
-    const task: TaskSpec = { name, options: options(config, targets) };
+    const task: TaskSpec = { name, options: options(config, { ...targets, directory: directoryOf(model) }) };
     const labels = classes ? data.labels.names : undefined;
     const engine = keep(await Engine.open({ ...config, model, labels, task, parts: files }));
     const batches = batchSizeFor(engine.model.inputs, config.batchSize);

@@ -2,7 +2,7 @@
 // model is opened, and written from those bytes, so that a run cannot end with a model that lacks them.
 
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { asPython, type TokenizerContents } from '../data/tokenizer/as-python.js';
 import { readTokenizer } from '../data/tokenizer/files.js';
 import { pipelines } from '../data/tokenizer/pipelines.js';
@@ -52,7 +52,10 @@ export function writeFilesBeside(directory: string, files: FilesBeside, preproce
   mkdirSync(directory, { recursive: true });
   const all = new Map(files);
   if (preprocessor) all.set(preprocessorFile, jsonBytes(preprocessor));
-  for (const [name, bytes] of all) writeAtomically(join(directory, name), bytes);
+  for (const [name, bytes] of all) {
+    mkdirSync(join(directory, dirname(name)), { recursive: true });
+    writeAtomically(join(directory, name), bytes);
+  }
 }
 
 export const jsonBytes = (value: object): Uint8Array => Buffer.from(`${JSON.stringify(value, null, 2)}\n`);

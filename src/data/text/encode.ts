@@ -100,26 +100,44 @@ export const encodeWordLists = <R extends EncodeRequest>(
 ): Promise<EncodedRows<EncodedWords, R>> =>
   sorted(tokenizer, request, 'words', (process) => process.request({ kind: 'words', texts }));
 
+/**
+ * Tokens of texts by themselves, `perSample` of them a sample, one sample behind the other. A sample of which one text
+ * has none is left out whole. @throws SampleError
+ */
+export const encodeSeparately = <R extends EncodeRequest>(
+  tokenizer: OpenTokenizer,
+  request: R,
+  texts: readonly string[],
+  perSample: number,
+): Promise<EncodedRows<Encoded, R>> => {
+  const pairs = texts.map((text) => [text, ''] as const);
+  return sorted(tokenizer, request, 'text', (process) => process.request({ kind: 'texts', texts: pairs }), perSample);
+};
+
 async function sorted<E extends Encoded, R extends EncodeRequest>(
   { process, encoding }: OpenTokenizer,
   request: R,
   what: 'text' | 'words',
   work: (process: TokenizerProcess) => Promise<readonly (E | Failed)[]>,
+  perSample = 1,
 ): Promise<EncodedRows<E, R>> {
   const sentence = (why: string): string => `the ${what} cannot be tokenised: ${why}`;
   const found = await work(process).catch((error) => {
-    if (error instanceof TokenizerEnded) throw new SampleError(error.item ?? 0, sentence(error.message));
+    if (error instanceof TokenizerEnded)
+      throw new SampleError(Math.floor((error.item ?? 0) / perSample), sentence(error.message));
     throw error;
   });
   const bad: BadRow[] = [];
   const kept: number[] = [];
   const rows: E[] = [];
-  for (const [row, one] of found.entries()) {
-    if ('error' in one) {
-      if (!encoding.tolerant) throw new SampleError(row, sentence(one.error));
-      bad.push({ row, reason: sentence(one.error) });
+  for (let row = 0; row * perSample < found.length; row++) {
+    const own = found.slice(row * perSample, (row + 1) * perSample);
+    const failed = own.find((one): one is Failed => 'error' in one);
+    if (failed) {
+      if (!encoding.tolerant) throw new SampleError(row, sentence(failed.error));
+      bad.push({ row, reason: sentence(failed.error) });
     } else {
-      rows.push(one);
+      rows.push(...(own as E[]));
       kept.push(row);
     }
   }
@@ -147,18 +165,19 @@ export function measureTexts(slot: Slot, rows: readonly Encoded[]) {
 export const startOf = (row: number, length: number, { ids }: Pick<Encoded, 'ids'>, padLeft: boolean): number =>
   row * length + (padLeft ? length - ids.length : 0);
 
-/** Writes the model's inputs. The rows behind the last sample repeat it. */
+/** Writes the model's inputs, of `perSample` texts each. The rows behind the last sample repeat the last text. */
 export function writeTokens(
   slot: Slot,
   axes: AxisLengths,
   rows: readonly Encoded[],
   { padId, padLeft }: Pick<OpenTokenizer, 'padId' | 'padLeft'>,
+  perSample = 1,
 ): void {
   const [last, length] = [rows.length - 1, axes[tokenAxis]!];
   for (const name of textInputs) {
     const out = writerOf(slot, name, axes);
     if (!out) continue;
-    for (let b = 0; b < slot.batchSize; b++) {
+    for (let b = 0; b < slot.batchSize * perSample; b++) {
       const row = rows[Math.min(b, last)] ?? { ids: [padId], types: [0] };
       const start = startOf(b, length, row, padLeft);
       out.fill(name === 'input_ids' ? padId : 0, b * length, (b + 1) * length);

@@ -1,0 +1,178 @@
+// Texts of samples in a slot: the tokens of all of them, one sample behind the other; how much each token counts in the
+// vector of its text; and what the losses read. Pooling is a matrix: each row of `pooling_weights` says what share of a
+// text's vector every token is, so the mean, the first, the last token and the weighted means are one product in the
+// graph. Of max it is which tokens count.
+
+import { ofKind, textAt } from '../../data/columns.js';
+import {
+  type EncodeRequest,
+  type Encoder,
+  SampleError,
+  writeNumbers,
+  writerOf,
+  writeWeights,
+} from '../../data/encode.js';
+import type { Slot } from '../../data/slots.js';
+import type { TextEncoding } from '../../data/tokenizer/protocol.js';
+import { maskWidth, type SimilarityLoss, takenOut } from './losses.js';
+import type { Modules, Pooling } from './modules.js';
+
+/** What samples of two or more texts have in the slot beside them. */
+export interface Encoding extends TextEncoding {
+  modules: Modules;
+  /** Roles of the columns: the anchor's first. */
+  roles: readonly string[];
+  /** What the loss reads is not written where it is undefined: predictions. */
+  loss?: SimilarityLoss | undefined;
+}
+
+type TextFunctions = typeof import('../../data/text/encode.js');
+type Tokenizer = Awaited<ReturnType<TextFunctions['openTokenizer']>>;
+type Row = { readonly ids: readonly number[] };
+
+export async function similarityEncoder(encoding: Encoding): Promise<Encoder> {
+  const text: TextFunctions = await import('../../data/text/encode.js');
+  const { roles, loss, modules, ...files } = encoding;
+  const tokenizer = await text.openTokenizer(files);
+  const prompts = roles.map((role) => promptOf(modules, role));
+  const skipped = modules.includePrompt ? prompts.map(() => 0) : await promptLengths(tokenizer, prompts);
+  return async (whole, slot) => {
+    // A prediction is of one text, or of two.
+    const columns = loss ? roles.map((role) => textsOf(whole, role)) : filledColumns(whole, roles);
+    for (const [k, texts] of columns.entries())
+      for (const [row, one] of texts.entries())
+        if (loss && one.trim() === '') throw new SampleError(row, empty(roles[k]!));
+    const texts = Array.from(whole.samples, (_, row) => columns.map((own, k) => prompts[k] + own[row]!)).flat();
+    const found = await text.encodeSeparately(tokenizer, whole, texts, columns.length);
+    const { rows, request, bad } = found;
+    const measured = text.measureTexts(slot, rows);
+    const axes: Record<string, number> = { ...measured.axes, ...(!loss && { texts: columns.length }) };
+    text.writeTokens(slot, axes, rows, tokenizer, columns.length);
+    const starts = (row: number): number => text.startOf(row, axes.tokens!, rows[row]!, tokenizer.padLeft);
+    writePooling(slot, axes, { rows, starts, pooling: modules.pooling, skip: (row) => skipped[row % columns.length]! });
+    const normaliser = loss ? writeTargets(slot, axes, request, loss, roles) : 0;
+    return { ...measured, axes, weights: { normaliser }, ...(bad && { bad }) };
+  };
+}
+
+const empty = (role: string): string =>
+  `the text ${role === 'text' ? 'of textColumn' : role === 'pair' ? 'of pairColumn' : 'of a negative'} is empty: an empty text is like nothing; remove the sample`;
+
+/** What goes before the texts of a column. */
+export const promptOf = ({ prompts }: Pick<Modules, 'prompts'>, role: string): string =>
+  (role === 'text' ? prompts.query : prompts.document) ?? '';
+
+const textsOf = ({ samples, slices }: EncodeRequest, role: string): string[] => {
+  const slice = ofKind(slices, role, 'text');
+  return Array.from(samples, (_, row) => (slice ? textAt(slice, row) : ''));
+};
+
+/** The columns of a prediction: the second where any sample has a text there. */
+function filledColumns(request: EncodeRequest, roles: readonly string[]): string[][] {
+  const [first, second] = roles.map((role) => textsOf(request, role)) as [string[], string[]?];
+  return second?.some((text) => text.trim() !== '') ? [first, second] : [first];
+}
+
+/** Tokens of each prompt, those before it with it: what stands before the text itself. */
+async function promptLengths({ process }: Tokenizer, prompts: readonly string[]): Promise<number[]> {
+  const asked = ['', ...prompts].map((prompt) => [prompt, ''] as const);
+  const [nothing, ...rows] = (await process.request({ kind: 'texts', texts: asked })) as readonly Partial<Row>[];
+  const end = nothing?.ids?.at(-1);
+  return rows.map(({ ids = [] }, i) => (prompts[i] === '' ? 0 : ids.length - (ids.at(-1) === end ? 1 : 0)));
+}
+
+export interface Pooled {
+  rows: readonly Row[];
+  /** First place of a row's tokens within the batch's. */
+  starts(row: number): number;
+  pooling: Pooling;
+  /** Tokens of a row that do not count. */
+  skip(row: number): number;
+}
+
+/** The share of each token in its text's vector; rows behind the last text repeat it. */
+export function writePooling(slot: Slot, axes: Record<string, number>, { rows, starts, pooling, skip }: Pooled): void {
+  const out = writerOf(slot, 'pooling_weights', axes)!;
+  const length = axes.tokens!;
+  const count = slot.field('pooling_weights', axes)!.length / length;
+  out.fill(0);
+  for (let b = 0; b < count; b++) {
+    const row = Math.min(b, rows.length - 1);
+    if (row < 0) continue;
+    const { ids } = rows[row]!;
+    const first = Math.min(skip(row), ids.length - 1);
+    const share = sharesOf[pooling](ids.length - first, first);
+    const start = starts(row) + (b - row) * length;
+    for (let i = first; i < ids.length; i++) out.set(start + i, share(i - first));
+  }
+}
+
+type Shares = (count: number, first: number) => (i: number) => number;
+
+const sharesOf: Record<Pooling, Shares> = {
+  mean: (count) => () => 1 / count,
+  cls: () => (i) => Number(i === 0),
+  max: () => () => 1,
+  lasttoken: (count) => (i) => Number(i === count - 1),
+  mean_sqrt_len_tokens: (count) => () => 1 / Math.sqrt(count),
+  weightedmean: (count, first) => {
+    const total = (count * (2 * first + count + 1)) / 2;
+    return (i) => (first + i + 1) / total;
+  },
+};
+
+/** Writes what the loss reads, and gives what it is divided by. */
+function writeTargets(
+  slot: Slot,
+  axes: Record<string, number>,
+  request: EncodeRequest,
+  loss: SimilarityLoss,
+  roles: readonly string[],
+): number {
+  const scores = ofKind(request.slices, 'score', 'numbers');
+  if (scores) writeNumbers(slot, 'scores', scores);
+  const sum = writeWeights(slot, 'sample_weights', request.weights);
+  if (maskWidth(loss) === undefined) return sum;
+  const mask = writerOf(slot, 'pair_mask', axes)!;
+  const { weights } = request;
+  const present = (row: number): boolean => row < weights.length && weights[row]! > 0;
+  if (loss.loss === 'cosent') {
+    for (let i = 0; i < slot.batchSize; i++)
+      for (let j = 0; j < slot.batchSize; j++) {
+        const counts = present(i) && present(j) && scores!.values[i]! < scores!.values[j]!;
+        mask.set(i * slot.batchSize + j, counts ? 0 : takenOut);
+      }
+    return 1;
+  }
+  writeCandidates(
+    slot.batchSize,
+    mask,
+    roles.map((role) => textsOf(request, role)),
+    present,
+  );
+  return sum;
+}
+
+/**
+ * Which candidates count for which anchor: not those that only fill the batch up, and no text of another sample that
+ * is the anchor or its positive, or whose anchor is one of these: it would be a positive that is called a negative.
+ */
+export function writeCandidates(
+  batch: number,
+  mask: { set(i: number, value: number): void },
+  columns: readonly (readonly string[])[],
+  present: (row: number) => boolean,
+): void {
+  const [anchors, positives, ...negatives] = columns as [string[], string[], ...string[][]];
+  const others = columns.length - 1;
+  for (let i = 0; i < batch; i++) {
+    const own = new Set([anchors[i], positives[i]]);
+    for (let j = 0; j < batch; j++) {
+      const at = (i * batch + j) * others;
+      const same = own.has(anchors[j]) || own.has(positives[j]);
+      mask.set(at, i === j || (present(j) && !same) ? 0 : takenOut);
+      for (const [k, texts] of negatives.entries())
+        mask.set(at + 1 + k, present(j) && !own.has(texts[j]) ? 0 : takenOut);
+    }
+  }
+}
