@@ -1,7 +1,8 @@
 // What a directory of sentence-transformers says beside the model: how the vectors of tokens become one (1_Pooling),
-// whether that is brought to length 1 (2_Normalize), and prompts that go before texts. Read from what a run starts with,
-// written beside what it trained, in the keys that every version of the library reads. A directory without modules.json
-// is one of a plain encoder. Other modules (Dense, LSTM, …) change the vectors, and are refused rather than left out.
+// whether that is brought to length 1 (2_Normalize), and prompts that go before texts. Read from what a run starts
+// with, written beside what it trained, in the keys that every version of the library reads. A directory without
+// modules.json is one of a plain encoder. Other modules (Dense, LSTM, …) change the vectors, and are refused rather
+// than left out.
 
 import { join } from 'node:path';
 import { ModelError } from '../../errors.js';
