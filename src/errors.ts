@@ -1,6 +1,8 @@
 // Errors a user can cause. The message says what was wrong, what was expected, what was found (file, line,
 // node, parameter) and what to do; the command line prints it without a stack and exits with `exitCode`.
 
+import { types } from 'node:util';
+
 export class OrtuneError extends Error {
   override readonly name: string = 'OrtuneError';
   /** Exit code of the command line: 1 the work failed, 2 wrong usage. */
@@ -21,6 +23,18 @@ export class ModelError extends OrtuneError {
 /** A data file that cannot be read or does not hold what the options require. */
 export class DataError extends OrtuneError {
   override readonly name = 'DataError';
+}
+
+/** A function of the host program that threw, or gave what it must not: `cause` is the error. */
+export class CallbackError extends OrtuneError {
+  override readonly name = 'CallbackError';
+
+  /** `what`: which function, and when. */
+  constructor(what: string, cause: unknown) {
+    const said = types.isNativeError(cause) ? cause.message : String(cause);
+    // What it gave or asked for was wrong: the library's own word says so.
+    super(`${what}: ${cause instanceof UsageError ? '' : 'it threw: '}${said}`, { cause });
+  }
 }
 
 /** A device that ended a run: its memory does not suffice, or it is gone, or one for the sake of the other. */

@@ -55,7 +55,7 @@ export interface TrunkEvent {
   complete: boolean;
 }
 
-/** A step that was left out because its loss or gradient was not finite, or overflowed float16. */
+/** A step that was left out because its loss or gradient was not finite, or overflowed float16; or by a callback. */
 export interface SkippedEvent {
   step: number;
   epoch: number;
@@ -97,7 +97,7 @@ export interface TrainerEvents {
   evaluation: EvaluationEvent;
   checkpoint: CheckpointEvent;
   /** The run ends before its last step. */
-  stopped: { reason: 'early stopping' | 'aborted'; step: number };
+  stopped: { reason: 'early stopping' | 'aborted' | 'callback'; step: number };
   warning: { message: string };
   saved: { path: string };
 }
@@ -122,6 +122,8 @@ export interface TrainResult {
   truncated: number;
   /** Steps left out because they were not finite. */
   skipped: number;
+  /** Steps that a callback left out, where there are any. */
+  leftOut?: number;
   /** Steps left out because gradients overflowed float16; the loss is scaled by less from there on. */
   overflows: number;
   /** Samples that could not be used and were left out, as bad-samples.jsonl of the run lists them. */
@@ -152,5 +154,6 @@ export interface TrainResult {
   checkpoint?: string;
   /** Aborted by the signal. */
   interrupted: boolean;
+  /** By early stopping, or by a callback. */
   stoppedEarly: boolean;
 }

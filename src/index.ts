@@ -2,6 +2,7 @@
 
 import './unbundled.js';
 
+export type { Callbacks, Control, NextBatch } from './callbacks.js';
 export { gradcheckModel } from './commands/gradcheck.js';
 export { inspectModel } from './commands/inspect.js';
 export { type PackHooks, type PackResult, pack } from './commands/pack.js';
@@ -25,12 +26,23 @@ export type { GivenData } from './data/memory/given.js';
 export type { EpochRows } from './data/memory/row-function.js';
 export type { DataRows } from './data/memory/rows.js';
 export type { DataTensor, DataTensors } from './data/memory/tensors.js';
-export { DataError, ModelError, OrtuneError, UsageError } from './errors.js';
+export { CallbackError, DataError, ModelError, OrtuneError, UsageError } from './errors.js';
 export type { EvaluationEvent, StartEvent, StepEvent, TrainerEvents, TrainResult } from './events.js';
 export type { ClassificationResult, ClassMetrics } from './metrics/classification.js';
 export type { ImageClassificationResult } from './metrics/image-classes.js';
 export type { MaskedLmResult } from './metrics/masked-tokens.js';
 export type { MultiLabelResult } from './metrics/multi-label.js';
+export type {
+  MetricBatch,
+  MetricContext,
+  MetricTensor,
+  NewMeter,
+  OwnFigure,
+  OwnFigures,
+  OwnMeter,
+  OwnMetric,
+  OwnMetrics,
+} from './metrics/own.js';
 
 export { type EncoderDirectoryOptions, writeEncoder } from './models/directory.js';
 export { buildEncoder, type EncoderOptions } from './models/encoder.js';

@@ -2,6 +2,7 @@
 // run. What makes up a strategy, or must be equal for the figures to be comparable, cannot be overridden.
 
 import { z } from 'zod';
+import { isOwnMetric } from '../metrics/own.js';
 import { nearest } from '../nearest.js';
 import { withTask } from '../tasks/tasks.js';
 import { contradictions, unknownMetric } from './contradictions.js';
@@ -29,7 +30,9 @@ const common = [
   ...(['epochs', 'maxSteps', 'batchSize', 'gradientAccumulationSteps', 'seed', 'output', 'overwrite'] as const),
 ] as const satisfies readonly (keyof TrainOptions)[];
 const shared = [...common, ...sharedTaskFields];
-type Fixed = (typeof common)[number] | SharedTaskField | keyof typeof ofStrategy | keyof typeof ofResuming;
+/** What a program gives to a single run. */
+type OfOneRun = 'callbacks' | 'metrics';
+type Fixed = OfOneRun | (typeof common)[number] | SharedTaskField | keyof typeof ofStrategy | keyof typeof ofResuming;
 export type Overrides = Readonly<Record<string, Partial<Omit<TrainOptions, Fixed>>>>;
 
 /** The option without its default: what is not given stays as it is for all runs. */
@@ -109,6 +112,8 @@ export function trainPart({ strategies, seeds, metric, overrides, ...rest }: Com
 function* problems(config: CompareConfig): Generator<string> {
   yield* contradictions(trainPart(config));
   yield* unknownMetric('metric', config.metric, config);
+  for (const option of ['metric', 'metricForBestModel'] as const)
+    if (isOwnMetric(config[option])) yield `option '${option}': metrics of your own (own.…) are for single runs`;
   yield* measured(config);
   for (const name of config.strategies) yield* unknownStrategy('strategies', name);
   for (const name of Object.keys(config.overrides ?? {})) yield* unknownStrategy('overrides', name);

@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import type { WithGiven } from '../data/memory/given.js';
+import type { OwnMetrics } from '../metrics/own.js';
 import { imageModels } from '../models/image-names.js';
 import { optimizerNames, ruleOf } from '../optim/rules.js';
 import { taskOfData } from '../tasks/tasks.js';
@@ -140,7 +141,10 @@ export const inspectSchema = z.strictObject({ maxGraphMemory: running.maxGraphMe
 
 export type InspectOptions = z.input<typeof inspectSchema>;
 export type EvalConfig = z.output<typeof evalOptions>;
-export type EvalOptions = WithGiven<z.input<typeof evalOptions>, 'data'>;
+export type EvalOptions = WithGiven<z.input<typeof evalOptions>, 'data'> & {
+  /** Metrics of your own, by name. */
+  metrics?: OwnMetrics | undefined;
+};
 export type PredictConfig = z.output<typeof predictOptions>;
 export type PredictOptions = z.input<typeof predictOptions>;
 export type BenchStepConfig = z.output<typeof benchStepSchema>;

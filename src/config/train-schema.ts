@@ -1,7 +1,9 @@
 // The options of a training run: see fields.ts for the conventions.
 
 import { z } from 'zod';
+import type { Callbacks } from '../callbacks.js';
 import type { WithGiven } from '../data/memory/given.js';
+import type { OwnMetrics } from '../metrics/own.js';
 import { optimizerFields, optimizerNames } from '../optim/rules.js';
 import { withTask } from '../tasks/tasks.js';
 import { contradictions } from './contradictions.js';
@@ -334,7 +336,12 @@ const options = z.strictObject({
 /** Resolved configuration of a training run: every default filled in. */
 export type TrainConfig = z.output<typeof options>;
 /** What a user writes: only what has no default is required. */
-export type TrainOptions = WithGiven<z.input<typeof options>, 'train' | 'eval' | 'test'>;
+export type TrainOptions = WithGiven<z.input<typeof options>, 'train' | 'eval' | 'test'> & {
+  /** Functions that the run calls between two steps, and that may decide how it goes on. */
+  callbacks?: Callbacks | undefined;
+  /** Metrics of your own, by name, for each evaluation. */
+  metrics?: OwnMetrics | undefined;
+};
 
 /** Everything `ortune train` and `Trainer` take; options that contradict each other are refused. */
 export const trainSchema = options.overwrite(withTask).superRefine((config, context) => {

@@ -38,7 +38,7 @@ export const describeEvent: { [E in Described]: Description<E> } = {
     `${name} after step ${step}: ${metricsLine(metrics)}${best ? ' (best so far)' : ''}`,
   checkpoint: ({ path }) => `checkpoint ${path}`,
   stopped: ({ reason, step }, { metricForBestModel, earlyStoppingPatience: patience = 1 }) =>
-    reason === 'aborted'
+    reason !== 'early stopping'
       ? undefined
       : `stopped early after step ${step}: no better ${metricForBestModel} in ${patience} evaluation${patience === 1 ? '' : 's'}`,
   warning: ({ message }) => `note: ${message}`,

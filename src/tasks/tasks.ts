@@ -1,5 +1,6 @@
 // The tasks there are: one row each. Everything else about a task is in its file.
 
+import type { OwnFigures } from '../metrics/own.js';
 import type { ModelConfig } from '../transfer/config.js';
 import { imageClassification } from './image-classification.js';
 import { maskedLm } from './masked-lm.js';
@@ -24,7 +25,7 @@ export const tasks = [
 
 export type TaskName = (typeof tasks)[number]['name'];
 /** What an evaluation comes to, whatever the task. */
-export type Metrics = Awaited<ReturnType<ReturnType<(typeof tasks)[number]['meter']>['result']>>;
+export type Metrics = Awaited<ReturnType<ReturnType<(typeof tasks)[number]['meter']>['result']>> & OwnFigures;
 
 /** Of the tasks whose results always have an accuracy. */
 export type AccuracyMetrics = Extract<Metrics, { accuracy: number }>;

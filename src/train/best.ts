@@ -10,6 +10,8 @@ export interface BestOptions {
   patience?: number | undefined;
   /** An evaluation is better when it is better by more than this; default 0. */
   threshold?: number | undefined;
+  /** Whether less of it is better; default by its name. */
+  lessIsBetter?: boolean | undefined;
 }
 
 /** JSON of a tracker. */
@@ -29,11 +31,11 @@ export class BestTracker {
   #best: { step: number; value: number } | undefined;
   #sinceBest = 0;
 
-  constructor({ metric, patience, threshold = 0 }: BestOptions) {
+  constructor({ metric, patience, threshold = 0, lessIsBetter: less = lessIsBetter(metric) }: BestOptions) {
     this.metric = metric;
     this.#patience = patience ?? Number.POSITIVE_INFINITY;
     this.#threshold = threshold;
-    this.#sign = lessIsBetter(metric) ? -1 : 1;
+    this.#sign = less ? -1 : 1;
   }
 
   /** Step and value of the best evaluation so far. */

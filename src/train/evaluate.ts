@@ -14,6 +14,7 @@ import { axesKey, batchSizeOf } from '../data/slots.js';
 import type { OpenedDataset } from '../data/splits.js';
 import { crowdedNotes, openSavedModel } from '../engine/saved-model.js';
 import { DataError, UsageError } from '../errors.js';
+import { checkOwnMetrics, type OwnMeters, ownMeters } from '../metrics/own.js';
 import type { ResolveOptions } from '../models/hub.js';
 import { peakRssBytes, StepTimes } from '../statistics.js';
 import { openLoader } from '../tasks/loader.js';
@@ -54,16 +55,23 @@ export async function measureEvaluation(
   loader: BatchSource,
   data: Dataset,
   meter: Meter<Metrics>,
-  options: { signal?: AbortSignal | undefined; times?: StepTimes } = {},
+  options: {
+    signal?: AbortSignal | undefined;
+    times?: StepTimes;
+    own?: OwnMeters;
+    /** Names of the model's inputs. */
+    inputs: readonly string[];
+  },
 ): Promise<{ metrics: Metrics; truncated: number }> {
-  const { signal } = options;
+  const { signal, own } = options;
   const samples = data.rows({ batchSize: batchSizeOf(loader.layout), seed: 0, epoch: 0, signal });
   let truncated = 0;
   let waitStarted = performance.now();
   for await (const batch of loader.batches(samples, { signal })) {
     const started = performance.now();
     batch.slot.to('running');
-    meter.add(await run(batch), batch);
+    const results = await run(batch);
+    meter.add(results, batch);
     batch.slot.to('bound');
     truncated += batch.truncated;
     options.times?.add({
@@ -74,10 +82,11 @@ export async function measureEvaluation(
       forwardBackwardMs: performance.now() - started,
       updateMs: 0,
     });
+    await own?.add(results, batch, new Set([...options.inputs, ...(batch.trunk?.values ?? [])]));
     batch.release();
     waitStarted = performance.now();
   }
-  return { metrics: await meter.result(), truncated };
+  return { metrics: { ...(await meter.result()), ...(own && { own: await own.result() }) }, truncated };
 }
 
 /** The results, unless one is no number. @throws DataError for the first sample that the model has none for */
@@ -96,7 +105,7 @@ function withNumbers(results: Results, { slot, samples, location }: Batch, path:
 
 /**
  * Measures a model directory on labelled data.
- * @throws UsageError, DataError (an unknown label with its line), ModelError
+ * @throws UsageError, DataError (an unknown label with its line), ModelError; CallbackError for a metric that throws
  */
 export async function evaluate<M extends Metrics = AccuracyMetrics>(
   options: EvalOptions,
@@ -105,7 +114,9 @@ export async function evaluate<M extends Metrics = AccuracyMetrics>(
   checkOptions(options, 'evaluate: options');
   checkHooks(resolving, 'evaluate', resolvingKeys);
   const { signal, onDownload } = resolving;
-  const { options: rest, given } = withoutGiven(options);
+  const { metrics = {}, ...others } = options;
+  checkOwnMetrics(metrics);
+  const { options: rest, given } = withoutGiven(others);
   const parsed = parseOptions(evalSchema, rest);
   const started = performance.now();
   const meant = (parsed.task as TaskName | undefined) ?? taskOfData(parsed);
@@ -142,15 +153,18 @@ export async function evaluate<M extends Metrics = AccuracyMetrics>(
     const meter = task.meter({ labels: labels ?? [], samples }, spec.options);
     const run = async (batch: Batch): Promise<Results> =>
       withNumbers(await model.run('evaluate', spec, batch), batch, model.path);
-    const { truncated, metrics } = await measureEvaluation(run, loader, opened.data, meter, { signal, times });
+    const context = { labels: labels ?? [], samples, data: 'test' } as const;
+    const own = ownMeters(metrics, context);
+    const inputs = model.inputs.map(({ name }) => name);
+    const measured = await measureEvaluation(run, loader, opened.data, meter, { signal, times, inputs, ...own });
     return {
       task: config.task,
-      metrics: metrics as M,
+      metrics: measured.metrics as M,
       samplesPerSecond: times.rate(times.all.length),
       stepMs: times.medianMs(),
       peakRssBytes: peakRssBytes(),
       seconds: (performance.now() - started) / 1000,
-      truncated,
+      truncated: measured.truncated,
       badSamples: bad.all,
       notes: [...crowdedNotes(parsed.threads), ...opened.notes, ...(loaded.plan.notes ?? []), ...remarks.notes],
     };

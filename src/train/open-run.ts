@@ -11,6 +11,7 @@ import type { Splits } from '../data/splits.js';
 import { Engine } from '../engine/engine.js';
 import { modelValues } from '../engine/model-values.js';
 import { UsageError } from '../errors.js';
+import { type OwnMetrics, ownDirection } from '../metrics/own.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
 import { directoryOf } from '../onnx/load.js';
 import { Accumulator } from '../optim/accumulator.js';
@@ -55,9 +56,14 @@ export async function openRun(
     badSample?: (sample: SkippedSample) => void;
     /** Told of each kind of picture that something is to be said of. */
     remark?: (note: string) => void;
+    /** The outcome of each step is needed before the next. */
+    everyStep?: boolean;
+    /** The program's own. */
+    metrics?: OwnMetrics;
   } = {},
 ): Promise<Run> {
   const startedMs = performance.now();
+  const { metrics = {} } = listeners;
   let config = wished;
   const opened: { close(): Promise<unknown> }[] = [];
   const close = async (): Promise<void> => {
@@ -104,7 +110,7 @@ export async function openRun(
       config.gradientAccumulationSteps > 1
         ? await Accumulator.create(engine.device, engine.gradients, [...trainedNames(engine), lossEntry])
         : undefined;
-    const syncEvery = engine.device.asynchronous ? config.loggingSteps : 1;
+    const syncEvery = engine.device.asynchronous && !listeners.everyStep ? config.loggingSteps : 1;
     const learnable =
       config.maxSteps === 0 ? [] : checkLearnable(data.train, groupOptions(engine.model.parameters, config).values());
     const plan = { ...planned, notes: [...(planned.notes ?? []), ...batches.notes, ...learnable] };
@@ -127,6 +133,7 @@ export async function openRun(
       metric: config.metricForBestModel,
       patience: config.earlyStoppingPatience,
       threshold: config.earlyStoppingThreshold,
+      lessIsBetter: ownDirection('metricForBestModel', config.metricForBestModel, metrics),
     });
     if (saved) best.restore(saved.best);
     if (saved) await optimizer.resume(saved.optimizerSteps, saved.scaling);
@@ -161,13 +168,15 @@ export async function openRun(
       evaluationDue: data.eval ? dueAt(config.evalStrategy, config.evalSteps, length) : () => false,
       checkpointDue: dueAt(config.saveStrategy, config.saveSteps, length),
       best,
+      metrics,
+      stopped: false,
       keepsBest: keepsBest(config),
       directory,
       bad,
       remarks,
       checkpoints: keep(new CheckpointWriter(directory.checkpoints, checkpointSources(engine, optimizer))),
       origin: { config: resolved, hashes },
-      progress: saved?.progress ?? newProgress(),
+      progress: { ...newProgress(), ...saved?.progress },
       times: new StepTimes(),
       startedMs,
       firstStepMs: undefined,

@@ -87,6 +87,19 @@ async function record(
   if (step + 1 === shown && progress.idle === shown) throw nothingLearnt(shown);
 }
 
+/** A step that a callback leaves out: counted, and nothing is computed. */
+export async function leaveOut(run: Run, emit: Emit, { step, epoch, batches }: StepBatches): Promise<void> {
+  // Events come in the order of the steps.
+  await collectOutcomes(run, emit);
+  const { progress, length } = run;
+  if (step % length.stepsPerEpoch === 0) progress.epochLoss = { sum: 0, steps: 0 };
+  progress.step++;
+  progress.leftOut++;
+  const event: SkippedEvent = { step: step + 1, epoch, reason: 'a callback left it out', samples: placesOf(batches) };
+  run.directory.record('skipped', event);
+  emit('skipped', event);
+}
+
 function sayWhen(pending: readonly PendingStep[], error: unknown): never {
   const [first, last] = [pending[0]!.step + 1, pending.at(-1)!.step + 1];
   if (error instanceof DeviceError)
@@ -109,7 +122,7 @@ async function skipStep(
   else run.progress.skipped++;
   if (harmless !== undefined || (nonFinite === 'skip' && run.progress.skipped <= maxBadSteps)) {
     const reason = harmless ?? `${outcome.bad} is not finite`;
-    const event: SkippedEvent = { step: step + 1, epoch, reason, samples: placesOf(pending) };
+    const event: SkippedEvent = { step: step + 1, epoch, reason, samples: placesOf(pending.rows) };
     run.directory.record('skipped', event);
     emit('skipped', event);
     return;

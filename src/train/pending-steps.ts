@@ -56,9 +56,9 @@ export function spreadTimes(steps: readonly PendingStep[], endedMs: number): Ste
   return steps.map(({ time }) => ({ ...time, forwardBackwardMs: each, updateMs: 0 }));
 }
 
-/** Where the samples of a step are. */
-export const placesOf = ({ rows }: PendingStep): string[] =>
-  rows.flatMap(({ samples, location }) => Array.from(samples, (_, row) => location(row)));
+/** Where the samples of batches are. */
+export const placesOf = (batches: PendingStep['rows']): string[] =>
+  batches.flatMap(({ samples, location }) => Array.from(samples, (_, row) => location(row)));
 
 export const describeStep = ({ rows }: PendingStep): string => rows.map(describeSamples).join('; ');
 

@@ -1,6 +1,6 @@
-// What a finished run hands back.
+// What a run says of itself as it begins, and what it hands back when it has ended.
 
-import type { TrainResult } from '../events.js';
+import type { StartEvent, TrainResult } from '../events.js';
 import { peakRssBytes } from '../statistics.js';
 import type { Metrics } from '../tasks/tasks.js';
 import type { Run } from './run.js';
@@ -9,6 +9,22 @@ export interface Outcome {
   metrics: Metrics | undefined;
   feedRatio: number | undefined;
   interrupted: boolean;
+}
+
+/** The `start` event. */
+export function startOf({ engine, data, length, config, memory, origin }: Run): StartEvent {
+  const { model: _, ...samples } = origin.hashes;
+  const elements = (entries: readonly { length: number }[]) => entries.reduce((n, e) => n + e.length, 0);
+  return {
+    model: config.model,
+    labels: data.labels.names,
+    trainable: elements(engine.model.parameters.filter((p) => p.trainable)),
+    parameters: elements(engine.model.parameters),
+    trainSamples: data.train.samples,
+    samples,
+    totalSteps: length.totalSteps,
+    ...(memory && { estimatedBytes: memory.estimatedBytes }),
+  };
 }
 
 /** The result of a run whose model has been written. */
@@ -26,6 +42,7 @@ export function resultOf(run: Run, { metrics, feedRatio, interrupted }: Outcome)
     stepMs: times.medianMs(),
     truncated: progress.truncated,
     skipped: progress.skipped,
+    ...(progress.leftOut > 0 && { leftOut: progress.leftOut }),
     overflows: progress.overflows,
     badSamples: run.bad.all.length,
     notes: run.remarks.notes,
@@ -38,6 +55,6 @@ export function resultOf(run: Run, { metrics, feedRatio, interrupted }: Outcome)
     output: directory.model,
     ...(checkpoint && { checkpoint: checkpoint.path }),
     interrupted,
-    stoppedEarly: progress.stoppedEarly && !interrupted,
+    stoppedEarly: (progress.stoppedEarly || run.stopped) && !interrupted,
   };
 }

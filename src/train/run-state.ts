@@ -33,6 +33,10 @@ export interface Progress {
   evaluationDue: boolean;
   /** earlyStoppingPatience has run out. */
   stoppedEarly: boolean;
+  /** Steps that a callback left out. */
+  leftOut: number;
+  /** What a callback has multiplied the learning rates by. */
+  learningRateFactor: number;
 }
 
 export const newProgress = (): Progress => ({
@@ -44,6 +48,8 @@ export const newProgress = (): Progress => ({
   overflows: 0,
   evaluationDue: false,
   stoppedEarly: false,
+  leftOut: 0,
+  learningRateFactor: 1,
 });
 
 /** What a run is made of. */

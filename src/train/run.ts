@@ -11,6 +11,7 @@ import type { Splits } from '../data/splits.js';
 import type { Engine } from '../engine/engine.js';
 import { OrtuneError } from '../errors.js';
 import type { EvaluationEvent } from '../events.js';
+import type { OwnMetrics } from '../metrics/own.js';
 import type { Accumulator } from '../optim/accumulator.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { Schedule } from '../optim/schedule.js';
@@ -58,6 +59,10 @@ export interface Run {
   evaluationDue: Due;
   checkpointDue: Due;
   best: BestTracker;
+  /** The program's own. */
+  metrics: OwnMetrics;
+  /** A callback has ended it. */
+  stopped: boolean;
   /** Whether the weights of the best evaluation are the ones to write. */
   keepsBest: boolean;
   directory: RunDirectory;

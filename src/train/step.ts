@@ -13,7 +13,7 @@ import type { StepBatches, TakenStep } from './taken-step.js';
 /** Takes the step that `batches` are for; on a device it is only enqueued. */
 export async function takeStep(run: Run, { step, batches }: StepBatches): Promise<TakenStep> {
   const { config, engine, accumulator, optimizer } = run;
-  const factor = scheduleFactor(run.schedule, step);
+  const factor = scheduleFactor(run.schedule, step) * run.progress.learningRateFactor;
   const normalisers = normalisersOf(batches);
   const before = { ...engine.device.traffic };
   const started = performance.now();

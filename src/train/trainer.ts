@@ -3,24 +3,26 @@
 
 import { EventEmitter } from 'node:events';
 import { checkHooks, checkOptions } from '../arguments.js';
+import type { Control } from '../callbacks.js';
 import { parseOptions } from '../config/options.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
-import type { Batch } from '../data/loader.js';
 import { type Given, withoutGiven } from '../data/memory/given.js';
 import { describeSamples } from '../data/samples.js';
-import { DeviceError, OrtuneError, UsageError } from '../errors.js';
+import { CallbackError, DeviceError, OrtuneError, UsageError } from '../errors.js';
 import type { EvaluationEvent, TrainerEvents, TrainResult, TrunkEvent } from '../events.js';
 import { metricOf } from '../metrics/names.js';
+import { checkOwnMetrics, isOwnMetric, type OwnMetrics, ownDirection, ownFigure } from '../metrics/own.js';
 import { type Metrics, taskNamed } from '../tasks/tasks.js';
-import { measureEvaluation } from './evaluate.js';
+import { checkCallbacks, Decisions } from './decisions.js';
 import { feedRatio } from './feed-ratio.js';
 import { idleSteps } from './learnable.js';
 import { checkListener } from './listeners.js';
+import { measureRun, unlessAborted } from './measure.js';
 import { smallerBatches } from './memory-check.js';
 import { openRun } from './open-run.js';
-import { collectOutcomes, type Emit, syncDue } from './outcomes.js';
+import { collectOutcomes, type Emit, leaveOut, syncDue } from './outcomes.js';
 import { pendingStep } from './pending-steps.js';
-import { resultOf } from './result.js';
+import { resultOf, startOf } from './result.js';
 import { loadWeights, type Run, repeatedParts, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
 import { takeStep } from './step.js';
 import { stepBatches } from './step-batches.js';
@@ -28,29 +30,32 @@ import type { StepBatches } from './taken-step.js';
 
 type Listener<E extends keyof TrainerEvents> = (event: TrainerEvents[E]) => void;
 
-/** The work's result, or undefined where the signal aborted it. */
-async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return signal?.aborted ? undefined : await work();
-  } catch (error) {
-    if (signal?.aborted) return undefined;
-    throw error;
-  }
-}
-
 /** Trains one model on one data set; `run` may be called once. */
 export class Trainer {
   readonly config: TrainConfig;
   readonly #events = new EventEmitter();
   readonly #given: Given;
+  readonly #metrics: OwnMetrics;
+  readonly #decisions: Decisions;
   #started = false;
 
   /** @throws UsageError for an option that is missing, unknown or out of bounds */
   constructor(options: TrainOptions) {
     checkOptions(options, 'Trainer: options');
-    const { options: rest, given } = withoutGiven(options);
+    const { callbacks = {}, metrics = {}, ...others } = options;
+    checkCallbacks(callbacks);
+    checkOwnMetrics(metrics);
+    const { options: rest, given } = withoutGiven(others);
     this.#given = given;
+    this.#metrics = metrics;
+    this.#decisions = new Decisions(callbacks);
     this.config = parseOptions(trainSchema, rest);
+    ownDirection('metricForBestModel', this.config.metricForBestModel, metrics);
+  }
+
+  /** What may be asked of the run at any time: to stop, save, evaluate, or change the learning rate. */
+  get control(): Control {
+    return this.#decisions.control;
   }
 
   /** @throws UsageError for an event that there is not, and a listener that is no function */
@@ -69,6 +74,7 @@ export class Trainer {
 
   readonly #emit: Emit = (event, payload) => {
     this.#events.emit(event, payload);
+    this.#decisions.hear(event, payload);
   };
 
   /**
@@ -76,7 +82,8 @@ export class Trainer {
    * checkpoint to resume from, and the model as it then is; before the first step it rejects with the signal's reason
    * and writes nothing.
    * @throws UsageError, DataError, ModelError for input that cannot be used; OrtuneError when the loss is not finite, a
-   *   worker thread is lost for good or nothing can be written. What it says of the last checkpoint can be relied on.
+   *   worker thread is lost for good or nothing can be written; CallbackError for a callback or metric that throws,
+   *   with a checkpoint of the steps so far. What it says of the last checkpoint can be relied on.
    */
   async run(options: { signal?: AbortSignal | undefined } = {}): Promise<TrainResult> {
     checkHooks(options, 'run', ['signal']);
@@ -88,11 +95,14 @@ export class Trainer {
       download: (event) => this.#emit('download', event),
       badSample: (sample) => this.#emit('badSample', sample),
       remark: (message) => this.#emit('warning', { message }),
+      everyStep: this.#decisions.everyStep,
+      metrics: this.#metrics,
     });
     try {
+      this.#decisions.begin({ progress: run.progress, signal, evaluates: run.data.eval !== undefined });
       this.#announce(run);
       await this.#keepTrunk(run, signal);
-      await this.#train(run, signal);
+      await this.#train(run, signal).catch((error) => this.#keepSteps(run, error));
       return await this.#finish(run, signal);
     } catch (error) {
       throw await withLastCheckpoint(error, run);
@@ -113,12 +123,15 @@ export class Trainer {
 
   async #train(run: Run, signal: AbortSignal | undefined): Promise<void> {
     const { progress } = run;
-    if (run.length.totalSteps === 0) {
+    await this.#decisions.settle();
+    const stops = this.#stopAsked(run);
+    if (run.length.totalSteps === 0 || (stops && progress.step === 0)) {
       run.directory.open();
       progress.evaluationDue = run.evaluationDue(0);
     }
     if (progress.evaluationDue) await this.#evaluate(run, signal);
-    if (progress.stoppedEarly) return;
+    if (stops) this.#emit('stopped', { reason: 'callback', step: progress.step });
+    if (progress.stoppedEarly || stops) return;
     const batchesOfSteps = stepBatches(run, progress.step, signal);
     for (;;) {
       const next = await unlessAborted(signal, () => batchesOfSteps.next());
@@ -126,17 +139,38 @@ export class Trainer {
       if (!next) return this.#stop(run, signal);
       if (next.done) return;
       const batches = next.value;
-      await this.#step(run, batches, signal);
+      if (await this.#decisions.leavesOut(batches)) await leaveOut(run, this.#emit, batches);
+      else await this.#step(run, batches, signal);
       if (progress.step % run.length.stepsPerEpoch === 0)
         this.#emit('epoch', { epoch: batches.epoch, step: progress.step });
-      const better = run.evaluationDue(progress.step) && (await this.#evaluate(run, signal));
-      if (run.checkpointDue(progress.step) || (better && run.keepsBest) || signal?.aborted) await this.#checkpoint(run);
-      if (!signal?.aborted && !progress.stoppedEarly) continue;
-      this.#emit('stopped', { reason: signal?.aborted ? 'aborted' : 'early stopping', step: progress.step });
+      await this.#decisions.settle();
+      const evaluates = run.evaluationDue(progress.step) || this.#decisions.take('evaluate');
+      const better = evaluates && (await this.#evaluate(run, signal));
+      const stops = this.#stopAsked(run);
+      const saves = this.#decisions.take('save') || stops || signal?.aborted;
+      if (saves || run.checkpointDue(progress.step) || (better && run.keepsBest)) await this.#checkpoint(run);
+      if (!signal?.aborted && !progress.stoppedEarly && !stops) continue;
+      const reason = signal?.aborted ? 'aborted' : stops ? 'callback' : 'early stopping';
+      this.#emit('stopped', { reason, step: progress.step });
       // Gives back the batches that were prepared.
       await batchesOfSteps.return();
       return;
     }
+  }
+
+  /** Whether a callback, or the program, ends the run here. */
+  #stopAsked(run: Run): boolean {
+    run.stopped ||= this.#decisions.take('stop');
+    return run.stopped;
+  }
+
+  /** A callback that throws costs no step that was taken. */
+  async #keepSteps(run: Run, error: unknown): Promise<never> {
+    if (!(error instanceof CallbackError) || run.progress.step === 0) throw error;
+    await this.#checkpoint(run).catch((second: Error) => {
+      error.message += `\nThe steps so far could not be kept: ${second.message}`;
+    });
+    throw error;
   }
 
   /** Ends a run between two steps: with a checkpoint, or with the signal's reason where there has been no step. */
@@ -173,26 +207,20 @@ export class Trainer {
 
   /** Evaluates, remembers the best; whether this one is it. An aborted evaluation stays due. */
   async #evaluate(run: Run, signal: AbortSignal | undefined): Promise<boolean> {
-    const { metricForBestModel } = this.config;
-    const metrics = await this.#measure(run, 'eval', signal);
-    run.progress.evaluationDue = metrics === undefined;
+    const { metricForBestModel: name } = this.config;
+    // What is asked for from outside comes without the step's outcomes.
+    await collectOutcomes(run, this.#emit);
+    run.progress.evaluationDue = true;
+    const metrics = await measureRun(run, 'eval', signal);
     if (!metrics) return false;
     const names = taskNamed(run.task.name).metrics(run.task.options);
-    const { better, stop } = run.best.add(run.progress.step, metricOf(metrics, metricForBestModel, names));
+    const value = isOwnMetric(name) ? ownFigure(metrics, name) : metricOf(metrics, name, names);
+    const { better, stop } = run.best.add(run.progress.step, value);
+    run.progress.evaluationDue = false;
     run.progress.stoppedEarly = stop;
     this.#report(run, { name: 'eval', step: run.progress.step, metrics, best: better });
+    await this.#decisions.settle();
     return better;
-  }
-
-  async #measure(run: Run, name: 'eval' | 'test', signal: AbortSignal | undefined) {
-    const { engine, trunk, data, task } = run;
-    const split = data[name]!;
-    const meter = taskNamed(task.name).meter({ labels: data.labels.names, samples: split.samples }, task.options);
-    const evaluate = (batch: Batch) => engine.run('evaluate', batch);
-    const measured = await unlessAborted(signal, () =>
-      measureEvaluation(evaluate, trunk.source(name), split, meter, { signal }),
-    );
-    return measured?.metrics;
   }
 
   #report(run: Run, event: EvaluationEvent): void {
@@ -238,13 +266,16 @@ export class Trainer {
     if (progress.idle > 0) this.#warn(run, idleSteps(progress.idle, progress.step));
     await run.checkpointWritten;
     throwIfUnwritten(run);
+    // Where every step was left out.
+    if (run.firstStepMs === undefined && progress.leftOut > 0) run.directory.open();
     const { step, metrics } = await this.#chooseWeights(run, signal);
     const settled = await this.#settle(run, metrics, signal);
     const { preprocessor } = run.plan;
     await engine.save(directory.model, { preprocessor, settled }).catch((error) => this.#keepWeights(run, step, error));
     this.#emit('saved', { path: directory.model });
-    const test = data.test && (await this.#measure(run, 'test', signal));
+    const test = data.test && (await measureRun(run, 'test', signal));
     if (test) this.#report(run, { name: 'test', step, metrics: test, best: false });
+    await this.#decisions.settle();
     await directory.flush();
     throwIfUnwritten(run);
     const ratio = await unlessAborted(signal, () => feedRatio(run, signal));
@@ -262,7 +293,7 @@ export class Trainer {
   async #settle(run: Run, metrics: Metrics | undefined, signal: AbortSignal | undefined): Promise<object | undefined> {
     const { name, options } = run.task;
     const settle = run.data.eval && taskNamed(name).settled?.(options);
-    const measured = settle && (metrics ?? (await this.#measure(run, 'eval', signal)));
+    const measured = settle && (metrics ?? (await measureRun(run, 'eval', signal)));
     if (!measured) return undefined;
     const settled = settle(measured);
     run.task = { name, options: { ...options, ...settled } };
@@ -289,23 +320,12 @@ export class Trainer {
       return { step, metrics: run.evaluation?.step === step ? run.evaluation.metrics : undefined };
     await loadWeights(run, best);
     const known = run.bestEvaluation;
-    return { step: best, metrics: known?.step === best ? known.metrics : await this.#measure(run, 'eval', signal) };
+    return { step: best, metrics: known?.step === best ? known.metrics : await measureRun(run, 'eval', signal) };
   }
 
   #announce(run: Run): void {
-    const { engine, data, length, config, resumed, memory } = run;
-    const { model: _, ...samples } = run.origin.hashes;
-    const elements = (entries: readonly { length: number }[]) => entries.reduce((n, e) => n + e.length, 0);
-    this.#emit('start', {
-      model: config.model,
-      labels: data.labels.names,
-      trainable: elements(engine.model.parameters.filter((p) => p.trainable)),
-      parameters: elements(engine.model.parameters),
-      trainSamples: data.train.samples,
-      samples,
-      totalSteps: length.totalSteps,
-      ...(memory && { estimatedBytes: memory.estimatedBytes }),
-    });
+    const { engine, data, resumed, memory } = run;
+    this.#emit('start', startOf(run));
     if (memory) run.directory.record('memory', { estimatedBytes: memory.estimatedBytes, ...memory.memory });
     const notes = [...engine.model.notes, ...data.notes, ...(memory?.notes ?? []), ...(run.plan.notes ?? [])];
     for (const message of notes) this.#warn(run, message);
