@@ -38,7 +38,7 @@ export async function inputsOf(
   { signal, onNote }: Reading,
 ): Promise<Inputs> {
   const { model, data } = config;
-  if (reads !== 'texts') return filesFor(model, reads, data ?? given);
+  if (reads !== 'texts' && reads !== 'words') return filesFor(model, reads, data ?? given);
   if (data !== undefined && given.length > 0)
     throw new UsageError('texts as arguments and --data are both there; give one of them');
   const named = data ?? filesAmong(given);
@@ -52,17 +52,30 @@ export async function inputsOf(
   }
   const files = await openFiles(named);
   if (files.every((file) => packKind(file) === 'texts')) return { files };
+  if (reads === 'words' && (await haveColumn(files, config.wordsColumn, config))) return { files };
   const picture = files.find((file) => isPicture(file) || file.endsWith('.safetensors'));
   if (picture !== undefined) throw new UsageError(`${model} reads texts, and was given pictures: ${picture}`);
   return readFiles(files, named, config, { signal, onNote }).catch(whatIsRead(model, reads));
 }
 
-function filesFor(model: string, reads: Exclude<Reads, 'texts'>, files: readonly string[]): Inputs {
+function filesFor(model: string, reads: Exclude<Reads, 'texts' | 'words'>, files: readonly string[]): Inputs {
   const what = `${model} reads ${reads}: give their files${reads === 'pictures' ? ' or a .safetensors file, folders or tables of them' : ''}`;
   if (files.length === 0) throw new UsageError(`nothing to label: ${what}, as arguments or with --data`);
   const none = files.find((file) => !existsSync(file) && !isDynamicPattern(file));
   if (none !== undefined) throw new UsageError(`${what}; there is no file ${quote(none)}`);
   return { files };
+}
+
+/** Whether the first rows of all files are of tables with a column. */
+async function haveColumn(files: readonly string[], column: string, config: PredictConfig): Promise<boolean> {
+  for (const file of files) {
+    if (!isTable(file)) return false;
+    for await (const { row } of readRaw(file, { form: formOf(config) })) {
+      if (!Object.hasOwn(row, column)) return false;
+      break;
+    }
+  }
+  return true;
 }
 
 const isFileOfTexts = (path: string): boolean =>

@@ -6,11 +6,11 @@ import { parseOptions } from '../config/options.js';
 import { type PredictConfig, type PredictOptions, predictSchema } from '../config/schema.js';
 import type { ColumnSpec } from '../data/columns.js';
 import { DataClient } from '../data/data-client.js';
+import { isPicture } from '../data/images/picture-names.js';
 import { Remarks } from '../data/images/remarks.js';
 import { isGivenImages, sourceOf } from '../data/images/tensors.js';
 import type { DataLoader } from '../data/loader.js';
 import { isDataTensors, sharedTensors } from '../data/memory/tensors.js';
-import { isStored } from '../data/pack/read-texts.js';
 import type { DataInput } from '../data/protocol.js';
 import { formOf } from '../data/read/form.js';
 import { type Samples, type TextInput, tableSamples, textSamples } from '../data/samples.js';
@@ -132,10 +132,11 @@ export class LoadedModel {
   async #predict(input: PredictInput, { signal, onNote }: Predicting): Promise<Prediction[]> {
     const texts = this.#reads('text', 'texts');
     if (isGivenImages(input) && this.#reads('picture'))
-      return this.#predictData({ source: sourceOf(input, 'pictures') }, signal);
+      // Labels that pictures come with are not looked at, as those of files are not.
+      return this.#predictData({ source: sourceOf({ ...input, labels: undefined }, 'pictures') }, signal);
     if (isDataTensors(input) && this.#reads('tensor'))
       return this.#predictData({ tensors: sharedTensors(input, 'input') }, signal);
-    if ('files' in input && (!texts || input.files.every(isStored))) return this.#predictData(input, signal, onNote);
+    if ('files' in input && !(texts && input.files.some(isPicture))) return this.#predictData(input, signal, onNote);
     const given = isDataTensors(input) ? 'tensors' : isGivenImages(input) || 'files' in input ? 'pictures' : undefined;
     if (given !== undefined)
       throw new UsageError(`${this.#config.model} reads ${texts ? 'texts' : `no ${given}`}, and was given ${given}`);
@@ -158,7 +159,8 @@ export class LoadedModel {
     onNote?: Predicting['onNote'],
   ): Promise<Prediction[]> {
     const form = formOf(this.#config);
-    const request = { train, columns: this.#columns, form, seed: 0, hashed: false, scratch: this.#client.scratch };
+    const { scratch } = this.#client;
+    const request = { train, columns: this.#columns, form, seed: 0, hashed: false, measured: true, scratch };
     const opened = await this.#client
       .request({ kind: 'open', ...request }, signal)
       .catch(whatIsRead(this.#config.model, this.reads));

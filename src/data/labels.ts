@@ -154,15 +154,39 @@ export function sortedNames(names: readonly string[]): string[] {
   return [...names].sort((a, b) => compare(digits(a), digits(b)) || compare(a, b));
 }
 
-/** The classes that config.json names in `id2label`, or undefined where it has none. */
-export function labelsOfConfig(config: { id2label?: Record<string, string> }): LabelSet | undefined {
-  const entries = Object.entries(config.id2label ?? {}).sort(([a], [b]) => Number(a) - Number(b));
+/**
+ * The classes that config.json names, in `id2label`, or in `label2id` where that stands alone; undefined where it names
+ * none. @throws UsageError for numbers with gaps, a name of two classes, and where the two disagree
+ */
+export function labelsOfConfig({ id2label, label2id }: NamesOfConfig): LabelSet | undefined {
+  const named: [id: string, name: string][] = Object.entries(id2label ?? {}).map(([id, name]) => [id, String(name)]);
+  const turned: typeof named = Object.entries(label2id ?? {}).map(([name, id]) => [String(id), name]);
+  const [key, entries] = named.length > 0 ? (['id2label', named] as const) : (['label2id', turned] as const);
   if (entries.length === 0) return undefined;
+  entries.sort(([a], [b]) => Number(a) - Number(b));
   if (entries.some(([id], i) => Number(id) !== i))
     throw new UsageError(
-      `config.json: the keys of id2label must be 0, 1, 2, …, found ${entries.map(([id]) => id).join(', ')}`,
+      `config.json: the numbers of ${key} must be 0, 1, 2, …, found ${entries.map(([id]) => id).join(', ')}`,
     );
-  return new LabelSet(entries.map(([, name]) => String(name)));
+  const names = entries.map(([, name]) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new UsageError(`config.json: ${key} calls two classes ${quote(twice)}: give each a name of its own`);
+  // Names that only one of them has are left over from an edit of the other.
+  const other =
+    key === 'id2label' ? turned.find(([id, name]) => names.includes(name) && names[Number(id)] !== name) : undefined;
+  if (other !== undefined)
+    throw new UsageError(
+      `config.json: ${quote(other[1])} is class ${names.indexOf(other[1])} by id2label and ${other[0]} by label2id: ` +
+        'which is right is not known; correct one of them, or leave label2id out',
+    );
+  return new LabelSet(names);
+}
+
+/** What config.json says of the names of classes. */
+interface NamesOfConfig {
+  id2label?: Record<string, string> | undefined;
+  label2id?: Record<string, number> | undefined;
 }
 
 /** The first of names, as they stand in messages. */

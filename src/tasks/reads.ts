@@ -3,11 +3,13 @@
 import type { ColumnSpec } from '../data/columns.js';
 import { DataError } from '../errors.js';
 
-export type Reads = 'texts' | 'pictures' | 'tensors';
+/** Words are those of texts, which may be given as texts or cut already. */
+export type Reads = 'texts' | 'words' | 'pictures' | 'tensors';
 
 export function readsOf(columns: readonly ColumnSpec[]): Reads {
   const kinds = new Set(columns.filter(({ target }) => !target).map(({ kind }) => kind));
-  if (kinds.has('text') || kinds.has('texts')) return 'texts';
+  if (kinds.has('text')) return 'texts';
+  if (kinds.has('texts')) return 'words';
   return kinds.has('picture') ? 'pictures' : 'tensors';
 }
 

@@ -1,8 +1,18 @@
-// What labels mean: (form of the data) x (kind of label) x (what the model has), in training and in evaluation. Each
-// row is the class that each label becomes, or what is said where it is refused.
+// What labels mean: (form of the data) x (kind of label) x (what the model has), in training, in evaluation and in
+// prediction. Each row is the class that each label becomes, or what is said where it is refused; what a model that was
+// trained on it says of the same samples; and that a prediction never looks at labels.
 
 import { afterAll, describe, expect, test } from 'vitest';
-import { holdsNumbers, type Label, labelForms, type Rules, readLabels } from '../support/label-forms.js';
+import {
+  holdsNumbers,
+  type Label,
+  labelForms,
+  type Rules,
+  readLabels,
+  readUnlabelled,
+  taskOf,
+} from '../support/label-forms.js';
+import { predicted, savedNames } from '../support/label-predictions.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 const directory = temporaryDirectory('labels');
@@ -98,26 +108,39 @@ function holds(form: string, kind: string): boolean {
   return form !== 'TSV' || kind !== 'names with unseen characters';
 }
 
+/** Rows of a program, and data that are read in pieces, are for training alone. */
+const canBePredicted = (form: string): boolean => !/^(rows|streamed|a function)/.test(form);
+
+/** In memory, labels of pictures are left out before they are read. */
+const refusedBefore = (form: string, kind: string): boolean =>
+  form === 'pixels in memory' && kind === 'numbers from -1';
+
 let rows = 0;
 afterAll(() => expect(rows).toBeGreaterThan(1000));
 
-async function check(form: string, kind: string, rules: Rules, expected: Row): Promise<void> {
+type Checked = Exclude<Awaited<ReturnType<typeof readLabels>>, string>;
+
+async function check(form: string, kind: string, rules: Rules, expected: Row): Promise<Checked | undefined> {
   rows++;
   const labels = kinds[kind]!;
   const read = await readLabels(form, directory, labels, rules);
   // Numbers of classes are stored from 0.
   const below = holdsNumbers(form) && kind === 'numbers from -1';
-  if (below) return expect(read).toMatch(/row 0: label -1 is out of range/);
-  if (expected instanceof RegExp) return expect(read).toMatch(expected);
+  const refusal = below ? /row 0: label -1 is out of range/ : expected;
+  if (refusal instanceof RegExp) {
+    expect(read).toMatch(refusal);
+    return undefined;
+  }
   expect(read, String(read)).not.toBeTypeOf('string');
-  const { classes, samples, notes } = read as Exclude<typeof read, string>;
-  const [each = '', order] = expected.split(' | ');
+  const { classes, samples, notes } = read as Checked;
+  const [each = '', order] = refusal.split(' | ');
   expect(samples.join(' ')).toBe(each);
   const own = rules.modelLabels?.every((name) => classes.includes(name)) && rules.modelLabels.length === classes.length;
   if (!rules.classes) expect(classes.join(' ')).toBe(order ?? (own ? rules.modelLabels!.join(' ') : each));
   // What was not read by its very name is said, with what it became.
   for (const [i, label] of labels.entries())
     if (String(label) !== samples[i]) expect(notes).toContain(`→ '${samples[i]}'`);
+  return read as Checked;
 }
 
 describe.each(Object.keys(labelForms))('in %s', (form) => {
@@ -127,6 +150,40 @@ describe.each(Object.keys(labelForms))('in %s', (form) => {
     for (const [i, model] of Object.values(models).entries())
       await check(form, kind, { modelLabels: model }, training[kind]![i]!);
   });
+
+  // A model that was trained on the row is saved and opened again: it says the very classes that were trained, also of
+  // data with labels that it does not have, and measures its training data as they were meant.
+  test.each(held.filter((kind) => training[kind]))(
+    '%s are what a model says that was trained on them',
+    async (kind) => {
+      const task = taskOf(form);
+      for (const [i, model] of Object.values(models).entries()) {
+        const trained = await check(form, kind, { modelLabels: model }, training[kind]![i]!);
+        if (!trained) continue;
+        const { classes, samples } = trained;
+        const names = await savedNames(task, classes, directory);
+        expect(names).toEqual(classes);
+        expect(
+          await predicted(
+            task,
+            names,
+            samples.map((name) => classes.indexOf(name)),
+          ),
+        ).toEqual(samples);
+        expect(await readLabels(form, directory, kinds[kind]!, { classes: names })).toMatchObject({ classes, samples });
+      }
+    },
+  );
+
+  if (canBePredicted(form))
+    test.each(held.filter((kind) => !refusedBefore(form, kind)))(
+      '%s are not looked at by a prediction',
+      async (kind) => {
+        const { samples, notes } = await readUnlabelled(form, directory, kinds[kind]!);
+        expect(samples).toBe(form === 'words' ? 1 : kinds[kind]!.length);
+        expect(notes).toEqual([]);
+      },
+    );
 
   test.each(held)('%s are the classes of a model that is measured by the rule', async (kind) => {
     for (const [i, model] of Object.values(models).slice(1).entries())

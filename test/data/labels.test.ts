@@ -32,8 +32,26 @@ describe('classes of a model', () => {
     expect(labelsOfConfig({})).toBeUndefined();
   });
 
-  test('must be numbered without gaps', () => {
-    expect(() => labelsOfConfig({ id2label: { 0: 'a', 2: 'b' } })).toThrow(UsageError);
+  test('come from label2id where that stands alone; names that only one has are left over from an edit', () => {
+    expect(labelsOfConfig({ label2id: { b: 1, a: 0 } })!.names).toEqual(['a', 'b']);
+    const ham = { id2label: { 0: 'ham', 1: 'spam' } };
+    expect(labelsOfConfig({ ...ham, label2id: { LABEL_0: 0, LABEL_1: 1 } })!.names).toEqual(['ham', 'spam']);
+    expect(labelsOfConfig({ ...ham, label2id: { spam: 1 } })!.names).toEqual(['ham', 'spam']);
+    expect(labelsOfConfig({ id2label: {}, label2id: {} })).toBeUndefined();
+  });
+
+  test.each([
+    ['gaps', { id2label: { 0: 'a', 2: 'b' } }, /the numbers of id2label must be 0, 1, 2, …, found 0, 2/],
+    ['gaps in label2id', { label2id: { a: 0, b: 0 } }, /the numbers of label2id must be 0, 1, 2, …, found 0, 0/],
+    ['a name twice', { id2label: { 0: 'a', 1: 'a' } }, /id2label calls two classes 'a': give each a name of its own/],
+    [
+      'both ways, which disagree',
+      { id2label: { 0: 'ham', 1: 'spam' }, label2id: { ham: 1, spam: 0 } },
+      /config\.json: 'ham' is class 0 by id2label and 1 by label2id: which is right is not known/,
+    ],
+  ])('are refused with %s', (_, config, message) => {
+    expect(() => labelsOfConfig(config as Parameters<typeof labelsOfConfig>[0])).toThrow(UsageError);
+    expect(() => labelsOfConfig(config as Parameters<typeof labelsOfConfig>[0])).toThrow(message);
   });
 
   test('must have different names', () => {

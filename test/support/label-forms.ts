@@ -166,6 +166,33 @@ export async function readLabels(
   }
 }
 
+/** What a prediction takes of data of a form, labels or none: the samples, and what was said. */
+export async function readUnlabelled(
+  form: string,
+  directory: string,
+  labels: readonly Label[],
+): Promise<{ samples: number; notes: readonly string[] }> {
+  const { columns, write } = labelForms[form]!;
+  const unlabelled = columns.filter(({ target, role }) => !target && role !== 'label');
+  const train = await write(directory, labels);
+  const { train: part, notes } = await openData({
+    train,
+    columns: unlabelled,
+    hashed: false,
+    measured: true,
+    seed: 0,
+    scratch: '',
+  });
+  return { samples: part.samples, notes };
+}
+
+/** The task whose data have a form. */
+export const taskOf = (form: string): 'text-classification' | 'token-classification' | 'image-classification' => {
+  const { columns } = labelForms[form]!;
+  if (columns === words) return 'token-classification';
+  return columns === pictures ? 'image-classification' : 'text-classification';
+};
+
 /** Of any input. */
 export async function readAs(
   train: DataInput,
