@@ -22,6 +22,9 @@ export const processEnvironment = (): NodeJS.ProcessEnv => process.env;
 /** Instruction set of ortune's kernels: ORTUNE_INSTRUCTION_SET, else undefined for the widest of the processor. */
 export const chosenInstructionSet = (): string | undefined => process.env.ORTUNE_INSTRUCTION_SET || undefined;
 
+/** The package manager that started this process, as `pnpm/9.1.0 npm/? node/v22.1.0`: npm_config_user_agent. */
+export const packageManagerAgent = (): string | undefined => process.env.npm_config_user_agent || undefined;
+
 /** Keeps the runtime from starting its telemetry in this process; set to 0 by whoever wants it. */
 export function disableRuntimeTelemetry(): void {
   process.env.ORT_DISABLE_TELEMETRY ??= '1';

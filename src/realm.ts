@@ -28,10 +28,11 @@ export const messageOf = (thrown: unknown): string => (isError(thrown) ? thrown.
  * @param from URL of the module that it is a dependency of
  */
 export function requireOutside<M>(name: string, from: string): M {
-  // Jest has a process and a node:module of its own, which would load it into this realm.
-  const { getBuiltinModule }: NodeJS.Process = runInThisContext('process');
-  return getBuiltinModule('node:module').createRequire(from)(name);
+  return outerProcess().getBuiltinModule('node:module').createRequire(from)(name);
 }
+
+/** Jest has a process and a node:module of its own, which would load packages into this realm. */
+export const outerProcess = (): NodeJS.Process => runInThisContext('process');
 
 /** A copy of the elements in memory of their own, as an array of the outer realm. */
 export function copyOutside<A extends TypedArray>(array: A): A {

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { printable } from '../quote.js';
 import { addBench } from './bench.js';
+import { addBuildAddon } from './build-addon.js';
 import { addCompare } from './compare.js';
 import { addDevices } from './devices.js';
 import { addEval } from './eval.js';
@@ -39,6 +40,7 @@ for (const add of [
   addPack,
   addBench,
   addDevices,
+  addBuildAddon,
 ])
   add(program);
 

@@ -6,8 +6,9 @@ import { ModelError } from '../errors.js';
 import type { Value } from '../onnx/graph.js';
 import type { JoinedModel, JoinedPart } from '../onnx/join.js';
 import { quote, shown } from '../quote.js';
-import { copyOutside, messageOf, requireOutside } from '../realm.js';
+import { copyOutside, messageOf } from '../realm.js';
 import { reasonIn } from '../runtime/device-errors.js';
+import { stockRuntime } from '../runtime/library.js';
 import type { TensorView } from '../runtime/session.js';
 
 type Runtime = typeof import('onnxruntime-node');
@@ -31,7 +32,7 @@ export class SessionChain {
   /** @throws ModelError for a file that the runtime refuses */
   static async open(model: JoinedModel, threads: number | undefined): Promise<SessionChain> {
     // Loading the binding takes a third of a second, which a process that only trains must not wait for.
-    const ort = requireOutside<Runtime>('onnxruntime-node', import.meta.url);
+    const ort = stockRuntime();
     const links: Link[] = [];
     const chain = new SessionChain(ort, links);
     // What the runtime logs of an error it also throws; the terminal is for one of them.

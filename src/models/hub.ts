@@ -1,4 +1,5 @@
-// A model argument as a path on this machine. What exists as a path is that path. A name of the hub, owner/name or
+// A model argument as a path on this machine. What exists as a path is that path; the name of a model that comes with
+// ortune is its package's directory (packaged.ts). A name of the hub, owner/name or
 // owner/name@revision, is a directory of the cache, which a thread fills (hub-worker.ts); once it is whole there,
 // the network is not used. This is the only place from which ortune downloads anything.
 
@@ -12,6 +13,7 @@ import { Lock } from '../files/lock.js';
 import { asOnDisk } from '../files/unicode-paths.js';
 import { ThreadError } from '../threads/causes.js';
 import { startThread } from '../threads/start-thread.js';
+import { packagedModel } from './packaged.js';
 
 export interface DownloadEvent {
   /** The model as it was named. */
@@ -78,12 +80,14 @@ export function parseHubName(name: string): { id: string; revision: string } | u
 }
 
 /**
- * The path of a model: of a name of the hub its directory in the cache, downloaded where it is not there yet; anything
- * else, and what begins with a directory that exists, as it is, to be judged by whoever opens it.
+ * The path of a model: of one that comes with ortune its package's directory; of a name of the hub its directory in the
+ * cache, downloaded where it is not there yet; anything else, and what begins with a directory that exists, as it is, to be judged by whoever opens it.
  * @throws ModelError for a model that cannot be had from the hub; UsageError for a wrong HF_ENDPOINT; the signal's
  * reason
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<string> {
+  const packaged = packagedModel(name);
+  if (packaged !== undefined) return packaged;
   const parsed = parseHubName(name);
   // models/tiny-em, where there is a models/ here, is a path mistyped: no request to the hub.
   if (!parsed || existsSync(name) || existsSync(name.split('/')[0]!)) return asOnDisk(name);

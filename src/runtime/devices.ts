@@ -1,7 +1,6 @@
 // Opens devices: the CPU, or one of the runtime's execution providers with memory of its own. Which of them a machine
 // has is found by trying: see probe.ts.
 
-import { existsSync, realpathSync } from 'node:fs';
 import { defaultThreads, disableRuntimeTelemetry } from '../environment.js';
 import { OrtuneError, UsageError } from '../errors.js';
 import type { DeviceKind } from '../lower/target.js';
@@ -10,7 +9,8 @@ import type { Arena } from './arena.js';
 import type { Device, Session, SessionSpec, Traffic } from './device.js';
 import { asDeviceWork, reasonIn } from './device-errors.js';
 import { parseDeviceName } from './kinds.js';
-import { addon, type NativeBuffer, type NativeDevice, type NativeMemory, runtimeLibrary } from './native.js';
+import { refuseSecondRuntime, runtimeLibrary } from './library.js';
+import { addon, type NativeBuffer, type NativeDevice, type NativeMemory } from './native.js';
 import { createSession, type Host } from './native-session.js';
 import { inBuffers, inPlace } from './placed.js';
 import { providerOf } from './providers.js';
@@ -26,19 +26,6 @@ const microsoftOps = [
   'QuickGelu',
   'SkipLayerNormalization',
 ];
-
-const realPath = (file: string): string => (existsSync(file) ? realpathSync(file) : file);
-
-function refuseSecondRuntime(library: string): void {
-  const others = addon()
-    .loadedLibraries()
-    .filter((file) => realPath(file) !== realPath(library));
-  if (others.length > 0)
-    throw new OrtuneError(
-      `two different ONNX Runtimes are loaded in one process: ortune uses ${library}, and ${others.join(', ')} is loaded too. ` +
-        `They would compete for threads and memory. Make all packages share one onnxruntime-node (npm dedupe, or "overrides" in package.json).`,
-    );
-}
 
 type TensorType = Pick<DeviceTensor, 'dtype' | 'shape'>;
 

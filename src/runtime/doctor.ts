@@ -5,7 +5,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { loaderPaths } from '../environment.js';
 import { OrtuneError } from '../errors.js';
-import { addonFile, runtimeLibrary } from './native.js';
+import { toInstall, toRun } from '../package-manager.js';
+import { findAddon } from './addon-file.js';
+import { runtimeLibrary } from './library.js';
+import { inClone, platformPackage } from './platform.js';
 
 export interface Finding {
   device: 'cpu' | 'webgpu' | 'cuda';
@@ -67,8 +70,8 @@ function library(device: Finding['device'], name: string, folders: readonly stri
 
 function examineHost({ addon, runtime }: Places): Finding[] {
   return [
-    file('cpu', 'native addon', addon, 'npm rebuild ortune'),
-    file('cpu', 'ONNX Runtime', runtime, 'npm install onnxruntime-node'),
+    file('cpu', 'native addon', addon, inClone() ? 'npm run build:addon' : toRun('build-addon')),
+    file('cpu', 'ONNX Runtime', runtime, toInstall('onnxruntime-node')),
   ];
 }
 
@@ -117,7 +120,11 @@ function examineCuda({ platform, arch, runtime, libraries, nvidiaDriver }: Place
   const beside = path.dirname(runtime);
   // The package's own script, since npm runs those of dependencies only when configured to; 'true' has it fetch what
   // the platform lacks, whoever starts it ('cuda12' it takes for no answer).
-  const install = `ONNXRUNTIME_NODE_INSTALL=true node ${path.join(beside, '../../../../script/install.js')}`;
+  // ortune's own package of the runtime has no such script; with it, the whole package is the way.
+  const script = path.join(beside, '../../../../script/install.js');
+  const install = path.resolve(beside, '../../../..').includes(platformPackage('runtime'))
+    ? `ONNXRUNTIME_NODE_INSTALL=true ${toInstall('onnxruntime-node')}`
+    : `ONNXRUNTIME_NODE_INSTALL=true node ${script}`;
   return [
     file(
       'cuda',
@@ -164,7 +171,7 @@ export function examineMachine(): Finding[] {
     platform: process.platform,
     arch: process.arch,
     runtime: expectedRuntime(),
-    addon: addonFile,
+    addon: findAddon() ?? (inClone() ? 'build/Release/ortune.node' : `node_modules/${platformPackage('addon')}`),
     libraries: [...libraries, ...systemLibraries],
     vulkanFolders: ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'],
     vulkanFiles,

@@ -1,14 +1,13 @@
-// The only door to the addon: loads build/Release/ortune.node and types its functions. Callers have validated their
-// arguments; the addon re-checks what would corrupt memory. Promises settle when the run thread has done the work.
+// The only door to the addon: loads it and types its functions. Callers have validated their arguments; the addon
+// re-checks what would corrupt memory. Promises settle when the run thread has done the work.
 
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
 import { chosenInstructionSet } from '../environment.js';
 import { OrtuneError, UsageError } from '../errors.js';
 import type { TypedArray } from '../onnx/dtype.js';
+import { messageOf } from '../realm.js';
+import { addonFile, toBuild } from './addon-file.js';
 
 declare const handle: unique symbol;
 declare const memory: unique symbol;
@@ -171,19 +170,19 @@ export interface Addon {
 const require = createRequire(import.meta.url);
 let loaded: Addon | undefined;
 
-/** Where the build puts the addon. */
-export const addonFile = fileURLToPath(new URL('../../build/Release/ortune.node', import.meta.url));
-
 /**
- * The addon; throws OrtuneError when it has not been built, UsageError for an ORTUNE_INSTRUCTION_SET that is not there.
+ * The addon; throws OrtuneError when it is neither installed nor built, or this system cannot load it, UsageError for
+ * an ORTUNE_INSTRUCTION_SET that is not there.
  */
 export function addon(): Addon {
   if (loaded) return loaded;
-  if (!existsSync(addonFile))
-    throw new OrtuneError(
-      `the native addon is missing (${addonFile}); build it with 'npm rebuild ortune' or, in a clone, 'node scripts/build-native.mjs'`,
-    );
-  const native = require(addonFile) as Addon;
+  const file = addonFile();
+  let native: Addon;
+  try {
+    native = require(file) as Addon;
+  } catch (error) {
+    throw new OrtuneError(`${file} cannot be loaded: ${messageOf(error)}. ${toBuild()}`);
+  }
   useChosenInstructionSet(native);
   // process.exit() runs the exit handlers of every library while other threads go on: the run thread must be idle
   // before. A worker thread that ends is awaited by the addon itself.
@@ -201,58 +200,4 @@ function useChosenInstructionSet(native: Addon): void {
   if (set === undefined)
     throw new UsageError(`ORTUNE_INSTRUCTION_SET must be one of ${known.join(', ')} on this machine, found '${name}'`);
   native.useInstructionSet(set);
-}
-
-const fileNames: Partial<Record<NodeJS.Platform, string[]>> = {
-  linux: ['libonnxruntime.so.1'],
-  darwin: ['libonnxruntime.1.dylib', 'libonnxruntime.dylib'],
-  win32: ['onnxruntime.dll'],
-};
-
-/**
- * Path of libonnxruntime inside the onnxruntime-node package. Throws OrtuneError where that has none for this machine.
- */
-export function runtimeLibrary(): string {
-  let packageFile: string;
-  try {
-    packageFile = require.resolve('onnxruntime-node/package.json');
-  } catch {
-    throw new OrtuneError(
-      "the package onnxruntime-node is not installed; install it with 'npm install onnxruntime-node'",
-    );
-  }
-  const folder = path.join(path.dirname(packageFile), 'bin', 'napi-v6', process.platform, process.arch);
-  const file = (fileNames[process.platform] ?? []).map((name) => path.join(folder, name)).find(existsSync);
-  if (file === undefined)
-    throw new OrtuneError(
-      `onnxruntime-node has no library for ${process.platform} ${process.arch} (looked in ${folder})`,
-    );
-  return file;
-}
-
-/**
- * Opens libjpeg-turbo out of the package @julusian/jpeg-turbo, which has it beside its binding on Linux and within it
- * on macOS. False where it has none that can be opened.
- */
-export function openJpegLibrary(): boolean {
-  let packageFile: string;
-  try {
-    packageFile = require.resolve('@julusian/jpeg-turbo/package.json');
-  } catch {
-    return false;
-  }
-  const { platform, arch } = process;
-  // The first does not open where the C library is musl.
-  const names: Partial<Record<NodeJS.Platform, string[]>> = {
-    linux: [`linux-${arch}/libturbojpeg.so.0`, `linux-${arch}-musl/libturbojpeg.so.0`],
-    darwin: [`darwin-${arch}/node-napi-v7.node`],
-  };
-  return (names[platform] ?? []).some((name) => {
-    try {
-      addon().openJpegLibrary(path.join(path.dirname(packageFile), 'prebuilds', `jpeg-turbo-${name}`));
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }

@@ -8,7 +8,8 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sharedArray, sharedTensor } from '#ortune/runtime/arena.js';
-import { addon, type NativeSpec, type NativeTensor, runtimeLibrary } from '#ortune/runtime/native.js';
+import { runtimeLibrary } from '#ortune/runtime/library.js';
+import { addon, type NativeSpec, type NativeTensor } from '#ortune/runtime/native.js';
 import { childResult } from '../support/children.js';
 import { linear } from './graphs.js';
 

@@ -36,7 +36,7 @@ describeWhere(noShell, 'a missing tool is named with the command that installs i
     const { status, stderr } = install(folder, ['--force']);
     expect(status).toBe(1);
     expect(stderr).toMatch(/sudo|brew/);
-    expect(stderr).toContain('npm rebuild ortune');
+    expect(stderr).toContain('npm run build:addon');
     return stderr;
   };
 

@@ -5,7 +5,8 @@
 // its size is known before anything of that size is allocated. Nothing is kept from picture to picture.
 
 import type { default as Sharp } from 'sharp';
-import { addon, openJpegLibrary } from '../../runtime/native.js';
+import { openJpegLibrary } from '../../runtime/jpeg-library.js';
+import { addon } from '../../runtime/native.js';
 import { BadPicture } from './bad-picture.js';
 import { coloursOfCmyk, withChannels } from './channels.js';
 import { decodeGif, readGif } from './gif.js';

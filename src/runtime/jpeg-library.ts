@@ -1,0 +1,30 @@
+// libjpeg-turbo, which the addon opens when the first JPEG is decoded. It lies beside a ready addon; in a clone it comes
+// from the package @julusian/jpeg-turbo, which has it beside its binding on Linux and within it on macOS. Without it
+// sharp decodes all pictures.
+
+import path from 'node:path';
+import { findAddon } from './addon-file.js';
+import { addon } from './native.js';
+import { packageFolder } from './platform.js';
+
+/** Opens libjpeg-turbo. False where there is none that can be opened. */
+export function openJpegLibrary(): boolean {
+  return candidates().some((file) => {
+    try {
+      addon().openJpegLibrary(file);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function candidates(): string[] {
+  const { platform, arch } = process;
+  const file = { linux: 'libturbojpeg.so.0', darwin: 'node-napi-v7.node' }[platform as string];
+  if (file === undefined) return [];
+  const found = [path.join(path.dirname(findAddon() ?? ''), file)];
+  const folder = packageFolder('@julusian/jpeg-turbo');
+  if (folder !== undefined) found.push(path.join(folder, 'prebuilds', `jpeg-turbo-${platform}-${arch}`, file));
+  return found;
+}
