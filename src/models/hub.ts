@@ -81,7 +81,8 @@ export function parseHubName(name: string): { id: string; revision: string } | u
 
 /**
  * The path of a model: of one that comes with ortune its package's directory; of a name of the hub its directory in the
- * cache, downloaded where it is not there yet; anything else, and what begins with a directory that exists, as it is, to be judged by whoever opens it.
+ * cache, downloaded where it is not there yet; anything else, and what begins with a directory that exists, as it is,
+ * to be judged by whoever opens it.
  * @throws ModelError for a model that cannot be had from the hub; UsageError for a wrong HF_ENDPOINT; the signal's
  * reason
  */

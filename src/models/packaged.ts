@@ -9,7 +9,7 @@ import { ModelError } from '../errors.js';
 import { toInstall } from '../package-manager.js';
 import { packageFolder, packageRoot } from '../runtime/platform.js';
 
-/** Their names; scripts/pack.mjs makes a package of each. */
+/** Their names; scripts/pack/pack.mjs makes a package of each. */
 export const packagedModels: readonly string[] = ['tiny-en', 'tiny-emoji'];
 
 const packageOf = (name: string): string => `@ortune/model-${name}`;

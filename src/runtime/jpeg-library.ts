@@ -1,6 +1,6 @@
-// libjpeg-turbo, which the addon opens when the first JPEG is decoded. It lies beside a ready addon; in a clone it comes
-// from the package @julusian/jpeg-turbo, which has it beside its binding on Linux and within it on macOS. Without it
-// sharp decodes all pictures.
+// libjpeg-turbo, which the addon opens when the first JPEG is decoded. It lies beside a ready addon; in a clone it
+// comes from the package @julusian/jpeg-turbo, which has it beside its binding on Linux and within it on macOS. Without
+// it sharp decodes all pictures.
 
 import path from 'node:path';
 import { findAddon } from './addon-file.js';

@@ -1,5 +1,5 @@
 // The platforms that ortune is built for, and what the packages are called that hold files of one: the addon, the
-// runtime. Their names are `@ortune/addon-linux-x64` and the like; scripts/pack.mjs makes them.
+// runtime. Their names are `@ortune/addon-linux-x64` and the like; scripts/pack/pack.mjs makes them.
 
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -51,7 +51,7 @@ describe('the doctor', () => {
     const script = `${root}/node_modules/onnxruntime-node/script/install.js`;
     expect(new Set(found.map(({ fix }) => fix))).toEqual(
       new Set([
-        'npm rebuild ortune',
+        'npm run build:addon',
         'npm install onnxruntime-node',
         'apt-get install libvulkan1',
         'apt-get install mesa-vulkan-drivers (AMD, Intel), or the driver of the graphics card (NVIDIA)',

@@ -2,10 +2,10 @@
 // runtime is missing or is not what it should be.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sharedArray, sharedTensor } from '#ortune/runtime/arena.js';
 import { runtimeLibrary } from '#ortune/runtime/library.js';
@@ -155,39 +155,5 @@ describe('a library is refused with its path when it', () => {
     expect(await open(library)).toContain(
       `${library} does not fit ortune: a tensor written through its function table did not read back`,
     );
-  });
-});
-
-describe('an installation without', () => {
-  let folder: string;
-  beforeAll(() => {
-    folder = mkdtempSync(path.join(tmpdir(), 'ortune-install-'));
-    const dist = fileURLToPath(new URL('../../dist', import.meta.url));
-    mkdirSync(path.join(folder, 'dist/runtime'), { recursive: true });
-    for (const file of ['runtime/native.js', 'environment.js', 'errors.js', 'machine.js'])
-      writeFileSync(
-        path.join(folder, 'dist', file),
-        readFileSync(path.join(dist, file), 'utf8').replace(/^\/\/# sourceMappingURL.*$/m, ''),
-      );
-    writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}');
-  });
-  afterAll(() => rmSync(folder, { recursive: true }));
-  const native = (): Promise<typeof import('#ortune/runtime/native.js')> =>
-    import(pathToFileURL(path.join(folder, 'dist/runtime/native.js')).href);
-
-  test('the addon says how to build it', async () => {
-    const { addon } = await native();
-    expect(addon).toThrow(/the native addon is missing .*npm rebuild ortune/);
-  });
-
-  test('onnxruntime-node, or without a library for this machine, says so', async () => {
-    const { runtimeLibrary } = await native();
-    expect(runtimeLibrary).toThrow(
-      "the package onnxruntime-node is not installed; install it with 'npm install onnxruntime-node'",
-    );
-    mkdirSync(path.join(folder, 'node_modules/onnxruntime-node'), { recursive: true });
-    writeFileSync(path.join(folder, 'node_modules/onnxruntime-node/package.json'), '{}');
-    const again = await import(`${pathToFileURL(path.join(folder, 'dist/runtime/native.js')).href}?again`);
-    expect(again.runtimeLibrary).toThrow(`onnxruntime-node has no library for ${process.platform} ${process.arch}`);
   });
 });

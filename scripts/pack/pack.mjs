@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Makes the packages that are published, as tarballs in build/packages:
-//   node scripts/pack.mjs [--addons FOLDER] [--all]
+//   node scripts/pack/pack.mjs [--addons FOLDER] [--all]
 // ortune without a native file and without install scripts; @ortune/addon-PLATFORM with the addon and libjpeg-turbo;
 // @ortune/runtime-PLATFORM with the files of onnxruntime-node for one platform; @ortune/model-NAME. The addon of this
 // machine comes from build/Release, those of others from FOLDER/PLATFORM/ortune.node, as the release workflow gathers
@@ -11,11 +11,11 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { packagedModels } from '../dist/models/packaged.js';
-import { platformName, platforms } from '../dist/runtime/platform.js';
+import { packagedModels } from '../../dist/models/packaged.js';
+import { platformName, platforms } from '../../dist/runtime/platform.js';
 import { checkSymbols } from './check-symbols.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const out = path.join(root, 'build/packages');
 const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
 const manifest = readJson(path.join(root, 'package.json'));
@@ -33,7 +33,10 @@ function pack(name, { version = manifest.version, license = manifest.license, ..
   if (!existsSync(path.join(folder, 'LICENSE'))) copy(path.join(root, 'LICENSE'));
   const { repository } = manifest;
   const publishConfig = { access: 'public' };
-  write('package.json', `${JSON.stringify({ name, version, license, repository, ...fields, publishConfig }, null, 2)}\n`);
+  write(
+    'package.json',
+    `${JSON.stringify({ name, version, license, repository, ...fields, publishConfig }, null, 2)}\n`,
+  );
   const args = ['pack', folder, '--pack-destination', out, '--ignore-scripts', '--json'];
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const { status, stdout, stderr } = spawnSync(npm, args, { encoding: 'utf8', shell: npm.endsWith('.cmd') });
@@ -50,7 +53,7 @@ const only = (platform) => {
 };
 
 function packAddon(platform, file) {
-  const [os, cpu] = platform.split('-');
+  const [os] = platform.split('-');
   if (os === 'linux') checkSymbols(file, { strict: all });
   const library = { linux: 'libturbojpeg.so.0', darwin: 'node-napi-v7.node' }[os];
   const description = `The native addon of ortune for ${platform}`;

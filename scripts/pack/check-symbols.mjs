@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Says whether an addon for Linux runs on systems as old as ONNX Runtime's own library does, by the versions of the
 // symbols that it asks of glibc and libstdc++: 2.28 and that of GCC 8 (Debian 10, RHEL 8, Ubuntu 20.04).
-//   node scripts/check-symbols.mjs FILE
+//   node scripts/pack/check-symbols.mjs FILE
 // The release is built on such a system, and this refuses it otherwise. Needs readelf of binutils.
 
 import { spawnSync } from 'node:child_process';
