@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { fromBinary } from '@bufbuild/protobuf';
 import { compile, taskOutputs } from '#ortune/compile/compile.js';
 import type { Compiled, Mode } from '#ortune/compile/protocol.js';
+import type { TargetKind } from '#ortune/data/images/targets.js';
 import type { DeviceKind, Precision } from '#ortune/lower/target.js';
 import type { Graph, Value } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
@@ -20,7 +21,7 @@ export type Exporter = (typeof exporters)[number];
 
 /** One exported file; `kind` is the folder it lies in. */
 export interface Fixture {
-  kind: 'encoders' | 'masked-lm';
+  kind: 'encoders' | 'masked-lm' | 'label-targets';
   family: string;
   exporter: Exporter;
 }
@@ -32,6 +33,13 @@ const fixturesOf = (kind: Fixture['kind'], families: readonly string[]): Fixture
 export const fixtures = fixturesOf('encoders', ['bert', 'distilbert', 'roberta', 'albert', 'electra', 'mpnet']);
 /** Every masked language model; the last tells next sentences too. */
 export const maskedFixtures = fixturesOf('masked-lm', ['bert', 'distilbert', 'roberta', 'bert-pretraining']);
+
+/** ALBERT of the classifiers with targets that are more than a class; `family` says which. */
+export const targetFixtures: Fixture[] = ['labels', 'probabilities', 'values'].map((family) => ({
+  kind: 'label-targets',
+  family,
+  exporter: 'torchscript',
+}));
 
 /** A file tensor that holds a parameter, as PyTorch has it or transposed. */
 export interface Place {
@@ -46,6 +54,8 @@ interface GoldenFile {
   /** One for each row of the logits: a text, or a masked place. */
   labels: number[];
   logits: number[][];
+  /** Where targets are more than a class: a row of numbers for each text. */
+  targets?: { kind: TargetKind; rows: number[][]; positiveWeights?: number[] };
   /** The sum of both means where there are two. */
   loss: number;
   adamw: { lr: number; betas: [number, number]; eps: number; weight_decay: number; clip: number; losses: number[] };
@@ -82,10 +92,11 @@ export function readGolden({ kind, family, exporter }: Fixture): Golden {
   const golden = JSON.parse(readFileSync(path(`${family}.golden.json`), 'utf8')) as GoldenFile;
   const gradients = readSafetensors(path(`${family}.golden.safetensors`));
   const [batch, length] = golden.inputs.input_ids!.shape;
+  const folder = kind === 'label-targets' ? '../encoders/' : '';
   const parameters = golden.parameters.map(({ name, shape, in: places }) => {
     return { name, shape, gradient: gradients.get(name)!, places: places[exporter] };
   });
-  return { ...golden, file: path(golden.files[exporter].file), batch, length, parameters };
+  return { ...golden, file: path(`${folder}${golden.files[exporter].file}`), batch, length, parameters };
 }
 
 /** The float32 tensors of a safetensors file: an 8-byte length, a JSON header, the data. */
@@ -112,7 +123,10 @@ export function readSafetensors(file: string): Map<string, Float32Array> {
 const placesPerRow = ({ batch, labels }: Golden): number => Math.ceil((labels.length + 1) / batch);
 
 function taskOf(golden: Golden): TaskSpec {
-  if (!golden.masked_positions) return { name: 'text-classification', options: {} };
+  if (!golden.masked_positions) {
+    const { kind: targets = 'class', positiveWeights } = golden.targets ?? {};
+    return { name: 'text-classification', options: { targets, positiveWeights } };
+  }
   const probability = placesPerRow(golden) / golden.length;
   const nextSentence = golden.pair_labels !== undefined;
   return { name: 'masked-lm', options: { probability, wholeWords: false, nextSentence } };
@@ -170,6 +184,13 @@ export function feedsOf(golden: Golden): Record<string, Feed> {
     ),
     ...(positions && { masked_positions: filledUp('int64', positions, rows) }),
     ...targets(labels, rows, { labels: 'labels', weights: 'sample_weights', normaliser: 'normaliser' }),
+    ...(golden.targets && {
+      labels: {
+        dtype: 'float32',
+        shape: [rows, golden.targets.rows[0]!.length],
+        values: golden.targets.rows.flat(),
+      } satisfies Feed,
+    }),
     ...(pairs &&
       targets(pairs, batch, { labels: 'pair_labels', weights: 'pair_weights', normaliser: 'pair_normaliser' })),
   };

@@ -18,6 +18,7 @@ import {
   maskedFixtures,
   readGolden,
   relativeError,
+  targetFixtures,
 } from './golden.js';
 
 let device: Device;
@@ -65,7 +66,7 @@ async function prepare(golden: Golden, mode: Mode) {
   };
 }
 
-const all = [...fixtures, ...maskedFixtures];
+const all = [...fixtures, ...maskedFixtures, ...targetFixtures];
 
 describe.each(all)('$family of $kind from the $exporter exporter, on the device', (fixture) => {
   const golden = readGolden(fixture);

@@ -18,6 +18,7 @@ import {
   maskedLogits,
   readGolden,
   relativeError,
+  targetFixtures,
 } from './golden.js';
 
 type Outputs = InferenceSession.OnnxValueMapType;
@@ -47,7 +48,7 @@ const numbers = (outputs: Outputs, name: Value): number[] =>
 const errorOf = (outputs: Outputs, { output, values }: Expected): number =>
   relativeError(numbers(outputs, output).slice(0, values.length), values);
 
-const all = [...fixtures, ...maskedFixtures];
+const all = [...fixtures, ...maskedFixtures, ...targetFixtures];
 
 describe.each(all)('$family of $kind from the $exporter exporter, standard ops', (fixture) => {
   const golden = readGolden(fixture);
