@@ -25,6 +25,7 @@ export function* oddClasses(met: ClassesMet): Generator<string> {
   yield* headerAgain(met);
   yield* noLabel(met.classes.names);
   yield* scale(met);
+  yield* joined(met.classes.names);
   yield* withoutSample(met, 'training data');
 }
 
@@ -56,13 +57,27 @@ function* noLabel(names: readonly string[]): Generator<string> {
   yield '-1 is a class among numbers from 0: leave its rows out if it means that there is no label';
 }
 
+/** Labels that are others with a sign between them. */
+function* joined(names: readonly string[]): Generator<string> {
+  const all = new Set(names);
+  for (const sign of [',', ';', '|', '/', '+', ' ']) {
+    const made = names.filter((name) => {
+      const parts = name.split(sign).map((part) => part.trim());
+      return parts.length > 1 && parts.every((part) => all.has(part));
+    });
+    if (made.length === 0) continue;
+    yield `${made.length} of ${names.length} classes ${made.length > 1 ? 'are' : 'is'} others joined by '${sign}': ${listed(made, 5)}. ` +
+      'Each is trained as a class of its own; if several labels of a text may hold at once, set multiLabel and labelSeparator';
+    return;
+  }
+}
+
 function* scale({ classes: { names }, samples }: ClassesMet): Generator<string> {
-  if (names.length < leastOfScale) return;
   const fractions = names.every(isNumber) && names.some((name) => plainForm(name).includes('.'));
-  if (!fractions && 2 * names.length <= samples) return;
+  if (!fractions && (names.length < leastOfScale || 2 * names.length <= samples)) return;
   yield `${names.length} classes of ${samples} samples: ` +
     (fractions
-      ? 'the labels are values of a scale, and each is trained as a class of its own; set regression to train them as the numbers that they are'
+      ? 'the labels are values of a scale (numbers with fractions), and each is trained as a class of its own; round them, or set regression to train texts by their values'
       : 'nearly every sample has a class of its own; is this the column of the labels?');
 }
 
