@@ -1,4 +1,5 @@
-// Figures of several labels and of scores against scikit-learn and scipy: 200 drawn cases of each, and odd ones by name.
+// Figures of several labels and of scores against scikit-learn and scipy: 200 drawn cases of each, and odd ones by
+// name.
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// Several labels, soft labels and scores of texts from data to the saved directory: measured during the run and from the
-// file, predicted, and opened by the transformers library.
+// Several labels, soft labels and scores of texts from data to the saved directory: measured during the run and from
+// the file, predicted, and opened by the transformers library.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
