@@ -58,6 +58,8 @@ export type { ClassPrediction as Prediction } from './tasks/classes.js';
 export type {
   AccuracyMetrics,
   Metrics,
+  RerankingPrediction,
+  RerankingResult,
   SimilarityPrediction,
   SimilarityResult,
   TensorPrediction,

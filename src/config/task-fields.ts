@@ -38,20 +38,20 @@ function listed(items: readonly string[]): string {
   return `${items.slice(0, -1).join(', ')}, or ${items.at(-1)}`;
 }
 
-/** Options that one task alone has. */
-const owners = new Map<string, string>();
+/** Tasks that have an option. */
+const owners = new Map<string, string[]>();
 const defaults = new Map<string, string>();
 for (const { name, fields: own } of fields)
   for (const [key, schema] of Object.entries({ ...own.all, ...own.train } as z.ZodRawShape)) {
-    owners.set(key, owners.has(key) && owners.get(key) !== name ? '' : name);
+    owners.set(key, [...(owners.get(key) ?? []), name]);
     defaults.set(key, JSON.stringify((schema as z.ZodType).safeParse(undefined).data) ?? '');
   }
 
-/** Sentences about options that are given and belong to another task than the configuration's. */
+/** Sentences about options that are given and belong to other tasks than the configuration's. */
 export function* ofOtherTasks(config: { task: string } & Record<string, unknown>): Generator<string> {
-  for (const [key, owner] of owners) {
-    if (owner === '' || owner === config.task || !(key in config)) continue;
+  for (const [key, of] of owners) {
+    if (of.includes(config.task) || !(key in config)) continue;
     if ((JSON.stringify(config[key]) ?? '') === defaults.get(key)) continue;
-    yield `option '${key}' is for task ${owner}, and the task is ${config.task}; leave it out, or set task`;
+    yield `option '${key}' is for task ${of.join(' and ')}, and the task is ${config.task}; leave it out, or set task`;
   }
 }

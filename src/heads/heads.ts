@@ -31,6 +31,7 @@ const classifier =
 
 export const heads = {
   classification: classifier(ensureHead),
+  score: (model, options) => ensureHead(model, { ...options, labels: 1 }),
   images: classifier(ensureImageHead),
   tokens: classifier(ensureTokenHead),
   embedding: (model, { config }) => ensureEmbeddingHead(model, config),

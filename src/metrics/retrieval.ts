@@ -50,10 +50,10 @@ export function reciprocalRank(hits: readonly boolean[]): number {
   return first < 0 ? 0 : 1 / (first + 1);
 }
 
-/** Discounted gain over that of the best order, in which `relevant` hits come first. */
-export function ndcg(hits: readonly boolean[], relevant: number): number {
+/** Discounted gain of hits, or of shares of hits, over that of the best order, in which `relevant` come first. */
+export function ndcg(hits: readonly (boolean | number)[], relevant: number): number {
   const gain = (i: number): number => 1 / Math.log2(i + 2);
-  const found = hits.reduce((sum, hit, i) => sum + (hit ? gain(i) : 0), 0);
+  const found = hits.reduce<number>((sum, hit, i) => sum + Number(hit) * gain(i), 0);
   let ideal = 0;
   for (let i = 0; i < relevant; i++) ideal += gain(i);
   return ideal === 0 ? 0 : found / ideal;

@@ -4,12 +4,14 @@ import type { OwnFigures } from '../metrics/own.js';
 import type { ModelConfig } from '../transfer/config.js';
 import { imageClassification } from './image-classification.js';
 import { maskedLm } from './masked-lm.js';
+import { reranking } from './reranking.js';
 import { sentenceSimilarity } from './sentence-similarity.js';
 import type { ModelValue, Task, TaskConfig } from './task.js';
 import { tensors } from './tensors.js';
 import { textClassification } from './text-classification.js';
 import { tokenClassification } from './token-classification.js';
 
+export type { RerankingPrediction, RerankingResult } from './reranking.js';
 export type { SimilarityPrediction, SimilarityResult } from './sentence-similarity.js';
 export type { TensorPrediction, TensorsResult } from './tensors.js';
 export type { TokenPrediction, TokenResult } from './token-classification.js';
@@ -19,6 +21,7 @@ export const tasks = [
   tokenClassification,
   maskedLm,
   sentenceSimilarity,
+  reranking,
   imageClassification,
   tensors,
 ] as const;

@@ -121,7 +121,7 @@ describe.each(golden.cases)('$loss of $texts texts, $pooling $dims $symmetric $m
       for (const [step, expected] of one.curve.entries()) {
         const found = await session.run(new Map([...feeds, ['w', Tensor.of('float32', w, [width, size])]]));
         const [loss, dw, dh, embeddings] = outputs.map((name) => found.get(name)!.numbers());
-        close(loss!, [expected], step === 0 ? 1e-5 : 1e-4);
+        close(loss!, [expected], step === 0 ? 1e-5 : 1e-3);
         if (step === 0) {
           close(dw!, one.dw, 1e-5);
           close(dh!, one.dh, 1e-5);

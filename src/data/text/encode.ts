@@ -101,18 +101,16 @@ export const encodeWordLists = <R extends EncodeRequest>(
   sorted(tokenizer, request, 'words', (process) => process.request({ kind: 'words', texts }));
 
 /**
- * Tokens of texts by themselves, `perSample` of them a sample, one sample behind the other. A sample of which one text
- * has none is left out whole. @throws SampleError
+ * Tokens of texts, or of pairs of them, `perSample` rows a sample, one sample behind the other. A sample of which one
+ * row has none is left out whole. @throws SampleError
  */
-export const encodeSeparately = <R extends EncodeRequest>(
+export const encodeRows = <R extends EncodeRequest>(
   tokenizer: OpenTokenizer,
   request: R,
-  texts: readonly string[],
+  texts: readonly (readonly [text: string, pair: string])[],
   perSample: number,
-): Promise<EncodedRows<Encoded, R>> => {
-  const pairs = texts.map((text) => [text, ''] as const);
-  return sorted(tokenizer, request, 'text', (process) => process.request({ kind: 'texts', texts: pairs }), perSample);
-};
+): Promise<EncodedRows<Encoded, R>> =>
+  sorted(tokenizer, request, 'text', (process) => process.request({ kind: 'texts', texts }), perSample);
 
 async function sorted<E extends Encoded, R extends EncodeRequest>(
   { process, encoding }: OpenTokenizer,

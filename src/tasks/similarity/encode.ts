@@ -38,12 +38,11 @@ export async function similarityEncoder(encoding: Encoding): Promise<Encoder> {
   const skipped = modules.includePrompt ? prompts.map(() => 0) : await promptLengths(tokenizer, prompts);
   return async (whole, slot) => {
     // A prediction is of one text, or of two.
-    const columns = loss ? roles.map((role) => textsOf(whole, role)) : filledColumns(whole, roles);
-    for (const [k, texts] of columns.entries())
-      for (const [row, one] of texts.entries())
-        if (loss && one.trim() === '') throw new SampleError(row, empty(roles[k]!));
-    const texts = Array.from(whole.samples, (_, row) => columns.map((own, k) => prompts[k] + own[row]!)).flat();
-    const found = await text.encodeSeparately(tokenizer, whole, texts, columns.length);
+    const columns = loss ? filledTexts(whole, roles) : filledColumns(whole, roles);
+    const texts = Array.from(whole.samples, (_, row) =>
+      columns.map((own, k) => [prompts[k] + own[row]!, ''] as const),
+    ).flat();
+    const found = await text.encodeRows(tokenizer, whole, texts, columns.length);
     const { rows, request, bad } = found;
     const measured = text.measureTexts(slot, rows);
     const axes: Record<string, number> = { ...measured.axes, ...(!loss && { texts: columns.length }) };
@@ -61,6 +60,16 @@ const empty = (role: string): string =>
 /** What goes before the texts of a column. */
 export const promptOf = ({ prompts }: Pick<Modules, 'prompts'>, role: string): string =>
   (role === 'text' ? prompts.query : prompts.document) ?? '';
+
+/** The texts of each column. @throws SampleError for an empty one */
+export function filledTexts(request: EncodeRequest, roles: readonly string[]): string[][] {
+  const columns = roles.map((role) => textsOf(request, role));
+  for (const [k, texts] of columns.entries()) {
+    const row = texts.findIndex((text) => text.trim() === '');
+    if (row >= 0) throw new SampleError(row, empty(roles[k]!));
+  }
+  return columns;
+}
 
 const textsOf = ({ samples, slices }: EncodeRequest, role: string): string[] => {
   const slice = ofKind(slices, role, 'text');

@@ -8,8 +8,28 @@ import { poolings } from './modules.js';
 
 const name = 'sentence-similarity';
 
+/** Columns beside a pair of texts, of tasks that compare texts. */
+export const groupFields = ({ z, about, path }: FieldKit) => ({
+  negativeColumns: z
+    .union([path, z.array(path).min(1)])
+    .transform((value) => [value].flat().flatMap((text) => text.split(',').map((one) => one.trim())))
+    .optional()
+    .meta(
+      about('Columns of texts that do not belong to that of textColumn, where that of pairColumn does.', {
+        value: 'NAME,..',
+        aliases: ['negative_columns'],
+        expects: 'a list of names',
+      }),
+    ),
+  scoreColumn: path.optional().meta(
+    about('Column of numbers that say how alike the two texts are, or how relevant the second is.', {
+      value: 'NAME',
+    }),
+  ),
+});
+
 export function similarityFields(kit: FieldKit) {
-  const { z, about, path, count } = kit;
+  const { z, about, count } = kit;
   const { textColumn, pairColumn, maxLength, buckets } = textFields(kit);
   const pooling = {
     pooling: z
@@ -47,20 +67,7 @@ export function similarityFields(kit: FieldKit) {
   const all = {
     textColumn,
     pairColumn,
-    negativeColumns: z
-      .union([path, z.array(path).min(1)])
-      .transform((value) => [value].flat().flatMap((text) => text.split(',').map((one) => one.trim())))
-      .optional()
-      .meta(
-        about(`${name}: columns of texts that are unlike that of textColumn.`, {
-          value: 'NAME,..',
-          aliases: ['negative_columns'],
-          expects: 'a list of names',
-        }),
-      ),
-    scoreColumn: path
-      .optional()
-      .meta(about(`${name}: column of numbers that say how alike the two texts are.`, { value: 'NAME' })),
+    ...groupFields(kit),
     similarityLoss: z
       .enum(lossNames)
       .optional()
@@ -119,23 +126,20 @@ export const textRoles = ({
   ...(negativeColumns as string[]).map((column, i): [string, string] => [`negative${i}`, column]),
 ];
 
-export function* similarityContradictions(config: TaskConfig): Generator<string> {
-  const {
-    pairColumn,
-    negativeColumns = [],
-    scoreColumn,
-    symmetric,
-    weightColumn,
-    matryoshkaDims = [],
-    margin,
-  } = config;
-  const loss = lossOf(config);
-  if (pairColumn === undefined)
-    yield `task ${name} compares texts, and one column makes no pair: set 'pairColumn', the column with the text that belongs to that of textColumn`;
+/** Of the columns of texts that a task compares. */
+export function* textContradictions(task: string, config: TaskConfig): Generator<string> {
+  if (config.pairColumn === undefined)
+    yield `task ${task} compares texts, and one column makes no pair: set 'pairColumn', the column with the text that belongs to that of textColumn`;
   const names = textRoles(config).map(([, column]) => column);
   const twice = names.find((column, i) => names.indexOf(column) !== i);
   if (twice !== undefined)
     yield `column '${twice}' is named twice among textColumn, pairColumn and negativeColumns: a text is always like itself; name another`;
+}
+
+export function* similarityContradictions(config: TaskConfig): Generator<string> {
+  const { negativeColumns = [], scoreColumn, symmetric, weightColumn, matryoshkaDims = [], margin } = config;
+  const loss = lossOf(config);
+  yield* textContradictions(name, config);
   if (isScored(loss) && scoreColumn === undefined)
     yield `option 'similarityLoss' ${loss} learns from scores: set 'scoreColumn', or choose another loss`;
   if (!isScored(loss) && scoreColumn !== undefined)
