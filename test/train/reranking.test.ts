@@ -49,7 +49,7 @@ writeEncoder(path('encoder'), { layers: 1, hidden: 32, heads: 2, positions: 32, 
 const columns = { task: 'reranking', textColumn: 'query', pairColumn: 'answer' } as const;
 const options = {
   ...columns,
-  negativeColumns: ['no', 'never'],
+  negativeColumns: 'no,never',
   model: path('encoder'),
   train: path('train.jsonl'),
   eval: path('train.jsonl'),
@@ -70,7 +70,7 @@ describe('reranking', () => {
     expect(metrics['mrr@10']).toBeGreaterThan(0.9);
     const saved = await evaluate<RerankingResult>({
       ...columns,
-      negativeColumns: ['no', 'never'],
+      negativeColumns: 'no,never',
       model: result.output,
       data: path('train.jsonl'),
       batchSize: 7,
