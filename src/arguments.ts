@@ -4,6 +4,7 @@
 
 import { types } from 'node:util';
 import { UsageError } from './errors.js';
+import { pathOf } from './files/path-of.js';
 import { nearest } from './nearest.js';
 import { quote } from './quote.js';
 
@@ -37,10 +38,12 @@ export function checkOptions(value: unknown, what: string, keys?: readonly strin
   if (keys) for (const key of Object.keys(value)) if (!keys.includes(key)) throw unknownKey(what, key, keys);
 }
 
-/** @throws UsageError for what is no text that could be a path */
-export function checkPath(value: unknown, what: string): void {
-  if (typeof value !== 'string' || value === '')
+/** The path, of a file: URL too. @throws UsageError for what is no text that could be one */
+export function checkPath(value: unknown, what: string): string {
+  const path = pathOf(value);
+  if (typeof path !== 'string' || path === '')
     throw new UsageError(`${what} must be a path, found ${kindOfValue(value)}`);
+  return path;
 }
 
 /**

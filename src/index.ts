@@ -23,6 +23,7 @@ export type { TrainConfig, TrainOptions } from './config/train-schema.js';
 export type { EncodedImages } from './data/images/encoded-images.js';
 export type { ImageTensors } from './data/images/tensors.js';
 export type { GivenData } from './data/memory/given.js';
+export type { DataBytes } from './data/memory/given-bytes.js';
 export type { EpochRows } from './data/memory/row-function.js';
 export type { DataRows } from './data/memory/rows.js';
 export type { DataTensor, DataTensors } from './data/memory/tensors.js';
@@ -46,6 +47,7 @@ export type {
 
 export { type EncoderDirectoryOptions, writeEncoder } from './models/directory.js';
 export { buildEncoder, type EncoderOptions } from './models/encoder.js';
+export type { GivenModel, ModelArgument, ModelFiles } from './models/given-model.js';
 export type { DownloadEvent, ResolveOptions } from './models/hub.js';
 export {
   buildImageModel,

@@ -1,13 +1,14 @@
 // The gradient check of a whole model file: inputs are drawn at random, the training forms are restored as in training,
 // and the check of autodiff/ runs on the device with its fused kernels, so that what is checked is what trains.
 
-import { checkHooks, checkOptions, checkPath, resolvingKeys } from '../arguments.js';
+import { checkHooks, checkOptions, resolvingKeys } from '../arguments.js';
 import { type GradcheckResult, gradcheck, type Runnable } from '../check/gradcheck.js';
 import { parseOptions } from '../config/options.js';
-import { type GradcheckOptions, gradcheckSchema } from '../config/schema.js';
+import { type GradcheckConfig, type GradcheckOptions, gradcheckSchema } from '../config/schema.js';
 import { ModelError, OrtuneError, UsageError } from '../errors.js';
 import { fuse } from '../lower/fuse.js';
-import { type ResolveOptions, resolveModel } from '../models/hub.js';
+import { type ModelArgument, withModel } from '../models/given-model.js';
+import type { ResolveOptions } from '../models/hub.js';
 import { checkInputType } from '../onnx/budget.js';
 import { Builder } from '../onnx/builder.js';
 import { type DataType, isFloat } from '../onnx/dtype.js';
@@ -61,15 +62,19 @@ export function parseInput(text: string): InputSpec {
  * @throws UsageError for an input the model does not have; ModelError for operators without a rule
  */
 export async function gradcheckModel(
-  path: string,
+  path: ModelArgument,
   options: GradcheckOptions = {},
   resolving: ResolveOptions = {},
 ): Promise<GradcheckResult> {
-  checkPath(path, 'gradcheckModel: path');
   checkOptions(options, 'gradcheckModel: options');
   checkHooks(resolving, 'gradcheckModel', resolvingKeys);
-  const { input, seed, batchNorm, tolerance, threads, maxGraphMemory } = parseOptions(gradcheckSchema, options);
-  const model = openModel(await resolveModel(path, resolving), maxGraphMemory);
+  const config = parseOptions(gradcheckSchema, options);
+  return withModel(path, 'gradcheckModel: path', resolving, (place) => check(place, config));
+}
+
+async function check(path: string, config: GradcheckConfig): Promise<GradcheckResult> {
+  const { input, seed, batchNorm, tolerance, threads, maxGraphMemory } = config;
+  const model = openModel(path, maxGraphMemory);
   const source = toGraph(model);
   if (input.length === 0) judgeGraph(source);
   const inputs = drawInputs(source, input.map(parseInput), seed);

@@ -1,11 +1,12 @@
 // What a model file holds and whether its gradients can be derived, without running it.
 
-import { checkHooks, checkPath, resolvingKeys } from '../arguments.js';
+import { checkHooks, resolvingKeys } from '../arguments.js';
 import { findPaths } from '../autodiff/paths.js';
 import { parseOptions } from '../config/options.js';
 import { type InspectOptions, inspectSchema } from '../config/schema.js';
 import { OrtuneError } from '../errors.js';
-import { type ResolveOptions, resolveModel } from '../models/hub.js';
+import { type ModelArgument, withModel } from '../models/given-model.js';
+import type { ResolveOptions } from '../models/hub.js';
 import { type DataType, dataTypeFromOnnx, isFloat } from '../onnx/dtype.js';
 import { attrInt, type Dim, type Graph, operatorKey, type ValueInfo } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
@@ -39,16 +40,22 @@ export interface Inspection {
 }
 
 /**
- * Inspects a model directory, an .onnx file or a model of the hub.
+ * Inspects a model directory, an .onnx file, their bytes, or a model of the hub.
  * @throws ModelError for a file that cannot be read or that ortune refuses (quantised, damaged, …)
  */
-export async function inspectModel(path: string, given: InspectOptions & ResolveOptions = {}): Promise<Inspection> {
+export async function inspectModel(
+  path: ModelArgument,
+  given: InspectOptions & ResolveOptions = {},
+): Promise<Inspection> {
   const { maxGraphMemory: stated, ...hooks } = given ?? {};
   checkHooks(stated === undefined ? given : hooks, 'inspectModel', resolvingKeys);
   const { onDownload, signal } = hooks;
-  checkPath(path, 'inspectModel: path');
   const { maxGraphMemory } = parseOptions(inspectSchema, { maxGraphMemory: stated });
-  const model = openModel(await resolveModel(path, { onDownload, signal }), maxGraphMemory);
+  return withModel(path, 'inspectModel: path', { onDownload, signal }, (place) => inspect(place, maxGraphMemory));
+}
+
+function inspect(path: string, maxGraphMemory: number): Inspection {
+  const model = openModel(path, maxGraphMemory);
   const graph = toGraph(model);
   const shapeProblem = judgeGraph(graph);
   const sizes = [...fileTensors(model).values()]

@@ -1,7 +1,7 @@
 // What a saved model directory says of samples, through the stock onnxruntime-node session: a model that stays open for
 // many requests, and the one-call form over it. What is said, and how it is read off the outputs, is the task's.
 
-import { checkHooks, checkOptions, checkPath, resolvingKeys } from '../arguments.js';
+import { checkHooks, checkOptions, resolvingKeys } from '../arguments.js';
 import { parseOptions } from '../config/options.js';
 import { type PredictConfig, type PredictOptions, predictSchema } from '../config/schema.js';
 import type { ColumnSpec } from '../data/columns.js';
@@ -18,6 +18,7 @@ import { batchSizeOf } from '../data/slots.js';
 import { locationOf, type Table } from '../data/table.js';
 import { crowdedNotes, openSavedModel, type SavedModel } from '../engine/saved-model.js';
 import { UsageError } from '../errors.js';
+import { type ModelArgument, modelArgument } from '../models/given-model.js';
 import type { ResolveOptions } from '../models/hub.js';
 import type { ClassPrediction } from '../tasks/classes.js';
 import { planFor, startLoader } from '../tasks/loader.js';
@@ -232,23 +233,23 @@ export class LoadedModel {
 
 /**
  * Opens a model directory (or .onnx file) for predictions; task, or its inputs and config.json, say what it is for.
- * @param model its path or hub name
+ * @param model its path, URL or hub name, or its bytes
  * @param options those of `ortune predict`
  * @throws UsageError for a wrong option; ModelError for a model that cannot be opened or has no tokenizer
  */
 export async function loadModel(
-  model: string,
+  model: ModelArgument,
   options: Omit<PredictOptions, 'model'> = {},
   resolving: ResolveOptions = {},
 ): Promise<LoadedModel> {
-  checkPath(model, 'loadModel: model');
+  const { name, given } = modelArgument(model, 'loadModel: model');
   checkOptions(options, 'loadModel: options');
   if ('model' in options) throw new UsageError("loadModel: 'model' is the first argument; leave it out of the options");
   checkHooks(resolving, 'loadModel', resolvingKeys);
   resolving.signal?.throwIfAborted();
-  const config = parseOptions(predictSchema, { ...options, model });
+  const config = parseOptions(predictSchema, { ...options, model: name });
   const parts = config.task === undefined ? undefined : taskNamed(config.task).parts;
-  const opened = await openSavedModel({ ...config, parts }, resolving);
+  const opened = await openSavedModel({ ...config, parts, given }, resolving);
   try {
     return await LoadedModel.open(config, opened);
   } catch (error) {
@@ -259,7 +260,7 @@ export async function loadModel(
 
 /** What is said of each sample, in their order, by a model opened for this call. */
 export async function predict<P extends Prediction = ClassPrediction>(
-  options: PredictOptions,
+  options: Omit<PredictOptions, 'model'> & { model: ModelArgument },
   input: PredictInput,
   hooks: ResolveOptions & Predicting = {},
 ): Promise<P[]> {

@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import { presetNames as augmentationPresets, augmentationSchema } from '../data/images/augment/chain.js';
+import { pathOf } from '../files/path-of.js';
 import { defaultGraphMemory } from '../onnx/budget.js';
 
 // A type alias, not an interface: zod's metadata wants an index signature.
@@ -32,11 +33,13 @@ export const about = (description: string, extra: Omit<Extra, 'description'> = {
 export const forbidden = (why: string) => z.never().optional().meta({ description: why });
 
 export const path = z.string().min(1);
+/** Where a file or folder is: a path, or a file: URL; what a configuration holds is the path. parseOptions knows URLs. */
+export const place = path.transform(pathOf) as z.ZodType<string, string | URL>;
 export const rate = z.number().min(0).lt(1);
 export const count = z.int().min(1);
 /** One file or several, each a path or a glob. */
 export const files = z
-  .union([path, z.array(path).min(1)])
+  .union([place, z.array(place).min(1)])
   .transform((value) => (typeof value === 'string' ? [value] : value));
 export const batchSize = z.int().min(1).max(65536);
 
@@ -60,7 +63,7 @@ export const bytes = z.union([count, z.string().regex(sizes)]).transform((value)
   return Math.floor(Number(number) * unitBytes[unit.toLowerCase()]!);
 });
 
-export const model = path.meta(
+export const model = place.meta(
   about(
     'Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision).',
     { value: 'MODEL', aliases: ['model_name_or_path'], changesNothing: true },
@@ -123,10 +126,21 @@ export interface FieldKit {
   z: typeof z;
   about: typeof about;
   path: typeof path;
+  place: typeof place;
   rate: typeof rate;
   count: typeof count;
   files: typeof files;
   augmentationSchema: typeof augmentationSchema;
   augmentationPresets: typeof augmentationPresets;
 }
-export const fieldKit: FieldKit = { z, about, path, rate, count, files, augmentationSchema, augmentationPresets };
+export const fieldKit: FieldKit = {
+  z,
+  about,
+  path,
+  place,
+  rate,
+  count,
+  files,
+  augmentationSchema,
+  augmentationPresets,
+};

@@ -4,6 +4,7 @@
 
 import type { z } from 'zod';
 import { UsageError } from '../errors.js';
+import { withoutUrls } from '../files/path-of.js';
 import { explain, show } from './explain.js';
 import { expectation, type Shape, shapeOf } from './shape.js';
 
@@ -110,7 +111,8 @@ export const optionsThatChangeNothing = (schema: Schema): ReadonlySet<string> =>
  * @throws UsageError that lists every wrong, missing and unknown option; where there are none of these, every
  *   contradiction between options
  */
-export function parseOptions<S extends Schema>(schema: S, input: unknown, where?: string): z.output<S> {
+export function parseOptions<S extends Schema>(schema: S, given: unknown, where?: string): z.output<S> {
+  const input = withoutUrls(given);
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   // A contradiction may come of an option that is wrong anyway.

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { parseSize } from '../data/pack/fit-picture.js';
 import { imageFields } from '../tasks/image-fields.js';
-import { about, count, fieldKit, files, path, running } from './fields.js';
+import { about, count, fieldKit, files, path, place, running } from './fields.js';
 import { reading } from './reading-fields.js';
 import { taskFields } from './task-fields.js';
 import { trainSchema } from './train-schema.js';
@@ -19,8 +19,8 @@ const packOptions = z.strictObject({
       { value: 'FILE', aliases: ['train', 'input'] },
     ),
   ),
-  output: path.meta(about('File to write; it ends in .safetensors.', { value: 'FILE' })),
-  model: path.optional().meta(
+  output: place.meta(about('File to write; it ends in .safetensors.', { value: 'FILE' })),
+  model: place.optional().meta(
     about('Model directory or hub name whose tokenizer makes tokens of texts; without it the data are pictures.', {
       value: 'MODEL',
       aliases: ['tokenizer'],

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { imageFields } from '../tasks/image-fields.js';
-import { about, fieldKit, path } from './fields.js';
+import { about, fieldKit, place } from './fields.js';
 import { reading } from './reading-fields.js';
 import { trainSchema } from './train-schema.js';
 
@@ -26,7 +26,7 @@ export const previewSchema = z.strictObject({
   augmentation,
   seed,
   workers,
-  output: path.default('preview.png').meta(about('PNG file to write.', { value: 'FILE' })),
+  output: place.default('preview.png').meta(about('PNG file to write.', { value: 'FILE' })),
   pictures: upTo(100).default(6).meta(about('Training pictures to show, a row for each.')),
   variants: upTo(50).default(8).meta(about('How often each is augmented.')),
 });

@@ -8,7 +8,7 @@ import { imageModels } from '../models/image-names.js';
 import { optimizerNames, ruleOf } from '../optim/rules.js';
 import { taskOfData } from '../tasks/tasks.js';
 import { ofTask } from './contradictions.js';
-import { about, batchSize, count, files, model, path, rate, running } from './fields.js';
+import { about, batchSize, count, files, model, path, place, rate, running } from './fields.js';
 import { reading } from './reading-fields.js';
 import { task, taskFields } from './task-fields.js';
 import { trainSchema } from './train-schema.js';
@@ -57,7 +57,7 @@ const predictOptions = z.strictObject({
       },
     ),
   ),
-  output: path
+  output: place
     .optional()
     .meta(about('File to write the predictions to, where these are tensors.', { value: 'FILE.safetensors' })),
   ...reading,
@@ -70,7 +70,7 @@ export const predictSchema = predictOptions;
 
 /** What `ortune bench step` takes. */
 export const benchStepSchema = z.strictObject({
-  model: path
+  model: place
     .optional()
     .meta(
       about(

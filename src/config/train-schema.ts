@@ -8,7 +8,7 @@ import { optimizerFields, optimizerNames } from '../optim/rules.js';
 import { withTask } from '../tasks/tasks.js';
 import { contradictions } from './contradictions.js';
 import { computing } from './device-fields.js';
-import { about, batchSize, bytes, count, files, model, path, rate, running } from './fields.js';
+import { about, batchSize, bytes, count, files, model, path, place, rate, running } from './fields.js';
 import { reading } from './reading-fields.js';
 import { task, taskFields } from './task-fields.js';
 import { patterns, transfer } from './transfer-fields.js';
@@ -264,7 +264,7 @@ const run = {
         },
       ),
     ),
-  trunkCacheDirectory: path.optional().meta(
+  trunkCacheDirectory: place.optional().meta(
     about('Where that is kept; runs with the same trunk and data share it. Default cache/ in output.', {
       value: 'DIR',
       changesNothing: true,
@@ -289,7 +289,7 @@ const run = {
         changesNothing: true,
       }),
     ),
-  resume: path.optional().meta(
+  resume: place.optional().meta(
     about('Go on from a checkpoint: its directory, or latest for the last one in output.', {
       value: 'CHECKPOINT',
       impliedValue: 'latest',
@@ -313,7 +313,7 @@ const options = z.strictObject({
   task,
   ...running,
   ...computing,
-  output: path.meta(
+  output: place.meta(
     about('Directory for the run; the trained model goes to its sub-directory model/.', {
       value: 'DIR',
       aliases: ['output_dir'],

@@ -9,6 +9,7 @@ import { Dataset, type DatasetOptions } from './dataset.js';
 import type { TargetKind } from './images/targets.js';
 import { LabelSet, listed } from './labels.js';
 import type { RowsInput } from './memory/given.js';
+import { type BytesInput, writeBytes } from './memory/given-bytes.js';
 import { RowFunction } from './memory/row-function.js';
 import { readRows } from './memory/rows.js';
 import type { DataInput, OpenedData, OpenedPart, OpenRequest } from './protocol.js';
@@ -17,9 +18,9 @@ import type { Sampling } from './sampler.js';
 type Part = 'train' | 'eval' | 'test';
 
 export interface SplitsOptions extends Omit<OpenRequest, 'scratch' | 'hashed' | 'seed' | Part> {
-  train: DataInput | RowsInput;
-  eval?: DataInput | RowsInput | undefined;
-  test?: DataInput | RowsInput | undefined;
+  train: DataInput | RowsInput | BytesInput;
+  eval?: DataInput | RowsInput | BytesInput | undefined;
+  test?: DataInput | RowsInput | BytesInput | undefined;
   /** Decides what is held out; default 0. */
   seed?: number | undefined;
   /** Streamed samples in memory at a time; default 16384. */
@@ -83,16 +84,14 @@ export class Splits {
     signal?.throwIfAborted();
     const { sampling, groupByLength, classWeights, shuffleBuffer, seed = 0, ...request } = options;
     const { columns, weights } = options;
-    const train = await prepared(options.train, { columns, weights }, signal);
-    const evaluation = options.eval && (await prepared(options.eval, { columns }, signal));
-    const test = options.test && (await prepared(options.test, { columns }, signal));
-    const inputs = { train: train.input, eval: evaluation?.input, test: test?.input };
     const client = new DataClient();
     try {
-      const opened = await client.request(
-        { kind: 'open', ...request, ...inputs, seed, scratch: client.scratch },
-        signal,
-      );
+      const { scratch } = client;
+      const train = await prepared(options.train, { columns, weights, scratch }, signal);
+      const evaluation = options.eval && (await prepared(options.eval, { columns, scratch }, signal));
+      const test = options.test && (await prepared(options.test, { columns, scratch }, signal));
+      const inputs = { train: train.input, eval: evaluation?.input, test: test?.input };
+      const opened = await client.request({ kind: 'open', ...request, ...inputs, seed, scratch }, signal);
       return new Splits(client, opened, options, { train: train.rows, eval: evaluation?.rows, test: test?.rows });
     } catch (error) {
       await client.close();
@@ -125,13 +124,14 @@ export class Splits {
   }
 }
 
-/** An input as the data thread takes it: the rows of a host program are read, or passed over, before. */
+/** An input as the data thread takes it: the rows of a host program are read, or passed over, before; bytes written. */
 async function prepared(
-  input: DataInput | RowsInput,
-  { columns, weights }: Pick<OpenRequest, 'columns' | 'weights'>,
+  input: DataInput | RowsInput | BytesInput,
+  { columns, weights, scratch }: Pick<OpenRequest, 'columns' | 'weights' | 'scratch'>,
   signal: AbortSignal | undefined,
 ): Promise<{ input: DataInput; rows?: RowFunction }> {
   if (!('name' in input)) return { input };
+  if ('file' in input) return { input: { files: [await writeBytes(input, scratch)] } };
   const read = { name: input.name, columns, weights };
   if ('rows' in input) return { input: await readRows(input.rows, read, signal) };
   const rows = new RowFunction(input.rowsOf, read);
@@ -158,13 +158,11 @@ export async function openDataset(
 ): Promise<OpenedDataset> {
   signal?.throwIfAborted();
   const { columns } = options;
-  const { input: train, rows } = await prepared(options.train, options, signal);
   const client = new DataClient();
   try {
-    const opened = await client.request(
-      { kind: 'open', ...options, train, measured: true, seed: 0, scratch: client.scratch },
-      signal,
-    );
+    const { scratch } = client;
+    const { input: train, rows } = await prepared(options.train, { ...options, scratch }, signal);
+    const opened = await client.request({ kind: 'open', ...options, train, measured: true, seed: 0, scratch }, signal);
     const order = { ...inFileOrder, shuffleBuffer: 1, columns, rows };
     const data = new Dataset(client, opened.train, opened.labels, order);
     return { data, notes: opened.notes, close: () => client.close() };

@@ -5,7 +5,8 @@ import type { Tensor as OrtTensor } from 'onnxruntime-node';
 import { labelsOfConfig } from '../data/labels.js';
 import { defaultThreads } from '../environment.js';
 import { threadsNote } from '../machine.js';
-import { type ResolveOptions, resolveModel } from '../models/hub.js';
+import { type GivenModel, type ModelPlace, placeModel } from '../models/given-model.js';
+import type { ResolveOptions } from '../models/hub.js';
 import { convertFloat } from '../onnx/convert.js';
 import { type DataType, isFloat, type TypedArray } from '../onnx/dtype.js';
 import { joinModels, type ModelPart, onlyPart, openFiles } from '../onnx/join.js';
@@ -34,20 +35,31 @@ export interface SavedModel extends ModelValues, SavedFacts {
 /** What to say of the threads that a saved model is run with. */
 export const crowdedNotes = (threads = defaultThreads()): string[] => [threadsNote(threads) ?? []].flat();
 
+interface OpenOptions {
+  model: string;
+  /** What `model` stands for. */
+  given?: GivenModel | undefined;
+  parts?: readonly ModelPart[] | undefined;
+  threads?: number | undefined;
+  maxGraphMemory?: number | undefined;
+}
+
 /**
  * @param options `parts`: the files of the directory that run one behind the other; default one file
  * @throws ModelError for a file that cannot be read or that the runtime refuses
  */
-export async function openSavedModel(
-  options: {
-    model: string;
-    parts?: readonly ModelPart[] | undefined;
-    threads?: number | undefined;
-    maxGraphMemory?: number | undefined;
-  },
-  resolving: ResolveOptions = {},
-): Promise<SavedModel> {
-  const files = openFiles(await resolveModel(options.model, resolving), options.parts, options.maxGraphMemory);
+export async function openSavedModel(options: OpenOptions, resolving: ResolveOptions = {}): Promise<SavedModel> {
+  const place = await placeModel(options.model, options.given, resolving);
+  try {
+    return await openPlaced(place, options);
+  } catch (error) {
+    await place.close();
+    throw error;
+  }
+}
+
+async function openPlaced(place: ModelPlace, options: OpenOptions): Promise<SavedModel> {
+  const files = openFiles(place.path, options.parts, options.maxGraphMemory);
   for (const file of files) judgeGraph(toGraph(file));
   const model = joinModels(options.parts ?? onlyPart, files);
   const { graph } = model;
@@ -90,7 +102,7 @@ export async function openSavedModel(
       const task = taskNamed(name);
       return task.resultsOf(saved, batch, options, mode);
     },
-    close: () => chain.release(),
+    close: () => chain.release().finally(place.close),
   };
 }
 

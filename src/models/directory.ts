@@ -26,8 +26,8 @@ const architectures = {
  * Writes `config.json`, `onnx/model.onnx` and, with a tokenizer, `tokenizer.json` and `tokenizer_config.json`.
  * @throws UsageError for sizes that make no encoder, and arguments that are none
  */
-export function writeEncoder(directory: string, options: EncoderDirectoryOptions = {}): void {
-  checkPath(directory, 'writeEncoder: directory');
+export function writeEncoder(to: string | URL, options: EncoderDirectoryOptions = {}): void {
+  const directory = checkPath(to, 'writeEncoder: directory');
   checkOptions(options, 'writeEncoder: options', [...encoderKeys, 'dropout', 'tokenizer']);
   if (options.labels !== undefined) checkTexts(options.labels, 'writeEncoder: labels');
   if (options.tokenizer !== undefined && !isObject(options.tokenizer?.tokenizer?.model?.vocab))

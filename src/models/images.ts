@@ -200,8 +200,8 @@ export function buildImageModel(options: ImageModelOptions): Uint8Array {
  * Writes `config.json`, `preprocessor_config.json` and `onnx/model.onnx`.
  * @throws UsageError for sizes that make no network
  */
-export function writeImageModel(directory: string, options: ImageModelDirectoryOptions): void {
-  checkPath(directory, 'writeImageModel: directory');
+export function writeImageModel(to: string | URL, options: ImageModelDirectoryOptions): void {
+  const directory = checkPath(to, 'writeImageModel: directory');
   checkOptions(options, 'writeImageModel: options', [...imageModelKeys, 'labels']);
   if (options.labels !== undefined) checkTexts(options.labels, 'writeImageModel: labels');
   const { labels = Array.from({ length: 1000 }, (_, i) => `LABEL_${i}`), ...rest } = options;

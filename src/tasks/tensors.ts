@@ -66,7 +66,7 @@ interface Written {
 export const tensors = {
   name,
   purpose: 'numbers of any model, against targets by losses that you name',
-  fields: ({ z, about, path }) => {
+  fields: ({ z, about, path, place }) => {
     const inputColumns = z
       .record(z.string(), path)
       .default({})
@@ -78,7 +78,7 @@ export const tensors = {
     const loss = z.strictObject({
       output: path.optional(),
       target: path.optional(),
-      loss: z.union([z.enum(tensorLossNames), z.strictObject({ file: path })]),
+      loss: z.union([z.enum(tensorLossNames), z.strictObject({ file: place })]),
       weight: z.number().gt(0).default(1),
     });
     const losses = z

@@ -121,7 +121,7 @@ export async function evaluate<M extends Metrics = AccuracyMetrics>(
   const started = performance.now();
   const meant = (parsed.task as TaskName | undefined) ?? taskOfData(parsed);
   const parts = meant === undefined ? undefined : taskNamed(meant).parts;
-  const model = await openSavedModel({ ...parsed, parts }, { signal, onDownload });
+  const model = await openSavedModel({ ...parsed, parts, given: given.model }, { signal, onDownload });
   let loader: DataLoader | undefined;
   let opened: OpenedDataset | undefined;
   try {

@@ -12,7 +12,8 @@ import { Engine } from '../engine/engine.js';
 import { modelValues } from '../engine/model-values.js';
 import { UsageError } from '../errors.js';
 import { type OwnMetrics, ownDirection } from '../metrics/own.js';
-import { type ResolveOptions, resolveModel } from '../models/hub.js';
+import { placeModel } from '../models/given-model.js';
+import type { ResolveOptions } from '../models/hub.js';
 import { directoryOf } from '../onnx/load.js';
 import { Accumulator } from '../optim/accumulator.js';
 import type { Optimizer } from '../optim/optimizer.js';
@@ -79,7 +80,7 @@ export async function openRun(
     const from = config.resume === undefined ? undefined : await resolveCheckpoint(config.output, config.resume);
     const { name, classes, options, parts: files, readsModel } = await loadTask(config.task);
     const resolving = { signal, onDownload: listeners.download };
-    const model = await resolveModel(config.model, resolving);
+    const { path: model } = keep(await placeModel(config.model, given.model, resolving));
     const values = readsModel ? await modelValues({ model, parts: files }) : undefined;
     const own = labelsOfConfig(readModelConfig(directoryOf(model)))?.names;
     const data = keep(await openData(config, given, { model: values, labels: own, signal }));

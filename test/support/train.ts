@@ -14,16 +14,19 @@ import { Trainer } from '#ortune/train/trainer.js';
  */
 export function newRuns(path: (name: string) => string, usual: Partial<TrainOptions>) {
   let runs = 0;
-  return (more: Partial<TrainOptions> = {}): TrainOptions => ({
+  return (more: Partial<TrainOptions> = {}): Run => ({
     model: path('encoder'),
     train: path('train.jsonl'),
     output: path(`run${runs++}`),
     learningRate: 1e-3,
     threads: 2,
-    ...usual,
-    ...more,
+    ...(usual as Partial<Run>),
+    ...(more as Partial<Run>),
   });
 }
+
+/** Options whose output is a path. */
+export type Run = TrainOptions & { output: string };
 
 export interface Ran {
   result: TrainResult;

@@ -14,7 +14,7 @@ import { buildWordPiece } from '#ortune/models/wordpiece.js';
 import { hash } from '#ortune/random.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../support/small-problem.js';
-import { newRuns, train } from '../support/train.js';
+import { newRuns, type Run, train } from '../support/train.js';
 
 const { path, write } = smallProblem();
 
@@ -58,7 +58,7 @@ async function watched(options: TrainOptions) {
 }
 
 const filesIn = (directory: string): string[] => (existsSync(directory) ? readdirSync(directory) : []);
-const cacheOf = ({ output }: TrainOptions): string => join(output, 'cache');
+const cacheOf = ({ output }: Pick<Run, 'output'>): string => join(output, 'cache');
 
 describe('a run on a frozen trunk', () => {
   it.each<[string, Partial<TrainOptions>]>([
@@ -250,7 +250,16 @@ it('a comparison shares them between seeds and with itself when it goes on', asy
   const { model, batchSize } = config();
   const data = { train: path('texts.jsonl'), eval: path('dev.jsonl') };
   await compare(
-    { model, ...data, batchSize, output, epochs: 2, strategies: ['frozen'], seeds: [0, 1], threads: 2 },
+    {
+      model: model as string,
+      ...data,
+      batchSize,
+      output,
+      epochs: 2,
+      strategies: ['frozen'],
+      seeds: [0, 1],
+      threads: 2,
+    },
     { onRun: (_, trainer) => trainer.on('trunk', (event) => event.complete && reused.push(event.reused)) },
   );
   expect(reused).toEqual([false, false, true, true]);

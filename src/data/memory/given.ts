@@ -3,22 +3,30 @@
 // name in their place, and are put in again where the data is opened.
 
 import { UsageError } from '../../errors.js';
+import { isUrl } from '../../files/path-of.js';
+import { type GivenModel, isGivenModel, memoryModel } from '../../models/given-model.js';
 import { memoryPrefix } from '../images/memory-names.js';
 import { type GivenImages, isGivenImages, sourceOf } from '../images/tensors.js';
 import type { DataInput } from '../protocol.js';
-import { functionPrefix, rowsPrefix, tensorsPrefix } from './names.js';
+import { type BytesInput, checkDataBytes, type DataBytes, isDataBytes } from './given-bytes.js';
+import { bytesPrefix, functionPrefix, rowsPrefix, tensorsPrefix } from './names.js';
 import type { EpochRows } from './row-function.js';
 import type { DataRows } from './rows.js';
 import { type DataTensors, isDataTensors, sharedTensors } from './tensors.js';
 
-/** Samples in memory: pictures, tensors, rows, or a function that gives the rows of each epoch. */
-export type GivenData = GivenImages | DataTensors | DataRows | EpochRows;
+/** Samples in memory: pictures, tensors, rows, a function that gives the rows of each epoch, or the bytes of a file. */
+export type GivenData = GivenImages | DataTensors | DataRows | EpochRows | DataBytes;
 
-/** Options of which some may be data in memory. */
-export type WithGiven<O, K extends keyof O> = Omit<O, K> & { [P in K]: O[P] | GivenData };
+/** Options of which some may be data in memory, and the model its bytes. */
+export type WithGiven<O extends { model: unknown }, K extends keyof O> = Omit<O, K | 'model'> & {
+  [P in K]: O[P] | GivenData;
+} & { model: O['model'] | GivenModel };
 
-/** The data among options, by the option's name. */
-export type Given = Readonly<Record<string, GivenData>>;
+/** What is in memory among options: data, by the option's name, and the model. */
+export interface Given {
+  data?: Readonly<Record<string, GivenData>>;
+  model?: GivenModel | undefined;
+}
 
 /** Rows of a host program, as they were given. */
 export type RowsInput = { name: string } & ({ rows: DataRows } | { rowsOf: EpochRows });
@@ -27,39 +35,47 @@ const options: readonly string[] = ['train', 'eval', 'test', 'data'];
 
 /** Options with a name in place of data in memory. */
 export function withoutGiven<O extends object>(from: O): { options: O; given: Given } {
-  const given: Record<string, GivenData> = {};
+  const data: Record<string, GivenData> = {};
+  let model: GivenModel | undefined;
   const rest = Object.entries(from).map(([key, value]) => {
+    if (key === 'model' && isGivenModel(value)) {
+      model = value;
+      return [key, memoryModel];
+    }
     const prefix = options.includes(key) ? prefixOf(value) : undefined;
     if (prefix === undefined) return [key, value];
-    given[key] = value;
+    data[key] = value;
+    if (prefix === bytesPrefix) return [key, `${prefix}${key}.${checkDataBytes(value, key).format}`];
     return [key, `${prefix}${key}`];
   });
-  return { options: Object.fromEntries(rest) as O, given };
+  return { options: Object.fromEntries(rest) as O, given: { data, model } };
 }
 
 /** Of data in memory, by its kind; undefined for paths and for what is neither. */
 function prefixOf(value: unknown): string | undefined {
   if (typeof value === 'function') return functionPrefix;
   if (typeof value !== 'object' || value === null) return undefined;
+  if (isDataBytes(value)) return bytesPrefix;
   if (isGivenImages(value)) return memoryPrefix;
   if (isDataTensors(value)) return tensorsPrefix;
-  if (Array.isArray(value)) return typeof value[0] === 'object' ? rowsPrefix : undefined;
+  if (Array.isArray(value)) return typeof value[0] === 'object' && !isUrl(value[0]) ? rowsPrefix : undefined;
   return Symbol.iterator in value || Symbol.asyncIterator in value ? rowsPrefix : undefined;
 }
 
-const prefixes = [memoryPrefix, tensorsPrefix, functionPrefix, rowsPrefix];
+const prefixes = [memoryPrefix, tensorsPrefix, functionPrefix, rowsPrefix, bytesPrefix];
 
 /** Files, or what a name stands for. @throws UsageError for data that do not fit together, and a name without data */
-export function inputOf(files: readonly string[], given: Given): DataInput | RowsInput {
+export function inputOf(files: readonly string[], given: Given): DataInput | RowsInput | BytesInput {
   const [path] = files;
   const prefix = prefixes.find((one) => path?.startsWith(one));
   if (path === undefined || prefix === undefined) return { files };
-  const name = path.slice(prefix.length);
-  const found = given[name];
+  const [name] = path.slice(prefix.length).split('.') as [string];
+  const found = given.data?.[name];
   if (!found)
     throw new UsageError(
       `${path} stands for data in memory, which are given to the library as they are, not by a name`,
     );
+  if (isDataBytes(found)) return { name, file: found };
   if (isGivenImages(found)) return { source: sourceOf(found, path) };
   if (isDataTensors(found)) return { tensors: sharedTensors(found, name) };
   return typeof found === 'function' ? { name, rowsOf: found } : { name, rows: found };

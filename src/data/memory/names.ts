@@ -4,3 +4,5 @@
 export const rowsPrefix = 'rows:';
 export const functionPrefix = 'function:';
 export const tensorsPrefix = 'tensors:';
+/** The name of the option and the format of the bytes follow, as in a file's name. */
+export const bytesPrefix = 'bytes:';
