@@ -431,7 +431,7 @@ describe('a task of pictures', () => {
 
 test('options without data in memory stay as they are', () => {
   const options = { train: ['a.jsonl', 'b.jsonl'], eval: 'c.csv', groups: [{ lr: 1 }], signal: () => 1, data: 7 };
-  expect(withoutGiven(options)).toEqual({ options, given: {} });
+  expect(withoutGiven(options)).toEqual({ options, given: { data: {} } });
   expect(withoutGiven({ train: [], test: undefined }).options).toEqual({ train: [], test: undefined });
   expect(() => inputOf(['rows:train'], {})).toThrow(/rows:train stands for data in memory.*not by a name/);
   expect(inputOf(['plain.jsonl'], {})).toEqual({ files: ['plain.jsonl'] });
