@@ -33,7 +33,9 @@ export const about = (description: string, extra: Omit<Extra, 'description'> = {
 export const forbidden = (why: string) => z.never().optional().meta({ description: why });
 
 export const path = z.string().min(1);
-/** Where a file or folder is: a path, or a file: URL; what a configuration holds is the path. parseOptions knows URLs. */
+/**
+ * Where a file or folder is: a path, or a file: URL; what a configuration holds is the path. parseOptions knows URLs.
+ */
 export const place = path.transform(pathOf) as z.ZodType<string, string | URL>;
 export const rate = z.number().min(0).lt(1);
 export const count = z.int().min(1);

@@ -1,5 +1,5 @@
-// Paths as programs give them: a text, a URL object, or a text that begins with file:. Everything behind this sees plain
-// paths.
+// Paths as programs give them: a text, a URL object, or a text that begins with file:. Everything behind this sees
+// plain paths.
 
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../errors.js';
