@@ -21,6 +21,20 @@ import { type Reads, whatIsRead } from '../tasks/reads.js';
 /** What is labelled. */
 export type Inputs = Extract<PredictInput, { files: unknown } | readonly TextInput[]>;
 
+/** What of a configuration says which texts there are. */
+export type InputsConfig = Parameters<typeof formOf>[0] &
+  Pick<PredictConfig, 'model' | 'data' | 'textColumn'> & {
+    pairColumn?: string | undefined;
+    wordsColumn?: string | undefined;
+  };
+
+/** Of a command that takes texts alone. @throws UsageError for packed texts */
+export function textsIn(input: Inputs): readonly TextInput[] {
+  if ('files' in input)
+    throw new UsageError('packed texts are of one column and one tokenizer: give the texts themselves');
+  return input;
+}
+
 interface Reading {
   signal: AbortSignal;
   /** Told what is to be said of how they were read. */
@@ -34,7 +48,7 @@ interface Reading {
 export async function inputsOf(
   reads: Reads,
   given: readonly string[],
-  config: PredictConfig,
+  config: InputsConfig,
   { signal, onNote }: Reading,
 ): Promise<Inputs> {
   const { model, data } = config;
@@ -52,7 +66,7 @@ export async function inputsOf(
   }
   const files = await openFiles(named);
   if (files.every((file) => packKind(file) === 'texts')) return { files };
-  if (reads === 'words' && (await haveColumn(files, config.wordsColumn, config))) return { files };
+  if (reads === 'words' && (await haveColumn(files, config.wordsColumn!, config))) return { files };
   const picture = files.find((file) => isPicture(file) || file.endsWith('.safetensors'));
   if (picture !== undefined) throw new UsageError(`${model} reads texts, and was given pictures: ${picture}`);
   return readFiles(files, named, config, { signal, onNote }).catch(whatIsRead(model, reads));
@@ -67,7 +81,7 @@ function filesFor(model: string, reads: Exclude<Reads, 'texts' | 'words'>, files
 }
 
 /** Whether the first rows of all files are of tables with a column. */
-async function haveColumn(files: readonly string[], column: string, config: PredictConfig): Promise<boolean> {
+async function haveColumn(files: readonly string[], column: string, config: InputsConfig): Promise<boolean> {
   for (const file of files) {
     if (!isTable(file)) return false;
     for await (const { row } of readRaw(file, { form: formOf(config) })) {
@@ -130,7 +144,7 @@ async function standardInput(reading: Reading): Promise<Inputs> {
 async function readFiles(
   files: readonly string[],
   patterns: readonly string[],
-  config: PredictConfig,
+  config: InputsConfig,
   { signal, onNote }: Reading,
 ): Promise<Inputs> {
   const columns = textColumns({ textColumn: config.textColumn, pairColumn: config.pairColumn });

@@ -8,9 +8,11 @@ import { addBench } from './bench.js';
 import { addBuildAddon } from './build-addon.js';
 import { addCompare } from './compare.js';
 import { addDevices } from './devices.js';
+import { addEmbed } from './embed.js';
 import { addEval } from './eval.js';
 import { addGradcheck } from './gradcheck.js';
 import { addInspect } from './inspect.js';
+import { addMine } from './mine.js';
 import { write } from './output.js';
 import { addPack } from './pack.js';
 import { addPredict } from './predict.js';
@@ -34,6 +36,8 @@ for (const add of [
   addCompare,
   addEval,
   addPredict,
+  addEmbed,
+  addMine,
   addPreview,
   addInspect,
   addGradcheck,

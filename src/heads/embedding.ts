@@ -19,7 +19,7 @@ import type { HeadResult } from './classification.js';
 import { hiddenSize } from './families.js';
 import { FileBuilder } from './file-builder.js';
 import { findHidden } from './hidden.js';
-import { isHidden } from './hidden-name.js';
+import { hiddenOutput } from './hidden-name.js';
 
 /**
  * A model with an output of hidden states [batch, sequence, size]. `model` itself stays as it is.
@@ -27,7 +27,11 @@ import { isHidden } from './hidden-name.js';
  */
 export function ensureEmbeddingHead(model: Model, config: ModelConfig): HeadResult {
   const outputs = graphOf(model).output.filter(isFloatInfo);
-  const hidden = outputs.find(({ name }) => isHidden(name));
+  const named = hiddenOutput(
+    outputs.map((info) => ({ name: info.name, shape: dimensions(info) })),
+    config.vocab_size,
+  );
+  const hidden = outputs.find(({ name }) => name === named?.name);
   if (hidden) {
     hiddenSize(model, hidden, config);
     return { model, change: 'kept', note: undefined };

@@ -23,7 +23,7 @@ function some(names: readonly string[], most: number): string {
 /** The line for each event that has one; undefined for an event that needs no word. */
 export const describeEvent: { [E in Described]: Description<E> } = {
   start: ({ trainSamples, labels, trainable, parameters, totalSteps }) =>
-    `${trainSamples} samples, labels ${some(labels, 10)}; ` +
+    `${trainSamples} samples${labels.length > 0 ? `, labels ${some(labels, 10)}` : ''}; ` +
     `training ${formatCount(trainable)} of ${formatCount(parameters)} parameters in ${totalSteps} steps`,
   resumed: ({ path, step }) => `resumed after step ${step} from ${path}`,
   trunk: ({ data, done, samples, bytes, seconds, reused, complete }) => {

@@ -27,6 +27,8 @@ const name = 'sentence-similarity';
 export interface SimilarityOptions extends SimilarityLoss, Modules {
   /** Of the columns of texts. */
   roles: readonly string[];
+  /** What goes before a text by itself. */
+  alone: string;
 }
 
 export interface SimilarityPrediction extends Prediction {
@@ -65,6 +67,7 @@ export const sentenceSimilarity = {
       normalize,
       includePrompt: modules.includePrompt,
       prompts: Object.fromEntries(prompts),
+      alone: promptNamed(config.prompt, Object.fromEntries(prompts)),
       maxLength: Math.min(config.maxLength ?? 512, modules.maxLength ?? Number.POSITIVE_INFINITY),
     };
   },
@@ -92,7 +95,7 @@ export const sentenceSimilarity = {
       throw new ModelError(
         `${model.directory}: the model file takes batches of ${fixed} alone, and the texts of a sample go through it together; export it with dynamic axes`,
       );
-    const { roles, texts, pooling, normalize, includePrompt, prompts, maxLength, ...loss } = options;
+    const { roles, texts, pooling, normalize, includePrompt, prompts, maxLength, alone, ...loss } = options;
     const plan = await textPlan(model, { ...config, maxLength }, tables);
     const predicting = model.purpose === 'predict';
     const rows = predicting ? 'texts*batch' : `${texts}*batch`;
@@ -101,6 +104,7 @@ export const sentenceSimilarity = {
     const encoding: Encoding = {
       ...(plan.encoding as TextEncoding),
       modules,
+      alone,
       roles: predicting ? ['text', 'pair'] : roles,
       loss: predicting ? undefined : { texts, ...loss },
     };
@@ -153,6 +157,14 @@ export const sentenceSimilarity = {
     return modulesFiles({ pooling, normalize, includePrompt, prompts, maxLength: length }, sizeOf(outputs));
   },
 } satisfies Task<SimilarityOptions, SimilarityResult, SimilarityPrediction>;
+
+/** @throws UsageError for a name that the directory does not have */
+function promptNamed(named: string | undefined, prompts: Readonly<Record<string, string>>): string {
+  const found = named === undefined ? '' : prompts[named];
+  if (found !== undefined) return found;
+  const known = Object.keys(prompts).join(', ') || 'none';
+  throw new UsageError(`option 'prompt': the model directory has no prompt '${named}'; it has ${known}`);
+}
 
 const withoutUndefined = (values: object): object =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { env, pipeline } from '@xenova/transformers';
 import { describe, expect, it } from 'vitest';
+import { embedTexts } from '#ortune/commands/embed.js';
 import { loadModel } from '#ortune/commands/predict.js';
 import { writeEncoder } from '#ortune/models/directory.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
@@ -103,5 +104,52 @@ describe('sentence similarity', () => {
       word_embedding_dimension: 32,
       pooling_mode_mean_tokens: true,
     });
+  });
+
+  it('learns scores with prompts, which the directory keeps, and embeds with them', async () => {
+    const trainer = new Trainer({
+      ...options,
+      scoreColumn: 'score',
+      train: path('scored.jsonl'),
+      eval: path('scored.jsonl'),
+      output: path('scores'),
+      pooling: 'cls',
+      normalize: true,
+      queryPrompt: 'what ',
+      maxSteps: 20,
+      evalStrategy: 'steps',
+      evalSteps: 20,
+    });
+    const notes: string[] = [];
+    trainer.on('warning', ({ message }) => notes.push(message));
+    const scored = await trainer.run();
+    expect(notes.join('\n')).toMatch(/prompts: "what " goes before texts of textColumn/);
+    // The same pairs are learnt from and measured.
+    expect(notes.join('\n')).toMatch(/96 .*(training|train)/);
+    expect((scored.metrics as SimilarityResult).spearman).toBeGreaterThan(0.3);
+    const model = scored.output;
+    const plain = await embedTexts({ model }, ['what dog', 'dog']);
+    const prompted = await embedTexts({ model, prompt: 'query' }, ['dog']);
+    expect(prompted.size).toBe(32);
+    const near = (a: Float32Array, b: Float32Array) => Math.hypot(...a.map((value, i) => value - b[i]!));
+    expect(near(prompted.data, plain.data.subarray(0, 32))).toBeLessThan(1e-5);
+    expect(near(prompted.data, plain.data.subarray(32))).toBeGreaterThan(1e-3);
+    expect(Math.hypot(...prompted.data)).toBeCloseTo(1, 5);
+    const short = await embedTexts({ model, dimensions: 8 }, ['dog']);
+    expect(short.size).toBe(8);
+    expect(Math.hypot(...short.data)).toBeCloseTo(1, 5);
+    await expect(embedTexts({ model, prompt: 'passage' }, ['dog'])).rejects.toThrow(
+      /no prompt 'passage'; it has query/,
+    );
+    await expect(embedTexts({ model, dimensions: 33 }, ['dog'])).rejects.toThrow(/vectors have 32 numbers/);
+  });
+
+  it('refuses an empty text by its line, and a model that scores words', async () => {
+    const train = write('bad.jsonl', [rows[0]!, { question: 'what', answer: '\t ' }]);
+    const run = new Trainer({ ...options, train, eval: undefined, output: path('bad') }).run();
+    await expect(run).rejects.toThrow(/bad\.jsonl:2: the text of pairColumn is empty/);
+    await expect(embedTexts({ model: 'models/tiny-en' }, ['dog'])).rejects.toThrow(
+      /no output gives a vector for each token/,
+    );
   });
 });

@@ -1,7 +1,7 @@
 // The vectors of texts from the vectors of tokens that a saved file gives, pooled as in the graph that trains.
 
 import { ModelError } from '../../errors.js';
-import { isHidden } from '../../heads/hidden-name.js';
+import { hiddenOutput } from '../../heads/hidden-name.js';
 import type { Builder } from '../../onnx/builder.js';
 import type { Value } from '../../onnx/graph.js';
 import { taskInput } from '../inputs.js';
@@ -44,15 +44,15 @@ function largest(b: Builder, hidden: Value, counts: Value): Value {
 
 /** The same of a saved file; `normalize`: brought to length 1. @throws ModelError for a file that gives none */
 export async function embeddingsOf(
-  { run, path, outputs }: SavedRun,
+  { run, path, outputs, config }: SavedRun,
   { inputs }: MeasuredBatch,
   { pooling, normalize }: { pooling: Pooling; normalize: boolean },
 ): Promise<Results> {
-  const output = outputs.find(({ name }) => isHidden(name)) ?? outputs.find(({ shape }) => shape?.length === 3);
+  const output = hiddenOutput(outputs, config.vocab_size);
   if (!output)
     throw new ModelError(
       `${path}: no output gives a vector for each token (last_hidden_state); found ${outputs.map(({ name }) => `'${name}'`).join(', ')}. ` +
-        'Export the model without its head (feature extraction).',
+        'Export the model without its head (feature extraction), or train it with task sentence-similarity, which leaves the head out (also with maxSteps 0).',
     );
   const found = (await run(inputs, [output.name]))[output.name]!;
   const [rows, tokens, size] = found.shape as [number, number, number];

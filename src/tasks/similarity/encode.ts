@@ -20,6 +20,8 @@ import type { Modules, Pooling } from './modules.js';
 /** What samples of two or more texts have in the slot beside them. */
 export interface Encoding extends TextEncoding {
   modules: Modules;
+  /** What goes before a text that is not compared with another. */
+  alone: string;
   /** Roles of the columns: the anchor's first. */
   roles: readonly string[];
   /** What the loss reads is not written where it is undefined: predictions. */
@@ -32,13 +34,18 @@ type Row = { readonly ids: readonly number[] };
 
 export async function similarityEncoder(encoding: Encoding): Promise<Encoder> {
   const text: TextFunctions = await import('../../data/text/encode.js');
-  const { roles, loss, modules, ...files } = encoding;
+  const { roles, loss, modules, alone, ...files } = encoding;
   const tokenizer = await text.openTokenizer(files);
-  const prompts = roles.map((role) => promptOf(modules, role));
-  const skipped = modules.includePrompt ? prompts.map(() => 0) : await promptLengths(tokenizer, prompts);
+  const before = async (prompts: readonly string[]) => ({
+    prompts,
+    skipped: modules.includePrompt ? prompts.map(() => 0) : await promptLengths(tokenizer, prompts),
+  });
+  const compared = await before(roles.map((role) => promptOf(modules, role)));
+  const single = await before([alone]);
   return async (whole, slot) => {
     // A prediction is of one text, or of two.
     const columns = loss ? filledTexts(whole, roles) : filledColumns(whole, roles);
+    const { prompts, skipped } = columns.length === 1 ? single : compared;
     const texts = Array.from(whole.samples, (_, row) =>
       columns.map((own, k) => [prompts[k] + own[row]!, ''] as const),
     ).flat();

@@ -29,7 +29,7 @@ export const groupFields = ({ z, about, path }: FieldKit) => ({
 });
 
 export function similarityFields(kit: FieldKit) {
-  const { z, about, count } = kit;
+  const { z, about, path, count } = kit;
   const { textColumn, pairColumn, maxLength, buckets } = textFields(kit);
   const pooling = {
     pooling: z
@@ -108,7 +108,18 @@ export function similarityFields(kit: FieldKit) {
     buckets,
     ...pooling,
   };
-  return { all, train: {}, predict: { textColumn, pairColumn, maxLength, buckets, ...pooling } };
+  const prompt = {
+    prompt: path.optional().meta(
+      about(
+        `${name}: the prompt of the model directory that goes before a text by itself, such as query; default none.`,
+        {
+          value: 'NAME',
+          aliases: ['prompt_name'],
+        },
+      ),
+    ),
+  };
+  return { all, train: {}, predict: { textColumn, pairColumn, maxLength, buckets, ...pooling, ...prompt } };
 }
 
 /** The loss that is meant. */
