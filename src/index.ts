@@ -59,6 +59,8 @@ export { buildWordPiece } from './models/wordpiece.js';
 export type { ClassPrediction as Prediction } from './tasks/classes.js';
 export type {
   AccuracyMetrics,
+  FilledMask,
+  MaskPrediction,
   Metrics,
   RerankingPrediction,
   RerankingResult,

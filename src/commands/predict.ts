@@ -16,6 +16,7 @@ import { formOf } from '../data/read/form.js';
 import { type Samples, type TextInput, tableSamples, textSamples } from '../data/samples.js';
 import { batchSizeOf } from '../data/slots.js';
 import { locationOf, type Table } from '../data/table.js';
+import { TokenizerProcess } from '../data/tokenizer/process.js';
 import { crowdedNotes, openSavedModel, type SavedModel } from '../engine/saved-model.js';
 import { UsageError } from '../errors.js';
 import { type ModelArgument, modelArgument } from '../models/given-model.js';
@@ -23,7 +24,7 @@ import type { ResolveOptions } from '../models/hub.js';
 import type { ClassPrediction } from '../tasks/classes.js';
 import { planFor, startLoader } from '../tasks/loader.js';
 import { type Reads, readsOf, whatIsRead } from '../tasks/reads.js';
-import type { Prediction, TaskSpec } from '../tasks/task.js';
+import type { Prediction, PredictTools, TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed, taskOfModel, tasks } from '../tasks/tasks.js';
 import { checkInput, type PredictInput } from './predict-input.js';
 
@@ -53,6 +54,8 @@ export class LoadedModel {
   /** By what they were planned for. */
   readonly #loaders = new Map<string, DataLoader>();
   readonly #client = new DataClient();
+  /** Where predictions have texts of tokens. */
+  #decoder: TokenizerProcess | undefined;
   /** Calls under way. */
   readonly #calls = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
@@ -199,7 +202,7 @@ export class LoadedModel {
     let truncated = 0;
     for await (const batch of loader.batches(samples, { signal })) {
       const results = await this.#model.run('predict', this.#task, batch);
-      const found = predict!(results, batch, this.labels, this.#task.options);
+      const found = await predict!(results, batch, this.labels, this.#task.options, { decode: this.#decode });
       for (const [row, sample] of batch.samples.entries()) predictions[sample] = found[row]!;
       for (const remark of batch.remarks ?? []) remarks.add(remark);
       for (const { sample, reason } of batch.bad) predictions[sample] = unusable?.(reason) ?? { error: reason };
@@ -211,6 +214,12 @@ export class LoadedModel {
       this.#notes.push(`${truncated} of ${predictions.length} texts were longer than the model reads and were cut`);
     return predictions;
   }
+
+  readonly #decode: PredictTools['decode'] = async (rows, withoutSpecial) => {
+    const { directory } = this.#model;
+    this.#decoder ??= new TokenizerProcess({ directory, maxLength: 512 }, { background: false });
+    return [...(await this.#decoder.request({ kind: 'decode', rows, withoutSpecial }))];
+  };
 
   #throwIfClosed(): void {
     if (this.#closing) throw new UsageError(`${this.#config.model} is closed and predicts nothing more; open it again`);
@@ -224,6 +233,7 @@ export class LoadedModel {
 
   async #close(): Promise<void> {
     await this.#client.close();
+    await this.#decoder?.close();
     for (const loader of this.#loaders.values()) await loader.close();
     // The runtime must not lose a session that it runs.
     await Promise.allSettled(this.#calls);

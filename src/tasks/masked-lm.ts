@@ -15,15 +15,21 @@ import type { Value } from '../onnx/graph.js';
 import { metricsLine } from '../report/metrics.js';
 import { textDropout } from '../transfer/config.js';
 import { architecture } from './classes.js';
+import { fillMasks, likeliestTokens, type MaskPrediction, maskEncoder, maskPlaces, showMasks } from './fill-mask.js';
 import { taskInput } from './inputs.js';
 import { meanCrossEntropy } from './losses.js';
 import { maskedResults } from './masked-results.js';
 import { type Masking, maskRow, pairedRows, targetCount } from './masking.js';
 import type { Task, TaskLoss } from './task.js';
 import { textFields } from './text-fields.js';
-import { refusePictures, textPlan } from './texts.js';
+import { readsTexts, refusePictures, textPlan } from './texts.js';
 
 const name = 'masked-lm';
+
+export interface MaskedOptions extends Masking {
+  /** Masks of the texts are filled in, with so many tokens each. */
+  topK?: number;
+}
 
 export const maskedLm = {
   name,
@@ -52,17 +58,25 @@ export const maskedLm = {
           }),
         ),
     };
-    return { all: { ...textFields(kit), ...masking }, train: {}, predict: {} };
+    const texts = textFields(kit);
+    const topK = kit.count
+      .default(5)
+      .meta(about('masked-lm: so many of the likeliest tokens for each mask of a text.', { aliases: ['top_k'] }));
+    return { all: { ...texts, ...masking }, train: {}, predict: { ...texts, topK } };
   },
   shared: ['textColumn', 'pairColumn', 'mlmProbability', 'wholeWordMask', 'nextSentence'] as const,
   *contradictions({ nextSentence, pairColumn }) {
     if (nextSentence && pairColumn === undefined)
       yield "option 'nextSentence' needs 'pairColumn', the column with the text that follows: set it, or leave nextSentence out";
   },
-  options: ({ mlmProbability: probability, wholeWordMask: wholeWords, nextSentence }): Masking => ({
+  opens: ({ inputs, config }) =>
+    readsTexts(inputs) && config.architectures?.some((one) => /For(MaskedLM|PreTraining)$/.test(one)) === true,
+  options: ({ mlmProbability: probability, wholeWordMask: wholeWords, nextSentence, topK }): MaskedOptions => ({
     probability,
     wholeWords,
     nextSentence,
+    // Of predictions, which mask nothing themselves.
+    ...(topK !== undefined && { topK }),
   }),
   columns: ({ textColumn, pairColumn }) => textColumns({ textColumn, pairColumn }),
   classes: false,
@@ -73,9 +87,11 @@ export const maskedLm = {
   dropout: textDropout,
   // Nothing is kept of a frozen trunk (no writeTargets): the masks differ from epoch to epoch.
   cacheable: () => false,
-  async plan(model, config, tables, { probability, nextSentence }) {
+  async plan(model, config, tables, { probability, nextSentence, topK }) {
     const packed = tables.find(({ tokens }) => tokens);
     const plan = await textPlan(model, config, tables);
+    if (topK !== undefined)
+      return { ...plan, fields: [...plan.fields, { name: maskPlaces, dtype: 'int32', shape: ['batch*tokens'] }] };
     if (packed && nextSentence)
       throw new DataError(
         `${packed.origin.files.join(', ')}: packed texts cannot be joined to others; leave nextSentence out`,
@@ -100,6 +116,7 @@ export const maskedLm = {
     };
   },
   async encoder(encoding, masking) {
+    if (masking.topK !== undefined) return maskEncoder(encoding);
     const text = await import('../data/text/encode.js');
     const tokenizer = await text.openTokenizer(encoding as Parameters<typeof text.openTokenizer>[0]);
     const vocabulary = await text.maskVocabulary(tokenizer, masking);
@@ -134,7 +151,8 @@ export const maskedLm = {
   outputs: ({ nextSentence }, { main }) => ({ logits: main, ...(nextSentence && { [pairOutput]: pairOutput }) }),
   loss: (b, outputs, { probability, nextSentence }) =>
     addMaskedLoss(b, outputs.logits!, { probability, pairs: nextSentence ? outputs[pairOutput] : undefined }),
-  resultsOf: maskedResults,
+  resultsOf: (saved, batch, { topK }, mode) =>
+    mode === 'predict' ? likeliestTokens(saved, batch, topK!) : maskedResults(saved, batch),
   metrics: () => ['loss', 'perplexity', 'accuracy'],
   meter: () => {
     const metrics = new MaskedLmMetrics();
@@ -167,12 +185,15 @@ export const maskedLm = {
       `${result.samples} texts, ${result.masked} masked tokens: ${metricsLine(result)}`,
       ...(nextSentence ? [`next sentences: ${metricsLine(nextSentence)}`] : []),
     ].join('\n'),
+  predict: (results, batch, _, __, tools) => fillMasks(results, batch, tools),
+  unusable: (error): MaskPrediction => ({ masks: [], error }),
+  show: showMasks,
   config: (config, _, { nextSentence }) => ({
     ...config,
     // Of the families that ortune knows, BERT alone has a class with both heads.
     ...architecture(config, nextSentence && config.model_type === 'bert' ? 'ForPreTraining' : 'ForMaskedLM'),
   }),
-} satisfies Task<Masking, MaskedLmResult>;
+} satisfies Task<MaskedOptions, MaskedLmResult, MaskPrediction>;
 
 /** Whether each row's second text is its own (0) or another's (1), as the transformers library numbers them. */
 function writePairs(slot: Slot, { weights }: Pick<EncodeRequest, 'weights'>, partners: readonly number[]): number {

@@ -18,11 +18,33 @@ function rowsOf({ dtype, shape, data }: TensorView, first: number, count: number
   return { dtype, shape: [count, ...shape.slice(1)], data: data.subarray(first * perRow, (first + count) * perRow) };
 }
 
+/**
+ * The outputs for a few rows of a batch at a time, the logits first. @throws ModelError where these are none of tokens
+ */
+export async function* runInParts(
+  { run, path, inputs: names, outputs, batch }: SavedRun,
+  inputs: MeasuredBatch['inputs'],
+  wanted: readonly string[],
+): AsyncGenerator<{ first: number; count: number; found: Results }, void, void> {
+  const [logits] = wanted as [string];
+  const [rows, length] = inputs.get(names[0]!)!.shape as [number, number];
+  const vocabulary = outputs.find(({ name }) => name === logits)?.shape?.[2];
+  const few = typeof vocabulary === 'number' ? Math.max(1, Math.floor(mostLogits / (length * vocabulary))) : 1;
+  const step = batch ?? few;
+  for (let first = 0; first < rows; first += step) {
+    const count = Math.min(step, rows - first);
+    const found = await run(new Map(names.map((name) => [name, rowsOf(inputs.get(name)!, first, count)])), wanted);
+    if (found[logits]!.shape.length !== 3)
+      throw new ModelError(
+        `${path}: output '${logits}' is not of shape [batch, sequence, vocabulary]; is this a masked language model?`,
+      );
+    yield { first, count, found };
+  }
+}
+
 /** What the training graph would give: sums of losses, and the likeliest of each masked place and pair. */
-export async function maskedResults(
-  { run, path, inputs: names, main, outputs, batch }: SavedRun,
-  { inputs }: MeasuredBatch,
-): Promise<Results> {
+export async function maskedResults(saved: SavedRun, { inputs }: MeasuredBatch): Promise<Results> {
+  const { path, inputs: names, main, outputs } = saved;
   const { name: logits, activation } = main();
   const numbers = (name: string) => inputs.get(name)?.data as ArrayLike<number | bigint> | undefined;
   const [positions, labels, weights] = ['masked_positions', 'labels', 'sample_weights'].map((name) => numbers(name)!);
@@ -34,21 +56,12 @@ export async function maskedResults(
     );
   const [rows, length] = inputs.get(names[0]!)!.shape as [number, number];
   const places = positions!.length / rows;
-  const vocabulary = outputs.find(({ name }) => name === logits)?.shape?.[2];
-  const few = typeof vocabulary === 'number' ? Math.max(1, Math.floor(mostLogits / (length * vocabulary))) : 1;
-  const step = batch ?? few;
   const predictions = new Int32Array(positions!.length);
   const pairPredictions = new Int32Array(rows);
   let [loss, pairLoss] = [0, 0];
-  for (let first = 0; first < rows; first += step) {
-    const count = Math.min(step, rows - first);
-    const found = await run(new Map(names.map((name) => [name, rowsOf(inputs.get(name)!, first, count)])), wanted);
+  for await (const { first, count, found } of runInParts(saved, inputs, wanted)) {
     const { shape } = found[logits]!;
     const data = asLogits(found[logits]!, activation, true);
-    if (shape.length !== 3)
-      throw new ModelError(
-        `${path}: output '${logits}' is not of shape [batch, sequence, vocabulary]; is this a masked language model?`,
-      );
     const words = shape[2]!;
     for (let i = first * places; i < (first + count) * places; i++) {
       const weight = Number(weights![i]);

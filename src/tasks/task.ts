@@ -134,6 +134,14 @@ export interface Prediction {
   error?: string;
 }
 
+/** What a prediction may be made with. */
+export interface PredictTools {
+  /**
+   * The texts of lists of tokens, without special tokens or with them. @throws ModelError for a tokenizer that fails
+   */
+  decode(rows: readonly (readonly number[])[], withoutSpecial: boolean): Promise<string[]>;
+}
+
 /** The part of a configuration that decides what a task does; each task reads its own fields. */
 // biome-ignore lint/suspicious/noExplicitAny: every task knows the types of the fields that it reads
 export type TaskConfig = { task: string } & Readonly<Record<string, any>>;
@@ -225,7 +233,13 @@ export interface Task<O extends object = object, M extends object = object, P ex
   /** An evaluation on one screen. */
   report(result: M): string;
   /** One for each sample of the batch. */
-  predict?(results: Results, batch: MeasuredBatch, labels: readonly string[], options: O): P[];
+  predict?(
+    results: Results,
+    batch: MeasuredBatch,
+    labels: readonly string[],
+    options: O,
+    tools: PredictTools,
+  ): P[] | Promise<P[]>;
   /** In place of a prediction, of a sample that cannot be used. */
   unusable?(error: string): P;
   /** Writes predictions to a file, where `predict` is given the option output. */

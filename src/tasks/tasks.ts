@@ -11,6 +11,7 @@ import { tensors } from './tensors.js';
 import { textClassification } from './text-classification.js';
 import { tokenClassification } from './token-classification.js';
 
+export type { FilledMask, MaskPrediction } from './fill-mask.js';
 export type { RerankingPrediction, RerankingResult } from './reranking.js';
 export type { SimilarityPrediction, SimilarityResult } from './sentence-similarity.js';
 export type { TensorPrediction, TensorsResult } from './tensors.js';

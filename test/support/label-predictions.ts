@@ -35,12 +35,12 @@ export async function predicted(
   const logits = new Float32Array(classes.length * size);
   for (const [row, id] of classes.entries()) logits[row * size + id] = 8;
   const given = options({ task });
+  const tools = { decode: async () => [] };
   if (task !== 'token-classification') {
     const batch = { samples: Uint32Array.from(classes.keys()), inputs: new Map(), slices: {} };
     const results = { logits: { dtype: 'float32', shape: [classes.length, size], data: logits } } as const;
-    return predict!(results, batch as unknown as MeasuredBatch, names, given).map(
-      (one) => (one as ClassPrediction).label,
-    );
+    const said = await predict!(results, batch as unknown as MeasuredBatch, names, given, tools);
+    return said.map((one: ClassPrediction) => one.label);
   }
   const text = Buffer.from(classes.map((_, i) => `w${i}`).join(' '));
   const chunk = new SharedArrayBuffer(text.length);
@@ -55,6 +55,6 @@ export async function predicted(
     slices: { text: { kind: 'text', chunks: [chunk], spans: Uint32Array.of(0, 0, text.length) } },
   };
   const results = { logits: { dtype: 'float32', shape: [1, classes.length, size], data: logits } } as const;
-  const [said] = predict!(results, batch as unknown as MeasuredBatch, names, given) as TokenPrediction[];
+  const [said]: TokenPrediction[] = await predict!(results, batch as unknown as MeasuredBatch, names, given, tools);
   return [...said!.tags];
 }

@@ -163,7 +163,7 @@ describe('what cannot be is refused with what to do', () => {
   });
 
   it('labels from a language model', async () => {
-    await expect(predict({ model: path('masked') }, ['ant'])).rejects.toThrow(
+    await expect(predict({ task: 'text-classification', model: path('masked') }, ['ant'])).rejects.toThrow(
       /has the shape \[.*\], expected \[batch, labels\]/,
     );
   });

@@ -140,13 +140,32 @@ async function sorted<E extends Encoded, R extends EncodeRequest>(
     }
   }
   if (bad.length === 0) return { rows, request };
-  const some = {
-    samples: Uint32Array.from(kept, (row) => request.samples[row]!),
-    weights: Float32Array.from(kept, (row) => request.weights[row]!),
-    slices: keptSlices(request.slices, kept),
-  };
-  return { rows, request: { ...request, ...some }, bad };
+  return { rows, request: requestOf(request, kept), bad };
 }
+
+/** Without the rows that have a problem, which are bad ones then. */
+export function withoutRows<E extends Encoded, R extends EncodeRequest>(
+  whole: R,
+  { rows, request, bad = [] }: EncodedRows<E, R>,
+  problemOf: (row: E) => string | undefined,
+): EncodedRows<E, R> {
+  const problems = rows.map(problemOf);
+  if (problems.every((problem) => problem === undefined)) return { rows, request, ...(bad.length > 0 && { bad }) };
+  const left = new Set(bad.map(({ row }) => row));
+  // Row of the whole request of each that is there.
+  const places = Array.from(whole.samples.keys()).filter((row) => !left.has(row));
+  const found = problems.flatMap((reason, i) => (reason === undefined ? [] : [{ row: places[i]!, reason }]));
+  const kept = [...problems.keys()].filter((i) => problems[i] === undefined);
+  return { rows: kept.map((i) => rows[i]!), request: requestOf(request, kept), bad: [...bad, ...found] };
+}
+
+/** The request of some of its rows. */
+const requestOf = <R extends EncodeRequest>(request: R, kept: readonly number[]): R => ({
+  ...request,
+  samples: Uint32Array.from(kept, (row) => request.samples[row]!),
+  weights: Float32Array.from(kept, (row) => request.weights[row]!),
+  slices: keptSlices(request.slices, kept),
+});
 
 /** The axes' lengths for these rows, and counts of their tokens. */
 export function measureTexts(slot: Slot, rows: readonly Encoded[]) {

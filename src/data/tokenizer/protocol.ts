@@ -23,6 +23,7 @@ export type TokenizerRequest =
   | { kind: 'texts'; texts: readonly (readonly [text: string, pair: string])[] }
   | { kind: 'words'; texts: readonly (readonly string[])[] }
   | { kind: 'mask'; wholeWords: boolean }
+  | { kind: 'decode'; rows: readonly (readonly number[])[]; withoutSpecial: boolean }
   | { kind: 'survey'; texts: readonly string[] };
 
 /** What the files say. */
@@ -80,6 +81,7 @@ export interface TokenizerAnswers {
   texts: readonly (Encoded | Failed)[];
   words: readonly (EncodedWords | Failed)[];
   mask: MaskFacts;
+  decode: readonly string[];
   survey: Survey;
 }
 

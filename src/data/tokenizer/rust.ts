@@ -152,6 +152,11 @@ export class RustTokenizer {
     return { ...row, words: row.ids.map((_, i) => (specials[i] === 0 ? of[next++]! : -1)) };
   }
 
+  /** The text of tokens, without special ones or with them. */
+  decode(ids: readonly number[], withoutSpecial: boolean): Promise<string> {
+    return this.#tokenizer.decode([...ids], withoutSpecial);
+  }
+
   /** All tokens of a text, and the parts of it that the vocabulary does not have. */
   async inspect(text: string): Promise<{ ids: number[]; unknownParts: string[] }> {
     const encoding = await this.#whole.encode(text);

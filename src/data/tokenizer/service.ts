@@ -125,6 +125,12 @@ const handlers: {
     // None is drawn that the model does not have.
     return { ...facts, maskId, ordinary: ordinary.filter((id) => id < embeddingRows) };
   },
+  async decode({ rows, withoutSpecial }) {
+    const texts: string[] = [];
+    for (const [i, ids] of rows.entries())
+      texts.push(await bounded(i, ids.length, () => tokenizer.decode(ids, withoutSpecial)));
+    return texts;
+  },
   async survey({ texts }) {
     const { Surveyor } = await import('./survey.js');
     const surveyor = new Surveyor(tokenizer, readTokenizer(encoding.directory));
