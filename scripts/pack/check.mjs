@@ -2,8 +2,8 @@
 // Proves that what is published can be installed and used: packs it, and installs the tarballs into an empty project
 // with npm, pnpm, both yarns and bun, under the Nodes that `engines` allows, on a path without a compiler; then trains,
 // evaluates and predicts there with the command. Prints a table: MB, packages, install scripts, seconds.
-//   npm run pack:check [-- --only npm,bun] [--node 22] [--runtime 1.27.0] [--keep]
-// --runtime adds that version of onnxruntime-node to the application. Linux x64; needs the npm registry, some 2 GB of
+//   npm run pack:check [-- --only npm,bun] [--node 22] [--runtime 1.27.0] [--addons FOLDER] [--keep]
+// --runtime adds that version of onnxruntime-node to the application; --addons: those of all platforms (pack.mjs). Linux x64; needs the npm registry, some 2 GB of
 // disk and five minutes.
 
 import { execFile, spawnSync } from 'node:child_process';
@@ -31,6 +31,7 @@ const { values: flags } = parseArgs({
     only: { type: 'string' },
     node: { type: 'string' },
     runtime: { type: 'string' },
+    addons: { type: 'string' },
     keep: { type: 'boolean' },
   },
 });
@@ -182,7 +183,9 @@ async function check([name, node, ignoreScripts]) {
   };
 }
 
-const { status } = spawnSync(process.execPath, [path.join(root, 'scripts/pack/pack.mjs')], { stdio: 'inherit' });
+const addons = flags.addons ? ['--addons', flags.addons, '--all'] : [];
+const packer = [path.join(root, 'scripts/pack/pack.mjs'), ...addons];
+const { status } = spawnSync(process.execPath, packer, { stdio: 'inherit' });
 if (status !== 0) process.exit(1);
 const registry = await startRegistry(path.join(root, 'build/packages'));
 const rows = [];

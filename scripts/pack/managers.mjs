@@ -32,7 +32,7 @@ export function installTools(folder) {
     node: (name) => at(`node-${name}`, 'bin/node'),
     cli: {
       npm: npmCli,
-      pnpm: at('pnpm', 'bin/pnpm.cjs'),
+      pnpm: at('pnpm', 'bin/pnpm.mjs'),
       yarn: at('yarn', 'bin/yarn.js'),
       berry: at('@yarnpkg/cli-dist', 'bin/yarn.js'),
       bun: at('@oven/bun-linux-x64', 'bin/bun'),

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
 /** package/package.json of a tarball. */
-function manifestOf(tarball) {
+export function manifestOf(tarball) {
   const tar = gunzipSync(tarball);
   for (let at = 0; at < tar.length; ) {
     const name = tar.toString('utf8', at, at + 100).replace(/\0.*$/s, '');
