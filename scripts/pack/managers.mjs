@@ -76,7 +76,7 @@ export const managers = {
   berry: {
     cli: 'berry',
     configure: (own) => ({ '.yarnrc.yml': berryrc(own, 'node-modules'), 'yarn.lock': '' }),
-    install: () => ['install'],
+    install: () => ['install', '--no-immutable'],
     // This yarn has a setting in the place of a flag.
     ignoreScripts: { YARN_ENABLE_SCRIPTS: '0' },
     ortune: ['run', 'ortune'],
@@ -84,7 +84,7 @@ export const managers = {
   'berry-pnp': {
     cli: 'berry',
     configure: (own) => ({ '.yarnrc.yml': berryrc(own, 'pnp'), 'yarn.lock': '' }),
-    install: () => ['install'],
+    install: () => ['install', '--no-immutable'],
     ignoreScripts: { YARN_ENABLE_SCRIPTS: '0' },
     ortune: ['run', 'ortune'],
   },

@@ -114,7 +114,8 @@ SOFTWARE.
 
 function packModel(name) {
   const description = `The model ${name} of ortune`;
-  pack(`@ortune/model-${name}`, { description }, ({ copy }) => {
+  // Native code opens its files, which archives of Plug'n'Play hide from it.
+  pack(`@ortune/model-${name}`, { description, preferUnplugged: true }, ({ copy }) => {
     const folder = path.join(root, 'models', name);
     for (const file of ['README.md', 'onnx', 'config.json', 'preprocessor_config.json', 'tokenizer.json'])
       if (existsSync(path.join(folder, file))) copy(path.join(folder, file));
@@ -131,7 +132,7 @@ function packMain() {
     ...platforms.map((platform) => [`@ortune/addon-${platform}`, manifest.version]),
     ...platforms.map((platform) => [`@ortune/runtime-${platform}`, runtimeVersion]),
   ]);
-  return pack(name, { ...fields, optionalDependencies }, ({ copy }) => {
+  return pack(name, { ...fields, optionalDependencies, preferUnplugged: true }, ({ copy }) => {
     for (const file of manifest.files) if (!file.startsWith('!')) copy(path.join(root, file), file);
   });
 }

@@ -4,6 +4,10 @@
 // hand; of those, only what workers may be given, since Node refuses the rest (--title, V8's flags, which are the
 // process's anyway).
 
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+
 /** Options that a thread may be given and that its modules may depend on; true for those that take a value. */
 const handedOn = new Map([
   ['--require', true],
@@ -74,3 +78,14 @@ function wordsOf(text: string): string[] {
 }
 
 const quoted = (word: string): string => (/[\s"\\]/.test(word) ? `"${word.replace(/["\\]/g, '\\$&')}"` : word);
+
+/**
+ * Node's arguments for a process that is to find packages and has none of this one's options: what yarn's Plug'n'Play
+ * hooks in, where packages lie in archives that Node alone does not read.
+ */
+export function plugAndPlay(): string[] {
+  if (process.versions.pnp === undefined) return [];
+  const hooks = createRequire(import.meta.url).resolve('pnpapi');
+  const loader = path.join(path.dirname(hooks), '.pnp.loader.mjs');
+  return ['--require', hooks, '--no-warnings', '--experimental-loader', pathToFileURL(loader).href];
+}

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
 import { ModelError } from '../../errors.js';
 import { beforeThreadEnds } from '../../threads/closing.js';
+import { plugAndPlay } from '../../threads/exec-argv.js';
 import {
   maskVocabularyOf,
   type TextEncoding,
@@ -140,7 +141,7 @@ export class TokenizerProcess {
     const child = fork(service, this.#background ? ['background'] : [], {
       cwd: dirname(service),
       env: { ...env, TOKENIZERS_PARALLELISM: 'false', RAYON_NUM_THREADS: '1', UV_THREADPOOL_SIZE: '1' },
-      execArgv: [],
+      execArgv: plugAndPlay(),
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
