@@ -3,8 +3,8 @@
 // with npm, pnpm, both yarns and bun, under the Nodes that `engines` allows, on a path without a compiler; then trains,
 // evaluates and predicts there with the command. Prints a table: MB, packages, install scripts, seconds.
 //   npm run pack:check [-- --only npm,bun] [--node 22] [--runtime 1.27.0] [--addons FOLDER] [--keep]
-// --runtime adds that version of onnxruntime-node to the application; --addons: those of all platforms (pack.mjs). Linux x64; needs the npm registry, some 2 GB of
-// disk and five minutes.
+// --runtime adds that version of onnxruntime-node to the application; --addons: those of all platforms (pack.mjs).
+// Linux x64; needs the npm registry, some 2 GB of disk and five minutes.
 
 import { execFile, spawnSync } from 'node:child_process';
 import {
