@@ -1,12 +1,14 @@
 // Prints the options of `ortune train`, those that `ortune compare` has besides, and those of `ortune pack` that train
 // has not, as Markdown tables, or with --write puts them between markers such as <!-- options --> of docs/options.md
-// and the ends of these. The schemas are the one source.
+// and the ends of these, and the types of options with their comments into src/config/option-types.ts. The schemas are
+// the one source.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { compareSchema } from '../dist/config/compare-schema.js';
 import { optionTable } from '../dist/config/options.js';
 import { packSchema } from '../dist/config/pack-schema.js';
 import { trainSchema } from '../dist/config/train-schema.js';
+import { optionTypes } from '../dist/config/typed-schemas.js';
 
 const tables = {
   options: optionTable(trainSchema),
@@ -22,4 +24,5 @@ if (process.argv.includes('--write')) {
     page = page.replace(marked, (_, start, end) => `${start}${table}\n${end}`);
   }
   writeFileSync(file, page);
+  writeFileSync(new URL('../src/config/option-types.ts', import.meta.url), optionTypes());
 } else console.log(Object.values(tables).join('\n\n'));

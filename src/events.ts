@@ -2,7 +2,7 @@
 
 import type { DownloadEvent } from './models/hub.js';
 import type { Traffic } from './runtime/session.js';
-import type { Metrics } from './tasks/tasks.js';
+import type { MetricsOf, TaskName } from './tasks/tasks.js';
 import type { SkippedSample } from './train/bad-samples.js';
 
 export interface StartEvent {
@@ -64,11 +64,12 @@ export interface SkippedEvent {
   samples: readonly string[];
 }
 
-export interface EvaluationEvent {
+/** `T`: the task, where it is known. */
+export interface EvaluationEvent<T extends TaskName = TaskName> {
   /** Which data: 'eval' or 'test'. */
   name: 'eval' | 'test';
   step: number;
-  metrics: Metrics;
+  metrics: MetricsOf<T>;
   /** Better than every earlier evaluation by metricForBestModel; never for test data. */
   best: boolean;
 }
@@ -81,7 +82,7 @@ export interface CheckpointEvent {
   snapshotMs: number;
 }
 
-export interface TrainerEvents {
+export interface TrainerEvents<T extends TaskName = TaskName> {
   /** Before `start`, while a model of the hub is downloaded. */
   download: DownloadEvent;
   start: StartEvent;
@@ -94,7 +95,7 @@ export interface TrainerEvents {
   /** A picture cannot be decoded and is left out; once for each, however often it comes. */
   badSample: SkippedSample;
   epoch: { epoch: number; step: number };
-  evaluation: EvaluationEvent;
+  evaluation: EvaluationEvent<T>;
   checkpoint: CheckpointEvent;
   /** The run ends before its last step. */
   stopped: { reason: 'early stopping' | 'aborted' | 'callback'; step: number };
@@ -102,9 +103,9 @@ export interface TrainerEvents {
   saved: { path: string };
 }
 
-export interface TrainResult {
+export interface TrainResult<T extends TaskName = TaskName> {
   /** Of the test data where given, else of the evaluation data for the weights written; none without either. */
-  metrics?: Metrics;
+  metrics?: MetricsOf<T>;
   /** The best evaluation, where there were any. */
   best?: { step: number; metric: string; value: number };
   /** Where it was trained: cpu, webgpu, cuda:0. */

@@ -58,18 +58,21 @@ export {
 export { buildWordPiece } from './models/wordpiece.js';
 export type { ClassPrediction as Prediction } from './tasks/classes.js';
 export type {
-  AccuracyMetrics,
+  AnyMetrics,
   FilledMask,
   MaskPrediction,
   Metrics,
+  MetricsOf,
   RerankingPrediction,
   RerankingResult,
   SimilarityPrediction,
   SimilarityResult,
+  TaskName,
   TensorPrediction,
   TensorsResult,
   TokenPrediction,
   TokenResult,
 } from './tasks/tasks.js';
 export { type EvalResult, evaluate } from './train/evaluate.js';
+export type { TrainerEvent } from './train/event-queue.js';
 export { Trainer } from './train/trainer.js';

@@ -25,7 +25,7 @@ import type { ClassPrediction } from '../tasks/classes.js';
 import { planFor, startLoader } from '../tasks/loader.js';
 import { type Reads, readsOf, whatIsRead } from '../tasks/reads.js';
 import type { Prediction, PredictTools, TaskSpec } from '../tasks/task.js';
-import { loadTask, taskNamed, taskOfModel, tasks } from '../tasks/tasks.js';
+import { loadTask, type TaskName, taskNamed, taskOfModel, tasks } from '../tasks/tasks.js';
 import { checkInput, type PredictInput } from './predict-input.js';
 
 export type { PredictInput } from './predict-input.js';
@@ -65,7 +65,7 @@ export class LoadedModel {
   private constructor(config: PredictConfig, model: SavedModel) {
     this.#model = model;
     this.#task = taskOf(config, model);
-    this.#config = { ...config, task: this.#task.name };
+    this.#config = { ...config, task: this.#task.name as TaskName };
     this.#notes.push(...crowdedNotes(config.threads));
     this.#columns = taskNamed(this.#task.name)
       .columns(this.#config, model)
@@ -223,6 +223,11 @@ export class LoadedModel {
 
   #throwIfClosed(): void {
     if (this.#closing) throw new UsageError(`${this.#config.model} is closed and predicts nothing more; open it again`);
+  }
+
+  /** `close`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** Ends its threads; calls under way fail. May be called again. */

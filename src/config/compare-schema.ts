@@ -7,6 +7,7 @@ import { nearest } from '../nearest.js';
 import { withTask } from '../tasks/tasks.js';
 import { contradictions, unknownMetric } from './contradictions.js';
 import { about, forbidden, path } from './fields.js';
+import type { CompareFields, TrainFields } from './option-types.js';
 import { defaultStrategies, knownStrategies, strategyOptions } from './strategies.js';
 import { type SharedTaskField, sharedTaskFields } from './task-fields.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from './train-schema.js';
@@ -97,7 +98,11 @@ const options = z.strictObject({
 /** Resolved configuration of a comparison. */
 export type CompareConfig = z.output<typeof options>;
 /** What a user writes. */
-export type CompareOptions = Omit<z.input<typeof options>, 'overrides'> & { overrides?: Overrides | undefined };
+export type CompareOptions = CompareFields &
+  Omit<TrainFields, keyof typeof ofStrategy | keyof typeof ofResuming> & {
+    /** Options of single strategies, such as {frozen: {learningRate: 1e-3}}; data and budget are the same for all. */
+    overrides?: Overrides | undefined;
+  };
 
 /** Everything `ortune compare` and `compare` take; options that contradict each other are refused. */
 export const compareSchema = options.overwrite(withTask).superRefine((config, context) => {

@@ -36,7 +36,7 @@ export const path = z.string().min(1);
 /**
  * Where a file or folder is: a path, or a file: URL; what a configuration holds is the path. parseOptions knows URLs.
  */
-export const place = path.transform(pathOf) as z.ZodType<string, string | URL>;
+export const place = path.transform(pathOf).meta({ url: true }) as z.ZodType<string, string | URL>;
 export const rate = z.number().min(0).lt(1);
 export const count = z.int().min(1);
 /** One file or several, each a path or a glob. */

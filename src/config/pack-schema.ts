@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { parseSize } from '../data/pack/fit-picture.js';
 import { imageFields } from '../tasks/image-fields.js';
 import { about, count, fieldKit, files, path, place, running } from './fields.js';
+import type { PackFields } from './option-types.js';
 import { reading } from './reading-fields.js';
 import { taskFields } from './task-fields.js';
 import { trainSchema } from './train-schema.js';
@@ -78,4 +79,4 @@ function* contradictions(config: PackConfig): Generator<string> {
 }
 
 export type PackConfig = z.output<typeof packOptions>;
-export type PackOptions = z.input<typeof packOptions>;
+export type PackOptions = PackFields;

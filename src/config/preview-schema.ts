@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { imageFields } from '../tasks/image-fields.js';
 import { about, fieldKit, place } from './fields.js';
+import type { PreviewFields } from './option-types.js';
 import { reading } from './reading-fields.js';
 import { trainSchema } from './train-schema.js';
 
@@ -32,5 +33,5 @@ export const previewSchema = z.strictObject({
 });
 
 /** What `ortune preview` and `preview` take. */
-export type PreviewOptions = z.input<typeof previewSchema>;
+export type PreviewOptions = PreviewFields;
 export type PreviewConfig = z.output<typeof previewSchema>;

@@ -9,6 +9,7 @@ import { optimizerNames, ruleOf } from '../optim/rules.js';
 import { taskOfData } from '../tasks/tasks.js';
 import { ofTask } from './contradictions.js';
 import { about, batchSize, count, files, model, path, place, rate, running } from './fields.js';
+import type { EvalFields, GradcheckFields, InspectFields, PredictFields } from './option-types.js';
 import { reading } from './reading-fields.js';
 import { task, taskFields } from './task-fields.js';
 import { trainSchema } from './train-schema.js';
@@ -139,15 +140,15 @@ export const gradcheckSchema = z.strictObject({
 /** What `ortune inspect` and `inspectModel` take. */
 export const inspectSchema = z.strictObject({ maxGraphMemory: running.maxGraphMemory });
 
-export type InspectOptions = z.input<typeof inspectSchema>;
+export type InspectOptions = InspectFields;
 export type EvalConfig = z.output<typeof evalOptions>;
-export type EvalOptions = WithGiven<z.input<typeof evalOptions>, 'data'> & {
+export type EvalOptions = WithGiven<EvalFields, 'data'> & {
   /** Metrics of your own, by name. */
   metrics?: OwnMetrics | undefined;
 };
 export type PredictConfig = z.output<typeof predictOptions>;
-export type PredictOptions = z.input<typeof predictOptions>;
+export type PredictOptions = PredictFields;
 export type BenchStepConfig = z.output<typeof benchStepSchema>;
 export type BenchStepOptions = z.input<typeof benchStepSchema>;
 export type GradcheckConfig = z.output<typeof gradcheckSchema>;
-export type GradcheckOptions = z.input<typeof gradcheckSchema>;
+export type GradcheckOptions = GradcheckFields;

@@ -25,6 +25,8 @@ export interface Shape {
   changesNothing?: boolean;
   list?: boolean;
   expects?: string;
+  /** Of a path that may be given as a URL object. */
+  url?: boolean;
   /** Of an option that must be left out. */
   not?: object;
 }

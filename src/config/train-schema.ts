@@ -9,6 +9,7 @@ import { withTask } from '../tasks/tasks.js';
 import { contradictions } from './contradictions.js';
 import { computing } from './device-fields.js';
 import { about, batchSize, bytes, count, files, model, path, place, rate, running } from './fields.js';
+import type { TrainFields } from './option-types.js';
 import { reading } from './reading-fields.js';
 import { task, taskFields } from './task-fields.js';
 import { patterns, transfer } from './transfer-fields.js';
@@ -336,7 +337,7 @@ const options = z.strictObject({
 /** Resolved configuration of a training run: every default filled in. */
 export type TrainConfig = z.output<typeof options>;
 /** What a user writes: only what has no default is required. */
-export type TrainOptions = WithGiven<z.input<typeof options>, 'train' | 'eval' | 'test'> & {
+export type TrainOptions = WithGiven<TrainFields, 'train' | 'eval' | 'test'> & {
   /** Functions that the run calls between two steps, and that may decide how it goes on. */
   callbacks?: Callbacks | undefined;
   /** Metrics of your own, by name, for each evaluation. */

@@ -164,8 +164,8 @@ export interface OpenedTargets {
 }
 
 export interface Task<O extends object = object, M extends object = object, P extends Prediction = Prediction> {
-  /** As the hub's pipelines call it. */
-  readonly name: string;
+  /** As the hub's pipelines call it. Of this type a row's own name stays a type, by which its results are known. */
+  readonly name: Lowercase<string>;
   /** A few words of what the model is for, for help. */
   readonly purpose: string;
   /** Loads what its functions use where a model is opened; absent: nothing more. */

@@ -27,12 +27,25 @@ export const tasks = [
   tensors,
 ] as const;
 
-export type TaskName = (typeof tasks)[number]['name'];
-/** What an evaluation comes to, whatever the task. */
-export type Metrics = Awaited<ReturnType<ReturnType<(typeof tasks)[number]['meter']>['result']>> & OwnFigures;
+type Row = (typeof tasks)[number];
+export type TaskName = Row['name'];
+type ResultOf<R extends Row> = Awaited<ReturnType<ReturnType<R['meter']>['result']>> & OwnFigures;
 
-/** Of the tasks whose results always have an accuracy. */
-export type AccuracyMetrics = Extract<Metrics, { accuracy: number }>;
+/** What an evaluation comes to, whatever the task. */
+export type Metrics = ResultOf<Row>;
+
+/** What is in all of several types as it is, and what only some have as optional. */
+type Together<U> = { [K in keyof U]: U[K] } & {
+  [K in Exclude<U extends unknown ? keyof U : never, keyof U>]?: U extends Partial<Record<K, infer V>> ? V : never;
+};
+
+/** What an evaluation comes to where nothing says which task it is of: every figure that some task has. */
+export type AnyMetrics = Together<Metrics>;
+
+/** What an evaluation of a task comes to; optional what only some of its kinds of labels have. */
+export type MetricsOf<T extends TaskName> = [TaskName] extends [T]
+  ? AnyMetrics
+  : Together<ResultOf<Extract<Row, { name: T }>>>;
 
 export const taskNames = tasks.map(({ name }) => name) as [TaskName, ...TaskName[]];
 

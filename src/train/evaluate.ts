@@ -20,9 +20,9 @@ import { peakRssBytes, StepTimes } from '../statistics.js';
 import { openLoader } from '../tasks/loader.js';
 import type { Meter, Results, TaskSpec } from '../tasks/task.js';
 import {
-  type AccuracyMetrics,
   loadTask,
   type Metrics,
+  type MetricsOf,
   type TaskName,
   taskNamed,
   taskOfData,
@@ -32,10 +32,10 @@ import {
 import { BadSamples, type SkippedSample } from './bad-samples.js';
 import { openEvaluation, tablesOf } from './data.js';
 
-/** `M`: what the task measures. */
-export interface EvalResult<M extends Metrics = AccuracyMetrics> {
-  task: TaskName;
-  metrics: M;
+/** `T`: the task, where it is known. */
+export interface EvalResult<T extends TaskName = TaskName> {
+  task: T;
+  metrics: MetricsOf<T>;
   samplesPerSecond: number;
   /** Median time of a batch. */
   stepMs: number;
@@ -107,10 +107,10 @@ function withNumbers(results: Results, { slot, samples, location }: Batch, path:
  * Measures a model directory on labelled data.
  * @throws UsageError, DataError (an unknown label with its line), ModelError; CallbackError for a metric that throws
  */
-export async function evaluate<M extends Metrics = AccuracyMetrics>(
-  options: EvalOptions,
+export async function evaluate<T extends TaskName = TaskName>(
+  options: EvalOptions & { task?: T | undefined },
   resolving: ResolveOptions = {},
-): Promise<EvalResult<M>> {
+): Promise<EvalResult<T>> {
   checkOptions(options, 'evaluate: options');
   checkHooks(resolving, 'evaluate', resolvingKeys);
   const { signal, onDownload } = resolving;
@@ -158,8 +158,8 @@ export async function evaluate<M extends Metrics = AccuracyMetrics>(
     const inputs = model.inputs.map(({ name }) => name);
     const measured = await measureEvaluation(run, loader, opened.data, meter, { signal, times, inputs, ...own });
     return {
-      task: config.task,
-      metrics: measured.metrics as M,
+      task: config.task as T,
+      metrics: measured.metrics as MetricsOf<T>,
       samplesPerSecond: times.rate(times.all.length),
       stepMs: times.medianMs(),
       peakRssBytes: peakRssBytes(),

@@ -1,22 +1,20 @@
 // The training run as its host sees it, and the loop. The loop reads top-down; what a step is lies in step.ts, where
 // its batches come from in step-batches.ts, what a run holds open in run.ts.
 
-import { EventEmitter } from 'node:events';
-import { checkHooks, checkOptions } from '../arguments.js';
+import { checkOptions } from '../arguments.js';
 import type { Control } from '../callbacks.js';
 import { parseOptions } from '../config/options.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from '../config/train-schema.js';
 import { type Given, withoutGiven } from '../data/memory/given.js';
 import { describeSamples } from '../data/samples.js';
-import { CallbackError, DeviceError, OrtuneError, UsageError } from '../errors.js';
-import type { EvaluationEvent, TrainerEvents, TrainResult, TrunkEvent } from '../events.js';
+import { CallbackError, DeviceError, OrtuneError } from '../errors.js';
+import type { EvaluationEvent, TrainResult, TrunkEvent } from '../events.js';
 import { metricOf } from '../metrics/names.js';
 import { checkOwnMetrics, isOwnMetric, type OwnMetrics, ownDirection, ownFigure } from '../metrics/own.js';
-import { type Metrics, taskNamed } from '../tasks/tasks.js';
+import { type Metrics, type TaskName, taskNamed } from '../tasks/tasks.js';
 import { checkCallbacks, Decisions } from './decisions.js';
 import { feedRatio } from './feed-ratio.js';
 import { idleSteps } from './learnable.js';
-import { checkListener } from './listeners.js';
 import { measureRun, unlessAborted } from './measure.js';
 import { smallerBatches } from './memory-check.js';
 import { openRun } from './open-run.js';
@@ -24,23 +22,21 @@ import { collectOutcomes, type Emit, leaveOut, syncDue } from './outcomes.js';
 import { pendingStep } from './pending-steps.js';
 import { resultOf, startOf } from './result.js';
 import { loadWeights, type Run, repeatedParts, stateOf, throwIfUnwritten, withLastCheckpoint } from './run.js';
+import { RunEvents } from './run-events.js';
 import { takeStep } from './step.js';
 import { stepBatches } from './step-batches.js';
 import type { StepBatches } from './taken-step.js';
 
-type Listener<E extends keyof TrainerEvents> = (event: TrainerEvents[E]) => void;
-
-/** Trains one model on one data set; `run` may be called once. */
-export class Trainer {
+/** Trains one model on one data set; `run` may be called once. `T`: the task, which the option `task` says. */
+export class Trainer<T extends TaskName = TaskName> extends RunEvents<T> {
   readonly config: TrainConfig;
-  readonly #events = new EventEmitter();
   readonly #given: Given;
   readonly #metrics: OwnMetrics;
   readonly #decisions: Decisions;
-  #started = false;
 
   /** @throws UsageError for an option that is missing, unknown or out of bounds */
-  constructor(options: TrainOptions) {
+  constructor(options: TrainOptions & { task?: T | undefined }) {
+    super();
     checkOptions(options, 'Trainer: options');
     const { callbacks = {}, metrics = {}, ...others } = options;
     checkCallbacks(callbacks);
@@ -58,22 +54,8 @@ export class Trainer {
     return this.#decisions.control;
   }
 
-  /** @throws UsageError for an event that there is not, and a listener that is no function */
-  on<E extends keyof TrainerEvents>(event: E, listener: Listener<E>): this {
-    checkListener('on', event, listener);
-    this.#events.on(event, listener);
-    return this;
-  }
-
-  /** @throws as `on` */
-  off<E extends keyof TrainerEvents>(event: E, listener: Listener<E>): this {
-    checkListener('off', event, listener);
-    this.#events.off(event, listener);
-    return this;
-  }
-
   readonly #emit: Emit = (event, payload) => {
-    this.#events.emit(event, payload);
+    this.emit(event, payload);
     this.#decisions.hear(event, payload);
   };
 
@@ -85,12 +67,11 @@ export class Trainer {
    *   worker thread is lost for good or nothing can be written; CallbackError for a callback or metric that throws,
    *   with a checkpoint of the steps so far. What it says of the last checkpoint can be relied on.
    */
-  async run(options: { signal?: AbortSignal | undefined } = {}): Promise<TrainResult> {
-    checkHooks(options, 'run', ['signal']);
-    if (this.#started)
-      throw new UsageError('run was called twice on one Trainer; make another one for another run (new Trainer(…))');
-    this.#started = true;
-    const { signal } = options;
+  run(options: { signal?: AbortSignal | undefined } = {}): Promise<TrainResult<T>> {
+    return this.begin(options, (signal) => this.#run(signal));
+  }
+
+  async #run(signal: AbortSignal): Promise<TrainResult> {
     const run = await openRun(this.config, this.#given, signal, {
       download: (event) => this.#emit('download', event),
       badSample: (sample) => this.#emit('badSample', sample),

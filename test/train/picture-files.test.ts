@@ -87,7 +87,7 @@ describe('a folder of pictures', () => {
     expect(measured.badSamples).toEqual([]);
     const all = await predict({ model: result.output }, { files: [digits] });
     const right = all.filter(({ label, place }) => place!.includes(`/${label}/`)).length;
-    expect(right / count).toBeCloseTo(measured.metrics.accuracy, 6);
+    expect(right / count).toBeCloseTo(measured.metrics.accuracy!, 6);
     const glob = await predict({ model: result.output }, { files: [join(digits, 'zero/*.png'), all.at(-1)!.place!] });
     expect(glob.at(-1)).toEqual(all.at(-1));
   });

@@ -68,7 +68,7 @@ describe('reranking', () => {
     const metrics = result.metrics as RerankingResult;
     expect(metrics).toMatchObject({ samples: 72, queries: 24 });
     expect(metrics['mrr@10']).toBeGreaterThan(0.9);
-    const saved = await evaluate<RerankingResult>({
+    const saved = await evaluate<'reranking'>({
       ...columns,
       negativeColumns: 'no,never',
       model: result.output,

@@ -72,7 +72,7 @@ describe('sentence similarity', () => {
     expect(metrics.retrieval).toMatchObject({ queries: 8, documents: 8 });
     expect(metrics.retrieval!['mrr@10']).toBeGreaterThan(0.9);
     const data = path('dev.jsonl');
-    const saved = await evaluate<SimilarityResult>({
+    const saved = await evaluate<'sentence-similarity'>({
       task,
       model: result.output,
       data,

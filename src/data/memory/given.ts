@@ -18,9 +18,9 @@ import { type DataTensors, isDataTensors, sharedTensors } from './tensors.js';
 export type GivenData = GivenImages | DataTensors | DataRows | EpochRows | DataBytes;
 
 /** Options of which some may be data in memory, and the model its bytes. */
-export type WithGiven<O extends { model: unknown }, K extends keyof O> = Omit<O, K | 'model'> & {
-  [P in K]: O[P] | GivenData;
-} & { model: O['model'] | GivenModel };
+export type WithGiven<O extends { model: unknown }, K extends keyof O> = {
+  [P in keyof O]: P extends K ? O[P] | GivenData : P extends 'model' ? O[P] | GivenModel : O[P];
+};
 
 /** What is in memory among options: data, by the option's name, and the model. */
 export interface Given {

@@ -1,0 +1,1056 @@
+// Made of the schemas by scripts/option-table.mjs --write; not to be edited. What a program may write as options, with
+// what each means: the text that an editor shows.
+
+export interface TrainFields {
+  /** Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision). */
+  model: string | URL;
+  /**
+   * What the model is for: labels of texts, a label for each word of a text, finding masked tokens, which needs no
+   * labels, vectors of texts that are near where their meanings are, scores of texts for a query, labels of pictures,
+   * or numbers of any model, against targets by losses that you name. Default that of the data: pictures where they are
+   * a folder, tensors or have an imageColumn, else text-classification.
+   */
+  task?: 'text-classification' | 'token-classification' | 'masked-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
+  /**
+   * Where to compute: cpu, webgpu, cuda, cuda:N, or auto for the fastest that works here. Takes auto, cpu, webgpu, cuda
+   * or cuda:N. Default `"cpu"`.
+   */
+  device?: string | undefined;
+  /**
+   * Threads that compute; default one for each core that the process may use (affinity, quota). Takes a whole number
+   * from 1 to 1024.
+   */
+  threads?: number | undefined;
+  /**
+   * Threads that read, tokenise and decode; default one, of pictures one for every two cores up to 8. Results do not
+   * depend on it. Takes a whole number from 1 to 64.
+   */
+  workers?: number | undefined;
+  /**
+   * Most bytes that the model file's own graph may ask for, with the smallest inputs it takes, before anything is
+   * computed: a file that asks for more is refused by name. What your batches take is not counted. Takes a number of
+   * bytes, or a size such as 4GB or 512 MiB.
+   */
+  maxGraphMemory?: number | string | undefined;
+  /** Batches that are prepared ahead of the step that needs them. Takes a whole number from 1 to 64. Default `4`. */
+  batchesAhead?: number | undefined;
+  /**
+   * Of the products in training, on a device that has it: float16 (webgpu, cuda) or bfloat16 (cuda); weights, losses
+   * and norms stay float32. Default `"float32"`.
+   */
+  precision?: 'float32' | 'float16' | 'bfloat16' | undefined;
+  /**
+   * Steps after which a device is asked for their losses, which it would have to be waited for; the CPU tells each at
+   * once. Takes a whole number from 1 to 100. Default `10`.
+   */
+  loggingSteps?: number | undefined;
+  /**
+   * Activations of layers that are computed again for their gradients instead of kept: less memory, about a quarter
+   * more time. Default `"none"`.
+   */
+  recompute?: 'none' | 'layers' | undefined;
+  /** Directory for the run; the trained model goes to its sub-directory model/. */
+  output: string | URL;
+  /** Replace a run that output already holds. Default `false`. */
+  overwrite?: boolean | undefined;
+  /**
+   * Training data: JSONL, CSV, TSV or Parquet, also gzipped; of pictures also a folder with one sub-folder for each
+   * class, or .safetensors; several files and globs.
+   */
+  train: string | URL | readonly (string | URL)[];
+  /** Data to evaluate on during the run. */
+  eval?: string | URL | readonly (string | URL)[] | undefined;
+  /**
+   * Share of the training data that is held out to evaluate on, the same of every class; instead of eval. Takes a
+   * number above 0 and below 1.
+   */
+  evalSplit?: number | undefined;
+  /** Data to evaluate on once, after training. */
+  test?: string | URL | readonly (string | URL)[] | undefined;
+  /**
+   * Column, or tensor, that holds a weight of each training sample, for its loss or, with sampling weighted, its odds.
+   */
+  weightColumn?: string | undefined;
+  /**
+   * Between the fields of CSV and TSV; default that of the header: a comma in .csv and a tab in .tsv, unless it shows
+   * semicolons, tabs, pipes or commas instead. Takes one character, or tab, comma, semicolon, pipe or space.
+   */
+  delimiter?: string | undefined;
+  /**
+   * Around fields of CSV and TSV that hold delimiters or line breaks; none: quotes are letters. Default " in CSV; in
+   * TSV the reading that fits the file. Takes one character, or none.
+   */
+  quote?: string | undefined;
+  /** Encoding of text files; default UTF-8, or UTF-16 where the file begins with its mark or shows it. */
+  encoding?: string | undefined;
+  /**
+   * Names of the columns of CSV and TSV files that have no header line, in their order; none: the columns are called 1,
+   * 2 and so on. Takes names of columns, or none.
+   */
+  header?: string | readonly string[] | undefined;
+  /**
+   * What ends a line of a text file: lf (LF, or CR and LF), cr (CR alone) or any of these; default cr where the file
+   * begins without any LF, else lf.
+   */
+  lineEnding?: 'lf' | 'cr' | 'any' | undefined;
+  /**
+   * Most memory that samples read from tables may take, as bytes or as text such as 4GB; larger data are refused.
+   * Default half of what the process may use. Takes a number of bytes, or a size such as 4GB or 512 MiB.
+   */
+  maxDataMemory?: number | string | undefined;
+  /** Read the training data in pieces while training, for files larger than memory. Default `false`. */
+  streaming?: boolean | undefined;
+  /**
+   * With streaming: samples that are in memory and shuffled at a time. Takes a whole number of at least 1. Default
+   * `16384`.
+   */
+  shuffleBuffer?: number | undefined;
+  /**
+   * Order of the samples of an epoch: every one once, shuffled or as in the file; or drawn with replacement, all
+   * classes equally often or by weightColumn. Default `"shuffle"`.
+   */
+  sampling?: 'shuffle' | 'sequential' | 'balanced' | 'weighted' | undefined;
+  /** Texts of similar length share a batch, which saves padding. Default `true`. */
+  groupByLength?: boolean | undefined;
+  /** Number of classes the training data must have; without it the data decides. Takes a whole number of at least 2. */
+  numLabels?: number | undefined;
+  /** Weights of the classes in the loss, by name; or balanced, in inverse proportion to their samples. */
+  classWeights?: 'balanced' | Readonly<Record<string, number>> | undefined;
+  /** Column (CSV) or key (JSONL) that holds the text. Default `"text"`. */
+  textColumn?: string | undefined;
+  /** Column that holds a second text, for pairs such as question and answer. */
+  pairColumn?: string | undefined;
+  /** Column that holds the label. Default `"label"`. */
+  labelColumn?: string | undefined;
+  /**
+   * Names of the classes in the order of their numbers, where labels are numbers; default those that the data or the
+   * model give (docs/labels.md). Takes a list of names.
+   */
+  labelNames?: string | readonly string[] | undefined;
+  /** Several labels may hold at once: a list of them, or 0 and 1 for each. Default `false`. */
+  multiLabel?: boolean | undefined;
+  /**
+   * Several labels: the probability from which on each is predicted, one for all or by name; default the one that gives
+   * the largest F1 on the evaluation data, which the saved model keeps, else 0.5. Takes a probability, or a map of them
+   * by label.
+   */
+  thresholds?: number | Readonly<Record<string, number>> | undefined;
+  /**
+   * text-classification: columns in place of labelColumn, one for each label, that hold 0 or 1 (multiLabel), a
+   * probability, or a score (regression). Takes a list of names.
+   */
+  labelColumns?: string | readonly string[] | undefined;
+  /**
+   * text-classification: labelColumn holds a list with a number for each label: 0 or 1 (multiLabel), else probabilities
+   * that add up to 1. Default `false`.
+   */
+  labelRows?: boolean | undefined;
+  /** text-classification, multiLabel: what stands between the labels of a text in one field, as in a|b. */
+  labelSeparator?: string | undefined;
+  /** text-classification: labels are scores, a number or a list of numbers each, and not classes. Default `false`. */
+  regression?: boolean | undefined;
+  /**
+   * Longest text in tokens; longer ones are cut and counted. The positions of the model bound it too. Takes a whole
+   * number of at least 1. Default `512`.
+   */
+  maxLength?: number | undefined;
+  /**
+   * Lengths in tokens that batches are padded to, ascending up to maxLength; default 32, 64, 128 and so on. Takes a
+   * list, each a whole number of at least 1.
+   */
+  buckets?: readonly number[] | undefined;
+  /** token-classification: column that holds the words of a text, a list of them. Default `"tokens"`. */
+  wordsColumn?: string | undefined;
+  /** token-classification: column that holds a tag for each word, a list of names or numbers. Default `"tags"`. */
+  tagsColumn?: string | undefined;
+  /**
+   * token-classification: pieces of a word behind its first are trained too, as the inside form of its tag (I-).
+   * Default `true`.
+   */
+  labelAllPieces?: boolean | undefined;
+  /**
+   * masked-lm: share of the tokens of a text that are to be found. Takes a number above 0 and of at most 0.5. Default
+   * `0.15`.
+   */
+  mlmProbability?: number | undefined;
+  /** masked-lm: all tokens of a word are masked together. Default `false`. */
+  wholeWordMask?: boolean | undefined;
+  /** masked-lm: also learn whether the text of pairColumn follows, or is that of another sample. Default `false`. */
+  nextSentence?: boolean | undefined;
+  /**
+   * Columns of texts that do not belong to that of textColumn, where that of pairColumn does. Takes a list of names.
+   */
+  negativeColumns?: string | readonly string[] | undefined;
+  /** Column of numbers that say how alike the two texts are, or how relevant the second is. */
+  scoreColumn?: string | undefined;
+  /**
+   * sentence-similarity: what is learnt from: multiple-negatives (pairs; all other texts of the batch are negatives),
+   * cosine or cosent (scores), contrastive (scores of 0 and 1), triplet (one negative). Default cosent with
+   * scoreColumn, else multiple-negatives.
+   */
+  similarityLoss?: 'multiple-negatives' | 'cosine' | 'cosent' | 'contrastive' | 'triplet' | undefined;
+  /**
+   * sentence-similarity: of multiple-negatives also the other way: the anchor is found for its positive. Default
+   * `false`.
+   */
+  symmetric?: boolean | undefined;
+  /**
+   * sentence-similarity: what cosines are multiplied by before a softmax; one over the temperature. Takes a number
+   * above 0. Default `20`.
+   */
+  similarityScale?: number | undefined;
+  /** sentence-similarity: margin of triplet (default 5) and contrastive (default 0.5). Takes a number of at least 0. */
+  margin?: number | undefined;
+  /**
+   * sentence-similarity: sizes of leading parts of the vectors that are to stand by themselves; the loss is their sum.
+   */
+  matryoshkaDims?: number | readonly number[] | undefined;
+  /**
+   * sentence-similarity: how one vector comes of those of the tokens; default what the model directory says, else mean.
+   */
+  pooling?: 'mean' | 'cls' | 'max' | 'lasttoken' | 'weightedmean' | 'mean_sqrt_len_tokens' | undefined;
+  /** sentence-similarity: vectors are brought to length 1; default what the model directory says, else not. */
+  normalize?: boolean | undefined;
+  /**
+   * sentence-similarity: text that goes before those of textColumn; default the prompt query of the model directory.
+   */
+  queryPrompt?: string | undefined;
+  /** sentence-similarity: text that goes before all other texts; default the prompt document of the model directory. */
+  documentPrompt?: string | undefined;
+  /**
+   * reranking: binary cross-entropy (scores from 0 to 1), or the squared error of scores of any size. Default `"bce"`.
+   */
+  rerankingLoss?: 'bce' | 'mse' | undefined;
+  /**
+   * Column with the paths of the pictures, from the folder of the file on, or in Parquet with the pictures themselves;
+   * default image.
+   */
+  imageColumn?: string | undefined;
+  /**
+   * Pictures of more pixels are not decoded, and count as ones that cannot be used. Takes a whole number of at least 1.
+   * Default `100000000`.
+   */
+  maxPixels?: number | undefined;
+  /**
+   * Picture files of more bytes are not read, and count as ones that cannot be used. Takes a whole number of at least
+   * 1. Default `1000000000`.
+   */
+  maxPictureBytes?: number | undefined;
+  /**
+   * So many pictures that cannot be decoded are left out before the run stops; default 10, or 1 % of the samples where
+   * that is more. Takes a whole number of at least 0.
+   */
+  maxBadSamples?: number | undefined;
+  /**
+   * Mean that is taken off the channels of uint8 pixels; default the model's own, or ImageNet's. Takes a number, or one
+   * for each channel.
+   */
+  imageMean?: number | readonly number[] | undefined;
+  /**
+   * Deviation that channels of uint8 pixels are divided by; default the model's own, or ImageNet's. Takes a number, or
+   * one for each channel.
+   */
+  imageStd?: number | readonly number[] | undefined;
+  /**
+   * Height and width of the pictures, where the model takes any; default the model's own, or that of the data. Takes a
+   * number of pixels, or height and width.
+   */
+  imageSize?: number | readonly number[] | undefined;
+  /**
+   * tensors: the losses, whose weighted sum is minimised: each between an output of the model and a target of the data,
+   * by mse, mae, huber, binary-cross-entropy, kl-divergence, cosine, cross-entropy, or {file: loss.onnx}. Takes a list,
+   * as in [{output: y, target: t, loss: mse, weight: 1}].
+   */
+  losses?: readonly ({
+    output?: string | undefined;
+    target?: string | undefined;
+    loss: 'mse' | 'mae' | 'huber' | 'binary-cross-entropy' | 'kl-divergence' | 'cosine' | 'cross-entropy' | {
+      file: string | URL;
+    };
+    weight?: number | undefined;
+  })[] | undefined;
+  /**
+   * tensors: column or tensor of the data for an input of the model, where it is called otherwise. Takes a map of
+   * names, as in {x: features}. Default `{}`.
+   */
+  inputColumns?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Random changes of the training pictures: a list of steps, each a name or {op: NAME, option: value}
+   * (docs/images.md), or one of none, standard. Takes a list of steps.
+   */
+  augmentation?: string | {
+    op: string;
+    [option: string]: unknown;
+  } | readonly (string | {
+    op: string;
+    [option: string]: unknown;
+  })[] | undefined;
+  /** Passes over the training data. Takes a whole number of at least 1. Default `3`. */
+  epochs?: number | undefined;
+  /**
+   * Stop after this many optimizer steps, however many epochs that is; 0 trains nothing, but evaluates and saves. Takes
+   * a whole number of at least 0.
+   */
+  maxSteps?: number | undefined;
+  /** Samples per batch. Takes a whole number from 1 to 65536. Default `16`. */
+  batchSize?: number | undefined;
+  /** Batches per optimizer step; their gradients are added up. Takes a whole number of at least 1. Default `1`. */
+  gradientAccumulationSteps?: number | undefined;
+  /**
+   * Most memory that the run may use, on a device of that, as bytes or as text such as 4GB: a run that would need more
+   * ends before its first step and says which batchSize fits. Takes a number of bytes, or a size such as 4GB or 512
+   * MiB.
+   */
+  memoryLimit?: number | string | undefined;
+  /** Highest learning rate. Takes a number above 0. Default `0.00005`. */
+  learningRate?: number | undefined;
+  /** Course of the learning rate after warm-up. Default `"linear"`. */
+  schedule?: 'linear' | 'cosine' | 'cosine_with_restarts' | 'polynomial' | 'constant' | undefined;
+  /** Part of all steps in which the learning rate rises. Takes a number from 0 to 1. Default `0.1`. */
+  warmupRatio?: number | undefined;
+  /** Steps of warm-up; overrides warmupRatio. Takes a whole number of at least 0. */
+  warmupSteps?: number | undefined;
+  /**
+   * Waves of the cosine schedules: default 0.5 for cosine (down once), 1 for cosine_with_restarts. Takes a number above
+   * 0.
+   */
+  scheduleCycles?: number | undefined;
+  /** Exponent of the polynomial schedule. Takes a number above 0. Default `1`. */
+  schedulePower?: number | undefined;
+  /** Learning rate that the polynomial schedule ends at. Takes a number of at least 0. Default `1e-7`. */
+  learningRateEnd?: number | undefined;
+  /** Update rule. Default `"adamw"`. */
+  optimizer?: 'adamw' | 'sgd' | undefined;
+  /**
+   * Decoupled weight decay; biases and normalisation parameters are left out. Takes a number of at least 0. Default
+   * `0.01`.
+   */
+  weightDecay?: number | undefined;
+  /** AdamW: decay of the first moment. Takes a number of at least 0 and below 1. Default `0.9`. */
+  adamBeta1?: number | undefined;
+  /** AdamW: decay of the second moment. Takes a number of at least 0 and below 1. Default `0.999`. */
+  adamBeta2?: number | undefined;
+  /** AdamW: added to the denominator. Takes a number above 0. Default `1e-8`. */
+  adamEpsilon?: number | undefined;
+  /** SGD: momentum. Takes a number of at least 0 and below 1. Default `0.9`. */
+  momentum?: number | undefined;
+  /** SGD: momentum in the form of Nesterov. Default `false`. */
+  nesterov?: boolean | undefined;
+  /**
+   * Parameters with a learning rate or weight decay of their own: a list of {parameters: PATTERN, learningRate,
+   * weightDecay}; the first that matches counts. Takes a list, each an object of parameters, learningRate, weightDecay.
+   * Default `[]`.
+   */
+  groups?: readonly ({
+    parameters: string | readonly string[];
+    learningRate?: number | undefined;
+    weightDecay?: number | undefined;
+  })[] | undefined;
+  /**
+   * Gradients are scaled down to this norm over all parameters; 0 turns it off. Takes a number of at least 0. Default
+   * `1`.
+   */
+  maxGradNorm?: number | undefined;
+  /** Share of each target that is spread over all classes. Takes a number of at least 0 and below 1. Default `0`. */
+  labelSmoothing?: number | undefined;
+  /**
+   * Dropout put back into the graph above the first trained parameter, as config.json of the model says; one number
+   * sets all three.
+   */
+  dropout?: number | {
+    /** Dropout after the embeddings and on the output of every sub-layer. Takes a number of at least 0 and below 1. */
+    hidden?: number | undefined;
+    /** Dropout on attention probabilities. Takes a number of at least 0 and below 1. */
+    attention?: number | undefined;
+    /** Dropout before the classifier. Takes a number of at least 0 and below 1. */
+    head?: number | undefined;
+  } | undefined;
+  /**
+   * Widths of hidden layers between the text's vector and the classifier; the head is then a new one. Takes a list,
+   * each a whole number of at least 1.
+   */
+  headLayers?: readonly number[] | undefined;
+  /**
+   * Keep only the first so many layers of the trunk; the model that is written is the smaller one. Takes a whole number
+   * of at least 1.
+   */
+  keepLayers?: number | undefined;
+  /**
+   * Start from the weights of the model, or from weights drawn anew, as in training from scratch. Default
+   * `"pretrained"`.
+   */
+  init?: 'pretrained' | 'random' | undefined;
+  /**
+   * Statistics of BatchNormalization while training: of each batch in layers whose scale or bias trains, or those of
+   * the file in all. Default `"batch"`.
+   */
+  batchNorm?: 'batch' | 'frozen' | undefined;
+  /** Parameters that keep their values: globs over names, or trunk for all but the head. Default `[]`. */
+  freeze?: string | readonly string[] | undefined;
+  /**
+   * Decides order, dropout and drawn weights; equal seeds give equal weights. Takes a whole number from 0 to
+   * 4294967295. Default `0`.
+   */
+  seed?: number | undefined;
+  /** When to evaluate; default at the end of each epoch, or every evalSteps where that is given. */
+  evalStrategy?: 'no' | 'steps' | 'epoch' | undefined;
+  /** Optimizer steps between evaluations. Takes a whole number of at least 1. */
+  evalSteps?: number | undefined;
+  /** When to write a checkpoint; default at the end of each epoch, or every saveSteps where that is given. */
+  saveStrategy?: 'no' | 'steps' | 'epoch' | undefined;
+  /** Optimizer steps between checkpoints. Takes a whole number of at least 1. */
+  saveSteps?: number | undefined;
+  /** Checkpoints to keep: the latest ones, and the best besides. Takes a whole number of at least 1. Default `2`. */
+  saveTotalLimit?: number | undefined;
+  /**
+   * Metric that decides which evaluation is the best, such as loss, accuracy, f1, mcc, macro.f1, top5Accuracy or
+   * meanAveragePrecision. Default `"loss"`.
+   */
+  metricForBestModel?: string | undefined;
+  /** Write the weights of the best evaluation at the end, not the last; default yes with early stopping. */
+  loadBestModelAtEnd?: boolean | undefined;
+  /** Stop after this many evaluations in a row without a better one. Takes a whole number of at least 1. */
+  earlyStoppingPatience?: number | undefined;
+  /** What an evaluation must be better by to count as better. Takes a number of at least 0. Default `0`. */
+  earlyStoppingThreshold?: number | undefined;
+  /**
+   * Compute what is below the first trained parameter once for each sample, and keep it on disk for all epochs. Default
+   * `true`.
+   */
+  trunkCache?: boolean | undefined;
+  /** Where that is kept; runs with the same trunk and data share it. Default cache/ in output. */
+  trunkCacheDirectory?: string | URL | undefined;
+  /**
+   * Most bytes that directory may hold: older activations are removed, larger ones are not kept. Takes a whole number
+   * of at least 1. Default `4294967296`.
+   */
+  trunkCacheMaxBytes?: number | undefined;
+  /**
+   * What to do with a step whose loss or gradient is not finite: stop the run, or leave the step out. Default `"stop"`.
+   */
+  nonFinite?: 'stop' | 'skip' | undefined;
+  /**
+   * With nonFinite skip: so many steps may be left out before the run stops all the same. Takes a whole number of at
+   * least 1. Default `10`.
+   */
+  maxBadSteps?: number | undefined;
+  /** Write event files for TensorBoard beside metrics.jsonl. Default `true`. */
+  tensorboard?: boolean | undefined;
+  /** Go on from a checkpoint: its directory, or latest for the last one in output. */
+  resume?: string | URL | undefined;
+  /** Resume although model, data or options differ from those the checkpoint was made with. Default `false`. */
+  allowChanges?: boolean | undefined;
+}
+
+export interface EvalFields {
+  /** Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision). */
+  model: string | URL;
+  /** What the model is for; default what the data are of, else what its inputs and config.json say. */
+  task?: 'text-classification' | 'token-classification' | 'masked-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
+  /** Where to compute. Default `"cpu"`. */
+  device?: 'cpu' | undefined;
+  /**
+   * Threads that compute; default one for each core that the process may use (affinity, quota). Takes a whole number
+   * from 1 to 1024.
+   */
+  threads?: number | undefined;
+  /**
+   * Threads that read, tokenise and decode; default one, of pictures one for every two cores up to 8. Results do not
+   * depend on it. Takes a whole number from 1 to 64.
+   */
+  workers?: number | undefined;
+  /**
+   * Most bytes that the model file's own graph may ask for, with the smallest inputs it takes, before anything is
+   * computed: a file that asks for more is refused by name. What your batches take is not counted. Takes a number of
+   * bytes, or a size such as 4GB or 512 MiB.
+   */
+  maxGraphMemory?: number | string | undefined;
+  /** Batches that are prepared ahead of the step that needs them. Takes a whole number from 1 to 64. Default `4`. */
+  batchesAhead?: number | undefined;
+  /**
+   * Data to evaluate on: JSONL, CSV, TSV or Parquet, also gzipped; of pictures also a folder with one sub-folder for
+   * each class, or .safetensors; several files and globs.
+   */
+  data: string | URL | readonly (string | URL)[];
+  /**
+   * Between the fields of CSV and TSV; default that of the header: a comma in .csv and a tab in .tsv, unless it shows
+   * semicolons, tabs, pipes or commas instead. Takes one character, or tab, comma, semicolon, pipe or space.
+   */
+  delimiter?: string | undefined;
+  /**
+   * Around fields of CSV and TSV that hold delimiters or line breaks; none: quotes are letters. Default " in CSV; in
+   * TSV the reading that fits the file. Takes one character, or none.
+   */
+  quote?: string | undefined;
+  /** Encoding of text files; default UTF-8, or UTF-16 where the file begins with its mark or shows it. */
+  encoding?: string | undefined;
+  /**
+   * Names of the columns of CSV and TSV files that have no header line, in their order; none: the columns are called 1,
+   * 2 and so on. Takes names of columns, or none.
+   */
+  header?: string | readonly string[] | undefined;
+  /**
+   * What ends a line of a text file: lf (LF, or CR and LF), cr (CR alone) or any of these; default cr where the file
+   * begins without any LF, else lf.
+   */
+  lineEnding?: 'lf' | 'cr' | 'any' | undefined;
+  /**
+   * Most memory that samples read from tables may take, as bytes or as text such as 4GB; larger data are refused.
+   * Default half of what the process may use. Takes a number of bytes, or a size such as 4GB or 512 MiB.
+   */
+  maxDataMemory?: number | string | undefined;
+  /** Samples per batch. Takes a whole number from 1 to 65536. Default `32`. */
+  batchSize?: number | undefined;
+  /** Column (CSV) or key (JSONL) that holds the text. Default `"text"`. */
+  textColumn?: string | undefined;
+  /** Column that holds a second text, for pairs such as question and answer. */
+  pairColumn?: string | undefined;
+  /** Column that holds the label. Default `"label"`. */
+  labelColumn?: string | undefined;
+  /**
+   * Names of the classes in the order of their numbers, where labels are numbers; default those that the data or the
+   * model give (docs/labels.md). Takes a list of names.
+   */
+  labelNames?: string | readonly string[] | undefined;
+  /** Several labels may hold at once: a list of them, or 0 and 1 for each. Default `false`. */
+  multiLabel?: boolean | undefined;
+  /**
+   * Several labels: the probability from which on each is predicted, one for all or by name; default the one that gives
+   * the largest F1 on the evaluation data, which the saved model keeps, else 0.5. Takes a probability, or a map of them
+   * by label.
+   */
+  thresholds?: number | Readonly<Record<string, number>> | undefined;
+  /**
+   * text-classification: columns in place of labelColumn, one for each label, that hold 0 or 1 (multiLabel), a
+   * probability, or a score (regression). Takes a list of names.
+   */
+  labelColumns?: string | readonly string[] | undefined;
+  /**
+   * text-classification: labelColumn holds a list with a number for each label: 0 or 1 (multiLabel), else probabilities
+   * that add up to 1. Default `false`.
+   */
+  labelRows?: boolean | undefined;
+  /** text-classification, multiLabel: what stands between the labels of a text in one field, as in a|b. */
+  labelSeparator?: string | undefined;
+  /** text-classification: labels are scores, a number or a list of numbers each, and not classes. Default `false`. */
+  regression?: boolean | undefined;
+  /**
+   * Longest text in tokens; longer ones are cut and counted. The positions of the model bound it too. Takes a whole
+   * number of at least 1. Default `512`.
+   */
+  maxLength?: number | undefined;
+  /**
+   * Lengths in tokens that batches are padded to, ascending up to maxLength; default 32, 64, 128 and so on. Takes a
+   * list, each a whole number of at least 1.
+   */
+  buckets?: readonly number[] | undefined;
+  /** token-classification: column that holds the words of a text, a list of them. Default `"tokens"`. */
+  wordsColumn?: string | undefined;
+  /** token-classification: column that holds a tag for each word, a list of names or numbers. Default `"tags"`. */
+  tagsColumn?: string | undefined;
+  /**
+   * token-classification: pieces of a word behind its first are trained too, as the inside form of its tag (I-).
+   * Default `true`.
+   */
+  labelAllPieces?: boolean | undefined;
+  /**
+   * masked-lm: share of the tokens of a text that are to be found. Takes a number above 0 and of at most 0.5. Default
+   * `0.15`.
+   */
+  mlmProbability?: number | undefined;
+  /** masked-lm: all tokens of a word are masked together. Default `false`. */
+  wholeWordMask?: boolean | undefined;
+  /** masked-lm: also learn whether the text of pairColumn follows, or is that of another sample. Default `false`. */
+  nextSentence?: boolean | undefined;
+  /**
+   * Columns of texts that do not belong to that of textColumn, where that of pairColumn does. Takes a list of names.
+   */
+  negativeColumns?: string | readonly string[] | undefined;
+  /** Column of numbers that say how alike the two texts are, or how relevant the second is. */
+  scoreColumn?: string | undefined;
+  /**
+   * sentence-similarity: what is learnt from: multiple-negatives (pairs; all other texts of the batch are negatives),
+   * cosine or cosent (scores), contrastive (scores of 0 and 1), triplet (one negative). Default cosent with
+   * scoreColumn, else multiple-negatives.
+   */
+  similarityLoss?: 'multiple-negatives' | 'cosine' | 'cosent' | 'contrastive' | 'triplet' | undefined;
+  /**
+   * sentence-similarity: of multiple-negatives also the other way: the anchor is found for its positive. Default
+   * `false`.
+   */
+  symmetric?: boolean | undefined;
+  /**
+   * sentence-similarity: what cosines are multiplied by before a softmax; one over the temperature. Takes a number
+   * above 0. Default `20`.
+   */
+  similarityScale?: number | undefined;
+  /** sentence-similarity: margin of triplet (default 5) and contrastive (default 0.5). Takes a number of at least 0. */
+  margin?: number | undefined;
+  /**
+   * sentence-similarity: sizes of leading parts of the vectors that are to stand by themselves; the loss is their sum.
+   */
+  matryoshkaDims?: number | readonly number[] | undefined;
+  /**
+   * sentence-similarity: how one vector comes of those of the tokens; default what the model directory says, else mean.
+   */
+  pooling?: 'mean' | 'cls' | 'max' | 'lasttoken' | 'weightedmean' | 'mean_sqrt_len_tokens' | undefined;
+  /** sentence-similarity: vectors are brought to length 1; default what the model directory says, else not. */
+  normalize?: boolean | undefined;
+  /**
+   * sentence-similarity: text that goes before those of textColumn; default the prompt query of the model directory.
+   */
+  queryPrompt?: string | undefined;
+  /** sentence-similarity: text that goes before all other texts; default the prompt document of the model directory. */
+  documentPrompt?: string | undefined;
+  /**
+   * reranking: binary cross-entropy (scores from 0 to 1), or the squared error of scores of any size. Default `"bce"`.
+   */
+  rerankingLoss?: 'bce' | 'mse' | undefined;
+  /**
+   * Column with the paths of the pictures, from the folder of the file on, or in Parquet with the pictures themselves;
+   * default image.
+   */
+  imageColumn?: string | undefined;
+  /**
+   * Pictures of more pixels are not decoded, and count as ones that cannot be used. Takes a whole number of at least 1.
+   * Default `100000000`.
+   */
+  maxPixels?: number | undefined;
+  /**
+   * Picture files of more bytes are not read, and count as ones that cannot be used. Takes a whole number of at least
+   * 1. Default `1000000000`.
+   */
+  maxPictureBytes?: number | undefined;
+  /**
+   * So many pictures that cannot be decoded are left out before the run stops; default 10, or 1 % of the samples where
+   * that is more. Takes a whole number of at least 0.
+   */
+  maxBadSamples?: number | undefined;
+  /**
+   * Mean that is taken off the channels of uint8 pixels; default the model's own, or ImageNet's. Takes a number, or one
+   * for each channel.
+   */
+  imageMean?: number | readonly number[] | undefined;
+  /**
+   * Deviation that channels of uint8 pixels are divided by; default the model's own, or ImageNet's. Takes a number, or
+   * one for each channel.
+   */
+  imageStd?: number | readonly number[] | undefined;
+  /**
+   * Height and width of the pictures, where the model takes any; default the model's own, or that of the data. Takes a
+   * number of pixels, or height and width.
+   */
+  imageSize?: number | readonly number[] | undefined;
+  /**
+   * tensors: the losses, whose weighted sum is minimised: each between an output of the model and a target of the data,
+   * by mse, mae, huber, binary-cross-entropy, kl-divergence, cosine, cross-entropy, or {file: loss.onnx}. Takes a list,
+   * as in [{output: y, target: t, loss: mse, weight: 1}].
+   */
+  losses?: readonly ({
+    output?: string | undefined;
+    target?: string | undefined;
+    loss: 'mse' | 'mae' | 'huber' | 'binary-cross-entropy' | 'kl-divergence' | 'cosine' | 'cross-entropy' | {
+      file: string | URL;
+    };
+    weight?: number | undefined;
+  })[] | undefined;
+  /**
+   * tensors: column or tensor of the data for an input of the model, where it is called otherwise. Takes a map of
+   * names, as in {x: features}. Default `{}`.
+   */
+  inputColumns?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface PredictFields {
+  /** Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision). */
+  model: string | URL;
+  /** What the model is for; default what its inputs and config.json say. */
+  task?: 'text-classification' | 'token-classification' | 'masked-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
+  /** Where to compute. Default `"cpu"`. */
+  device?: 'cpu' | undefined;
+  /**
+   * Threads that compute; default one for each core that the process may use (affinity, quota). Takes a whole number
+   * from 1 to 1024.
+   */
+  threads?: number | undefined;
+  /**
+   * Threads that read, tokenise and decode; default one, of pictures one for every two cores up to 8. Results do not
+   * depend on it. Takes a whole number from 1 to 64.
+   */
+  workers?: number | undefined;
+  /**
+   * Most bytes that the model file's own graph may ask for, with the smallest inputs it takes, before anything is
+   * computed: a file that asks for more is refused by name. What your batches take is not counted. Takes a number of
+   * bytes, or a size such as 4GB or 512 MiB.
+   */
+  maxGraphMemory?: number | string | undefined;
+  /** Batches that are prepared ahead of the step that needs them. Takes a whole number from 1 to 64. Default `4`. */
+  batchesAhead?: number | undefined;
+  /**
+   * What to label: texts in JSONL, CSV, TSV or Parquet, also gzipped; or pictures: their files, folders, tables or
+   * .safetensors; default texts of the command line or standard input.
+   */
+  data?: string | URL | readonly (string | URL)[] | undefined;
+  /** File to write the predictions to, where these are tensors. */
+  output?: string | URL | undefined;
+  /**
+   * Between the fields of CSV and TSV; default that of the header: a comma in .csv and a tab in .tsv, unless it shows
+   * semicolons, tabs, pipes or commas instead. Takes one character, or tab, comma, semicolon, pipe or space.
+   */
+  delimiter?: string | undefined;
+  /**
+   * Around fields of CSV and TSV that hold delimiters or line breaks; none: quotes are letters. Default " in CSV; in
+   * TSV the reading that fits the file. Takes one character, or none.
+   */
+  quote?: string | undefined;
+  /** Encoding of text files; default UTF-8, or UTF-16 where the file begins with its mark or shows it. */
+  encoding?: string | undefined;
+  /**
+   * Names of the columns of CSV and TSV files that have no header line, in their order; none: the columns are called 1,
+   * 2 and so on. Takes names of columns, or none.
+   */
+  header?: string | readonly string[] | undefined;
+  /**
+   * What ends a line of a text file: lf (LF, or CR and LF), cr (CR alone) or any of these; default cr where the file
+   * begins without any LF, else lf.
+   */
+  lineEnding?: 'lf' | 'cr' | 'any' | undefined;
+  /**
+   * Most memory that samples read from tables may take, as bytes or as text such as 4GB; larger data are refused.
+   * Default half of what the process may use. Takes a number of bytes, or a size such as 4GB or 512 MiB.
+   */
+  maxDataMemory?: number | string | undefined;
+  /** Samples per batch. Takes a whole number from 1 to 65536. Default `32`. */
+  batchSize?: number | undefined;
+  /** Column (CSV) or key (JSONL) that holds the text. Default `"text"`. */
+  textColumn?: string | undefined;
+  /** Column that holds a second text, for pairs such as question and answer. */
+  pairColumn?: string | undefined;
+  /** Several labels may hold at once; default as the model's config.json says. Default `false`. */
+  multiLabel?: boolean | undefined;
+  /**
+   * Several labels: the probability from which on each is predicted, one for all or by name; default the one that gives
+   * the largest F1 on the evaluation data, which the saved model keeps, else 0.5. Takes a probability, or a map of them
+   * by label.
+   */
+  thresholds?: number | Readonly<Record<string, number>> | undefined;
+  /**
+   * Longest text in tokens; longer ones are cut and counted. The positions of the model bound it too. Takes a whole
+   * number of at least 1. Default `512`.
+   */
+  maxLength?: number | undefined;
+  /**
+   * Lengths in tokens that batches are padded to, ascending up to maxLength; default 32, 64, 128 and so on. Takes a
+   * list, each a whole number of at least 1.
+   */
+  buckets?: readonly number[] | undefined;
+  /** token-classification: column that holds the words of a text, a list of them. Default `"tokens"`. */
+  wordsColumn?: string | undefined;
+  /**
+   * masked-lm: so many of the likeliest tokens for each mask of a text. Takes a whole number of at least 1. Default
+   * `5`.
+   */
+  topK?: number | undefined;
+  /**
+   * sentence-similarity: how one vector comes of those of the tokens; default what the model directory says, else mean.
+   */
+  pooling?: 'mean' | 'cls' | 'max' | 'lasttoken' | 'weightedmean' | 'mean_sqrt_len_tokens' | undefined;
+  /** sentence-similarity: vectors are brought to length 1; default what the model directory says, else not. */
+  normalize?: boolean | undefined;
+  /**
+   * sentence-similarity: text that goes before those of textColumn; default the prompt query of the model directory.
+   */
+  queryPrompt?: string | undefined;
+  /** sentence-similarity: text that goes before all other texts; default the prompt document of the model directory. */
+  documentPrompt?: string | undefined;
+  /**
+   * sentence-similarity: the prompt of the model directory that goes before a text by itself, such as query; default
+   * none.
+   */
+  prompt?: string | undefined;
+  /**
+   * Column with the paths of the pictures, from the folder of the file on, or in Parquet with the pictures themselves;
+   * default image.
+   */
+  imageColumn?: string | undefined;
+  /**
+   * Pictures of more pixels are not decoded, and count as ones that cannot be used. Takes a whole number of at least 1.
+   * Default `100000000`.
+   */
+  maxPixels?: number | undefined;
+  /**
+   * Picture files of more bytes are not read, and count as ones that cannot be used. Takes a whole number of at least
+   * 1. Default `1000000000`.
+   */
+  maxPictureBytes?: number | undefined;
+  /**
+   * Mean that is taken off the channels of uint8 pixels; default the model's own, or ImageNet's. Takes a number, or one
+   * for each channel.
+   */
+  imageMean?: number | readonly number[] | undefined;
+  /**
+   * Deviation that channels of uint8 pixels are divided by; default the model's own, or ImageNet's. Takes a number, or
+   * one for each channel.
+   */
+  imageStd?: number | readonly number[] | undefined;
+  /**
+   * Height and width of the pictures, where the model takes any; default the model's own, or that of the data. Takes a
+   * number of pixels, or height and width.
+   */
+  imageSize?: number | readonly number[] | undefined;
+  /**
+   * tensors: column or tensor of the data for an input of the model, where it is called otherwise. Takes a map of
+   * names, as in {x: features}. Default `{}`.
+   */
+  inputColumns?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface PackFields {
+  /**
+   * What to pack, in any form that train takes: pictures as folders, tables or .safetensors; texts in JSONL, CSV, TSV
+   * or Parquet.
+   */
+  data: string | URL | readonly (string | URL)[];
+  /** File to write; it ends in .safetensors. */
+  output: string | URL;
+  /** Model directory or hub name whose tokenizer makes tokens of texts; without it the data are pictures. */
+  model?: string | URL | undefined;
+  /**
+   * Pictures: 256 resizes those whose shorter side is longer to that, 256x320 brings all to this height and width, cut
+   * from the middle. Takes a number of pixels, or height x width. Default `"256"`.
+   */
+  size?: string | number | undefined;
+  /** Pictures: 1 grey, 3 red, green and blue, 4 with alpha. Takes 1, 3 or 4. Default `3`. */
+  channels?: 1 | 3 | 4 | undefined;
+  /** Column (CSV) or key (JSONL) that holds the text. Default `"text"`. */
+  textColumn?: string | undefined;
+  /** Column that holds a second text, for pairs such as question and answer. */
+  pairColumn?: string | undefined;
+  /** Column that holds the label. Default `"label"`. */
+  labelColumn?: string | undefined;
+  /**
+   * Column with the paths of the pictures, from the folder of the file on, or in Parquet with the pictures themselves;
+   * default image.
+   */
+  imageColumn?: string | undefined;
+  /** The data have labels, which are packed with them. Default `true`. */
+  labelled?: boolean | undefined;
+  /**
+   * Names of the classes in the order of their numbers, where labels are numbers; default those that the data or the
+   * model give (docs/labels.md). Takes a list of names.
+   */
+  labelNames?: string | readonly string[] | undefined;
+  /** Several labels may hold at once: a list of them, or 0 and 1 for each. Default `false`. */
+  multiLabel?: boolean | undefined;
+  /**
+   * Column, or tensor, that holds a weight of each training sample, for its loss or, with sampling weighted, its odds.
+   */
+  weightColumn?: string | undefined;
+  /**
+   * Between the fields of CSV and TSV; default that of the header: a comma in .csv and a tab in .tsv, unless it shows
+   * semicolons, tabs, pipes or commas instead. Takes one character, or tab, comma, semicolon, pipe or space.
+   */
+  delimiter?: string | undefined;
+  /**
+   * Around fields of CSV and TSV that hold delimiters or line breaks; none: quotes are letters. Default " in CSV; in
+   * TSV the reading that fits the file. Takes one character, or none.
+   */
+  quote?: string | undefined;
+  /** Encoding of text files; default UTF-8, or UTF-16 where the file begins with its mark or shows it. */
+  encoding?: string | undefined;
+  /**
+   * Names of the columns of CSV and TSV files that have no header line, in their order; none: the columns are called 1,
+   * 2 and so on. Takes names of columns, or none.
+   */
+  header?: string | readonly string[] | undefined;
+  /**
+   * What ends a line of a text file: lf (LF, or CR and LF), cr (CR alone) or any of these; default cr where the file
+   * begins without any LF, else lf.
+   */
+  lineEnding?: 'lf' | 'cr' | 'any' | undefined;
+  /**
+   * Most memory that samples read from tables may take, as bytes or as text such as 4GB; larger data are refused.
+   * Default half of what the process may use. Takes a number of bytes, or a size such as 4GB or 512 MiB.
+   */
+  maxDataMemory?: number | string | undefined;
+  /**
+   * Longest text in tokens; longer ones are cut and counted. The positions of the model bound it too. Takes a whole
+   * number of at least 1. Default `512`.
+   */
+  maxLength?: number | undefined;
+  /**
+   * Pictures of more pixels are not decoded, and count as ones that cannot be used. Takes a whole number of at least 1.
+   * Default `100000000`.
+   */
+  maxPixels?: number | undefined;
+  /**
+   * Picture files of more bytes are not read, and count as ones that cannot be used. Takes a whole number of at least
+   * 1. Default `1000000000`.
+   */
+  maxPictureBytes?: number | undefined;
+  /**
+   * So many pictures that cannot be decoded are left out before the run stops; default 10, or 1 % of the samples where
+   * that is more. Takes a whole number of at least 0.
+   */
+  maxBadSamples?: number | undefined;
+  /** Threads that decode or tokenise; default one per core. Takes a whole number from 1 to 64. */
+  workers?: number | undefined;
+  /** Replace a file that is there. Default `false`. */
+  overwrite?: boolean | undefined;
+}
+
+export interface PreviewFields {
+  /** Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision). */
+  model: string | URL;
+  /**
+   * Training data: JSONL, CSV, TSV or Parquet, also gzipped; of pictures also a folder with one sub-folder for each
+   * class, or .safetensors; several files and globs.
+   */
+  train: string | URL | readonly (string | URL)[];
+  /** Column that holds the label. Default `"label"`. */
+  labelColumn?: string | undefined;
+  /** Several labels may hold at once: a list of them, or 0 and 1 for each. Default `false`. */
+  multiLabel?: boolean | undefined;
+  /**
+   * Column with the paths of the pictures, from the folder of the file on, or in Parquet with the pictures themselves;
+   * default image.
+   */
+  imageColumn?: string | undefined;
+  /**
+   * Pictures of more pixels are not decoded, and count as ones that cannot be used. Takes a whole number of at least 1.
+   * Default `100000000`.
+   */
+  maxPixels?: number | undefined;
+  /**
+   * Picture files of more bytes are not read, and count as ones that cannot be used. Takes a whole number of at least
+   * 1. Default `1000000000`.
+   */
+  maxPictureBytes?: number | undefined;
+  /**
+   * Between the fields of CSV and TSV; default that of the header: a comma in .csv and a tab in .tsv, unless it shows
+   * semicolons, tabs, pipes or commas instead. Takes one character, or tab, comma, semicolon, pipe or space.
+   */
+  delimiter?: string | undefined;
+  /**
+   * Around fields of CSV and TSV that hold delimiters or line breaks; none: quotes are letters. Default " in CSV; in
+   * TSV the reading that fits the file. Takes one character, or none.
+   */
+  quote?: string | undefined;
+  /** Encoding of text files; default UTF-8, or UTF-16 where the file begins with its mark or shows it. */
+  encoding?: string | undefined;
+  /**
+   * Names of the columns of CSV and TSV files that have no header line, in their order; none: the columns are called 1,
+   * 2 and so on. Takes names of columns, or none.
+   */
+  header?: string | readonly string[] | undefined;
+  /**
+   * What ends a line of a text file: lf (LF, or CR and LF), cr (CR alone) or any of these; default cr where the file
+   * begins without any LF, else lf.
+   */
+  lineEnding?: 'lf' | 'cr' | 'any' | undefined;
+  /**
+   * Most memory that samples read from tables may take, as bytes or as text such as 4GB; larger data are refused.
+   * Default half of what the process may use. Takes a number of bytes, or a size such as 4GB or 512 MiB.
+   */
+  maxDataMemory?: number | string | undefined;
+  /**
+   * Names of the classes in the order of their numbers, where labels are numbers; default those that the data or the
+   * model give (docs/labels.md). Takes a list of names.
+   */
+  labelNames?: string | readonly string[] | undefined;
+  /**
+   * Mean that is taken off the channels of uint8 pixels; default the model's own, or ImageNet's. Takes a number, or one
+   * for each channel.
+   */
+  imageMean?: number | readonly number[] | undefined;
+  /**
+   * Deviation that channels of uint8 pixels are divided by; default the model's own, or ImageNet's. Takes a number, or
+   * one for each channel.
+   */
+  imageStd?: number | readonly number[] | undefined;
+  /**
+   * Height and width of the pictures, where the model takes any; default the model's own, or that of the data. Takes a
+   * number of pixels, or height and width.
+   */
+  imageSize?: number | readonly number[] | undefined;
+  /**
+   * Random changes of the training pictures: a list of steps, each a name or {op: NAME, option: value}
+   * (docs/images.md), or one of none, standard. Takes a list of steps.
+   */
+  augmentation?: string | {
+    op: string;
+    [option: string]: unknown;
+  } | readonly (string | {
+    op: string;
+    [option: string]: unknown;
+  })[] | undefined;
+  /**
+   * Decides order, dropout and drawn weights; equal seeds give equal weights. Takes a whole number from 0 to
+   * 4294967295. Default `0`.
+   */
+  seed?: number | undefined;
+  /**
+   * Threads that read, tokenise and decode; default one, of pictures one for every two cores up to 8. Results do not
+   * depend on it. Takes a whole number from 1 to 64.
+   */
+  workers?: number | undefined;
+  /** PNG file to write. */
+  output?: string | URL | undefined;
+  /** Training pictures to show, a row for each. Takes a whole number from 1 to 100. Default `6`. */
+  pictures?: number | undefined;
+  /** How often each is augmented. Takes a whole number from 1 to 50. Default `8`. */
+  variants?: number | undefined;
+}
+
+export interface GradcheckFields {
+  /**
+   * Shape of an input, its type and the range of its random values; inputs without one get batch 2, length 8. Default
+   * `[]`.
+   */
+  input?: string | readonly string[] | undefined;
+  /** Decides inputs, projection and directions. Takes a whole number from 0 to 4294967295. Default `0`. */
+  seed?: number | undefined;
+  /** Statistics of BatchNormalization: of the batch, as while training, or those of the file. Default `"frozen"`. */
+  batchNorm?: 'batch' | 'frozen' | undefined;
+  /** Largest relative error of a directional derivative. Takes a number above 0. Default `0.01`. */
+  tolerance?: number | undefined;
+  /**
+   * Threads that compute; default one for each core that the process may use (affinity, quota). Takes a whole number
+   * from 1 to 1024.
+   */
+  threads?: number | undefined;
+  /**
+   * Most bytes that the model file's own graph may ask for, with the smallest inputs it takes, before anything is
+   * computed: a file that asks for more is refused by name. What your batches take is not counted. Takes a number of
+   * bytes, or a size such as 4GB or 512 MiB.
+   */
+  maxGraphMemory?: number | string | undefined;
+}
+
+export interface InspectFields {
+  /**
+   * Most bytes that the model file's own graph may ask for, with the smallest inputs it takes, before anything is
+   * computed: a file that asks for more is refused by name. What your batches take is not counted. Takes a number of
+   * bytes, or a size such as 4GB or 512 MiB.
+   */
+  maxGraphMemory?: number | string | undefined;
+}
+
+export interface CompareFields {
+  /**
+   * Ways of using the model: untouched (a new head, no training), frozen (the head alone is trained), scratch (no
+   * pre-trained weight), finetuned, or first:K (finetuned, the first K layers only); default the first four. Takes a
+   * list, each one of untouched, frozen, scratch, finetuned, or first:K for the first K layers, such as first:2.
+   * Default `["untouched","frozen","scratch","finetuned"]`.
+   */
+  strategies?: string | readonly string[] | undefined;
+  /**
+   * Seeds to run each strategy with: a list, or how many from seed on. Takes a number of seeds from 1 to 1000, or a
+   * list of seeds. Default `3`.
+   */
+  seeds?: number | readonly number[] | undefined;
+  /**
+   * Metric to compare: of test where it is given, else of eval, for the weights that are written. Default `"accuracy"`.
+   */
+  metric?: string | undefined;
+}

@@ -1,0 +1,33 @@
+// The schemas whose options a program writes, by the interface that says them in option-types.ts.
+
+import { compareSchema } from './compare-schema.js';
+import { packSchema } from './pack-schema.js';
+import { previewSchema } from './preview-schema.js';
+import { evalSchema, gradcheckSchema, inspectSchema, predictSchema } from './schema.js';
+import { trainSchema } from './train-schema.js';
+import { interfaceText } from './type-text.js';
+
+const schemas = {
+  TrainFields: trainSchema,
+  EvalFields: evalSchema,
+  PredictFields: predictSchema,
+  PackFields: packSchema,
+  PreviewFields: previewSchema,
+  GradcheckFields: gradcheckSchema,
+  InspectFields: inspectSchema,
+};
+
+const opening = `// Made of the schemas by scripts/option-table.mjs --write; not to be edited. What a program may write as options, with
+// what each means: the text that an editor shows.
+`;
+
+/** What a comparison has besides the options of its runs, and of strategies by name. */
+const compared = interfaceText('CompareFields', compareSchema, [...Object.keys(trainSchema.shape), 'overrides']);
+
+/** The source of option-types.ts. */
+export const optionTypes = (): string =>
+  [
+    opening,
+    ...Object.entries(schemas).map(([name, schema]) => `${interfaceText(name, schema)}\n`),
+    `${compared}\n`,
+  ].join('\n');

@@ -1,0 +1,13 @@
+// What the examples of the documents take for granted.
+
+declare const Trainer: typeof import('ortune').Trainer;
+declare const options: import('ortune').TrainOptions;
+declare const texts: string[];
+declare const images: Uint8Array[];
+declare const bytes: Uint8Array;
+declare const floats: Float32Array;
+declare const data: BigInt64Array;
+declare const distrusted: ReadonlySet<string>;
+declare function budgetIsSpent(signal: AbortSignal | undefined): Promise<boolean>;
+declare function rowsOfDatabase(): Iterable<object>;
+declare function rowsOf(epoch: number): Iterable<object>;
