@@ -6,6 +6,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
 import { kindOf } from '../files/kind-of.js';
+import { statOfFile } from '../files/model-files.js';
 import { quote } from '../quote.js';
 import { checkNodeCount, defaultGraphMemory } from './budget.js';
 import { checkNodes } from './check-nodes.js';
@@ -55,12 +56,7 @@ const companions = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'p
 
 /** @throws ModelError for a pipe or a device in the place of a file, which opening would wait for */
 function refuseOtherThanFiles({ directory }: Model): void {
-  for (const name of companions) {
-    const path = join(directory, name);
-    const found = statSync(path, { throwIfNoEntry: false });
-    if (found && !found.isFile())
-      throw new ModelError(`${path} is ${kindOf(found)}, not a file. Put the model's own file there.`);
-  }
+  for (const name of companions) statOfFile(join(directory, name));
 }
 
 /** The checks of `openModel`, for a model that was made or changed in memory. */

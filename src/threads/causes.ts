@@ -61,7 +61,7 @@ const advice: readonly [RegExp, string][] = [
 ];
 
 /** An error's text, what it means, and what to do. */
-function reasonOf(cause: unknown): string {
+export function reasonOf(cause: unknown): string {
   if (typeof cause === 'string') return cause;
   const { code, message = String(cause) } = (cause ?? {}) as NodeJS.ErrnoException;
   const text = message.split('\n')[0]!;

@@ -12,6 +12,7 @@ import { dataMemory } from '#ortune/data/data-memory.js';
 import { openData } from '#ortune/data/open.js';
 import type { OpenRequest } from '#ortune/data/protocol.js';
 import { readRaw } from '#ortune/data/read/raw.js';
+import { surveyTexts } from '#ortune/data/text/survey.js';
 import { DataError } from '#ortune/errors.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
@@ -68,6 +69,20 @@ test.each([
   const path = join(directory, `many.${ending}`);
   writeFileSync(path, ending.endsWith('.gz') ? gzipSync(content) : content);
   await expect(open(path, mebibyte)).rejects.toThrow(/many\.[\w.]+:\d{4,5}: the samples up to here .* set streaming/);
+});
+
+test.each([
+  ['csv.gz', (text: string) => `text,label\nfree cash,x\n${text},y\n`, 3],
+  ['jsonl.gz', (text: string) => `{"text":"free cash","label":"x"}\n{"text":"${text}","label":"y"}\n`, 2],
+])('a text of megabytes in one word is refused before training, with its line: .%s', async (ending, content, line) => {
+  const path = join(directory, `word.${ending}`);
+  writeFileSync(path, gzipSync(content('a'.repeat(20_000_000))));
+  const { train } = await open(path);
+  if (!('table' in train.source)) throw new Error('streamed');
+  const encoding = { directory: join(import.meta.dirname, '../../models/tiny-en'), maxLength: 128 };
+  await expect(surveyTexts(encoding, [train.source.table])).rejects.toThrow(
+    new RegExp(`word\\.${ending}:${line}: the text cannot be tokenised: it has 20\\.0 million characters`),
+  );
 });
 
 test('streamed data need room for a block of them only', async () => {

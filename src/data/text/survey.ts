@@ -9,7 +9,7 @@ import { bytesAt, ofKind, textAt, textsAt } from '../columns.js';
 import { encodedOf, idProblem } from '../pack/tokens.js';
 import { locationOf, type Table } from '../table.js';
 import { TokenizerEnded, TokenizerProcess } from '../tokenizer/process.js';
-import type { TextEncoding, TokenizerFacts } from '../tokenizer/protocol.js';
+import { mostUnits, type TextEncoding, type TokenizerFacts } from '../tokenizer/protocol.js';
 
 /** Texts of a table that are looked at. */
 const sampled = 256;
@@ -30,6 +30,7 @@ export async function surveyTexts(encoding: TextEncoding, tables: readonly Table
     const notes = facts.notes.map((note) => `${encoding.directory}: ${note}`);
     const beyond = await notesOfBeyond(process, encoding, facts, tables);
     const texts = tables.filter((table) => !ofKind(table.columns, 'text', 'tokens'));
+    if (beyond.length === 0) for (const table of texts) await refuseLong(process, table);
     return [...notes, ...beyond, ...(await notesOfSample(process, texts))];
   } finally {
     await process.close();
@@ -63,14 +64,27 @@ function refusePacked(table: Table, rows: number): void {
 /** Tokenises all texts of a table. */
 async function refuseBeyond(process: TokenizerProcess, table: Table): Promise<void> {
   if (ofKind(table.columns, 'text', 'tokens')) return;
+  for (let first = 0; first < table.count; first += block)
+    await refuseAmong(
+      process,
+      table,
+      Array.from({ length: Math.min(block, table.count - first) }, (_, i) => first + i),
+    );
+}
+
+/** Tokenises the texts of a table that may be too long to be, one by one. */
+async function refuseLong(process: TokenizerProcess, table: Table): Promise<void> {
+  for (let row = 0; row < table.count; row++)
+    if ((table.length?.[row] ?? 0) > mostUnits) await refuseAmong(process, table, [row]);
+}
+
+/** @throws DataError, with its place, for the first of the texts that cannot be tokenised */
+async function refuseAmong(process: TokenizerProcess, table: Table, members: readonly number[]): Promise<void> {
   const refuse = (row: number, why: string): never => {
     throw new DataError(`${locationOf(table, row)}: ${why}`);
   };
-  for (let first = 0; first < table.count; first += block) {
-    const members = Array.from({ length: Math.min(block, table.count - first) }, (_, i) => first + i);
-    for (const [i, one] of (await tokensOf(process, table, members, refuse)).entries())
-      if ('error' in one) refuse(members[i]!, `the text cannot be tokenised: ${one.error}`);
-  }
+  for (const [i, one] of (await tokensOf(process, table, members, refuse)).entries())
+    if ('error' in one) refuse(members[i]!, `the text cannot be tokenised: ${one.error}`);
 }
 
 function tokensOf(

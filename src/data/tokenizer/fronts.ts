@@ -32,11 +32,17 @@ const isLocalReplace = ({ pattern, content }: Json): boolean =>
   content.length <= 4 &&
   (typeof pattern.String === 'string' ? pattern.String.length <= 4 : localPatterns.has(String(pattern.Regex)));
 
-/**
- * How far added tokens may reach, in UTF-16 units: tokens within as many units of a front's end are not sure.
- * Undefined: no front is sure.
- */
-export function sureFronts({ normalizer, pre_tokenizer, model, added_tokens }: Json): number | undefined {
+/** Where a text may be cut so that the tokens before are those of the whole. */
+export interface SureFronts {
+  /** How far added tokens may reach, in UTF-16 units: tokens within as many units of a front's end are not sure. */
+  reach: number;
+  /** What has to stand before the cut, and behind it. */
+  before: RegExp;
+  behind: RegExp;
+}
+
+/** Undefined: no front is sure. */
+export function sureFronts({ normalizer, pre_tokenizer, model, added_tokens }: Json): SureFronts | undefined {
   const normalizers = parts(normalizer, 'normalizers');
   if (
     !normalizers.every(
@@ -59,14 +65,18 @@ export function sureFronts({ normalizer, pre_tokenizer, model, added_tokens }: J
   if (!splits.every(isSplit) || !words.some(cuts)) return undefined;
   if (isObject(model) && model.dropout) return undefined;
   const added = (Array.isArray(added_tokens) ? added_tokens : []) as Json[];
-  return Math.max(0, ...added.map(({ content }) => String(content).length));
+  const reach = Math.max(0, ...added.map(({ content }) => String(content).length));
+  // Some cut at spaces alone, and some take line breaks to the punctuation before them.
+  const atAll = words.some((one) => cuts(one) && one.type !== 'Metaspace' && patternOf(one) !== ' ');
+  const takesBreaks = splits.some((one) => /\[\\r\\n\]|\\n|\\r/.test(patternOf(one)));
+  return { reach, before: takesBreaks ? /[\p{L}\p{N}]/u : /\S/, behind: atAll ? /[ \t\r\n]/ : / / };
 }
 
-/** Ever longer fronts of a text, each cut before a run of white space, and in the end the whole. */
-export function* fronts(text: string, tokens: number): Generator<string> {
+/** Ever longer fronts of a text, each cut before a run of white space. */
+export function* fronts(text: string, tokens: number, { before, behind }: SureFronts): Generator<string> {
   for (let length = 6 * tokens + 64; length < text.length; length *= 2) {
-    let cut = text.lastIndexOf(' ', length);
-    while (cut > 0 && /\s/.test(text[cut - 1]!)) cut--;
+    let cut = length;
+    while (cut > length / 2 && !(behind.test(text[cut]!) && before.test(text[cut - 1]!))) cut--;
     if (cut > length / 2) yield text.slice(0, cut);
   }
 }

@@ -18,6 +18,12 @@ export interface TextEncoding {
   most?: { seconds: number; bytes: number } | undefined;
 }
 
+/**
+ * Most UTF-16 units of a text that are tokenised at once: they may take 5 s and 1 GB, as normalising keeps the place of
+ * each byte. Books of this length have white space, and then only their front is tokenised.
+ */
+export const mostUnits = 2 ** 21;
+
 export type TokenizerRequest =
   | { kind: 'open'; encoding: TextEncoding }
   | { kind: 'texts'; texts: readonly (readonly [text: string, pair: string])[] }

@@ -5,9 +5,11 @@
 
 import tokenizers, { type Encoding } from 'tokenizers';
 import { isObject, type Json } from '../../files/json.js';
+import { formatCount } from '../../format.js';
 import { continuesWord } from '../word-boundaries.js';
 import { asPython, type PythonTokenizer, type TokenizerContents } from './as-python.js';
-import { fronts, sureFronts } from './fronts.js';
+import { fronts, type SureFronts, sureFronts } from './fronts.js';
+import { mostUnits } from './protocol.js';
 
 // A CommonJS module whose names Node does not see.
 const { Tokenizer, Unigram, mergeEncodings } = tokenizers;
@@ -52,8 +54,7 @@ export class RustTokenizer {
   readonly #tokenizer: InstanceType<typeof Tokenizer>;
   /** The same without cutting to a length. */
   readonly #whole: InstanceType<typeof Tokenizer>;
-  /** See `sureFronts`. */
-  readonly #sure: number | undefined;
+  readonly #sure: SureFronts | undefined;
   /** The same for words that are cut already. */
   readonly #words: InstanceType<typeof Tokenizer>;
   /** Whether a space has to go before such a word. */
@@ -106,6 +107,8 @@ export class RustTokenizer {
   /** The ids of one text or one pair; throws when the vocabulary has no token for a part of it. */
   async encode(text: string, pair?: string): Promise<Encoded> {
     if (pair) {
+      // How both are cut follows from the lengths of both.
+      this.#refuseLong(text.length + pair.length);
       const encoding = await this.#tokenizer.encode(text, pair);
       return this.#row(encoding, encoding.getOverflowing().length > 0);
     }
@@ -118,14 +121,25 @@ export class RustTokenizer {
   async #uncut(text: string): Promise<Encoding> {
     const encode = (part: string) => this.#whole.encode(part, null, { addSpecialTokens: false });
     // Before a front's end an added token may begin, whose bytes would be tokens.
-    const enough = this.maxLength + 8 + 4 * (this.#sure ?? 0);
-    for (const front of this.#sure === undefined ? [] : fronts(text, enough)) {
+    const enough = this.maxLength + 8 + 4 * (this.#sure?.reach ?? 0);
+    for (const front of this.#sure ? fronts(text, enough, this.#sure) : []) {
+      if (front.length > mostUnits) break;
       const encoding = await encode(front);
       if (encoding.getLength() > enough) return encoding;
     }
+    this.#refuseLong(text.length);
     const encoding = await encode(text);
     refuseGrowth(encoding, text);
     return encoding;
+  }
+
+  /** @throws Error for more than is tokenised whole */
+  #refuseLong(units: number): void {
+    if (units > mostUnits)
+      throw new Error(
+        `it has ${formatCount(units)} characters, and no front of it whose tokens are known without the rest; up to ` +
+          `${formatCount(mostUnits)} are tokenised then. Cut it: at most ${this.maxLength} tokens are kept`,
+      );
   }
 
   /**
@@ -140,6 +154,7 @@ export class RustTokenizer {
     const most = this.#python.truncateLeft ? Number.POSITIVE_INFINITY : this.maxLength + 1;
     for (let i = 0; i < words.length && of.length < most; i++) {
       const word = this.#spaced ? ` ${words[i]}` : words[i]!;
+      this.#refuseLong(word.length);
       const encoding = await this.#words.encode(word, null, { addSpecialTokens: false });
       refuseGrowth(encoding, word);
       pieces.push(encoding);

@@ -5,6 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { quote } from '../../quote.js';
 import { readTokenizer } from './files.js';
 import type { Failed, TextEncoding, TokenizerAnswers, TokenizerRequest } from './protocol.js';
 import { factsOf, maskFactsOf, watched } from './protocol.js';
@@ -64,7 +65,7 @@ function refuseBeyond(ids: readonly number[]): void {
   const id = ids.find((one) => one >= embeddingRows);
   if (id !== undefined)
     throw new Error(
-      `token '${tokenizer.tokenOf(id)}' has the id ${id}, and the model's embedding has ${embeddingRows} rows: ` +
+      `token ${quote(tokenizer.tokenOf(id))} has the id ${id}, and the model's embedding has ${embeddingRows} rows: ` +
         'take the token out of the text or the tokenizer, or export the model with a larger embedding',
     );
 }
@@ -120,7 +121,7 @@ const handlers: {
     const { ordinary, maskId, ...facts } = maskFactsOf(tokenizer.maskVocabulary(wholeWords));
     if (maskId >= embeddingRows)
       throw new Error(
-        `it names no mask token, which masking needs, that the model's embedding has: '${tokenizer.tokenOf(maskId)}' would be row ${maskId} of ${embeddingRows}`,
+        `it names no mask token, which masking needs, that the model's embedding has: ${quote(tokenizer.tokenOf(maskId))} would be row ${maskId} of ${embeddingRows}`,
       );
     // None is drawn that the model does not have.
     return { ...facts, maskId, ordinary: ordinary.filter((id) => id < embeddingRows) };
