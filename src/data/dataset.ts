@@ -3,6 +3,7 @@
 // arrays only; reading and planning happen in the data thread, but for the rows that a function gives.
 
 import { hash } from '../random.js';
+import { textsApart } from './apart.js';
 import { type ColumnSpec, ofKind } from './columns.js';
 import { type DataClient, orAborted } from './data-client.js';
 import { applyLabels } from './labels.js';
@@ -34,6 +35,8 @@ export interface DatasetOptions {
   groupByLength: boolean;
   /** Samples in memory at a time where the data is streamed. */
   shuffleBuffer: number;
+  /** Roles of texts that samples of one batch are not to have in common; default none. */
+  distinct?: readonly string[] | undefined;
   /** What streamed files are read for. */
   columns: readonly ColumnSpec[];
   weights?: string | undefined;
@@ -124,7 +127,8 @@ export class Dataset {
     const { count, weight: weights } = table;
     const lengths = table.length?.subarray(0, count);
     const labels = ofKind(table.columns, 'label', 'class')?.values;
-    const columns = { count, lengths, labels, weights, groupByLength };
+    const apart = textsApart(table, this.#options.distinct);
+    const columns = { count, lengths, labels, weights, groupByLength, apart };
     for await (const { index, members } of this.#orders.batches(request, columns))
       yield samplesOf(table, members, { index, ...options });
   }
@@ -188,7 +192,7 @@ export class Dataset {
     request: RowsRequest,
   ): Omit<BlockRequest, 'from' | 'count' | 'buffer'> {
     const { batchSize, seed, epoch } = request;
-    const { groupByLength, columns, weights, form } = this.#options;
+    const { groupByLength, columns, weights, form, distinct } = this.#options;
     const sampling = this.#samplingOf(request);
     return {
       files,
@@ -198,6 +202,7 @@ export class Dataset {
       form,
       labels: this.#labels,
       readings: this.#part.readings,
+      distinct,
       order: { batchSize, seed, epoch, sampling, groupByLength },
     };
   }

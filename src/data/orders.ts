@@ -6,7 +6,7 @@ import type { RowsRequest } from './dataset.js';
 import type { OrderOptions, Sampling } from './sampler.js';
 
 /** What the order of an epoch depends on beside its number and the seed. */
-export type OrderColumns = Pick<OrderOptions, 'count' | 'lengths' | 'labels' | 'weights' | 'groupByLength'>;
+export type OrderColumns = Pick<OrderOptions, 'count' | 'lengths' | 'labels' | 'weights' | 'groupByLength' | 'apart'>;
 
 /** The numbers of one batch's samples. */
 export interface Members {
@@ -58,7 +58,8 @@ export class EpochOrders {
     const { count, lengths, groupByLength } = columns;
     const labels = sampling === 'balanced' ? columns.labels : undefined;
     const weights = sampling === 'weighted' ? columns.weights : undefined;
-    const plan = { count, lengths, labels, weights, batchSize, seed, epoch, sampling, groupByLength };
+    const apart = sampling === 'shuffle' ? columns.apart : undefined;
+    const plan = { count, lengths, labels, weights, apart, batchSize, seed, epoch, sampling, groupByLength };
     const order = this.#client.request({ kind: 'order', ...plan });
     order.catch(() => this.#orders.delete(key));
     this.#orders.set(key, order);

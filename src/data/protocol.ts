@@ -110,6 +110,8 @@ export interface BlockRequest {
   count: number;
   /** Which of the thread's buffers to fill: what it held before is overwritten. */
   buffer: number;
+  /** Roles of texts that samples of one batch are not to have in common. */
+  distinct?: readonly string[] | undefined;
   /** How its samples are put in order. */
   order: Pick<OrderOptions, 'batchSize' | 'seed' | 'epoch' | 'sampling' | 'groupByLength'>;
 }

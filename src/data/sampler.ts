@@ -4,6 +4,8 @@
 // within the group, and the group's batches are shuffled again.
 
 import { hash } from '../random.js';
+import { keepApart } from './apart.js';
+import type { Spans } from './columns.js';
 
 /**
  * shuffle: every sample once; sequential: every sample once, as they come. With replacement, as many as there are
@@ -27,6 +29,8 @@ export interface OrderOptions {
   labels?: ArrayLike<number> | undefined;
   /** Weight of every sample, for weighted; their sum must be above 0. */
   weights?: ArrayLike<number> | undefined;
+  /** Columns of texts; samples that have one in common are kept out of each other's batch, for shuffle. */
+  apart?: readonly Spans[] | undefined;
 }
 
 /** Batches that are sorted by length together. */
@@ -36,6 +40,14 @@ export const groupBatches = 50;
  * The samples of one epoch in order, in shared memory; batch i is the i-th run of `batchSize`, the last may be short.
  */
 export function epochOrder(options: OrderOptions): Uint32Array {
+  const order = grouped(options);
+  const { apart, batchSize, sampling = 'shuffle' } = options;
+  if (apart && sampling === 'shuffle') keepApart(order, apart, batchSize);
+  return order;
+}
+
+/** Samples of like length in a batch. */
+function grouped(options: OrderOptions): Uint32Array {
   const { lengths, batchSize, seed, epoch, sampling = 'shuffle', groupByLength = true } = options;
   const order = drawn(options);
   if (!groupByLength || !lengths) return order;

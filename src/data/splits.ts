@@ -29,6 +29,8 @@ export interface SplitsOptions extends Omit<OpenRequest, 'scratch' | 'hashed' | 
   sampling?: Sampling | undefined;
   /** Of texts; default true; a sequential order of training data is never grouped. */
   groupByLength?: boolean | undefined;
+  /** Roles of texts that training samples of one batch are not to have in common. */
+  distinct?: readonly string[] | undefined;
   /** Weights in the loss by class; classes that are not named weigh 1. */
   classWeights?: 'balanced' | Readonly<Record<string, number>> | undefined;
 }
@@ -62,7 +64,8 @@ export class Splits {
     this.#labels = new LabelSet(labels);
     this.notes = notes;
     const grouped = groupByLength && sampling !== 'sequential';
-    this.train = make(parts.train, { sampling, groupByLength: grouped, rows: functions.train });
+    const { distinct } = options;
+    this.train = make(parts.train, { sampling, groupByLength: grouped, distinct, rows: functions.train });
     if (parts.eval) this.eval = make(parts.eval, { rows: functions.eval });
     if (parts.test) this.test = make(parts.test, { rows: functions.test });
     this.targets = options.multiLabel ? 'labels' : this.#holdsTargets() ? 'probabilities' : 'class';
@@ -82,7 +85,7 @@ export class Splits {
    */
   static async open(options: SplitsOptions, signal?: AbortSignal): Promise<Splits> {
     signal?.throwIfAborted();
-    const { sampling, groupByLength, classWeights, shuffleBuffer, seed = 0, ...request } = options;
+    const { sampling, groupByLength, classWeights, shuffleBuffer, distinct: _, seed = 0, ...request } = options;
     const { columns, weights } = options;
     const client = new DataClient();
     try {

@@ -6,6 +6,7 @@
 import { statSync } from 'node:fs';
 import { DataError } from '../errors.js';
 import { hash } from '../random.js';
+import { textsApart } from './apart.js';
 import { type ColumnSpec, rowsColumn } from './columns.js';
 import { TableHash, type TextKeys } from './digest.js';
 import { declaredBy, firstPlaces, numbersMet, type Reading, readInto, refuseEmpty } from './found.js';
@@ -159,12 +160,14 @@ async function cursorAt(request: BlockRequest): Promise<Cursor> {
 // A stream of the generator: the blocks of an epoch are shuffled differently.
 const blockStream = 0x6b10c;
 
-function orderOf({ order, from }: BlockRequest, { count, length }: Table): Uint32Array {
+function orderOf({ order, from, distinct }: BlockRequest, table: Table): Uint32Array {
+  const { count, length } = table;
   return epochOrder({
     ...order,
     seed: hash(order.seed, blockStream, from),
     count,
     lengths: length?.subarray(0, count),
+    apart: textsApart(table, distinct),
   });
 }
 

@@ -77,6 +77,8 @@ export const sentenceSimilarity = {
       ? []
       : [{ role: 'score', kind: 'numbers', name: config.scoreColumn, target: true } as const]),
   ],
+  // The other texts of a batch are what a text is unlike.
+  distinct: (config) => (lossOf(config) === 'multiple-negatives' ? textRoles(config).map(([role]) => role) : []),
   classes: false,
   refuses: refusePictures(name, 'image-classification'),
   head: 'embedding',

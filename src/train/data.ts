@@ -38,6 +38,7 @@ export async function openData(
     {
       ...{ sampling, groupByLength, classWeights, evalSplit, seed, streaming, shuffleBuffer },
       columns: task.columns(config, model),
+      distinct: task.distinct?.(config),
       weights: weightColumn,
       train: inputOf(config.train, given),
       eval: evaluation && inputOf(evaluation, given),
