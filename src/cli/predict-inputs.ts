@@ -1,14 +1,16 @@
 // What arguments, --data and standard input of `ortune predict` stand for, which the model decides: of a model of
 // pictures or tensors they are files; of one of texts an argument may be a text, or a file of texts.
 
-import { createReadStream, existsSync, statSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { existsSync, statSync } from 'node:fs';
+import { addAbortSignal } from 'node:stream';
 import { isDynamicPattern } from 'tinyglobby';
 import type { PredictInput } from '../commands/predict.js';
 import type { PredictConfig } from '../config/schema.js';
 import { textColumns } from '../data/column-specs.js';
 import { isPicture } from '../data/images/picture-names.js';
 import { packKind } from '../data/pack/pack-format.js';
+import { textBlocks } from '../data/read/blocks.js';
+import type { TextOptions } from '../data/read/bytes.js';
 import { openFiles } from '../data/read/files.js';
 import { formOf } from '../data/read/form.js';
 import { isTable, readRaw } from '../data/read/raw.js';
@@ -57,7 +59,7 @@ export async function inputsOf(
     throw new UsageError('texts as arguments and --data are both there; give one of them');
   const named = data ?? filesAmong(given);
   if (named === undefined) {
-    if (given.length === 0) return standardInput({ signal, onNote });
+    if (given.length === 0) return standardInput(config, { signal, onNote });
     const folder = given.find((text) => /[/\\]/.test(text) && isFolder(text));
     if (folder !== undefined) throw new UsageError(`${model} reads texts, and was given a folder: ${folder}`);
     for (const text of given)
@@ -113,30 +115,39 @@ function filesAmong(given: readonly string[]): readonly string[] | undefined {
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
-/** Texts line by line; empty lines are none, and are counted. */
-async function linesOf(stream: NodeJS.ReadableStream, where: string, { signal, onNote }: Reading): Promise<string[]> {
+/** Texts line by line; empty lines are none, and are counted. @throws DataError for what cannot be read or decoded */
+async function linesOf(where: string, options: TextOptions & Reading): Promise<string[]> {
   const texts: string[] = [];
   let empty = 0;
-  let failure: Error | undefined;
-  const lines = createInterface({ input: stream, signal, crlfDelay: Number.POSITIVE_INFINITY });
-  stream.once('error', (error) => {
-    failure = error;
-    lines.close();
-  });
-  for await (const line of lines) {
-    if (line.trim()) texts.push(line);
-    else empty++;
+  for await (const { text } of textBlocks(where, { ...options, note: options.onNote })) {
+    const lines = text.split('\n');
+    // What stands behind the last line break, where the text ends with one, is no line.
+    if (lines.at(-1) === '') lines.pop();
+    for (const line of lines) {
+      if (line.trim()) texts.push(line.replace(/\r$/, ''));
+      else empty++;
+    }
   }
-  signal.throwIfAborted();
-  if (failure) throw new DataError(`${where} cannot be read: ${failure.message}`);
-  if (empty > 0) onNote(`${empty} empty ${empty === 1 ? 'line' : 'lines'} of ${where} left out`);
+  options.signal.throwIfAborted();
+  if (empty > 0) options.onNote(`${empty} empty ${empty === 1 ? 'line' : 'lines'} of ${where} left out`);
   return texts;
 }
 
-async function standardInput(reading: Reading): Promise<Inputs> {
+/** What arrives on standard input. @throws the signal's reason; DataError where it cannot be read */
+async function* standardBytes(signal: AbortSignal): AsyncGenerator<Buffer> {
+  try {
+    for await (const piece of addAbortSignal(signal, process.stdin)) yield Buffer.from(piece);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new DataError(`standard input cannot be read: ${(error as Error).message}`);
+  }
+}
+
+async function standardInput(config: InputsConfig, reading: Reading): Promise<Inputs> {
   if (process.stdin.isTTY)
     throw new UsageError('nothing to label: give texts as arguments, a file with --data, or lines on standard input');
-  const texts = await linesOf(process.stdin, 'standard input', reading);
+  const pieces = () => standardBytes(reading.signal);
+  const texts = await linesOf('standard input', { ...reading, form: formOf(config), pieces });
   if (texts.length === 0) throw new UsageError('nothing to label: standard input holds no text');
   return texts;
 }
@@ -152,7 +163,7 @@ async function readFiles(
   const input: TextInput[] = [];
   for (const file of files) {
     if (/\.txt$/i.test(file)) {
-      for (const line of await linesOf(createReadStream(file), file, { signal, onNote })) input.push(line);
+      for (const line of await linesOf(file, { signal, onNote, form: formOf(config) })) input.push(line);
       continue;
     }
     for await (const raw of readRaw(file, reading)) {

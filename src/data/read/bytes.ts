@@ -17,11 +17,13 @@ export interface TextOptions {
   form?: TextForm | undefined;
   /** Told what was assumed of the file. */
   note?: ((text: string) => void) | undefined;
+  /** Bytes that are no file's, such as those of standard input; the file is only their name then. */
+  pieces?: (() => AsyncGenerator<Buffer>) | undefined;
 }
 
 /** @throws DataError when the file cannot be read, unpacked or decoded */
-export async function* textBytes(file: string, { signal, form = {}, note = () => {} }: TextOptions) {
-  const bytes = asUtf8(file, fileBytes(file, signal), form.encoding, note);
+export async function* textBytes(file: string, { signal, form = {}, note = () => {}, pieces }: TextOptions) {
+  const bytes = asUtf8(file, pieces?.() ?? fileBytes(file, signal), form.encoding, note);
   yield* withLineFeeds(file, bytes, form.lineEnding, note);
 }
 

@@ -4,6 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { inputsOf } from '#ortune/cli/predict-inputs.js';
 import { labelsSpec, textColumns } from '#ortune/data/column-specs.js';
 import { ofKind, textAt } from '#ortune/data/columns.js';
 import { asUtf8 } from '#ortune/data/read/encoding.js';
@@ -121,3 +122,18 @@ test('half a surrogate pair becomes a replacement character, and whole ones stay
   expect([textAt(texts, 0), textAt(texts, 1)]).toEqual(['a\ufffd b', '😀']);
   await data.close();
 });
+
+test.each(tables)(
+  'lines of a text file in $encoding are texts to predict',
+  async ({ encoding, csv, columns, rows }) => {
+    const file = write('txt', Buffer.from(csv, 'base64'));
+    const config = { model: 'm', textColumn: 'text', encoding } as Parameters<typeof inputsOf>[2];
+    const lines = [columns, ...rows].map((row) => row.join(','));
+    const hooks = { signal: new AbortController().signal, onNote: () => {} };
+    expect(await inputsOf('texts', [file], config, hooks)).toEqual(lines);
+    if (!marks[encoding])
+      await expect(inputsOf('texts', [file], { ...config, encoding: undefined }, hooks)).rejects.toThrow(
+        /\.txt:1: the bytes are not UTF-8/,
+      );
+  },
+);
