@@ -28,7 +28,7 @@ import { addLoss, labelInputs } from './losses.js';
 import { classifierResults, readingOf, unmeasured } from './reading.js';
 import type { Meter, Task } from './task.js';
 import { labelField } from './text-fields.js';
-import { savedThresholds, thresholdsAlone, thresholdsOf } from './thresholds.js';
+import { thresholdsAlone, thresholdsOf, thresholdsWith } from './thresholds.js';
 
 const name = 'image-classification';
 
@@ -67,7 +67,8 @@ export const imageClassification = {
     ...(thresholds !== undefined && { thresholds }),
     ...(positiveWeights && { positiveWeights }),
   }),
-  ofModel(model, { multiLabel, thresholds = savedThresholds(model.config) }) {
+  ofModel(model, { multiLabel, thresholds: given }) {
+    const thresholds = thresholdsWith(model.config, given);
     const reading = readingOf(model, { multiLabel });
     return { multiLabel: reading === 'labels', reading, thresholds };
   },

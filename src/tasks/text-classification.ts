@@ -29,7 +29,7 @@ import { classifierResults, readingOf, unmeasured } from './reading.js';
 import type { Meter, Task } from './task.js';
 import { labelField, labelFormFields, multiLabelField, textFields } from './text-fields.js';
 import { readsTexts, refusePictures, textPlan } from './texts.js';
-import { savedThresholds, thresholdsField, thresholdsOf } from './thresholds.js';
+import { thresholdsField, thresholdsOf, thresholdsWith } from './thresholds.js';
 
 const name = 'text-classification';
 
@@ -60,7 +60,8 @@ export const textClassification = {
       ...(positiveWeights && { positiveWeights }),
     };
   },
-  ofModel(model, { multiLabel, regression, thresholds = savedThresholds(model.config) }) {
+  ofModel(model, { multiLabel, regression, thresholds: given }) {
+    const thresholds = thresholdsWith(model.config, given);
     const reading = readingOf(model, { multiLabel, regression });
     return { multiLabel: reading === 'labels', regression: reading === 'values', reading, thresholds };
   },

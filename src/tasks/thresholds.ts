@@ -39,8 +39,15 @@ export function thresholdsOf(labels: readonly string[], thresholds: Thresholds =
 export const bestThresholds = ({ classes }: MultiLabelResult): Thresholds =>
   Object.fromEntries(classes.flatMap(({ label, best }) => (best ? [[label, best.threshold]] : [])));
 
+/** Those that are given; where some labels have one, the others keep that of the saved model. */
+export function thresholdsWith(config: ModelConfig, given: Thresholds | undefined): Thresholds | undefined {
+  const saved = savedThresholds(config);
+  if (given === undefined || saved === undefined) return given ?? saved;
+  return typeof given === 'number' || typeof saved === 'number' ? given : { ...saved, ...given };
+}
+
 /** What a saved model says of them. */
-export function savedThresholds({ ortune }: ModelConfig): Thresholds | undefined {
+function savedThresholds({ ortune }: ModelConfig): Thresholds | undefined {
   const found = (ortune as { thresholds?: unknown } | undefined)?.thresholds;
   const fits = isObject(found) && Object.values(found).every((one) => typeof one === 'number' && one >= 0 && one <= 1);
   return fits ? (found as Thresholds) : undefined;

@@ -96,7 +96,7 @@ describe('several labels', () => {
       expect(f1).toBeCloseTo(metrics.classes[k]!.best!.f1, 9);
     }
     const set = (await evaluate({ ...data, thresholds: { war: 1 } })).metrics as unknown as MultiLabelResult;
-    expect(set.classes.map((c) => c.threshold)).toEqual([0.5, 0.5, 1]);
+    expect(set.classes.map((c) => c.threshold)).toEqual([thresholds.food, thresholds.sport, 1]);
     expect(set.classes[2]!.predicted).toBe(0);
 
     const scored = await piped(result.output);
