@@ -2,7 +2,8 @@
 // Proves that what is published can be installed and used: packs it, and installs the tarballs into an empty project
 // with npm, pnpm, both yarns and bun, under the Nodes that `engines` allows, on a path without a compiler; then trains,
 // evaluates and predicts there with the command. Prints a table: MB, packages, install scripts, seconds.
-//   npm run pack:check [-- --only npm,bun] [--node 22] [--runtime 1.27.0] [--addons FOLDER] [--keep]
+//   npm run pack:check [-- --only npm,bun] [--together] [--node 22] [--runtime 1.27.0] [--addons FOLDER] [--keep]
+// Then two versions of the runtime in one process, in either order (with --only: where --together asks for it).
 // --runtime adds that version of onnxruntime-node to the application; --addons: those of all platforms (pack.mjs).
 // Linux x64; needs the npm registry, some 2 GB of disk and five minutes.
 
@@ -32,6 +33,7 @@ const { values: flags } = parseArgs({
     node: { type: 'string' },
     runtime: { type: 'string' },
     addons: { type: 'string' },
+    together: { type: 'boolean' },
     keep: { type: 'boolean' },
   },
 });
@@ -183,6 +185,57 @@ async function check([name, node, ignoreScripts]) {
   };
 }
 
+/**
+ * An application whose own onnxruntime-node is of another version, where ortune does not see it: `first` has loaded the
+ * runtime when the other comes. Returns the error's text, '' where both work.
+ */
+async function together(first, version) {
+  const project = mkdtempSync(path.join(work, 'together-'));
+  const dependencies = {
+    ortune: `file:${registry.main.file}`,
+    '@ortune/model-tiny-en': registry.main.manifest.version,
+    other: `npm:onnxruntime-node@${version}`,
+  };
+  const steps = {
+    ortune: `await new Trainer({ model: 'tiny-en', train: 'train.jsonl', output: 'run', maxSteps: 1 }).run();`,
+    other: `createRequire(import.meta.url)('other');`,
+  };
+  const second = first === 'ortune' ? 'other' : 'ortune';
+  const program = `import { createRequire } from 'node:module';
+    import { Trainer } from 'ortune';
+    try { ${steps[first]} ${steps[second]} } catch (error) { console.log(error.name + ': ' + error.message); }`;
+  const files = {
+    'package.json': JSON.stringify({ name: 'application', version: '1.0.0', private: true, dependencies }),
+    'train.jsonl': lines(0, 32),
+    'application.mjs': program,
+    ...managers.npm.configure(registry.url),
+  };
+  for (const [file, text] of Object.entries(files)) writeFileSync(path.join(project, file), text);
+  const env = environment('22');
+  const install = [...managers.npm.install(path.join(work, 'cache-npm')), '--ignore-scripts'];
+  await execute(tools.node('22'), [tools.cli.npm, ...install], project, env);
+  return (await execute(tools.node('22'), ['application.mjs'], project, env)).stdout.trim();
+}
+
+async function checkTogether() {
+  const expected = [
+    ['other', '1.27.0', /^$/],
+    ['ortune', '1.27.0', /ONNX Runtime 1\.27\.0 \(.+\) cannot be loaded: ortune has loaded ONNX Runtime 1\.30\.0 \(/],
+    [
+      'other',
+      '1.23.2',
+      /has loaded ONNX Runtime 1\.23\.2 \(.+\), and ortune needs .+ would use ONNX Runtime 1\.30\.0 \(/,
+    ],
+    ['ortune', '1.23.2', /ONNX Runtime 1\.23\.2 \(.+\) cannot be loaded: ortune has loaded ONNX Runtime 1\.30\.0 \(/],
+  ];
+  for (const [first, version, pattern] of expected) {
+    const said = await together(first, version);
+    const title = `onnxruntime-node ${version} of the application, ${first} first`;
+    if (!pattern.test(said)) throw new Error(`${title}: ${said || 'no error'}`);
+    console.log(`${title}: ${said || 'one copy for both'}`);
+  }
+}
+
 const addons = flags.addons ? ['--addons', flags.addons, '--all'] : [];
 const packer = [path.join(root, 'scripts/pack/pack.mjs'), ...addons];
 const { status } = spawnSync(process.execPath, packer, { stdio: 'inherit' });
@@ -196,9 +249,9 @@ for (const one of cases) {
     console.error(`${one.slice(0, 2).join(' with Node ')}: trained, evaluated, predicted`);
   } catch (error) {
     failures.push(`${one.slice(0, 2).join(' with Node ')}: ${error.message}`);
-    console.error(failures.at(-1));
   }
 }
+if (!flags.only || flags.together) await checkTogether().catch((error) => failures.push(error.message));
 registry.close();
 console.table(rows);
 console.log(
@@ -206,4 +259,5 @@ console.log(
 );
 if (flags.keep) console.log(`kept in ${work}`);
 else rmSync(work, { recursive: true, force: true });
+for (const failure of failures) console.error(failure);
 process.exitCode = failures.length === 0 ? 0 : 1;
