@@ -108,6 +108,30 @@ describe('the addon', () => {
   });
 });
 
+test('a system whose C library is musl is told so, with an image that does', () => {
+  const nearer = path.join(ortune, 'node_modules/detect-libc');
+  mkdirSync(nearer, { recursive: true });
+  writeFileSync(path.join(nearer, 'package.json'), JSON.stringify({ name: 'detect-libc', main: 'index.js' }));
+  writeFileSync(path.join(nearer, 'index.js'), 'exports.isNonGlibcLinuxSync = () => true;');
+  const said = /^OrtuneError: ortune cannot run here: this system's C library is musl .* such as node:22-slim/;
+  expect(answer(addon)).toMatch(said);
+  expect(answer(library)).toMatch(said);
+  rmSync(path.join(ortune, 'node_modules'), { recursive: true });
+});
+
+test('building where its packages are missing names them in the words of the package manager', () => {
+  mkdirSync(path.join(ortune, 'scripts'), { recursive: true });
+  cpSync(path.join(root, 'scripts/build-native.mjs'), path.join(ortune, 'scripts/build-native.mjs'));
+  const { status, stderr } = spawnSync(process.execPath, [path.join(ortune, 'scripts/build-native.mjs')], {
+    cwd: folder,
+    env: { ...process.env, npm_config_user_agent: 'pnpm/10.1.0' },
+    encoding: 'utf8',
+  });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/pnpm add --save-dev cmake-js@[\d.]+ node-addon-api@[\d.]+ node-api-headers@[\d.]+\n/);
+  expect(stderr).toContain('and then run\n\n    pnpm exec ortune build-addon');
+});
+
 describe('the runtime', () => {
   test("is the application's copy before ortune's own", () => {
     putRuntime(runtimePackage, '1.30.0');
