@@ -1,11 +1,10 @@
-// libjpeg-turbo, which the addon opens when the first JPEG is decoded. It lies beside a ready addon; in a clone it
-// comes from the package @julusian/jpeg-turbo, which has it beside its binding on Linux and within it on macOS. Without
-// it sharp decodes all pictures.
+// libjpeg-turbo, which the addon opens when the first JPEG is decoded. It lies in the package of a ready addon; in a
+// clone it comes from the package @julusian/jpeg-turbo, which has it beside its binding on Linux and within it on
+// macOS. Without it sharp decodes all pictures.
 
 import path from 'node:path';
-import { findAddon } from './addon-file.js';
 import { addon } from './native.js';
-import { packageFolder } from './platform.js';
+import { packageFolder, platformPackage } from './platform.js';
 
 /** Opens libjpeg-turbo. False where there is none that can be opened. */
 export function openJpegLibrary(): boolean {
@@ -23,8 +22,10 @@ function candidates(): string[] {
   const { platform, arch } = process;
   const file = { linux: 'libturbojpeg.so.0', darwin: 'node-napi-v7.node' }[platform as string];
   if (file === undefined) return [];
-  const found = [path.join(path.dirname(findAddon() ?? ''), file)];
-  const folder = packageFolder('@julusian/jpeg-turbo');
-  if (folder !== undefined) found.push(path.join(folder, 'prebuilds', `jpeg-turbo-${platform}-${arch}`, file));
-  return found;
+  const ready = packageFolder(platformPackage('addon'));
+  const whole = packageFolder('@julusian/jpeg-turbo');
+  return [
+    ...(ready === undefined ? [] : [path.join(ready, file)]),
+    ...(whole === undefined ? [] : [path.join(whole, 'prebuilds', `jpeg-turbo-${platform}-${arch}`, file)]),
+  ];
 }
