@@ -27,6 +27,7 @@ export type { DataBytes } from './data/memory/given-bytes.js';
 export type { EpochRows } from './data/memory/row-function.js';
 export type { DataRows } from './data/memory/rows.js';
 export type { DataTensor, DataTensors } from './data/memory/tensors.js';
+export type { Augment, AugmentContext, AugmentSample, AugmentTensor } from './data/own-augmentation.js';
 export { CallbackError, DataError, ModelError, OrtuneError, UsageError } from './errors.js';
 export type { EvaluationEvent, StartEvent, StepEvent, TrainerEvents, TrainResult } from './events.js';
 export type { ClassificationResult, ClassMetrics } from './metrics/classification.js';

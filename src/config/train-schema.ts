@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Callbacks } from '../callbacks.js';
 import type { WithGiven } from '../data/memory/given.js';
+import { pathOf } from '../files/path-of.js';
 import type { OwnMetrics } from '../metrics/own.js';
 import { optimizerFields, optimizerNames } from '../optim/rules.js';
 import { withTask } from '../tasks/tasks.js';
@@ -25,6 +26,27 @@ const group = z.strictObject({
     .meta({ aliases: ['lr'] }),
   weightDecay: z.number().min(0).optional(),
 });
+
+const augmentModule = z
+  .union([
+    path,
+    z.strictObject({
+      module: place.meta({ description: 'Path or file: URL of the module.' }),
+      export: path.default('default').meta({ description: 'Name of the function among its exports.' }),
+    }),
+  ])
+  .transform((value) => {
+    if (typeof value !== 'string') return value;
+    const [, module = value, name = 'default'] = /^(.+)#([^#/]+)$/.exec(value) ?? [];
+    return { module: pathOf(module), export: name };
+  })
+  .optional()
+  .meta(
+    about(
+      'A function of your own that changes training samples at random, in the threads that prepare batches (docs/callbacks.md): FILE.mjs, FILE.mjs#EXPORT or {module, export}.',
+      { value: 'FILE.mjs#EXPORT', expects: 'a path, a path with the name of an export behind #, or {module, export}' },
+    ),
+  );
 
 const data = {
   train: files.meta(
@@ -55,6 +77,7 @@ const data = {
       changesNothing: true,
     }),
   ),
+  augmentModule,
   weightColumn: path.optional().meta(
     about(
       'Column, or tensor, that holds a weight of each training sample, for its loss or, with sampling weighted, its odds.',

@@ -5,6 +5,7 @@
 import { workerData } from 'node:worker_threads';
 import { type EncodeRequest, type Encoder, SampleError } from '../data/encode.js';
 import type { EncodeResult } from '../data/loader.js';
+import { type AugmentModule, OwnAugmentation } from '../data/own-augmentation.js';
 import { Slot } from '../data/slots.js';
 import { outcomeOf } from '../errors.js';
 import { serveAtLowPriority } from '../threads/low-priority.js';
@@ -15,10 +16,13 @@ export interface EncodeWorkerData {
   task: TaskSpec;
   /** What the task's encoder is made with. */
   encoding: object;
+  /** A function of the user's that changes training samples. */
+  augmentModule?: AugmentModule | undefined;
 }
 
-const { task, encoding } = workerData as EncodeWorkerData;
+const { task, encoding, augmentModule } = workerData as EncodeWorkerData;
 let encode: Encoder | undefined;
+let own: OwnAugmentation | undefined;
 
 serveAtLowPriority(
   (request: EncodeRequest): Promise<EncodeResult> =>
@@ -26,7 +30,10 @@ serveAtLowPriority(
       encode ??= await taskNamed(task.name).encoder(encoding, task.options);
       const slot = new Slot(request.layout, request.buffer);
       try {
-        const encoded = await encode(request, slot);
+        if (augmentModule && request.augment) own ??= await OwnAugmentation.load(augmentModule);
+        const augmenting = request.augment ? own : undefined;
+        const encoded = await encode((await augmenting?.texts(request)) ?? request, slot);
+        await augmenting?.numbers(request, slot, encoded);
         slot.to('filled');
         return encoded;
       } catch (error) {

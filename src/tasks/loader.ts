@@ -1,6 +1,7 @@
 // Starts the loader of a task's samples for a model: what the task plans, in the terms of src/data.
 
 import { DataLoader, type LoaderOptions } from '../data/loader.js';
+import type { AugmentModule } from '../data/own-augmentation.js';
 import { slotLayout } from '../data/slots.js';
 import type { Table } from '../data/table.js';
 import type { EncodeWorkerData } from './encode-thread.js';
@@ -43,9 +44,9 @@ export async function planFor(
 export function startLoader(
   { fields, axes, encoding, preprocessing, workers }: EncodingPlan,
   task: TaskSpec,
-  options: LoaderOptions & { batchSize: number },
+  { augmentModule, ...options }: LoaderOptions & { batchSize: number; augmentModule?: AugmentModule | undefined },
 ): DataLoader {
-  const workerData: EncodeWorkerData = { task, encoding };
+  const workerData: EncodeWorkerData = { task, encoding, augmentModule };
   const layout = slotLayout(fields, options.batchSize, axes);
   const worker = new URL('./encode-worker.js', import.meta.url);
   return new DataLoader({ layout, preprocessing, worker, workerData, workers }, options);

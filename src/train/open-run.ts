@@ -7,6 +7,7 @@ import { type PlacedRemark, Remarks } from '../data/images/remarks.js';
 import { labelsOfConfig } from '../data/labels.js';
 import type { BadSample } from '../data/loader.js';
 import type { Given } from '../data/memory/given.js';
+import { hashOfModule } from '../data/own-augmentation.js';
 import type { Splits } from '../data/splits.js';
 import { Engine } from '../engine/engine.js';
 import { modelValues } from '../engine/model-values.js';
@@ -77,6 +78,7 @@ export async function openRun(
   try {
     keep(await lockRun(config.output));
     new RunDirectory(config);
+    const augment = config.augmentModule && hashOfModule(config.augmentModule);
     const from = config.resume === undefined ? undefined : await resolveCheckpoint(config.output, config.resume);
     const { name, classes, options, parts: files, readsModel } = await loadTask(config.task);
     const resolving = { signal, onDownload: listeners.download };
@@ -124,7 +126,11 @@ export async function openRun(
       device: engine.device.name,
       precision: engine.precision,
     };
-    const hashes = { model: engine.model.hash, train: data.train.hash, ...(data.eval && { eval: data.eval.hash }) };
+    const hashes = {
+      ...{ model: engine.model.hash, train: data.train.hash },
+      ...(data.eval && { eval: data.eval.hash }),
+      ...(augment !== undefined && { augment }),
+    };
     const saved =
       from === undefined
         ? undefined

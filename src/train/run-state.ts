@@ -55,8 +55,8 @@ export const newProgress = (): Progress => ({
 /** What a run is made of. */
 export interface Origin {
   config: TrainConfig;
-  /** SHA-256 of the model's files and of the samples. */
-  hashes: { model: string; train: string; eval?: string };
+  /** SHA-256 of the model's files, of the samples, and of the module that augments them. */
+  hashes: { model: string; train: string; eval?: string; augment?: string };
 }
 
 /** state.json of a checkpoint. */
@@ -106,6 +106,8 @@ export function refuseAnotherRun(path: string, saved: RunState, now: Origin): vo
     differences.push(`model: the files of ${config.model} are not those of ${saved.config.model} then`);
   if (saved.hashes.train !== hashes.train)
     differences.push(`train: the samples of ${config.train.join(', ')} are not the same`);
+  if (saved.hashes.augment !== hashes.augment)
+    differences.push(`augmentModule: ${config.augmentModule?.module ?? 'none'} is not the module of then`);
   if (keepsBest(config) && saved.hashes.eval !== hashes.eval)
     differences.push(`eval: the samples of ${(config.eval ?? ['nothing']).join(', ')} are not the same`);
   const unaffecting = optionsThatChangeNothing(trainSchema);

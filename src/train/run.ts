@@ -102,7 +102,8 @@ export function repeatedParts({ config, data, length, task, evaluationDue }: Run
   const { cacheable, writeTargets } = taskNamed(task.name);
   if (!writeTargets) return parts;
   const { totalSteps, stepsPerEpoch } = length;
-  if (totalSteps > stepsPerEpoch && cacheable(config)) parts.set('train', data.train);
+  const same = cacheable(config) && config.augmentModule === undefined;
+  if (totalSteps > stepsPerEpoch && same) parts.set('train', data.train);
   let evaluations = 0;
   for (let step = 1; step <= totalSteps && evaluations < 2; step++) evaluations += Number(evaluationDue(step));
   if (data.eval && evaluations > 1) parts.set('eval', data.eval);
