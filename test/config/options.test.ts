@@ -163,6 +163,7 @@ describe('listOptions', () => {
   it('calls structure what a flag writes in YAML', () => {
     const structures = listOptions(trainSchema).filter((o) => o.kind === 'structure');
     expect(structures.map(({ key, many }) => [key, many])).toEqual([
+      ['augmentModule', false],
       ['classWeights', false],
       ['thresholds', false],
       ['losses', true],
