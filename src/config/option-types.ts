@@ -68,6 +68,17 @@ export interface TrainFields {
   /** Data to evaluate on once, after training. */
   test?: string | URL | readonly (string | URL)[] | undefined;
   /**
+   * A function of your own that changes training samples at random, in the threads that prepare batches
+   * (docs/callbacks.md): FILE.mjs, FILE.mjs#EXPORT or {module, export}. Takes a path, a path with the name of an export
+   * behind #, or {module, export}.
+   */
+  augmentModule?: string | {
+    /** Path or file: URL of the module. */
+    module: string | URL;
+    /** Name of the function among its exports. Default `"default"`. */
+    export?: string | undefined;
+  } | undefined;
+  /**
    * Column, or tensor, that holds a weight of each training sample, for its loss or, with sampling weighted, its odds.
    */
   weightColumn?: string | undefined;
