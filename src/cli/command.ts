@@ -60,6 +60,8 @@ const noFlag = (option: Option): string => option.flag.replace('--', '--no-');
  * none.
  */
 export function addOptions(command: Command, schema: z.ZodObject, { unknown = '' } = {}): Command {
+  // A command that is not named is neither run nor explained, and schemas of all take a tenth of a second.
+  if (!process.argv.includes(command.name())) return command;
   for (const option of listOptions(schema)) {
     command.addOption(flagOf(option));
     if (option.kind === 'boolean') command.addOption(new Flag(noFlag(option)).hideHelp());
