@@ -11,7 +11,7 @@ let programs: string;
 let env: NodeJS.ProcessEnv;
 
 beforeAll(() => {
-  programs = installPrograms(['jest', '@jest/globals', 'vitest', 'esbuild']);
+  programs = installPrograms(['onnxruntime-node', 'jest', '@jest/globals', 'vitest', 'esbuild']);
   env = { MODEL: smallProblem().path('encoder') };
 });
 
@@ -53,6 +53,23 @@ describe('threads', () => {
   it('a worker of a worker', async () => expectTrained(await run('workers', 'nested.mjs')));
 
   it("a process whose globals are a browser's", async () => expectTrained(await run('workers', 'browser-like.mjs')));
+});
+
+describe('a program that goes on', () => {
+  it('has two runs at once that know nothing of each other, and nothing left of them', async () => {
+    const { alone, one, two, interrupted, fresh, before, after, unhandled, warnings } = resultOf(
+      await run('lifetime', 'main.mjs'),
+    );
+    expect(alone).toHaveLength(4);
+    expect(one).toEqual(alone);
+    expect(two).not.toEqual(alone);
+    expect(interrupted).toBe(true);
+    expect(after.listeners).toEqual(before.listeners);
+    expect(after.resources).toBeLessThanOrEqual(before.resources);
+    // The addon's alone, for as long as the process lasts: a run under way must end before the runtime's library does.
+    expect(after.listeners).toEqual({ ...fresh, exit: fresh.exit + 1 });
+    expect([...unhandled, ...warnings]).toEqual([]);
+  });
 });
 
 describe('CommonJS', () => {

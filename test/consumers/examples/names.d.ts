@@ -1,4 +1,4 @@
-// What the examples of the documents take for granted.
+// What the examples of the documents take for granted: a new one's names go here.
 
 declare const Trainer: typeof import('ortune').Trainer;
 declare const options: import('ortune').TrainOptions;
@@ -11,3 +11,8 @@ declare const distrusted: ReadonlySet<string>;
 declare function budgetIsSpent(signal: AbortSignal | undefined): Promise<boolean>;
 declare function rowsOfDatabase(): Iterable<object>;
 declare function rowsOf(epoch: number): Iterable<object>;
+declare const config: Uint8Array;
+declare const tokenizer: Uint8Array;
+declare const onnx: Uint8Array;
+declare const upload: Uint8Array;
+declare const inspectModel: typeof import('ortune').inspectModel;
