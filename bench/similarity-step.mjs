@@ -1,0 +1,103 @@
+// A training step of sentence similarity (multiple negatives over pairs) of the same encoder in ortune and in
+// sentence-transformers on PyTorch, one after the other in turns: forward, loss, backward, clipping to norm 1, AdamW.
+//   node bench/similarity-step.mjs --pytorch PYTHON [--rounds N] [--json]
+// PYTHON is an interpreter with torch, transformers and sentence-transformers; without them ortune is timed alone.
+// Sizes: --layers 6 --hidden 384 --heads 12 --batch 32 (pairs) --seq 64 --threads 2. No dropout. Before anything is
+// timed, the first loss must be near log(batch): random encoders tell nothing apart but equal texts.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { here, machineOf, measureInTurn, medianOf } from './peers/rows.mjs';
+
+const sizes = { layers: '6', hidden: '384', heads: '12', batch: '32', seq: '64', threads: '2' };
+const text = (value) => ({ type: 'string', default: value });
+const { values: options } = parseArgs({
+  options: {
+    ...Object.fromEntries(Object.entries(sizes).map(([name, value]) => [name, text(value)])),
+    pytorch: text('python3'),
+    rounds: text('2'),
+    json: { type: 'boolean', default: false },
+    own: { type: 'boolean', default: false },
+  },
+});
+const shape = Object.keys(sizes).flatMap((name) => [`--${name}`, options[name]]);
+
+if (options.own) console.log(JSON.stringify(await ownStep()));
+else {
+  const rows = [
+    { name: 'ortune', command: process.execPath, args: [here('./similarity-step.mjs'), ...shape, '--own'] },
+    {
+      name: 'sentence-transformers',
+      command: options.pytorch,
+      args: ['-B', here('./peers/similarity_step.py'), ...shape],
+    },
+  ];
+  const measured = measureInTurn(rows, Number(options.rounds));
+  for (const { name, results } of measured)
+    for (const { firstLoss } of results)
+      if (Math.abs(firstLoss - Math.log(Number(options.batch))) > 1)
+        throw new Error(`${name}: the first loss is ${firstLoss}, expected about log(${options.batch})`);
+  const stepMs = Object.fromEntries(measured.map((row) => [row.name, medianOf(row, 'stepMs')]));
+  const found = { machine: machineOf(options), sizes: shape.join(' '), stepMs };
+  if (options.json) console.log(JSON.stringify(found));
+  else console.log(found);
+}
+
+/** Medians of ortune's step, on a batch that is there already. */
+async function ownStep() {
+  const { writeEncoder } = await import('../dist/models/directory.js');
+  const { Engine } = await import('../dist/engine/engine.js');
+  const { parameterRanges } = await import('../dist/optim/optimizer.js');
+  const { optimizerFields, ruleOf } = await import('../dist/optim/rules.js');
+  const { sentenceSimilarity } = await import('../dist/tasks/sentence-similarity.js');
+  const { sharedTensor } = await import('../dist/runtime/arena.js');
+  const { uniform } = await import('../dist/random.js');
+  const { z } = await import('zod');
+  const [layers, hidden, heads, batch, seq, threads] = Object.keys(sizes).map((name) => Number(options[name]));
+  const directory = mkdtempSync(join(tmpdir(), 'ortune-similarity-'));
+  const vocabulary = 8192;
+  writeEncoder(directory, { layers, hidden, heads, vocabulary, positions: 512, head: 'none' });
+  const task = {
+    name: 'sentence-similarity',
+    options: sentenceSimilarity.options({ task: 'sentence-similarity', textColumn: 'a', pairColumn: 'b' }),
+  };
+  const none = { hidden: 0, attention: 0, head: 0 };
+  const engine = await Engine.open({ model: directory, task, freeze: [], dropout: none, seed: 0, threads });
+  try {
+    const fill = (dtype, dims, value) => {
+      const view = sharedTensor(dtype, dims);
+      for (let i = 0; i < view.data.length; i++) view.data[i] = dtype === 'int64' ? BigInt(value(i)) : value(i);
+      return view;
+    };
+    const tokens = [2 * batch, seq];
+    const values = {
+      input_ids: fill('int64', tokens, (i) => Math.floor(vocabulary * uniform(0, 0, i))),
+      attention_mask: fill('int64', tokens, () => 1),
+      token_type_ids: fill('int64', tokens, () => 0),
+      pooling_weights: fill('float32', tokens, () => 1 / seq),
+      sample_weights: fill('float32', [batch], () => 1),
+      pair_mask: fill('float32', [batch, batch], () => 0),
+    };
+    const inputs = new Map(Object.entries(values));
+    const { options: rule, bench } = ruleOf('adamw');
+    const optimizer = await engine.createOptimizer(
+      parameterRanges(engine.model.parameters, () => bench.group),
+      rule(z.object(optimizerFields).parse({})),
+    );
+    const times = [];
+    let firstLoss;
+    for (let step = 0; step < 13; step++) {
+      const started = performance.now();
+      await engine.forwardBackward({ inputs }, { normaliser: batch }, { seed: 0, step, microStep: 0 });
+      firstLoss ??= await engine.loss();
+      await optimizer.update(1, 1);
+      if (step >= 3) times.push(performance.now() - started);
+    }
+    return { stepMs: times.sort((a, b) => a - b)[times.length >> 1], firstLoss };
+  } finally {
+    await engine.close();
+    rmSync(directory, { recursive: true });
+  }
+}
