@@ -13,9 +13,10 @@ import type { DataLoader } from '../data/loader.js';
 import { isDataTensors, sharedTensors } from '../data/memory/tensors.js';
 import type { DataInput } from '../data/protocol.js';
 import { formOf } from '../data/read/form.js';
-import { type Samples, type TextInput, tableSamples, textSamples } from '../data/samples.js';
+import { type Samples, type TextInput, tableSamples, textSamples, textTable } from '../data/samples.js';
 import { batchSizeOf } from '../data/slots.js';
 import { locationOf, type Table } from '../data/table.js';
+import { divided } from '../data/text/windows.js';
 import { TokenizerProcess } from '../data/tokenizer/process.js';
 import { crowdedNotes, openSavedModel, type SavedModel } from '../engine/saved-model.js';
 import { UsageError } from '../errors.js';
@@ -152,7 +153,8 @@ export class LoadedModel {
       throw new UsageError(
         `${this.#config.model} reads pictures: give their files or a .safetensors file, or {pixels, shape} or {images}, in place of texts`,
       );
-    const loader = await this.#loader([]);
+    if (taskNamed(this.#task.name).merge) return this.#predictTable(textTable(input as readonly TextInput[]), signal);
+    const { loader } = await this.#loader([]);
     const samples = textSamples(input as readonly TextInput[], batchSizeOf(loader.layout));
     return this.#collect(loader, samples, signal);
   }
@@ -171,24 +173,38 @@ export class LoadedModel {
     for (const note of opened.notes) onNote?.(note);
     const { source } = opened.train;
     const { table } = source as Extract<typeof source, { table: Table }>;
-    const loader = await this.#loader([table]);
-    const samples = tableSamples(table, batchSizeOf(loader.layout));
-    const predictions = await this.#collect(loader, samples, signal);
+    const predictions = await this.#predictTable(table, signal);
     return predictions.map((prediction, i) => ({ ...prediction, place: locationOf(table, i) }));
   }
 
-  /** The loader for such data; one for all that are planned alike. */
-  async #loader(tables: readonly Table[]): Promise<DataLoader> {
+  /** Of long texts their windows are predicted, and put together. */
+  async #predictTable(table: Table, signal: AbortSignal | undefined): Promise<Prediction[]> {
+    const { loader, windows } = await this.#loader([table]);
+    const { merge } = taskNamed(this.#task.name);
+    const samples = tableSamples(windows ? divided(table, windows) : table, batchSizeOf(loader.layout));
+    const found = await this.#collect(loader, samples, signal);
+    if (!merge) return found;
+    let at = 0;
+    return Array.from({ length: table.count }, (_, row) => {
+      const parts = found.slice(at, at + (windows?.[row] ?? 1));
+      at += parts.length;
+      return merge(parts, this.#task.options);
+    });
+  }
+
+  /** The loader for such data, one for all that are planned alike, and the windows of the first table's samples. */
+  async #loader(tables: readonly Table[]): Promise<{ loader: DataLoader; windows: Uint32Array | undefined }> {
     const model = { ...this.#model, purpose: 'predict' } as const;
     const plan = await planFor(this.#config, model, this.#task, tables);
     const key = JSON.stringify([plan.fields, plan.encoding]);
     const { batchSize } = plan;
+    const windows = plan.windows?.[0];
     const known = this.#loaders.get(key);
-    if (known) return known;
+    if (known) return { loader: known, windows };
     this.#notes.push(...(plan.notes ?? []));
     const loader = startLoader(plan, this.#task, { ...this.#config, batchSize });
     this.#loaders.set(key, loader);
-    return loader;
+    return { loader, windows };
   }
 
   async #collect(

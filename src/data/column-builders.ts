@@ -8,6 +8,7 @@ import type {
   ClassSlice,
   ColumnSlice,
   NumbersSlice,
+  RangesSlice,
   TensorSlice,
   TextSlice,
   TextsSlice,
@@ -214,6 +215,29 @@ class ClassesColumn implements ColumnBuilder<readonly (string | undefined)[]> {
   }
 }
 
+class RangesColumn implements ColumnBuilder<readonly (readonly [number, number])[]> {
+  readonly column: RangesSlice = {
+    kind: 'ranges',
+    values: shared.uint32(leastCapacity),
+    offsets: shared.uint32(leastCapacity),
+  };
+  #count = 0;
+
+  add(ranges: readonly (readonly [number, number])[]): number {
+    const { column } = this;
+    const from = column.offsets[this.#count]!;
+    column.values = withRoom(column.values, 2 * (from + ranges.length));
+    for (const [k, range] of ranges.entries()) column.values.set(range, 2 * (from + k));
+    column.offsets = withRoom(column.offsets, ++this.#count + 1);
+    column.offsets[this.#count] = from + ranges.length;
+    return 0;
+  }
+
+  clear(): void {
+    this.#count = 0;
+  }
+}
+
 class NumbersColumn implements ColumnBuilder<readonly number[]> {
   readonly column: NumbersSlice = { kind: 'numbers', values: shared.float32(leastCapacity), width: 0 };
   readonly #name: string;
@@ -294,6 +318,7 @@ const builders: { [K in FieldKind]: (having: Having) => ColumnBuilder<FieldValue
   texts: ({ store }) => new TextsColumn(store),
   class: ({ names }) => new ClassColumn(names),
   classes: ({ names }) => new ClassesColumn(names),
+  ranges: () => new RangesColumn(),
   numbers: ({ name }) => new NumbersColumn(name),
   tensor: ({ name }) => new TensorColumn(name),
 };

@@ -80,6 +80,19 @@ const kinds: KindTable = {
       }
     },
   },
+  ranges: {
+    take(column, samples, options) {
+      const { offsets, values } = takeRagged(column.offsets, samples, options);
+      return { kind: 'ranges', values: gather(column.values, values, uint32(options), 2), offsets };
+    },
+    detach: same,
+    hash({ values, offsets }, count, hash) {
+      for (let i = 0; i < count; i++) {
+        hash.number(offsets[i + 1]! - offsets[i]!);
+        for (let k = 2 * offsets[i]!; k < 2 * offsets[i + 1]!; k++) hash.number(values[k]!);
+      }
+    },
+  },
   numbers: {
     take: ({ kind, values, width }, samples, options) => ({
       kind,

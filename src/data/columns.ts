@@ -5,8 +5,25 @@
 
 import type { PictureSource } from './images/sources.js';
 
-export const columnKinds = ['text', 'texts', 'tokens', 'class', 'classes', 'numbers', 'tensor', 'picture'] as const;
+export const columnKinds = [
+  'text',
+  'texts',
+  'tokens',
+  'class',
+  'classes',
+  'ranges',
+  'numbers',
+  'tensor',
+  'picture',
+] as const;
 export type ColumnKind = (typeof columnKinds)[number];
+
+/** Rows whose columns are not simply by their names: texts with entities, questions with answers. */
+export interface RowForm {
+  kind: 'entities' | 'answers';
+  /** Names of columns by what they hold. */
+  names: Readonly<Record<string, string>>;
+}
 
 /** A column that a task needs. */
 export interface ColumnSpec {
@@ -23,6 +40,10 @@ export interface ColumnSpec {
   parts?: readonly string[] | undefined;
   /** Of numbers: each from 0 to 1 (shares), or such as add up to 1 (distribution); default any. */
   range?: 'shares' | 'distribution' | undefined;
+  /** A list of classes has one for each text of the list with this role. */
+  each?: string | undefined;
+  /** The form of rows that the column is taken out of, with others of the same form (read/forms.ts). */
+  form?: RowForm | undefined;
   /** Of classes: those that hold, each once, in a list without gaps, or in a text with `separator` between them. */
   set?: { separator?: string | undefined } | undefined;
 }
@@ -59,6 +80,13 @@ export interface ClassSlice {
 export interface ClassesSlice {
   kind: 'classes';
   values: Int32Array;
+  offsets: Uint32Array;
+}
+
+/** A list of ranges of a text a sample, from UTF-16 place to place, two numbers each. Laid out as texts are. */
+export interface RangesSlice {
+  kind: 'ranges';
+  values: Uint32Array;
   offsets: Uint32Array;
 }
 
@@ -101,6 +129,7 @@ export type ColumnSlice =
   | TokensSlice
   | ClassSlice
   | ClassesSlice
+  | RangesSlice
   | NumbersSlice
   | TensorSlice
   | PictureSlice;

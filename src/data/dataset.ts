@@ -15,6 +15,7 @@ import { placeOf } from './read/row.js';
 import { type Sampling, shuffleInPlace } from './sampler.js';
 import { detached, type Samples, samplesOf } from './samples.js';
 import { locationOf, type Table } from './table.js';
+import { divided } from './text/windows.js';
 
 export interface RowsRequest {
   batchSize: number;
@@ -50,13 +51,14 @@ const fileStream = 0x66_69_6c_65;
 
 export class Dataset {
   readonly files: readonly string[];
-  readonly samples: number;
+  /** Windows of texts where these were divided. */
+  samples: number;
   /** SHA-256 over the samples, their labels and weights, in order. */
   readonly hash: string;
   /** Weights of the classes in the loss; all 1 where undefined. */
   classWeights: readonly number[] | undefined;
   #client: DataClient;
-  readonly #part: OpenedPart;
+  #part: OpenedPart;
   readonly #labels: readonly string[];
   #options: DatasetOptions;
   readonly #orders: EpochOrders;
@@ -84,6 +86,13 @@ export class Dataset {
   /** The samples in shared memory, unless they are streamed. */
   get table(): Table | undefined {
     return 'table' in this.#part.source ? this.#part.source.table : undefined;
+  }
+
+  /** Makes a sample of each window of a text that is longer than a model reads. */
+  divide(counts: Uint32Array): void {
+    const table = divided(this.table!, counts);
+    this.#part = { ...this.#part, source: { table } };
+    this.samples = table.count;
   }
 
   /** 'file:line' of a sample; of a streamed one the file and the number of the record in it. */

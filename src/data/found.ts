@@ -249,7 +249,11 @@ export async function readInto(
 ): Promise<number> {
   let records = 0;
   for await (const block of readBlocks(path, { columns: columnNames(columns, weights), ...reading })) {
-    for (const raw of block) builder.add(toRecord(raw, path, columns, weights), file, block.repeats);
+    for (const raw of block) {
+      const record = toRecord(raw, path, columns, weights);
+      if (record.said !== undefined) reading.note?.(`${path}: ${record.said}`);
+      builder.add(record, file, block.repeats);
+    }
     records += block.length;
     taken?.();
   }

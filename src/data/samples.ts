@@ -108,6 +108,16 @@ export async function* tableSamples(table: Table, batchSize: number, from = 0): 
 
 const textPair: readonly ColumnSpec[] = ['text', 'pair'].map((role) => ({ role, kind: 'text', name: role }));
 
+/** All texts as one table. */
+export function textTable(texts: readonly TextInput[]): Table {
+  const builder = new TableBuilder(['text'], textPair, { weight: false });
+  for (const [i, text] of texts.entries()) builder.add({ values: textValues(text), line: i + 1 }, 0);
+  return builder.table;
+}
+
+const textValues = (text: TextInput): { text: string; pair: string } =>
+  typeof text === 'string' ? { text, pair: '' } : { text: text.text, pair: text.pair ?? '' };
+
 /** Samples for texts of the host's own, grouped by length in windows, so that many of them do not hold it up. */
 export async function* textSamples(
   texts: readonly TextInput[],
@@ -117,8 +127,7 @@ export async function* textSamples(
   for (let first = 0; first < texts.length; first += windowSize) {
     const builder = new TableBuilder(['text'], textPair, { weight: false });
     for (const [i, text] of texts.slice(first, first + windowSize).entries()) {
-      const values = typeof text === 'string' ? { text, pair: '' } : { text: text.text, pair: text.pair ?? '' };
-      builder.add({ values, line: first + i + 1 }, 0);
+      builder.add({ values: textValues(text), line: first + i + 1 }, 0);
     }
     yield* tableSamples(builder.table, batchSize, first);
   }

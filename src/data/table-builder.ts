@@ -122,8 +122,8 @@ type Ragged = readonly [texts: ColumnSpec, classes: ColumnSpec];
 /** A list of classes has one for each text of every list of texts beside it. */
 const raggedPairs = (columns: readonly ColumnSpec[]): Ragged[] =>
   columns
-    .filter(({ kind }) => kind === 'classes')
-    .flatMap((classes) => columns.filter(({ kind }) => kind === 'texts').map((texts): Ragged => [texts, classes]));
+    .filter(({ kind, each }) => kind === 'classes' && each !== undefined)
+    .flatMap((classes) => columns.filter(({ role }) => role === classes.each).map((texts): Ragged => [texts, classes]));
 
 function refuseUneven(values: TableRecord['values'], texts: ColumnSpec, classes: ColumnSpec, place: string): void {
   const [words, tags] = [values[texts.role], values[classes.role]] as unknown[][];

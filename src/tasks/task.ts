@@ -90,6 +90,8 @@ export interface EncodingPlan {
   preprocessor?: Readonly<Record<string, unknown>> | undefined;
   /** What the user should know. */
   notes?: readonly string[] | undefined;
+  /** For each of the tables how many windows each sample has; undefined: one. Samples become their windows. */
+  windows?: readonly (Uint32Array | undefined)[] | undefined;
   /** Longest sample in tokens, where longer ones are cut. */
   maxLength?: number | undefined;
 }
@@ -242,6 +244,8 @@ export interface Task<O extends object = object, M extends object = object, P ex
     options: O,
     tools: PredictTools,
   ): P[] | Promise<P[]>;
+  /** Of the predictions of a text's windows, in their order, that of the text; there may be one. */
+  merge?(parts: readonly P[], options: O): P;
   /** In place of a prediction, of a sample that cannot be used. */
   unusable?(error: string): P;
   /** Writes predictions to a file, where `predict` is given the option output. */

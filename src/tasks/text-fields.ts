@@ -23,6 +23,18 @@ export const textFields = ({ z, about, path, count }: FieldKit) => ({
     ),
 });
 
+/** Of tasks that read long texts in windows. */
+export const strideField = ({ z, about }: FieldKit) =>
+  z
+    .int()
+    .min(0)
+    .default(128)
+    .meta(
+      about('Tokens that neighbouring windows of a long text have in common; at most half of a window.', {
+        aliases: ['doc_stride'],
+      }),
+    );
+
 /** Of tasks whose samples may have several labels at once. */
 export const multiLabelField = ({ z, about }: FieldKit) =>
   z

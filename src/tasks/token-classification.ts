@@ -1,50 +1,43 @@
-// A label for each word of a text: names, places and dates, parts of speech. Words come with their tags. Each piece of
-// a word is a token, and every token has a loss: the first the word's tag, the others its inside form (B-PER → I-PER),
-// since transformers.js labels each piece by itself. The figures are those of the first pieces: of words.
+// A label for each word of a text: names, places and dates, parts of speech. Words come with their tags, or texts with
+// ranges of characters. Each piece of a word is a token, and every token has a loss: the first the word's tag, the
+// others its inside form (B-PER → I-PER), since transformers.js labels each piece by itself. Long texts are read in
+// windows, and each token counts in the one in which it has most context.
 
-import { type ClassesSlice, ofKind, textAt, textsAt } from '../data/columns.js';
-import { type EncodeRequest, writerOf } from '../data/encode.js';
-import type { Slot } from '../data/slots.js';
+import type { ColumnSpec, RowForm } from '../data/columns.js';
+import { locationOf, type Table } from '../data/table.js';
 import type { TextEncoding } from '../data/tokenizer/protocol.js';
-import { ModelError } from '../errors.js';
-import { ratio } from '../metrics/classification.js';
+import { DataError, ModelError } from '../errors.js';
 import { crossEntropy } from '../metrics/cross-entropy.js';
+import { isPrefixed, schemeOf } from '../metrics/entities.js';
 import type { Builder } from '../onnx/builder.js';
+import { quote } from '../quote.js';
 import { metricsLine } from '../report/metrics.js';
 import { textDropout } from '../transfer/config.js';
 import { architecture, withLabels } from './classes.js';
 import { meanCrossEntropy } from './losses.js';
 import { asLogits } from './reading.js';
-import type { MeasuredBatch, Outputs, Prediction, Results, SavedRun, Task, TaskLoss } from './task.js';
-import { labelNamesField, textFields } from './text-fields.js';
+import type { MeasuredBatch, Outputs, Results, SavedRun, Task, TaskConfig, TaskLoss } from './task.js';
+import { labelNamesField, strideField, textFields } from './text-fields.js';
 import { readsTexts, refusePictures, textPlan } from './texts.js';
+import { type Aggregation, aggregations } from './tokens/entities.js';
+import { tokenLabelFields, writeTokenLabels } from './tokens/labels.js';
+import { type TokenResult, tokenMeter } from './tokens/meter.js';
+import { mergeWindows, predictPieces, showTokens, type TokenPrediction } from './tokens/predictions.js';
+
+export type { Entity } from './tokens/entities.js';
+export type { TokenResult } from './tokens/meter.js';
+export type { TokenPrediction } from './tokens/predictions.js';
 
 const name = 'token-classification';
-
-/** Label of a token that has no loss, as in PyTorch. */
-const ignored = -100;
 
 interface Encoding extends TextEncoding {
   /** For each tag the tag of the pieces behind a word's first; empty where they have no loss. */
   inside: readonly number[];
+  stride: number;
 }
 
-export interface TokenResult {
-  samples: number;
-  /** Words that were scored: those behind the cut of a long text are not. */
-  words: number;
-  /** Mean cross-entropy of the words' first pieces, in nats. */
-  loss: number;
-  /** Share of the words whose tag is the likeliest of their first piece. */
-  accuracy: number;
-}
-
-export interface TokenPrediction extends Prediction {
-  /** Words that were read: those behind the cut of a long text are not. */
-  words: string[];
-  tags: string[];
-  /** Probability of each tag. */
-  scores: number[];
+export interface TokenOptions {
+  aggregation: Aggregation;
 }
 
 export const tokenClassification = {
@@ -52,7 +45,17 @@ export const tokenClassification = {
   purpose: 'a label for each word of a text',
   fields: (kit) => {
     const { about, path, z } = kit;
-    const { maxLength, buckets } = textFields(kit);
+    const { maxLength, buckets, textColumn } = textFields(kit);
+    const stride = strideField(kit);
+    const aggregation = z
+      .enum(aggregations)
+      .default('first')
+      .meta(
+        about(
+          `${name}: how tokens become entities, as in the transformers library: none (each token), simple, or by words: first, average, max.`,
+          { aliases: ['aggregation_strategy'] },
+        ),
+      );
     const wordsColumn = path
       .default('tokens')
       .meta(about(`${name}: column that holds the words of a text, a list of them.`, { value: 'NAME' }));
@@ -73,12 +76,22 @@ export const tokenClassification = {
           }),
         ),
       labelNames: labelNamesField(kit),
+      spansColumn: path
+        .optional()
+        .meta(
+          about(
+            `${name}: column that holds ranges of the text's characters with a label each, in place of words and tags; default what exports of usual programs have.`,
+            { value: 'NAME' },
+          ),
+        ),
+      textColumn,
+      stride,
       maxLength,
       buckets,
     };
-    return { all, train: {}, predict: { wordsColumn, maxLength, buckets } };
+    return { all, train: {}, predict: { wordsColumn, textColumn, aggregation, stride, maxLength, buckets } };
   },
-  shared: ['wordsColumn', 'tagsColumn', 'labelAllPieces', 'labelNames'] as const,
+  shared: ['wordsColumn', 'tagsColumn', 'spansColumn', 'labelAllPieces', 'labelNames'] as const,
   opens: ({ inputs, config }) =>
     readsTexts(inputs) && config.architectures?.some((one) => one.endsWith('ForTokenClassification')) === true,
   *contradictions({ pairColumn, classWeights, sampling }) {
@@ -89,11 +102,8 @@ export const tokenClassification = {
     if (sampling === 'balanced')
       yield `option 'sampling' balanced draws classes, and with task ${name} a sample has many; choose another sampling`;
   },
-  options: () => ({}),
-  columns: ({ wordsColumn, tagsColumn }) => [
-    { role: 'words', kind: 'texts', name: wordsColumn },
-    { role: 'tags', kind: 'classes', name: tagsColumn, target: true },
-  ],
+  options: ({ aggregation = 'first' }): TokenOptions => ({ aggregation }),
+  columns: tokenColumns,
   classes: true,
   refuses: refusePictures(name, 'image-classification'),
   head: 'tokens',
@@ -103,119 +113,84 @@ export const tokenClassification = {
   cacheable: () => false,
   async plan(model, config, tables) {
     const plan = await textPlan(model, config, tables);
-    const inside = config.labelAllPieces ? model.labels.map((label) => insideOf(label, model.labels)) : [];
-    const perToken = ['batch*tokens'] as const;
+    if (model.purpose === 'train') refuseOtherTags(model.labels, tables);
+    const inside = config.labelAllPieces === false ? [] : model.labels.map((label) => insideOf(label, model.labels));
+    const { stride } = config;
+    const { countWindows } = await import('../data/text/windows.js');
     return {
       ...plan,
-      encoding: { ...plan.encoding, inside },
-      preprocessing: { ...(plan.preprocessing as object), inside },
-      fields: [
-        ...plan.fields,
-        { name: 'labels', dtype: 'int64', shape: perToken },
-        { name: 'sample_weights', dtype: 'float32', shape: perToken },
-        // Number of the word that each token begins, -1 of other tokens: not for the graph, but for figures and
-        // predictions.
-        { name: 'first_pieces', dtype: 'int32', shape: perToken },
-      ],
+      encoding: { ...plan.encoding, inside, stride },
+      preprocessing: { ...(plan.preprocessing as object), inside, stride },
+      fields: [...plan.fields, ...tokenLabelFields],
+      windows: await countWindows(plan.encoding as TextEncoding, stride, tables),
     };
   },
   async encoder(encoding) {
     const text = await import('../data/text/encode.js');
-    const { inside, ...files } = encoding as Encoding;
+    const { inside, stride, ...files } = encoding as Encoding;
     const tokenizer = await text.openTokenizer(files);
     return async (whole, slot) => {
-      const { rows, request, bad } = await text.encodeWordLists(tokenizer, whole, wordsOf(whole));
+      const { rows, request, bad } = await text.encodeWindows(tokenizer, whole, stride);
       const measured = text.measureTexts(slot, rows);
       const starts = rows.map((row, b) => text.startOf(b, measured.axes.tokens!, row, tokenizer.padLeft));
-      const normaliser = writeTags(slot, measured.axes, { rows, starts, inside, request });
+      const normaliser = writeTokenLabels(slot, measured.axes, { rows, starts, inside, request });
       text.writeTokens(slot, measured.axes, rows, tokenizer);
       return { ...measured, weights: { normaliser }, ...(bad && { bad }) };
     };
   },
   loss: (b, { logits }, { labelSmoothing }) => addTokenLoss(b, logits!, labelSmoothing),
   resultsOf: (saved, { inputs }) => tokenResults(saved, inputs),
-  metrics: () => ['loss', 'accuracy'],
-  meter() {
-    let [samples, words, loss, hits] = [0, 0, 0, 0];
-    return {
-      add(results, batch) {
-        samples += batch.samples.length;
-        const { firsts, labels, weights } = fieldsOf(batch);
-        for (let i = 0; i < firsts.length; i++) {
-          const label = Number(labels[i]);
-          if (firsts[i]! < 0 || label === ignored || weights[i] === 0) continue;
-          words++;
-          loss += results.losses!.data[i] as number;
-          if (Number(results.predictions!.data[i]) === label) hits++;
-        }
-      },
-      result: (): TokenResult => ({ samples, words, loss: ratio(loss, words), accuracy: ratio(hits, words) }),
-    };
-  },
+  metrics: () => ['loss', 'accuracy', 'precision', 'recall', 'f1', 'strict.precision', 'strict.recall', 'strict.f1'],
+  meter: ({ labels }) => tokenMeter(labels),
   report: (result) => `${result.samples} texts, ${result.words} words: ${metricsLine(result)}`,
-  predict: (results, batch, labels) => predictWords(results, batch, labels),
-  unusable: (error): TokenPrediction => ({ words: [], tags: [], scores: [], error }),
-  show: ({ words, tags }) => words.map((word, i) => (tags[i] === 'O' ? word : `${word}/${tags[i]}`)).join(' '),
+  predict: predictPieces,
+  merge: mergeWindows,
+  unusable: (error): TokenPrediction => ({ entities: [], words: [], tags: [], scores: [], error }),
+  show: showTokens,
   config: (config, labels) => ({
     ...config,
     ...architecture(config, 'ForTokenClassification'),
     ...withLabels({}, labels),
   }),
-} satisfies Task<object, TokenResult, TokenPrediction>;
+} satisfies Task<TokenOptions, TokenResult, TokenPrediction>;
+
+/** Words with tags, and texts with ranges: which of them a row has is seen in it. */
+function tokenColumns({ wordsColumn, tagsColumn, textColumn = 'text', spansColumn }: TaskConfig): ColumnSpec[] {
+  const names: Record<string, string> = spansColumn
+    ? { text: textColumn, spans: spansColumn }
+    : { words: wordsColumn, tags: tagsColumn };
+  const form: RowForm = { kind: 'entities', names };
+  return [
+    { role: 'words', kind: 'texts', name: wordsColumn, form },
+    { role: 'text', kind: 'text', name: textColumn, form },
+    { role: 'tags', kind: 'classes', name: tagsColumn ?? 'tags', target: true, form, each: 'words' },
+    { role: 'spanTags', kind: 'classes', name: spansColumn ?? 'label', target: true, form },
+    { role: 'spans', kind: 'ranges', name: spansColumn ?? 'label', target: true, form },
+  ];
+}
+
+/** @throws DataError, with its place, for a tag without a prefix among tags that have one */
+function refuseOtherTags(labels: readonly string[], tables: readonly Table[]): void {
+  const scheme = schemeOf(labels);
+  const odd = labels.findIndex((label) => label !== 'O' && !isPrefixed(label));
+  if (!scheme || odd < 0) return;
+  for (const table of tables) {
+    const tags = table.columns.tags;
+    if (tags?.kind !== 'classes') continue;
+    for (let row = 0; row < table.count; row++)
+      if (tags.values.subarray(tags.offsets[row]!, tags.offsets[row + 1]!).includes(odd))
+        throw new DataError(
+          `${locationOf(table, row)}: tag ${quote(labels[odd]!)} has no prefix, and others are of the scheme ${scheme} ` +
+            `(${quote(labels.find(isPrefixed)!)}): give all tags but O one`,
+        );
+  }
+}
 
 /** The inside form of a tag, where the tags have it: I-PER of B-PER. */
 function insideOf(label: string, labels: readonly string[]): number {
   const own = labels.indexOf(label);
   const inside = /^B-/.test(label) ? labels.indexOf(label.replace(/^B-/, 'I-')) : own;
   return inside < 0 ? own : inside;
-}
-
-/** Words of each sample: as the data list them, or a text cut at its spaces. */
-function wordsOf({ samples, slices }: Pick<EncodeRequest, 'samples' | 'slices'>): string[][] {
-  const words = ofKind(slices, 'words', 'texts');
-  const texts = ofKind(slices, 'text', 'text');
-  return Array.from(samples, (_, row) =>
-    words
-      ? textsAt(words, row)
-      : textAt(texts!, row)
-          .split(/\s+/)
-          .filter((word) => word !== ''),
-  );
-}
-
-interface Tagged {
-  rows: readonly { ids: readonly number[]; words: readonly number[] }[];
-  /** First place of each row's tokens within the batch's. */
-  starts: readonly number[];
-  inside: readonly number[];
-  request: Pick<EncodeRequest, 'slices' | 'weights'>;
-}
-
-/** Writes the label, weight and word of each token; gives the sum of the weights. */
-function writeTags(slot: Slot, axes: Record<string, number>, { rows, starts, inside, request }: Tagged): number {
-  const [labels, weights, firsts] = ['labels', 'sample_weights', 'first_pieces'].map(
-    (field) => writerOf(slot, field, axes)!,
-  );
-  labels!.fill(ignored);
-  weights!.fill(0);
-  firsts!.fill(-1);
-  const tags = request.slices.tags as ClassesSlice | undefined;
-  let total = 0;
-  for (const [b, { words }] of rows.entries()) {
-    for (const [i, word] of words.entries()) {
-      if (word < 0) continue;
-      const first = words[i - 1] !== word;
-      const at = starts[b]! + i;
-      if (first) firsts!.set(at, word);
-      const tag = tags ? tags.values[tags.offsets[b]! + word]! : ignored;
-      const label = first || tag === ignored ? tag : (inside[tag] ?? ignored);
-      if (label === ignored) continue;
-      labels!.set(at, label);
-      weights!.set(at, request.weights[b]!);
-      total += request.weights[b]!;
-    }
-  }
-  return total;
 }
 
 /** Over logits [B, T, C]: the mean over all tokens that have a label. */
@@ -268,32 +243,4 @@ async function tokenResults(
     predictions: { dtype: 'int32', shape, data: predictions },
     logits: found,
   };
-}
-
-function fieldsOf({ inputs }: Pick<MeasuredBatch, 'inputs'>) {
-  const data = (field: string) => inputs.get(field)!.data;
-  return {
-    firsts: data('first_pieces') as Int32Array,
-    labels: data('labels') as ArrayLike<number | bigint>,
-    weights: data('sample_weights') as Float32Array,
-  };
-}
-
-/** The tag of each word is that of its first piece. */
-function predictWords(results: Results, batch: MeasuredBatch, labels: readonly string[]): TokenPrediction[] {
-  const { firsts } = fieldsOf(batch);
-  const { data, shape } = results.logits!;
-  const [, tokens, classes] = shape as [number, number, number];
-  return wordsOf(batch).map((words, row) => {
-    const prediction: TokenPrediction = { words: [], tags: [], scores: [] };
-    for (let i = row * tokens; i < (row + 1) * tokens; i++) {
-      if (firsts[i]! < 0) continue;
-      const { prediction: top } = crossEntropy(data as Float32Array, i * classes, classes, 0);
-      const { loss } = crossEntropy(data as Float32Array, i * classes, classes, top);
-      prediction.words.push(words[firsts[i]!]!);
-      prediction.tags.push(labels[top] ?? `LABEL_${top}`);
-      prediction.scores.push(Math.exp(-loss));
-    }
-    return prediction;
-  });
 }

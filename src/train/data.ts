@@ -82,6 +82,15 @@ export function openEvaluation(
   return opened.catch(whatIsRead(config.model, readsOf(columns)));
 }
 
+/** Divides the parts that are in memory as a task planned it for their tables. */
+export function divideParts(
+  parts: readonly (Dataset | undefined)[],
+  windows: readonly (Uint32Array | undefined)[] = [],
+): void {
+  const inMemory = parts.filter((part) => part?.table !== undefined);
+  for (const [i, counts] of windows.entries()) if (counts) inMemory[i]!.divide(counts);
+}
+
 /** The tables of those of the parts that are in memory. */
 export const tablesOf = (parts: readonly (Dataset | undefined)[]): Table[] =>
   parts.flatMap((part) => part?.table ?? []);

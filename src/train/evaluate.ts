@@ -30,7 +30,7 @@ import {
   tasks,
 } from '../tasks/tasks.js';
 import { BadSamples, type SkippedSample } from './bad-samples.js';
-import { openEvaluation, tablesOf } from './data.js';
+import { divideParts, openEvaluation, tablesOf } from './data.js';
 
 /** `T`: the task, where it is known. */
 export interface EvalResult<T extends TaskName = TaskName> {
@@ -149,6 +149,7 @@ export async function evaluate<T extends TaskName = TaskName>(
     };
     const loaded = await openLoader(loading, model, spec, tablesOf([opened.data]));
     loader = loaded.loader;
+    divideParts([opened.data], loaded.plan.windows);
     const times = new StepTimes();
     const meter = task.meter({ labels: labels ?? [], samples }, spec.options);
     const run = async (batch: Batch): Promise<Results> =>

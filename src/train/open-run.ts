@@ -29,7 +29,7 @@ import { readModelConfig } from '../transfer/config.js';
 import { TrunkCache } from '../trunk/trunk-cache.js';
 import { BadSamples, type SkippedSample } from './bad-samples.js';
 import { BestTracker } from './best.js';
-import { openData, tablesOf } from './data.js';
+import { divideParts, openData, tablesOf } from './data.js';
 import { createOptimizer, groupOptions } from './groups.js';
 import { dueAt, type RunLength } from './intervals.js';
 import { checkLearnable } from './learnable.js';
@@ -108,6 +108,7 @@ export async function openRun(
       throw error;
     });
     keep(loader);
+    divideParts(parts, planned.windows);
     const memory = await checkMemory(config, engine, loader);
     const accumulator =
       config.gradientAccumulationSteps > 1

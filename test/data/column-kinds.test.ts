@@ -38,7 +38,7 @@ async function first({ train }: Splits, batchSize = 8): Promise<Samples> {
 
 const tagged: readonly ColumnSpec[] = [
   { role: 'text', kind: 'texts', name: 'words' },
-  { role: 'tags', kind: 'classes', name: 'tags' },
+  { role: 'tags', kind: 'classes', name: 'tags', each: 'text' },
 ];
 const sentences = [
   { words: ['Anna', 'lives', 'in', 'Köln'], tags: ['PER', 'O', 'O', 'LOC'] },

@@ -5,6 +5,8 @@
 
 import { UsageError } from '../../errors.js';
 import { shown } from '../../quote.js';
+import { conll } from './conll.js';
+import { jsonDocument } from './json-document.js';
 import { jsonLines } from './lines.js';
 import { parquet } from './parquet.js';
 import type { RawBlock, RawRecord, ReadOptions } from './row.js';
@@ -17,6 +19,11 @@ const textFormats: Readonly<Record<string, Format>> = {
   '.ndjson': jsonLines,
   '.csv': (file, options) => separated(file, ',', options),
   '.tsv': (file, options) => separated(file, '\t', options),
+  '.json': jsonDocument,
+  '.conll': conll,
+  '.conllu': conll,
+  '.iob': conll,
+  '.bio': conll,
 };
 
 const formats: Readonly<Record<string, Format>> = {
@@ -35,8 +42,8 @@ const endingOf = (file: string): string | undefined => {
 };
 
 /**
- * Records of a .jsonl, .ndjson, .csv or .tsv file (in the form of form.ts), each optionally behind .gz, or of a
- * .parquet file, in blocks: the fast way for many records.
+ * Records of a .jsonl, .ndjson, .json, .csv, .tsv or CoNLL file (in the form of form.ts), each optionally behind .gz,
+ * or of a .parquet file, in blocks: the fast way for many records.
  * @throws UsageError for another file name; DataError, with file and line, for a file that cannot be read, is damaged
  *   or breaks its format. The records before the place are delivered first.
  */

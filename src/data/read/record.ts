@@ -4,7 +4,8 @@
 import { DataError } from '../../errors.js';
 import { quote } from '../../quote.js';
 import type { ColumnKind, ColumnSpec } from '../columns.js';
-import { plainForm } from '../label-forms.js';
+import { formColumns, readForm } from './forms.js';
+import { isRounded, labelOf, noClass } from './label-value.js';
 import { columnAt, describe, missingColumn, placeOf, type RawRecord, type RecordUnit } from './row.js';
 
 /** What a row of a table holds for a column of each kind. */
@@ -15,9 +16,13 @@ export interface FieldValues {
   class: string;
   /** Undefined for no class. */
   classes: readonly (string | undefined)[];
+  /** From UTF-16 place to place. */
+  ranges: readonly (readonly [number, number])[];
   numbers: readonly number[];
   tensor: { shape: readonly number[]; values: readonly number[] };
 }
+
+export { labelOf, noClass };
 
 /** Kinds of columns that tables hold. */
 export type FieldKind = keyof FieldValues;
@@ -27,13 +32,18 @@ export interface TableRecord {
   values: Readonly<Record<string, FieldValues[FieldKind]>>;
   /** Finite, 0 or greater. */
   weight?: number;
+  /** What was taken for what, for a note. */
+  said?: string;
   /** As in the row that was read. */
   line: number;
 }
 
 /** The columns that `readRaw` has to read; `weights` is that of the weights. */
 export const columnNames = (columns: readonly ColumnSpec[], weights?: string): string[] => [
-  ...new Set([...columns.flatMap(({ name, parts = [name] }) => parts), ...(weights === undefined ? [] : [weights])]),
+  ...new Set([
+    ...columns.flatMap(({ name, form, parts = form ? formColumns(form) : [name] }) => parts),
+    ...(weights === undefined ? [] : [weights]),
+  ]),
 ];
 
 /**
@@ -49,9 +59,20 @@ export function toRecord(
   unit?: RecordUnit,
 ): TableRecord {
   const place = placeOf(file, line, unit);
+  const form = columns.find((column) => column.form)?.form;
+  const read = form && readForm(form, row, place);
   const values: Record<string, FieldValues[FieldKind]> = {};
-  for (const column of columns) values[column.role] = readers[fieldKind(column.kind)](row, column.name, place, column);
-  return weights === undefined ? { values, line } : { values, weight: weightOf(row, weights, place), line };
+  for (const column of columns) {
+    const found = column.form ? read?.values[column.role] : undefined;
+    if (found !== undefined) {
+      values[column.role] = found;
+      continue;
+    }
+    values[column.role] = readers[fieldKind(column.kind)](row, column.name, place, column);
+  }
+  const said = read?.said;
+  const weight = weights === undefined ? {} : { weight: weightOf(row, weights, place) };
+  return { values, ...weight, line, ...(said !== undefined && { said }) };
 }
 
 /** @throws Error for a kind that no table holds */
@@ -99,6 +120,9 @@ const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
       `${place}: column ${quote(column)} must be a list of labels (texts or numbers; ${noClass} or null for none), ` +
         `found ${describeList(value, describeLabel)}`,
     );
+  },
+  ranges(_, column, place) {
+    throw new DataError(`${place}: column ${quote(column)} holds ranges of texts, which this form of rows has not`);
   },
   numbers(row, column, place, { parts, range }) {
     const numbers = parts
@@ -209,21 +233,6 @@ const describeNumber = (value: unknown): string =>
     : typeof value === 'number' && Number.isFinite(value)
       ? `${value}, which is more than float32 holds`
       : describe(value);
-
-/** In a list of classes: none. */
-export const noClass = -100;
-
-/** A label as text; undefined for what is none, such as a text that shows nothing. */
-export function labelOf(value: unknown): string | undefined {
-  const usable =
-    typeof value === 'string'
-      ? /[!-~]/.test(value) || plainForm(value) !== ''
-      : typeof value === 'boolean' || typeof value === 'bigint' || (Number.isFinite(value) && !isRounded(value));
-  return usable ? String(value) : undefined;
-}
-
-/** Whether several whole numbers may have become this one. */
-const isRounded = (value: unknown): boolean => Number.isInteger(value) && !Number.isSafeInteger(value);
 
 /** What is wrong with a label. */
 export function describeLabel(value: unknown): string {

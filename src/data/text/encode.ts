@@ -11,6 +11,8 @@ import { type Axis, type AxisLengths, bucketFor, type Field, type Slot, withFoll
 import { TokenizerEnded, TokenizerProcess } from '../tokenizer/process.js';
 import type { EncodedWords, Failed, TextEncoding } from '../tokenizer/protocol.js';
 import type { Encoded, MaskVocabulary } from '../tokenizer/rust.js';
+import type { Window } from '../tokenizer/windows.js';
+import { partOf, windowSource } from './windows.js';
 
 export type { TextEncoding };
 
@@ -111,6 +113,19 @@ export const encodeRows = <R extends EncodeRequest>(
   perSample: number,
 ): Promise<EncodedRows<Encoded, R>> =>
   sorted(tokenizer, request, 'text', (process) => process.request({ kind: 'texts', texts }), perSample);
+
+/** Tokens of each sample's window, or of the first where texts were not divided. @throws SampleError */
+export const encodeWindows = <R extends EncodeRequest>(
+  tokenizer: OpenTokenizer,
+  request: R,
+  stride: number,
+): Promise<EncodedRows<Window, R>> => {
+  const texts = Array.from(request.samples, (_, row) => ({
+    ...windowSource(request.slices, row),
+    window: partOf(request.slices, row)?.window,
+  }));
+  return sorted(tokenizer, request, 'text', (process) => process.request({ kind: 'windows', texts, stride }));
+};
 
 async function sorted<E extends Encoded, R extends EncodeRequest>(
   { process, encoding }: OpenTokenizer,

@@ -5,11 +5,12 @@
 import { join } from 'node:path';
 import { DataError } from '../../errors.js';
 import { shown } from '../../quote.js';
-import { bytesAt, ofKind, textAt, textsAt } from '../columns.js';
+import { bytesAt, ofKind } from '../columns.js';
 import { encodedOf, idProblem } from '../pack/tokens.js';
 import { locationOf, type Table } from '../table.js';
 import { TokenizerEnded, TokenizerProcess } from '../tokenizer/process.js';
 import { mostUnits, type TextEncoding, type TokenizerFacts } from '../tokenizer/protocol.js';
+import { windowSource } from './windows.js';
 
 /** Texts of a table that are looked at. */
 const sampled = 256;
@@ -93,14 +94,17 @@ function tokensOf(
   members: readonly number[],
   refuse: (row: number, why: string) => never,
 ) {
-  const words = ofKind(columns, 'words', 'texts');
-  const [text, pair] = [ofKind(columns, 'text', 'text'), ofKind(columns, 'pair', 'text')];
-  const asked = words
-    ? process.request({ kind: 'words', texts: members.map((row) => textsAt(words, row)) })
-    : process.request({
-        kind: 'texts',
-        texts: members.map((row): [string, string] => [textAt(text!, row), pair ? textAt(pair, row) : '']),
-      });
+  const sources = members.map((row) => windowSource(columns, row));
+  const lists = sources.flatMap((source) => ('words' in source ? [source.words] : []));
+  const asked =
+    lists.length === sources.length
+      ? process.request({ kind: 'words', texts: lists })
+      : process.request({
+          kind: 'texts',
+          texts: sources.map((source): [string, string] =>
+            'words' in source ? [source.words.join(' '), ''] : [source.text, source.pair ?? ''],
+          ),
+        });
   return asked.catch((error) => endedAt(error, members, refuse));
 }
 
@@ -143,6 +147,6 @@ async function notesOfSample(process: TokenizerProcess, tables: readonly Table[]
 }
 
 function wholeText({ columns }: Table, row: number): string {
-  const words = ofKind(columns, 'words', 'texts');
-  return words ? textsAt(words, row).join(' ') : textAt(ofKind(columns, 'text', 'text')!, row);
+  const source = windowSource(columns, row);
+  return 'words' in source ? source.words.join(' ') : source.text;
 }

@@ -80,7 +80,7 @@ const robertaProcessing = (settings: Settings, end: string, begin: string): Json
   return {
     type: 'RobertaProcessing',
     ...{ sep: [sep, settings.id(sep) ?? 0], cls: [cls, settings.id(cls) ?? 0] },
-    ...{ trim_offsets: true, add_prefix_space: false },
+    ...{ trim_offsets: true, add_prefix_space: settings.flag('add_prefix_space', false) },
   };
 };
 
@@ -130,7 +130,7 @@ export const pipelines: Readonly<Record<string, PythonPipeline>> = {
     maskTakesSpace: true,
     build: (settings) => ({
       ...bertPipeline(settings),
-      postProcessor: robertaProcessing(settings, 'sep_token', 'cls_token'),
+      postProcessor: { ...robertaProcessing(settings, 'sep_token', 'cls_token'), add_prefix_space: false },
     }),
   },
   RobertaTokenizer: {

@@ -85,7 +85,7 @@ export class TokenizerProcess {
 
   /** Does the items of a request one by one, to know which of them ends the process. @throws TokenizerEnded with it */
   async #findCause(request: TokenizerRequest): Promise<void> {
-    if (request.kind !== 'texts' && request.kind !== 'words') return;
+    if (!('texts' in request) || request.kind === 'survey') return;
     for (const [i, text] of request.texts.entries()) {
       await this.#opened();
       await this.#ask({ ...request, texts: [text] } as TokenizerRequest).catch((error: Error) => {

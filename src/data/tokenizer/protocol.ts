@@ -1,6 +1,7 @@
 // Messages between a thread that wants tokens and the process that makes them.
 
 import type { Encoded, MaskVocabulary, RustTokenizer } from './rust.js';
+import type { Window, WindowSource } from './windows.js';
 
 /** What tokenising follows from; JSON. */
 export interface TextEncoding {
@@ -28,6 +29,8 @@ export type TokenizerRequest =
   | { kind: 'open'; encoding: TextEncoding }
   | { kind: 'texts'; texts: readonly (readonly [text: string, pair: string])[] }
   | { kind: 'words'; texts: readonly (readonly string[])[] }
+  | { kind: 'windows'; texts: readonly WindowRequest[]; stride: number }
+  | { kind: 'windowCounts'; texts: readonly WindowSource[]; stride: number }
   | { kind: 'mask'; wholeWords: boolean }
   | { kind: 'decode'; rows: readonly (readonly number[])[]; withoutSpecial: boolean }
   | { kind: 'survey'; texts: readonly string[] };
@@ -67,6 +70,9 @@ export interface Failed {
   error: string;
 }
 
+/** One of the windows of a text; default the first, and the others are cut off. */
+export type WindowRequest = WindowSource & { window?: number | undefined };
+
 export type EncodedWords = Encoded & { words: number[] };
 
 /** What a sample of texts shows. */
@@ -86,6 +92,8 @@ export interface TokenizerAnswers {
   open: TokenizerFacts;
   texts: readonly (Encoded | Failed)[];
   words: readonly (EncodedWords | Failed)[];
+  windows: readonly (Window | Failed)[];
+  windowCounts: readonly ({ count: number } | Failed)[];
   mask: MaskFacts;
   decode: readonly string[];
   survey: Survey;

@@ -9,7 +9,9 @@ import { formatCount } from '../../format.js';
 import { continuesWord } from '../word-boundaries.js';
 import { asPython, type PythonTokenizer, type TokenizerContents } from './as-python.js';
 import { fronts, type SureFronts, sureFronts } from './fronts.js';
+import { refuseGrowth } from './growth.js';
 import { mostUnits } from './protocol.js';
+import { type Window, type WindowOptions, type WindowSource, Windows } from './windows.js';
 
 // A CommonJS module whose names Node does not see.
 const { Tokenizer, Unigram, mergeEncodings } = tokenizers;
@@ -38,9 +40,6 @@ interface UnigramModel {
   byte_fallback: boolean;
 }
 
-/** Tokens that a text may become, for each of its UTF-16 units and beside: more is what a damaged file makes of it. */
-const growth = { perUnit: 64, beside: 2 ** 16 };
-
 export class RustTokenizer {
   readonly padId: number;
   readonly padLeft: boolean;
@@ -59,6 +58,8 @@ export class RustTokenizer {
   readonly #words: InstanceType<typeof Tokenizer>;
   /** Whether a space has to go before such a word. */
   readonly #spaced: boolean;
+  /** Made when it is first asked for. */
+  #windows: Windows | undefined;
 
   /** `maxLength`: most tokens of a row, special tokens included. @throws Error for files that cannot be used */
   constructor(contents: TokenizerContents, maxLength: number) {
@@ -75,7 +76,8 @@ export class RustTokenizer {
     this.notes = notes;
     this.unknownId = unknown;
     this.#sure = truncateLeft ? undefined : sureFronts(json);
-    this.#words = open({ ...this.#python, json: withPrefixSpace(json) });
+    // What is done behind the tokens is done once, when the words are put together.
+    this.#words = open({ ...this.#python, json: { ...withPrefixSpace(json), post_processor: null } });
     this.#spaced = splitsBytes(json) && !isByteLevel(json.pre_tokenizer);
   }
 
@@ -129,7 +131,7 @@ export class RustTokenizer {
     }
     this.#refuseLong(text.length);
     const encoding = await encode(text);
-    refuseGrowth(encoding, text);
+    refuseGrowth(encoding.getLength(), text);
     return encoding;
   }
 
@@ -148,18 +150,9 @@ export class RustTokenizer {
    * @throws Error when the vocabulary has no token for a part of a word
    */
   async encodeWords(words: readonly string[]): Promise<Encoded & { words: number[] }> {
-    const pieces: Encoding[] = [];
-    const of: number[] = [];
     // As many as may fit, and one more, so that cutting is seen.
     const most = this.#python.truncateLeft ? Number.POSITIVE_INFINITY : this.maxLength + 1;
-    for (let i = 0; i < words.length && of.length < most; i++) {
-      const word = this.#spaced ? ` ${words[i]}` : words[i]!;
-      this.#refuseLong(word.length);
-      const encoding = await this.#words.encode(word, null, { addSpecialTokens: false });
-      refuseGrowth(encoding, word);
-      pieces.push(encoding);
-      for (let k = encoding.getLength(); k > 0; k--) of.push(i);
-    }
+    const { pieces, of } = await this.#piecesOf(words, most);
     const merged = this.#tokenizer.postProcess(mergeEncodings(pieces, false));
     const specials = merged.getSpecialTokensMask();
     let next = this.#python.truncateLeft ? of.length - kept(merged) : 0;
@@ -170,6 +163,41 @@ export class RustTokenizer {
   /** The text of tokens, without special ones or with them. */
   decode(ids: readonly number[], withoutSpecial: boolean): Promise<string> {
     return this.#tokenizer.decode([...ids], withoutSpecial);
+  }
+
+  /** Tokens of each word, up to `most` of them in all, and the word of each token. */
+  async #piecesOf(words: readonly string[], most: number): Promise<{ pieces: Encoding[]; of: number[] }> {
+    const pieces: Encoding[] = [];
+    const of: number[] = [];
+    for (let i = 0; i < words.length && of.length < most; i++) {
+      const word = this.#spaced ? ` ${words[i]}` : words[i]!;
+      this.#refuseLong(word.length);
+      const encoding = await this.#words.encode(word, null, { addSpecialTokens: false });
+      refuseGrowth(encoding.getLength(), word);
+      pieces.push(encoding);
+      for (let k = encoding.getLength(); k > 0; k--) of.push(i);
+    }
+    return { pieces, of };
+  }
+
+  /**
+   * The windows of a long text, of a pair whose second text is long, or of words that are cut already; one where all
+   * fits. Each has the special tokens of a row.
+   * @throws Error when the vocabulary has no token for a part, and where the first text of a pair leaves no room
+   */
+  async windows(source: WindowSource, options: WindowOptions): Promise<Window[]> {
+    const { json } = this.#python;
+    if ('text' in source) this.#refuseLong(Math.max(source.text.length, source.pair?.length ?? 0));
+    this.#windows ??= new Windows(this.maxLength, {
+      tokenizer: () => open({ ...this.#python, json: { ...json, post_processor: null } }),
+      finisher: (ofWords) => finisherOf(ofWords ? withPrefixSpace(json) : json),
+      spaces: this.#spaced ? 1 : 0,
+      pieces: (words) => this.#piecesOf(words, Number.POSITIVE_INFINITY),
+    });
+    const found = await this.#windows.of(source, options);
+    // A row has to have a token.
+    const empty = { ids: [this.padId], types: [0], texts: [-1], words: [-1], places: [0, 0] };
+    return found.map((window) => (window.ids.length === 0 ? { ...window, ...empty } : window));
   }
 
   /** All tokens of a text, and the parts of it that the vocabulary does not have. */
@@ -197,21 +225,23 @@ function open({ json, rebuilt }: PythonTokenizer): InstanceType<typeof Tokenizer
   return tokenizer;
 }
 
+/** What is done behind the tokens, alone: cutting and special tokens. */
+const finisherOf = (json: Json): InstanceType<typeof Tokenizer> =>
+  Tokenizer.fromString(JSON.stringify({ ...json, model: { type: 'BPE', vocab: {}, merges: [] }, added_tokens: [] }));
+
 const isByteLevel = (part: unknown): part is Json => isObject(part) && part.type === 'ByteLevel';
 
 const splitsBytes = ({ pre_tokenizer }: Json): boolean => JSON.stringify(pre_tokenizer ?? null).includes('"ByteLevel"');
 
 /** Byte-level vocabularies have words with the space before them: what add_prefix_space=True is for in Python. */
-const withPrefixSpace = (json: Json): Json =>
-  isByteLevel(json.pre_tokenizer)
-    ? { ...json, pre_tokenizer: { ...json.pre_tokenizer, add_prefix_space: true } }
-    : json;
+function withPrefixSpace(json: Json): Json {
+  const { pre_tokenizer: before, post_processor: behind } = json;
+  if (!isByteLevel(before)) return json;
+  const spaced = { add_prefix_space: true };
+  // Offsets of words begin before the space.
+  const places = isObject(behind) && behind.type === 'RobertaProcessing' ? { ...behind, ...spaced } : behind;
+  return { ...json, pre_tokenizer: { ...before, ...spaced }, post_processor: places };
+}
 
 /** Tokens of the text itself. */
 const kept = (encoding: Encoding): number => encoding.getSpecialTokensMask().filter((one) => one === 0).length;
-
-function refuseGrowth(encoding: Encoding, text: string): void {
-  const length = encoding.getLength();
-  if (length > text.length * growth.perUnit + growth.beside)
-    throw new Error(`its ${text.length} characters became ${length} tokens, which no tokenizer should make of them`);
-}

@@ -10,6 +10,7 @@ import { readTokenizer } from './files.js';
 import type { Failed, TextEncoding, TokenizerAnswers, TokenizerRequest } from './protocol.js';
 import { factsOf, maskFactsOf, watched } from './protocol.js';
 import { RustTokenizer } from './rust.js';
+import type { WindowSource } from './windows.js';
 
 /** For one text; a text of average length takes a hundred-thousandth of it. */
 const usual = { seconds: 5, bytes: 2 ** 30 };
@@ -59,6 +60,11 @@ async function bounded<T>(item: number, size: number, work: () => T | Promise<T>
 
 const failed = (error: unknown): Failed => ({ error: (error as Error).message });
 
+const sizeOfSource = (source: WindowSource): number =>
+  'words' in source
+    ? source.words.reduce((sum, word) => sum + word.length, 0)
+    : source.text.length + (source.pair?.length ?? 0);
+
 /** @throws Error for an id that the model's embedding does not have */
 function refuseBeyond(ids: readonly number[]): void {
   const { embeddingRows = Number.POSITIVE_INFINITY } = encoding;
@@ -70,7 +76,7 @@ function refuseBeyond(ids: readonly number[]): void {
     );
 }
 
-async function each<I, O extends { ids: number[] }>(
+async function each<I, O extends object>(
   items: readonly I[],
   sizeOf: (item: I) => number,
   work: (item: I) => Promise<O>,
@@ -79,7 +85,7 @@ async function each<I, O extends { ids: number[] }>(
   for (const [i, item] of items.entries()) {
     try {
       const encoded = await bounded(i, sizeOf(item), () => work(item));
-      refuseBeyond(encoded.ids);
+      if ('ids' in encoded) refuseBeyond(encoded.ids as number[]);
       found.push(encoded);
     } catch (error) {
       found.push(failed(error));
@@ -113,9 +119,16 @@ const handlers: {
   words: ({ texts }) =>
     each(
       texts,
-      (words) => words.reduce((sum, word) => sum + word.length, 0),
+      (words) => sizeOfSource({ words }),
       (words) => tokenizer.encodeWords(words),
     ),
+  windows: ({ texts, stride }) =>
+    each(texts, sizeOfSource, async ({ window, ...source }) => {
+      const all = await tokenizer.windows(source, { stride });
+      return { ...all[window ?? 0]!, truncated: window === undefined && all.length > 1 };
+    }),
+  windowCounts: ({ texts, stride }) =>
+    each(texts, sizeOfSource, async (source) => ({ count: (await tokenizer.windows(source, { stride })).length })),
   mask({ wholeWords }) {
     const { embeddingRows = Number.POSITIVE_INFINITY } = encoding;
     const { ordinary, maskId, ...facts } = maskFactsOf(tokenizer.maskVocabulary(wholeWords));
