@@ -180,6 +180,16 @@ export interface TrainFields {
    */
   labelAllPieces?: boolean | undefined;
   /**
+   * token-classification: column that holds ranges of the text's characters with a label each, in place of words and
+   * tags; default what exports of usual programs have.
+   */
+  spansColumn?: string | undefined;
+  /**
+   * Tokens that neighbouring windows of a long text have in common; at most half of a window. Takes a whole number of
+   * at least 0. Default `128`.
+   */
+  stride?: number | undefined;
+  /**
    * masked-lm: share of the tokens of a text that are to be found. Takes a number above 0 and of at most 0.5. Default
    * `0.15`.
    */
@@ -565,6 +575,16 @@ export interface EvalFields {
    */
   labelAllPieces?: boolean | undefined;
   /**
+   * token-classification: column that holds ranges of the text's characters with a label each, in place of words and
+   * tags; default what exports of usual programs have.
+   */
+  spansColumn?: string | undefined;
+  /**
+   * Tokens that neighbouring windows of a long text have in common; at most half of a window. Takes a whole number of
+   * at least 0. Default `128`.
+   */
+  stride?: number | undefined;
+  /**
    * masked-lm: share of the tokens of a text that are to be found. Takes a number above 0 and of at most 0.5. Default
    * `0.15`.
    */
@@ -757,6 +777,16 @@ export interface PredictFields {
   buckets?: readonly number[] | undefined;
   /** token-classification: column that holds the words of a text, a list of them. Default `"tokens"`. */
   wordsColumn?: string | undefined;
+  /**
+   * token-classification: how tokens become entities, as in the transformers library: none (each token), simple, or by
+   * words: first, average, max. Default `"first"`.
+   */
+  aggregation?: 'none' | 'simple' | 'first' | 'average' | 'max' | undefined;
+  /**
+   * Tokens that neighbouring windows of a long text have in common; at most half of a window. Takes a whole number of
+   * at least 0. Default `128`.
+   */
+  stride?: number | undefined;
   /**
    * masked-lm: so many of the likeliest tokens for each mask of a text. Takes a whole number of at least 1. Default
    * `5`.
