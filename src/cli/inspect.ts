@@ -7,6 +7,9 @@ import { quote, shown } from '../quote.js';
 import { addOptions, configOf, execute } from './command.js';
 import { showDownload } from './download.js';
 
+/** Tensors that are not trained are listed up to this many. */
+const MOST_LISTED = 20;
+
 export function addInspect(program: Command): void {
   const command = program
     .command('inspect')
@@ -22,11 +25,16 @@ export function addInspect(program: Command): void {
       const { tensors, elements, trainable } = found.parameters;
       const operators = Object.entries(found.operators).map(([name, count]) => `${shown(name)} ${count}`);
       const missing = found.undifferentiable.map(({ op, node }) => `  ${shown(op)} (node ${quote(node)})`);
+      const left = found.tensors.flatMap(({ name, reason }) =>
+        reason === undefined ? [] : [`  ${quote(name)}: ${reason}`],
+      );
+      const more = left.length > MOST_LISTED ? [`  and ${left.length - MOST_LISTED} more: see --json`] : [];
       const lines = [
         `opset       ${found.opset}`,
         `inputs      ${found.inputs.map(shape).join('; ')}`,
         `outputs     ${found.outputs.map(shape).join('; ')}`,
         `parameters  ${formatCount(elements)} in ${tensors} tensors, ${formatCount(trainable)} of them trainable`,
+        ...(left.length === 0 ? [] : ['not trained:', ...left.slice(0, MOST_LISTED), ...more]),
         `operators   ${operators.join(', ')}`,
         ...(found.shapeProblem === undefined ? [] : [`shapes      with the inputs tried: ${found.shapeProblem}`]),
         missing.length === 0 ? 'every operator has a gradient' : `no gradient for:\n${missing.join('\n')}`,

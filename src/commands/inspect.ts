@@ -15,7 +15,7 @@ import { judgeGraph } from '../onnx/nominal.js';
 import { inlineFunctions } from '../onnx/normalize/inline.js';
 import { fileTensors } from '../onnx/save.js';
 import { elementCount } from '../onnx/tensor.js';
-import { chooseParameters } from '../transfer/parameters.js';
+import { chooseParameters, type ParameterChoice } from '../transfer/parameters.js';
 
 export interface InspectedValue {
   name: string;
@@ -31,6 +31,8 @@ export interface Inspection {
   outputs: InspectedValue[];
   /** Float tensors of more than one element, their elements, and how many elements training would change. */
   parameters: { tensors: number; elements: number; trainable: number };
+  /** Each of those tensors in the order of the file, and why it would not be trained where it would not. */
+  tensors: { name: string; shape: readonly number[]; trained: boolean; reason?: string }[];
   /** Nodes of the file by operator, local functions inlined, most frequent first. */
   operators: Record<string, number>;
   /** Nodes between a trainable parameter and a float output whose operator has no gradient rule. */
@@ -58,20 +60,28 @@ function inspect(path: string, maxGraphMemory: number): Inspection {
   const model = openModel(path, maxGraphMemory);
   const graph = toGraph(model);
   const shapeProblem = judgeGraph(graph);
-  const sizes = [...fileTensors(model).values()]
-    .filter(({ dtype }) => isFloat(dtype))
-    .map(({ shape }) => elementCount(shape))
-    .filter((size) => size > 1);
-  const trainable = trainableOf(model, graph);
+  const choice = choiceOf(model, graph);
+  const trainable = choice.trainable.map(({ name }) => name);
+  const trained = new Set(
+    choice.trainable.flatMap(({ name, copies, transposedCopies }) => [name, ...copies, ...transposedCopies]),
+  );
+  const reasons = new Map(choice.leftOut.map(({ name, reason }) => [name, reason]));
+  const tensors = [...fileTensors(model)]
+    .filter(([, { dtype, shape }]) => isFloat(dtype) && elementCount(shape) > 1)
+    .map(([name, { shape }]) => {
+      const reason = reasons.get(name);
+      return { name, shape, trained: trained.has(name), ...(reason !== undefined && { reason }) };
+    });
   return {
     opset: opsetOf(model.proto.opsetImport) ?? 0,
     inputs: graph.inputs.map(inspectValue),
     outputs: graph.outputs.map(inspectValue),
     parameters: {
-      tensors: sizes.length,
-      elements: sizes.reduce((a, b) => a + b, 0),
+      tensors: tensors.length,
+      elements: tensors.reduce((n, { shape }) => n + elementCount(shape), 0),
       trainable: trainable.reduce((n, name) => n + graph.initializers.get(name)!.size, 0),
     },
+    tensors,
     operators: countOperators(model),
     undifferentiable: undifferentiable(graph, trainable),
     ...(shapeProblem !== undefined && { shapeProblem }),
@@ -89,12 +99,12 @@ function countOperators(model: Model): Record<string, number> {
   return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)));
 }
 
-/** The parameters training would change; none for a model that has nothing to train. */
-function trainableOf(model: Model, graph: Graph): string[] {
+/** What training would change; nothing of a model that has nothing to train. */
+function choiceOf(model: Model, graph: Graph): ParameterChoice {
   try {
-    return chooseParameters(model, graph).trainable.map(({ name }) => name);
+    return chooseParameters(model, graph);
   } catch (error) {
-    if (error instanceof OrtuneError) return [];
+    if (error instanceof OrtuneError) return { trainable: [], frozen: [], leftOut: [] };
     throw error;
   }
 }

@@ -28,7 +28,7 @@ import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../t
 import { writeModelDirectory } from '../transfer/directory.js';
 import { embeddingRows } from '../transfer/embedding.js';
 import { type DrawOptions, drawParameters, resetStatistics } from '../transfer/init.js';
-import { chooseParameters, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
+import { chooseParameters, leftOutNote, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
 import { prepareModel, transferSteps } from '../transfer/steps.js';
 import { type CompileOptions, compile, compileGraph, taskOutputs } from './compile.js';
 import type {
@@ -94,7 +94,11 @@ function openNow(request: OpenRequest): OpenedModel {
   const wanted = Object.values(taskOutputs(graph, request.task));
   graph.outputs = graph.outputs.filter((o) => wanted.includes(o.name));
   prune(graph);
-  const choice = chooseParameters(model, graph, { freeze: request.freeze, outputs: wanted });
+  const choice = chooseParameters(model, graph, {
+    freeze: request.freeze,
+    trainable: request.trainable,
+    outputs: wanted,
+  });
   refuseOtherTypes(file, choice, request);
   refuseUntrained(model, wanted, choice);
   const trainable = new Set(choice.trainable.map(({ name }) => name));
@@ -103,6 +107,8 @@ function openNow(request: OpenRequest): OpenedModel {
   const noted = new Set([...updated, ...kept].map(({ name }) => name));
   for (const { name, reason } of choice.leftOut)
     if (!noted.has(name)) notes.push(`not trained: ${quote(name)} (${reason})`);
+  const share = leftOutNote({ ...choice, leftOut: choice.leftOut.filter(({ name }) => !noted.has(name)) });
+  if (share !== undefined) notes.push(share);
   const drawn = request.init === 'random' ? { seed: request.seed, deviation: config.initializer_range } : undefined;
   const { parameters, statistics, arena } = loadParameters(graph, choice, { updated, kept }, drawn);
   const positions = maxPositions(config, parameters);

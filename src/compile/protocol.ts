@@ -24,6 +24,8 @@ export interface OpenRequest extends TransferOptions {
   labels?: readonly string[];
   /** Globs over parameter names and aliases, or 'trunk'. */
   freeze: readonly string[];
+  /** Patterns of tensors that count as weights although they look like constants. */
+  trainable?: readonly string[] | undefined;
   /** What is left out is as the model's configuration says. */
   dropout: Partial<DropoutRates>;
   /** Share of each target that is spread over all classes while training; default 0. */

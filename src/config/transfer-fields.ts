@@ -67,4 +67,12 @@ export const transfer = {
       aliases: ['freeze_to'],
     }),
   ),
+  trainable: patterns.prefault([]).meta(
+    about(
+      'Tensors that are trained although they look like constants of the arithmetic: globs over names (see inspect).',
+      {
+        value: 'PATTERN',
+      },
+    ),
+  ),
 };

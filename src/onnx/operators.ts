@@ -7,11 +7,15 @@ import { elementCount } from './tensor.js';
 
 export type Role = 'weight' | 'bias';
 
-/** `matrix`: only with two axes or more. `plain`: this value all over says that the layer has no weights of its own. */
+/**
+ * `matrix`: only with two axes or more. `plain`: this value all over, in a Constant node or `always`, says that the
+ * layer has no weights of its own.
+ */
 export interface WeightRole {
   role: Role;
   matrix?: boolean;
   plain?: number;
+  always?: boolean;
 }
 
 export interface OperatorTraits {
@@ -38,7 +42,7 @@ export interface OperatorTraits {
   readonly autocast?: 'low' | 'promote' | 'float32';
   /** CUDA, which alone computes in bfloat16, has no kernel for it in that type (test/fixtures/cuda). */
   readonly noBfloat16?: boolean;
-  /** What an input holds where it is a learned tensor; inputs without a role hold no weights. */
+  /** What an input holds where it is a learned tensor; a weight may stand elsewhere too (transfer/weights.ts). */
   readonly weights?: Readonly<Record<number, WeightRole>>;
   /** A constant operand of one element is a number of the arithmetic and not a weight. */
   readonly takesNumbers?: boolean;
@@ -80,7 +84,8 @@ const free: OperatorTraits = { elementwise: 'free' };
 /** An activation that float16 is too narrow for inside. */
 const activation: OperatorTraits = { ...free, autocast: 'float32' };
 const biasedActivation: OperatorTraits = { ...activation, elementwise: 'placed', weights: bias };
-const normalisation: OperatorTraits = { autocast: 'float32', weights: scaleAndBias };
+const normalised = { 1: { role: 'weight', plain: 1 }, 2: { role: 'bias', plain: 0 } } as const;
+const normalisation: OperatorTraits = { autocast: 'float32', weights: normalised };
 const gradient: OperatorTraits = { autocast: 'float32' };
 const promote: OperatorTraits = { autocast: 'promote' };
 const rearranges: OperatorTraits = { ...promote, moves: 'rearranges' };
@@ -181,7 +186,7 @@ const normalisations: Record<string, OperatorTraits> = {
   // Group normalisation of older opsets is written with this operator, its own scale and bias left at 1 and 0.
   InstanceNormalization: {
     autocast: 'float32',
-    weights: { 1: { role: 'weight', plain: 1 }, 2: { role: 'bias', plain: 0 } },
+    weights: { 1: { ...normalised[1], always: true }, 2: { ...normalised[2], always: true } },
   },
   'ortune.BatchNorm': { autocast: 'float32' },
 };

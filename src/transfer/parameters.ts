@@ -10,11 +10,12 @@ import type { Model } from '../onnx/model.js';
 import { fileTensors } from '../onnx/save.js';
 import { elementCount } from '../onnx/tensor.js';
 import { mergeCopies } from './copies.js';
+import { Flow } from './flow.js';
 import { readableNames } from './names.js';
 import { anyPattern, type Named } from './patterns.js';
 import { tieTransposed } from './tied.js';
 import { headWeights } from './trunk.js';
-import { kindOf, type Use, type WeightKind, weightUses } from './weights.js';
+import { judgeTensor, kindOf, type Use, type WeightKind } from './weights.js';
 import { widenStoredWeights } from './widen.js';
 
 /** `name` is the tensor's in the file, `alias` PyTorch's where the exporter changed it, as far as the graph shows. */
@@ -34,13 +35,21 @@ export interface Parameter extends Named {
 export interface ParameterChoice {
   trainable: Parameter[];
   frozen: Parameter[];
-  /** Float tensors of more than one element that are not trained, and why. */
-  leftOut: { name: string; reason: string }[];
+  leftOut: LeftOut[];
+}
+
+/** A float tensor of more than one element that is not trained, and why. */
+export interface LeftOut {
+  name: string;
+  elements: number;
+  reason: string;
 }
 
 export interface ChooseOptions {
   /** Patterns as patterns.ts has them. */
   freeze?: readonly string[] | undefined;
+  /** Patterns over names of tensors that count as weights although they look like constants. */
+  trainable?: readonly string[] | undefined;
   /** The outputs that the loss is computed from; default the logits alone. */
   outputs?: readonly Value[] | undefined;
 }
@@ -61,10 +70,10 @@ export function logitsOf(graph: Graph): Value {
 export function chooseParameters(
   model: Model | JoinedModel,
   graph: Graph,
-  { freeze = [], outputs = [logitsOf(graph)] }: ChooseOptions = {},
+  { freeze = [], trainable: asked = [], outputs = [logitsOf(graph)] }: ChooseOptions = {},
 ): ParameterChoice {
   widenStoredWeights(graph);
-  const { weights: found, leftOut } = weightsOf(model, graph, outputs);
+  const { weights: found, leftOut } = weightsOf(model, graph, outputs, asked);
   const { origins, tensors } = 'parts' in model ? model : { origins: undefined, tensors: undefined };
   const aliases = readableNames(graph, found, (name) => origins?.get(name) ?? name);
   const copies = mergeCopies({ graph, uses: found, partOf: (name) => tensors?.get(name)?.part ?? '' }, aliases);
@@ -86,24 +95,49 @@ export function chooseParameters(
   return { trainable, frozen: parameters.filter(isFrozen), leftOut };
 }
 
-/** Where each weight of the file is used on the way to `outputs`, and the float tensors that are none. */
+/**
+ * Where each weight of the file is used on the way to `outputs`, and the float tensors that are none.
+ * @param asked patterns over names of tensors that count as weights whatever they look like
+ * @throws UsageError for a pattern that matches no tensor which derivatives reach
+ */
 export function weightsOf(
   model: Model | JoinedModel,
   graph: Graph,
   outputs: readonly Value[],
-): { weights: Map<string, Use[]>; leftOut: ParameterChoice['leftOut'] } {
-  const consumers = graph.consumers();
+  asked: readonly string[] = [],
+): { weights: Map<string, Use[]>; leftOut: LeftOut[] } {
+  const flow = new Flow(graph, outputs);
   const reached = new Set([...outputs, ...[...ancestors(graph, outputs)].flatMap(({ inputs }) => inputs)]);
-  const leftOut: ParameterChoice['leftOut'] = [];
-  const weights = new Map<string, Use[]>();
-  for (const [name, { dtype, shape }] of 'parts' in model ? model.tensors : fileTensors(model)) {
-    if (!isFloat(dtype)) continue;
-    const uses =
-      !graph.initializers.has(name) || !reached.has(name)
-        ? `does not reach the output '${outputs.join("' or '")}'`
-        : weightUses(graph, consumers, name);
-    if (typeof uses !== 'string') weights.set(name, uses);
-    else if (elementCount(shape) > 1) leftOut.push({ name, reason: uses });
-  }
-  return { weights, leftOut };
+  const { origins, tensors } = 'parts' in model ? model : { origins: undefined, tensors: fileTensors(model) };
+  const judged = [...tensors].flatMap(([name, { dtype, shape, where }]) => {
+    if (!isFloat(dtype)) return [];
+    const inFile = origins?.get(name) ?? name;
+    const reaches = graph.initializers.has(name) && reached.has(name);
+    const judgement = reaches
+      ? judgeTensor(graph, flow, { name, inFile, constant: where === 'constant' })
+      : { uses: [], constant: `does not reach the output '${outputs.join("' or '")}'` };
+    return [{ name, alias: inFile, head: false, elements: elementCount(shape), ...judgement }];
+  });
+  const reachable = judged.filter(({ uses }) => uses.length > 0);
+  const isAsked = anyPattern('trainable', asked, reachable);
+  const isWeight = (tensor: (typeof judged)[number]): boolean =>
+    tensor.constant === undefined || (tensor.uses.length > 0 && isAsked(tensor));
+  return {
+    weights: new Map(judged.filter(isWeight).map(({ name, uses }) => [name, uses])),
+    leftOut: judged
+      .filter((tensor) => !isWeight(tensor) && tensor.elements > 1)
+      .map(({ name, elements, constant }) => ({ name, elements, reason: constant! })),
+  };
+}
+
+/** What to say where more than a thousandth of the float elements is not trained, freezing apart; else undefined. */
+export function leftOutNote({ trainable, frozen, leftOut }: ParameterChoice): string | undefined {
+  const left = leftOut.reduce((n, { elements }) => n + elements, 0);
+  const all = [...trainable, ...frozen].reduce((n, { shape }) => n + elementCount(shape), left);
+  if (left <= all / 1000) return undefined;
+  const share = ((100 * left) / all).toFixed(left < all / 100 ? 2 : 1);
+  return (
+    `${share} % of the model's float elements (${left} of ${all}) are taken for constants or not reached, and stay as they ` +
+    'are; `ortune inspect` says why, and the option trainable takes tensors in'
+  );
 }

@@ -17,7 +17,7 @@ type Tensors = Record<string, Tensor>;
 const varied = (from: number, shape = [4, 4]): Tensor =>
   Tensor.of(
     'float32',
-    Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => Math.sin(from + i)),
+    Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => Math.sin(from + i * i)),
     shape,
   );
 const all = (value: number): Tensor => Tensor.of('float32', [value, value, value, value]);

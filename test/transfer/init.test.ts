@@ -40,7 +40,7 @@ test('the seed decides, not what is frozen, and no two weights are alike', () =>
 
 test('a weight counts by how it is used, whatever its name', () => {
   const used = (role: 'weight' | 'bias', op: string, shape: number[]) =>
-    kindOf([{ role, node: { name: '', op, domain: '', inputs: [], outputs: [], attrs: new Map() } }], shape);
+    kindOf([{ role, input: 1, node: { name: '', op, domain: '', inputs: [], outputs: [], attrs: new Map() } }], shape);
   expect(used('weight', 'LayerNormalization', [4])).toBe('scale');
   expect(used('weight', 'SkipLayerNormalization', [4])).toBe('scale');
   expect(used('weight', 'Mul', [4])).toBe('scale');

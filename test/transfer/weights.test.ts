@@ -115,14 +115,21 @@ test('the ones and zeros of a normalisation without weights are no weights', () 
   expect(reasons.get('zero')).toMatch(/has it at 0 all over/);
 });
 
-test('one number is a weight where only a weight can stand', () => {
-  const model = chain([
-    ['Conv', { w: tensor(1, 2, 1, 1), bias: tensor(1) }],
-    ['PRelu', { slope: Tensor.of('float32', [0.25]) }],
-    ['Mul', { factor: tensor(1) }],
-  ]);
+test('one number is a weight where only a weight can stand, and where no arithmetic explains it', () => {
+  const model = chain(
+    [
+      ['Conv', { w: tensor(1, 2, 1, 1), bias: tensor(1) }],
+      ['PRelu', { slope: Tensor.of('float32', [0.25]) }],
+      ['Mul', { root: Tensor.of('float32', [Math.SQRT1_2]) }],
+      ['Add', { epsilon: Tensor.scalar('float32', 1e-6) }],
+      ['Mul', { constant: tensor(1) }],
+      ['Mul', { 'onnx::Mul_7': Tensor.scalar('float32', 0.1234567) }],
+      ['Mul', { logit_scale: Tensor.scalar('float32', 2.6589) }],
+    ],
+    ['constant'],
+  );
   const { names, reasons } = choose(model);
-  expect(names).toEqual(['w', 'bias', 'slope']);
+  expect(names).toEqual(['w', 'bias', 'slope', 'logit_scale']);
   expect(reasons.size).toBe(0);
 });
 
