@@ -409,6 +409,11 @@ export interface TrainFields {
   /** Parameters that keep their values: globs over names, or trunk for all but the head. Default `[]`. */
   freeze?: string | readonly string[] | undefined;
   /**
+   * Tensors that are trained although they look like constants of the arithmetic: globs over names (see inspect).
+   * Default `[]`.
+   */
+  trainable?: string | readonly string[] | undefined;
+  /**
    * Decides order, dropout and drawn weights; equal seeds give equal weights. Takes a whole number from 0 to
    * 4294967295. Default `0`.
    */
