@@ -17,13 +17,13 @@ type Format = (file: string, options: ReadOptions) => AsyncGenerator<RawBlock>;
 const textFormats: Readonly<Record<string, Format>> = {
   '.jsonl': jsonLines,
   '.ndjson': jsonLines,
-  '.csv': (file, options) => separated(file, ',', options),
-  '.tsv': (file, options) => separated(file, '\t', options),
   '.json': jsonDocument,
   '.conll': conll,
   '.conllu': conll,
   '.iob': conll,
   '.bio': conll,
+  '.csv': (file, options) => separated(file, ',', options),
+  '.tsv': (file, options) => separated(file, '\t', options),
 };
 
 const formats: Readonly<Record<string, Format>> = {
