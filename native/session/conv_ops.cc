@@ -156,7 +156,8 @@ struct ConvWeightGrad {
     require_image(dy, "dy");
     require(x.shape[0] == dy.shape[0], "x and dy must have as many images");
     const int64_t C = x.shape[3], M = dy.shape[3], groups = options.group;
-    require(C % groups == 0 && M % groups == 0, "the channels do not split into the groups");
+    require(C > 0 && M > 0 && C % groups == 0 && M % groups == 0,
+            "the channels of x and dy must split into the groups");
     ConvWindow window = options.window;
     window.kernel = options.size;
     window.image = spatial(x);

@@ -93,6 +93,7 @@ const refusals: [string, RegExp, string, Tensor[], Record<string, AttrInput>, nu
   ['gradients of other channels', /do not fit/, 'ConvInputGrad', [random(1, result(6)), filters], backward, image],
   ['other numbers of images', /as many images/, 'ConvWeightGrad', [random(1, image.with(0, 2)), dy], window, [7, 12]],
   ['groups that do not split', /split/, 'ConvWeightGrad', [x, dy], { group: 5, ...window }, [7, 12]],
+  ['no channels', /split/, 'ConvWeightGrad', [x, random(1, result(0))], { size: [3, 3], ...strided }, [0, 12, 3, 3]],
   ['no kernel', /'kernel' must be positive/, 'MaxPool', [x], window, result(12)],
   ['a pool without size', /'size' is missing/, 'AveragePool', [x], { kernel, ...strided }, result(12)],
   ['dy of another shape', /same shape/, 'MaxPoolGrad', [dy, x, random(1, result(12))], { kernel, ...strided }, image],
