@@ -18,9 +18,9 @@ export const columnKinds = [
 ] as const;
 export type ColumnKind = (typeof columnKinds)[number];
 
-/** Rows whose columns are not simply by their names: texts with entities, questions with answers. */
+/** Rows whose columns are not simply by their names: texts with entities. */
 export interface RowForm {
-  kind: 'entities' | 'answers';
+  kind: 'entities';
   /** Names of columns by what they hold. */
   names: Readonly<Record<string, string>>;
 }

@@ -2,7 +2,6 @@
 // form gives the values of the columns that it names, by role; others are read as usual.
 
 import type { RowForm } from '../columns.js';
-import { answersOf } from './answers.js';
 import { entitiesOf } from './entities.js';
 import type { FieldKind, FieldValues } from './record.js';
 import type { Row } from './row.js';
@@ -13,7 +12,7 @@ export interface FormValues {
   said?: string | undefined;
 }
 
-const forms = { entities: entitiesOf, answers: answersOf };
+const forms = { entities: entitiesOf };
 
 /** @throws DataError for a row of none of the forms, and values that cannot be used */
 export const readForm = ({ kind, names }: RowForm, row: Row, place: string): FormValues =>
