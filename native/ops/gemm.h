@@ -40,11 +40,13 @@ static inline bool shares_b(const Gemm& a) {
 /// What one chunk multiplies: rows and columns of C, and the depth in blocks that fit the cache packed.
 static inline int64_t gemm_rows(const Gemm& a) {
   const int64_t most = shares_b(a) ? (a.columns * a.depth > (1 << 18) ? 2 : 1) * kGemmPanel : 4 * kGemmPanel;
-  return ceil_div(ceil_div(a.rows, ceil_div(a.rows, most)), kGemmPanel / 3) * (kGemmPanel / 3);
+  const int64_t rows = at_least_one(a.rows);
+  return ceil_div(ceil_div(rows, ceil_div(rows, most)), kGemmPanel / 3) * (kGemmPanel / 3);
 }
 static inline int64_t gemm_columns(const Gemm& a) {
   const int64_t most = (shares_b(a) ? 12 : 4) * kGemmPanel;
-  return ceil_div(ceil_div(a.columns, ceil_div(a.columns, most)), kGemmPanel) * kGemmPanel;
+  const int64_t columns = at_least_one(a.columns);
+  return ceil_div(ceil_div(columns, ceil_div(columns, most)), kGemmPanel) * kGemmPanel;
 }
 static inline int64_t gemm_depth(const Gemm& a) {
   const int64_t most = 128;
@@ -57,7 +59,7 @@ static inline int64_t gemm_tiles(const Gemm& a) {
 static inline int64_t depth_blocks(const Gemm& a) { return ceil_div(a.depth, gemm_depth(a)); }
 /// Parts of the depth that are added up by gemm_total: few tiles are too few chunks.
 static inline int64_t splits(const Gemm& a) {
-  const int64_t wanted = ceil_div(12, gemm_tiles(a)), most = depth_blocks(a) / 2;
+  const int64_t wanted = ceil_div(12, at_least_one(gemm_tiles(a))), most = depth_blocks(a) / 2;
   return shares_b(a) ? 1 : at_least_one(wanted < most ? wanted : most);
 }
 static inline int64_t chunks(const Gemm& a) { return gemm_tiles(a) * splits(a); }

@@ -61,9 +61,9 @@ void test_case(const Target& target, Sizes s, bool of_a, bool of_b, bool with_bi
 }  // namespace
 
 void test_gemm(const Target& target) {
-  // One element, tails of every panel, several blocks of rows, columns and depth, parts of the depth.
-  const Sizes sizes[] = {{1, 1, 1},      {1, 3, 0},      {5, 17, 31},   {33, 49, 34},
-                         {96, 96, 64},   {97, 193, 33},  {700, 40, 50}, {610, 65, 800},
+  // One element, none, tails of every panel, several blocks of rows, columns and depth, parts of the depth.
+  const Sizes sizes[] = {{1, 1, 1},      {1, 3, 0},      {0, 5, 7},     {4, 0, 9},     {5, 17, 31},
+                         {33, 49, 34},   {96, 96, 64},   {97, 193, 33}, {700, 40, 50}, {610, 65, 800},
                          {40, 50, 1100}, {65, 33, 3000}, {400, 410, 20}};
   for (Sizes s : sizes)
     for (bool of_a : {false, true})
