@@ -39,7 +39,7 @@ async function pack({ texts, places }: TokenTask): Promise<PackedBlock<TokenBloc
   const refuse = (row: number, why: string): never => {
     throw new DataError(`${places[row]}: the text cannot be tokenised: ${why}`);
   };
-  const found = await tokenizer.request({ kind: 'texts', texts }).catch((error) => {
+  const found = await tokenizer.texts(texts).catch((error) => {
     if (error instanceof TokenizerEnded) return refuse(error.item ?? 0, error.message);
     throw error;
   });

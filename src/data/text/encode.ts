@@ -84,7 +84,7 @@ export async function encodeTexts<R extends EncodeRequest>(
     const second = pair ? textAt(pair as TextSlice, partners?.[row] ?? row) : '';
     return [textAt(text as TextSlice, row), second];
   });
-  return sorted(tokenizer, request, 'text', (process) => process.request({ kind: 'texts', texts }));
+  return sorted(tokenizer, request, 'text', (process) => process.texts(texts));
 }
 
 function packedRow({ encoding }: OpenTokenizer, bytes: Uint8Array, row: number): Encoded {
@@ -111,8 +111,7 @@ export const encodeRows = <R extends EncodeRequest>(
   request: R,
   texts: readonly (readonly [text: string, pair: string])[],
   perSample: number,
-): Promise<EncodedRows<Encoded, R>> =>
-  sorted(tokenizer, request, 'text', (process) => process.request({ kind: 'texts', texts }), perSample);
+): Promise<EncodedRows<Encoded, R>> => sorted(tokenizer, request, 'text', (process) => process.texts(texts), perSample);
 
 /** Tokens of each sample's window, or of the first where texts were not divided. @throws SampleError */
 export const encodeWindows = <R extends EncodeRequest>(

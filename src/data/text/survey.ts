@@ -99,12 +99,11 @@ function tokensOf(
   const asked =
     lists.length === sources.length
       ? process.request({ kind: 'words', texts: lists })
-      : process.request({
-          kind: 'texts',
-          texts: sources.map((source): [string, string] =>
+      : process.texts(
+          sources.map((source): [string, string] =>
             'words' in source ? [source.words.join(' '), ''] : [source.text, source.pair ?? ''],
           ),
-        });
+        );
   return asked.catch((error) => endedAt(error, members, refuse));
 }
 

@@ -10,6 +10,7 @@ import { ModelError } from '../../errors.js';
 import { beforeThreadEnds } from '../../threads/closing.js';
 import { plugAndPlay } from '../../threads/exec-argv.js';
 import {
+  type Failed,
   maskVocabularyOf,
   type TextEncoding,
   type TokenizerAnswers,
@@ -17,7 +18,8 @@ import {
   type TokenizerRequest,
   watchdogMark,
 } from './protocol.js';
-import type { MaskVocabulary } from './rust.js';
+import { RepeatedTexts } from './repeated.js';
+import type { Encoded, MaskVocabulary } from './rust.js';
 
 const service = fileURLToPath(new URL('./service.js', import.meta.url));
 
@@ -49,6 +51,7 @@ export class TokenizerProcess {
   #closed = false;
 
   readonly #background: boolean;
+  readonly #repeated = new RepeatedTexts();
 
   /** Starts nothing yet. `background`: it gives way to other processes; default yes. */
   constructor(encoding: TextEncoding, { background = true }: { background?: boolean } = {}) {
@@ -81,6 +84,18 @@ export class TokenizerProcess {
         }
       }
     });
+  }
+
+  /** Tokens of texts and pairs. @throws TokenizerEnded; ModelError where the files cannot be used */
+  texts(texts: readonly (readonly [text: string, pair: string])[]): Promise<readonly (Encoded | Failed)[]> {
+    return this.#repeated.each(
+      texts,
+      (some) => this.request({ kind: 'texts', texts: some }),
+      (error, place) => {
+        const item = error instanceof TokenizerEnded ? error.item : undefined;
+        throw item === undefined ? error : new TokenizerEnded((error as Error).message, place(item));
+      },
+    );
   }
 
   /** Does the items of a request one by one, to know which of them ends the process. @throws TokenizerEnded with it */

@@ -92,7 +92,7 @@ function filledColumns(request: EncodeRequest, roles: readonly string[]): string
 /** Tokens of each prompt, those before it with it: what stands before the text itself. */
 async function promptLengths({ process }: Tokenizer, prompts: readonly string[]): Promise<number[]> {
   const asked = ['', ...prompts].map((prompt) => [prompt, ''] as const);
-  const [nothing, ...rows] = (await process.request({ kind: 'texts', texts: asked })) as readonly Partial<Row>[];
+  const [nothing, ...rows] = (await process.texts(asked)) as readonly Partial<Row>[];
   const end = nothing?.ids?.at(-1);
   return rows.map(({ ids = [] }, i) => (prompts[i] === '' ? 0 : ids.length - (ids.at(-1) === end ? 1 : 0)));
 }
