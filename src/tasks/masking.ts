@@ -3,7 +3,7 @@
 // Source: Devlin et al., BERT (2018), 3.1 and its reference code: of a row's tokens the share `probability` is chosen,
 // whole words together with `wholeWords`; of these 80 % become the mask token, 10 % a random one, 10 % remain.
 
-import type { MaskVocabulary } from '../data/tokenizer/rust.js';
+import type { MaskVocabulary } from '../data/tokenizer/encoded.js';
 import { hash, uniform } from '../random.js';
 
 export interface Masking {

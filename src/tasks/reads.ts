@@ -8,8 +8,8 @@ export type Reads = 'texts' | 'words' | 'pictures' | 'tensors';
 
 export function readsOf(columns: readonly ColumnSpec[]): Reads {
   const kinds = new Set(columns.filter(({ target }) => !target).map(({ kind }) => kind));
-  if (kinds.has('text')) return 'texts';
   if (kinds.has('texts')) return 'words';
+  if (kinds.has('text')) return 'texts';
   return kinds.has('picture') ? 'pictures' : 'tensors';
 }
 

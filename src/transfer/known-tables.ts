@@ -9,6 +9,7 @@ import type { Tensor } from '../onnx/tensor.js';
 export function knownTable(tensor: Tensor): string | undefined {
   if (!types.isFloat32Array(tensor.data())) return undefined;
   const data = tensor.data() as Float32Array;
+  if (data.some(Number.isNaN)) return undefined;
   const shape = tensor.shape.filter((d) => d > 1);
   if (shape.length >= 2 && isMask(data)) return 'a mask';
   if (isRamp(data, shape)) return 'a ramp of positions';
@@ -17,13 +18,13 @@ export function knownTable(tensor: Tensor): string | undefined {
   return (shape.length >= 3 && isGrid(data, shape)) || isOdd(data, shape) ? 'a grid of coordinates' : undefined;
 }
 
-/** Numbers that arithmetic explains: whole, their roots, and the inverse of both; powers of ten; those of GELU. */
+/** Numbers that arithmetic explains: whole, their square and fourth roots, and the inverse of both; powers of ten; those of GELU. */
 export function isArithmetic(x: number): boolean {
   const size = Math.abs(x);
-  const near = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-6 * Math.max(Math.abs(a), Math.abs(b));
+  const near = (a: number, b: number): boolean => Math.abs(a - b) <= 2e-6 * Math.max(Math.abs(a), Math.abs(b));
   const whole = (v: number): boolean => v > 0.5 && near(v, Math.round(v));
   if (!Number.isFinite(x) || size === 0 || size >= 1e4 || size <= 1e-4) return true;
-  if ([size, size * size, 1 / size, 1 / (size * size), size * 1000].some(whole)) return true;
+  if ([size, size ** 2, size ** 4, 1 / size, size ** -2, size ** -4, size * 1000].some(whole)) return true;
   return [0.044715, 1.702, Math.sqrt(2 / Math.PI), Math.PI, Math.LN2, Math.LN10].some((c) =>
     near(size, Math.fround(c)),
   );

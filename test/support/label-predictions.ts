@@ -30,7 +30,7 @@ export async function predicted(
   names: readonly string[],
   classes: readonly number[],
 ): Promise<string[]> {
-  const { predict, options } = await loadTask(task);
+  const { predict, merge, options } = await loadTask(task);
   const size = Math.max(names.length, ...classes.map((id) => id + 1));
   const logits = new Float32Array(classes.length * size);
   for (const [row, id] of classes.entries()) logits[row * size + id] = 8;
@@ -48,13 +48,19 @@ export async function predicted(
   const batch = {
     samples: Uint32Array.of(0),
     inputs: new Map(
-      Object.entries({ first_pieces: Int32Array.from(classes.keys()), labels: [], sample_weights: [] }).map(
-        ([name, data]) => [name, { data }],
-      ),
+      Object.entries({
+        input_ids: [],
+        scored: new Int32Array(classes.length).fill(1),
+        token_words: Int32Array.from(classes.keys()),
+        starts: Int32Array.from(classes, (_, i) => 3 * i),
+        ends: Int32Array.from(classes, (_, i) => 3 * i + 2),
+        labels: [],
+        sample_weights: [],
+      }).map(([name, data]) => [name, { shape: [1, classes.length], data }]),
     ),
     slices: { text: { kind: 'text', chunks: [chunk], spans: Uint32Array.of(0, 0, text.length) } },
   };
   const results = { logits: { dtype: 'float32', shape: [1, classes.length, size], data: logits } } as const;
-  const [said]: TokenPrediction[] = await predict!(results, batch as unknown as MeasuredBatch, names, given, tools);
-  return [...said!.tags];
+  const parts: TokenPrediction[] = await predict!(results, batch as unknown as MeasuredBatch, names, given, tools);
+  return [...(merge!(parts, given) as TokenPrediction).tags];
 }

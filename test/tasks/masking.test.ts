@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { MaskVocabulary } from '#ortune/data/tokenizer/rust.js';
+import type { MaskVocabulary } from '#ortune/data/tokenizer/encoded.js';
 import { type Masking, maskRow, pairedRows, targetCount } from '#ortune/tasks/masking.js';
 
 const [cls, sep, mask] = [1, 2, 3];

@@ -138,7 +138,7 @@ describe('tiny-en in two files', () => {
     for (const [model, parts] of [[one!.saved], [two!.saved, halves]] as const) {
       const stock = await openSavedModel({ model, parts, threads: 2 });
       const { inputs } = batchOf(9);
-      scores.push(await stock.run('predict', task, { inputs, samples: new Uint32Array(rows), slices: {} }));
+      scores.push(await stock.run('evaluate', task, { inputs, samples: new Uint32Array(rows), slices: {} }));
       await stock.close();
     }
     expect(scores[1]!.maskedLoss!.data[0]).toBeCloseTo(Number(scores[0]!.maskedLoss!.data[0]), 3);

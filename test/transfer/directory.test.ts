@@ -120,7 +120,7 @@ describe('a configuration', () => {
     writeFileSync(join(directory, 'config.json'), '[]');
     expect(() => readModelConfig(directory)).toThrow(/expected a JSON object/);
     mkdirSync(join(directory, 'sub', 'config.json'), { recursive: true });
-    expect(() => readModelConfig(join(directory, 'sub'))).toThrow(/cannot be read/);
+    expect(() => readModelConfig(join(directory, 'sub'))).toThrow(/is a folder, not a file/);
   });
 
   test('names the classifier of its family', () => {

@@ -3,8 +3,8 @@
 // where to where its tokens are of the second type. So a table of tokens is one of texts in every other respect.
 
 import { DataError } from '../../errors.js';
+import type { Encoded } from '../tokenizer/encoded.js';
 import { tokenizerHash } from '../tokenizer/files.js';
-import type { Encoded } from '../tokenizer/rust.js';
 
 export interface TokenOrigin {
   /** SHA-256 of the tokenizer's files. */

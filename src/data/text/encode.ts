@@ -8,10 +8,9 @@ import { bytesAt, type TextSlice, textAt } from '../columns.js';
 import { type BadRow, type EncodeRequest, keptSlices, SampleError, writerOf } from '../encode.js';
 import { encodedOf, idProblem } from '../pack/tokens.js';
 import { type Axis, type AxisLengths, bucketFor, type Field, type Slot, withFollowers } from '../slots.js';
+import type { Encoded, MaskVocabulary, Window } from '../tokenizer/encoded.js';
 import { TokenizerEnded, TokenizerProcess } from '../tokenizer/process.js';
 import type { EncodedWords, Failed, TextEncoding } from '../tokenizer/protocol.js';
-import type { Encoded, MaskVocabulary } from '../tokenizer/rust.js';
-import type { Window } from '../tokenizer/windows.js';
 import { partOf, windowSource } from './windows.js';
 
 export type { TextEncoding };

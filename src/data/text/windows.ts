@@ -6,9 +6,9 @@ import { bytesOfSpans } from '../column-kinds.js';
 import { type ColumnSlice, ofKind, type Slices, textAt, textsAt } from '../columns.js';
 import { shared } from '../shared-arrays.js';
 import { subset, type Table } from '../table.js';
+import type { WindowSource } from '../tokenizer/encoded.js';
 import { TokenizerProcess } from '../tokenizer/process.js';
 import type { TextEncoding } from '../tokenizer/protocol.js';
-import type { WindowSource } from '../tokenizer/windows.js';
 
 /** Role of the column. */
 const role = 'window';

@@ -9,6 +9,7 @@ import { isMainThread } from 'node:worker_threads';
 import { ModelError } from '../../errors.js';
 import { beforeThreadEnds } from '../../threads/closing.js';
 import { plugAndPlay } from '../../threads/exec-argv.js';
+import type { Encoded, MaskVocabulary } from './encoded.js';
 import {
   type Failed,
   maskVocabularyOf,
@@ -19,7 +20,6 @@ import {
   watchdogMark,
 } from './protocol.js';
 import { RepeatedTexts } from './repeated.js';
-import type { Encoded, MaskVocabulary } from './rust.js';
 
 const service = fileURLToPath(new URL('./service.js', import.meta.url));
 

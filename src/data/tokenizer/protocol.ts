@@ -1,7 +1,6 @@
 // Messages between a thread that wants tokens and the process that makes them.
 
-import type { Encoded, MaskVocabulary, RustTokenizer } from './rust.js';
-import type { Window, WindowSource } from './windows.js';
+import type { Encoded, MaskVocabulary, Window, WindowSource } from './encoded.js';
 
 /** What tokenising follows from; JSON. */
 export interface TextEncoding {
@@ -52,7 +51,7 @@ export interface MaskFacts {
   continuing: readonly number[];
 }
 
-export const factsOf = ({ padId, padLeft, largestId, notes }: RustTokenizer): TokenizerFacts => ({
+export const factsOf = ({ padId, padLeft, largestId, notes }: TokenizerFacts): TokenizerFacts => ({
   ...{ padId, padLeft, largestId, notes },
 });
 

@@ -1,8 +1,8 @@
 // Long texts that occur again: a small compressed table may hold one text of megabytes for thousands of rows, and
 // tokenising it for each would take hours. What the last ones became is kept and given again.
 
+import type { Encoded } from './encoded.js';
 import type { Failed } from './protocol.js';
-import type { Encoded } from './rust.js';
 
 type Text = readonly [text: string, pair: string];
 

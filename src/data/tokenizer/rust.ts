@@ -8,30 +8,14 @@ import { isObject, type Json } from '../../files/json.js';
 import { formatCount } from '../../format.js';
 import { continuesWord } from '../word-boundaries.js';
 import { asPython, type PythonTokenizer, type TokenizerContents } from './as-python.js';
+import type { Encoded, MaskVocabulary, Window, WindowOptions, WindowSource } from './encoded.js';
 import { fronts, type SureFronts, sureFronts } from './fronts.js';
 import { refuseGrowth } from './growth.js';
 import { mostUnits } from './protocol.js';
-import { type Window, type WindowOptions, type WindowSource, Windows } from './windows.js';
+import { Windows } from './windows.js';
 
 // A CommonJS module whose names Node does not see.
 const { Tokenizer, Unigram, mergeEncodings } = tokenizers;
-
-export interface Encoded {
-  ids: number[];
-  types: number[];
-  truncated: boolean;
-}
-
-/** What masking needs of a tokenizer. */
-export interface MaskVocabulary {
-  maskId: number;
-  /** Ids that are neither masked nor drawn as replacements. */
-  special: ReadonlySet<number>;
-  /** The other ids. */
-  ordinary: readonly number[];
-  /** Whether a token goes on with the word of the token before it. */
-  continues(id: number): boolean;
-}
 
 interface UnigramModel {
   type: unknown;

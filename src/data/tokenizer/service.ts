@@ -6,11 +6,11 @@ import { readdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { quote } from '../../quote.js';
+import type { WindowSource } from './encoded.js';
 import { readTokenizer } from './files.js';
 import type { Failed, TextEncoding, TokenizerAnswers, TokenizerRequest } from './protocol.js';
 import { factsOf, maskFactsOf, watched } from './protocol.js';
 import { RustTokenizer } from './rust.js';
-import type { WindowSource } from './windows.js';
 
 /** For one text; a text of average length takes a hundred-thousandth of it. */
 const usual = { seconds: 5, bytes: 2 ** 30 };

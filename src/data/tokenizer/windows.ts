@@ -5,35 +5,10 @@
 // here, too.
 
 import tokenizers, { type Encoding } from 'tokenizers';
+import type { Window, WindowOptions, WindowSource } from './encoded.js';
 import { refuseGrowth } from './growth.js';
-import type { Encoded } from './rust.js';
 
 const { mergeEncodings } = tokenizers;
-
-/** What windows are made of: a text, a pair whose second text is cut (none where it is empty), or words. */
-export type WindowSource = { text: string; pair?: string | undefined } | { words: readonly string[] };
-
-export interface WindowOptions {
-  /** Tokens that neighbours have in common; at most half of what a window has room for. */
-  stride: number;
-}
-
-export interface Window extends Encoded {
-  /** Text that each token is of: 0, 1 of a pair's second, -1 of special tokens. */
-  texts: number[];
-  /** Word of each token: of those given, else as the tokenizer splits a text; -1 of special tokens. */
-  words: number[];
-  /** For each token from where to where it is in its text or given word, [2 * tokens]; 0, 0 of special tokens. */
-  places: number[];
-  /** Tokens of the text that is cut before this window, and of all of it. */
-  from: number;
-  total: number;
-  /** Tokens that this window has in common with the one before and the one behind it. */
-  before: number;
-  behind: number;
-  /** Whether its first token goes on with a word of the window before. */
-  within: boolean;
-}
 
 type Tokenizer = InstanceType<typeof tokenizers.Tokenizer>;
 
@@ -182,9 +157,4 @@ function unitsOf(text: string): (at: number) => number {
   }
   places.push(units);
   return (at) => places[at] ?? units;
-}
-
-/** Whether this window is the one in which a token of it has most context; `at`: its number among the window's own. */
-export function isOwned(at: number, length: number, { before, behind }: Pick<Window, 'before' | 'behind'>): boolean {
-  return at >= Math.ceil(before / 2) && at < length - Math.floor(behind / 2);
 }

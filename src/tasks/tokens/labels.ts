@@ -5,7 +5,7 @@
 import { type ClassesSlice, ofKind, textAt } from '../../data/columns.js';
 import { type EncodeRequest, type Writer, writerOf } from '../../data/encode.js';
 import type { Field, Slot } from '../../data/slots.js';
-import { isOwned, type Window } from '../../data/tokenizer/windows.js';
+import { isOwned, type Window } from '../../data/tokenizer/encoded.js';
 
 /** Label of a token that has no loss, as in PyTorch. */
 export const ignored = -100;

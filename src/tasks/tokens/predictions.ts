@@ -92,5 +92,5 @@ export function mergeWindows(
 export function showTokens({ entities, words, tags }: TokenPrediction, what: string): string {
   if (tags.every((tag) => tag === 'O' || isPrefixed(tag)))
     return `${what}\t${entities.map(({ text, type, score, start }) => `${text}/${type} (${score.toFixed(4)}, at ${start})`).join(', ') || '-'}`;
-  return words.map((word, i) => `${word}/${tags[i]}`).join(' ');
+  return words.map((word, i) => (tags[i] === 'O' ? word : `${word}/${tags[i]}`)).join(' ');
 }

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Splits } from '#ortune/data/splits.js';
-import { DataError, UsageError } from '#ortune/errors.js';
+import { DataError } from '#ortune/errors.js';
 import { float32, int64, type Stored, safetensors, uint8, writeSafetensors } from '../../support/safetensors.js';
 import { type OpenPictures, openPictures, valuesOf } from '../../support/tables.js';
 import { temporaryDirectory } from '../../support/temporary.js';
@@ -162,10 +162,8 @@ describe('is refused', () => {
     ).rejects.toThrow(/unknown label 'd'; the model's 3 classes are 'a', 'b', 'c'/);
   });
 
-  test('several labels from single ones, class weights for what has several, and another format', async () => {
+  test('several labels from single ones, and another format', async () => {
     await expect(open(write(good), { multiLabel: true })).rejects.toThrow(/multiLabel takes labels of shape \[N, 3\]/);
-    const several = write({ ...good, labels: uint8([4, 2], [1, 0, 1, 1, 0, 0, 0, 1]) });
-    await expect(open(several, { multiLabel: true, classWeights: 'balanced' })).rejects.toThrow(UsageError);
     const file = join(directory, 'a.txt');
     writeFileSync(file, 'text');
     await expect(open(file)).rejects.toThrow(

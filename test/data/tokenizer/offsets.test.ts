@@ -7,8 +7,8 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import type { TokenizerContents } from '#ortune/data/tokenizer/as-python.js';
+import { isOwned, type Window } from '#ortune/data/tokenizer/encoded.js';
 import { RustTokenizer } from '#ortune/data/tokenizer/rust.js';
-import { isOwned, type Window } from '#ortune/data/tokenizer/windows.js';
 
 type Json = Record<string, unknown>;
 
