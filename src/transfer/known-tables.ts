@@ -18,7 +18,10 @@ export function knownTable(tensor: Tensor): string | undefined {
   return (shape.length >= 3 && isGrid(data, shape)) || isOdd(data, shape) ? 'a grid of coordinates' : undefined;
 }
 
-/** Numbers that arithmetic explains: whole, their square and fourth roots, and the inverse of both; powers of ten; those of GELU. */
+/**
+ * Numbers that arithmetic explains: whole, their square and fourth roots, and the inverse of both; powers of ten; those
+ * of GELU.
+ */
 export function isArithmetic(x: number): boolean {
   const size = Math.abs(x);
   const near = (a: number, b: number): boolean => Math.abs(a - b) <= 2e-6 * Math.max(Math.abs(a), Math.abs(b));
