@@ -62,7 +62,9 @@ describe('train, eval and predict', () => {
 describe('inspect, gradcheck and bench', () => {
   it('inspect prints one object, or text for people', async () => {
     const { json } = await ortune(['inspect', path('encoder'), '--json']);
-    expect(Object.keys(json)).toEqual(['opset', 'inputs', 'outputs', 'parameters', 'operators', 'undifferentiable']);
+    expect(Object.keys(json)).toEqual([
+      ...['opset', 'inputs', 'outputs', 'parameters', 'tensors', 'operators', 'undifferentiable'],
+    ]);
     const { stdout, code } = await ortune(['inspect', path('encoder')]);
     expect(stdout).toContain('input_ids int64[batch_size, sequence_length]');
     expect(stdout).toContain('every operator has a gradient');

@@ -65,10 +65,10 @@ describe('pictures', () => {
     expect(texts.stderr).toMatch(/input 'pixel_values' takes pictures, and the task is text-classification/);
     const asked = await ortune(['predict', network, 'a text']);
     expect(asked.stderr).toMatch(/reads pictures: give their files or a \.safetensors file/);
-    const wrong = await ortune([...base, '--train', path('train.jsonl'), '--multi-label']);
+    const wrong = await ortune([...base, '--train', path('train.jsonl'), '--image-size', '64']);
     expect(wrong).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("'multiLabel' is for task image-classification"),
+      stderr: expect.stringContaining("'imageSize' is for task image-classification"),
     });
   });
 });

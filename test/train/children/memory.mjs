@@ -1,9 +1,13 @@
 // memory.mjs MODEL FREEZE RECOMPUTE LENGTHS: resident memory in MB that the training sessions for rows of these lengths
 // add to an engine that has opened the model, and those that are estimated. Every session has run twice.
 
+import { setFlagsFromString } from 'node:v8';
 import { Engine } from '#ortune/engine/engine.js';
 import { sharedTensor } from '#ortune/runtime/arena.js';
 import { residentMB } from '../../runtime/children/graphs.mjs';
+
+// Threads have small heaps: what waits for their collectors is no need of the sessions.
+for (const flag of ['--max-semi-space-size=1', '--max-old-space-size=128']) setFlagsFromString(flag);
 
 const [model, freeze, recompute, ...lengths] = process.argv.slice(2);
 const batchSize = 8;
