@@ -35,7 +35,9 @@ export function tinyClassifier(directory: string, options: TinyOptions = {}): st
   const { ids: stated = ['batch', 'sequence'], mask: second } = options;
   const w = new TorchScriptWriter(17);
   const ids = w.input('input_ids', 'int64', [...stated]);
-  const data = (size: number, phase: number) => new Float32Array(size).map((_, i) => scale * Math.sin(i * 1.7 + phase));
+  // Of i² : equal steps would make waves of the columns, as tables of positions are.
+  const data = (size: number, phase: number) =>
+    new Float32Array(size).map((_, i) => scale * Math.sin(i * i * 1.7 + phase));
   // Padding adds nothing, so that the length of a batch does not matter.
   const table = w.weight('embeddings.weight', [64, hidden], data(64 * hidden, 0).fill(0, 0, hidden));
   const looked = w.op('/embeddings', 'Gather', [table, ids]);
