@@ -47,7 +47,7 @@ function isRamp(data: Float32Array, shape: readonly number[]): boolean {
   for (let row = 0; row < data.length; row += width) {
     const step = data[row + 1]! - data[row]!;
     const allowed = 1e-5 * Math.max(Math.abs(data[row]!), Math.abs(data[row + width - 1]!));
-    if (step === 0) return false;
+    if (step === 0 || !Number.isFinite(allowed)) return false;
     for (let i = 2; i < width; i++) if (Math.abs(data[row + i]! - data[row]! - i * step) > i * allowed) return false;
   }
   return true;

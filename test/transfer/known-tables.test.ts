@@ -81,6 +81,8 @@ test('what was learned or drawn is none of them, whatever its shape', () => {
       ).toBeUndefined();
   expect(knownTable(made([8], () => 1))).toBeUndefined();
   expect(knownTable(made([8], () => 0))).toBeUndefined();
+  for (const spoilt of [Number.NaN, Number.POSITIVE_INFINITY])
+    for (const place of [0, 3, 7]) expect(knownTable(made([8], (i) => (i === place ? spoilt : i * i)))).toBeUndefined();
 });
 
 test('numbers that arithmetic explains', () => {

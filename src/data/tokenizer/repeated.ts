@@ -25,7 +25,10 @@ export class RepeatedTexts {
     ask: (texts: readonly Text[]) => Promise<readonly (Encoded | Failed)[]>,
     failed: (error: unknown, place: (item: number) => number) => never,
   ): Promise<(Encoded | Failed)[]> {
-    const keys = texts.map(([text, pair]) => (text.length + pair.length < longFrom ? undefined : `${text}\0${pair}`));
+    // The length says where the pair begins, whatever characters there are.
+    const keys = texts.map(([text, pair]) =>
+      text.length + pair.length < longFrom ? undefined : `${text.length} ${text}${pair}`,
+    );
     const first = new Map<string, number>();
     const asked: number[] = [];
     for (const [i, key] of keys.entries()) {

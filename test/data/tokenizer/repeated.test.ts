@@ -39,8 +39,10 @@ test('a pair is another text than its parts', async () => {
     [half, ''],
     [half, 'b'],
     ['a', half],
+    [half, '\0'],
+    [`${half}\0`, ''],
   ]);
-  expect(asked).toEqual([3]);
+  expect(asked).toEqual([5]);
 });
 
 test('the results of the last four million characters are kept', async () => {
