@@ -32,7 +32,7 @@ export type { Model } from './model.js';
  * Opens a model directory (onnx/model.onnx or model.onnx in it) or an .onnx file. What was exported in training
  * mode is in inference form then, and what an exporter merged of the tensors of BatchNormalization is apart again.
  * ModelError: missing, unreadable, damaged or cut; quantised, with control flow, a training artifact, opset
- * outside 9 to 21.
+ * outside 7 to 25.
  */
 export function openModel(path: string, maxGraphMemory?: number): Model {
   const file = findModelFile(path);

@@ -6,8 +6,8 @@ import { quote } from '../quote.js';
 import { attributeOf, domainOf, graphOf, type Model, nodeLabel, operatorName, opsetOf } from './model.js';
 import type { FunctionProto, NodeProto } from './onnx_pb.js';
 
-export const OLDEST_OPSET = 9;
-export const NEWEST_OPSET = 21;
+export const OLDEST_OPSET = 7;
+export const NEWEST_OPSET = 25;
 
 const controlFlow = new Set(['If', 'Loop', 'Scan', 'SequenceMap']);
 const quantised = new Set([

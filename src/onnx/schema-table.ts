@@ -22,6 +22,9 @@ Asin 7 a a
 Asinh 9 a a
 Atan 7 a a
 Atanh 9 a a
+Attention 23 aaa??? a??? is_causal:i kv_num_heads:i q_num_heads:i qk_matmul_output_mode:i scale:f softcap:f softmax_precision:i
+Attention 24 aaa???? a??? is_causal:i kv_num_heads:i q_num_heads:i qk_matmul_output_mode:i scale:f softcap:f softmax_precision:i
+Attention 25 aaa???? a??? is_causal:i kv_num_heads:i left_window_size:i q_num_heads:i qk_matmul_output_mode:i right_window_size:i scale:f softcap:f softmax_precision:i
 AveragePool 1 a a auto_pad:s kernel_shape:I! pads:I strides:I
 AveragePool 7 a a auto_pad:s count_include_pad:i kernel_shape:I! pads:I strides:I
 AveragePool 10 a a auto_pad:s ceil_mode:i count_include_pad:i kernel_shape:I! pads:I strides:I
@@ -41,8 +44,10 @@ BlackmanWindow 17 a a output_datatype:i periodic:i
 Cast 1 a a to:s!
 Cast 6 a a to:i!
 Cast 19 a a saturate:i to:i!
+Cast 24 a a round_mode:s saturate:i to:i!
 CastLike 15 aa a
 CastLike 19 aa a saturate:i
+CastLike 24 aa a round_mode:s saturate:i
 Ceil 1 a a consumed_inputs:I
 Ceil 6 a a
 Celu 12 a a alpha:f
@@ -73,6 +78,7 @@ DepthToSpace 11 a a blocksize:i! mode:s
 DequantizeLinear 10 aa? a
 DequantizeLinear 13 aa? a axis:i
 DequantizeLinear 21 aa? a axis:i block_size:i
+DequantizeLinear 23 aa? a axis:i block_size:i output_dtype:i
 Det 11 a a
 Div 1 aa a axis:i broadcast:i consumed_inputs:I
 Div 6 aa a axis:i broadcast:i
@@ -197,6 +203,8 @@ QuantizeLinear 10 aa? a
 QuantizeLinear 13 aa? a axis:i
 QuantizeLinear 19 aa? a axis:i saturate:i
 QuantizeLinear 21 aa? a axis:i block_size:i output_dtype:i saturate:i
+QuantizeLinear 23 aa? a axis:i block_size:i output_dtype:i precision:i saturate:i
+RMSNormalization 23 aa a axis:i epsilon:f stash_type:i
 RNN 1 aaa??? ?? activation_alpha:F activation_beta:F activations:S clip:f direction:s hidden_size:i output_sequence:i
 RNN 7 aaa??? ?? activation_alpha:F activation_beta:F activations:S clip:f direction:s hidden_size:i
 RNN 14 aaa??? ?? activation_alpha:F activation_beta:F activations:S clip:f direction:s hidden_size:i layout:i
@@ -240,6 +248,7 @@ Resize 18 a??? a antialias:i axes:I coordinate_transformation_mode:s cubic_coeff
 ReverseSequence 10 aa a batch_axis:i time_axis:i
 RoiAlign 10 aaa a mode:s output_height:i output_width:i sampling_ratio:i spatial_scale:f
 RoiAlign 16 aaa a coordinate_transformation_mode:s mode:s output_height:i output_width:i sampling_ratio:i spatial_scale:f
+RotaryEmbedding 23 aaa? a interleaved:i num_heads:i rotary_embedding_dim:i
 Round 11 a a
 STFT 17 aa?? a onesided:i
 Scan 8 ?a* a* body:g! directions:I num_scan_inputs:i!
@@ -291,9 +300,11 @@ Sub 6 aa a axis:i broadcast:i
 Sub 7 aa a
 Sum 1 a* a consumed_inputs:I
 Sum 6 a* a
+Swish 24 a a alpha:f
 Tan 7 a a
 Tanh 1 a a consumed_inputs:I
 Tanh 6 a a
+TensorScatter 24 aa? a axis:i mode:s
 TfIdfVectorizer 9 a a max_gram_length:i! max_skip_count:i! min_gram_length:i! mode:s! ngram_counts:I! ngram_indexes:I! pool_int64s:I pool_strings:S weights:F
 ThresholdedRelu 10 a a alpha:f
 Tile 1 aaa a

@@ -2,12 +2,10 @@
 
 import { float } from '#ortune/onnx/builder.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import { bools, type Case, i64, positive, x } from './opset-cases.js';
+import { bools, type Case, each, i64, positive, x } from './opset-cases.js';
 
 const scales = (...values: number[]): Tensor => Tensor.of('float32', values);
 const table = (shape: number[], ...values: number[]): Tensor => Tensor.of('int64', values, shape);
-const each = (ops: string, examples: Case[]): Record<string, Case[]> =>
-  Object.fromEntries(ops.split(' ').map((op) => [op, examples]));
 
 const softmax: Case[] = [
   { inputs: [x(2, 3, 4)], attrs: { axis: 2 } },
@@ -21,7 +19,10 @@ const recurrent = (gates: number): Case[] => [
   { inputs: [x(3, 2, 4), x(1, gates * 3, 4), x(1, gates * 3, 3)], attrs: { hidden_size: 3 }, outputs: ['float32'] },
 ];
 const arg: Case[] = [{ inputs: [x(2, 5)], attrs: { axis: 1, keepdims: 0 }, outputs: ['int64'] }];
-const binary: Case[] = [{ inputs: [positive(2, 3), positive(3)] }];
+const binary: Case[] = [
+  { inputs: [positive(2, 3), positive(2, 3)] },
+  { inputs: [positive(2, 3), positive(3)], from: 8 },
+];
 const unary: Case[] = [{ inputs: [positive(2, 3)] }];
 
 export const oldCases: Record<string, Case[]> = {
@@ -67,7 +68,12 @@ export const oldCases: Record<string, Case[]> = {
   MatMul: [{ inputs: [x(2, 3, 4), x(4, 2)] }],
   MaxPool: [
     { inputs: [x(1, 2, 7, 6)], attrs: { kernel_shape: [3, 2], strides: [2, 2], pads: [1, 0, 1, 1] } },
-    { inputs: [x(1, 1, 4, 4)], attrs: { kernel_shape: [2, 2], strides: [2, 2] }, outputs: ['float32', 'int64'] },
+    {
+      inputs: [x(1, 1, 4, 4)],
+      attrs: { kernel_shape: [2, 2], strides: [2, 2] },
+      outputs: ['float32', 'int64'],
+      from: 8,
+    },
     { inputs: [x(1, 1, 6, 6)], attrs: { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 }, from: 10 },
   ],
   MaxUnpool: [{ inputs: [x(1, 1, 1, 2), table([1, 1, 1, 2], 5, 7)], attrs: { kernel_shape: [2, 2], strides: [2, 2] } }],
@@ -127,7 +133,8 @@ export const oldCases: Record<string, Case[]> = {
   ],
   Unsqueeze: [{ inputs: [x(2, 3)], attrs: { axes: [0, 3] }, until: 12 }],
   Upsample: [
-    { inputs: [x(1, 1, 3, 4), scales(1, 1, 2, 1.5)] },
-    { inputs: [x(1, 1, 3, 4), scales(1, 1, 2, 1.5)], attrs: { mode: 'linear' } },
+    { inputs: [x(1, 1, 3, 4)], attrs: { scales: float([1, 1, 2, 1.5]) }, until: 8 },
+    { inputs: [x(1, 1, 3, 4), scales(1, 1, 2, 1.5)], from: 9 },
+    { inputs: [x(1, 1, 3, 4), scales(1, 1, 2, 1.5)], attrs: { mode: 'linear' }, from: 9 },
   ],
 };

@@ -61,12 +61,19 @@ function dftAxis({ node, constant }: Rewrite): void {
   setInput(node, 2, constant('axis', Tensor.scalar('int64', axis)));
 }
 
+/** One scale for each axis. */
+function upsampleToInput({ node, constant }: Rewrite): void {
+  const scales = (takeAttr(node, 'scales') ?? []) as readonly number[];
+  setInput(node, 1, constant('scales', Tensor.of('float32', scales)));
+}
+
 /** Scatter got its longer name when ScatterND came in. */
 function scatterElements({ node }: Rewrite): void {
   node.op = 'ScatterElements';
 }
 
 export const inputs: readonly Conversion[] = [
+  ...changed(9, upsampleToInput, 'Upsample'),
   ...changed(10, sliceToInputs, 'Slice'),
   ...changed(10, topKToInput, 'TopK'),
   ...changed(11, clipToInputs, 'Clip'),

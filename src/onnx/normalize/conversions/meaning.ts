@@ -3,7 +3,7 @@
 
 import { attrInt, attrString } from '../../graph.js';
 import { Tensor } from '../../tensor.js';
-import { type Conversion, changed, int, type Rewrite, setDefault, text } from './rewrite.js';
+import { type Conversion, changed, changedBack, int, type Rewrite, setDefault, text } from './rewrite.js';
 
 /**
  * Until 13 a softmax ran over all axes from `axis` (default 1) on, as one: flattened to rows, and back. Where only the
@@ -69,6 +69,11 @@ function groupNormalizationParameters({ node, constant, before }: Rewrite): void
   }
 }
 
+/** How Cast rounds to float8e8m0, which ortune does not hold. */
+function dropRounding({ node }: Rewrite): void {
+  node.attrs.delete('round_mode');
+}
+
 export const meaning: readonly Conversion[] = [
   ...changed(10, resizeByScales, 'Upsample'),
   ...changed(11, resizeByScales, 'Resize'),
@@ -78,4 +83,5 @@ export const meaning: readonly Conversion[] = [
   ...changed(16, roiAlignMode, 'RoiAlign'),
   ...changed(20, gridSampleMode, 'GridSample'),
   ...changed(21, groupNormalizationParameters, 'GroupNormalization'),
+  ...changedBack(24, dropRounding, 'Cast CastLike'),
 ];

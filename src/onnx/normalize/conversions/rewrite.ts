@@ -24,14 +24,18 @@ export interface Conversion {
   readonly op: string;
   /** The opset that changed the definition: nodes of an older one are converted. */
   readonly since: number;
+  /** It is nodes of that opset and newer that are converted, since opset 21 has no such form. */
+  readonly back: boolean;
   /** null: the old form means the same in the new definition. */
   readonly convert: ((r: Rewrite) => void) | null;
 }
 
 export const same = (since: number, ops: string): Conversion[] =>
-  ops.split(' ').map((op) => ({ op, since, convert: null }));
+  ops.split(' ').map((op) => ({ op, since, back: false, convert: null }));
 export const changed = (since: number, convert: (r: Rewrite) => void, ops: string): Conversion[] =>
-  ops.split(' ').map((op) => ({ op, since, convert }));
+  ops.split(' ').map((op) => ({ op, since, back: false, convert }));
+export const changedBack = (since: number, convert: (r: Rewrite) => void, ops: string): Conversion[] =>
+  ops.split(' ').map((op) => ({ op, since, back: true, convert }));
 
 export const int = (value: number): Attr => ({ kind: 'int', value });
 export const text = (value: string): Attr => ({ kind: 'string', value });

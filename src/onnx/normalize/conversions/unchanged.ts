@@ -4,6 +4,8 @@
 import { type Conversion, same } from './rewrite.js';
 
 export const unchanged: readonly Conversion[] = [
+  ...same(8, 'Max MaxPool Mean Min Sum'),
+  ...same(9, 'BatchNormalization Cast Constant Flatten Gemm Greater Less MatMul PRelu'),
   ...same(10, 'AveragePool Dropout MaxPool'),
   ...same(
     11,
@@ -32,4 +34,19 @@ export const unchanged: readonly Conversion[] = [
     21,
     'Cast CastLike Constant ConstantOfShape Flatten Identity Pad Reshape Shape Size Squeeze Transpose Unsqueeze',
   ),
+  // Since 21 element types were added, narrow floats first of all.
+  ...same(
+    22,
+    'Acos Acosh Asin Asinh Atan Atanh AveragePool Bernoulli Conv ConvTranspose Cos Cosh DeformConv Det Dropout',
+  ),
+  ...same(22, 'Elu EyeLike GRU GlobalAveragePool GlobalLpPool GlobalMaxPool GridSample HardSigmoid HardSwish'),
+  ...same(22, 'InstanceNormalization LSTM LpNormalization LpPool MaxPool MaxRoiPool MaxUnpool Mish Multinomial'),
+  ...same(22, 'NegativeLogLikelihoodLoss RNN RandomNormal RandomNormalLike RandomUniform RandomUniformLike RoiAlign'),
+  ...same(22, 'Round Selu Sin Sinh Softplus Softsign Tan ThresholdedRelu'),
+  ...same(23, 'Cast CastLike'),
+  ...[23, 24, 25].flatMap((since) =>
+    same(since, 'Constant ConstantOfShape Flatten Identity Pad Reshape Shape Size Squeeze Transpose Unsqueeze'),
+  ),
+  ...same(24, 'TopK'),
+  ...same(25, 'Cast CastLike'),
 ];
