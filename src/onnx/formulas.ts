@@ -113,6 +113,28 @@ export function expand(b: Builder, x: Value, shape: readonly number[]): Value {
   return sameShape(b.shape(x), shape) ? x : b.op('Expand', [x, b.ints(shape)]);
 }
 
+/** So many elements before and behind an axis; negative: cut off. */
+export interface PaddedAxis {
+  axis: number;
+  before: number;
+  after: number;
+}
+
+/**
+ * `x` with zeros, or `fill`, around it. The pads are of all axes: of a Pad that names its axes the runtime's transpose
+ * optimizer (1.30) permutes the pads as if they were of all.
+ */
+export function pad(b: Builder, x: Value, parts: readonly PaddedAxis[], fill: Value = ''): Value {
+  if (parts.every(({ before, after }) => before === 0 && after === 0)) return x;
+  const rank = b.shape(x).length;
+  const pads = Array.from({ length: 2 * rank }, () => 0);
+  for (const { axis, before, after } of parts) {
+    pads[axis] = before;
+    pads[axis + rank] = after;
+  }
+  return b.op('Pad', [x, b.ints(pads), fill]);
+}
+
 /** A tensor of one repeated value, made when it is needed: no bytes in the graph. */
 export function filled(b: Builder, { dtype, shape }: StaticType, value: number): Value {
   return b.op('ConstantOfShape', [b.ints(shape)], { value: Tensor.of(dtype, [value]) });

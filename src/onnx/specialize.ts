@@ -11,7 +11,7 @@ import { guarded } from './guarded.js';
 import { inferTypes, refuseUnknownOperators } from './shapes.js';
 import { bindInputs } from './specialize/bind.js';
 import { Shared } from './specialize/cse.js';
-import { mergeRun, unchanged } from './specialize/simplify.js';
+import { mergeRun, padAllAxes, unchanged } from './specialize/simplify.js';
 import { type Unpacked, unpack } from './specialize/unpack.js';
 import type { Tensor } from './tensor.js';
 
@@ -84,6 +84,7 @@ class Specializer {
     node.inputs = node.inputs.map((input) => this.#renamed.get(input) ?? input);
     const types = inferTypes(this.#graph, node);
     for (const [i, out] of node.outputs.entries()) if (out) this.#graph.types.set(out, types[i]!);
+    padAllAxes(this.#builder, node);
     if (!node.outputs.some((out) => this.#outputs.has(out)) && this.#dissolve(node, types)) return;
     for (const out of node.outputs) if (out) this.#producers.set(out, node);
     this.#graph.nodes.push(node);

@@ -78,6 +78,7 @@ const elementwise = [
   ]),
   ...each('Max Mean Min Sum', (op) => [row(op, [x(2, 1), x(3), x(1, 1, 1)])]),
   ...each('Max Min', (op) => [row(op, [int(2, 3), int(3)])]),
+  row('Pow', [Tensor.of('float32', [0, 0.25, 9, 196, 16777216]), Tensor.scalar('float32', 0.5)]),
   row('Mod', [int(5), Tensor.of('int64', [3, -3, 3, -3, 5])]),
   row('Mod', [int(5), Tensor.of('int64', [3, -3, 3, -3, 5])], { fmod: 1 }),
   row('Mod', [x(3), positive(3)], { fmod: 1 }),

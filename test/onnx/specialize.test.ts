@@ -74,6 +74,14 @@ describe('specialising', () => {
     expect(copy.outputs).toEqual([{ name: y, dtype: 'float32', shape: [2, 4] }]);
   });
 
+  it('pads all axes where the file names some', () => {
+    const { nodes, initializers } = specialized((b, x) => [
+      b.op('Pad', [x, b.ints([1, 2]), b.scalar('float32', 5), b.ints([-1])]),
+    ]);
+    expect(nodes.map(({ op, inputs }) => [op, inputs.length])).toEqual([['Pad', 3]]);
+    expect(initializers.get(nodes[0]!.inputs[1]!)!.numbers()).toEqual([0, 1, 0, 2]);
+  });
+
   it.each<[string, (b: Builder, x: string) => string]>([
     ['Identity', (b, x) => b.op('Identity', [x])],
     ['a cast to the same type', (b, x) => b.op('Cast', [x], { to: 1 })],

@@ -3,7 +3,7 @@
 // deterministic) or to a Pad of zeros; ScatterND never adds, because the runtime's races on repeated indices.
 
 import type { Builder } from '../../onnx/builder.js';
-import { add, axisOf, indices, less, mul, sum, transpose, view, where, zeros } from '../../onnx/formulas.js';
+import { add, axisOf, indices, less, mul, pad, sum, transpose, view, where, zeros } from '../../onnx/formulas.js';
 import { attrInt, attrString, type Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { type SliceRange, sliceRanges } from '../../onnx/shapes/layout.js';
@@ -17,10 +17,12 @@ const embeddingGrad = (b: Builder, dy: Value, index: Value, rows: number): Value
 /** dy put at `start` of an axis of length `length`, zeros around it; several axes at once. */
 function padBack(b: Builder, dy: Value, parts: readonly { axis: number; start: number; length: number }[]): Value {
   const shape = b.shape(dy);
-  const after = parts.map(({ axis, start, length }) => length - start - shape[axis]!);
-  const before = parts.map(({ start }) => start);
-  if ([...before, ...after].every((n) => n === 0)) return dy;
-  return b.op('Pad', [dy, b.ints([...before, ...after]), '', b.ints(parts.map(({ axis }) => axis))]);
+  const around = parts.map(({ axis, start, length }) => ({
+    axis,
+    before: start,
+    after: length - start - shape[axis]!,
+  }));
+  return pad(b, dy, around);
 }
 
 /**

@@ -2,7 +2,7 @@
 // exchange of space and channels. All of them are linear, so the gradient reads the same places backwards.
 
 import type { Builder } from '../../onnx/builder.js';
-import { indices, inverse, sum, transpose, view } from '../../onnx/formulas.js';
+import { indices, inverse, type PaddedAxis, pad, sum, transpose, view } from '../../onnx/formulas.js';
 import { attrInt, attrString, type Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { type ResizedAxis, resizedAxes, resizeWeights } from '../../onnx/shapes/resize.js';
@@ -56,29 +56,34 @@ const sources: Readonly<Record<string, (i: number, d: number) => number>> = {
 };
 
 /** Constant padding is undone by padding with the opposite numbers; other modes read elements of x again. */
-const pad: InputRule = (c, dy) => {
+const padding: InputRule = (c, dy) => {
   const { b, node, x } = c;
   const shape = b.shape(x[0]!);
-  const { axes, before, after } = padsOf(c);
+  const parts = padsOf(c);
   const mode = attrString(node, 'mode', 'constant');
-  if (mode === 'constant') return b.op('Pad', [dy, b.ints([...before, ...after].map((n) => -n)), '', b.ints(axes)]);
+  if (mode === 'constant')
+    return pad(
+      b,
+      dy,
+      parts.map(({ axis, before, after }) => ({ axis, before: -before, after: -after })),
+    );
   const source = sources[mode] ?? new TypeContext(b.graph, node).fail(`mode ${quote(mode)} is not known`);
   let dx = dy;
-  for (const [i, axis] of axes.entries()) {
-    if (before[i] === 0 && after[i] === 0) continue;
+  for (const { axis, before, after } of parts) {
+    if (before === 0 && after === 0) continue;
     const length = shape[axis]!;
-    const index = indices(b.shape(dx)[axis]!).map((at) => source(at - before[i]!, length));
+    const index = indices(b.shape(dx)[axis]!).map((at) => source(at - before, length));
     dx = gatherBack(b, dx, b.ints(index), b.shape(dx).with(axis, length), axis);
   }
   return dx;
 };
 
-function padsOf({ b, node }: RuleContext): { axes: number[]; before: number[]; after: number[] } {
+function padsOf({ b, node }: RuleContext): PaddedAxis[] {
   const c = new TypeContext(b.graph, node);
   const rank = c.shape(0).length;
   const pads = c.values(1);
   const axes = c.has(3) ? c.values(3).map((a) => c.axis(a, rank)) : indices(rank);
-  return { axes, before: pads.slice(0, axes.length), after: pads.slice(axes.length) };
+  return axes.map((axis, i) => ({ axis, before: pads[i]!, after: pads[i + axes.length]! }));
 }
 
 /** x viewed as `apart`, then transposed by `perm`, is y up to its shape: all that both block operators do. */
@@ -106,7 +111,7 @@ const blocksBack: InputRule = (c, dy) => {
 export const resample: RuleTable = {
   Resize: [resize, null, null, null],
   // The padding value is a number of the model's arithmetic, not something to learn.
-  Pad: [pad, null, null, null],
+  Pad: [padding, null, null, null],
   DepthToSpace: [blocksBack],
   SpaceToDepth: [blocksBack],
 };

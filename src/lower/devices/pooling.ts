@@ -3,7 +3,7 @@
 // tap's share is spread out to the places of the image that it reads and added, so the order of the sum is fixed.
 
 import type { Builder } from '../../onnx/builder.js';
-import { add, equal, indices, not, view, where } from '../../onnx/formulas.js';
+import { add, equal, indices, not, pad, view, where } from '../../onnx/formulas.js';
 import { attrInts, type Node, type Value } from '../../onnx/graph.js';
 import type { Window } from '../../onnx/shapes/windows.js';
 import type { Definition } from '../form.js';
@@ -31,16 +31,17 @@ function writeTap(b: Builder, values: Value, window: Window, tap: readonly numbe
   const [n, c] = b.shape(values) as [number, number];
   // [.., out, 1] filled up to [.., out, stride] and read as one axis: the values with the stride between them.
   const apart = view(b, values, [n, c, ...out.flatMap((length) => [length, 1])]);
-  const gaps = strides.map((stride) => stride - 1);
-  const gapAxes = b.ints(strides.map((_, axis) => 3 + 2 * axis));
-  const zeros = gaps.map(() => 0);
-  const spaced = gaps.some((gap) => gap > 0) ? b.op('Pad', [apart, b.ints([...zeros, ...gaps]), '', gapAxes]) : apart;
+  const spaced = pad(
+    b,
+    apart,
+    strides.map((stride, axis) => ({ axis: 3 + 2 * axis, before: 0, after: stride - 1 })),
+  );
   const dilated = view(b, spaced, [n, c, ...out.map((length, axis) => length * strides[axis]!)]);
   const starts = startOf(window, tap);
-  const ends = starts.map((start, axis) => padded[axis]! - start - out[axis]! * strides[axis]!);
   // What hangs over behind is gap, and cut off by a negative pad.
-  if ([...starts, ...ends].every((pad) => pad === 0)) return dilated;
-  return b.op('Pad', [dilated, b.ints([...starts, ...ends]), '', b.ints(spatial(window))]);
+  const end = (start: number, axis: number): number => padded[axis]! - start - out[axis]! * strides[axis]!;
+  const around = starts.map((start, axis) => ({ axis: axis + 2, before: start, after: end(start, axis) }));
+  return pad(b, dilated, around);
 }
 
 /** Every place of the kernel, the last axis fastest. */
@@ -62,11 +63,8 @@ function windowOf(b: Builder, node: Node, x: Value, y: Value): Window {
 export const maxPoolGradByTaps: Definition = (b, node) => {
   const [dy, , x, y] = node.inputs as [Value, Value, Value, Value];
   const window = windowOf(b, node, x, y);
-  const axes = b.ints(spatial(window));
-  const pads = [...window.before, ...window.after];
-  const pad = (value: Value, sides: readonly number[], fill: Value): Value =>
-    pads.every((side) => side === 0) ? value : b.op('Pad', [value, b.ints(sides), fill, axes]);
-  const whole = pad(x, pads, b.scalar(b.type(x).dtype, outside));
+  const sides = spatial(window).map((axis, i) => ({ axis, before: window.before[i]!, after: window.after[i]! }));
+  const whole = pad(b, x, sides, b.scalar(b.type(x).dtype, outside));
   const shares: Value[] = [];
   let left: Value | undefined;
   for (const tap of tapsOf(window)) {
@@ -77,11 +75,6 @@ export const maxPoolGradByTaps: Definition = (b, node) => {
     shares.push(writeTap(b, where(b, takes, dy, 0), window, tap, b.shape(whole).slice(2)));
   }
   const dx = shares.reduce((all, share) => add(b, all, share));
-  return [
-    pad(
-      dx,
-      pads.map((side) => -side),
-      '',
-    ),
-  ];
+  const cut = sides.map(({ axis, before, after }) => ({ axis, before: -before, after: -after }));
+  return [pad(b, dx, cut)];
 };

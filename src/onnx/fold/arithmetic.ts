@@ -85,12 +85,26 @@ const cast: Evaluator = (_, [x], [type]) => {
   return [fromNumbers(type.dtype, type.shape, whole ? numbers.map(Math.trunc) : numbers)];
 };
 
-/** Squares and square roots; other powers may differ in the last bit between libraries. */
+/** The root of a square of a number of few bits; NaN of what is none. */
+const exactRoot: Unary = (a) => {
+  const root = Math.sqrt(a);
+  return Math.fround(root) === root && root * root === a ? Math.abs(root) : Number.NaN;
+};
+
+/**
+ * Squares, and roots of squares (a grid's side from its number of places); other powers may differ in the last bit
+ * between libraries.
+ */
 const pow: Evaluator = (_, [x, e], [type]) => {
   const exponent = e?.size === 1 ? e.numbers()[0] : undefined;
-  const f = exponent === 2 ? (a: number) => a * a : exponent === 1 ? (a: number) => a : undefined;
   const base = x && toNumbers(x);
-  return f && base && type && [fromNumbers(type.dtype, type.shape, base.map(f))];
+  if (!base || !type) return undefined;
+  const result = (f: Unary) => [fromNumbers(type.dtype, type.shape, base.map(f))];
+  if (exponent === 1) return result((a) => a);
+  if (exponent === 2) return result((a) => a * a);
+  return exponent === 0.5 && isFloat(type.dtype) && base.every((a) => !Number.isNaN(exactRoot(a)))
+    ? result(exactRoot)
+    : undefined;
 };
 
 const clip: Evaluator = (_, [x, low, high], [type]) => {

@@ -2,7 +2,7 @@
 // forward graph node by node, so every copy removed here is removed twice.
 
 import type { Builder } from '../builder.js';
-import { indices, view } from '../formulas.js';
+import { axisOf, indices, view } from '../formulas.js';
 import type { Node, Value } from '../graph.js';
 import { attrInts } from '../graph.js';
 import { traitsOf } from '../operators.js';
@@ -59,6 +59,21 @@ export function unchanged(
       .every((v) => v === neutral) ?? false;
   const [other, mask] = all(x) ? [node.inputs[1]!, x] : [x, node.inputs[1]!];
   return all(mask) && sameType(other) ? other : undefined;
+}
+
+/** Pads of a Pad that names its axes become those of all axes (formulas.ts says why), in place. */
+export function padAllAxes(b: Builder, node: Node): void {
+  if (node.domain !== '' || node.op !== 'Pad' || !node.inputs[3]) return;
+  const numbers = (input: number): number[] => b.graph.initializers.get(node.inputs[input]!)!.numbers();
+  const [pads, axes] = [numbers(1), numbers(3)];
+  const rank = b.shape(node.inputs[0]!).length;
+  const all = Array.from({ length: 2 * rank }, () => 0);
+  for (const [i, given] of axes.entries()) {
+    const axis = axisOf(given, rank);
+    all[axis] = pads[i]!;
+    all[axis + rank] = pads[i + axes.length]!;
+  }
+  node.inputs = [node.inputs[0]!, b.ints(all), ...(node.inputs[2] ? [node.inputs[2]] : [])];
 }
 
 /** Turns a node that continues a run of reshapes or transposes into one step from the run's start, in place. */
