@@ -9,6 +9,7 @@ import { add, filled, forgetViews, indices, sameShape, sum, view, zeros } from '
 import { type Node, operatorKey, type Value } from '../onnx/graph.js';
 import { guarded } from '../onnx/guarded.js';
 import { inferTypes } from '../onnx/shapes.js';
+import { spellOut } from '../onnx/spell-out.js';
 import { elementCount } from '../onnx/tensor.js';
 import { quote } from '../quote.js';
 import { findPaths, type Paths } from './paths.js';
@@ -36,7 +37,8 @@ export function backward(
 ): Map<Value, Value> {
   for (const value of [loss, ...wrt])
     if (!isFloat(b.type(value).dtype)) throw new Error(`${quote(value)} is ${b.type(value).dtype}, not a float value`);
-  const paths = findPaths(b.graph, loss, wrt);
+  let paths = findPaths(b.graph, loss, wrt);
+  if (writeOut(b, paths.nodes)) paths = findPaths(b.graph, loss, wrt);
   if (paths.missing.length > 0) throw missingRules(paths.missing);
 
   const prefix = b.prefix;
@@ -51,6 +53,25 @@ export function backward(
     b.prefix = prefix;
     forgetViews(b);
   }
+}
+
+/** Puts the definitions of operators that have one in their place; whether there were any. */
+function writeOut(b: Builder, nodes: ReadonlySet<Node>): boolean {
+  const definitionOf = (node: Node) => {
+    const rule = nodes.has(node) ? rules.get(operatorKey(node)) : undefined;
+    return rule && 'definition' in rule ? rule.definition : undefined;
+  };
+  const all = b.graph.nodes;
+  if (!all.some(definitionOf)) return false;
+  b.graph.nodes = [];
+  for (const node of all) {
+    // A view that is made here is there for what follows; one that was made before may stand further on.
+    forgetViews(b);
+    const definition = definitionOf(node);
+    if (!definition || !guarded(node, 'gradient', () => spellOut(b, node, definition))) b.graph.nodes.push(node);
+  }
+  forgetViews(b);
+  return true;
 }
 
 /** Visits the nodes on the paths from the last to the first; returns the gradient of every value of `wrt` reached. */

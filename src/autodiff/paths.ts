@@ -38,7 +38,8 @@ export function findPaths(graph: Graph, losses: Value | readonly Value[], wrt: r
     for (const x of inputs) active.add(x);
     const rule = rules.get(operatorKey(node));
     if (!rule) missing.push({ node, output: 0 });
-    else if (!('anyOutput' in rule)) missing.push(...outputs.filter((i) => i > 0).map((output) => ({ node, output })));
+    else if (!('anyOutput' in rule || 'definition' in rule))
+      missing.push(...outputs.filter((i) => i > 0).map((output) => ({ node, output })));
   }
   return { active, nodes, missing: missing.reverse() };
 }

@@ -15,6 +15,7 @@ import { normalise } from './rules/normalise.js';
 import { normaliseChannels } from './rules/normalise-channels.js';
 import { notDifferentiable } from './rules/not-differentiable.js';
 import { pooling } from './rules/pooling.js';
+import { recurrent } from './rules/recurrent.js';
 import { reduce } from './rules/reduce.js';
 import { resample } from './rules/resample.js';
 import { trigonometry } from './rules/trigonometry.js';
@@ -23,13 +24,18 @@ import { trigonometry } from './rules/trigonometry.js';
 export const rules: ReadonlyMap<string, Rule | null> = new Map(
   [
     ...[elementwise, activations, reduce, normalise, normaliseChannels, matmul, einsum, convolution, pooling],
-    ...[trigonometry, layout, resample, indexing, fused, channelsLast, notDifferentiable],
+    ...[trigonometry, layout, resample, indexing, fused, channelsLast, recurrent, notDifferentiable],
   ].flatMap((t) => Object.entries(t)),
 );
+
+const writtenOut: InputRule = ({ node }) => {
+  throw new Error(`${node.op} was to be written out before`);
+};
 
 /** The function for one input, or null where no gradient flows. */
 export function inputRule(rule: Rule | null, input: number): InputRule | null {
   if (rule === null) return null;
+  if ('definition' in rule) return writtenOut;
   if ('variadic' in rule) return (c, dy) => rule.variadic(c, input, dy);
   return ('anyOutput' in rule ? rule.anyOutput : rule)[input] ?? null;
 }

@@ -5,6 +5,7 @@
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
 import { attrInt, type Graph, type Node, operatorKey } from '../onnx/graph.js';
+import { spellOut } from '../onnx/spell-out.js';
 import { activations } from './definitions/activation.js';
 import { attention } from './definitions/attention.js';
 import { batchNormalisation } from './definitions/batch-norm.js';
@@ -61,27 +62,3 @@ const kernelTakes = (graph: Graph, node: Node): boolean =>
   node.inputs.every((x) => !x || !isFloat(graph.type(x).dtype) || graph.type(x).dtype === 'float32') &&
   (!normsOfChannels.includes(node.op) || attrInt(node, 'channels_last', 0) !== 0);
 const normsOfChannels = ['BatchNorm', 'BatchNormGrad'];
-
-/** Whether there is something to put in the node's place. */
-function spellOut(b: Builder, node: Node, form: Form): boolean {
-  const first = b.graph.nodes.length;
-  b.prefix = `${node.name}/`;
-  const values = form(b, node);
-  if (!values) return false;
-  const added = b.graph.nodes.slice(first);
-  for (const [i, out] of node.outputs.entries()) {
-    if (!out) continue;
-    const value = values[i]!;
-    const producer = added.find((n) => n.outputs.includes(value));
-    if (!producer) {
-      b.copy(value, out);
-      continue;
-    }
-    for (const n of added) {
-      n.outputs = n.outputs.map((o) => (o === value ? out : o));
-      n.inputs = n.inputs.map((x) => (x === value ? out : x));
-    }
-    b.graph.types.delete(value);
-  }
-  return true;
-}

@@ -21,7 +21,7 @@ const advice = (limit: number): string =>
   `more than maxGraphMemory allows (${formatBytes(limit)}): the file is damaged, or it needs a larger maxGraphMemory`;
 
 /** What a node takes while graphs are made of it: its copies in a training graph, and the runtime's. */
-const bytesPerNode = 16 * 2 ** 10;
+export const bytesPerNode = 16 * 2 ** 10;
 
 /** @throws OverBudget for more nodes, inputs and outputs than the budget holds; functions count as often as called */
 export function checkNodeCount(count: number, path: string, limit: number): void {

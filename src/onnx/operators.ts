@@ -16,6 +16,8 @@ export interface WeightRole {
   matrix?: boolean;
   plain?: number;
   always?: boolean;
+  /** The first axis is one of directions: along it stand several of the kind. */
+  stacked?: boolean;
 }
 
 export interface OperatorTraits {
@@ -76,9 +78,21 @@ const transposedWork = (graph: Graph, { inputs: [x, w] }: Node): number =>
 const einsumWork = (graph: Graph, { inputs: [x], outputs: [y] }: Node): number =>
   elements(graph, y!) * (elements(graph, x!) / (graph.shape(x!)[0] ?? 1));
 
+/** W and R, of every direction, for every step of every sequence. */
+const recurrentWork = (graph: Graph, { inputs: [x, w, r] }: Node): number =>
+  (elements(graph, x!) / graph.shape(x!)[2]!) * (elements(graph, w!) + elements(graph, r!));
+
 const scaleAndBias = { 1: { role: 'weight' }, 2: { role: 'bias' } } as const;
 const matrices = { 0: { role: 'weight', matrix: true }, 1: { role: 'weight', matrix: true } } as const;
 const bias = { 1: { role: 'bias' } } as const;
+
+const recurrentLayer: OperatorTraits = {
+  work: recurrentWork,
+  weights: {
+    ...{ 1: { role: 'weight', matrix: true }, 2: { role: 'weight', matrix: true } },
+    ...{ 3: { role: 'bias', stacked: true }, 7: { role: 'weight', stacked: true } },
+  },
+};
 
 const free: OperatorTraits = { elementwise: 'free' };
 /** An activation that float16 is too narrow for inside. */
@@ -98,6 +112,9 @@ const products: Record<string, OperatorTraits> = {
   Conv: { work: convolutionWork, autocast: 'low', noBfloat16: true, weights: scaleAndBias },
   ConvTranspose: { work: transposedWork, autocast: 'low', noBfloat16: true, weights: scaleAndBias },
   Einsum: { work: einsumWork },
+  LSTM: recurrentLayer,
+  GRU: recurrentLayer,
+  RNN: recurrentLayer,
 };
 
 const movement: Record<string, OperatorTraits> = {

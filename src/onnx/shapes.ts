@@ -13,11 +13,12 @@ import { TypeContext, type TypeRule, type TypeTable } from './shapes/context.js'
 import { elementwise } from './shapes/elementwise.js';
 import { microsoft, ortune } from './shapes/fused.js';
 import { layout } from './shapes/layout.js';
+import { recurrentLayers } from './shapes/recurrent.js';
 import { reduceAndMake } from './shapes/reduce.js';
 import { windows } from './shapes/windows.js';
 
 const domains: Readonly<Record<string, TypeTable>> = {
-  '': { ...elementwise, ...layout, ...reduceAndMake, ...windows },
+  '': { ...elementwise, ...layout, ...reduceAndMake, ...windows, ...recurrentLayers },
   'com.microsoft': microsoft,
   ortune: { ...ortune, ...batchNormalisation, ...channelsLast },
 };

@@ -7,6 +7,7 @@ import { Tensor } from '#ortune/onnx/tensor.js';
 import { channelsLastRows } from './channels-last-rows.js';
 import { furtherRows } from './further-rows.js';
 import { imageRows } from './image-rows.js';
+import { recurrentRows } from './recurrent-rows.js';
 import { bools, type Float, fillFor, index, ints, microsoft, type Row, row } from './row-values.js';
 
 export type { Row } from './row-values.js';
@@ -196,6 +197,7 @@ export const rows: readonly Row[] = [
   ...imageRows,
   ...channelsLastRows,
   ...furtherRows,
+  ...recurrentRows,
 ];
 
 /** float64 where every float input is. */

@@ -4,6 +4,7 @@
 import { float, toAttr } from '#ortune/onnx/builder.js';
 import { Graph, type Node } from '#ortune/onnx/graph.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
+import { caseOf } from '../support/recurrent.js';
 import {
   bools,
   each,
@@ -188,9 +189,15 @@ const fused = [
   row('SkipLayerNormalization', [x(1, 2, 4), x(1, 2, 4), x(4), x(4), x(4)], {}, 4),
 ].map(microsoft);
 
+const recurrentCases = (['LSTM', 'GRU', 'RNN'] as const).flatMap((op): OperatorCase[] => [
+  caseOf({ op, what: 'plain' }),
+  caseOf({ op, what: 'both directions', attrs: { direction: 'bidirectional' }, lengths: [2, 4, 3], states: true }),
+]);
+
 export const operatorCases: readonly OperatorCase[] = [
   ...[...elementwise, ...layout, ...reductions, ...made, ...fused],
   ...imageCases,
+  ...recurrentCases,
 ];
 
 export const describeCase = ({ op, domain, inputs, attrs }: OperatorCase): string =>

@@ -91,6 +91,19 @@ describe('the multiply-adds of', () => {
       ),
       6 * 4 * 5,
     ],
+    [
+      'LSTM of both directions',
+      count(
+        'LSTM',
+        [
+          [4, 3, 2],
+          [2, 20, 2],
+          [2, 20, 5],
+        ],
+        { direction: 'bidirectional' },
+      ),
+      4 * 3 * 2 * 20 * 7,
+    ],
     ['Relu', count('Relu', [[2, 3]]), 0],
   ])('%s', (_, found, expected) => expect(found).toBe(expected));
 });

@@ -1,6 +1,7 @@
 // The interface of a gradient rule. A rule works on static shapes and opset-21 forms and holds only the mathematics;
 // backward.ts sums over broadcast axes, adds up fan-out, names nodes and requests only the gradients that are needed.
 
+import type { Definition } from '../../lower/form.js';
 import type { Builder } from '../../onnx/builder.js';
 import type { Node, Value } from '../../onnx/graph.js';
 
@@ -30,11 +31,13 @@ export type InputRule = (c: RuleContext, dy: Value) => Value;
 
 /**
  * A function per input, null where none flows. An operator whose gradient flows through other outputs than the first
- * says so by `anyOutput`; its functions read `c.dy`.
+ * says so by `anyOutput`; its functions read `c.dy`. An operator with a `definition` is written out in other operators
+ * before it is differentiated, and derivatives flow through all its float inputs and outputs.
  */
 export type Rule =
   | readonly (InputRule | null)[]
   | { readonly variadic: (c: RuleContext, input: number, dy: Value) => Value }
-  | { readonly anyOutput: readonly (InputRule | null)[] };
+  | { readonly anyOutput: readonly (InputRule | null)[] }
+  | { readonly definition: Definition };
 
 export type RuleTable = Readonly<Record<string, Rule | null>>;

@@ -9,6 +9,7 @@ import { TypeContext } from '../../onnx/shapes/context.js';
 import { transposedWindow } from '../../onnx/shapes/windows.js';
 import { elementCount } from '../../onnx/tensor.js';
 import type { Definition, Form } from '../form.js';
+import { unrolled } from '../recurrent/unrolled.js';
 import { maxPoolGradByTaps } from './pooling.js';
 import { averageOf, embeddingGrad, gatherND, mish, x0 } from './several.js';
 
@@ -74,6 +75,7 @@ export const cudaForms: ReadonlyMap<string, Form> = new Map(
     GatherND: gatherND,
     GroupNormalization: groupNormalization,
     Mean: averageOf,
+    ...unrolled,
     Mish: mish,
     'ortune.EmbeddingGrad': embeddingGrad,
     'ortune.MaxPoolScatter': maxPoolGradByTaps,

@@ -27,6 +27,7 @@ import { TypeContext } from '../../onnx/shapes/context.js';
 import { sliceRanges } from '../../onnx/shapes/layout.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
 import type { Definition, Form } from '../form.js';
+import { unrolled } from '../recurrent/unrolled.js';
 import { maxPoolGradByTaps } from './pooling.js';
 import { averageOf, chain, embeddingGrad, gatherND, mish, numbers, softplus, stridesOf, wrap, x0 } from './several.js';
 
@@ -146,6 +147,7 @@ export const webgpuForms: ReadonlyMap<string, Form> = new Map(
     GatherElements: gatherElements,
     LogSoftmax: logSoftmax,
     Softplus: (b, node) => [softplus(b, x0(node))],
+    ...unrolled,
     Mish: mish,
     HardSwish: hardSwish,
     'ortune.EmbeddingGrad': embeddingGrad,

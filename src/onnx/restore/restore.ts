@@ -7,10 +7,15 @@ import { type Graph, prune } from '../graph.js';
 import { dropNanGuards, fuseProducts } from './attention.js';
 import { restoreGelu } from './gelu.js';
 import { restoreLayerNormalization } from './layer-normalization.js';
+import { stepsFirst } from './time-major.js';
 
-/** Restores LayerNormalization, Gelu (both kinds) and the plain form of attention, in place. Types must be static. */
+/**
+ * Restores LayerNormalization, Gelu (both kinds), the plain form of attention and of recurrent layers, in place. Types
+ * must be static.
+ */
 export function recognisePatterns(graph: Graph): void {
   const b = new Builder(graph);
+  stepsFirst(b);
   restoreLayerNormalization(b);
   restoreGelu(graph);
   dropNanGuards(b);
