@@ -54,7 +54,7 @@ export async function inputsOf(
   { signal, onNote }: Reading,
 ): Promise<Inputs> {
   const { model, data } = config;
-  if (reads !== 'texts' && reads !== 'words') return filesFor(model, reads, data ?? given);
+  if (reads === 'pictures' || reads === 'tensors') return filesFor(model, reads, data ?? given);
   if (data !== undefined && given.length > 0)
     throw new UsageError('texts as arguments and --data are both there; give one of them');
   const named = data ?? filesAmong(given);
@@ -68,13 +68,14 @@ export async function inputsOf(
   }
   const files = await openFiles(named);
   if (files.every((file) => packKind(file) === 'texts')) return { files };
+  if (reads === 'questions' && files.every(isTable)) return { files };
   if (reads === 'words' && (await haveColumn(files, config.wordsColumn!, config))) return { files };
   const picture = files.find((file) => isPicture(file) || file.endsWith('.safetensors'));
   if (picture !== undefined) throw new UsageError(`${model} reads texts, and was given pictures: ${picture}`);
   return readFiles(files, named, config, { signal, onNote }).catch(whatIsRead(model, reads));
 }
 
-function filesFor(model: string, reads: Exclude<Reads, 'texts' | 'words'>, files: readonly string[]): Inputs {
+function filesFor(model: string, reads: Extract<Reads, 'pictures' | 'tensors'>, files: readonly string[]): Inputs {
   const what = `${model} reads ${reads}: give their files${reads === 'pictures' ? ' or a .safetensors file, folders or tables of them' : ''}`;
   if (files.length === 0) throw new UsageError(`nothing to label: ${what}, as arguments or with --data`);
   const none = files.find((file) => !existsSync(file) && !isDynamicPattern(file));

@@ -153,10 +153,17 @@ export class LoadedModel {
       throw new UsageError(
         `${this.#config.model} reads pictures: give their files or a .safetensors file, or {pixels, shape} or {images}, in place of texts`,
       );
-    if (taskNamed(this.#task.name).merge) return this.#predictTable(textTable(input as readonly TextInput[]), signal);
+    if (taskNamed(this.#task.name).merge) return this.#predictTable(textTable(this.#beside(input as never)), signal);
     const { loader } = await this.#loader([]);
     const samples = textSamples(input as readonly TextInput[], batchSizeOf(loader.layout));
     return this.#collect(loader, samples, signal);
+  }
+
+  /** Questions with the text that the options give for all of them, where they come without one. */
+  #beside(input: readonly TextInput[]): readonly TextInput[] {
+    const { context } = this.#config;
+    if (this.reads !== 'questions' || context === undefined) return input;
+    return input.map((one) => (typeof one === 'string' ? { text: one, pair: context } : { pair: context, ...one }));
   }
 
   async #predictData(

@@ -5,12 +5,12 @@ export interface TrainFields {
   /** Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision). */
   model: string | URL;
   /**
-   * What the model is for: labels of texts, a label for each word of a text, finding masked tokens, which needs no
-   * labels, vectors of texts that are near where their meanings are, scores of texts for a query, labels of pictures,
-   * or numbers of any model, against targets by losses that you name. Default that of the data: pictures where they are
-   * a folder, tensors or have an imageColumn, else text-classification.
+   * What the model is for: labels of texts, a label for each word of a text, answers to questions that are parts of a
+   * text, finding masked tokens, which needs no labels, vectors of texts that are near where their meanings are, scores
+   * of texts for a query, labels of pictures, or numbers of any model, against targets by losses that you name. Default
+   * that of the data: pictures where they are a folder, tensors or have an imageColumn, else text-classification.
    */
-  task?: 'text-classification' | 'token-classification' | 'masked-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
+  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
   /**
    * Where to compute: cpu, webgpu, cuda, cuda:N, or auto for the fastest that works here. Takes auto, cpu, webgpu, cuda
    * or cuda:N. Default `"cpu"`.
@@ -189,6 +189,25 @@ export interface TrainFields {
    * at least 0. Default `128`.
    */
   stride?: number | undefined;
+  /** question-answering: column that holds the question. Default `"question"`. */
+  questionColumn?: string | undefined;
+  /** question-answering: column that holds the text with its answers. Default `"context"`. */
+  contextColumn?: string | undefined;
+  /**
+   * question-answering: column that holds the right answers, { text, answer_start } with a list each. Default
+   * `"answers"`.
+   */
+  answersColumn?: string | undefined;
+  /**
+   * question-answering: most tokens of an answer that is predicted. Takes a whole number of at least 1. Default `30`.
+   */
+  maxAnswerLength?: number | undefined;
+  /**
+   * question-answering: no answer is predicted where the logarithm of its odds against the best answer is greater;
+   * default the one that gives the largest F1 on the evaluation data, which the saved model keeps, where these have
+   * questions without an answer, else never. Takes a number.
+   */
+  nullThreshold?: number | undefined;
   /**
    * masked-lm: share of the tokens of a text that are to be found. Takes a number above 0 and of at most 0.5. Default
    * `0.15`.
@@ -472,7 +491,7 @@ export interface EvalFields {
   /** Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision). */
   model: string | URL;
   /** What the model is for; default what the data are of, else what its inputs and config.json say. */
-  task?: 'text-classification' | 'token-classification' | 'masked-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
+  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
   /** Where to compute. Default `"cpu"`. */
   device?: 'cpu' | undefined;
   /**
@@ -589,6 +608,25 @@ export interface EvalFields {
    * at least 0. Default `128`.
    */
   stride?: number | undefined;
+  /** question-answering: column that holds the question. Default `"question"`. */
+  questionColumn?: string | undefined;
+  /** question-answering: column that holds the text with its answers. Default `"context"`. */
+  contextColumn?: string | undefined;
+  /**
+   * question-answering: column that holds the right answers, { text, answer_start } with a list each. Default
+   * `"answers"`.
+   */
+  answersColumn?: string | undefined;
+  /**
+   * question-answering: most tokens of an answer that is predicted. Takes a whole number of at least 1. Default `30`.
+   */
+  maxAnswerLength?: number | undefined;
+  /**
+   * question-answering: no answer is predicted where the logarithm of its odds against the best answer is greater;
+   * default the one that gives the largest F1 on the evaluation data, which the saved model keeps, where these have
+   * questions without an answer, else never. Takes a number.
+   */
+  nullThreshold?: number | undefined;
   /**
    * masked-lm: share of the tokens of a text that are to be found. Takes a number above 0 and of at most 0.5. Default
    * `0.15`.
@@ -701,7 +739,7 @@ export interface PredictFields {
   /** Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision). */
   model: string | URL;
   /** What the model is for; default what its inputs and config.json say. */
-  task?: 'text-classification' | 'token-classification' | 'masked-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
+  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
   /** Where to compute. Default `"cpu"`. */
   device?: 'cpu' | undefined;
   /**
@@ -792,6 +830,27 @@ export interface PredictFields {
    * at least 0. Default `128`.
    */
   stride?: number | undefined;
+  /** question-answering: column that holds the question. Default `"question"`. */
+  questionColumn?: string | undefined;
+  /** question-answering: column that holds the text with its answers. Default `"context"`. */
+  contextColumn?: string | undefined;
+  /** question-answering: the text in which questions are answered that come without one. */
+  context?: string | undefined;
+  /**
+   * question-answering: so many of the likeliest answers of each question. Takes a whole number of at least 1. Default
+   * `5`.
+   */
+  nBest?: number | undefined;
+  /**
+   * question-answering: most tokens of an answer that is predicted. Takes a whole number of at least 1. Default `30`.
+   */
+  maxAnswerLength?: number | undefined;
+  /**
+   * question-answering: no answer is predicted where the logarithm of its odds against the best answer is greater;
+   * default the one that gives the largest F1 on the evaluation data, which the saved model keeps, where these have
+   * questions without an answer, else never. Takes a number.
+   */
+  nullThreshold?: number | undefined;
   /**
    * masked-lm: so many of the likeliest tokens for each mask of a text. Takes a whole number of at least 1. Default
    * `5`.

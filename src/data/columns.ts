@@ -18,10 +18,10 @@ export const columnKinds = [
 ] as const;
 export type ColumnKind = (typeof columnKinds)[number];
 
-/** Rows whose columns are not simply by their names: texts with entities. */
+/** Rows whose columns are not simply by their names: texts with entities, questions with answers. */
 export interface RowForm {
-  kind: 'entities';
-  /** Names of columns by what they hold. */
+  kind: 'entities' | 'answers';
+  /** Names of columns by role. */
   names: Readonly<Record<string, string>>;
 }
 

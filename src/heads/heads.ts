@@ -3,6 +3,7 @@
 
 import type { Model } from '../onnx/model.js';
 import type { ModelConfig } from '../transfer/config.js';
+import { ensureAnswerHead } from './answers.js';
 import { ensureHead, type HeadResult } from './classification.js';
 import { ensureEmbeddingHead } from './embedding.js';
 import { ensureImageHead } from './images.js';
@@ -32,6 +33,7 @@ const classifier =
 export const heads = {
   classification: classifier(ensureHead),
   score: (model, options) => ensureHead(model, { ...options, labels: 1 }),
+  answers: (model, options) => ensureAnswerHead(model, options),
   images: classifier(ensureImageHead),
   tokens: classifier(ensureTokenHead),
   embedding: (model, { config }) => ensureEmbeddingHead(model, config),

@@ -27,24 +27,12 @@ import { refuseProbabilities } from './last-linear.js';
  * @throws ModelError for a model that gives no vector for each token, or something else than logits
  */
 export function ensureTokenHead(model: Model, { labels, seed, config = {} }: HeadOptions): HeadResult {
-  const outputs = graphOf(model).output.filter(isFloatInfo);
-  const perToken = (info: ValueInfoProto | undefined): boolean => info !== undefined && dimensions(info)?.length === 3;
-  const logits = outputs.find(({ name }) => /^(prediction_)?logits$/.test(name));
-  if (perToken(logits) && dimensions(logits!)!.at(-1) === labels) {
-    refuseProbabilities(model, logits!.name);
+  const logits = tokenLogits(model);
+  if (logits && dimensions(logits)!.at(-1) === labels) {
+    refuseProbabilities(model, logits.name);
     return { model, change: 'kept', note: undefined };
   }
-  const behind = perToken(logits) ? findHidden(model, logits!) : undefined;
-  const hidden = behind?.info ?? outputs.find(({ name }) => isHidden(name)) ?? outputs.find(perToken);
-  if (!hidden || !perToken(hidden)) {
-    const list = outputs
-      .map((info) => `${quote(info.name)} of rank ${dimensions(info)?.length ?? 'unknown'}`)
-      .join(', ');
-    throw new ModelError(
-      `${model.path}: a label for each token needs an output last_hidden_state, or logits of shape [batch, sequence, labels]; ` +
-        `found ${list}. Export the model without its head (feature extraction) or for token classification.`,
-    );
-  }
+  const { hidden, replaced } = tokenVectors(model, 'a label for each token needs', 'for token classification');
   const copy = copyOfGraph(model);
   const graph = graphOf(copy);
   graph.output = [hidden];
@@ -55,7 +43,40 @@ export function ensureTokenHead(model: Model, { labels, seed, config = {} }: Hea
   graph.output = [withShape(hidden, [...dimensions(hidden)!.slice(0, 2), labels] as FileDim[], output)];
   dropDeadNodes(graph);
   const head = `a head for ${labels} labels of each token, classifier`;
-  if (!behind) return { model: copy, change: 'added', note: `added ${head}` };
-  const old = `head over every token ${quote(behind.last.weight.name)} (${behind.last.outputs} outputs)`;
-  return { model: copy, change: 'replaced', note: `replaced the ${old} by ${head}` };
+  if (!replaced) return { model: copy, change: 'added', note: `added ${head}` };
+  return { model: copy, change: 'replaced', note: `replaced the ${replaced} by ${head}` };
+}
+
+const perToken = (info: ValueInfoProto | undefined): boolean => info !== undefined && dimensions(info)?.length === 3;
+
+/** Logits of each token, where the model gives them. */
+function tokenLogits(model: Model): ValueInfoProto | undefined {
+  const logits = graphOf(model).output.find((info) => isFloatInfo(info) && /^(prediction_)?logits$/.test(info.name));
+  return perToken(logits) ? logits : undefined;
+}
+
+/**
+ * The vector of each token, [batch, sequence, size], behind a head over every token where the model has one.
+ * @param replaced in words the head that stands on them
+ * @throws ModelError for a model that gives none, with what `needs` them and what to export the model `instead`
+ */
+export function tokenVectors(
+  model: Model,
+  needs: string,
+  instead: string,
+): { hidden: ValueInfoProto; replaced: string | undefined } {
+  const outputs = graphOf(model).output.filter(isFloatInfo);
+  const logits = tokenLogits(model);
+  const behind = logits ? findHidden(model, logits) : undefined;
+  const hidden = behind?.info ?? outputs.find(({ name }) => isHidden(name)) ?? outputs.find(perToken);
+  if (hidden && perToken(hidden)) {
+    const replaced =
+      behind && `head over every token ${quote(behind.last.weight.name)} (${behind.last.outputs} outputs)`;
+    return { hidden, replaced };
+  }
+  const list = outputs.map((info) => `${quote(info.name)} of rank ${dimensions(info)?.length ?? 'unknown'}`).join(', ');
+  throw new ModelError(
+    `${model.path}: ${needs} an output last_hidden_state, or logits of shape [batch, sequence, labels]; ` +
+      `found ${list}. Export the model without its head (feature extraction) or ${instead}.`,
+  );
 }

@@ -21,7 +21,7 @@ export const scoreMetrics = ['loss', 'mse', 'rmse', 'mae', 'r2', 'pearson', 'spe
 
 /** Figures that count and do not measure. */
 export const isCount = (name: string): boolean => counts.has(name);
-const counts = new Set(['samples', 'masked', 'words', 'support']);
+const counts = new Set(['samples', 'masked', 'words', 'windows', 'support']);
 
 /** Of these less is better, of all others more; of 'losses.y' as of 'loss'. */
 export const lessIsBetter = (name: string): boolean =>

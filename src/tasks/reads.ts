@@ -3,11 +3,15 @@
 import type { ColumnSpec } from '../data/columns.js';
 import { DataError } from '../errors.js';
 
-/** Words are those of texts, which may be given as texts or cut already. */
-export type Reads = 'texts' | 'words' | 'pictures' | 'tensors';
+/**
+ * Words are those of texts, which may be given as texts or cut already; questions are pairs of texts, or texts about
+ * one that is given beside them.
+ */
+export type Reads = 'texts' | 'words' | 'questions' | 'pictures' | 'tensors';
 
 export function readsOf(columns: readonly ColumnSpec[]): Reads {
   const kinds = new Set(columns.filter(({ target }) => !target).map(({ kind }) => kind));
+  if (columns.some(({ form }) => form?.kind === 'answers')) return 'questions';
   if (kinds.has('texts')) return 'words';
   if (kinds.has('text')) return 'texts';
   return kinds.has('picture') ? 'pictures' : 'tensors';

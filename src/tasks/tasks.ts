@@ -4,6 +4,7 @@ import type { OwnFigures } from '../metrics/own.js';
 import type { ModelConfig } from '../transfer/config.js';
 import { imageClassification } from './image-classification.js';
 import { maskedLm } from './masked-lm.js';
+import { questionAnswering } from './question-answering.js';
 import { reranking } from './reranking.js';
 import { sentenceSimilarity } from './sentence-similarity.js';
 import type { ModelValue, Task, TaskConfig } from './task.js';
@@ -12,6 +13,7 @@ import { textClassification } from './text-classification.js';
 import { tokenClassification } from './token-classification.js';
 
 export type { FilledMask, MaskPrediction } from './fill-mask.js';
+export type { Answer, AnswerPrediction, AnswerResult } from './question-answering.js';
 export type { RerankingPrediction, RerankingResult } from './reranking.js';
 export type { SimilarityPrediction, SimilarityResult } from './sentence-similarity.js';
 export type { TensorPrediction, TensorsResult } from './tensors.js';
@@ -20,6 +22,7 @@ export type { TokenPrediction, TokenResult } from './token-classification.js';
 export const tasks = [
   textClassification,
   tokenClassification,
+  questionAnswering,
   maskedLm,
   sentenceSimilarity,
   reranking,

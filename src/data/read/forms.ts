@@ -2,6 +2,7 @@
 // form gives the values of the columns that it names, by role; others are read as usual.
 
 import type { RowForm } from '../columns.js';
+import { answersOf } from './answers.js';
 import { entitiesOf } from './entities.js';
 import type { FieldKind, FieldValues } from './record.js';
 import type { Row } from './row.js';
@@ -12,11 +13,15 @@ export interface FormValues {
   said?: string | undefined;
 }
 
-const forms = { entities: entitiesOf };
+const forms = { entities: entitiesOf, answers: answersOf };
 
-/** @throws DataError for a row of none of the forms, and values that cannot be used */
-export const readForm = ({ kind, names }: RowForm, row: Row, place: string): FormValues =>
-  forms[kind](row, names, place);
-
-/** Columns that files of named columns are read for. */
-export const formColumns = ({ names }: RowForm): string[] => Object.values(names);
+/**
+ * @param wanted roles of the columns that are read
+ * @throws DataError for a row of none of the forms, and values that cannot be used
+ */
+export const readForm = (
+  { kind, names }: RowForm,
+  row: Row,
+  place: string,
+  wanted: readonly string[] = Object.keys(names),
+): FormValues => forms[kind](row, names, place, wanted);

@@ -1,4 +1,5 @@
-// JSON files (.json): records in one array, or under `data`, as data sets are served. A record's number counts from 1.
+// JSON files (.json): records in one array, or under `data`, as data sets are served, and SQuAD's questions within
+// paragraphs within articles. A record's number counts from 1.
 
 import { isObject } from '../../files/json.js';
 import { jsonLines } from './lines.js';
@@ -21,5 +22,12 @@ export async function* jsonDocument(file: string, options: ReadOptions): AsyncGe
 }
 
 function recordsOf(row: RawRecord['row']): RawRecord['row'][] {
-  return Array.isArray(row.data) ? row.data.filter(isObject).flatMap(recordsOf) : [row];
+  const { data, paragraphs } = row;
+  if (Array.isArray(data)) return data.filter(isObject).flatMap(recordsOf);
+  if (!Array.isArray(paragraphs)) return [row];
+  return paragraphs
+    .filter(isObject)
+    .flatMap(({ context, qas }) =>
+      (Array.isArray(qas) ? qas : []).filter(isObject).map((qa) => ({ title: row.title, context, ...qa })),
+    );
 }

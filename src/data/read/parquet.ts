@@ -1,7 +1,7 @@
 // Parquet files: columns of texts, integers, floats and booleans, lists of these, lists in lists, and one column of
-// bytes where that is requested. The requested columns are walked side by side, one page of each in memory, however
-// large the row groups are. Structs, maps and other binary columns are refused by name; other columns may hold
-// anything. Source: the Parquet format, https://parquet.apache.org/docs/file-format/
+// bytes, or one of structs, where that is requested. The requested columns are walked side by side, one page of each in
+// memory, however large the row groups are. Structs, maps and other binary columns are refused by name; other columns
+// may hold anything. Source: the Parquet format, https://parquet.apache.org/docs/file-format/
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { type FileMetaData, parquetMetadataAsync, parquetSchema, type SchemaElement, type SchemaTree } from 'hyparquet';
@@ -28,11 +28,11 @@ interface OpenFile {
 /** Rows of a .parquet file, a block at a time; `line` is the number of the row, from 1. */
 export async function* parquet(
   file: string,
-  { signal, skip = 0, columns, binary, form }: ReadOptions,
+  { signal, skip = 0, columns, binary, structs, form }: ReadOptions,
 ): AsyncGenerator<RawBlock> {
   const opened = await openParquet(file);
   try {
-    const wanted = wantedColumns(opened, columns, binary);
+    const wanted = wantedColumns(opened, columns, { binary, structs });
     const memory = dataMemory(form?.maxDataMemory);
     let firstRow = 0;
     for (const [group, { num_rows }] of opened.metadata.row_groups.entries()) {
@@ -80,6 +80,8 @@ async function openParquet(file: string): Promise<OpenFile> {
 
 interface WantedColumn {
   name: string;
+  /** Of a struct. */
+  field?: string;
   /** From the root to the column. */
   schemaPath: SchemaTree[];
 }
@@ -87,24 +89,39 @@ interface WantedColumn {
 function wantedColumns(
   { file, root }: OpenFile,
   columns: readonly string[] | undefined,
-  bytes: string | undefined,
+  { binary, structs = [] }: Pick<ReadOptions, 'binary' | 'structs'>,
 ): WantedColumn[] {
   const found = root.children.map(({ element }) => element.name);
-  return (columns ?? found).map((name) => {
+  return (columns ?? found).flatMap((name): WantedColumn[] => {
     const at = columnAt(found, name, `data file ${file}`);
     if (at === undefined) throw missingColumn(`data file ${file}`, name, found);
     const child = root.children[at]!;
-    const field = name === bytes ? bytesField(child) : undefined;
-    if (field) return { name, schemaPath: [root, ...field] };
-    const path = valuePath(child);
-    const kind = path ? unreadable(path.at(-1)!) : 'nested (a struct, a map, or a list of these)';
-    if (kind)
-      throw new DataError(
-        `data file ${file}: column ${quote(name)} is ${kind}${path && path.length > 1 ? ' within a list' : ''}; ortune reads ` +
-          'texts, integers, floats and booleans, and lists of these: write it as one of these',
-      );
-    return { name, schemaPath: [root, ...path!] };
+    const bytes = name === binary ? bytesField(child) : undefined;
+    if (bytes) return [{ name, schemaPath: [root, ...bytes] }];
+    if (structs.includes(name) && isStruct(child))
+      return child.children.map((part): WantedColumn => {
+        const field = part.element.name;
+        return { name, field, schemaPath: [root, child, ...readablePath(file, `${name}.${field}`, part)] };
+      });
+    return [{ name, schemaPath: [root, ...readablePath(file, name, child)] }];
   });
+}
+
+const isStruct = (column: SchemaTree): boolean =>
+  column.children.length > 0 && !isList(column) && column.element.repetition_type !== 'REPEATED' && !isMap(column);
+
+const isMap = ({ element }: SchemaTree): boolean =>
+  element.converted_type === 'MAP' || element.logical_type?.type === 'MAP';
+
+/** @throws DataError for a column that holds what is not read */
+function readablePath(file: string, name: string, column: SchemaTree): SchemaTree[] {
+  const path = valuePath(column);
+  const kind = path ? unreadable(path.at(-1)!) : 'nested (a struct, a map, or a list of these)';
+  if (!kind) return path!;
+  throw new DataError(
+    `data file ${file}: column ${quote(name)} is ${kind}${path && path.length > 1 ? ' within a list' : ''}; ortune reads ` +
+      'texts, integers, floats and booleans, and lists of these: write it as one of these',
+  );
 }
 
 /**
@@ -205,7 +222,10 @@ async function nextBlock(
     const record: Row = {};
     for (let c = 0; c < readers.length; c++) {
       const { values, at } = readers[c]!;
-      record[wanted[c]!.name] = plain(values[at + i]);
+      const { name, field } = wanted[c]!;
+      const value = plain(values[at + i]);
+      if (field === undefined) record[name] = value;
+      else record[name] = { ...(record[name] as Row | undefined), [field]: value };
     }
     block[i] = { row: record, line: firstRow + row + i + 1 };
   }

@@ -4,7 +4,7 @@
 import { DataError } from '../../errors.js';
 import { quote } from '../../quote.js';
 import type { ColumnKind, ColumnSpec } from '../columns.js';
-import { formColumns, readForm } from './forms.js';
+import { readForm } from './forms.js';
 import { isRounded, labelOf, noClass } from './label-value.js';
 import { columnAt, describe, missingColumn, placeOf, type RawRecord, type RecordUnit } from './row.js';
 
@@ -41,10 +41,14 @@ export interface TableRecord {
 /** The columns that `readRaw` has to read; `weights` is that of the weights. */
 export const columnNames = (columns: readonly ColumnSpec[], weights?: string): string[] => [
   ...new Set([
-    ...columns.flatMap(({ name, form, parts = form ? formColumns(form) : [name] }) => parts),
+    ...columns.flatMap(({ name, role, form, parts = form ? [form.names[role] ?? []].flat() : [name] }) => parts),
     ...(weights === undefined ? [] : [weights]),
   ]),
 ];
+
+/** Columns that may be structs in Parquet files, as answers of questions are. */
+export const structColumns = (columns: readonly ColumnSpec[]): string[] =>
+  columns.flatMap(({ kind, form, name }) => (kind === 'ranges' && form?.kind === 'answers' ? [name] : []));
 
 /**
  * Takes the columns out of a row.
@@ -59,8 +63,10 @@ export function toRecord(
   unit?: RecordUnit,
 ): TableRecord {
   const place = placeOf(file, line, unit);
-  const form = columns.find((column) => column.form)?.form;
-  const read = form && readForm(form, row, place);
+  const ofForm = columns.filter((column) => column.form);
+  const [{ form } = {}] = ofForm;
+  const wanted = ofForm.map(({ role }) => role);
+  const read = form && readForm(form, row, place, wanted);
   const values: Record<string, FieldValues[FieldKind]> = {};
   for (const column of columns) {
     const found = column.form ? read?.values[column.role] : undefined;

@@ -38,6 +38,8 @@ export interface ReadOptions {
    * A Parquet column that may hold bytes, plain or as field `bytes` of a struct; given as Uint8Array, null for none.
    */
   binary?: string | undefined;
+  /** Parquet columns that may be structs of what columns may be; given as objects. */
+  structs?: readonly string[] | undefined;
   form?: ReadForm | undefined;
   /** Told what was assumed of the file, and what was passed over. */
   note?: ((text: string) => void) | undefined;

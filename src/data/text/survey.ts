@@ -147,5 +147,5 @@ async function notesOfSample(process: TokenizerProcess, tables: readonly Table[]
 
 function wholeText({ columns }: Table, row: number): string {
   const source = windowSource(columns, row);
-  return 'words' in source ? source.words.join(' ') : source.text;
+  return 'words' in source ? source.words.join(' ') : [source.text, source.pair].filter(Boolean).join(' ');
 }
