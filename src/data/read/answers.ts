@@ -62,7 +62,10 @@ function listOf(value: Row, place: string): unknown[] {
   return text.map((one: unknown, i) => ({ text: one, answer_start: (starts as unknown[])[i] }));
 }
 
-/** SQuAD counts code points, other data UTF-16 units: the text itself says which. @throws DataError where the text is not there */
+/**
+ * SQuAD counts code points, other data UTF-16 units: the text itself says which. @throws DataError where the text is
+ * not there
+ */
 function placeOf(answer: string, start: number, context: string, place: string): [number, number] {
   const units = /[\ud800-\udbff]/.test(context) ? [...context].slice(0, start).join('').length : start;
   const at = [units, start].find((one) => context.startsWith(answer, one));

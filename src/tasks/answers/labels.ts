@@ -1,6 +1,6 @@
-// What loss and figures read of each window beside the model's inputs: at which tokens the first right answer begins and
-// ends, and where each token of the text is. In a window that does not hold all of the answer both are the first token,
-// which stands for none, as in the transformers library's example.
+// What loss and figures read of each window beside the model's inputs: at which tokens the first right answer begins
+// and ends, and where each token of the text is. In a window that does not hold all of the answer both are the first
+// token, which stands for none, as in the transformers library's example.
 
 import { ofKind } from '../../data/columns.js';
 import { type EncodeRequest, SampleError, type Writer, writerOf, writeWeights } from '../../data/encode.js';

@@ -1,5 +1,6 @@
-// The loss of places of answers: of each window the mean of two cross-entropies over all its tokens, padding too, that of
-// the first and that of the last token of the answer, as ForQuestionAnsweringLoss of the transformers library has it.
+// The loss of places of answers: of each window the mean of two cross-entropies over all its tokens, padding too, that
+// of the first and that of the last token of the answer, as ForQuestionAnsweringLoss of the transformers library has
+// it.
 
 import { ModelError } from '../../errors.js';
 import { crossEntropy } from '../../metrics/cross-entropy.js';

@@ -1,6 +1,6 @@
 // Figures of questions: what SQuAD's script says of the likeliest answers, of those questions that have an answer and
-// those that have none, and from which odds on none should be predicted. Windows of a text come in any order: a question
-// is counted when all of them are there.
+// those that have none, and from which odds on none should be predicted. Windows of a text come in any order: a
+// question is counted when all of them are there.
 
 import { ofKind, textAt } from '../../data/columns.js';
 import { partOf } from '../../data/text/windows.js';
