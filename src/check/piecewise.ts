@@ -106,6 +106,8 @@ export function holdPieces(graph: Graph): { decisions: Graph; held: Graph } {
     });
     const y = pieces.hold(b, node, names);
     b.copy(y, node.outputs[0]!);
+    // MaxPool's places, which are what was decided.
+    for (const [i, out] of node.outputs.slice(1).entries()) if (out) b.copy(names[i]!, out);
   }
   prune(decisions);
   return { decisions, held };

@@ -15,6 +15,19 @@ const line = (...values: number[]) => Tensor.of('float32', values, [1, 1, 1, val
 const scalar = (value: number) => Tensor.scalar('float32', value);
 const near = line(-4, -0.1, 0.1, 4);
 
+it('the places of maxima stay where they stood, for what reads them', async () => {
+  const { graph, feeds } = operatorGraph({
+    op: 'MaxPool',
+    inputs: [line(1, 2, 5, 4.9)],
+    attrs: { kernel_shape: [1, 2], strides: [1, 2] },
+    outputs: 2,
+  });
+  const { decisions, held } = holdPieces(graph);
+  const pieces = await runStock(decisions, feeds);
+  const moved = new Map([['x0', line(1, 2, 4.8, 4.9)], ...pieces]);
+  expect((await runStock(held, moved)).get(graph.outputs[1]!.name)!.numbers()).toEqual([1, 2]);
+});
+
 describe('held to its pieces', () => {
   it.each<[string, string, (Tensor | undefined)[], Record<string, AttrInput>, number[]]>([
     ['Relu', 'Relu', [near], {}, [0, 0, -0.1, 3.8]],

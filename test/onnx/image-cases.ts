@@ -25,6 +25,7 @@ const pools = [
     row(op, [x(1, 2, 7, 6)], { kernel_shape: [3, 2], strides: [2, 2], pads: [1, 0, 0, 1] }),
     row(op, [x(1, 2, 6, 5)], { kernel_shape: [2, 2], strides: [3, 3], ceil_mode: 1 }),
     row(op, [x(1, 1, 6, 6)], { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1], ceil_mode: 1 }),
+    row(op, [x(1, 2, 3, 4)], { kernel_shape: [9, 9], strides: [9, 9], ceil_mode: 1 }),
     row(op, [x(1, 2, 7, 8)], { kernel_shape: [2, 3], dilations: [2, 2] }),
     row(op, [x(1, 2, 7)], { kernel_shape: [3], strides: [2], auto_pad: 'SAME_UPPER' }),
     row(op, [x(1, 1, 4, 4, 5)], { kernel_shape: [2, 2, 2], strides: [2, 2, 2] }),

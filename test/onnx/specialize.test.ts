@@ -74,6 +74,11 @@ describe('specialising', () => {
     expect(copy.outputs).toEqual([{ name: y, dtype: 'float32', shape: [2, 4] }]);
   });
 
+  it('takes random numbers, which have no inputs', () => {
+    const graph = specialized((b, x) => [b.op('Add', [x, b.op('RandomNormal', [], { shape: [3, 4] })])]);
+    expect(operators(graph)).toEqual(['RandomNormal', 'Add']);
+  });
+
   it('pads all axes where the file names some', () => {
     const { nodes, initializers } = specialized((b, x) => [
       b.op('Pad', [x, b.ints([1, 2]), b.scalar('float32', 5), b.ints([-1])]),

@@ -4,16 +4,22 @@ import type { Builder } from '../../onnx/builder.js';
 import { cast, div, equal, exp, less, log, mul, neg, pow, sub, where } from '../../onnx/formulas.js';
 import type { Value } from '../../onnx/graph.js';
 import type { InputRule, Rule, RuleContext, RuleTable } from './context.js';
+import { isNorm, squareRoot } from './roots.js';
 
 const identity: InputRule = (_, dy) => dy;
 
 /** dx = dy · p · x^(p−1), and 0 where p = 0 (0 · ∞ at x = 0 otherwise). */
-function powBase({ b, x, constant }: RuleContext, dy: Value): Value {
+function powBase(c: RuleContext, dy: Value): Value {
+  const { b, x, constant } = c;
   const fixed = constant(1);
   if (fixed?.length === 1) {
     const p = fixed[0]!;
     if (p === 0) return mul(b, dy, 0);
     if (p === 1) return dy;
+    if (isNorm(c, p)) {
+      const none = equal(b, x[0]!, 0);
+      return where(b, none, 0, mul(b, dy, mul(b, pow(b, where(b, none, 1, x[0]!), p - 1), p)));
+    }
     const slope = p === 2 ? x[0]! : pow(b, x[0]!, p - 1);
     return mul(b, dy, mul(b, slope, p));
   }
@@ -82,7 +88,7 @@ export const elementwise: RuleTable = {
 
   Neg: [({ b }, dy) => neg(b, dy)],
   Abs: [({ b, x }, dy) => mul(b, dy, b.op('Sign', [x[0]!]))],
-  Sqrt: [({ b, y }, dy) => div(b, mul(b, dy, 0.5), y[0]!)],
+  Sqrt: [squareRoot],
   Reciprocal: [({ b, y }, dy) => mul(b, dy, reciprocalSlope(b, y[0]!))],
   Exp: [({ b, y }, dy) => mul(b, dy, y[0]!)],
   Log: [({ b, x }, dy) => div(b, dy, x[0]!)],

@@ -67,7 +67,7 @@ function axisHolding(shape: readonly number[], before: number, count: number): n
 }
 
 function selectionOf(b: Builder, node: Node): Selection | undefined {
-  if (node.domain) return undefined;
+  if (node.domain || !node.inputs[0]) return undefined;
   const rank = b.shape(node.inputs[0]!).length;
   const axis = axisOf(attrInt(node, 'axis', 0), rank);
   if (node.op === 'Gather') {
