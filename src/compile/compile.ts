@@ -137,6 +137,12 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
 export function restored(source: Graph, shapes: InputShapes, trained: ReadonlySet<string>): Graph {
   const graph = specialize(source, shapes, { trainable: trained });
   recognisePatterns(graph);
+  // What stands in branches that do not run for these shapes has a gradient all the same: zeros.
+  for (const name of trained)
+    if (!graph.types.has(name)) {
+      const { dtype, shape } = source.initializers.get(name)!;
+      graph.types.set(name, { dtype, shape });
+    }
   return graph;
 }
 

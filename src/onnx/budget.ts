@@ -7,7 +7,7 @@ import { ModelError } from '../errors.js';
 import { formatBytes } from '../format.js';
 import { quote } from '../quote.js';
 import { bytesPerElement } from './dtype.js';
-import { type Graph, type Node, operatorKey, type StaticType, type Value } from './graph.js';
+import { type Construct, type Graph, type Node, operatorKey, type StaticType, type Value } from './graph.js';
 import { traitsOf, workOf } from './operators.js';
 import { elementCount } from './tensor.js';
 
@@ -29,6 +29,15 @@ export function checkNodeCount(count: number, path: string, limit: number): void
     throw new OverBudget(
       `${path} has more than ${Math.floor(limit / bytesPerNode)} nodes, functions counted as often as they are called. ` +
         `A graph of them would take over ${formatBytes(limit)}, ${advice(limit)}.`,
+    );
+}
+
+/** @throws OverBudget where the iterations of a Loop or Scan, written out, have more nodes than the budget holds */
+export function checkRepeated(count: number, { op, name }: Construct, limit: number): void {
+  if (count * bytesPerNode > limit)
+    throw new OverBudget(
+      `node ${name} (${op}): its iterations, written out, have more than ${Math.floor(limit / bytesPerNode)} nodes, which would ` +
+        `take over ${formatBytes(limit)}, ${advice(limit)}. Fewer iterations need less: shorter inputs, or an export without the loop.`,
     );
 }
 

@@ -5,7 +5,17 @@
 import { ModelError } from '../errors.js';
 import { quote } from '../quote.js';
 import { attributeProblem } from './attribute-ranges.js';
-import { AttributeType, domainOf, graphOf, type Model, nodeLabel, operatorName, opsetOf } from './model.js';
+import { allBodies, blockOperators, bodiesOf, isControl } from './blocks.js';
+import {
+  AttributeType,
+  attributeOf,
+  domainOf,
+  graphOf,
+  type Model,
+  nodeLabel,
+  operatorName,
+  opsetOf,
+} from './model.js';
 import type { AttributeProto, NodeProto } from './onnx_pb.js';
 import { functionKey, functionsOf } from './refuse.js';
 import { type Formals, hasAttribute, type Schema, schemaOf } from './schemas.js';
@@ -37,8 +47,12 @@ export function checkNodes(model: Model): void {
       if (functions.size === 0 || !functions.has(functionKey(node.domain, node.opType, node.overload)))
         checkNode(node, version, model);
   };
-  check(graphOf(model).node, opset);
-  for (const body of model.proto.functions) check(body.node, opsetOf(body.opsetImport) ?? opset);
+  const all = (nodes: readonly NodeProto[], version: number): void => {
+    check(nodes, version);
+    for (const body of allBodies(nodes)) check(body.node, version);
+  };
+  all(graphOf(model).node, opset);
+  for (const body of model.proto.functions) all(body.node, opsetOf(body.opsetImport) ?? opset);
 }
 
 function checkNode(node: NodeProto, opset: number, model: Model): void {
@@ -65,6 +79,29 @@ function checkNode(node: NodeProto, opset: number, model: Model): void {
   checkFormals('input', node.input, schema.inputs, fail);
   checkFormals('output', node.output, schema.outputs, fail);
   checkAttributes(node, schema, fail);
+  if (isControl(node)) checkBodies(node, opset, fail);
+}
+
+/** Sub-graphs that take and give as many values as their node's inputs and outputs require. */
+function checkBodies(node: NodeProto, opset: number, fail: Fail): void {
+  if (node.opType === 'Scan' && opset < 9) fail('a Scan over batches, as opset 8 has it, is not trained; expected the form of opset 9');
+  const scanned = Number(attributeOf(node, 'num_scan_inputs')?.i ?? 0);
+  const [inputs, outputs] = [node.input.length, node.output.length];
+  // A Loop's body gives its condition first, and takes the iteration and that condition where the node takes the trip
+  // count and the first one.
+  const takes = { If: 0, Loop: Math.max(inputs, 2), Scan: inputs }[node.opType]!;
+  const gives = node.opType === 'Loop' ? outputs + 1 : outputs;
+  const carried = { If: 0, Loop: takes - 1, Scan: inputs - scanned }[node.opType]!;
+  if (node.opType === 'Scan' && (scanned < 1 || scanned > inputs)) fail(`it scans ${scanned} of its ${inputs} inputs`);
+  for (const [i, { input, output, initializer }] of bodiesOf(node).entries()) {
+    const what = blockOperators[node.opType]![i]!;
+    const names = new Set(initializer.map(({ name }) => name));
+    const free = input.filter(({ name }) => !names.has(name)).length;
+    if (free !== takes) fail(`its ${what} takes ${free} values, expected ${takes}`);
+    if (output.length < gives || (node.opType === 'If' && output.length !== gives))
+      fail(`its ${what} gives ${output.length} values, expected ${gives}`);
+    if (output.length < carried) fail(`its ${what} gives ${output.length} values, expected at least ${carried}`);
+  }
 }
 
 type Fail = (problem: string) => never;

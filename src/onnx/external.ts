@@ -6,6 +6,7 @@ import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { ModelError } from '../errors.js';
 import { isCacheLink } from '../files/cache-links.js';
 import { quote } from '../quote.js';
+import { allBodies } from './blocks.js';
 import type { Model } from './model.js';
 import type { GraphProto, TensorProto } from './onnx_pb.js';
 
@@ -24,7 +25,8 @@ export const leadsOut = (folder: string, location: string): boolean =>
 
 /** Where a graph says that its external data lies, each location once. */
 export const externalLocations = (graph: GraphProto): string[] => {
-  const entries = graph.initializer.flatMap((t) => t.externalData.filter(({ key }) => key === 'location'));
+  const tensors = [graph, ...allBodies(graph.node)].flatMap(({ initializer }) => initializer);
+  const entries = tensors.flatMap((t) => t.externalData.filter(({ key }) => key === 'location'));
   return [...new Set(entries.map(({ value }) => value))];
 };
 

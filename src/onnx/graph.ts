@@ -17,6 +17,23 @@ export interface Attr {
   readonly value: Attribute;
 }
 
+/** A node of the file with sub-graphs (blocks.ts), whose nodes stand among those of the graph. */
+export interface Construct {
+  readonly op: 'If' | 'Loop' | 'Scan';
+  /** Of the file's node. */
+  readonly name: string;
+  /** Of a Scan: how many values it slices, and its attributes of lists. */
+  readonly scan?: { readonly inputs: number; readonly lists: ReadonlyMap<string, readonly number[]> };
+}
+
+/** The sub-graph that a node stands in: it runs only as its construct says. */
+export interface Block {
+  readonly of: Construct;
+  /** 0: the then_branch or the body, 1: the else_branch. */
+  readonly branch: number;
+  readonly outer: Block | undefined;
+}
+
 export interface Node {
   /** Unique within the graph; dropout masks and messages depend on it. */
   name: string;
@@ -26,6 +43,14 @@ export interface Node {
   inputs: Value[];
   outputs: Value[];
   attrs: Map<string, Attr>;
+  /** Before specialisation: the sub-graph that it came from. */
+  block?: Block;
+  /**
+   * Before specialisation, what stands for a node with sub-graphs. Of an If: a Where for each output, over the condition
+   * and what both branches give. Of a Loop or Scan: a node that gives what the body takes, and behind the body one that
+   * takes the node's inputs and all that the body gives.
+   */
+  construct?: Construct;
 }
 
 /** A number, a symbolic name, or null when unknown. */

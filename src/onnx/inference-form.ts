@@ -5,6 +5,7 @@
 import { create } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
 import { quote } from '../quote.js';
+import { allBodies, readsOf } from './blocks.js';
 import { attributeOf, graphOf, isBatchNorm, type Model, nodeLabel, operatorName } from './model.js';
 import { type NodeProto, NodeProtoSchema } from './onnx_pb.js';
 
@@ -15,11 +16,17 @@ export function bringToInferenceForm(model: Model): void {
   const graph = graphOf(model);
   const outputs = graph.output.map(({ name }) => name);
   graph.node = inInferenceForm(graph.node, outputs, model);
+  for (const body of allBodies(graph.node))
+    body.node = inInferenceForm(
+      body.node,
+      body.output.map(({ name }) => name),
+      model,
+    );
   for (const f of model.proto.functions) f.node = inInferenceForm(f.node, f.output, model);
 }
 
 function inInferenceForm(nodes: readonly NodeProto[], outputs: readonly string[], model: Model): NodeProto[] {
-  const read = new Set([...outputs, ...nodes.flatMap((n) => n.input)]);
+  const read = new Set([...outputs, ...nodes.flatMap(readsOf)]);
   return nodes.flatMap((node) => {
     if (isBatchNorm(node)) return batchNormalization(node, read, model);
     return operatorName(node.opType, node.domain) === 'Dropout' ? [dropout(node)] : [node];

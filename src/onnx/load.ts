@@ -8,6 +8,7 @@ import { ModelError } from '../errors.js';
 import { kindOf } from '../files/kind-of.js';
 import { statOfFile } from '../files/model-files.js';
 import { quote } from '../quote.js';
+import { allBodies } from './blocks.js';
 import { checkNodeCount, defaultGraphMemory } from './budget.js';
 import { checkNodes } from './check-nodes.js';
 import { decodeNode, decodeTensor, decodeValueInfo, elementType, tensorShape } from './decode.js';
@@ -22,7 +23,7 @@ import { constantTensor } from './normalize/constants.js';
 import { inlineFunctions } from './normalize/inline.js';
 import { convertNode } from './normalize/opset.js';
 import { dropIdentities, nameNodes, sortNodes } from './normalize/tidy.js';
-import { type ModelProto, ModelProtoSchema } from './onnx_pb.js';
+import { type ModelProto, ModelProtoSchema, type TensorProto } from './onnx_pb.js';
 import { refuse } from './refuse.js';
 import { elementCount } from './tensor.js';
 
@@ -31,8 +32,7 @@ export type { Model } from './model.js';
 /**
  * Opens a model directory (onnx/model.onnx or model.onnx in it) or an .onnx file. What was exported in training
  * mode is in inference form then, and what an exporter merged of the tensors of BatchNormalization is apart again.
- * ModelError: missing, unreadable, damaged or cut; quantised, with control flow, a training artifact, opset
- * outside 7 to 25.
+ * ModelError: missing, unreadable, damaged or cut; quantised, a training artifact, opset outside 7 to 25.
  */
 export function openModel(path: string, maxGraphMemory?: number): Model {
   const file = findModelFile(path);
@@ -155,25 +155,28 @@ function parseModel(bytes: Uint8Array<ArrayBuffer>, file: string): ModelProto {
 /** Checks that every initializer has a type ortune holds and as many bytes as its shape requires. */
 function checkTensors(model: Model): void {
   const sizes = new Map<string, number>();
-  const names = new Set<string>();
-  for (const tensor of graphOf(model).initializer) {
-    const what = `initializer ${quote(tensor.name)}`;
-    if (names.has(tensor.name))
-      throw new ModelError(
-        `${model.path} has two initializers named ${quote(tensor.name)}: the file is damaged. Export it again.`,
-      );
-    names.add(tensor.name);
-    if (tensor.dataLocation === 1) {
-      const dtype = elementType(tensor.dataType, what, model);
-      checkExternal(
-        tensor,
-        what,
-        elementCount(tensorShape(tensor, what, model)) * bytesPerElement(dtype),
-        model,
-        sizes,
-      );
-    } else decodeTensor(tensor, what, model);
+  for (const graph of [graphOf(model), ...allBodies(graphOf(model).node)]) {
+    const names = new Set<string>();
+    for (const tensor of graph.initializer) {
+      const what = `initializer ${quote(tensor.name)}`;
+      if (names.has(tensor.name))
+        throw new ModelError(
+          `${model.path} has two initializers named ${quote(tensor.name)}: the file is damaged. Export it again.`,
+        );
+      names.add(tensor.name);
+      checkTensor(tensor, what, model, sizes);
+    }
   }
+}
+
+function checkTensor(tensor: TensorProto, what: string, model: Model, sizes: Map<string, number>): void {
+  if (tensor.dataLocation !== 1) {
+    decodeTensor(tensor, what, model);
+    return;
+  }
+  const bytes =
+    elementCount(tensorShape(tensor, what, model)) * bytesPerElement(elementType(tensor.dataType, what, model));
+  checkExternal(tensor, what, bytes, model, sizes);
 }
 
 function checkNames(what: 'input' | 'output', values: readonly ValueInfo[], model: Model): void {
@@ -189,7 +192,8 @@ function checkNames(what: 'input' | 'output', values: readonly ValueInfo[], mode
 
 /**
  * The normalised graph: nodes of opset 21 (and com.microsoft) in topological order, each with a unique name; Constant
- * nodes as initializers under their output's name, local functions inlined, Identity nodes removed, dead nodes dropped.
+ * nodes as initializers under their output's name, local functions and sub-graphs inlined (normalize/control.ts),
+ * Identity nodes removed, dead nodes dropped.
  * Graph inputs that have an initializer are initializers. Shapes stay as the file states them.
  */
 export function toGraph(model: Model): Graph {
@@ -213,10 +217,13 @@ export function toGraph(model: Model): Graph {
   checkNodeCount(proto.node.length + proto.input.length + proto.output.length, model.path, graph.maxBytes);
 
   const name = nameNodes();
-  for (const { node, opset } of inlineFunctions(model)) {
-    if (operatorName(node.opType, node.domain) === 'Constant')
+  for (const { node, opset, block, construct } of inlineFunctions(model)) {
+    if (operatorName(node.opType, node.domain) === 'Constant') {
       graph.initializers.set(node.output[0]!, constantTensor(node, model));
-    else graph.nodes.push(...convertNode(decodeNode(node, name(node), model), opset, graph));
+      continue;
+    }
+    for (const converted of convertNode(decodeNode(node, name(node), model), opset, graph))
+      graph.nodes.push({ ...converted, ...(block && { block }), ...(construct && { construct }) });
   }
   sortNodes(graph, model);
   dropIdentities(graph);

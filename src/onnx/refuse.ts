@@ -3,13 +3,13 @@
 
 import { ModelError } from '../errors.js';
 import { quote } from '../quote.js';
+import { allBodies, bodiesOf, isControl } from './blocks.js';
 import { attributeOf, domainOf, graphOf, type Model, nodeLabel, operatorName, opsetOf } from './model.js';
 import type { FunctionProto, NodeProto } from './onnx_pb.js';
 
 export const OLDEST_OPSET = 7;
 export const NEWEST_OPSET = 25;
 
-const controlFlow = new Set(['If', 'Loop', 'Scan', 'SequenceMap']);
 const quantised = new Set([
   'QuantizeLinear',
   'DequantizeLinear',
@@ -37,7 +37,7 @@ export const functionKey = (domain: string, name: string, overload: string): str
 export const functionsOf = (model: Model): Map<string, FunctionProto> =>
   new Map(model.proto.functions.map((f) => [functionKey(f.domain, f.name, f.overload), f]));
 
-/** All nodes that would run: the graph's and those of the functions it reaches. */
+/** All nodes that may run: the graph's, those of the functions it reaches, and those of sub-graphs. */
 function* reachableNodes(model: Model): Generator<NodeProto> {
   const functions = functionsOf(model);
   const entered = new Set<string>();
@@ -46,6 +46,7 @@ function* reachableNodes(model: Model): Generator<NodeProto> {
     for (const node of nodes) {
       const key = functionKey(node.domain, node.opType, node.overload);
       const body = functions.get(key);
+      for (const inner of bodiesOf(node)) pending.push(inner.node);
       if (!body) yield node;
       else if (!entered.has(key)) {
         entered.add(key);
@@ -84,23 +85,23 @@ export function refuse(model: Model): void {
         `${path} is quantised: node ${nodeLabel(node)} is ${name}. Rounded weights cannot be trained; ` +
           'use the float32 or float16 model (in a transformers.js directory: onnx/model.onnx).',
       );
-    if (controlFlow.has(node.opType) && domainOf(node.domain) === '')
-      throw new ModelError(
-        `${path} has control flow: node ${nodeLabel(node)} is ${name}, with a sub-graph. ` +
-          'ortune trains graphs without branches and loops: export the model so that they are unrolled (torch.onnx.export by tracing).',
-      );
-    const graphs = node.attribute.find((a) => a.g !== undefined || a.graphs.length > 0);
+    const graphs = isControl(node) ? undefined : node.attribute.find((a) => a.g !== undefined || a.graphs.length > 0);
     if (graphs)
       throw new ModelError(
-        `${path}: node ${nodeLabel(node)} (${name}) holds a sub-graph in its attribute ${quote(graphs.name)}, which ortune does not train. ` +
-          'Export the model without it.',
+        `${path}: node ${nodeLabel(node)} (${name}) holds a sub-graph in its attribute ${quote(graphs.name)}, which ortune does not train: ` +
+          'it knows those of If, Loop and Scan. Export the model without it.',
       );
     if (attributeOf(node, 'sparse_value'))
       throw new ModelError(
         `${path}: node ${nodeLabel(node)} (${name}) is a sparse tensor, which ortune does not train. Export dense weights.`,
       );
   }
-  const sparse = graphOf(model).sparseInitializer[0];
+  const all = [
+    graphOf(model),
+    ...model.proto.functions.flatMap((f) => [...allBodies(f.node)]),
+    ...allBodies(graphOf(model).node),
+  ];
+  const sparse = all.flatMap((graph) => graph.sparseInitializer)[0];
   if (sparse)
     throw new ModelError(
       `${path} has the sparse initializer '${sparse.values?.name ?? ''}', which ortune does not train. Export dense weights.`,

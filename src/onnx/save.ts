@@ -8,6 +8,7 @@ import { clearField, create } from '@bufbuild/protobuf';
 import { ModelError, UsageError } from '../errors.js';
 import { AtomicFile } from '../files/atomic-file.js';
 import { quote } from '../quote.js';
+import { scopesOf } from './blocks.js';
 import { convertFloat, firstOverflow } from './convert.js';
 import { decodeTensor, elementType, tensorShape, typedField } from './decode.js';
 import { bytesPerElement, type DataType, dataTypeFromOnnx, isFloat } from './dtype.js';
@@ -24,22 +25,29 @@ export interface FileTensor {
   readonly where: 'initializer' | 'constant';
 }
 
-/** The graph's tensors by name (for Constant nodes the output's): what saving can write, and training may own. */
+/**
+ * The tensors of the graph and its sub-graphs by name (for Constant nodes the output's): what saving can write, and
+ * training may own.
+ */
 export function fileTensors(model: Model): Map<string, FileTensor> {
   const found = new Map<string, FileTensor>();
   const add = (name: string, tensor: TensorProto, where: FileTensor['where']): void => {
     const dtype = dataTypeFromOnnx(tensor.dataType);
     if (dtype) found.set(name, { dtype, shape: tensor.dims.map(Number), where });
   };
-  for (const tensor of graphOf(model).initializer) add(tensor.name, tensor, 'initializer');
-  for (const node of graphOf(model).node) {
-    if (!isConstant(node)) continue;
-    const name = node.output[0]!;
-    const tensor = attributeOf(node, 'value')?.t;
-    const floats = attributeOf(node, 'value_floats');
-    if (tensor) add(name, tensor, 'constant');
-    else if (attributeOf(node, 'value_float')) found.set(name, { dtype: 'float32', shape: [], where: 'constant' });
-    else if (floats) found.set(name, { dtype: 'float32', shape: [floats.floats.length], where: 'constant' });
+  const scopes = scopesOf(graphOf(model));
+  for (const graph of [graphOf(model), ...scopes.keys()]) {
+    const called = (value: string): string => scopes.get(graph)?.names.get(value) ?? value;
+    for (const tensor of graph.initializer) add(called(tensor.name), tensor, 'initializer');
+    for (const node of graph.node) {
+      if (!isConstant(node)) continue;
+      const name = called(node.output[0]!);
+      const tensor = attributeOf(node, 'value')?.t;
+      const floats = attributeOf(node, 'value_floats');
+      if (tensor) add(name, tensor, 'constant');
+      else if (attributeOf(node, 'value_float')) found.set(name, { dtype: 'float32', shape: [], where: 'constant' });
+      else if (floats) found.set(name, { dtype: 'float32', shape: [floats.floats.length], where: 'constant' });
+    }
   }
   return found;
 }

@@ -7,6 +7,7 @@ import { quote, shown } from '../quote.js';
 import { OverBudget, typeProblem } from './budget.js';
 import { type Graph, type Node, operatorKey, type StaticType } from './graph.js';
 import { guarded } from './guarded.js';
+import { traitsOf } from './operators.js';
 import { batchNormalisation } from './shapes/batch-norm.js';
 import { channelsLast } from './shapes/channels-last.js';
 import { TypeContext, type TypeRule, type TypeTable } from './shapes/context.js';
@@ -33,7 +34,9 @@ function rowOf({ domain, op }: Node): TypeRule | undefined {
 
 const mostListed = 50;
 
-export const unknownOperators = (graph: Graph): Node[] => graph.nodes.filter((node) => !rowOf(node));
+/** The nodes that nothing is known of; what stands in a sub-graph may never run. */
+export const unknownOperators = (graph: Graph): Node[] =>
+  graph.nodes.filter((node) => !rowOf(node) && !node.block && !traitsOf(node).dissolves);
 
 /** @throws ModelError that names every node whose operator has no row */
 export function refuseUnknownOperators(graph: Graph): void {

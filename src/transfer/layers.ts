@@ -2,6 +2,7 @@
 // no other trace of them. Which layer a value belongs to follows from the weights it is computed from.
 
 import { ModelError } from '../errors.js';
+import { readsOf } from '../onnx/blocks.js';
 import { FileGraph } from '../onnx/file/file-graph.js';
 import { toGraph } from '../onnx/load.js';
 import { graphOf, type Model } from '../onnx/model.js';
@@ -62,7 +63,7 @@ export class LayeredGraph {
     this.#nodes = graph.node;
     this.#layers = layers;
     for (const node of graph.node) {
-      const depth = node.opType === 'Shape' ? -1 : Math.max(-1, ...node.input.map((input) => this.#depthOf(input)));
+      const depth = node.opType === 'Shape' ? -1 : Math.max(-1, ...readsOf(node).map((input) => this.#depthOf(input)));
       if (depth >= 0) for (const out of node.output) this.#depth.set(out, depth);
     }
   }

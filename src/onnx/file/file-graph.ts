@@ -1,6 +1,7 @@
 // Looking things up in a file's own graph message: who computes a value and who reads it, which constant stands behind
 // an operand, and what is a linear layer. Surgery on the file starts here; nothing is changed here.
 
+import { readsOf } from '../blocks.js';
 import { type DataType, dataTypeFromOnnx } from '../dtype.js';
 import { attributeOf, operatorName } from '../model.js';
 import type { GraphProto, NodeProto, TensorProto } from '../onnx_pb.js';
@@ -38,7 +39,7 @@ export class FileGraph {
   constructor({ node, initializer }: GraphProto) {
     this.#producers = new Map(node.flatMap((n) => n.output.map((out) => [out, n] as const)));
     for (const n of node)
-      for (const input of new Set(n.input)) {
+      for (const input of new Set(readsOf(n))) {
         const readers = this.#readers.get(input);
         if (readers) readers.push(n);
         else this.#readers.set(input, [n]);

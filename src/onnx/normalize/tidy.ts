@@ -2,7 +2,7 @@
 
 import { ModelError } from '../../errors.js';
 import { quote } from '../../quote.js';
-import type { Graph, Node, Value } from '../graph.js';
+import type { Construct, Graph, Node, Value } from '../graph.js';
 import type { Model } from '../model.js';
 import type { NodeProto } from '../onnx_pb.js';
 import { uniqueNames } from './names.js';
@@ -59,9 +59,10 @@ export function sortNodes(graph: Graph, model: Model): void {
       }
     }
   };
+  const conditions = conditionsOf(graph.nodes);
   const pendingInputs = (node: Node): Node[] => {
     const waiting: Node[] = [];
-    for (const input of node.inputs) {
+    for (const input of [...node.inputs, ...conditionsAround(node, conditions)]) {
       if (!input || given.has(input)) continue;
       const producer = producers.get(input);
       if (!producer) damaged(`node ${quote(node.name)} (${node.op}) reads ${quote(input)}, which nothing computes`);
@@ -73,6 +74,20 @@ export function sortNodes(graph: Graph, model: Model): void {
   for (const { name } of graph.outputs)
     if (!producers.has(name) && !given.has(name)) damaged(`nothing computes the output ${quote(name)}`);
   graph.nodes = sorted;
+}
+
+/** The condition of each If that has an output. */
+export const conditionsOf = (nodes: readonly Node[]): Map<Construct, Value> =>
+  new Map(nodes.flatMap(({ construct, inputs }) => (construct?.op === 'If' ? [[construct, inputs[0]!] as const] : [])));
+
+/** A node in a branch comes after the condition, which says whether it runs. */
+function conditionsAround(node: Node, conditions: ReadonlyMap<Construct, Value>): Value[] {
+  const found: Value[] = [];
+  for (let block = node.block; block; block = block.outer) {
+    const condition = conditions.get(block.of);
+    if (condition !== undefined) found.push(condition);
+  }
+  return found;
 }
 
 /**
