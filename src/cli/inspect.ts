@@ -28,6 +28,7 @@ export function addInspect(program: Command): void {
       const left = found.tensors.flatMap(({ name, reason }) =>
         reason === undefined ? [] : [`  ${quote(name)}: ${reason}`],
       );
+      const control = found.control.map(({ op, node, becomes }) => `  ${op} ${quote(node)}: ${becomes}`);
       const more = left.length > MOST_LISTED ? [`  and ${left.length - MOST_LISTED} more: see --json`] : [];
       const lines = [
         `opset       ${found.opset}`,
@@ -36,6 +37,7 @@ export function addInspect(program: Command): void {
         `parameters  ${formatCount(elements)} in ${tensors} tensors, ${formatCount(trainable)} of them trainable`,
         ...(left.length === 0 ? [] : ['not trained:', ...left.slice(0, MOST_LISTED), ...more]),
         `operators   ${operators.join(', ')}`,
+        ...(control.length === 0 ? [] : ['with the inputs tried:', ...control]),
         ...(found.shapeProblem === undefined ? [] : [`shapes      with the inputs tried: ${found.shapeProblem}`]),
         missing.length === 0 ? 'every operator has a gradient' : `no gradient for:\n${missing.join('\n')}`,
       ];

@@ -8,11 +8,12 @@ import { OrtuneError } from '../errors.js';
 import { type ModelArgument, withModel } from '../models/given-model.js';
 import type { ResolveOptions } from '../models/hub.js';
 import { type DataType, dataTypeFromOnnx, isFloat } from '../onnx/dtype.js';
-import { attrInt, type Dim, type Graph, operatorKey, type ValueInfo } from '../onnx/graph.js';
+import { attrInt, type Construct, type Dim, type Graph, operatorKey, type ValueInfo } from '../onnx/graph.js';
 import { openModel, toGraph } from '../onnx/load.js';
 import { type Model, opsetOf } from '../onnx/model.js';
-import { judgeGraph } from '../onnx/nominal.js';
+import { type Became, judgeGraph } from '../onnx/nominal.js';
 import { inlineFunctions } from '../onnx/normalize/inline.js';
+import { traitsOf } from '../onnx/operators.js';
 import { fileTensors } from '../onnx/save.js';
 import { elementCount } from '../onnx/tensor.js';
 import { chooseParameters, type ParameterChoice } from '../transfer/parameters.js';
@@ -33,10 +34,12 @@ export interface Inspection {
   parameters: { tensors: number; elements: number; trainable: number };
   /** Each of those tensors in the order of the file, and why it would not be trained where it would not. */
   tensors: { name: string; shape: readonly number[]; trained: boolean; reason?: string }[];
-  /** Nodes of the file by operator, local functions inlined, most frequent first. */
+  /** Nodes of the file by operator, local functions and sub-graphs inlined, most frequent first. */
   operators: Record<string, number>;
   /** Nodes between a trainable parameter and a float output whose operator has no gradient rule. */
   undifferentiable: { op: string; node: string }[];
+  /** What the nodes with sub-graphs are for the inputs that were tried: 'else_branch', '3 iterations'. */
+  control: { op: string; node: string; becomes: string }[];
   /** Why shapes could not be worked out for the inputs that were tried; left out where they could. */
   shapeProblem?: string;
 }
@@ -59,7 +62,8 @@ export async function inspectModel(
 function inspect(path: string, maxGraphMemory: number): Inspection {
   const model = openModel(path, maxGraphMemory);
   const graph = toGraph(model);
-  const shapeProblem = judgeGraph(graph);
+  const became: Became = new Map();
+  const shapeProblem = judgeGraph(graph, became);
   const choice = choiceOf(model, graph);
   const trainable = choice.trainable.map(({ name }) => name);
   const trained = new Set(
@@ -83,7 +87,8 @@ function inspect(path: string, maxGraphMemory: number): Inspection {
     },
     tensors,
     operators: countOperators(model),
-    undifferentiable: undifferentiable(graph, trainable),
+    undifferentiable: undifferentiable(graph, trainable, became),
+    control: [...became].map(([{ op, name }, becomes]) => ({ op, node: name, becomes })),
     ...(shapeProblem !== undefined && { shapeProblem }),
   };
 }
@@ -92,8 +97,12 @@ const inspectValue = ({ name, dtype, shape }: ValueInfo): InspectedValue => ({ n
 
 function countOperators(model: Model): Record<string, number> {
   const counts = new Map<string, number>();
-  for (const { node } of inlineFunctions(model)) {
-    const op = operatorKey({ op: node.opType, domain: node.domain === 'ai.onnx' ? '' : node.domain });
+  const seen = new Set<Construct>();
+  for (const { node, construct, added } of inlineFunctions(model)) {
+    // Several nodes stand for one with sub-graphs.
+    if (added || (construct && seen.has(construct))) continue;
+    if (construct) seen.add(construct);
+    const op = construct?.op ?? operatorKey({ op: node.opType, domain: node.domain === 'ai.onnx' ? '' : node.domain });
     counts.set(op, (counts.get(op) ?? 0) + 1);
   }
   return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)));
@@ -110,7 +119,7 @@ function choiceOf(model: Model, graph: Graph): ParameterChoice {
 }
 
 /** Looks for missing rules without shapes: every value counts as float unless a Cast says otherwise. */
-function undifferentiable(source: Graph, trainable: readonly string[]): Inspection['undifferentiable'] {
+function undifferentiable(source: Graph, trainable: readonly string[], became: Became): Inspection['undifferentiable'] {
   const graph = source.clone();
   for (const [name, { dtype, shape }] of graph.initializers) graph.types.set(name, { dtype, shape });
   for (const { name, dtype } of graph.inputs) graph.types.set(name, { dtype, shape: [] });
@@ -124,5 +133,10 @@ function undifferentiable(source: Graph, trainable: readonly string[]): Inspecti
     outputs.map(({ name }) => name),
     trainable,
   );
-  return [...new Map(missing.map(({ node }) => [node.name, { op: operatorKey(node), node: node.name }])).values()];
+  const left = missing.filter(({ node }) => !(node.construct ? became.has(node.construct) : traitsOf(node).dissolves));
+  return [
+    ...new Map(
+      left.map(({ node }) => [node.name, { op: operatorKey(node), node: node.construct?.name ?? node.name }]),
+    ).values(),
+  ];
 }

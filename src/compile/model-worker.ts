@@ -15,7 +15,7 @@ import { dependentNodes, type Graph, prune, type Value, type ValueInfo } from '.
 import { type JoinedModel, joinModels, onlyPart, openFiles } from '../onnx/join.js';
 import { toGraph } from '../onnx/load.js';
 import { graphOf, type Model } from '../onnx/model.js';
-import { judgeGraph } from '../onnx/nominal.js';
+import { type Became, controlNotes, judgeGraph } from '../onnx/nominal.js';
 import { Tensor } from '../onnx/tensor.js';
 import { quote } from '../quote.js';
 import { Arena } from '../runtime/arena.js';
@@ -71,7 +71,11 @@ const valuesOf = ({ inputs, outputs }: Graph): ModelValues => {
 function openNow(request: OpenRequest): OpenedModel {
   const files = openFiles(request.model, request.parts, request.maxGraphMemory);
   // Before anything follows the file's own graph.
-  for (const file of files) judgeGraph(toGraph(file));
+  const ofControl = files.flatMap((file) => {
+    const became: Became = new Map();
+    judgeGraph(toGraph(file), became);
+    return controlNotes(became);
+  });
   // The head is behind the last one.
   const file = files.pop()!;
   const step = transferSteps.find(({ option }) => request[option] !== undefined);
@@ -85,7 +89,12 @@ function openNow(request: OpenRequest): OpenedModel {
   const labels = request.labels ?? own;
   if (files.length === 0) refuseOtherInput(file, request.task);
   const { model: last, note } = fitted(trunk.model, config, request, labels);
-  const notes = [...trunk.notes, ...(note === undefined ? [] : [note]), ...otherProblem(config, labels, request)];
+  const notes = [
+    ...ofControl,
+    ...trunk.notes,
+    ...(note === undefined ? [] : [note]),
+    ...otherProblem(config, labels, request),
+  ];
   if (note === undefined) notes.push(...renamed(own, request));
   const model = joinModels(request.parts ?? onlyPart, [...files, last]);
   const { graph } = model;

@@ -36,7 +36,7 @@ export function checkNodeCount(count: number, path: string, limit: number): void
 export function checkRepeated(count: number, { op, name }: Construct, limit: number): void {
   if (count * bytesPerNode > limit)
     throw new OverBudget(
-      `node ${name} (${op}): its iterations, written out, have more than ${Math.floor(limit / bytesPerNode)} nodes, which would ` +
+      `node ${quote(name)} (${op}): its iterations, written out, have more than ${Math.floor(limit / bytesPerNode)} nodes, which would ` +
         `take over ${formatBytes(limit)}, ${advice(limit)}. Fewer iterations need less: shorter inputs, or an export without the loop.`,
     );
 }

@@ -84,7 +84,8 @@ function checkNode(node: NodeProto, opset: number, model: Model): void {
 
 /** Sub-graphs that take and give as many values as their node's inputs and outputs require. */
 function checkBodies(node: NodeProto, opset: number, fail: Fail): void {
-  if (node.opType === 'Scan' && opset < 9) fail('a Scan over batches, as opset 8 has it, is not trained; expected the form of opset 9');
+  if (node.opType === 'Scan' && opset < 9)
+    fail('a Scan over batches, as opset 8 has it, is not trained; expected the form of opset 9');
   const scanned = Number(attributeOf(node, 'num_scan_inputs')?.i ?? 0);
   const [inputs, outputs] = [node.input.length, node.output.length];
   // A Loop's body gives its condition first, and takes the iteration and that condition where the node takes the trip

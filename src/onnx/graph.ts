@@ -20,7 +20,7 @@ export interface Attr {
 /** A node of the file with sub-graphs (blocks.ts), whose nodes stand among those of the graph. */
 export interface Construct {
   readonly op: 'If' | 'Loop' | 'Scan';
-  /** Of the file's node. */
+  /** Of the file's node, or of what it computes. */
   readonly name: string;
   /** Of a Scan: how many values it slices, and its attributes of lists. */
   readonly scan?: { readonly inputs: number; readonly lists: ReadonlyMap<string, readonly number[]> };
@@ -46,9 +46,9 @@ export interface Node {
   /** Before specialisation: the sub-graph that it came from. */
   block?: Block;
   /**
-   * Before specialisation, what stands for a node with sub-graphs. Of an If: a Where for each output, over the condition
-   * and what both branches give. Of a Loop or Scan: a node that gives what the body takes, and behind the body one that
-   * takes the node's inputs and all that the body gives.
+   * Before specialisation, what stands for a node with sub-graphs. Of an If: a Where for each output, over the
+   * condition and what both branches give. Of a Loop or Scan: a node that gives what the body takes, and behind the
+   * body one that takes the node's inputs and all that the body gives.
    */
   construct?: Construct;
 }

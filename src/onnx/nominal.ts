@@ -3,8 +3,9 @@
 // length for all; a network may need larger ones than another, so a few are tried.
 
 import { OrtuneError } from '../errors.js';
+import { quote } from '../quote.js';
 import { checkInputType, checkPeak, checkWork, OverBudget, weightElements } from './budget.js';
-import type { Graph, ValueInfo } from './graph.js';
+import type { Construct, Graph, ValueInfo } from './graph.js';
 import { unknownOperators } from './shapes.js';
 import { specialize } from './specialize.js';
 
@@ -32,13 +33,17 @@ function nominalShapes(inputs: readonly ValueInfo[], length: number): Record<str
 const openDims = (inputs: readonly ValueInfo[]): Set<string | null> =>
   new Set(inputs.flatMap(({ shape }) => (shape ?? []).slice(1).filter((dim) => typeof dim !== 'number')));
 
+/** What became of each node with sub-graphs; a Loop within another is there with its last run. */
+export type Became = Map<Construct, string>;
+
 /**
  * Judges a graph by its smallest inputs.
+ * @param became gets what the nodes with sub-graphs are for these inputs
  * @returns what is wrong with its shapes, where the inputs that were tried may be the reason; undefined: nothing
  * @throws OverBudget for a graph that asks for more than maxGraphMemory; ModelError where its shapes contradict each
  * other whatever its inputs are
  */
-export function judgeGraph(graph: Graph): string | undefined {
+export function judgeGraph(graph: Graph, became: Became = new Map()): string | undefined {
   for (const { name, dtype, shape } of graph.inputs) {
     const known = shape?.map((d) => (typeof d === 'number' ? d : 1));
     if (known) checkInputType(name, { dtype, shape: known }, graph.maxBytes);
@@ -51,7 +56,8 @@ export function judgeGraph(graph: Graph): string | undefined {
     const shapes = nominalShapes(graph.inputs, length);
     if (!shapes) return undefined;
     try {
-      const nominal = specialize(graph, shapes);
+      became.clear();
+      const nominal = specialize(graph, shapes, { onControl: (construct, as) => became.set(construct, as) });
       checkPeak(nominal, graph.maxBytes);
       checkWork(nominal, graph.maxBytes, weightElements(nominal));
       return undefined;
@@ -69,3 +75,15 @@ export function judgeGraph(graph: Graph): string | undefined {
     return failure!.message;
   throw failure!;
 }
+
+/** What to say of the nodes with sub-graphs before a run. */
+export const controlNotes = (became: Became): string[] =>
+  [...became].flatMap(([{ op, name }, as]) => {
+    if (op !== 'If')
+      return [`${op} ${quote(name)} is written out for the shapes of each batch: ${as} for the smallest input`];
+    return as === 'both branches'
+      ? [
+          `If ${quote(name)} is decided by the data: both of its branches are computed, and gradients go into the one that is taken`,
+        ]
+      : [];
+  });

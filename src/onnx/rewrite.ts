@@ -1,5 +1,6 @@
 // A copy of a model in which tensors are replaced, wherever the file keeps them: initializers, Constant nodes,
-// attributes of other nodes and of local functions, and the same in sub-graphs. Everything else is shared with the original.
+// attributes of other nodes and of local functions, and the same in sub-graphs. Everything else is shared with the
+// original.
 
 import { create } from '@bufbuild/protobuf';
 import { quote } from '../quote.js';

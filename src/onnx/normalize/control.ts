@@ -9,7 +9,7 @@
 import { create } from '@bufbuild/protobuf';
 import { bodiesOf, type Scope } from '../blocks.js';
 import type { Block, Construct } from '../graph.js';
-import { AttributeType, attributeOf, nodeLabel } from '../model.js';
+import { AttributeType, attributeOf } from '../model.js';
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -24,6 +24,8 @@ export interface Inner {
   construct?: Construct;
   /** Whether its values have the names of the graph already. */
   named?: boolean;
+  /** Whether the file has no such node: it holds an initializer of a sub-graph. */
+  added?: boolean;
 }
 
 export interface Part {
@@ -37,7 +39,11 @@ const asIs: ReadonlyMap<string, string> = new Map();
 /** What stands for a node with sub-graphs, in order. The node's own values have the names of the graph. */
 export function partsOf(node: NodeProto, scopes: ReadonlyMap<GraphProto, Scope>, outer: Block | undefined): Part[] {
   const bodies = bodiesOf(node).map((body) => ({ body, names: scopes.get(body)?.names ?? asIs }));
-  const construct: Construct = { op: node.opType as Construct['op'], name: nodeLabel(node), ...scanOf(node) };
+  const construct: Construct = {
+    op: node.opType as Construct['op'],
+    name: node.name || (node.output.find((o) => o) ?? ''),
+    ...scanOf(node),
+  };
   const named = bodies.map(({ body, names }) => {
     const called = (values: readonly { name: string }[]) => values.map(({ name }) => names.get(name) ?? name);
     // Old files state initializers among the inputs.
@@ -75,7 +81,11 @@ function* insideOf(body: GraphProto, names: ReadonlyMap<string, string>): Genera
   for (const tensor of body.initializer) {
     const value = create(AttributeProtoSchema, { name: 'value', type: AttributeType.TENSOR, t: tensor });
     const output = [names.get(tensor.name) ?? tensor.name];
-    yield { node: create(NodeProtoSchema, { opType: 'Constant', output, attribute: [value] }), named: true };
+    yield {
+      node: create(NodeProtoSchema, { opType: 'Constant', output, attribute: [value] }),
+      named: true,
+      added: true,
+    };
   }
   for (const node of body.node) yield { node };
 }

@@ -28,6 +28,8 @@ export interface FileNode {
   opset: number;
   block?: Block | undefined;
   construct?: Construct | undefined;
+  /** Whether the file has no such node: it holds an initializer of a sub-graph. */
+  added?: boolean;
 }
 
 /** Nodes under way: those of the graph, of a function that is called, or of a sub-graph. */
@@ -86,7 +88,7 @@ export function inlineFunctions(model: Model): FileNode[] {
       continue;
     }
     if (!body) {
-      found.push({ node, opset: call.opset, block, construct: value.construct });
+      found.push({ node, opset: call.opset, block, construct: value.construct, added: value.added ?? false });
       checkNodeCount(found.length, model.path, limit);
       continue;
     }

@@ -91,7 +91,7 @@ export class Branches {
     const [a, b] = types.map((type) => (type ? `${type.dtype} [${type.shape.join(', ')}]` : 'no tensor'));
     if (a === b && types[0]) return;
     throw new ModelError(
-      `node ${construct!.name} (If): its condition depends on the data, and its branches give ${a} and ${b}; expected one ` +
+      `node ${quote(construct!.name)} (If): its condition depends on the data, and its branches give ${a} and ${b}; expected one ` +
         `type and shape of both (${quote(then!)}, ${quote(otherwise!)}). Export the model for the branch that is to be ` +
         'trained, or bind the input that decides.',
     );

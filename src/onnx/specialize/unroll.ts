@@ -2,6 +2,7 @@
 // what the one before it gave. Gradients need nothing further then. A count that data decide is refused by name.
 
 import { ModelError } from '../../errors.js';
+import { quote } from '../../quote.js';
 import type { Node, Value } from '../graph.js';
 import { Tensor } from '../tensor.js';
 import type { Host } from './host.js';
@@ -19,7 +20,7 @@ export function unroll(host: Host, { begin, body, end }: Repeated): number {
 }
 
 const fail = (node: Node, problem: string): never => {
-  throw new ModelError(`node ${node.construct!.name} (${node.construct!.op}): ${problem}`);
+  throw new ModelError(`node ${quote(node.construct!.name)} (${node.construct!.op}): ${problem}`);
 };
 
 const advice =

@@ -1,0 +1,340 @@
+// Control flow: what shapes and constants decide is resolved or written out, what data decide gets gradients through
+// both branches or is refused by name. Values are compared with the stock runtime's over the file itself, gradients
+// with central differences, and what is saved has its sub-graphs still.
+
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { backward } from '#ortune/autodiff/backward.js';
+import { gradcheckModel } from '#ortune/commands/gradcheck.js';
+import { inspectModel } from '#ortune/commands/inspect.js';
+import { restored } from '#ortune/compile/compile.js';
+import { Builder } from '#ortune/onnx/builder.js';
+import { encodeGraph } from '#ortune/onnx/encode.js';
+import { openModel, toGraph } from '#ortune/onnx/load.js';
+import type { NodeProto } from '#ortune/onnx/onnx_pb.js';
+import { fileTensors, saveModel } from '#ortune/onnx/save.js';
+import { specialize } from '#ortune/onnx/specialize.js';
+import { Tensor } from '#ortune/onnx/tensor.js';
+import { normals } from '#ortune/random.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { branch, constant, control, int, ints, yes } from './control-files.js';
+import { floats, initializer, modelProto, node, type Parts, run, value, writeModel } from './support.js';
+
+const root = temporaryDirectory('control');
+let file: string;
+beforeEach((context) => {
+  file = join(root, `${context.task.id}.onnx`);
+});
+
+const random = (seed: number, ...shape: number[]): Tensor =>
+  floats(
+    [
+      ...normals(
+        seed,
+        0,
+        shape.reduce((a, b) => a * b, 1),
+      ),
+    ],
+    shape,
+  );
+const w = random(1, 3, 3);
+
+/** A file of these nodes from x, float32 [rows, 3], to y, with the weight w [3, 3]. */
+const written = (nodes: NodeProto[], more: Partial<Parts> = {}): string =>
+  writeModel(
+    file,
+    modelProto({
+      nodes,
+      inputs: [value('x', 'float32', ['rows', 3])],
+      outputs: [value('y', 'float32', undefined)],
+      initializers: [initializer('w', w)],
+      opset: 17,
+      ...more,
+    }),
+  );
+
+/** Compares the specialised graph with the file itself, and gradients with differences; what became of control flow. */
+async function agrees(path: string, feeds: Record<string, Tensor>, parameters: string[]): Promise<string[]> {
+  const became: string[] = [];
+  const shapes = Object.fromEntries(Object.entries(feeds).map(([name, { shape }]) => [name, shape]));
+  const graph = specialize(toGraph(openModel(path)), shapes, {
+    onControl: ({ op, name }, as) => became.push(`${op} ${name}: ${as}`),
+  });
+  const [expected, found] = [await run(path, feeds), await run(encodeGraph(graph), feeds)];
+  expect(found.y!.dims).toEqual(expected.y!.dims);
+  for (const [i, v] of expected.y!.data.entries()) expect(found.y!.data[i]).toBeCloseTo(v, 5);
+  const input = Object.entries(shapes).map(([name, shape]) => `${name}=${shape.join('x')}`);
+  const checked = await gradcheckModel(path, { input });
+  expect(checked.parameters.map(({ name }) => name).sort()).toEqual(parameters);
+  expect(checked.failed).toBe(0);
+  return became;
+}
+
+describe('If', () => {
+  /** Then squeezes an axis, which only one row allows; both call what they compute by the same names. */
+  const onRows = (): NodeProto[] => [
+    node('MatMul', ['x', 'w'], ['h']),
+    node('Shape', ['x'], ['s']),
+    constant('zero', int(0)),
+    node('Gather', ['s', 'zero'], ['rows']),
+    constant('one', int(1)),
+    node('Equal', ['rows', 'one'], ['single']),
+    control('If', ['single'], ['z'], {
+      then_branch: branch(
+        [constant('axis', ints([0])), node('Squeeze', ['h', 'axis'], ['t']), node('Mul', ['t', 'v'], ['r'])],
+        'r',
+        { initializer: [initializer('v', random(2, 3))] },
+      ),
+      else_branch: branch(
+        [
+          constant('v', random(3, 3)),
+          constant('axis', ints([0])),
+          node('Add', ['h', 'v'], ['t']),
+          node('ReduceMean', ['t'], ['r'], { axes: [0], keepdims: 0 }),
+        ],
+        'r',
+      ),
+    }),
+    node('Tanh', ['z'], ['y']),
+  ];
+
+  test('on shapes takes the branch that would run, and trains what stands in it', async () => {
+    const path = written(onRows());
+    expect(await agrees(path, { x: random(4, 1, 3) }, ['v', 'w'])).toEqual(['If the-If: then_branch']);
+    expect(await agrees(path, { x: random(4, 4, 3) }, ['v_1', 'w'])).toEqual(['If the-If: else_branch']);
+    expect(await inspectModel(path)).toMatchObject({
+      control: [{ op: 'If', node: 'the-If', becomes: 'then_branch' }],
+      undifferentiable: [],
+      operators: { If: 1, Constant: 5, ReduceMean: 1 },
+    });
+  });
+
+  test('gives a weight of the branch that does not run a gradient of zeros', () => {
+    const trained = new Set(['v', 'v_1', 'w']);
+    const graph = restored(toGraph(openModel(written(onRows()))), { x: [1, 3] }, trained);
+    const b = new Builder(graph);
+    const gradients = backward(b, 'y', [...trained]);
+    expect(graph.initializers.has('v_1')).toBe(false);
+    expect([...gradients.keys()]).toEqual(['v', 'v_1', 'w']);
+    expect(b.shape(gradients.get('v_1')!)).toEqual([3]);
+  });
+
+  test('is saved as it was, with the weights of both branches under names of their own', async () => {
+    const model = openModel(written(onRows()));
+    expect([...fileTensors(model)].filter(([, { dtype }]) => dtype === 'float32').map(([name]) => name)).toEqual([
+      'w',
+      'v',
+      'v_1',
+    ]);
+    const target = join(root, 'saved.onnx');
+    saveModel(
+      model,
+      target,
+      new Map([
+        ['v', floats([1, 2, 3])],
+        ['v_1', floats([4, 5, 6])],
+      ]),
+    );
+    const saved = openModel(target);
+    const [then, otherwise] = saved.proto
+      .graph!.node.find(({ opType }) => opType === 'If')!
+      .attribute.map(({ g }) => g!);
+    expect(then!.initializer.map(({ name }) => name)).toEqual(['v']);
+    expect(otherwise!.node[0]!.output).toEqual(['v']);
+    const graph = toGraph(saved);
+    expect(graph.initializers.get('v')!.numbers()).toEqual([1, 2, 3]);
+    expect(graph.initializers.get('v_1')!.numbers()).toEqual([4, 5, 6]);
+    const feeds = { x: random(4, 1, 3) };
+    const [a, b] = [await run(target, feeds), await run(encodeGraph(specialize(graph, { x: [1, 3] })), feeds)];
+    expect([...b.y!.data]).toEqual([...a.y!.data]);
+  });
+
+  /** On the sign of the sum of x: then takes a logarithm that is infinite at the x of the other branch. */
+  const onData = (other: NodeProto[], gives: string): NodeProto[] => [
+    node('ReduceSum', ['x'], ['sum'], { keepdims: 0 }),
+    constant('zero', Tensor.scalar('float32', 0)),
+    node('Greater', ['sum', 'zero'], ['positive']),
+    node('MatMul', ['x', 'w'], ['h']),
+    node('Relu', ['h'], ['cut']),
+    control('If', ['positive'], ['y'], {
+      then_branch: branch([node('Log', ['cut'], ['l']), node('Exp', ['l'], ['t'])], 't'),
+      else_branch: branch(other, gives),
+    }),
+  ];
+
+  test('on data computes both branches, and what does not run spoils no gradient', async () => {
+    const path = written(onData([node('Sin', ['h'], ['u'])], 'u'));
+    const graph = specialize(toGraph(openModel(path)), { x: [2, 3] }, { trainable: new Set(['w']) });
+    for (const sign of [1, -1]) {
+      const feeds = {
+        x: floats(
+          [1, 2, 3, 0.5, 1, 1].map((v) => sign * v),
+          [2, 3],
+        ),
+      };
+      const [expected, found] = [await run(path, feeds), await run(encodeGraph(graph), feeds)];
+      for (const [i, v] of expected.y!.data.entries()) expect(found.y!.data[i]).toBeCloseTo(v, 5);
+    }
+    // Every sum of these inputs is negative: Log of what Relu cut to 0 is never computed.
+    const checked = await gradcheckModel(path, { input: ['x=2x3:-1..-0.1'] });
+    expect(checked).toMatchObject({ checked: 1, failed: 0 });
+    expect((await gradcheckModel(path, { input: ['x=2x3:0.1..1'] })).checked).toBe(1);
+    expect((await inspectModel(path)).control).toEqual([{ op: 'If', node: 'the-If', becomes: 'both branches' }]);
+  });
+
+  test('on data whose branches differ in shape is refused by name', () => {
+    const path = written(onData([node('ReduceMean', ['h'], ['u'])], 'u'));
+    expect(() => specialize(toGraph(openModel(path)), { x: [2, 3] })).toThrow(
+      /node 'the-If' \(If\): its condition depends on the data, and its branches give float32 \[2, 3\] and float32 \[1, 1\]/,
+    );
+  });
+
+  test('in a local function sees the values of its call', async () => {
+    const body = {
+      name: 'F',
+      domain: 'local',
+      input: ['a', 'b'],
+      output: ['c'],
+      opsetImport: [{ domain: '', version: 17n }],
+      node: [
+        constant('on', yes),
+        node('MatMul', ['a', 'b'], ['h']),
+        control('If', ['on'], ['c'], {
+          then_branch: branch([node('Tanh', ['h'], ['t'])], 't'),
+          else_branch: branch([node('Neg', ['h'], ['t'])], 't'),
+        }),
+      ],
+    };
+    const call = (x: string, y: string) => node('F', [x, 'w'], [y], {}, { domain: 'local' });
+    const opsets = ['', 'local'].map((domain) => ({ domain, version: 17n }));
+    const path = written([call('x', 'm'), call('m', 'y')], { more: { functions: [body], opsetImport: opsets } });
+    const became = await agrees(path, { x: random(5, 2, 3) }, ['w']);
+    expect(became).toEqual(Array(2).fill(expect.stringMatching(/: then_branch$/)));
+  });
+});
+
+describe('Loop', () => {
+  /** h ← tanh(h·w + b), b inside the body, gathering each h; the body may say when to stop. */
+  const recurrent = (count: string, stop: NodeProto[] = [node('Identity', ['going'], ['more'])]): NodeProto[] => [
+    constant('yes', yes),
+    control('Loop', [count, 'yes', 'x'], ['last', 'all'], {
+      body: {
+        node: [
+          ...stop,
+          node('MatMul', ['h', 'w'], ['hw']),
+          node('Add', ['hw', 'b'], ['hb']),
+          node('Tanh', ['hb'], ['next']),
+          node('Identity', ['next'], ['copy']),
+        ],
+        initializer: [initializer('b', random(6, 3))],
+        input: [value('i', 'int64', []), value('going', 'bool', []), value('h', 'float32', undefined)],
+        output: [value('more', 'bool', []), value('next', 'float32', undefined), value('copy', 'float32', undefined)],
+      },
+    }),
+    node('ReduceSum', ['all'], ['sum'], { keepdims: 0 }),
+    node('Add', ['last', 'sum'], ['y']),
+  ];
+  const three = { initializers: [initializer('w', w), initializer('three', int(3))] };
+
+  test('of a constant count is written out, and the weight in its body is one', async () => {
+    expect(await agrees(written(recurrent('three'), three), { x: random(7, 2, 3) }, ['b', 'w'])).toEqual([
+      'Loop the-Loop: 3 iterations',
+    ]);
+  });
+
+  test('that stops by a condition on its own count ends there', async () => {
+    const stop = [constant('one', int(1)), node('Less', ['i', 'one'], ['more'])];
+    expect(await agrees(written(recurrent('', stop)), { x: random(7, 2, 3) }, ['b', 'w'])).toEqual([
+      'Loop the-Loop: 2 iterations',
+    ]);
+  });
+
+  test('with a branch on the iteration takes it in each by itself', async () => {
+    const body = {
+      node: [
+        constant('one', int(1)),
+        node('Equal', ['i', 'one'], ['second']),
+        control('If', ['second'], ['next'], {
+          then_branch: branch([node('MatMul', ['h', 'w'], ['t'])], 't'),
+          else_branch: branch([node('Sin', ['h'], ['t'])], 't'),
+        }),
+        node('Identity', ['going'], ['more']),
+      ],
+      input: [value('i', 'int64', []), value('going', 'bool', []), value('h', 'float32', undefined)],
+      output: [value('more', 'bool', []), value('next', 'float32', undefined)],
+    };
+    const nodes = [constant('yes', yes), control('Loop', ['three', 'yes', 'x'], ['y'], { body })];
+    const became = await agrees(written(nodes, three), { x: random(7, 2, 3) }, ['w']);
+    expect(became).toEqual([
+      'If the-If: else_branch',
+      'If the-If: then_branch',
+      'If the-If: else_branch',
+      'Loop the-Loop: 3 iterations',
+    ]);
+  });
+
+  test('of a count that depends on the data is refused by name, by inspect too', async () => {
+    const count = [node('ReduceSum', ['x'], ['total'], { keepdims: 0 }), node('Cast', ['total'], ['count'], { to: 7 })];
+    const path = written([...count, ...recurrent('count')]);
+    expect(() => specialize(toGraph(openModel(path)), { x: [2, 3] })).toThrow(
+      /node 'the-Loop' \(Loop\): its trip count depends on the data; only a count that follows from shapes and constants/,
+    );
+    expect(await inspectModel(path)).toMatchObject({
+      shapeProblem: expect.stringMatching(/its trip count depends on the data/),
+      undifferentiable: [{ op: 'Loop', node: 'the-Loop' }],
+      control: [],
+    });
+  });
+
+  test('of more iterations than the budget holds is refused', () => {
+    const many = { initializers: [initializer('w', w), initializer('three', int(10 ** 9))] };
+    const model = openModel(written(recurrent('three'), many), 2 ** 24);
+    expect(() => specialize(toGraph(model), { x: [2, 3] })).toThrow(
+      /node 'the-Loop' \(Loop\): its iterations, written out, have more than \d+ nodes/,
+    );
+  });
+});
+
+test('Scan walks along the axes and in the directions that it says', async () => {
+  const body = {
+    node: [node('MatMul', ['h', 'w'], ['hw']), node('Add', ['hw', 'e'], ['n']), node('Tanh', ['n'], ['out'])],
+    input: [value('h', 'float32', [3]), value('e', 'float32', [3])],
+    output: [value('n', 'float32', [3]), value('out', 'float32', [3])],
+  };
+  const attrs = {
+    num_scan_inputs: 1,
+    scan_input_axes: [0],
+    scan_input_directions: [1],
+    scan_output_axes: [1],
+    scan_output_directions: [1],
+  };
+  const nodes = [constant('zeros', floats([0, 0, 0])), control('Scan', ['zeros', 'x'], ['last', 'y'], { body }, attrs)];
+  expect(await agrees(written(nodes), { x: random(8, 4, 3) }, ['w'])).toEqual(['Scan the-Scan: 4 iterations']);
+});
+
+test('sequences and optionals fold away', async () => {
+  const nodes = [
+    node('MatMul', ['x', 'w'], ['h']),
+    constant('two', int(2)),
+    constant('last', int(-1)),
+    constant('first', int(0)),
+    node('SplitToSequence', ['h', 'two'], ['parts'], { axis: 0 }),
+    node('SequenceAt', ['parts', 'last'], ['end']),
+    node('Sin', ['end'], ['sin']),
+    node('SequenceInsert', ['parts', 'sin', 'first'], ['more']),
+    node('SequenceErase', ['more', 'last'], ['fewer']),
+    node('SequenceConstruct', ['sin', 'sin'], ['twice']),
+    node('ConcatFromSequence', ['fewer'], ['one'], { axis: 0 }),
+    node('ConcatFromSequence', ['twice'], ['stack'], { axis: 0, new_axis: 1 }),
+    node('SequenceLength', ['fewer'], ['length']),
+    node('Cast', ['length'], ['n'], { to: 1 }),
+    node('ReduceSum', ['stack'], ['sum'], { keepdims: 0 }),
+    node('Mul', ['one', 'n'], ['scaled']),
+    node('Optional', ['scaled'], ['maybe']),
+    node('OptionalGetElement', ['maybe'], ['got']),
+    node('Add', ['got', 'sum'], ['y']),
+  ];
+  await agrees(written(nodes), { x: random(9, 5, 3) }, ['w']);
+  const graph = specialize(toGraph(openModel(file)), { x: [5, 3] });
+  expect(graph.nodes.filter(({ op }) => /Sequence|Optional/.test(op))).toEqual([]);
+});
