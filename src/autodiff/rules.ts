@@ -18,24 +18,37 @@ import { pooling } from './rules/pooling.js';
 import { recurrent } from './rules/recurrent.js';
 import { reduce } from './rules/reduce.js';
 import { resample } from './rules/resample.js';
+import { scattering } from './rules/scattering.js';
 import { trigonometry } from './rules/trigonometry.js';
+import { writtenOut } from './rules/written-out.js';
 
 /** The rule of each operator, by `Op`, or `domain.Op` outside the default domain; null: no gradient flows. */
 export const rules: ReadonlyMap<string, Rule | null> = new Map(
   [
     ...[elementwise, activations, reduce, normalise, normaliseChannels, matmul, einsum, convolution, pooling],
-    ...[trigonometry, layout, resample, indexing, fused, channelsLast, recurrent, notDifferentiable],
+    ...[
+      trigonometry,
+      layout,
+      resample,
+      indexing,
+      fused,
+      channelsLast,
+      recurrent,
+      writtenOut,
+      scattering,
+      notDifferentiable,
+    ],
   ].flatMap((t) => Object.entries(t)),
 );
 
-const writtenOut: InputRule = ({ node }) => {
+const spelledOut: InputRule = ({ node }) => {
   throw new Error(`${node.op} was to be written out before`);
 };
 
 /** The function for one input, or null where no gradient flows. */
 export function inputRule(rule: Rule | null, input: number): InputRule | null {
   if (rule === null) return null;
-  if ('definition' in rule) return writtenOut;
+  if ('definition' in rule) return spelledOut;
   if ('variadic' in rule) return (c, dy) => rule.variadic(c, input, dy);
   return ('anyOutput' in rule ? rule.anyOutput : rule)[input] ?? null;
 }

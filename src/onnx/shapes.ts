@@ -13,13 +13,15 @@ import { channelsLast } from './shapes/channels-last.js';
 import { TypeContext, type TypeRule, type TypeTable } from './shapes/context.js';
 import { elementwise } from './shapes/elementwise.js';
 import { microsoft, ortune } from './shapes/fused.js';
+import { fourier } from './shapes/fourier.js';
+import { further } from './shapes/further.js';
 import { layout } from './shapes/layout.js';
 import { recurrentLayers } from './shapes/recurrent.js';
 import { reduceAndMake } from './shapes/reduce.js';
 import { windows } from './shapes/windows.js';
 
 const domains: Readonly<Record<string, TypeTable>> = {
-  '': { ...elementwise, ...layout, ...reduceAndMake, ...windows, ...recurrentLayers },
+  '': { ...elementwise, ...layout, ...reduceAndMake, ...windows, ...fourier, ...further, ...recurrentLayers },
   'com.microsoft': microsoft,
   ortune: { ...ortune, ...batchNormalisation, ...channelsLast },
 };

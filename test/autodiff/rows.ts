@@ -9,6 +9,7 @@ import { furtherRows } from './further-rows.js';
 import { imageRows } from './image-rows.js';
 import { recurrentRows } from './recurrent-rows.js';
 import { bools, type Float, fillFor, index, ints, microsoft, type Row, row } from './row-values.js';
+import { writtenOutRows } from './written-out-rows.js';
 
 export type { Row } from './row-values.js';
 
@@ -197,6 +198,7 @@ export const rows: readonly Row[] = [
   ...imageRows,
   ...channelsLastRows,
   ...furtherRows,
+  ...writtenOutRows,
   ...recurrentRows,
 ];
 

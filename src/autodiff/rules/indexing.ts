@@ -4,11 +4,10 @@
 
 import type { Builder } from '../../onnx/builder.js';
 import { add, axisOf, indices, less, mul, pad, sum, transpose, view, where, zeros } from '../../onnx/formulas.js';
-import { attrInt, attrString, type Value } from '../../onnx/graph.js';
+import { attrInt, type Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { type SliceRange, sliceRanges } from '../../onnx/shapes/layout.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
-import { quote } from '../../quote.js';
 import type { InputRule, RuleContext, RuleTable } from './context.js';
 
 const embeddingGrad = (b: Builder, dy: Value, index: Value, rows: number): Value =>
@@ -102,41 +101,10 @@ const slice: InputRule = ({ b, node, x }: RuleContext, dy) => {
 const topK: InputRule = ({ b, node, x, output }, dy) =>
   b.op('ScatterElements', [zeros(b, b.type(x[0]!)), output(1), dy], { axis: attrInt(node, 'axis', -1) });
 
-/** Whether updates are added to what they meet; they replace it otherwise. */
-function adds({ b, node }: RuleContext): boolean {
-  const reduction = attrString(node, 'reduction', 'none');
-  if (reduction !== 'none' && reduction !== 'add')
-    new TypeContext(b.graph, node).fail(
-      `reduction ${quote(reduction)} has no gradient here; export the model without it`,
-    );
-  return reduction === 'add';
-}
-
-/** Replaced elements have no gradient, updates have that of the place they went to. */
-const scatterElements: InputRule = (c, dy) => {
-  if (adds(c)) return dy;
-  const { b, node, x } = c;
-  return b.op('ScatterElements', [dy, x[1]!, zeros(b, b.type(x[2]!))], { axis: attrInt(node, 'axis', 0) });
-};
-const scatterElementsUpdates: InputRule = (c, dy) => {
-  adds(c);
-  return c.b.op('GatherElements', [dy, c.x[1]!], { axis: attrInt(c.node, 'axis', 0) });
-};
-
-/** The same for rows. That the runtime's ScatterND races on repeated places does no harm: all it writes are zeros. */
-const scatterND: InputRule = (c, dy) =>
-  adds(c) ? dy : c.b.op('ScatterND', [dy, c.x[1]!, zeros(c.b, c.b.type(c.x[2]!))]);
-const scatterNDUpdates: InputRule = (c, dy) => {
-  adds(c);
-  return c.b.op('GatherND', [dy, c.x[1]!]);
-};
-
 export const indexing: RuleTable = {
   Gather: [gather, null],
   GatherElements: [gatherElements, null],
   GatherND: [gatherND, null],
   Slice: [slice, null, null, null, null],
   TopK: [topK, null],
-  ScatterElements: [scatterElements, null, scatterElementsUpdates],
-  ScatterND: [scatterND, null, scatterNDUpdates],
 };

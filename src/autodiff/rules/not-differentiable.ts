@@ -12,7 +12,9 @@ const names = [
   // Steps, whose slope is zero wherever there is one.
   ...['Sign', 'Floor', 'Ceil', 'Round', 'Hardmax'],
   // Random numbers.
-  ...['RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike', 'Bernoulli'],
+  ...['RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike', 'Bernoulli', 'Multinomial'],
+  // Tables that sizes alone decide.
+  ...['HannWindow', 'HammingWindow', 'BlackmanWindow', 'MelWeightMatrix'],
 ];
 
 export const notDifferentiable: RuleTable = Object.fromEntries(names.map((name) => [name, null]));

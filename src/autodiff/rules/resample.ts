@@ -2,7 +2,7 @@
 // exchange of space and channels. All of them are linear, so the gradient reads the same places backwards.
 
 import type { Builder } from '../../onnx/builder.js';
-import { indices, inverse, type PaddedAxis, pad, sum, transpose, view } from '../../onnx/formulas.js';
+import { indices, inverse, mul, type PaddedAxis, pad, sum, transpose, view, zeros } from '../../onnx/formulas.js';
 import { attrInt, attrString, type Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { type ResizedAxis, resizedAxes, resizeWeights } from '../../onnx/shapes/resize.js';
@@ -78,6 +78,15 @@ const padding: InputRule = (c, dy) => {
   return dx;
 };
 
+/** What was filled in: everything around x, of which some may be cut off again. Other modes do not read the value. */
+const paddingValue: InputRule = (c, dy) => {
+  const { b, node, x } = c;
+  const type = b.type(x[0]!);
+  if (attrString(node, 'mode', 'constant') !== 'constant') return zeros(b, b.type(x[2]!));
+  const around = pad(b, zeros(b, type), padsOf(c), b.scalar(type.dtype, 1));
+  return view(b, sum(b, mul(b, dy, around), indices(type.shape.length), false), b.shape(x[2]!));
+};
+
 function padsOf({ b, node }: RuleContext): PaddedAxis[] {
   const c = new TypeContext(b.graph, node);
   const rank = c.shape(0).length;
@@ -110,8 +119,7 @@ const blocksBack: InputRule = (c, dy) => {
 
 export const resample: RuleTable = {
   Resize: [resize, null, null, null],
-  // The padding value is a number of the model's arithmetic, not something to learn.
-  Pad: [padding, null, null, null],
+  Pad: [padding, null, paddingValue, null],
   DepthToSpace: [blocksBack],
   SpaceToDepth: [blocksBack],
 };

@@ -107,19 +107,39 @@ const tapsOf = (c: TypeContext, mode: string, from: number): ((x: number) => Tap
   };
 };
 
+/** With antialias the filter is stretched by the scale of an axis that shrinks, and its weights add up to 1. */
+function wideTaps(c: TypeContext, mode: string, { from, scale }: ResizedAxis): (x: number) => Taps {
+  const a = Number(c.node.attrs.get('cubic_coeff_a')?.value ?? -0.75);
+  const filter = mode === 'linear' ? (d: number) => Math.max(0, 1 - Math.abs(d)) : (d: number) => cubic(d, a);
+  const shrink = Math.min(1, scale);
+  const reach = (mode === 'linear' ? 1 : 2) / shrink;
+  const inside = c.int('exclude_outside', 0) !== 0;
+  return (x) => {
+    const [low, high] = [Math.floor(x + 1 - reach), Math.floor(x + 1 + reach)];
+    const [first, end] = inside ? [Math.max(0, low), Math.min(from, high)] : [low, high];
+    const taps = Array.from({ length: end - first }, (_, k): Taps[number] => [
+      first + k,
+      filter((first + k - x) * shrink),
+    ]);
+    const total = taps.reduce((sum, [, weight]) => sum + weight, 0);
+    return taps.map(([position, weight]) => [position, weight / total]);
+  };
+}
+
 /**
  * The weights [out, in] of one axis, row by row.
- * @throws ModelError for antialiasing and for coordinate modes that crop (tf_crop_and_resize)
+ * @throws ModelError for coordinate modes that crop (tf_crop_and_resize)
  */
 export function resizeWeights(c: TypeContext, resized: ResizedAxis): Float64Array {
   const { from, out, scale } = resized;
-  if (c.int('antialias', 0)) c.fail('antialias has no gradient here; export the model with antialias off');
   const name = String(c.node.attrs.get('coordinate_transformation_mode')?.value ?? 'half_pixel');
   const coordinate =
     coordinates[name] ?? c.fail(`coordinate_transformation_mode ${quote(name)} has no gradient here; use half_pixel`);
   if (out * from * 8 > c.graph.maxBytes)
     c.fail(`its gradient takes ${out} x ${from} weights, more than maxGraphMemory allows`, OverBudget);
-  const taps = tapsOf(c, String(c.node.attrs.get('mode')?.value ?? 'nearest'), from);
+  const mode = String(c.node.attrs.get('mode')?.value ?? 'nearest');
+  const wide = c.int('antialias', 0) !== 0 && mode !== 'nearest';
+  const taps = wide ? wideTaps(c, mode, resized) : tapsOf(c, mode, from);
   const weights = new Float64Array(out * from);
   for (let i = 0; i < out; i++) {
     const x = scale === 1 && out === from ? i : coordinate(i, resized);
