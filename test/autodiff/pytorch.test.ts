@@ -38,7 +38,7 @@ const float32Only = new Set([
   ...['GlobalAveragePool', 'GlobalMaxPool', 'Resize', 'HardSigmoid', 'HardSwish', 'LeakyRelu', 'Elu', 'Selu', 'PRelu'],
   ...['Celu', 'ThresholdedRelu', 'Shrink', 'LRN'],
   ...['Tan', 'Asin', 'Acos', 'Atan', 'Sinh', 'Cosh', 'Asinh', 'Acosh', 'Atanh'],
-  ...['Softplus', 'Softsign', 'Mish'],
+  ...['Softplus', 'Softsign', 'Mish', 'Col2Im'],
 ]);
 
 const read = (file: string): Golden[] =>
@@ -85,7 +85,7 @@ async function evaluate(golden: Golden) {
 
 const files = [
   ...['elementwise', 'reductions', 'products', 'layouts', 'losses'],
-  ...['convolutions', 'pools', 'activations', 'resamples', 'contractions', 'further', 'norms'],
+  ...['convolutions', 'pools', 'activations', 'resamples', 'contractions', 'further', 'norms', 'rare'],
 ];
 
 describe.each(files)('%s', (file) => {

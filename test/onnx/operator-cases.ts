@@ -20,6 +20,7 @@ import {
   scalar,
   x,
 } from './case-values.js';
+import { furtherCases } from './further-cases.js';
 import { imageCases } from './image-cases.js';
 
 export { type OperatorCase, x } from './case-values.js';
@@ -197,6 +198,7 @@ const recurrentCases = (['LSTM', 'GRU', 'RNN'] as const).flatMap((op): OperatorC
 export const operatorCases: readonly OperatorCase[] = [
   ...[...elementwise, ...layout, ...reductions, ...made, ...fused],
   ...imageCases,
+  ...furtherCases,
   ...recurrentCases,
 ];
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Graph, type StaticType } from '#ortune/onnx/graph.js';
 import { inferTypes, typedOperators } from '#ortune/onnx/shapes.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
+import { furtherRefusals } from './further-cases.js';
 import { outputsOf } from './graphs.js';
 import { describeCase, nodeOf, type OperatorCase, operatorCases, x } from './operator-cases.js';
 
@@ -163,6 +164,7 @@ const refusals: [string, OperatorCase, RegExp][] = [
   ['a scale that enlarges', { op: 'LayerNormalization', inputs: [x(2, 1), x(3)] }, /input 1 \[3\] does not broadcast/],
   ['a cast to text', { op: 'Cast', inputs: [x(2)], attrs: { to: 8 } }, /element type 8/],
   ['a random tensor without a shape', { op: 'RandomNormal', inputs: [] }, /'shape' is missing/],
+  ...furtherRefusals,
   ['more outputs than there are', { op: 'Relu', inputs: [x(2)], outputs: 2 }, /2 outputs, but the operator has 1/],
 ];
 
