@@ -188,16 +188,17 @@ it('applies the mask of a Dropout in training mode', async () => {
 
 it('names every operator without a rule on a path, and what to do', () => {
   const b = start({ x: [4], frozen: [4] });
-  b.op('MeanVarianceNormalization', ['frozen'], { axes: [0] }, { name: 'off the path' });
-  const first = b.op('MeanVarianceNormalization', ['x'], { axes: [0] }, { name: 'first' });
-  const y = b.op('QuickGelu', [first], {}, { domain: 'com.microsoft', name: 'second' });
+  // Of gradients there are no gradients.
+  b.op('SoftmaxGrad', ['frozen', 'frozen'], {}, { domain: 'ortune', name: 'off the path' });
+  const first = b.op('SoftmaxGrad', ['x', 'frozen'], {}, { domain: 'ortune', name: 'first' });
+  const y = b.op('GeluGrad', [first, 'frozen'], {}, { domain: 'ortune', name: 'second' });
   const normal = b.ops('LayerNormalization', [y, 'frozen'], {}, { outputs: 2, name: 'third' });
   const loss = total(b, b.op('Add', normal));
   const fail = () => backward(b, loss, ['x']);
   expect(fail).toThrow(ModelError);
   expect(fail).toThrow(
-    "no gradient rule for 3 operators between the trainable parameters and the loss:\n  MeanVarianceNormalization (node 'first')\n" +
-      "  com.microsoft.QuickGelu (node 'second')\n  LayerNormalization (node 'third', through its output 1)\nFreeze every parameter below",
+    "no gradient rule for 3 operators between the trainable parameters and the loss:\n  ortune.SoftmaxGrad (node 'first')\n" +
+      "  ortune.GeluGrad (node 'second')\n  LayerNormalization (node 'third', through its output 1)\nFreeze every parameter below",
   );
 });
 
@@ -217,14 +218,24 @@ it.each<[string, string, Value[], Record<string, AttrInput>, RegExp]>([
     /statistics of the batch/,
   ],
   ['places counted by columns', 'MaxPool', ['x'], { kernel_shape: [2, 2], storage_order: 1 }, /storage_order 1/],
-  ['antialiasing', 'Resize', ['x', '', '', 'sizes'], { antialias: 1, mode: 'linear' }, /antialias/],
+  [
+    'another way to scatter',
+    'ScatterElements',
+    ['x', 'places', 'x'],
+    { reduction: 'mean' },
+    /reduction 'mean' is none of/,
+  ],
   ['cropping', 'Resize', ['x', '', '', 'sizes'], { coordinate_transformation_mode: 'tf_crop_and_resize' }, /tf_crop/],
   ['an unknown interpolation', 'Resize', ['x', '', '', 'sizes'], { mode: 'lanczos' }, /mode 'lanczos' is not known/],
   ['an unknown rounding', 'Resize', ['x', '', '', 'sizes'], { nearest_mode: 'up' }, /nearest_mode 'up'/],
   ['an unknown padding', 'Pad', ['x', 'pads'], { mode: 'mirror' }, /mode 'mirror' is not known/],
 ])('refuses %s by the node', (_, op, inputs, attrs, message) => {
   const b = start(image);
-  const constants: Record<string, Value> = { sizes: b.ints([1, 4, 9, 9]), pads: b.ints([0, 0, 1, 1, 0, 0, 1, 1]) };
+  const constants: Record<string, Value> = {
+    sizes: b.ints([1, 4, 9, 9]),
+    pads: b.ints([0, 0, 1, 1, 0, 0, 1, 1]),
+    places: b.constant(Tensor.of('int64', new Array(144).fill(0), [1, 4, 6, 6])),
+  };
   const y = b.op(
     op,
     inputs.map((name) => constants[name] ?? name),
