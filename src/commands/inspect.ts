@@ -40,6 +40,8 @@ export interface Inspection {
   undifferentiable: { op: string; node: string }[];
   /** What the nodes with sub-graphs are for the inputs that were tried: 'else_branch', '3 iterations'. */
   control: { op: string; node: string; becomes: string }[];
+  /** Inputs of the file that have one value in training, and are not among `inputs`. */
+  bound: Record<string, number>;
   /** Why shapes could not be worked out for the inputs that were tried; left out where they could. */
   shapeProblem?: string;
 }
@@ -88,6 +90,7 @@ function inspect(path: string, maxGraphMemory: number): Inspection {
     tensors,
     operators: countOperators(model),
     undifferentiable: undifferentiable(graph, trainable, became),
+    bound: Object.fromEntries(graph.bound),
     control: [...became].map(([{ op, name }, becomes]) => ({ op, node: name, becomes })),
     ...(shapeProblem !== undefined && { shapeProblem }),
   };

@@ -73,8 +73,9 @@ function openNow(request: OpenRequest): OpenedModel {
   // Before anything follows the file's own graph.
   const ofControl = files.flatMap((file) => {
     const became: Became = new Map();
-    judgeGraph(toGraph(file), became);
-    return controlNotes(became);
+    const graph = toGraph(file);
+    judgeGraph(graph, became);
+    return controlNotes(graph, became);
   });
   // The head is behind the last one.
   const file = files.pop()!;

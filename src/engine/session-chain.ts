@@ -5,6 +5,8 @@ import { defaultThreads } from '../environment.js';
 import { ModelError } from '../errors.js';
 import type { Value } from '../onnx/graph.js';
 import type { JoinedModel, JoinedPart } from '../onnx/join.js';
+import { restingInputs } from '../onnx/load.js';
+import { elementCount, Tensor } from '../onnx/tensor.js';
 import { quote, shown } from '../quote.js';
 import { copyOutside, messageOf } from '../realm.js';
 import { reasonIn } from '../runtime/device-errors.js';
@@ -16,8 +18,8 @@ type Runtime = typeof import('onnxruntime-node');
 interface Link {
   part: JoinedPart;
   session: InferenceSession;
-  /** Old exports state their weights among the inputs, and the binding requires every input. */
-  weights: Readonly<Record<string, OrtTensor>>;
+  /** Inputs that no batch feeds: the binding requires every one. */
+  resting: Readonly<Record<string, OrtTensor>>;
 }
 
 export class SessionChain {
@@ -41,7 +43,11 @@ export class SessionChain {
       const { path } = part.model;
       try {
         const session = await ort.InferenceSession.create(path, options);
-        links.push({ part, session, weights: weightsAmong(ort, session, part, model) });
+        links.push({
+          part,
+          session,
+          resting: { ...weightsAmong(ort, session, part, model), ...boundInputs(ort, part) },
+        });
       } catch (error) {
         await chain.release();
         throw new ModelError(`${path}: onnxruntime refuses the model: ${shown(reasonIn(messageOf(error)))}`);
@@ -56,12 +62,12 @@ export class SessionChain {
    */
   async run(inputs: ReadonlyMap<string, TensorView>, wanted: readonly Value[]): Promise<OrtTensor[]> {
     const known = new Map<Value, OrtTensor>();
-    for (const [i, { part, session, weights }] of this.#links.entries()) {
+    for (const [i, { part, session, resting }] of this.#links.entries()) {
       const later = this.#links.slice(i + 1).flatMap((link) => [...link.part.inputs.values()]);
       const needed = new Set([...wanted, ...later]);
       const outputs = [...part.outputs].filter(([, value]) => needed.has(value));
       if (outputs.length === 0) continue;
-      const feeds: Record<string, OrtTensor> = { ...weights };
+      const feeds: Record<string, OrtTensor> = { ...resting };
       for (const [name, value] of part.inputs) {
         const tensor = known.get(value) ?? copyOf(this.#ort, inputs, value);
         known.set(value, tensor);
@@ -90,7 +96,8 @@ function cannotCompute({ model }: JoinedPart, feeds: Record<string, OrtTensor>, 
   );
 }
 
-function weightsAmong(ort: Runtime, session: InferenceSession, part: JoinedPart, model: JoinedModel): Link['weights'] {
+/** Old exports state their weights among the inputs. */
+function weightsAmong(ort: Runtime, session: InferenceSession, part: JoinedPart, model: JoinedModel): Link['resting'] {
   const weights: Record<string, OrtTensor> = {};
   for (const [value, { part: file, name }] of model.tensors) {
     const tensor = model.graph.initializers.get(value);
@@ -98,6 +105,16 @@ function weightsAmong(ort: Runtime, session: InferenceSession, part: JoinedPart,
     weights[name] = new ort.Tensor(tensor.dtype as 'float32', copyOutside(tensor.data() as Float32Array), tensor.shape);
   }
   return weights;
+}
+
+/** Inputs that decide which branch runs, and zeros for those that only the other branch reads. */
+function boundInputs(ort: Runtime, part: JoinedPart): Link['resting'] {
+  const fed: Record<string, OrtTensor> = {};
+  for (const { name, dtype, shape, value } of restingInputs(part.model)) {
+    const tensor = Tensor.of(dtype, Array<number>(elementCount(shape)).fill(value), shape);
+    fed[name] = new ort.Tensor(dtype as 'float32', copyOutside(tensor.data() as Float32Array), shape);
+  }
+  return fed;
 }
 
 // The stock binding takes no shared memory.

@@ -79,6 +79,10 @@ export class Graph {
   inputs: ValueInfo[] = [];
   outputs: ValueInfo[] = [];
   initializers = new Map<Value, Tensor>();
+  /** Inputs of the file that have one value here, and are none of the graph's. */
+  bound = new Map<Value, number>();
+  /** The nodes with sub-graphs that are none any more, and what they have become. */
+  decided = new Map<Construct, string>();
   /** Static types, filled by specialisation and by the builder. */
   types = new Map<Value, StaticType>();
 
@@ -128,6 +132,8 @@ export class Graph {
     copy.outputs = this.outputs.map((v) => ({ ...v }));
     copy.initializers = new Map(this.initializers);
     copy.types = new Map(this.types);
+    copy.bound = new Map(this.bound);
+    copy.decided = new Map(this.decided);
     return copy;
   }
 }

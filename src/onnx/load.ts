@@ -8,18 +8,19 @@ import { ModelError } from '../errors.js';
 import { kindOf } from '../files/kind-of.js';
 import { statOfFile } from '../files/model-files.js';
 import { quote } from '../quote.js';
-import { allBodies } from './blocks.js';
+import { allBodies, isControl } from './blocks.js';
 import { checkNodeCount, defaultGraphMemory } from './budget.js';
 import { checkNodes } from './check-nodes.js';
 import { decodeNode, decodeTensor, decodeValueInfo, elementType, tensorShape } from './decode.js';
 import { bytesPerElement } from './dtype.js';
 import { checkExternal } from './external.js';
 import { ExternalFiles } from './external-files.js';
-import { Graph, prune, type ValueInfo } from './graph.js';
+import { Graph, prune, type StaticType, type ValueInfo } from './graph.js';
 import { bringToInferenceForm } from './inference-form.js';
 import { separateTensors } from './merged-tensors.js';
 import { graphOf, type Model, operatorName } from './model.js';
 import { constantTensor } from './normalize/constants.js';
+import { dropUnread, takeDecided } from './normalize/decided.js';
 import { inlineFunctions } from './normalize/inline.js';
 import { convertNode } from './normalize/opset.js';
 import { dropIdentities, nameNodes, sortNodes } from './normalize/tidy.js';
@@ -226,7 +227,30 @@ export function toGraph(model: Model): Graph {
       graph.nodes.push({ ...converted, ...(block && { block }), ...(construct && { construct }) });
   }
   sortNodes(graph, model);
+  takeDecided(graph);
   dropIdentities(graph);
   prune(graph);
+  dropUnread(graph);
   return graph;
+}
+
+/** The inputs of a file that its graph does not have since others are bound, each with the value that fills it. */
+export function restingInputs(model: Model): (StaticType & { name: string; value: number })[] {
+  const graph = graphOf(model).node.some(isControl) ? toGraph(model) : undefined;
+  if (!graph || graph.bound.size === 0) return [];
+  const known = new Set([
+    ...graph.inputs.map(({ name }) => name),
+    ...graphOf(model).initializer.map(({ name }) => name),
+  ]);
+  return graphOf(model)
+    .input.filter(({ name }) => !known.has(name))
+    .map((input) => {
+      const { name, dtype, shape = [] } = decodeValueInfo(input, 'input', model);
+      return {
+        name,
+        dtype,
+        shape: shape.map((d) => (typeof d === 'number' ? d : 1)),
+        value: graph.bound.get(name) ?? 0,
+      };
+    });
 }

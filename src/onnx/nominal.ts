@@ -76,9 +76,14 @@ export function judgeGraph(graph: Graph, became: Became = new Map()): string | u
   throw failure!;
 }
 
-/** What to say of the nodes with sub-graphs before a run. */
-export const controlNotes = (became: Became): string[] =>
-  [...became].flatMap(([{ op, name }, as]) => {
+/** What to say of inputs that are bound and of the nodes with sub-graphs before a run. */
+export const controlNotes = ({ bound }: Graph, became: Became): string[] => [
+  ...[...bound].map(
+    ([name, value]) =>
+      `input ${quote(name)} is ${value ? 'true' : 'false'}: what is trained, measured and predicted is the branch that reads whole ` +
+      'texts, and the one that goes on from a cache has the same weights',
+  ),
+  ...[...became].flatMap(([{ op, name }, as]) => {
     if (op !== 'If')
       return [`${op} ${quote(name)} is written out for the shapes of each batch: ${as} for the smallest input`];
     return as === 'both branches'
@@ -86,4 +91,5 @@ export const controlNotes = (became: Became): string[] =>
           `If ${quote(name)} is decided by the data: both of its branches are computed, and gradients go into the one that is taken`,
         ]
       : [];
-  });
+  }),
+];

@@ -81,6 +81,7 @@ class Specializer implements Host {
     this.#branches = new Branches(this.#builder, (value) => this.constant(value));
     this.#trainable = trainable;
     this.#onControl = onControl;
+    for (const [construct, became] of graph.decided) onControl(construct, became);
     this.#outputs = new Set(graph.outputs.map((o) => o.name));
     this.#read = new Set([...this.#outputs, ...graph.nodes.flatMap((n) => n.inputs)]);
   }

@@ -11,13 +11,14 @@ import { restored } from '#ortune/compile/compile.js';
 import { Builder } from '#ortune/onnx/builder.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
+import { type Became, controlNotes, judgeGraph } from '#ortune/onnx/nominal.js';
 import type { NodeProto } from '#ortune/onnx/onnx_pb.js';
 import { fileTensors, saveModel } from '#ortune/onnx/save.js';
 import { specialize } from '#ortune/onnx/specialize.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { normals } from '#ortune/random.js';
 import { temporaryDirectory } from '../support/temporary.js';
-import { branch, constant, control, int, ints, yes } from './control-files.js';
+import { branch, constant, control, int, ints, mergedDecoder, yes } from './control-files.js';
 import { floats, initializer, modelProto, node, type Parts, run, value, writeModel } from './support.js';
 
 const root = temporaryDirectory('control');
@@ -213,6 +214,19 @@ describe('If', () => {
   });
 });
 
+test('the input of a merged decoder is bound, and what only its cache needs is no input', async () => {
+  const path = writeModel(file, mergedDecoder());
+  expect(await inspectModel(path)).toMatchObject({
+    inputs: [{ name: 'x' }],
+    bound: { use_cache_branch: 0 },
+    control: [{ op: 'If', node: 'the-If', becomes: 'else_branch' }],
+    parameters: { trainable: 16 + 12 + 4 },
+    operators: { If: 1, MatMul: 4 },
+  });
+  const checked = await gradcheckModel(path, { input: ['x=2x3x4'] });
+  expect(checked).toMatchObject({ checked: 3, failed: 0 });
+});
+
 describe('Loop', () => {
   /** h ← tanh(h·w + b), b inside the body, gathering each h; the body may say when to stop. */
   const recurrent = (count: string, stop: NodeProto[] = [node('Identity', ['going'], ['more'])]): NodeProto[] => [
@@ -239,6 +253,18 @@ describe('Loop', () => {
   test('of a constant count is written out, and the weight in its body is one', async () => {
     expect(await agrees(written(recurrent('three'), three), { x: random(7, 2, 3) }, ['b', 'w'])).toEqual([
       'Loop the-Loop: 3 iterations',
+    ]);
+  });
+
+  test('is noted before a run, and so is a branch on data', () => {
+    const graph = toGraph(openModel(written(recurrent('three'), three)));
+    const became: Became = new Map();
+    expect(judgeGraph(graph, became)).toBeUndefined();
+    expect(controlNotes(graph, became)).toEqual([
+      "Loop 'the-Loop' is written out for the shapes of each batch: 3 iterations for the smallest input",
+    ]);
+    expect(controlNotes(graph, new Map([[{ op: 'If', name: 'a' }, 'both branches']]))).toEqual([
+      expect.stringMatching(/^If 'a' is decided by the data: both of its branches are computed/),
     ]);
   });
 

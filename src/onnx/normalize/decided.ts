@@ -1,0 +1,79 @@
+// Branches that a file decides before any shape is known: an If whose condition is a constant, and the one of a merged
+// decoder, whose input says whether it goes on from a cache. Training runs over whole texts, without one, so that input
+// is false; what only the other branch reads is no input of the graph then.
+
+import { blockOperators } from '../blocks.js';
+import type { Block, Construct, Graph, Node, Value } from '../graph.js';
+import { Tensor } from '../tensor.js';
+import { conditionsOf } from './tidy.js';
+
+/** Inputs that choose a branch, and the branch that is trained. Source: the decoders that Optimum merges. */
+const switches: ReadonlyMap<string, number> = new Map([['use_cache_branch', 0]]);
+
+/** Takes the branches that are decided, in place; nodes of the others are left without readers. */
+export function takeDecided(graph: Graph): void {
+  const conditions = conditionsOf(graph.nodes);
+  if (conditions.size === 0) return;
+  const deciding = new Set(conditions.values());
+  for (const { name, dtype, shape } of graph.inputs) {
+    const value = switches.get(name);
+    if (value === undefined || dtype !== 'bool' || !deciding.has(name)) continue;
+    const dims = (shape ?? []).map((d) => (typeof d === 'number' ? d : 1));
+    const size = dims.reduce((n, d) => n * d, 1);
+    graph.initializers.set(name, Tensor.of('bool', Array<number>(size).fill(value), dims));
+    graph.bound.set(name, value);
+  }
+  graph.inputs = graph.inputs.filter(({ name }) => !graph.bound.has(name));
+  const taken = new Map<Construct, number>();
+  for (const [construct, condition] of conditions) {
+    const constant = graph.initializers.get(condition);
+    if (constant?.dtype === 'bool' && constant.size === 1) taken.set(construct, constant.numbers()[0] === 0 ? 1 : 0);
+  }
+  if (taken.size === 0) return;
+  for (const [construct, branch] of taken) graph.decided.set(construct, blockOperators.If![branch]!);
+  graph.nodes = graph.nodes
+    .filter(({ block }) => !blocks(block).some(({ of, branch }) => (taken.get(of) ?? branch) !== branch))
+    .map((node) => decided(node, taken));
+}
+
+/** The inputs that nothing reads once an input of the file has been bound. */
+export function dropUnread(graph: Graph): void {
+  if (graph.bound.size === 0) return;
+  const read = new Set<Value>([
+    ...graph.nodes.flatMap(({ inputs }) => inputs),
+    ...graph.outputs.map(({ name }) => name),
+  ]);
+  graph.inputs = graph.inputs.filter(({ name }) => read.has(name));
+}
+
+function blocks(block: Block | undefined): Block[] {
+  return block ? [block, ...blocks(block.outer)] : [];
+}
+
+/** The node without the blocks that always run; an output of an If that is decided is what the branch gives. */
+function decided(node: Node, taken: ReadonlyMap<Construct, number>): Node {
+  const { block, construct, ...rest } = node;
+  const branch = construct && taken.get(construct);
+  const outer = without(block, taken);
+  const placed = outer ? { ...rest, block: outer } : rest;
+  if (branch === undefined) return construct ? { ...placed, construct } : placed;
+  return { ...placed, op: 'Identity', inputs: [node.inputs[1 + branch]!] };
+}
+
+function without(block: Block | undefined, taken: ReadonlyMap<Construct, number>): Block | undefined {
+  if (!block) return undefined;
+  const outer = without(block.outer, taken);
+  if (taken.has(block.of)) return outer;
+  return outer === block.outer ? block : again(block, outer);
+}
+
+/** A block has one object for all its nodes, so that they are known to stand together. */
+function again(block: Block, outer: Block | undefined): Block {
+  const known = moved.get(block);
+  if (known && known.outer === outer) return known;
+  const made = { ...block, outer };
+  moved.set(block, made);
+  return made;
+}
+
+const moved = new WeakMap<Block, Block>();
