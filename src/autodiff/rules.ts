@@ -1,6 +1,8 @@
 // The table of gradient rules: one row per operator, one short function per input (rules/context.ts). `null` says 'not
 // differentiable', as a decision and not an omission.
 
+import { definedOperators } from '../onnx/defined/table.js';
+import { type Node, operatorKey } from '../onnx/graph.js';
 import { activations } from './rules/activations.js';
 import { channelsLast } from './rules/channels-last.js';
 import type { InputRule, Rule } from './rules/context.js';
@@ -51,4 +53,14 @@ export function inputRule(rule: Rule | null, input: number): InputRule | null {
   if ('definition' in rule) return spelledOut;
   if ('variadic' in rule) return (c, dy) => rule.variadic(c, input, dy);
   return ('anyOutput' in rule ? rule.anyOutput : rule)[input] ?? null;
+}
+
+/**
+ * Whether a derivative flows into an input of a node, in a graph whose operators may not be spelled out yet. An
+ * operator that nothing is known of lets it.
+ */
+export function flowsInto(node: Node, input: number): boolean {
+  const rule = rules.get(operatorKey(node));
+  if (rule !== undefined) return inputRule(rule, input) !== null;
+  return !definedOperators.get(operatorKey(node))?.constants?.includes(input);
 }

@@ -6,8 +6,8 @@ import { OrtuneError } from '../errors.js';
 import { quote } from '../quote.js';
 import { checkInputType, checkPeak, checkWork, OverBudget, weightElements } from './budget.js';
 import type { Construct, Graph, ValueInfo } from './graph.js';
-import { unknownOperators } from './shapes.js';
 import { specialize } from './specialize.js';
+import { unknownOperators } from './unknown.js';
 
 const lengths = [8, 64, 224];
 

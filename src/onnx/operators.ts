@@ -102,6 +102,9 @@ const activation: OperatorTraits = { ...free, autocast: 'float32' };
 const biasedActivation: OperatorTraits = { ...activation, elementwise: 'placed', weights: bias };
 const normalised = { 1: { role: 'weight', plain: 1 }, 2: { role: 'bias', plain: 0 } } as const;
 const normalisation: OperatorTraits = { autocast: 'float32', weights: normalised };
+const rootMeanSquare: OperatorTraits = { byRow: true, weights: { 1: { role: 'weight' } } };
+/** Rows that are looked up. */
+const looked: WeightRole = { role: 'weight', matrix: true };
 const gradient: OperatorTraits = { autocast: 'float32' };
 const promote: OperatorTraits = { autocast: 'promote' };
 const rearranges: OperatorTraits = { ...promote, moves: 'rearranges' };
@@ -111,8 +114,11 @@ const products: Record<string, OperatorTraits> = {
   MatMul: { product: true, work: matrixWork, autocast: 'low', weights: matrices, takesNumbers: true },
   Gemm: { product: true, work: matrixWork, autocast: 'low', weights: { ...matrices, 2: { role: 'bias' } } },
   'com.microsoft.FusedMatMul': { product: true, work: matrixWork, autocast: 'low', weights: matrices },
+  'com.microsoft.TransposeMatMul': { product: true, weights: matrices },
+  'com.microsoft.FusedGemm': { product: true, weights: { ...matrices, 2: { role: 'bias' } } },
   Conv: { work: convolutionWork, autocast: 'low', noBfloat16: true, weights: scaleAndBias },
   ConvTranspose: { work: transposedWork, autocast: 'low', noBfloat16: true, weights: scaleAndBias },
+  'com.microsoft.FusedConv': { weights: scaleAndBias },
   Einsum: { work: einsumWork },
   LSTM: recurrentLayer,
   GRU: recurrentLayer,
@@ -137,7 +143,7 @@ const movement: Record<string, OperatorTraits> = {
     ...promote,
     moves: 'picks',
     pools: true,
-    weights: { 0: { role: 'weight', matrix: true } },
+    weights: { 0: looked },
     takesNumbers: true,
   },
   GatherND: { moves: 'picks', pools: true },
@@ -186,7 +192,10 @@ const activations: Record<string, OperatorTraits> = {
   Gelu: activation,
   'ortune.Activation': free,
   'com.microsoft.Gelu': activation,
-  'com.microsoft.QuickGelu': activation,
+  'com.microsoft.QuickGelu': free,
+  'com.microsoft.BiasAdd': { weights: bias },
+  'com.microsoft.BiasSplitGelu': { weights: bias },
+  Swish: free,
   'com.microsoft.BiasGelu': biasedActivation,
   'com.microsoft.FastGelu': biasedActivation,
   Softmax: { autocast: 'float32' },
@@ -200,6 +209,17 @@ const normalisations: Record<string, OperatorTraits> = {
     byRow: true,
     weights: { 2: { role: 'weight' }, 3: { role: 'bias' }, 4: { role: 'bias' } },
   },
+  SimplifiedLayerNormalization: rootMeanSquare,
+  RMSNormalization: rootMeanSquare,
+  'com.microsoft.SkipSimplifiedLayerNormalization': {
+    byRow: true,
+    weights: { 2: { role: 'weight' }, 3: { role: 'bias' } },
+  },
+  'com.microsoft.EmbedLayerNormalization': {
+    weights: { 2: looked, 3: looked, 4: looked, 5: { role: 'weight' }, 6: { role: 'bias' } },
+  },
+  'com.microsoft.GroupNorm': { weights: scaleAndBias },
+  'com.microsoft.SkipGroupNorm': { weights: { ...scaleAndBias, 4: { role: 'bias' } } },
   BatchNormalization: { ...normalisation, statistics: { 3: 'the mean', 4: 'the variance' } },
   GroupNormalization: normalisation,
   // Group normalisation of older opsets is written with this operator, its own scale and bias left at 1 and 0.

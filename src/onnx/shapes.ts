@@ -5,9 +5,8 @@
 import { ModelError } from '../errors.js';
 import { quote, shown } from '../quote.js';
 import { OverBudget, typeProblem } from './budget.js';
-import { type Graph, type Node, operatorKey, type StaticType } from './graph.js';
+import type { Graph, Node, StaticType } from './graph.js';
 import { guarded } from './guarded.js';
-import { traitsOf } from './operators.js';
 import { batchNormalisation } from './shapes/batch-norm.js';
 import { channelsLast } from './shapes/channels-last.js';
 import { TypeContext, type TypeRule, type TypeTable } from './shapes/context.js';
@@ -34,23 +33,8 @@ function rowOf({ domain, op }: Node): TypeRule | undefined {
   return table && Object.hasOwn(table, op) ? table[op] : undefined;
 }
 
-const mostListed = 50;
-
-/** The nodes that nothing is known of; what stands in a sub-graph may never run. */
-export const unknownOperators = (graph: Graph): Node[] =>
-  graph.nodes.filter((node) => !rowOf(node) && !node.block && !traitsOf(node).dissolves);
-
-/** @throws ModelError that names every node whose operator has no row */
-export function refuseUnknownOperators(graph: Graph): void {
-  const unknown = unknownOperators(graph);
-  if (unknown.length === 0) return;
-  const lines = unknown.slice(0, mostListed).map((node) => `  ${shown(operatorKey(node))} (node ${quote(node.name)})`);
-  if (unknown.length > mostListed) lines.push(`  and ${unknown.length - mostListed} more`);
-  throw new ModelError(
-    `${unknown.length === 1 ? 'an operator is' : `${unknown.length} operators are`} not supported:\n${lines.join('\n')}\n` +
-      'Export the model with other operators in their place.',
-  );
-}
+/** Whether the types of what a node computes are known from its own operator. */
+export const hasTypeRule = (node: Node): boolean => rowOf(node) !== undefined;
 
 /**
  * Static types of the node's outputs, one per entry of `node.outputs` ('' entries too). Integer inputs that decide

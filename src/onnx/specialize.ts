@@ -6,10 +6,13 @@ import { ModelError } from '../errors.js';
 import { quote } from '../quote.js';
 import { checkRepeated } from './budget.js';
 import { Builder, toAttr } from './builder.js';
+import { spelledOut } from './defined/definition.js';
+import { definedOperators } from './defined/table.js';
 import { fold } from './fold.js';
-import { type Construct, type Graph, type Node, prune, type StaticType, type Value } from './graph.js';
+import { forgetViews } from './formulas.js';
+import { type Construct, type Graph, type Node, operatorKey, prune, type StaticType, type Value } from './graph.js';
 import { guarded } from './guarded.js';
-import { inferTypes, refuseUnknownOperators } from './shapes.js';
+import { inferTypes } from './shapes.js';
 import { bindInputs } from './specialize/bind.js';
 import { Branches } from './specialize/branches.js';
 import { Shared } from './specialize/cse.js';
@@ -19,6 +22,7 @@ import { mergeRun, padAllAxes, unchanged } from './specialize/simplify.js';
 import { type Unpacked, unpack } from './specialize/unpack.js';
 import { unroll } from './specialize/unroll.js';
 import { Tensor } from './tensor.js';
+import { refuseUnknownOperators } from './unknown.js';
 
 export interface SpecializeOptions {
   /** Initializers that training will change: nothing is folded through them. Default: none. */
@@ -134,6 +138,13 @@ class Specializer implements Host {
     this.#branches.computed(node.outputs, node.block);
     delete node.block;
     delete node.construct;
+    const defined = definedOperators.get(operatorKey(node));
+    if (defined) {
+      for (const part of spelledOut(defined, this.#builder, node, this.constant)) this.#visit(part);
+      // Nodes that were visited may have given way to others.
+      forgetViews(this.#builder);
+      return;
+    }
     const types = inferTypes(this.#graph, node);
     for (const [i, out] of node.outputs.entries()) if (out) this.#graph.types.set(out, types[i]!);
     padAllAxes(this.#builder, node);

@@ -17,15 +17,7 @@ import { providerOf } from './providers.js';
 import type { DeviceTensor, DeviceTensors } from './tensors.js';
 
 // Ops of com.microsoft with a CPU kernel that rules, lowering or exports use.
-const microsoftOps = [
-  'FusedMatMul',
-  'FusedGemm',
-  'BiasGelu',
-  'FastGelu',
-  'Gelu',
-  'QuickGelu',
-  'SkipLayerNormalization',
-];
+const microsoftOps = ['FusedMatMul', 'FusedGemm', 'BiasGelu', 'FastGelu', 'Gelu', 'SkipLayerNormalization'];
 
 type TensorType = Pick<DeviceTensor, 'dtype' | 'shape'>;
 

@@ -1,8 +1,8 @@
 // What of a graph derivatives flow through, looked up many times while its tensors are judged one by one.
 
-import { inputRule, rules } from '../autodiff/rules.js';
+import { flowsInto } from '../autodiff/rules.js';
 import { isFloat } from '../onnx/dtype.js';
-import { type Graph, type Node, operatorKey, type Value } from '../onnx/graph.js';
+import type { Graph, Node, Value } from '../onnx/graph.js';
 import { traitsOf } from '../onnx/operators.js';
 
 export class Flow {
@@ -28,8 +28,7 @@ export class Flow {
   /** Whether derivatives of the outputs flow through an input of a node; an operator without a rule lets them. */
   through(node: Node, input: number): boolean {
     if (!node.outputs.some((out) => this.#reached.has(out))) return false;
-    const rule = rules.get(operatorKey(node));
-    return rule === undefined || inputRule(rule, input) !== null;
+    return flowsInto(node, input);
   }
 
   /** Whether a value depends on whole numbers alone: on ids, masks and shapes, and on no float input or table. */

@@ -30,7 +30,9 @@ export type WeightKind = 'matrix' | 'scale' | 'bias';
 /** By how the weight is used, first use first; a table that is added (positions) is a matrix. */
 export function kindOf([use]: readonly Use[], whole: readonly number[]): WeightKind {
   const { role, node, input } = use!;
-  const shape = traitsOf(node).weights?.[input]?.stacked ? whole.slice(1) : whole;
+  const trait = traitsOf(node).weights?.[input];
+  if (trait?.matrix) return 'matrix';
+  const shape = trait?.stacked ? whole.slice(1) : whole;
   const spread = shape.filter((d) => d > 1).length > 1;
   if (role === 'bias') return spread ? 'matrix' : 'bias';
   return node.op === 'Mul' || node.op.endsWith('Normalization') || !(spread || shape.length > 1) ? 'scale' : 'matrix';

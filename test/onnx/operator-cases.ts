@@ -184,7 +184,6 @@ const fused = [
   row('FusedMatMul', [x(3, 2, 4), x(2, 3, 5)], { transA: 1, transBatchA: 1 }),
   row('FusedMatMul', [x(2, 4), x(2, 3)], { transA: 1 }),
   row('Gelu', [x(2, 3)]),
-  row('QuickGelu', [x(2, 3)]),
   row('BiasGelu', [x(2, 3), x(3)]),
   row('FastGelu', [x(2, 3), x(3)]),
   row('SkipLayerNormalization', [x(1, 2, 4), x(1, 2, 4), x(4), x(4), x(4)], {}, 4),

@@ -71,7 +71,6 @@ const attention: TypeRule = (c) => {
 export const microsoft: TypeTable = {
   FusedMatMul: fusedMatMul,
   Gelu: same,
-  QuickGelu: same,
   BiasGelu: same,
   FastGelu: same,
   SkipLayerNormalization: skipLayerNormalization,

@@ -1,0 +1,13 @@
+// Every operator that is spelled out in standard ones when shapes are known, by `Op`, or `domain.Op` outside the
+// default domain. What stands here needs no type rule and no gradient rule of its own; a saved file keeps the node as
+// it was.
+
+import { activations } from './activations.js';
+import { convolutions } from './convolution.js';
+import type { Defined } from './definition.js';
+import { normalisations } from './normalise.js';
+import { rotary } from './rotary.js';
+
+export const definedOperators: ReadonlyMap<string, Defined> = new Map(
+  [activations, convolutions, normalisations, rotary].flatMap((table) => Object.entries(table)),
+);

@@ -1,0 +1,183 @@
+// One row per operator that is spelled out (more where attributes or inputs take another path): inputs, attributes, and
+// the outputs that are compared with the runtime's own kernel of the node.
+
+import { type AttrInput, float } from '#ortune/onnx/builder.js';
+import type { DataType } from '#ortune/onnx/dtype.js';
+import { Tensor } from '#ortune/onnx/tensor.js';
+import { fillFor, index, type Row } from '../autodiff/row-values.js';
+
+export interface DefinedRow extends Row {
+  /** The types of the outputs, '' for one that the node leaves out; default one float. */
+  types?: readonly (DataType | '')[];
+  /** Why the runtime has no kernel to compare with on this processor. */
+  noKernel?: string;
+  /** Opset of the default domain; default 21. */
+  opset?: number;
+}
+
+const row = (
+  op: string,
+  inputs: Row['inputs'],
+  attrs: Record<string, AttrInput> = {},
+  more: Partial<DefinedRow> = {},
+): DefinedRow => ({ op, inputs, attrs, ...more });
+const microsoft: typeof row = (op, inputs, attrs, more) => row(op, inputs, attrs, { domain: 'com.microsoft', ...more });
+
+const { any, apart } = fillFor(31)('float32');
+const int32 = (shape: number[], values: number[]) => Tensor.of('int32', values, shape);
+
+const activations: DefinedRow[] = [
+  microsoft('QuickGelu', [any(2, 3)]),
+  microsoft('QuickGelu', [any(2, 3)], { alpha: float(1) }, { what: 'a slope of its own' }),
+  ...['Relu', 'Sigmoid', 'Tanh', 'LeakyRelu', 'Elu', 'Softplus', 'HardSigmoid'].map((activation) =>
+    microsoft(
+      'FusedGemm',
+      [apart(3, 4), apart(4, 5), any(5)],
+      { activation, activation_alpha: float(0.3), activation_beta: float(0.4) },
+      { what: activation },
+    ),
+  ),
+  microsoft(
+    'FusedGemm',
+    [any(4, 3), any(5, 4)],
+    { activation: 'LeakyRelu', activation_alpha: float(0.3), transA: 1, transB: 1, alpha: float(0.5) },
+    { what: 'transposed, without a bias' },
+  ),
+  microsoft('TransposeMatMul', [any(2, 4, 3), any(2, 5, 4)], { transA: 1, transB: 1, alpha: float(0.5) }),
+];
+
+const normalisations: DefinedRow[] = [
+  row('SimplifiedLayerNormalization', [any(2, 3, 4), any(4)], { axis: -1, epsilon: float(1e-3) }),
+  row(
+    'SimplifiedLayerNormalization',
+    [any(2, 3, 4), any(4)],
+    {},
+    { types: ['float32', 'float32'], what: 'with its statistic' },
+  ),
+  microsoft('SkipSimplifiedLayerNormalization', [any(2, 3, 4), any(2, 3, 4), any(4)], { epsilon: float(1e-3) }),
+  microsoft(
+    'SkipSimplifiedLayerNormalization',
+    [any(2, 3, 4), any(2, 3, 4), any(4), any(4)],
+    {},
+    { types: ['float32', '', '', 'float32'], what: 'with a bias and the sum' },
+  ),
+  microsoft(
+    'EmbedLayerNormalization',
+    [
+      index([2, 3], [1, 2, 0, 4, 4, 3]),
+      index([2, 3], [0, 0, 1, 0, 1, 1]),
+      any(5, 4),
+      any(6, 4),
+      any(2, 4),
+      any(4),
+      any(4),
+      int32([2, 3], [1, 1, 0, 1, 1, 1]),
+    ].map((t, i) => (i < 2 ? Tensor.of('int32', t.numbers(), t.shape) : t)),
+    { epsilon: float(1e-3) },
+    { types: ['float32', 'int32', 'float32'] },
+  ),
+  microsoft(
+    'EmbedLayerNormalization',
+    [int32([2, 3], [1, 2, 0, 4, 4, 3]), undefined, any(5, 4), any(6, 4), undefined, any(4), any(4)],
+    { epsilon: float(1e-3) },
+    { types: ['float32', 'int32'], what: 'of words and places alone' },
+  ),
+];
+
+const standard: DefinedRow[] = [
+  row('RMSNormalization', [any(2, 3, 4), any(3, 4)], { axis: 1, epsilon: float(1e-3) }, { opset: 23 }),
+  row('Swish', [any(2, 3)], { alpha: float(0.7) }, { opset: 24 }),
+];
+
+const noKernel = 'the runtime has it on CUDA alone';
+const diffusion: DefinedRow[] = [
+  microsoft('BiasAdd', [any(2, 3, 4), any(4), any(2, 3, 4)], {}, { noKernel }),
+  microsoft('BiasSplitGelu', [any(2, 3, 4), any(4)], {}, { noKernel }),
+  microsoft('GroupNorm', [any(2, 3, 2, 4), any(4), any(4)], { groups: 2, activation: 1 }, { noKernel }),
+  microsoft(
+    'SkipGroupNorm',
+    [any(2, 3, 2, 4), any(4), any(4), any(2, 4), any(4)],
+    { groups: 2, activation: 0 },
+    { noKernel, types: ['float32', 'float32'] },
+  ),
+  microsoft('NhwcConv', [any(1, 5, 4, 2), any(3, 3, 3, 2), any(3)], { pads: [1, 1, 1, 1] }, { noKernel }),
+];
+
+/** Sines and cosines of `places` angles for `pairs` pairs. */
+const angles = (...shape: number[]) =>
+  [Math.cos, Math.sin].map((f) => {
+    const pairs = shape.at(-1)!;
+    const count = shape.reduce((n, d) => n * d, 1);
+    return Tensor.of(
+      'float32',
+      Float64Array.from({ length: count }, (_, i) => f(Math.floor(i / pairs) / 3 ** (i % pairs))),
+      shape,
+    );
+  }) as [Tensor, Tensor];
+const tables = { constants: [2, 3] };
+const rotary: DefinedRow[] = [
+  microsoft('RotaryEmbedding', [any(2, 3, 8), index([2, 3], [0, 1, 2, 3, 4, 0]), ...angles(6, 2)], {}, tables),
+  microsoft(
+    'RotaryEmbedding',
+    [any(2, 2, 3, 4), index([1], [2]), ...angles(6, 2)],
+    { interleaved: 1 },
+    { ...tables, what: 'interleaved, from a first place on' },
+  ),
+  microsoft(
+    'RotaryEmbedding',
+    [any(2, 3, 12), index([1], [1]), ...angles(6, 2)],
+    { num_heads: 2, rotary_embedding_dim: 4 },
+    { ...tables, what: 'of a part of the channels' },
+  ),
+  row(
+    'RotaryEmbedding',
+    [any(2, 2, 3, 4), ...angles(6, 2), index([2, 3], [0, 1, 2, 3, 4, 0])],
+    {},
+    { constants: [1, 2], opset: 23 },
+  ),
+  row(
+    'RotaryEmbedding',
+    [any(2, 3, 12), ...angles(2, 3, 2)],
+    { num_heads: 2, rotary_embedding_dim: 4, interleaved: 1 },
+    { constants: [1, 2], opset: 23, what: 'of tokens, interleaved' },
+  ),
+  row(
+    'RotaryEmbedding',
+    [any(2, 2, 3, 4), ...angles(1, 3, 2)],
+    {},
+    {
+      constants: [1, 2],
+      opset: 23,
+      noKernel: 'the runtime refuses tables of one batch',
+      what: 'of tokens, for all samples',
+    },
+  ),
+];
+
+const convolutions: DefinedRow[] = [
+  microsoft('FusedConv', [any(1, 2, 5, 4), any(3, 2, 3, 3), any(3)], { activation: 'Sigmoid', pads: [1, 1, 1, 1] }),
+  microsoft(
+    'FusedConv',
+    [any(1, 2, 5, 4), any(3, 2, 1, 1), any(3), any(1, 3, 5, 4)],
+    { activation: 'Tanh' },
+    { what: 'with a residual' },
+  ),
+  ...(
+    [
+      ['LeakyRelu', [0.3]],
+      ['HardSigmoid', [0.3, 0.4]],
+      ['Clip', [-9, 9]],
+    ] as const
+  ).map(([activation, params]) =>
+    microsoft(
+      'FusedConv',
+      [any(1, 2, 5), any(3, 2, 3)],
+      { activation, activation_params: float(params) },
+      { what: activation },
+    ),
+  ),
+];
+
+export const definedRows: readonly DefinedRow[] = [
+  ...[activations, normalisations, standard, diffusion, rotary, convolutions].flat(),
+];

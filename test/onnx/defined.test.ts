@@ -1,0 +1,82 @@
+// Every operator that is spelled out in standard ones: its outputs are those of the runtime's own kernel, and gradients
+// through it agree with central differences.
+
+import { describe, expect, it } from 'vitest';
+import { gradcheck } from '#ortune/check/gradcheck.js';
+import { toAttr } from '#ortune/onnx/builder.js';
+import { definedOperators } from '#ortune/onnx/defined/table.js';
+import { isFloat } from '#ortune/onnx/dtype.js';
+import { Graph, operatorKey } from '#ortune/onnx/graph.js';
+import { specialize } from '#ortune/onnx/specialize.js';
+import type { Tensor } from '#ortune/onnx/tensor.js';
+import { openStock, runStock } from '../support/onnxruntime.js';
+import { type DefinedRow, definedRows } from './defined-rows.js';
+
+/** The node over its inputs, as a file has it; floats are fed, and so is what the row says. */
+function fileGraph({
+  op,
+  domain = '',
+  inputs,
+  attrs = {},
+  types = ['float32'],
+  constants = [],
+  fed = [],
+  opset = 21,
+}: DefinedRow) {
+  const graph = new Graph();
+  graph.opset = opset;
+  const feeds = new Map<string, Tensor>();
+  const names = inputs.map((tensor, i) => {
+    if (!tensor) return '';
+    const { dtype, shape } = tensor;
+    if ((isFloat(dtype) && !constants.includes(i)) || fed.includes(i)) {
+      graph.inputs.push({ name: `x${i}`, dtype, shape: [...shape] });
+      feeds.set(`x${i}`, tensor);
+    } else graph.initializers.set(`x${i}`, tensor);
+    return `x${i}`;
+  });
+  const outputs = types.map((type, i) => (type ? `y${i}` : ''));
+  const attributes = new Map(Object.entries(attrs).map(([name, value]) => [name, toAttr(value)]));
+  graph.nodes.push({ name: 'it', op, domain, inputs: names, outputs, attrs: attributes });
+  graph.outputs = types.flatMap((dtype, i) => (dtype ? [{ name: `y${i}`, dtype, shape: undefined }] : []));
+  return { graph, feeds };
+}
+
+describe('what is spelled out of', () => {
+  for (const [i, row] of definedRows.entries()) {
+    const name = `${operatorKey({ op: row.op, domain: row.domain ?? '' })}${row.what ? `, ${row.what}` : ''}`;
+    it(`${name} is what the runtime computes, and has its gradient (${i})`, async () => {
+      const { graph, feeds } = fileGraph(row);
+      const shapes = Object.fromEntries([...feeds].map(([input, { shape }]) => [input, shape]));
+      const spelled = specialize(graph, shapes);
+      spelled.opset = 21;
+      expect(spelled.nodes.filter((node) => definedOperators.has(operatorKey(node)))).toEqual([]);
+      const used = new Map([...feeds].filter(([input]) => spelled.inputs.some((v) => v.name === input)));
+      if (row.noKernel === undefined) {
+        const [wanted, found] = [await runStock(graph, feeds), await runStock(spelled, used)];
+        for (const [output, tensor] of wanted) {
+          const [a, b] = [tensor.numbers(), found.get(output)!.numbers()];
+          expect(found.get(output)!.shape).toEqual(tensor.shape);
+          expect(Math.max(...a.map((v, k) => Math.abs(v - b[k]!)))).toBeLessThan(
+            2e-6 * Math.max(1, ...a.map(Math.abs)),
+          );
+        }
+      }
+      const wrt = [...used].filter(
+        ([input, { dtype }]) => isFloat(dtype) && !row.unchecked?.includes(Number(input.slice(1))),
+      );
+      const result = await gradcheck(
+        spelled,
+        wrt.map(([input]) => input),
+        { open: openStock, inputs: used, tolerance: 3e-4, seed: 7 },
+      );
+      expect(result.checked).toBeGreaterThan(0);
+      expect(result.parameters.filter((p) => !(p.relativeError <= 3e-4))).toEqual([]);
+    });
+  }
+});
+
+it('every operator of the table has a row', () => {
+  const checked = new Set(definedRows.map(({ op, domain = '' }) => operatorKey({ op, domain })));
+  expect([...definedOperators.keys()].filter((key) => !checked.has(key))).toEqual([]);
+});
