@@ -187,18 +187,23 @@ it('applies the mask of a Dropout in training mode', async () => {
 });
 
 it('names every operator without a rule on a path, and what to do', () => {
-  const b = start({ x: [4], frozen: [4] });
+  const b = start({ x: [2, 4], frozen: [4] });
   // Of gradients there are no gradients.
   b.op('SoftmaxGrad', ['frozen', 'frozen'], {}, { domain: 'ortune', name: 'off the path' });
   const first = b.op('SoftmaxGrad', ['x', 'frozen'], {}, { domain: 'ortune', name: 'first' });
   const y = b.op('GeluGrad', [first, 'frozen'], {}, { domain: 'ortune', name: 'second' });
-  const normal = b.ops('LayerNormalization', [y, 'frozen'], {}, { outputs: 2, name: 'third' });
+  const normal = b.ops(
+    'BatchNormalization',
+    [y, 'frozen', 'frozen', 'frozen', 'frozen'],
+    {},
+    { outputs: 2, name: 'third' },
+  );
   const loss = total(b, b.op('Add', normal));
   const fail = () => backward(b, loss, ['x']);
   expect(fail).toThrow(ModelError);
   expect(fail).toThrow(
     "no gradient rule for 3 operators between the trainable parameters and the loss:\n  ortune.SoftmaxGrad (node 'first')\n" +
-      "  ortune.GeluGrad (node 'second')\n  LayerNormalization (node 'third', through its output 1)\nFreeze every parameter below",
+      "  ortune.GeluGrad (node 'second')\n  BatchNormalization (node 'third', through its output 1)\nFreeze every parameter below",
   );
 });
 

@@ -73,6 +73,9 @@ const fourier = [
   row('DFT', [any(3, 5, 2), undefined, scalar64(0)], { inverse: 1 }, { what: 'inverse, along the first axis' }),
   row('DFT', [any(2, 6, 2), scalar64(4), scalar64(-2)], {}, { what: 'cut' }),
   row('DFT', [any(2, 3, 1), scalar64(5), scalar64(-2)], {}, { what: 'filled up' }),
+  ...[undefined, scalar64(7)].map((length) =>
+    row('DFT', [any(2, 4, 2), length, scalar64(1)], { onesided: 1, inverse: 1 }, { what: 'one-sided, inverse' }),
+  ),
   row('STFT', [any(2, 11, 1), scalar64(3), any(4)], {}, { what: 'with a window' }),
   row('STFT', [any(1, 9, 1), scalar64(2), undefined, scalar64(5)], { onesided: 0 }, { what: 'both sides' }),
 ];

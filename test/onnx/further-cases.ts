@@ -34,6 +34,7 @@ export const furtherCases: readonly OperatorCase[] = [
   row('DFT', [x(2, 6, 1), undefined, scalar(1)]),
   row('DFT', [x(2, 6, 1), scalar(9), scalar(1)], { onesided: 1 }),
   row('DFT', [x(2, 6, 2)], { inverse: 1 }),
+  row('DFT', [x(2, 5, 2)], { inverse: 1, onesided: 1 }),
   row('STFT', [x(2, 12, 1), scalar(3), x(4)]),
   row('STFT', [x(2, 12, 1), scalar(2), undefined, scalar(5)], { onesided: 0 }),
 ];

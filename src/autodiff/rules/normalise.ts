@@ -2,8 +2,9 @@
 // definitions of those, with their derivations, are in lower/definitions.
 
 import { float } from '../../onnx/builder.js';
-import { axisOf, exp, expand, mul, sub, sum } from '../../onnx/formulas.js';
+import { add, axisOf, cast, div, exp, expand, mul, sub, sum, zeros } from '../../onnx/formulas.js';
 import { attrFloat, attrInt, type Value } from '../../onnx/graph.js';
+import { elementCount } from '../../onnx/tensor.js';
 import type { InputRule, RuleContext, RuleTable } from './context.js';
 
 const axisFromBack = ({ b, node, x }: RuleContext): number => {
@@ -47,13 +48,33 @@ export function layerNormalizationGrad(
   });
 }
 
-const layerNormalization =
-  (output: number): InputRule =>
-  (c, dy) =>
-    layerNormalizationGrad(c, dy, c.x[0]!, c.x[1]!, axisFromBack(c))[output]!;
+const layerNormalization = (c: RuleContext, input: number): Value => {
+  const [dy] = c.dy;
+  if (dy) return layerNormalizationGrad(c, dy, c.x[0]!, c.x[1]!, axisFromBack(c))[input]!;
+  return zeros(c.b, c.b.type(c.x[input]!));
+};
+
+/** The mean m and r = 1/√(variance + ε) of N elements are outputs too: dm/dx = 1/N and dr/dx = −r³ · (x − m) / N. */
+const layerNormalizationInput: InputRule = (c) => {
+  const { b, x, y, dy } = c;
+  const shape = b.shape(x[0]!);
+  const count = elementCount(shape.slice(axisFromBack(c)));
+  const { dtype } = b.type(x[0]!);
+  let dx = dy[0] && layerNormalization(c, 0);
+  const plus = (term: Value): Value => (dx ? add(b, dx, cast(b, term, dtype)) : cast(b, term, dtype));
+  if (dy[1]) dx = plus(expand(b, div(b, dy[1], count), shape));
+  if (dy[2]) {
+    const [m, r] = [c.output(1), y[2]!];
+    const slope = mul(b, mul(b, mul(b, r, r), r), mul(b, dy[2], -1 / count));
+    dx = plus(mul(b, sub(b, cast(b, x[0]!, b.type(m).dtype), m), slope));
+  }
+  return dx!;
+};
 
 export const normalise: RuleTable = {
   Softmax: [softmax],
   LogSoftmax: [logSoftmax],
-  LayerNormalization: [layerNormalization(0), layerNormalization(1), layerNormalization(2)],
+  LayerNormalization: {
+    anyOutput: [layerNormalizationInput, (c) => layerNormalization(c, 1), (c) => layerNormalization(c, 2)],
+  },
 };

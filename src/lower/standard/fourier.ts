@@ -44,17 +44,27 @@ function partsOf(b: Builder, x: Value): [Value, Value?] {
   return [view(b, re, shape.slice(0, -1)), view(b, im, shape.slice(0, -1))];
 }
 
+/** Bins k and N − k are conjugate, so every bin but those of k = 0 and N/2 counts for two: [..., n] → [..., N, 1]. */
+function toReal(b: Builder, re: Value, im: Value, { cos, sin }: { cos: Value; sin: Value }, length: number): Value {
+  const count = b.shape(re).at(-1)!;
+  const counts = indices(count).map((k) => (k === 0 || 2 * k === length ? 1 : 2));
+  const weighted = (part: Value): Value => mul(b, part, b.constant(Tensor.of(b.type(re).dtype, counts)));
+  const y = add(b, b.op('MatMul', [weighted(re), cos]), b.op('MatMul', [weighted(im), sin]));
+  return view(b, y, [...b.shape(y), 1]);
+}
+
 const dft: Definition = (b, node) => {
-  const { axis, length, bins, back } = dftOf(new TypeContext(b.graph, node));
+  const { axis, length, bins, back, real } = dftOf(new TypeContext(b.graph, node));
   const shape = b.shape(node.inputs[0]!);
   const rank = shape.length;
   // The axis before the last one; a transform longer than it reads zeros behind, which need no rows.
   const order = [...indices(rank - 1).filter((i) => i !== axis), axis, rank - 1];
-  const count = Math.min(shape[axis]!, length);
+  const count = Math.min(shape[axis]!, real ? Math.floor(length / 2) + 1 : length);
   let x = transpose(b, node.inputs[0]!, order);
   if (count < shape[axis]!) x = b.op('Slice', [x, b.ints([0]), b.ints([count]), b.ints([rank - 2])]);
   const [re, im] = partsOf(b, x);
-  const y = transformed(b, re, im, matrices(b, node, x, count, bins, length, back));
+  const m = matrices(b, node, x, count, bins, length, back);
+  const y = real ? toReal(b, re, im!, m, length) : transformed(b, re, im, m);
   return [transpose(b, y, inverse(order))];
 };
 
