@@ -21,7 +21,7 @@ export type Exporter = (typeof exporters)[number];
 
 /** One exported file; `kind` is the folder it lies in. */
 export interface Fixture {
-  kind: 'encoders' | 'masked-lm' | 'label-targets';
+  kind: 'encoders' | 'masked-lm' | 'label-targets' | 'question-answering';
   family: string;
   exporter: Exporter;
 }
@@ -41,6 +41,9 @@ export const targetFixtures: Fixture[] = ['labels', 'probabilities', 'values'].m
   exporter: 'torchscript',
 }));
 
+/** An encoder with outputs for where answers begin and end. */
+export const answerFixtures = fixturesOf('question-answering', ['bert']);
+
 /** A file tensor that holds a parameter, as PyTorch has it or transposed. */
 export interface Place {
   name: string;
@@ -56,6 +59,8 @@ interface GoldenFile {
   logits: number[][];
   /** Where targets are more than a class: a row of numbers for each text. */
   targets?: { kind: TargetKind; rows: number[][]; positiveWeights?: number[] };
+  /** Question answering, in place of labels and logits. */
+  answers?: { starts: number[]; ends: number[]; start_logits: number[][]; end_logits: number[][] };
   /** The sum of both means where there are two. */
   loss: number;
   adamw: { lr: number; betas: [number, number]; eps: number; weight_decay: number; clip: number; losses: number[] };
@@ -123,6 +128,7 @@ export function readSafetensors(file: string): Map<string, Float32Array> {
 const placesPerRow = ({ batch, labels }: Golden): number => Math.ceil((labels.length + 1) / batch);
 
 function taskOf(golden: Golden): TaskSpec {
+  if (golden.answers) return { name: 'question-answering', options: { maxAnswerLength: 30, nBest: 1 } };
   if (!golden.masked_positions) {
     const { kind: targets = 'class', positiveWeights } = golden.targets ?? {};
     return { name: 'text-classification', options: { targets, positiveWeights } };
@@ -191,6 +197,10 @@ export function feedsOf(golden: Golden): Record<string, Feed> {
         values: golden.targets.rows.flat(),
       } satisfies Feed,
     }),
+    ...(golden.answers && {
+      start_positions: filledUp('int64', golden.answers.starts, rows),
+      end_positions: filledUp('int64', golden.answers.ends, rows),
+    }),
     ...(pairs &&
       targets(pairs, batch, { labels: 'pair_labels', weights: 'pair_weights', normaliser: 'pair_normaliser' })),
   };
@@ -221,6 +231,8 @@ export function expectedOutputs(golden: Golden, { loss, results }: Compiled): Ex
   const rows: [Value | undefined, () => number[]][] = [
     [loss, () => [golden.loss]],
     [results.logits, () => golden.logits.flat()],
+    [results.start, () => golden.answers!.start_logits.flat()],
+    [results.end, () => golden.answers!.end_logits.flat()],
     [results.maskedLoss, () => [golden.masked_loss!]],
     [results.predictions, () => golden.logits.map(likeliest)],
     [results.pairLoss, () => [golden.pair_loss!]],

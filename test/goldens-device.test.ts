@@ -9,6 +9,7 @@ import { Optimizer } from '#ortune/optim/optimizer.js';
 import { Arena, sharedTensor } from '#ortune/runtime/arena.js';
 import { type Device, openDevice, type TensorView } from '#ortune/runtime/session.js';
 import {
+  answerFixtures,
   compileGolden,
   expectedOutputs,
   feedsOf,
@@ -66,7 +67,7 @@ async function prepare(golden: Golden, mode: Mode) {
   };
 }
 
-const all = [...fixtures, ...maskedFixtures, ...targetFixtures];
+const all = [...fixtures, ...maskedFixtures, ...targetFixtures, ...answerFixtures];
 
 describe.each(all)('$family of $kind from the $exporter exporter, on the device', (fixture) => {
   const golden = readGolden(fixture);

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { Compiled, Mode } from '#ortune/compile/protocol.js';
 import type { Value } from '#ortune/onnx/graph.js';
 import {
+  answerFixtures,
   compileGolden,
   type Expected,
   expectedOutputs,
@@ -48,7 +49,7 @@ const numbers = (outputs: Outputs, name: Value): number[] =>
 const errorOf = (outputs: Outputs, { output, values }: Expected): number =>
   relativeError(numbers(outputs, output).slice(0, values.length), values);
 
-const all = [...fixtures, ...maskedFixtures, ...targetFixtures];
+const all = [...fixtures, ...maskedFixtures, ...targetFixtures, ...answerFixtures];
 
 describe.each(all)('$family of $kind from the $exporter exporter, standard ops', (fixture) => {
   const golden = readGolden(fixture);
