@@ -1,10 +1,17 @@
-// What is said before a model learns to answer questions, and where answers lie among a window's tokens.
+// What is said before a model learns to answer questions, the answers that a window's logits
+// speak for, and that Python finds the same ones (make-scores.py).
 
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { AutoModelForQuestionAnswering } from '@xenova/transformers';
 import { describe, expect, it } from 'vitest';
+import { loadModel } from '#ortune/commands/predict.js';
 import type { Table } from '#ortune/data/table.js';
 import { answeringFamilies, answerNotes } from '#ortune/tasks/answers/notes.js';
+import type { AnswerPrediction } from '#ortune/tasks/answers/predictions.js';
 import { answersOfText, answersOfWindow, nullOddsOf } from '#ortune/tasks/answers/spans.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
 describe('before training is said', () => {
   /** Questions with so many answers each. */
@@ -83,5 +90,46 @@ describe('answers of a window', () => {
   it('are none where the model gives no number', () => {
     const broken = { ...results, start: view('float32', [Number.NaN, 0, 0, 0, 0, 0, 0]) };
     expect(answersOfWindow(broken, { inputs }, 0, text, { count: 1, maxLength: 30 })).toBeUndefined();
+  });
+});
+
+describe('a model directory', () => {
+  interface Row {
+    question: string;
+    context: string;
+    windows: number;
+    nullScore: number;
+    answers: { answer: string; score: number }[];
+  }
+  const fixture = (name: string): string =>
+    fileURLToPath(new URL(`../fixtures/question-answering/${name}`, import.meta.url));
+
+  it('gives the answers and scores that Python makes of it, in one window and in several', async () => {
+    const { rows, maxLength, stride, maxAnswerLength, nBest } = JSON.parse(
+      readFileSync(fixture('scores.json'), 'utf8'),
+    ) as { rows: Row[]; maxLength: number; stride: number; maxAnswerLength: number; nBest: number };
+    const directory = join(temporaryDirectory('python-answers'), 'model');
+    mkdirSync(join(directory, 'onnx'), { recursive: true });
+    cpSync(fixture('bert-torchscript.onnx'), join(directory, 'onnx/model.onnx'));
+    cpSync(fixture('tokenizer.json'), join(directory, 'tokenizer.json'));
+    writeFileSync(join(directory, 'tokenizer_config.json'), '{"tokenizer_class":"PreTrainedTokenizerFast"}');
+    const architectures = ['BertForQuestionAnswering'];
+    writeFileSync(join(directory, 'config.json'), JSON.stringify({ model_type: 'bert', architectures }));
+    const model = await loadModel(directory, { maxLength, stride, maxAnswerLength, nBest });
+    try {
+      const asked = rows.map(({ question, context }) => ({ text: question, pair: context }));
+      const found = await model.predict<AnswerPrediction>(asked);
+      expect(rows.some(({ windows }) => windows > 2)).toBe(true);
+      for (const [i, { answers, nullScore, context }] of rows.entries()) {
+        expect(Math.abs(found[i]!.nullScore - nullScore)).toBeLessThan(1e-6);
+        expect(found[i]!.answers).toHaveLength(nBest);
+        for (const [k, { answer, score, start, end }] of found[i]!.answers.entries()) {
+          expect(Math.abs(score - answers[k]!.score)).toBeLessThan(1e-6);
+          expect([answer, context.slice(start, end)]).toEqual([answers[k]!.answer, answer]);
+        }
+      }
+    } finally {
+      await model.close();
+    }
   });
 });
