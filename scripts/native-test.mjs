@@ -1,7 +1,7 @@
-// Builds and runs the kernels' tests (test/native): plain CMake and a compiler, no Node headers, no runtime.
+// Builds and runs the kernels' tests (test/native), of the objects that the addon is made of.
 //   node scripts/native-test.mjs [--sanitize] [--timings]
-// --sanitize runs them under AddressSanitizer and UndefinedBehaviorSanitizer; --timings prints the throughput of each
-// kernel instead. The last line is `N passed, N failed`; exits 1 when a test or the build fails.
+// --sanitize runs them under AddressSanitizer and UndefinedBehaviorSanitizer, from a build of their own: plain CMake and
+// a compiler, no Node headers, no runtime; --timings prints the throughput of each kernel instead. The last line is `N passed, N failed`; exits 1 when a test or the build fails.
 
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -18,7 +18,8 @@ if (wrong !== undefined) {
 const sanitize = flags.includes('--sanitize');
 const target = flags.includes('--timings') ? 'ortune_kernel_timings' : 'ortune_native_tests';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const build = join(root, 'build', sanitize ? 'sanitize' : 'native-test');
+const build = join(root, 'build', sanitize ? 'sanitize' : '.');
+const folder = sanitize ? build : join(build, 'test', 'native');
 
 /** Runs a build step quietly; its output is shown when it fails. */
 function step(command, args) {
@@ -34,11 +35,13 @@ function step(command, args) {
   }
 }
 
-step('cmake', [
-  ...['-S', join(root, 'test', 'native'), '-B', build],
-  ...[`-DCMAKE_BUILD_TYPE=${sanitize ? 'None' : 'Release'}`, `-DORTUNE_SANITIZE=${sanitize ? 'ON' : 'OFF'}`],
-]);
+if (sanitize)
+  step('cmake', [
+    ...['-S', join(root, 'test', 'native'), '-B', build],
+    ...['-DCMAKE_BUILD_TYPE=None', '-DORTUNE_SANITIZE=ON'],
+  ]);
+else step(process.execPath, [join(root, 'scripts', 'build-native.mjs')]);
 step('cmake', ['--build', build, '--target', target, '--parallel', String(availableParallelism())]);
-const { status, signal } = spawnSync(join(build, target), { stdio: 'inherit' });
+const { status, signal } = spawnSync(join(folder, target), { stdio: 'inherit' });
 if (signal) console.error(`${target} was ended by ${signal}`);
 process.exit(status === 0 ? 0 : 1);

@@ -1,16 +1,20 @@
-// WebGPU without a graphics card: SwiftShader, the Vulkan driver on the CPU that Chromium comes with. A machine that
-// has neither runs one test in the place of these, which says what is not tested and why.
+// WebGPU without a graphics card: a Vulkan driver that computes on the CPU, lavapipe, or SwiftShader where there is
+// only that, which takes some four times as long. A machine that has neither runs one test in the place of these, which
+// says what is not tested and why.
 
 import { existsSync } from 'node:fs';
 import { openDevice } from '#ortune/runtime/session.js';
 import { describeWhere } from './describe-where.js';
+import { environmentFor, missingFor } from './vulkan-driver/driver.js';
 
-const manifest = '/usr/lib/chromium/vk_swiftshader_icd.json';
+const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
 // Before the loader is asked for the first time, and not in the place of a driver that somebody chose.
-if (existsSync(manifest)) {
-  process.env.VK_DRIVER_FILES ??= manifest;
-  process.env.VK_ICD_FILENAMES ??= process.env.VK_DRIVER_FILES;
+if (process.env.VK_DRIVER_FILES) process.env.VK_ICD_FILENAMES ??= process.env.VK_DRIVER_FILES;
+else if (!missingFor('lavapipe')) Object.assign(process.env, environmentFor('lavapipe'));
+else if (existsSync(swiftShader)) {
+  process.env.VK_DRIVER_FILES = swiftShader;
+  process.env.VK_ICD_FILENAMES ??= swiftShader;
   // Mesa's layer that chooses among cards looks for a display, and complains where there is none.
   process.env.NODEVICE_SELECT ??= '1';
 }
