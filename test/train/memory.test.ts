@@ -10,10 +10,15 @@ import { temporaryDirectory } from '../support/temporary.js';
 
 const root = temporaryDirectory('memory');
 
-/** Of three measurements the least: garbage of a worker's heap that waits for its collector is no need. */
-async function least(...what: Parameters<typeof measure>): ReturnType<typeof measure> {
-  const all = [await measure(...what), await measure(...what), await measure(...what)];
-  return all.sort((a, b) => a.added - b.added)[0]!;
+/**
+ * The first of three measurements that is below a bound, else the last: garbage of a worker's heap that waits for its
+ * collector is no need.
+ */
+async function below(bound: number, ...what: Parameters<typeof measure>): ReturnType<typeof measure> {
+  for (let tries = 1; ; tries++) {
+    const found = await measure(...what);
+    if (found.added < bound || tries === 3) return found;
+  }
 }
 
 const measure = (model: string, freeze: string, lengths: number[], recompute = 'none') =>
@@ -40,7 +45,7 @@ describe('an engine', () => {
     const model = join(root, 'deep');
     writeEncoder(model, { layers: 12, hidden: 128, heads: 4, vocabulary: 500, positions: 256 });
     const kept = await measure(model, 'nothing', [256]);
-    const again = await least(model, 'nothing', [256], 'layers');
+    const again = await below(kept.added / 2, model, 'nothing', [256], 'layers');
     expect(kept.added).toBeGreaterThan(100);
     expect(again.added).toBeLessThan(kept.added / 2);
     // Kernels' scratch and what the arena loses are in the one only.

@@ -12,6 +12,13 @@ const { path, write, lines } = smallProblem();
 // 64 samples: 6 steps an epoch, the last one of a single short micro-batch.
 const config = newRuns(path, { epochs: 3, batchSize: 6, gradientAccumulationSteps: 2, dropout: 0.1 });
 
+/** A run that nothing disturbs, which the others end like. */
+let whole: ReturnType<typeof train> | undefined;
+const undisturbed = (): ReturnType<typeof train> => {
+  whole ??= train(config());
+  return whole;
+};
+
 /** Trains until a step, as an abort in the middle of it leaves a run. */
 async function stopAt(options: TrainOptions, step: number) {
   const stop = new AbortController();
@@ -34,7 +41,7 @@ describe('a stopped run', () => {
     ['in the second epoch', 9],
     ['in the last', 17],
   ])('%s goes on to the bits of an undisturbed one', async (_, step) => {
-    const whole = await train(config());
+    const whole = await undisturbed();
     const options = config();
     const before = await stopAt(options, step);
     const after = await train({ ...options, resume: 'latest' });
@@ -59,7 +66,7 @@ describe('a stopped run', () => {
   });
 
   it('is stopped and resumed as often as one likes', async () => {
-    const whole = await train(config());
+    const whole = await undisturbed();
     const options = config();
     await stopAt(options, 1);
     await stopAt({ ...options, resume: 'latest' }, 2);
@@ -83,7 +90,7 @@ describe('a stopped run', () => {
   });
 
   it('may change what does not change the weights', async () => {
-    const whole = await train(config());
+    const whole = await undisturbed();
     const options = config();
     await stopAt(options, 5);
     const other = { ...options, workers: 2, batchesAhead: 1, saveSteps: 3, evalSteps: 4, eval: path('test.csv') };
