@@ -99,10 +99,16 @@ export async function packTexts(options: PackTextsOptions): Promise<PackedTexts 
 }
 
 function taskOf(table: Table, first: number, end: number): TokenTask {
-  const task: TokenTask = { texts: [], places: [] };
+  const task: TokenTask = { texts: [], rows: [], places: [] };
   const [text, pair] = [textsOf(table.columns, 'text')!, textsOf(table.columns, 'pair')];
+  const numbers = new Map<string, number>();
+  const numberOf = (value: string): number => {
+    const number = numbers.get(value) ?? task.texts.push(value) - 1;
+    numbers.set(value, number);
+    return number;
+  };
   for (let i = first; i < end; i++) {
-    task.texts.push([textAt(text, i), pair ? textAt(pair, i) : '']);
+    task.rows.push([numberOf(textAt(text, i)), numberOf(pair ? textAt(pair, i) : '')]);
     task.places.push(locationOf(table, i));
   }
   return task;

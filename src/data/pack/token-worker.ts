@@ -14,8 +14,10 @@ export interface TokenWorkerData {
 }
 
 export interface TokenTask {
-  /** Each with its pair, '' where it has none. */
-  texts: [text: string, pair: string][];
+  /** Those of the block, each once: a small compressed file may hold one text of megabytes for all rows. */
+  texts: string[];
+  /** Of each row the numbers of its text and of its pair, which is '' where it has none. */
+  rows: [text: number, pair: number][];
   /** Where each is, for messages. */
   places: string[];
 }
@@ -33,13 +35,14 @@ const tokenizer = new TokenizerProcess(encoding);
 
 serve({ default: (task: TokenTask): Promise<Outcome<PackedBlock<TokenBlock>>> => outcomeOf(() => pack(task)) });
 
-async function pack({ texts, places }: TokenTask): Promise<PackedBlock<TokenBlock>> {
+async function pack({ texts, rows, places }: TokenTask): Promise<PackedBlock<TokenBlock>> {
   const ids: number[] = [];
   const info: TokenBlock = { lengths: [], truncated: [], second: [] };
   const refuse = (row: number, why: string): never => {
     throw new DataError(`${places[row]}: the text cannot be tokenised: ${why}`);
   };
-  const found = await tokenizer.texts(texts).catch((error) => {
+  const pairs = rows.map(([text, pair]): [string, string] => [texts[text]!, texts[pair]!]);
+  const found = await tokenizer.texts(pairs).catch((error) => {
     if (error instanceof TokenizerEnded) return refuse(error.item ?? 0, error.message);
     throw error;
   });
