@@ -1,7 +1,8 @@
 // Builds and runs the kernels' tests (test/native), of the objects that the addon is made of.
 //   node scripts/native-test.mjs [--sanitize] [--timings]
-// --sanitize runs them under AddressSanitizer and UndefinedBehaviorSanitizer, from a build of their own: plain CMake and
-// a compiler, no Node headers, no runtime; --timings prints the throughput of each kernel instead. The last line is `N passed, N failed`; exits 1 when a test or the build fails.
+// --sanitize runs them under AddressSanitizer and UndefinedBehaviorSanitizer, from a build of their own: plain CMake
+// and a compiler, no Node headers, no runtime; --timings prints the throughput of each kernel instead. The last line is
+// `N passed, N failed`; exits 1 when a test or the build fails.
 
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
