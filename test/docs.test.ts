@@ -9,6 +9,8 @@ import { optionTable } from '#ortune/config/options.js';
 import { packSchema } from '#ortune/config/pack-schema.js';
 import { trainSchema } from '#ortune/config/train-schema.js';
 
+import { withTables } from '../scripts/operator-table.mjs';
+
 const root = join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 
@@ -19,6 +21,11 @@ it('the tables of options are those of the schemas (scripts/option-table.mjs --w
   expect(page).toContain(
     `<!-- compare options -->\n${optionTable(compareSchema, trainSchema)}\n<!-- /compare options -->`,
   );
+});
+
+it('the tables of operators are those of the rules (scripts/operator-table.mjs --write)', () => {
+  const page = read('docs/operators.md');
+  expect(withTables(page)).toBe(page);
 });
 
 it('the server shown is the one that is tested', () => {

@@ -16,6 +16,7 @@ import { inlineFunctions } from '../onnx/normalize/inline.js';
 import { traitsOf } from '../onnx/operators.js';
 import { fileTensors } from '../onnx/save.js';
 import { elementCount } from '../onnx/tensor.js';
+import { unknownOperators } from '../onnx/unknown.js';
 import { chooseParameters, type ParameterChoice } from '../transfer/parameters.js';
 
 export interface InspectedValue {
@@ -36,7 +37,10 @@ export interface Inspection {
   tensors: { name: string; shape: readonly number[]; trained: boolean; reason?: string }[];
   /** Nodes of the file by operator, local functions and sub-graphs inlined, most frequent first. */
   operators: Record<string, number>;
-  /** Nodes between a trainable parameter and a float output whose operator has no gradient rule. */
+  /**
+   * Nodes between a trainable parameter and a float output whose operator has no gradient rule, and those anywhere
+   * whose operator nothing is known of, so that the model is refused.
+   */
   undifferentiable: { op: string; node: string }[];
   /** What the nodes with sub-graphs are for the inputs that were tried: 'else_branch', '3 iterations'. */
   control: { op: string; node: string; becomes: string }[];
@@ -137,9 +141,9 @@ function undifferentiable(source: Graph, trainable: readonly string[], became: B
     trainable,
   );
   const left = missing.filter(({ node }) => !(node.construct ? became.has(node.construct) : traitsOf(node).dissolves));
-  return [
-    ...new Map(
-      left.map(({ node }) => [node.name, { op: operatorKey(node), node: node.construct?.name ?? node.name }]),
-    ).values(),
-  ];
+  const found = new Set([...left.map(({ node }) => node), ...unknownOperators(graph)]);
+  return graph.nodes
+    .filter((node) => found.has(node))
+    .map((node) => ({ op: operatorKey(node), node: node.construct?.name ?? node.name }))
+    .filter(({ node }, i, all) => all.findIndex((other) => other.node === node) === i);
 }

@@ -22,10 +22,13 @@ const quantisedPattern =
   /^(Q(?=[A-Z])|Dequantize|Quantize|DynamicQuantize|MatMulInteger|ConvInteger)|NBits|Bnb4|FpQ4|BlockQuantized|BFPQuantize|Quantized/;
 const trainingDomains = new Set(['ai.onnx.training', 'ai.onnx.preview.training']);
 
-const isQuantised = (node: NodeProto): boolean =>
-  domainOf(node.domain) === ''
-    ? quantised.has(node.opType) || node.opType.startsWith('QLinear')
-    : node.domain === 'com.microsoft' && quantisedPattern.test(node.opType);
+/** Whether an operator reads or gives rounded numbers with their scales. */
+export const isQuantisedOperator = (domain: string, op: string): boolean =>
+  domain === ''
+    ? quantised.has(op) || op.startsWith('QLinear')
+    : domain === 'com.microsoft' && quantisedPattern.test(op);
+
+const isQuantised = (node: NodeProto): boolean => isQuantisedOperator(domainOf(node.domain), node.opType);
 
 const isTraining = (node: NodeProto): boolean =>
   trainingDomains.has(node.domain) || (node.domain === 'com.microsoft' && /Grad$|Gradient|Optimizer/.test(node.opType));

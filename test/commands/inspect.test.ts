@@ -30,12 +30,12 @@ describe('inspectModel', () => {
     expect(found.undifferentiable).toEqual([]);
   });
 
-  it('lists every node without a gradient between a parameter and an output, and no other', async () => {
+  it('lists every node that nothing is known of, and none that is not read', async () => {
     const graph = new Graph();
     const node = (name: string, op: string, inputs: string[], outputs: string[]): Node => ({
       name,
       op,
-      domain: '',
+      domain: op === 'MatMul' ? '' : 'com.microsoft',
       inputs,
       outputs,
       attrs: new Map(),
@@ -43,17 +43,18 @@ describe('inspectModel', () => {
     graph.inputs = [{ name: 'x', dtype: 'float32', shape: [2, 4] }];
     graph.initializers.set('w', Tensor.of('float32', [1, 2, 3, 4], [4, 1]));
     graph.nodes = [
-      node('before', 'Det', ['x'], ['a']),
-      node('product', 'MatMul', ['x', 'w'], ['b']),
-      node('behind', 'MeanVarianceNormalization', ['b'], ['c']),
-      node('again', 'MeanVarianceNormalization', ['c'], ['d']),
-      node('aside', 'MeanVarianceNormalization', ['b'], ['unused']),
+      node('before', 'Inverse', ['x'], ['a']),
+      node('product', 'MatMul', ['a', 'w'], ['b']),
+      node('behind', 'Inverse', ['b'], ['c']),
+      node('again', 'Inverse', ['c'], ['d']),
+      node('aside', 'Inverse', ['b'], ['unused']),
     ];
     graph.outputs = [{ name: 'd', dtype: 'float32', shape: [2, 1] }];
     const found = await inspectModel(fileOf('normalised.onnx', encodeGraph(graph)));
     expect(found.undifferentiable).toEqual([
-      { op: 'MeanVarianceNormalization', node: 'behind' },
-      { op: 'MeanVarianceNormalization', node: 'again' },
+      { op: 'com.microsoft.Inverse', node: 'before' },
+      { op: 'com.microsoft.Inverse', node: 'behind' },
+      { op: 'com.microsoft.Inverse', node: 'again' },
     ]);
   });
 

@@ -1,0 +1,88 @@
+// Prints what becomes of every operator of ONNX and of com.microsoft as Markdown tables, or with --write puts them
+// between the markers of docs/operators.md. The tables of rules, definitions and traits are the one source; the lists
+// of operators are those of test/fixtures/onnx.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { inputRule, rules } from '../dist/autodiff/rules.js';
+import { definedOperators } from '../dist/onnx/defined/table.js';
+import { traitsOfOperator } from '../dist/onnx/operators.js';
+import { isQuantisedOperator, NEWEST_OPSET } from '../dist/onnx/refuse.js';
+
+const fixture = (name) => JSON.parse(readFileSync(new URL(`../test/fixtures/onnx/${name}.json`, import.meta.url)));
+const versions = fixture('operator-versions');
+const microsoft = 'com.microsoft';
+
+/** Written by ONNX Runtime's optimizer under the default domain, whose specification has no such operator. */
+const besides = ['SimplifiedLayerNormalization'];
+
+export const operators = {
+  onnx: [...Object.keys(versions), ...besides].sort(),
+  microsoft: fixture('microsoft-operators')
+    .operators.map((op) => `${microsoft}.${op}`)
+    .sort(),
+};
+
+/** Constants become initializers; conditions are decided, or both branches are selected from. */
+const resolved = new Set(['Constant', 'If']);
+
+/** Older names of operators, which conversion replaces. */
+const renamed = { Scatter: 'ScatterElements', Upsample: 'Resize' };
+
+/** @param key `Op`, or `domain.Op` outside the default domain */
+export function standingOf(key) {
+  if (Object.hasOwn(renamed, key)) return standingOf(renamed[key]);
+  const rule = rules.get(key);
+  if (rule === null) return 'no derivative';
+  if (rule) {
+    const flows = Array.from({ length: 8 }, (_, input) => inputRule(rule, input)).some(Boolean);
+    return flows ? 'gradient' : 'no derivative';
+  }
+  if (definedOperators.has(key)) return 'gradient';
+  if (resolved.has(key) || traitsOfOperator(key).dissolves) return 'resolved';
+  const [domain, op] = key.startsWith(`${microsoft}.`) ? [microsoft, key.slice(microsoft.length + 1)] : ['', key];
+  if (isQuantisedOperator(domain, op)) return 'quantised';
+  return domain === '' && versions[op]?.[0] > NEWEST_OPSET ? 'later opset' : 'not yet';
+}
+
+/** What of an operator is left out, in a few words. */
+const limits = {
+  BatchNormalization: 'statistics of the batch through its training form, which is replaced when a file is opened',
+  Compress: 'the condition is a constant',
+  Det: 'up to 4 rows',
+  DFT: 'as a product with a matrix, which maxGraphMemory bounds',
+  MaxPool: 'storage_order 0',
+  NonZero: 'the input is known',
+  Resize: 'not tf_crop_and_resize',
+  STFT: 'as a product with a matrix, which maxGraphMemory bounds',
+};
+
+function table(names, domain) {
+  const rows = names.map((key) => {
+    const name = domain ? key.slice(domain.length + 1) : key;
+    return `| ${name} | ${standingOf(key)} | ${(!domain && limits[name]) || ''} |`;
+  });
+  return ['| operator | standing | only where |', '| --- | --- | --- |', ...rows].join('\n').replaceAll('|  |', '| |');
+}
+
+export const tables = () => ({
+  'operators of ONNX': table(operators.onnx, ''),
+  'operators of com.microsoft': table(operators.microsoft, microsoft),
+});
+
+/** The page with these tables between its markers. */
+export function withTables(page) {
+  let text = page;
+  for (const [name, content] of Object.entries(tables())) {
+    const marked = new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- /${name} -->)`);
+    if (!marked.test(text)) throw new Error(`docs/operators.md has no <!-- ${name} --> … <!-- /${name} -->`);
+    text = text.replace(marked, (_, start, end) => `${start}${content}\n${end}`);
+  }
+  return text;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const file = new URL('../docs/operators.md', import.meta.url);
+  if (process.argv.includes('--write')) writeFileSync(file, withTables(readFileSync(file, 'utf8')));
+  else console.log(Object.values(tables()).join('\n\n'));
+}
