@@ -220,6 +220,10 @@ enum class Activation { kNone, kRelu, kRelu6, kHardSigmoid, kHardSwish, kSwish }
   /* pool.h */                                                                                       \
   KERNEL(pool, Pool)                                                                                 \
   KERNEL(max_pool_grad, MaxPoolGrad)                                                                 \
+  /* recurrent.h */                                                                                  \
+  KERNEL(recurrent_pack, RecurrentPack)                                                              \
+  KERNEL(recurrent_step, Recurrence)                                                                 \
+  KERNEL(recurrent_grad_step, RecurrenceGrad)                                                        \
   /* optim/update.h */                                                                               \
   KERNEL(gradient_norm, Update)                                                                      \
   KERNEL(gradient_norm_total, Update)                                                                \

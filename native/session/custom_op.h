@@ -190,6 +190,7 @@ std::vector<const OrtCustomOp*> gradient_ops();
 std::vector<const OrtCustomOp*> norm_ops();
 std::vector<const OrtCustomOp*> loss_ops();
 std::vector<const OrtCustomOp*> pool_ops();
+std::vector<const OrtCustomOp*> recurrent_ops();
 std::vector<const OrtCustomOp*> update_ops();
 
 }  // namespace custom_op

@@ -1,5 +1,6 @@
-// exp and the Gaussian tail on vectors, about 2e-7 relative (test/native/math_test.cc). Minimax polynomials
-// fitted to 40-digit values; a NaN in gives a NaN out. Not a general libm: only what the kernels need.
+// exp, tanh and the Gaussian tail on vectors, about 2e-7 relative (test/native/math_test.cc). Minimax
+// polynomials fitted to 40-digit values; a NaN in gives a NaN out. Not a general libm: only what the kernels
+// need.
 #pragma once
 
 #include "simd/vec.h"
@@ -26,6 +27,23 @@ static inline F32 exp_in_range(F32 x) {
 
 /// e^x, clamped to [e^-87.3, e^88.3] so that no lane is denormal or infinite.
 static inline F32 exp(F32 x) { return exp_in_range(at_most(at_least(x, -87.3f), 88.3f)); }
+
+/// 1 / (1 + e^-x)
+static inline F32 sigmoid(F32 x) { return 1.0f / (exp(-x) + 1.0f); }
+
+/// tanh x: 1 - 2 / (e^2|x| + 1) with the sign of x, and below 0.625, where that cancels, x + x^3 p(x^2).
+/// Source of p: Moshier, Cephes (1989).
+static inline F32 tanh(F32 x) {
+  const F32 a = abs(x), far = 1.0f - 2.0f / (exp(a + a) + 1.0f);
+  const F32 s = x * x;
+  F32 p = set(-5.70498872745e-3f);
+  p = p * s + 2.06390887954e-2f;
+  p = p * s + -5.37397155531e-2f;
+  p = p * s + 1.33314422036e-1f;
+  p = p * s + -3.33332819422e-1f;
+  const F32 near = p * s * x + x;
+  return a < set(0.625f) ? near : (F32)((U32)far | ((U32)x & 0x80000000u));
+}
 
 /// q(a) = exp(a^2 / 2) * (1 - Phi(a)) = erfcx(a / sqrt 2) / 2 for 0 <= a <= 13.5, Phi being the normal
 /// distribution function: a polynomial in 1 / (1 + 0.3 a).

@@ -8,6 +8,7 @@ import { fuseAttention } from './attention.js';
 import { fuseBiasGelu } from './bias-gelu.js';
 import { useChannelsLast } from './channels-last/layout.js';
 import { lowerLinear } from './linear.js';
+import { fuseRecurrent } from './recurrent/fused.js';
 
 export interface FuseOptions {
   /** Values whose gradients are wanted. */
@@ -24,6 +25,7 @@ export function fuse(b: Builder, { trained, kernels, gradients }: FuseOptions): 
     useChannelsLast(b, kernels);
     fuseActivations(b, kernels);
   }
+  if (gradients) fuseRecurrent(b, kernels);
   if (kernels.has('ortune.Attention')) fuseAttention(b, trained);
   lowerLinear(b);
   if (kernels.has('ortune.BiasGelu')) fuseBiasGelu(b);

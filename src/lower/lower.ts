@@ -13,12 +13,13 @@ import { channelsLast } from './definitions/channels-last.js';
 import { fusedForward } from './definitions/forward.js';
 import { fusedGradients } from './definitions/gradients.js';
 import { losses } from './definitions/losses.js';
+import { recurrences } from './definitions/recurrent.js';
 import type { Definition, Form } from './form.js';
 
 /** By `domain.Op`, for every fused operator but the optimizers, which update memory in place. */
 export const definitions: ReadonlyMap<string, Definition> = new Map(
-  [fusedGradients, fusedForward, activations, attention, batchNormalisation, channelsLast, losses].flatMap((table) =>
-    Object.entries(table),
+  [fusedGradients, fusedForward, activations, attention, batchNormalisation, channelsLast, losses, recurrences].flatMap(
+    (table) => Object.entries(table),
   ),
 );
 

@@ -92,6 +92,7 @@ void test_gemm(const Target& target);
 void test_conv(const Target& target);
 void test_depthwise(const Target& target);
 void test_pool(const Target& target);
+void test_recurrent(const Target& target);
 void test_render(const Target& target);
 void test_colour(const Target& target);
 void test_mix(const Target& target);

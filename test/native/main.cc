@@ -88,6 +88,7 @@ int main() {
     test::test_conv(target);
     test::test_depthwise(target);
     test::test_pool(target);
+    test::test_recurrent(target);
     test::test_render(target);
     test::test_colour(target);
     test::test_mix(target);

@@ -29,6 +29,14 @@ void test_math() {
   sweep(
       "scaled_gaussian_tail", 0, 13.5, 6e-7, [](F32 a) { return scaled_gaussian_tail(a); },
       [](double a) { return erfc(a / sqrt(2.0)) * ::exp(a * a / 2) / 2; });
+  sweep(
+      "tanh", -10, 10, 3e-7, [](F32 x) { return x[0] == 0 ? set(1.0f) : tanh(x); },
+      [](double x) { return x == 0 ? 1 : ::tanh(x); });
+  sweep(
+      "sigmoid", -80, 80, 4e-7, [](F32 x) { return sigmoid(x); },
+      [](double x) { return 1 / (1 + ::exp(-x)); });
+  check(tanh(set(INFINITY))[0] == 1 && tanh(set(-INFINITY))[0] == -1, "tanh of infinities");
+  check(isnan(tanh(set(NAN))[0]) && isnan(sigmoid(set(NAN))[0]), "tanh and sigmoid of NaN are NaN");
   check(isnan(exp(set(NAN))[0]), "exp of NaN is NaN");
   check(exp(set(-INFINITY))[0] < 2e-38f && exp(set(-INFINITY))[0] >= 0, "exp of -infinity vanishes");
   check(add_lanes(F32{1, 2, 3, 4}) == 10, "add_lanes");

@@ -18,7 +18,22 @@ interface State {
 }
 
 /** The states behind a step from its products, [B, gates·H], and the states before it. */
-type Step = (products: Value, before: State) => { h: Value; c?: Value };
+type Step = (products: Value, before: State) => Taken;
+interface Taken {
+  h: Value;
+  c?: Value;
+  /** Activated, side by side. */
+  gates: () => Value;
+  /** R·h of a GRU's last gate, and its bias. */
+  term?: Value | undefined;
+}
+
+/** What the fused recurrences keep of a step: its gates, C of an LSTM or the term of a GRU, and H before it. */
+interface Kept {
+  gates: Value;
+  cells: Value | undefined;
+  before: Value | undefined;
+}
 
 /** About as many as a step and its gradient take, padding included. */
 const nodesPerStep = { LSTM: 50, GRU: 40, RNN: 15 };
@@ -31,15 +46,18 @@ const unroll: Definition = (b, node) => {
   return layer(b, node, runSteps);
 };
 
-function runSteps(b: Builder, cell: Cell): CellOutputs {
+/** @param keep whether `kept` is wanted, of each step */
+export function runSteps(b: Builder, cell: Cell, keep = false): CellOutputs & { kept: Kept[] } {
   const { steps, batch, hidden } = cell.layer;
   const products = split(b, cell.products, steps);
   const step = steppers[cell.layer.kind](b, cell);
   const outputs: Value[] = [];
+  const kept: Kept[] = [];
   let state: State = { h: cell.h0, c: cell.c0 };
   const order = products.map((_, i) => i);
   for (const t of cell.reverse ? order.reverse() : order) {
-    let next: State & { h: Value } = { c: undefined, ...step(products[t]!, state) };
+    const taken = step(products[t]!, state);
+    let next: State & { h: Value } = { h: taken.h, c: taken.c };
     let y = next.h;
     if (cell.lengths) {
       const active = less(b, t, view(b, cell.lengths, [batch, 1]));
@@ -48,10 +66,11 @@ function runSteps(b: Builder, cell: Cell): CellOutputs {
       next = { h: held(next.h, state.h), c: next.c && held(next.c, state.c) };
     }
     outputs[t] = y;
+    if (keep) kept[t] = { gates: taken.gates(), cells: next.c ?? taken.term, before: state.h };
     state = next;
   }
   const all = steps === 1 ? view(b, outputs[0]!, [batch, hidden]) : b.op('Concat', outputs, { axis: 0 });
-  return { all, h: state.h!, ...(state.c && { c: state.c }) };
+  return { all, h: state.h!, ...(state.c && { c: state.c }), kept };
 }
 
 /** What a value is a term of where it is not zero. */
@@ -69,8 +88,10 @@ function lstm(b: Builder, { layer: r, activations, recurrence, peepholes }: Cell
       activate(b, r, f, plus(b, z, p && c && mul(b, p, c)));
     const i = peep(zi, pi, before.c);
     const forget = (): Value => (r.coupled ? sub(b, 1, i) : peep(zf, pf, before.c));
-    const c = plus(b, mul(b, i, activate(b, r, g, zc)), before.c && mul(b, forget(), before.c));
-    return { h: mul(b, peep(zo, po, c), apply(b, h, c)), c };
+    const fresh = activate(b, r, g, zc);
+    const c = plus(b, mul(b, i, fresh), before.c && mul(b, forget(), before.c));
+    const o = peep(zo, po, c);
+    return { h: mul(b, o, apply(b, h, c)), c, gates: () => beside(b, [i, o, forget(), fresh]) };
   };
 }
 
@@ -87,22 +108,26 @@ function gru(b: Builder, { layer: r, activations, recurrence, resetBias }: Cell)
     const together = resetAfter && h ? halves(b.op('MatMul', [h, right])) : undefined;
     const ofGates = together ? together[0] : h && b.op('MatMul', [h, rightGates!]);
     const [z, reset] = split(b, activate(b, r, f, plus(b, forGates, ofGates)), 2, 1) as [Value, Value];
-    let term: Value | undefined;
-    if (resetAfter) {
-      const product = together ? plus(b, together[1]!, resetBias) : resetBias;
-      term = product && mul(b, reset, product);
-    } else term = h && b.op('MatMul', [mul(b, reset, h), rightNew!]);
-    const fresh = mul(b, sub(b, 1, z), activate(b, r, g, plus(b, forNew, term)));
-    return { h: plus(b, fresh, h && mul(b, z, h)) };
+    const mix = (n: Value): Value => plus(b, mul(b, sub(b, 1, z), n), h && mul(b, z, h));
+    if (!resetAfter) {
+      const n = activate(b, r, g, plus(b, forNew, h && b.op('MatMul', [mul(b, reset, h), rightNew!])));
+      return { h: mix(n), gates: () => beside(b, [z, reset, n]) };
+    }
+    const term = together ? plus(b, together[1]!, resetBias) : resetBias;
+    const n = activate(b, r, g, plus(b, forNew, term && mul(b, reset, term)));
+    return { h: mix(n), gates: () => beside(b, [z, reset, n]), term };
   };
 }
 
 function rnn(b: Builder, { layer: r, activations, recurrence }: Cell): Step {
   const right = transposeMatrix(b, recurrence);
-  return (products, { h }) => ({
-    h: activate(b, r, activations[0]!, plus(b, products, h && b.op('MatMul', [h, right]))),
-  });
+  return (products, before) => {
+    const h = activate(b, r, activations[0]!, plus(b, products, before.h && b.op('MatMul', [before.h, right])));
+    return { h, gates: () => h };
+  };
 }
+
+const beside = (b: Builder, values: Value[]): Value => b.op('Concat', values, { axis: 1 });
 
 const steppers = { LSTM: lstm, GRU: gru, RNN: rnn };
 

@@ -141,4 +141,32 @@ const recurrent: TypeRule = (c) => {
   return kind === 'LSTM' ? [all, state, state] : [all, state];
 };
 
+/** all, h, c, gates, cells and the states before each step, of rows that stand step after step. */
+const recurrence: TypeRule = (c) => {
+  const [rows, gates] = c.shape(0) as [number, number];
+  const hidden = c.shape(1)[1]!;
+  const steps = c.int('steps', 0);
+  if (steps < 1 || rows % steps !== 0) c.fail(`${rows} rows are not ${steps} steps`);
+  const [value, state] = [
+    [rows, hidden],
+    [rows / steps, hidden],
+  ];
+  return [value, state, state, [rows, gates], value, value].map((shape) => ({ dtype: c.dtype(0), shape }));
+};
+
+/** Of the products, of R·h, of h0 and of c0. */
+const recurrenceGrad: TypeRule = (c) => {
+  const { dtype, shape } = c.type(0);
+  const kept = c.shape(c.has(7) ? 7 : 6);
+  const all = { dtype, shape: [kept[0]!, shape[0]!] };
+  const state = { dtype, shape: [kept[0]! / c.int('steps', 1), shape[1]!] };
+  return [all, all, state, state];
+};
+
+/** Fused recurrences of one direction, of the domain ortune. */
+export const recurrences: TypeTable = {
+  ...{ LSTM: recurrence, GRU: recurrence, RNN: recurrence },
+  ...{ LSTMGrad: recurrenceGrad, GRUGrad: recurrenceGrad, RNNGrad: recurrenceGrad },
+};
+
 export const recurrentLayers: TypeTable = { LSTM: recurrent, GRU: recurrent, RNN: recurrent };
