@@ -88,6 +88,7 @@ async function ownPasses() {
     const y = b.op(kind.toUpperCase(), [x, ...operands], attrs);
     x = layer + 1 < layers ? b.op('Reshape', [y, b.ints([steps, batch, hidden])]) : y;
   }
+  b.output(x);
   fuse(b, { trained: new Set(weights), kernels: device.kernels, gradients: true });
   const gradients = [...backward(b, x, weights, { seed: dy }).values()];
   const session = async (graph, wanted) => {
