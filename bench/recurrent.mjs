@@ -3,8 +3,8 @@
 // outputs and gradients must agree to 1e-4.
 //   node bench/recurrent.mjs --pytorch PYTHON [--rounds N] [--json]
 // PYTHON is an interpreter with torch. Sizes: --kind lstm (or gru, rnn) --layers 2 --hidden 256 --steps 64 --batch 32
-// --threads 2; the input is as wide as the layers. Backward is what a pass of both takes beyond forward, whose pass keeps
-// what gradients need.
+// --threads 2; the input is as wide as the layers. Backward is what a pass of both takes beyond forward, whose pass
+// keeps what gradients need.
 
 import { parseArgs } from 'node:util';
 import { here, machineOf, measureInTurn, medianOf } from './peers/rows.mjs';
