@@ -303,6 +303,15 @@ const changes = [
   changeModel,
 ];
 
+/** Sub-graphs, those in others too. */
+function* bodiesOf(nodes) {
+  for (const { g } of nodes.flatMap((n) => n.attribute)) {
+    if (!g) continue;
+    yield g;
+    yield* bodiesOf(g.node);
+  }
+}
+
 /**
  * A model file with something wrong.
  * @param {Uint8Array} bytes of a good .onnx file
@@ -314,13 +323,16 @@ export function mutateModel(bytes, random) {
   const model = fromBinary(ModelProtoSchema, bytes);
   const count = 1 + draw.below(3);
   for (let i = 0; i < count; i++) {
-    const graph = model.graph;
-    const nodes = [...graph.node, ...model.functions.flatMap((f) => f.node)];
+    const bodies = [...bodiesOf(model.graph.node)];
+    const graph = bodies.length > 0 && draw.chance(0.5) ? draw.oneOf(bodies) : model.graph;
+    const nodes = [...model.graph.node, ...model.functions.flatMap((f) => f.node), ...bodies.flatMap((b) => b.node)];
     const values = [
       '',
-      ...graph.initializer.map((t) => t.name),
-      ...graph.input.map((v) => v.name),
-      ...graph.node.flatMap((n) => n.output),
+      ...[...new Set([model.graph, graph])].flatMap((g) => [
+        ...g.initializer.map((t) => t.name),
+        ...g.input.map((v) => v.name),
+        ...g.node.flatMap((n) => n.output),
+      ]),
     ];
     draw.oneOf(changes)({ model, graph, nodes, values }, draw);
   }
