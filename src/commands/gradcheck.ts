@@ -14,7 +14,9 @@ import { Builder } from '../onnx/builder.js';
 import { type DataType, isFloat } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { type Graph, prune, type ValueInfo } from '../onnx/graph.js';
-import { openModel, toGraph } from '../onnx/load.js';
+import { openFiles } from '../onnx/join.js';
+import { toGraph } from '../onnx/load.js';
+import type { Model } from '../onnx/model.js';
 import { judgeGraph } from '../onnx/nominal.js';
 import { recognisePatterns } from '../onnx/restore/restore.js';
 import { specialize } from '../onnx/specialize.js';
@@ -74,7 +76,7 @@ export async function gradcheckModel(
 
 async function check(path: string, config: GradcheckConfig): Promise<GradcheckResult> {
   const { input, seed, batchNorm, tolerance, threads, maxGraphMemory } = config;
-  const model = openModel(path, maxGraphMemory);
+  const [model] = openFiles(path, undefined, config) as [Model];
   const source = toGraph(model);
   if (input.length === 0) judgeGraph(source);
   const inputs = drawInputs(source, input.map(parseInput), seed);

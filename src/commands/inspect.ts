@@ -9,7 +9,8 @@ import { type ModelArgument, withModel } from '../models/given-model.js';
 import type { ResolveOptions } from '../models/hub.js';
 import { type DataType, dataTypeFromOnnx, isFloat } from '../onnx/dtype.js';
 import { attrInt, type Construct, type Dim, type Graph, operatorKey, type ValueInfo } from '../onnx/graph.js';
-import { openModel, toGraph } from '../onnx/load.js';
+import { openFiles } from '../onnx/join.js';
+import { toGraph } from '../onnx/load.js';
 import { type Model, opsetOf } from '../onnx/model.js';
 import { type Became, judgeGraph } from '../onnx/nominal.js';
 import { inlineFunctions } from '../onnx/normalize/inline.js';
@@ -58,15 +59,15 @@ export async function inspectModel(
   path: ModelArgument,
   given: InspectOptions & ResolveOptions = {},
 ): Promise<Inspection> {
-  const { maxGraphMemory: stated, ...hooks } = given ?? {};
-  checkHooks(stated === undefined ? given : hooks, 'inspectModel', resolvingKeys);
+  const { maxGraphMemory, bind, ...hooks } = given ?? {};
+  checkHooks(maxGraphMemory === undefined && bind === undefined ? given : hooks, 'inspectModel', resolvingKeys);
   const { onDownload, signal } = hooks;
-  const { maxGraphMemory } = parseOptions(inspectSchema, { maxGraphMemory: stated });
-  return withModel(path, 'inspectModel: path', { onDownload, signal }, (place) => inspect(place, maxGraphMemory));
+  const config = parseOptions(inspectSchema, { maxGraphMemory, bind });
+  return withModel(path, 'inspectModel: path', { onDownload, signal }, (place) => inspect(place, config));
 }
 
-function inspect(path: string, maxGraphMemory: number): Inspection {
-  const model = openModel(path, maxGraphMemory);
+function inspect(path: string, config: { maxGraphMemory: number; bind: string[] }): Inspection {
+  const [model] = openFiles(path, undefined, config) as [Model];
   const graph = toGraph(model);
   const became: Became = new Map();
   const shapeProblem = judgeGraph(graph, became);

@@ -69,7 +69,7 @@ const valuesOf = ({ inputs, outputs }: Graph): ModelValues => {
 };
 
 function openNow(request: OpenRequest): OpenedModel {
-  const files = openFiles(request.model, request.parts, request.maxGraphMemory);
+  const files = openFiles(request.model, request.parts, request);
   // Before anything follows the file's own graph.
   const ofControl = files.flatMap((file) => {
     const became: Became = new Map();
@@ -326,11 +326,9 @@ serve({
   cut: (request: CutRequest): Promise<Outcome<TrunkCut | undefined>> => outcomeOf(() => cutNow(request)),
   memory: (request: MemoryRequest): Promise<Outcome<number[]>> => outcomeOf(() => memoryNow(request)),
   /** What a model takes and gives; it is not kept. */
-  values: (request: Pick<OpenRequest, 'model' | 'parts' | 'maxGraphMemory'>): Promise<Outcome<ModelValues>> =>
+  values: (request: Pick<OpenRequest, 'model' | 'parts' | 'maxGraphMemory' | 'bind'>): Promise<Outcome<ModelValues>> =>
     outcomeOf(() =>
-      valuesOf(
-        joinModels(request.parts ?? onlyPart, openFiles(request.model, request.parts, request.maxGraphMemory)).graph,
-      ),
+      valuesOf(joinModels(request.parts ?? onlyPart, openFiles(request.model, request.parts, request)).graph),
     ),
   save: (request: SaveRequest): Promise<Outcome<string>> => outcomeOf(() => saveNow(request)),
 });

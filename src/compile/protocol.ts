@@ -40,6 +40,8 @@ export interface OpenRequest extends TransferOptions {
   recompute?: 'none' | 'layers' | undefined;
   /** Bytes that the file's own graph may ask for (onnx/budget.ts); undefined: the default. */
   maxGraphMemory?: number | undefined;
+  /** Inputs that have one value for all samples, as NAME=VALUE. */
+  bind?: readonly string[] | undefined;
   seed: number;
   task: TaskSpec;
   /** Ops the device has kernels for. */

@@ -110,6 +110,16 @@ export const running = {
       },
     ),
   ),
+  bind: z
+    .union([path, z.array(path)])
+    .transform((value) => (typeof value === 'string' ? [value] : value))
+    .prefault([])
+    .meta(
+      about(
+        'Inputs of the model that have one value for all samples: a number, true or false, such as the rate of sounds or what decides an If.',
+        { value: 'NAME=VALUE' },
+      ),
+    ),
   batchesAhead: z
     .int()
     .min(1)

@@ -32,6 +32,11 @@ export interface TrainFields {
    * bytes, or a size such as 4GB or 512 MiB.
    */
   maxGraphMemory?: number | string | undefined;
+  /**
+   * Inputs of the model that have one value for all samples: a number, true or false, such as the rate of sounds or
+   * what decides an If. Default `[]`.
+   */
+  bind?: string | readonly string[] | undefined;
   /** Batches that are prepared ahead of the step that needs them. Takes a whole number from 1 to 64. Default `4`. */
   batchesAhead?: number | undefined;
   /**
@@ -510,6 +515,11 @@ export interface EvalFields {
    * bytes, or a size such as 4GB or 512 MiB.
    */
   maxGraphMemory?: number | string | undefined;
+  /**
+   * Inputs of the model that have one value for all samples: a number, true or false, such as the rate of sounds or
+   * what decides an If. Default `[]`.
+   */
+  bind?: string | readonly string[] | undefined;
   /** Batches that are prepared ahead of the step that needs them. Takes a whole number from 1 to 64. Default `4`. */
   batchesAhead?: number | undefined;
   /**
@@ -758,6 +768,11 @@ export interface PredictFields {
    * bytes, or a size such as 4GB or 512 MiB.
    */
   maxGraphMemory?: number | string | undefined;
+  /**
+   * Inputs of the model that have one value for all samples: a number, true or false, such as the rate of sounds or
+   * what decides an If. Default `[]`.
+   */
+  bind?: string | readonly string[] | undefined;
   /** Batches that are prepared ahead of the step that needs them. Takes a whole number from 1 to 64. Default `4`. */
   batchesAhead?: number | undefined;
   /**
@@ -1130,6 +1145,11 @@ export interface GradcheckFields {
    * bytes, or a size such as 4GB or 512 MiB.
    */
   maxGraphMemory?: number | string | undefined;
+  /**
+   * Inputs of the model that have one value for all samples: a number, true or false, such as the rate of sounds or
+   * what decides an If. Default `[]`.
+   */
+  bind?: string | readonly string[] | undefined;
 }
 
 export interface InspectFields {
@@ -1139,6 +1159,11 @@ export interface InspectFields {
    * bytes, or a size such as 4GB or 512 MiB.
    */
   maxGraphMemory?: number | string | undefined;
+  /**
+   * Inputs of the model that have one value for all samples: a number, true or false, such as the rate of sounds or
+   * what decides an If. Default `[]`.
+   */
+  bind?: string | readonly string[] | undefined;
 }
 
 export interface CompareFields {

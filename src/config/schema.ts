@@ -135,10 +135,11 @@ export const gradcheckSchema = z.strictObject({
   tolerance: z.number().gt(0).default(1e-2).meta(about('Largest relative error of a directional derivative.')),
   threads: running.threads,
   maxGraphMemory: running.maxGraphMemory,
+  bind: running.bind,
 });
 
 /** What `ortune inspect` and `inspectModel` take. */
-export const inspectSchema = z.strictObject({ maxGraphMemory: running.maxGraphMemory });
+export const inspectSchema = z.strictObject({ maxGraphMemory: running.maxGraphMemory, bind: running.bind });
 
 export type InspectOptions = InspectFields;
 export type EvalConfig = z.output<typeof evalOptions>;

@@ -8,7 +8,7 @@ import { WorkerPool } from '../threads/worker-pool.js';
 import { modelThread } from './model-thread.js';
 
 /** @throws ModelError for files that cannot be read, are damaged, or hold what is not trained */
-export async function modelValues(request: Pick<OpenRequest, 'model' | 'parts'>): Promise<ModelValues> {
+export async function modelValues(request: Pick<OpenRequest, 'model' | 'parts' | 'bind'>): Promise<ModelValues> {
   const worker = new WorkerPool(modelThread);
   try {
     return unwrap(await worker.run<Outcome<ModelValues>>(request, 'values'));

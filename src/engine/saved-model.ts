@@ -42,6 +42,8 @@ interface OpenOptions {
   parts?: readonly ModelPart[] | undefined;
   threads?: number | undefined;
   maxGraphMemory?: number | undefined;
+  /** Inputs that have one value for all samples, as NAME=VALUE. */
+  bind?: readonly string[] | undefined;
 }
 
 /**
@@ -59,7 +61,7 @@ export async function openSavedModel(options: OpenOptions, resolving: ResolveOpt
 }
 
 async function openPlaced(place: ModelPlace, options: OpenOptions): Promise<SavedModel> {
-  const files = openFiles(place.path, options.parts, options.maxGraphMemory);
+  const files = openFiles(place.path, options.parts, options);
   for (const file of files) judgeGraph(toGraph(file));
   const model = joinModels(options.parts ?? onlyPart, files);
   const { graph } = model;

@@ -6,6 +6,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ModelError } from '../errors.js';
+import { checkBindings, parseBindings } from './bindings.js';
 import { Graph, type Node, type Value, type ValueInfo } from './graph.js';
 import { type Feed, feedsOf } from './join/feeds.js';
 import { Names, nameInputs, prefixer } from './join/names.js';
@@ -45,14 +46,26 @@ export interface JoinedModel {
 
 /**
  * Opens a model directory: the files of the table, or without one the model's only file.
- * @throws ModelError as openModel, and for a file that is not there
+ * @param options `bind`: inputs that have one value for all samples, as NAME=VALUE
+ * @throws ModelError as openModel, and for a file that is not there; UsageError for what `bind` cannot be
  */
-export function openFiles(path: string, parts: readonly ModelPart[] | undefined, maxGraphMemory?: number): Model[] {
-  if (!parts) return [openModel(path, maxGraphMemory)];
+export function openFiles(
+  path: string,
+  parts: readonly ModelPart[] | undefined,
+  { maxGraphMemory, bind = [] }: { maxGraphMemory?: number | undefined; bind?: readonly string[] | undefined } = {},
+): Model[] {
+  const bindings = parseBindings(bind);
+  const models = placesOf(path, parts).map((file) => openModel(file, maxGraphMemory, bindings));
+  checkBindings(bindings, models);
+  return models;
+}
+
+function placesOf(path: string, parts: readonly ModelPart[] | undefined): string[] {
+  if (!parts) return [path];
   const place = resolve(path);
   return parts.map(({ file }) => {
     const found = [join(place, 'onnx', `${file}.onnx`), join(place, `${file}.onnx`)].find((f) => existsSync(f));
-    if (found) return openModel(found, maxGraphMemory);
+    if (found) return found;
     const all = parts.map((part) => `${part.file}.onnx`).join(', ');
     const what = statSync(place, { throwIfNoEntry: false })?.isFile() ? 'is a file' : `holds no ${file}.onnx`;
     throw new ModelError(

@@ -8,6 +8,7 @@ import { ModelError } from '../errors.js';
 import { kindOf } from '../files/kind-of.js';
 import { statOfFile } from '../files/model-files.js';
 import { quote } from '../quote.js';
+import type { Bindings } from './bindings.js';
 import { allBodies, isControl } from './blocks.js';
 import { checkNodeCount, defaultGraphMemory } from './budget.js';
 import { checkNodes } from './check-nodes.js';
@@ -35,7 +36,7 @@ export type { Model } from './model.js';
  * mode is in inference form then, and what an exporter merged of the tensors of BatchNormalization is apart again.
  * ModelError: missing, unreadable, damaged or cut; quantised, a training artifact, opset outside 7 to 25.
  */
-export function openModel(path: string, maxGraphMemory?: number): Model {
+export function openModel(path: string, maxGraphMemory?: number, bind?: Bindings): Model {
   const file = findModelFile(path);
   const proto = parseModel(readModelFile(file), file);
   const model: Model = {
@@ -44,6 +45,7 @@ export function openModel(path: string, maxGraphMemory?: number): Model {
     proto,
     external: new ExternalFiles(),
     maxGraphMemory,
+    bind,
   };
   refuseOtherThanFiles(model);
   checkModel(model);
@@ -227,7 +229,7 @@ export function toGraph(model: Model): Graph {
       graph.nodes.push({ ...converted, ...(block && { block }), ...(construct && { construct }) });
   }
   sortNodes(graph, model);
-  takeDecided(graph);
+  takeDecided(graph, model.bind);
   dropIdentities(graph);
   prune(graph);
   dropUnread(graph);
@@ -236,7 +238,7 @@ export function toGraph(model: Model): Graph {
 
 /** The inputs of a file that its graph does not have since others are bound, each with the value that fills it. */
 export function restingInputs(model: Model): (StaticType & { name: string; value: number })[] {
-  const graph = graphOf(model).node.some(isControl) ? toGraph(model) : undefined;
+  const graph = model.bind?.size || graphOf(model).node.some(isControl) ? toGraph(model) : undefined;
   if (!graph || graph.bound.size === 0) return [];
   const known = new Set([
     ...graph.inputs.map(({ name }) => name),

@@ -2,6 +2,7 @@
 // the file's own graph (a new head) makes another Model with the same place, so that external data is still found.
 
 import { quote } from '../quote.js';
+import type { Bindings } from './bindings.js';
 import type { ExternalFiles } from './external-files.js';
 import type { AttributeProto, GraphProto, ModelProto, NodeProto } from './onnx_pb.js';
 
@@ -15,6 +16,8 @@ export interface Model {
   readonly external?: ExternalFiles;
   /** Bytes that graphs of it may take (budget.ts); undefined: the default. */
   readonly maxGraphMemory?: number | undefined;
+  /** Inputs that have one value for all samples (bindings.ts). */
+  readonly bind?: Bindings | undefined;
 }
 
 /** AttributeProto.type. */

@@ -78,11 +78,7 @@ export function judgeGraph(graph: Graph, became: Became = new Map()): string | u
 
 /** What to say of inputs that are bound and of the nodes with sub-graphs before a run. */
 export const controlNotes = ({ bound }: Graph, became: Became): string[] => [
-  ...[...bound].map(
-    ([name, value]) =>
-      `input ${quote(name)} is ${value ? 'true' : 'false'}: what is trained, measured and predicted is the branch that reads whole ` +
-      'texts, and the one that goes on from a cache has the same weights',
-  ),
+  ...[...bound].map(([name, value]) => `input ${quote(name)} is ${value} in training, evaluation and prediction`),
   ...[...became].flatMap(([{ op, name }, as]) => {
     if (op !== 'If')
       return [`${op} ${quote(name)} is written out for the shapes of each batch: ${as} for the smallest input`];

@@ -83,7 +83,7 @@ export async function openRun(
     const { name, classes, options, parts: files, readsModel } = await loadTask(config.task);
     const resolving = { signal, onDownload: listeners.download };
     const { path: model } = keep(await placeModel(config.model, given.model, resolving));
-    const values = readsModel ? await modelValues({ model, parts: files }) : undefined;
+    const values = readsModel ? await modelValues({ model, parts: files, bind: config.bind }) : undefined;
     const own = labelsOfConfig(readModelConfig(directoryOf(model)))?.names;
     const data = keep(await openData(config, given, { model: values, labels: own, signal }));
     const { positiveWeights } = data;

@@ -227,6 +227,50 @@ test('the input of a merged decoder is bound, and what only its cache needs is n
   expect(checked).toMatchObject({ checked: 3, failed: 0 });
 });
 
+describe('bind', () => {
+  test('chooses the branch of a merged decoder that goes on from a cache', async () => {
+    const path = writeModel(file, mergedDecoder());
+    expect(await inspectModel(path, { bind: 'use_cache_branch=true' })).toMatchObject({
+      inputs: [{ name: 'x' }, { name: 'past' }],
+      bound: { use_cache_branch: 1 },
+      control: [{ op: 'If', node: 'the-If', becomes: 'then_branch' }],
+      parameters: { trainable: 16 + 12 },
+    });
+    const options = { bind: ['use_cache_branch=true'], input: ['x=2x3x4', 'past=2x5x4'] };
+    expect(await gradcheckModel(path, options)).toMatchObject({ checked: 2, failed: 0 });
+  });
+
+  test.each([
+    ['past', /bind: expected NAME=VALUE with a number, true or false, found 'past'/],
+    ['use_cache_branch=', /found 'use_cache_branch='/],
+    ['cache=1', /bind: the model has no input 'cache'; its inputs are 'x', 'past', 'use_cache_branch'/],
+    ['use_cache_branch=2', /bind: input 'use_cache_branch' is bool, which cannot be 2/],
+  ])('refuses %s', async (bind, message) => {
+    await expect(inspectModel(writeModel(file, mergedDecoder()), { bind })).rejects.toThrow(message);
+  });
+
+  test('refuses an input that is there twice', async () => {
+    const bind = ['past=0', 'past=1'];
+    await expect(inspectModel(writeModel(file, mergedDecoder()), { bind })).rejects.toThrow(/'past' is there twice/);
+  });
+
+  test('decides by a comparison, even between branches that differ in shape', async () => {
+    const nodes = [
+      constant('wide', int(16_000)),
+      node('Equal', ['rate', 'wide'], ['is_wide']),
+      control('If', ['is_wide'], ['y'], {
+        then_branch: branch([node('MatMul', ['x', 'w'], ['t'])], 't'),
+        else_branch: branch([node('ReduceMean', ['x'], ['t'])], 't'),
+      }),
+    ];
+    const inputs = [value('x', 'float32', ['rows', 3]), value('rate', 'int64', [])];
+    const path = written(nodes, { inputs });
+    expect((await inspectModel(path)).shapeProblem).toMatch(/its condition depends on the data, .*bind the input/);
+    const options = { bind: 'rate=16000', input: 'x=2x3' };
+    expect(await gradcheckModel(path, options)).toMatchObject({ checked: 1, failed: 0 });
+  });
+});
+
 describe('Loop', () => {
   /** h ← tanh(h·w + b), b inside the body, gathering each h; the body may say when to stop. */
   const recurrent = (count: string, stop: NodeProto[] = [node('Identity', ['going'], ['more'])]): NodeProto[] => [

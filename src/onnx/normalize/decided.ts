@@ -2,25 +2,23 @@
 // decoder, whose input says whether it goes on from a cache. Training runs over whole texts, without one, so that input
 // is false; what only the other branch reads is no input of the graph then.
 
+import { type Bindings, boundTensor } from '../bindings.js';
 import { blockOperators } from '../blocks.js';
 import type { Block, Construct, Graph, Node, Value } from '../graph.js';
-import { Tensor } from '../tensor.js';
 import { conditionsOf } from './tidy.js';
 
 /** Inputs that choose a branch, and the branch that is trained. Source: the decoders that Optimum merges. */
 const switches: ReadonlyMap<string, number> = new Map([['use_cache_branch', 0]]);
 
-/** Takes the branches that are decided, in place; nodes of the others are left without readers. */
-export function takeDecided(graph: Graph): void {
+/** Binds inputs and takes the branches that are decided, in place; nodes of the others are left without readers. */
+export function takeDecided(graph: Graph, bind: Bindings = new Map()): void {
   const conditions = conditionsOf(graph.nodes);
-  if (conditions.size === 0) return;
   const deciding = new Set(conditions.values());
-  for (const { name, dtype, shape } of graph.inputs) {
-    const value = switches.get(name);
-    if (value === undefined || dtype !== 'bool' || !deciding.has(name)) continue;
-    const dims = (shape ?? []).map((d) => (typeof d === 'number' ? d : 1));
-    const size = dims.reduce((n, d) => n * d, 1);
-    graph.initializers.set(name, Tensor.of('bool', Array<number>(size).fill(value), dims));
+  for (const input of graph.inputs) {
+    const { name, dtype } = input;
+    const value = bind.get(name) ?? (dtype === 'bool' && deciding.has(name) ? switches.get(name) : undefined);
+    if (value === undefined) continue;
+    graph.initializers.set(name, boundTensor(input, value));
     graph.bound.set(name, value);
   }
   graph.inputs = graph.inputs.filter(({ name }) => !graph.bound.has(name));
