@@ -39,7 +39,9 @@ export function checkBindings(bindings: Bindings, models: readonly Model[]): voi
       );
 }
 
-/** An input filled with its value; axes that the file leaves open have length 1. @throws UsageError where it cannot be */
+/**
+ * An input filled with its value; axes that the file leaves open have length 1. @throws UsageError where it cannot be
+ */
 export function boundTensor({ name, dtype, shape }: ValueInfo, value: number): Tensor {
   const dims = (shape ?? []).map((d) => (typeof d === 'number' ? d : 1));
   const fits = isFloat(dtype) || (dtype === 'bool' ? value === 0 || value === 1 : Number.isInteger(value));
