@@ -59,6 +59,8 @@ export {
 export { buildWordPiece } from './models/wordpiece.js';
 export type { ClassPrediction as Prediction } from './tasks/classes.js';
 export type {
+  AnswerPrediction,
+  AnswerResult,
   AnyMetrics,
   FilledMask,
   MaskPrediction,
