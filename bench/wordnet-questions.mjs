@@ -1,9 +1,9 @@
 // node bench/wordnet-questions.mjs: are questions about texts answered? A text is four definitions of WordNet, each
 // behind its word, and a question asks which of the words is an animal, a food and so on, one of ten kinds; a third of
-// the questions have no answer. 1,000 questions of held-out senses, whose words and definitions were not trained on. Beside
-// chance and naive Bayes, which tells a definition's kind by its words from the same training senses. WordNet installs
-// by package name into a cache, announced (data-package.mjs). With --json the last line of stdout is one object; with
-// --short a few steps, to see that it works; --steps N for more or fewer.
+// the questions have no answer. 1,000 questions of held-out senses, whose words and definitions were not trained on.
+// Beside chance and naive Bayes, which tells a definition's kind by its words from the same training senses. WordNet
+// installs by package name into a cache, announced (data-package.mjs). With --json the last line of stdout is one
+// object; with --short a few steps, to see that it works; --steps N for more or fewer.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
