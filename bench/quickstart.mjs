@@ -64,7 +64,7 @@ const readLines = (name) =>
 const prepare = () =>
   new Promise((done, fail) => {
     const worker = new Worker(new URL('./spam-mails.mjs', import.meta.url), {
-      workerData: { directory: data, seed, labels },
+      workerData: { directory: data, seed, labels, testShare: flags.short ? 0.03 : undefined },
     });
     worker.once('message', done);
     worker.once('error', fail);

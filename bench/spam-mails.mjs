@@ -142,9 +142,9 @@ export function spamMails({ seed = 0, testShare = 0.2, labels } = {}) {
  * Writes train.jsonl and test.jsonl; with `labels` few.jsonl, so many of the training mails; with `encoder` an
  * untrained encoder of these sizes with a tokenizer learnt from the training mails.
  */
-function prepare({ directory, seed, labels, encoder, vocabulary }) {
-  const { train, test, ...counts } = spamMails({ seed });
-  const files = { train, test, ...(labels && { few: spamMails({ seed, labels }).train }) };
+function prepare({ directory, seed, testShare, labels, encoder, vocabulary }) {
+  const { train, test, ...counts } = spamMails({ seed, testShare });
+  const files = { train, test, ...(labels && { few: spamMails({ seed, testShare, labels }).train }) };
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   for (const [name, records] of Object.entries(files))

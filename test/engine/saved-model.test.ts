@@ -100,8 +100,9 @@ async function compare(
   }
 }
 
-const allFixtures = (['encoders', 'headless'] as const).flatMap((kind) =>
-  families.flatMap((family) => exporters.map((exporter) => [kind, family, exporter] as const)),
+/** Each family with a head and without, one from either exporter. */
+const someFixtures = families.flatMap((family, i) =>
+  (['encoders', 'headless'] as const).map((kind, k) => [kind, family, exporters[(i + k) % 2]!] as const),
 );
 
 describe('a model of another type', () => {
@@ -218,7 +219,7 @@ describe('a model that computes in float16', () => {
 });
 
 describe('a saved model', () => {
-  it.each(allFixtures)('has the logits it was trained to: %s, %s, %s', async (kind, family, exporter) => {
+  it.each(someFixtures)('has the logits it was trained to: %s, %s, %s', async (kind, family, exporter) => {
     const lengths = new Set<number>();
     let [batches, spread] = [0, 0];
     await compare(modelDirectory(kind, family, exporter), (batch, ours, stock) => {
