@@ -9,6 +9,7 @@ import { writeStaged } from '../files/staging.js';
 import type { HeadResult } from '../heads/classification.js';
 import { heads } from '../heads/heads.js';
 import { bytesTogether, type Counted } from '../lower/memory.js';
+import { recurrentNotes } from '../lower/recurrent/fused.js';
 import { dimensions, elementTypeOf } from '../onnx/file/surgery.js';
 import { fingerprint, preprocessingHash } from '../onnx/fingerprint.js';
 import { dependentNodes, type Graph, prune, type Value, type ValueInfo } from '../onnx/graph.js';
@@ -71,11 +72,11 @@ const valuesOf = ({ inputs, outputs }: Graph): ModelValues => {
 function openNow(request: OpenRequest): OpenedModel {
   const files = openFiles(request.model, request.parts, request);
   // Before anything follows the file's own graph.
-  const ofControl = files.flatMap((file) => {
+  const ofGraphs = files.flatMap((file) => {
     const became: Became = new Map();
     const graph = toGraph(file);
     judgeGraph(graph, became);
-    return controlNotes(graph, became);
+    return [...controlNotes(graph, became), ...recurrentNotes(graph)];
   });
   // The head is behind the last one.
   const file = files.pop()!;
@@ -91,7 +92,7 @@ function openNow(request: OpenRequest): OpenedModel {
   if (files.length === 0) refuseOtherInput(file, request.task);
   const { model: last, note } = fitted(trunk.model, config, request, labels);
   const notes = [
-    ...ofControl,
+    ...ofGraphs,
     ...trunk.notes,
     ...(note === undefined ? [] : [note]),
     ...otherProblem(config, labels, request),

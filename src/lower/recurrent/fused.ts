@@ -3,37 +3,59 @@
 // product) stay, and are written out where gradients are wanted (autodiff/rules/recurrent.ts).
 
 import type { Builder } from '../../onnx/builder.js';
-import { operatorKey } from '../../onnx/graph.js';
-import { TypeContext } from '../../onnx/shapes/context.js';
-import { type Recurrent, recurrentOf } from '../../onnx/shapes/recurrent.js';
+import { attrInt, type Graph, type Node, operatorKey } from '../../onnx/graph.js';
 import { spellOut } from '../../onnx/spell-out.js';
+import { quote } from '../../quote.js';
 import { type Cell, type CellOutputs, layer } from './layer.js';
 
 const layers = new Set(['LSTM', 'GRU', 'RNN']);
+const isLayer = (node: Node): boolean => layers.has(operatorKey(node));
 
 /** Rewrites the builder's static graph in place. */
 export function fuseRecurrent(b: Builder, kernels: ReadonlySet<string>): void {
   const { nodes } = b.graph;
-  if (!nodes.some((node) => layers.has(operatorKey(node)) && kernels.has(`ortune.${node.op}`))) return;
+  const fits = (node: Node): boolean =>
+    isLayer(node) &&
+    kernels.has(`ortune.${node.op}`) &&
+    b.type(node.inputs[0]!).dtype === 'float32' &&
+    unusual(node) === undefined;
+  if (!nodes.some(fits)) return;
   b.graph.nodes = [];
-  for (const node of nodes) {
-    const fits =
-      layers.has(operatorKey(node)) &&
-      kernels.has(`ortune.${node.op}`) &&
-      b.type(node.inputs[0]!).dtype === 'float32' &&
-      !node.inputs[7] &&
-      isUsual(recurrentOf(new TypeContext(b.graph, node)));
-    if (!fits || !spellOut(b, node, () => layer(b, node, fused))) b.graph.nodes.push(node);
-  }
+  for (const node of nodes)
+    if (!fits(node) || !spellOut(b, node, () => layer(b, node, fused))) b.graph.nodes.push(node);
 }
 
-const usual = { LSTM: ['Sigmoid,Tanh,Tanh'], GRU: ['Sigmoid,Tanh'], RNN: ['Tanh', 'Relu'] };
+/** What to say of the layers of a loaded graph whose form no device has a kernel for. */
+export const recurrentNotes = (graph: Graph): string[] =>
+  graph.nodes.filter(isLayer).flatMap((node) => {
+    const why = unusual(node);
+    return why === undefined
+      ? []
+      : [
+          `node ${quote(node.name)} (${node.op}) has ${why}, which no kernel computes: training writes its steps out one ` +
+            'by one, which takes time and memory where there are many',
+        ];
+  });
 
-function isUsual({ kind, clip, coupled, resetAfter, directions }: Recurrent): boolean {
-  const named = new Set(directions.map(({ activations }) => activations.map(({ name }) => name).join()));
-  return (
-    clip === undefined && !coupled && (kind !== 'GRU' || resetAfter) && [...named].every((n) => usual[kind].includes(n))
-  );
+const usual: Readonly<Record<string, readonly string[]>> = {
+  LSTM: ['sigmoid,tanh,tanh'],
+  GRU: ['sigmoid,tanh'],
+  RNN: ['tanh', 'relu'],
+};
+
+/** What of a layer no kernel computes, by its attributes and inputs alone. */
+function unusual(node: Node): string | undefined {
+  if (node.inputs[7]) return 'peepholes';
+  if (node.attrs.has('clip')) return 'a bound on its gates (clip)';
+  if (attrInt(node, 'input_forget', 0) !== 0) return 'coupled gates (input_forget)';
+  if (node.op === 'GRU' && attrInt(node, 'linear_before_reset', 0) === 0)
+    return 'its reset before the product (linear_before_reset 0)';
+  const names = ((node.attrs.get('activations')?.value ?? []) as readonly string[]).map((name) => name.toLowerCase());
+  const count = usual[node.op]![0]!.split(',').length;
+  for (let i = 0; i < names.length; i += count)
+    if (!usual[node.op]!.includes(names.slice(i, i + count).join()))
+      return `the activations ${names.slice(i, i + count)}`;
+  return undefined;
 }
 
 function fused(b: Builder, cell: Cell): CellOutputs {

@@ -4,6 +4,7 @@ import { afterAll, expect, it } from 'vitest';
 import { backward } from '#ortune/autodiff/backward.js';
 import { fuse } from '#ortune/lower/fuse.js';
 import { lower } from '#ortune/lower/lower.js';
+import { recurrentNotes } from '#ortune/lower/recurrent/fused.js';
 import { Builder, float } from '#ortune/onnx/builder.js';
 import { encodeGraph } from '#ortune/onnx/encode.js';
 import { add, indices, mul, sum } from '#ortune/onnx/formulas.js';
@@ -69,6 +70,7 @@ it.each([...usual, ['RNN of ReLU', of({ op: 'RNN', attrs: { ...activations(['Rel
   '%s',
   async (_, form, from) => {
     const fused = await evaluate(form, device.kernels, from);
+    expect(recurrentNotes(operatorGraph(caseOf(form)).graph)).toEqual([]);
     expect(fused.operators).toContain(`ortune.${form.op}`);
     expect(fused.operators).toContain(`ortune.${form.op}Grad`);
     const written = await evaluate(form, none, from);
@@ -89,4 +91,8 @@ it.each([
 ] as const)('a layer of %s has no kernel and is written out', async (what, form) => {
   const { operators } = await evaluate({ ...form, what }, device.kernels);
   expect([...operators].filter((op) => /LSTM|GRU|RNN/.test(op))).toEqual([]);
+  const [note] = recurrentNotes(operatorGraph(caseOf({ ...form, what })).graph);
+  expect(note).toMatch(
+    new RegExp(`^node '.*' \\(${form.op}\\) has .*which no kernel computes: training writes its st`),
+  );
 });
