@@ -37,9 +37,7 @@ export function addInspect(program: Command): void {
         `parameters  ${formatCount(elements)} in ${tensors} tensors, ${formatCount(trainable)} of them trainable`,
         ...(left.length === 0 ? [] : ['not trained:', ...left.slice(0, MOST_LISTED), ...more]),
         `operators   ${operators.join(', ')}`,
-        ...Object.entries(found.bound).map(
-          ([name, value]) => `bound       ${shown(name)} is ${value ? 'true' : 'false'}`,
-        ),
+        ...Object.entries(found.bound).map(([name, value]) => `bound       ${shown(name)} is ${value}`),
         ...(control.length === 0 ? [] : ['with the inputs tried:', ...control]),
         ...(found.shapeProblem === undefined ? [] : [`shapes      with the inputs tried: ${found.shapeProblem}`]),
         missing.length === 0 ? 'every operator has a gradient' : `no gradient for:\n${missing.join('\n')}`,

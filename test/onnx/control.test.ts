@@ -260,12 +260,20 @@ describe('bind', () => {
       node('Equal', ['rate', 'wide'], ['is_wide']),
       control('If', ['is_wide'], ['y'], {
         then_branch: branch([node('MatMul', ['x', 'w'], ['t'])], 't'),
-        else_branch: branch([node('ReduceMean', ['x'], ['t'])], 't'),
+        else_branch: branch([node('MatMul', ['x', 'narrow'], ['n']), node('ReduceMean', ['n'], ['t'])], 't', {
+          initializer: [initializer('narrow', random(11, 3, 5))],
+        }),
       }),
     ];
     const inputs = [value('x', 'float32', ['rows', 3]), value('rate', 'int64', [])];
     const path = written(nodes, { inputs });
     expect((await inspectModel(path)).shapeProblem).toMatch(/its condition depends on the data, .*bind the input/);
+    const { tensors, control: became } = await inspectModel(path, { bind: 'rate=16000' });
+    expect(became).toEqual([{ op: 'If', node: 'the-If', becomes: 'then_branch' }]);
+    expect(tensors.map(({ name, trained }) => [name, trained])).toEqual([
+      ['w', true],
+      ['narrow', false],
+    ]);
     const options = { bind: 'rate=16000', input: 'x=2x3' };
     expect(await gradcheckModel(path, options)).toMatchObject({ checked: 1, failed: 0 });
   });

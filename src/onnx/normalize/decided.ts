@@ -2,10 +2,18 @@
 // decoder, whose input says whether it goes on from a cache. Training runs over whole texts, without one, so that input
 // is false; what only the other branch reads is no input of the graph then.
 
+import { OrtuneError } from '../../errors.js';
 import { type Bindings, boundTensor } from '../bindings.js';
 import { blockOperators } from '../blocks.js';
-import type { Block, Construct, Graph, Node, Value } from '../graph.js';
+import { isFloat } from '../dtype.js';
+import { fold } from '../fold.js';
+import { ancestors, type Block, type Construct, Graph, type Node, type Value } from '../graph.js';
+import { inferTypes } from '../shapes.js';
+import type { Tensor } from '../tensor.js';
 import { conditionsOf } from './tidy.js';
+
+/** Conditions of longer computations are left to specialisation. */
+const mostEvaluated = 32;
 
 /** Inputs that choose a branch, and the branch that is trained. Source: the decoders that Optimum merges. */
 const switches: ReadonlyMap<string, number> = new Map([['use_cache_branch', 0]]);
@@ -24,7 +32,7 @@ export function takeDecided(graph: Graph, bind: Bindings = new Map()): void {
   graph.inputs = graph.inputs.filter(({ name }) => !graph.bound.has(name));
   const taken = new Map<Construct, number>();
   for (const [construct, condition] of conditions) {
-    const constant = graph.initializers.get(condition);
+    const constant = evaluated(graph, condition);
     if (constant?.dtype === 'bool' && constant.size === 1) taken.set(construct, constant.numbers()[0] === 0 ? 1 : 0);
   }
   if (taken.size === 0) return;
@@ -32,6 +40,37 @@ export function takeDecided(graph: Graph, bind: Bindings = new Map()): void {
   graph.nodes = graph.nodes
     .filter(({ block }) => !blocks(block).some(({ of, branch }) => (taken.get(of) ?? branch) !== branch))
     .map((node) => decided(node, taken));
+}
+
+/** A condition that follows from constants, none of them a float, which training may change; else undefined. */
+function evaluated(graph: Graph, condition: Value): Tensor | undefined {
+  if (graph.initializers.has(condition)) return graph.initializers.get(condition);
+  const nodes = ancestors(graph, [condition]);
+  const given = [...nodes].flatMap(({ inputs }) => inputs);
+  if (nodes.size > mostEvaluated || given.some((v) => isFloat(graph.initializers.get(v)?.dtype ?? 'bool')))
+    return undefined;
+  const scratch = new Graph();
+  scratch.initializers = new Map(
+    given.flatMap((v) => (graph.initializers.has(v) ? [[v, graph.initializers.get(v)!]] : [])),
+  );
+  for (const [name, { dtype, shape }] of scratch.initializers) scratch.types.set(name, { dtype, shape });
+  for (const node of nodes) {
+    if (node.construct || node.inputs.some((v) => v !== '' && !scratch.initializers.has(v))) return undefined;
+    try {
+      const types = inferTypes(scratch, node);
+      const values = fold(scratch, node, types, (v) => scratch.initializers.get(v));
+      for (const [i, out] of node.outputs.entries())
+        if (out && values) {
+          scratch.initializers.set(out, values[i]!);
+          scratch.types.set(out, types[i]!);
+        }
+    } catch (error) {
+      // What is wrong with the node is reported where all shapes are known.
+      if (error instanceof OrtuneError) return undefined;
+      throw error;
+    }
+  }
+  return scratch.initializers.get(condition);
 }
 
 /** The inputs that nothing reads once an input of the file has been bound. */
