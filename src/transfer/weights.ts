@@ -13,7 +13,8 @@ import { isArithmetic, knownTable } from './known-tables.js';
 /** Whether a weight may go through a node that reads it as `value`: the node only arranges or casts what it reads. */
 function passesOn(node: Node, value: Value): boolean {
   const { moves } = traitsOf(node);
-  if (moves === 'joins') return true;
+  // What a branch gives is what its If gives.
+  if (moves === 'joins' || (node.construct?.op === 'If' && node.inputs.indexOf(value) > 0)) return true;
   return (node.op === 'Cast' || (moves !== undefined && moves !== 'picks')) && node.inputs.indexOf(value) === 0;
 }
 
@@ -188,7 +189,7 @@ function givesAngles(flow: Flow, node: Node): boolean {
     for (const reader of flow.consumers.get(value) ?? []) {
       if (reader.op === 'Sin' || reader.op === 'Cos') angles++;
       else if (passesOn(reader, value)) waiting.push(...reader.outputs);
-      else return false;
+      else if (!traitsOf(reader).measures) return false;
     }
   return angles > 0 && node.inputs.some((input) => flow.isOfPositions(input));
 }

@@ -1,5 +1,5 @@
-// Exports that branch, loop and hold sequences against PyTorch: every parameter is trained, outputs and gradients are
-// PyTorch's (test/fixtures/zoo/control, made by export.py --gradients).
+// Exports that branch, loop and hold sequences against PyTorch: every parameter is trained and no buffer, outputs and
+// gradients are PyTorch's (test/fixtures/zoo/control, made by export.py --gradients).
 
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,7 @@ import { afterAll, expect, it } from 'vitest';
 import { inspectModel } from '#ortune/commands/inspect.js';
 import { openDevice } from '#ortune/runtime/session.js';
 import { compareGradients } from '../fixtures/zoo/gradients.mjs';
+import { matchParameters } from '../fixtures/zoo/match.mjs';
 
 const folder = fileURLToPath(new URL('../fixtures/zoo/control/', import.meta.url));
 const files = readdirSync(folder).filter((name) => name.endsWith('.onnx'));
@@ -14,6 +15,9 @@ const device = await openDevice('cpu', { threads: 1 });
 afterAll(() => device.close());
 
 it.each(files)('%s', async (file) => {
+  const { present, missed: left, buffers } = matchParameters(folder + file);
+  expect(present.length).toBeGreaterThan(1);
+  expect([...left, ...buffers]).toEqual([]);
   const { missed, outputs, gradients } = await compareGradients(folder + file, device, new Set(device.kernels));
   expect(missed).toEqual([]);
   expect(Object.keys(gradients).length).toBeGreaterThan(1);
