@@ -18,6 +18,8 @@ export interface WeightRole {
   always?: boolean;
   /** The first axis is one of directions: along it stand several of the kind. */
   stacked?: boolean;
+  /** What PyTorch calls it in its layers of several weights, before the number of the layer. */
+  part?: string;
 }
 
 export interface OperatorTraits {
@@ -91,8 +93,10 @@ const bias = { 1: { role: 'bias' } } as const;
 const recurrentLayer: OperatorTraits = {
   work: recurrentWork,
   weights: {
-    ...{ 1: { role: 'weight', matrix: true }, 2: { role: 'weight', matrix: true } },
-    ...{ 3: { role: 'bias', stacked: true }, 7: { role: 'weight', stacked: true } },
+    1: { role: 'weight', matrix: true, part: 'weight_ih_l' },
+    2: { role: 'weight', matrix: true, part: 'weight_hh_l' },
+    3: { role: 'bias', stacked: true, part: 'bias_l' },
+    7: { role: 'weight', stacked: true, part: 'weight_peephole_l' },
   },
 };
 

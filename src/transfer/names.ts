@@ -3,6 +3,7 @@
 // node's name. Names are for people and for patterns: nothing is decided by them but which copies are one weight.
 
 import type { Graph, Node, Value } from '../onnx/graph.js';
+import { traitsOf } from '../onnx/operators.js';
 import type { Use } from './weights.js';
 
 /** A name as PyTorch gives parameters: words joined by dots. */
@@ -44,8 +45,11 @@ function fromBias(
   return bias && isReadable(bias) && bias.endsWith('.bias') ? bias.replace(/bias$/, 'weight') : undefined;
 }
 
-/** /encoder/layer.0/query/MatMul → encoder.layer.0.query.weight */
-function fromPath({ node, role }: Use, inFile: (name: string) => string): string | undefined {
-  const path = inFile(node.name).split('/').slice(1, -1);
-  return path.length > 0 ? [...path, role].join('.') : undefined;
+/** /encoder/layer.0/query/MatMul → encoder.layer.0.query.weight; /rnn/LSTM_1 → rnn.weight_ih_l1 */
+function fromPath({ node, role, input }: Use, inFile: (name: string) => string): string | undefined {
+  const name = inFile(node.name);
+  const path = name.split('/').slice(1, -1);
+  const part = traitsOf(node).weights?.[input]?.part;
+  const last = part === undefined ? role : part + (/_(\d+)$/.exec(name)?.[1] ?? '0');
+  return path.length > 0 ? [...path, last].join('.') : undefined;
 }

@@ -4,7 +4,9 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
+import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { openDevice } from '#ortune/runtime/session.js';
+import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { compareGradients } from '../fixtures/zoo/gradients.mjs';
 
 const folder = fileURLToPath(new URL('../fixtures/zoo/recurrent/', import.meta.url));
@@ -22,4 +24,18 @@ it.each(cases)('%s by %s', async (file, _how, kernels) => {
   expect(missed).toEqual([]);
   expect(Object.keys(gradients).length).toBeGreaterThan(4);
   for (const [name, error] of Object.entries({ ...outputs, ...gradients })) expect(error, name).toBeLessThan(2e-6);
+});
+
+it("weights have the names that PyTorch's layers give them, of both directions together", () => {
+  const model = openModel(`${folder}pt-bilstm-2layer.ts17.onnx`);
+  const { trainable } = chooseParameters(model, toGraph(model));
+  const layers = ['l0', 'l1'].flatMap((l) => ['bias', 'weight_hh', 'weight_ih'].map((part) => `m.layer.${part}_${l}`));
+  const names = trainable.map(({ alias }) => alias);
+  expect(names.toSorted()).toEqual([...layers, 'm.out.bias', 'm.out.weight'].toSorted());
+  expect(
+    trainable
+      .filter(({ kind }) => kind === 'bias')
+      .map(({ alias }) => alias)
+      .toSorted(),
+  ).toEqual(['m.layer.bias_l0', 'm.layer.bias_l1', 'm.out.bias']);
 });
