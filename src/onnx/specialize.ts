@@ -134,7 +134,7 @@ class Specializer implements Host {
       resolveSequence(this, node, this.#sequences);
       return;
     }
-    if (open.length > 0) node.inputs = node.inputs.map((input) => this.#branches.gated(input, open, this.resolve));
+    if (open.length > 0) this.#branches.gate(node, open, this.resolve, this.#trainable);
     this.#branches.computed(node.outputs, node.block);
     delete node.block;
     delete node.construct;

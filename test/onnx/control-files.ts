@@ -1,7 +1,11 @@
 // Small files with sub-graphs.
 
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { expect } from 'vitest';
+import { gradcheckModel } from '#ortune/commands/gradcheck.js';
 import type { AttrInput } from '#ortune/onnx/builder.js';
+import { encodeGraph } from '#ortune/onnx/encode.js';
+import { openModel, toGraph } from '#ortune/onnx/load.js';
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -9,9 +13,10 @@ import {
   type ModelProto,
   type NodeProto,
 } from '#ortune/onnx/onnx_pb.js';
+import { specialize } from '#ortune/onnx/specialize.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { normals } from '#ortune/random.js';
-import { initializer, modelProto, node, value } from './support.js';
+import { floats, initializer, modelProto, node, type Parts, run, value, writeModel } from './support.js';
 
 type Body = MessageInitShape<typeof GraphProtoSchema>;
 
@@ -80,3 +85,49 @@ export function mergedDecoder(): ModelProto {
 export const ints = (values: number[], shape?: number[]): Tensor => Tensor.of('int64', values, shape);
 export const int = (v: number): Tensor => Tensor.scalar('int64', v);
 export const yes: Tensor = Tensor.scalar('bool', 1);
+
+/** Normal numbers. */
+export const random = (seed: number, ...shape: number[]): Tensor =>
+  floats(
+    [
+      ...normals(
+        seed,
+        0,
+        shape.reduce((a, b) => a * b, 1),
+      ),
+    ],
+    shape,
+  );
+
+const weight = random(1, 3, 3);
+
+/** A file of these nodes from x, float32 [rows, 3], to y, with the weight w [3, 3]. */
+export const writeControl = (file: string, nodes: NodeProto[], more: Partial<Parts> = {}): string =>
+  writeModel(
+    file,
+    modelProto({
+      nodes,
+      inputs: [value('x', 'float32', ['rows', 3])],
+      outputs: [value('y', 'float32', undefined)],
+      initializers: [initializer('w', weight)],
+      opset: 17,
+      ...more,
+    }),
+  );
+
+/** Compares the specialised graph with the file itself, and gradients with differences; what became of control flow. */
+export async function agrees(path: string, feeds: Record<string, Tensor>, parameters: string[]): Promise<string[]> {
+  const became: string[] = [];
+  const shapes = Object.fromEntries(Object.entries(feeds).map(([name, { shape }]) => [name, shape]));
+  const graph = specialize(toGraph(openModel(path)), shapes, {
+    onControl: ({ op, name }, as) => became.push(`${op} ${name}: ${as}`),
+  });
+  const [expected, found] = [await run(path, feeds), await run(encodeGraph(graph), feeds)];
+  expect(found.y!.dims).toEqual(expected.y!.dims);
+  for (const [i, v] of expected.y!.data.entries()) expect(found.y!.data[i]).toBeCloseTo(v, 5);
+  const input = Object.entries(shapes).map(([name, shape]) => `${name}=${shape.join('x')}`);
+  const checked = await gradcheckModel(path, { input });
+  expect(checked.parameters.map(({ name }) => name).sort()).toEqual(parameters);
+  expect(checked.failed).toBe(0);
+  return became;
+}

@@ -49,8 +49,19 @@ export class Branches {
     return open;
   }
 
+  /** Makes a node of branches that data decide read what it may, in place. @throws ModelError for one that may not */
+  gate(node: Node, open: readonly Block[], resolve: (value: Value) => Value, trainable: ReadonlySet<Value>): void {
+    const { op, domain, name, inputs } = node;
+    if (op === 'BatchNormalization' && domain === '' && trainable.has(inputs[3]!))
+      throw new ModelError(
+        `node ${quote(name)} (BatchNormalization) stands in a branch that data decide, and one that does not run has no ` +
+          'statistics of the batch. Train with batchNorm frozen.',
+      );
+    node.inputs = inputs.map((input) => this.#gated(input, open, resolve));
+  }
+
   /** A value as a branch that data decide may read it. */
-  gated(value: Value, open: readonly Block[], resolve: (value: Value) => Value): Value {
+  #gated(value: Value, open: readonly Block[], resolve: (value: Value) => Value): Value {
     let now = value;
     for (const block of open) {
       if (value === '' || this.#constant(value) || this.#isInside(value, block)) continue;
