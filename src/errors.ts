@@ -2,11 +2,17 @@
 // node, parameter) and what to do; the command line prints it without a stack and exits with `exitCode`.
 
 import { types } from 'node:util';
+import { printable } from './quote.js';
 
 export class OrtuneError extends Error {
   override readonly name: string = 'OrtuneError';
   /** Exit code of the command line: 1 the work failed, 2 wrong usage. */
   readonly exitCode: number = 1;
+
+  /** What others say of a file, parsers above all, may hold what stands in it: a terminal is to obey none of it. */
+  constructor(message?: string, options?: ErrorOptions) {
+    super(message === undefined ? undefined : printable(message), options);
+  }
 }
 
 /** Wrong options, configuration or arguments: nothing has been started. */

@@ -25,8 +25,8 @@ const obeyed = /(?![\n\t])[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
 const longest = 100_000;
 
 /**
- * A whole message as it may go to a terminal, whatever is quoted in it: the last guard, of the command line's one place
- * that writes. The escapes are those of JSON, so JSON stays what it is.
+ * A whole message as it may go to a terminal, whatever is quoted in it: the last guard, of every error and of the
+ * command line's one place that writes. The escapes are those of JSON, so JSON stays what it is.
  */
 export const printable = (text: string): string => text.replace(obeyed, escapeOf);
 

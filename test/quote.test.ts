@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { ModelError } from '#ortune/errors.js';
 import { printable, quote, readable, shown } from '#ortune/quote.js';
 
 it.each([
@@ -24,3 +25,17 @@ it('lets no message command the terminal, and keeps JSON what it is', () => {
   expect(JSON.parse(printable(json))).toEqual({ text });
   expect(readable('x'.repeat(1e6)).length).toBeLessThan(1.1e5);
 });
+
+it.each(['\0', '\u001b[2J', '\u009b', '\u202e'])(
+  'an error lets nothing through that a parser quotes of a file: %j',
+  (text) => {
+    let said = '';
+    try {
+      JSON.parse(`{"a":${text}1}`);
+    } catch (error) {
+      said = new ModelError((error as Error).message).message;
+    }
+    expect(said).toMatch(/not valid JSON|Bad control|JSON/);
+    expect(said).not.toMatch(/[\p{Cc}\u202e]/u);
+  },
+);
