@@ -3,6 +3,7 @@
 // another value of the file has it: sub-graphs that do not see each other may use one name twice. Loading, the list of
 // the file's tensors and saving all ask here, so that a weight inside a sub-graph has one name everywhere.
 
+import { ModelError } from '../errors.js';
 import { domainOf, nodeLabel } from './model.js';
 import { uniqueNames } from './normalize/names.js';
 import type { GraphProto, NodeProto } from './onnx_pb.js';
@@ -39,12 +40,22 @@ export const ownNames = (graph: GraphProto): string[] => [
   ...graph.node.flatMap(({ output }) => output),
 ];
 
-/** All sub-graphs of these nodes, those inside others too, outer ones first and in the file's order. */
-export function* allBodies(nodes: readonly NodeProto[]): Generator<GraphProto> {
+/** Far more than exporters nest branches and loops. */
+const deepest = 64;
+
+/**
+ * All sub-graphs of these nodes, those inside others too, outer ones first and in the file's order.
+ * @throws ModelError where they stand too deep in each other
+ */
+export function* allBodies(nodes: readonly NodeProto[], depth = 1): Generator<GraphProto> {
   for (const node of nodes)
     for (const body of bodiesOf(node)) {
+      if (depth > deepest)
+        throw new ModelError(
+          `node ${nodeLabel(node)} (${node.opType}): its sub-graph stands in more than ${deepest} others. Export the model again.`,
+        );
       yield body;
-      yield* allBodies(body.node);
+      yield* allBodies(body.node, depth + 1);
     }
 }
 

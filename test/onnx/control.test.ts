@@ -170,6 +170,20 @@ describe('If', () => {
     expect(specialized(['w', 'scale', 'bias']).nodes.filter(({ op }) => op === 'BatchNormalization')).toHaveLength(1);
   });
 
+  test('in hundreds of others is refused', () => {
+    let inner = branch([node('Relu', ['x'], ['t'])], 't');
+    for (let i = 0; i < 300; i++)
+      inner = branch(
+        [control('If', ['on'], ['t'], { then_branch: inner, else_branch: branch([constant('e', w)], 'e') })],
+        't',
+      );
+    const path = written(inner.node as NodeProto[], {
+      initializers: [initializer('w', w), initializer('on', yes)],
+      outputs: [value('t', 'float32', undefined)],
+    });
+    expect(() => openModel(path)).toThrow(/\(If\): its sub-graph stands in more than 64 others|is not an ONNX model/);
+  });
+
   test('in a local function sees the values of its call', async () => {
     const body = {
       name: 'F',

@@ -112,8 +112,8 @@ export function inlineFunctions(model: Model): FileNode[] {
 function checkDepth(calls: readonly Frame[], model: Model, node: NodeProto): void {
   if (calls.length > deepestCall)
     throw new ModelError(
-      `${model.path}: functions and sub-graphs stand ${calls.length} deep in each other, up to ` +
-        `${quote(operatorName(node.opType, node.domain))}. Export the model again.`,
+      `${model.path}: functions call each other ${calls.length} deep, up to ${quote(operatorName(node.opType, node.domain))}. ` +
+        'Export the model again.',
     );
 }
 
