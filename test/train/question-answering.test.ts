@@ -61,7 +61,7 @@ const size = { layers: 1, hidden: 32, heads: 2, positions: 24, dropout: 0, token
 const task = 'question-answering' as const;
 const options = {
   ...{ task, model: path('encoder'), stride: 8, threads: 2 },
-  ...{ epochs: 6, batchSize: 12, learningRate: 1e-2 },
+  ...{ maxSteps: 70, batchSize: 12, learningRate: 1e-2 },
 } as const;
 const dev = [...short.slice(0, 24), ...long];
 
@@ -72,8 +72,9 @@ describe('questions', () => {
   const model = path('run/model');
 
   beforeAll(async () => {
-    const files = { train: squad('train.json', [...short, ...long]), eval: squad('dev.json', dev) };
-    metrics = (await new Trainer({ ...options, ...files, output: path('run') }).run()).metrics as AnswerResult;
+    const files = { train: squad('train.json', [...short, ...long]), eval: squad('dev.json', dev), evalSteps: 70 };
+    metrics = (await new Trainer({ ...options, ...files, evalStrategy: 'steps', output: path('run') }).run())
+      .metrics as AnswerResult;
   });
 
   it('are learnt, of texts longer than the model in windows, and of those without an answer', () => {
