@@ -97,6 +97,13 @@ const arrangements = [
   ),
 ];
 
+const statistics = row(
+  'LayerNormalization',
+  [f32.any(2, 3, 4), f32.any(3, 4)],
+  { axis: 1 },
+  { what: 'its statistics too', outputs: 3 },
+);
+
 const reduced = ['max', 'min', 'mul'].flatMap((reduction) => [
   row(
     'ScatterElements',
@@ -134,6 +141,7 @@ export const writtenOutRows: readonly Row[] = [
   ...images,
   ...fourier,
   ...arrangements,
+  statistics,
   ...reduced,
   ...resized,
 ];
