@@ -122,6 +122,8 @@ const products: Record<string, OperatorTraits> = {
   'com.microsoft.FusedGemm': { product: true, weights: { ...matrices, 2: { role: 'bias' } } },
   Conv: { work: convolutionWork, autocast: 'low', noBfloat16: true, weights: scaleAndBias },
   ConvTranspose: { work: transposedWork, autocast: 'low', noBfloat16: true, weights: scaleAndBias },
+  'com.microsoft.Attention': { product: true, weights: { 1: { role: 'weight', matrix: true }, 2: { role: 'bias' } } },
+  'com.microsoft.MultiHeadAttention': { weights: { 3: { role: 'bias' } } },
   'com.microsoft.FusedConv': { weights: scaleAndBias },
   Einsum: { work: einsumWork },
   LSTM: recurrentLayer,

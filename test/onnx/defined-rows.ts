@@ -1,30 +1,13 @@
 // One row per operator that is spelled out (more where attributes or inputs take another path): inputs, attributes, and
 // the outputs that are compared with the runtime's own kernel of the node.
 
-import { type AttrInput, float } from '#ortune/onnx/builder.js';
-import type { DataType } from '#ortune/onnx/dtype.js';
+import { float } from '#ortune/onnx/builder.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
-import { fillFor, index, type Row } from '../autodiff/row-values.js';
-
-export interface DefinedRow extends Row {
-  /** The types of the outputs, '' for one that the node leaves out; default one float. */
-  types?: readonly (DataType | '')[];
-  /** Why the runtime has no kernel to compare with on this processor. */
-  noKernel?: string;
-  /** Opset of the default domain; default 21. */
-  opset?: number;
-}
-
-const row = (
-  op: string,
-  inputs: Row['inputs'],
-  attrs: Record<string, AttrInput> = {},
-  more: Partial<DefinedRow> = {},
-): DefinedRow => ({ op, inputs, attrs, ...more });
-const microsoft: typeof row = (op, inputs, attrs, more) => row(op, inputs, attrs, { domain: 'com.microsoft', ...more });
+import { fillFor, index } from '../autodiff/row-values.js';
+import { attentionRows } from './defined-attention-rows.js';
+import { angles, type DefinedRow, int32, microsoft, noKernel, row } from './defined-row.js';
 
 const { any, apart } = fillFor(31)('float32');
-const int32 = (shape: number[], values: number[]) => Tensor.of('int32', values, shape);
 
 const activations: DefinedRow[] = [
   microsoft('QuickGelu', [any(2, 3)]),
@@ -89,7 +72,6 @@ const standard: DefinedRow[] = [
   row('Swish', [any(2, 3)], { alpha: float(0.7) }, { opset: 24 }),
 ];
 
-const noKernel = 'the runtime has it on CUDA alone';
 const diffusion: DefinedRow[] = [
   microsoft('BiasAdd', [any(2, 3, 4), any(4), any(2, 3, 4)], {}, { noKernel }),
   microsoft('BiasSplitGelu', [any(2, 3, 4), any(4)], {}, { noKernel }),
@@ -103,17 +85,6 @@ const diffusion: DefinedRow[] = [
   microsoft('NhwcConv', [any(1, 5, 4, 2), any(3, 3, 3, 2), any(3)], { pads: [1, 1, 1, 1] }, { noKernel }),
 ];
 
-/** Sines and cosines of `places` angles for `pairs` pairs. */
-const angles = (...shape: number[]) =>
-  [Math.cos, Math.sin].map((f) => {
-    const pairs = shape.at(-1)!;
-    const count = shape.reduce((n, d) => n * d, 1);
-    return Tensor.of(
-      'float32',
-      Float64Array.from({ length: count }, (_, i) => f(Math.floor(i / pairs) / 3 ** (i % pairs))),
-      shape,
-    );
-  }) as [Tensor, Tensor];
 const tables = { constants: [2, 3] };
 const rotary: DefinedRow[] = [
   microsoft('RotaryEmbedding', [any(2, 3, 8), index([2, 3], [0, 1, 2, 3, 4, 0]), ...angles(6, 2)], {}, tables),
@@ -179,5 +150,6 @@ const convolutions: DefinedRow[] = [
 ];
 
 export const definedRows: readonly DefinedRow[] = [
+  ...attentionRows,
   ...[activations, normalisations, standard, diffusion, rotary, convolutions].flat(),
 ];

@@ -8,9 +8,10 @@ import { definedOperators } from '#ortune/onnx/defined/table.js';
 import { isFloat } from '#ortune/onnx/dtype.js';
 import { Graph, operatorKey } from '#ortune/onnx/graph.js';
 import { specialize } from '#ortune/onnx/specialize.js';
-import type { Tensor } from '#ortune/onnx/tensor.js';
+import { Tensor } from '#ortune/onnx/tensor.js';
 import { openStock, runStock } from '../support/onnxruntime.js';
-import { type DefinedRow, definedRows } from './defined-rows.js';
+import type { DefinedRow } from './defined-row.js';
+import { definedRows } from './defined-rows.js';
 
 /** The node over its inputs, as a file has it; floats are fed, and so is what the row says. */
 function fileGraph({
@@ -79,4 +80,72 @@ describe('what is spelled out of', () => {
 it('every operator of the table has a row', () => {
   const checked = new Set(definedRows.map(({ op, domain = '' }) => operatorKey({ op, domain })));
   expect([...definedOperators.keys()].filter((key) => !checked.has(key))).toEqual([]);
+});
+
+describe('what a definition lacks is refused by name:', () => {
+  const spell = (row: DefinedRow) => {
+    const { graph, feeds } = fileGraph(row);
+    return () => specialize(graph, Object.fromEntries([...feeds].map(([input, { shape }]) => [input, shape])));
+  };
+  const x = (...shape: number[]) => Tensor.of('float32', new Float32Array(shape.reduce((n, d) => n * d, 1)), shape);
+  const integer = (...values: number[]) => Tensor.of('int32', values);
+  const domain = 'com.microsoft';
+  it.each<[string, DefinedRow, RegExp]>([
+    [
+      'an attribute',
+      { op: 'Attention', domain, inputs: [x(1, 2, 4), x(4, 12)], attrs: { num_heads: 2, do_rotary: 1 } },
+      /node 'it' \(com\.microsoft\.Attention\): attribute 'do_rotary' is 1, expected 0; export the model without it/,
+    ],
+    [
+      'an input',
+      {
+        op: 'GroupQueryAttention',
+        domain,
+        inputs: [
+          x(1, 2, 4),
+          x(1, 2, 4),
+          x(1, 2, 4),
+          undefined,
+          undefined,
+          integer(1),
+          integer(2),
+          ...Array(5).fill(undefined),
+          x(1),
+        ],
+        attrs: { num_heads: 2, kv_num_heads: 2 },
+      },
+      /it has input 12, a quantised past; export the model without it/,
+    ],
+    [
+      'an output',
+      {
+        op: 'MultiHeadAttention',
+        domain,
+        inputs: [x(1, 2, 4), x(1, 2, 4), x(1, 2, 4)],
+        attrs: { num_heads: 2 },
+        types: ['float32', '', '', 'float32'],
+      },
+      /it has output 3, which ortune does not make/,
+    ],
+    [
+      'a past of grouped queries',
+      {
+        op: 'GroupQueryAttention',
+        domain,
+        inputs: [x(1, 2, 4), x(1, 2, 4), x(1, 2, 4), x(1, 2, 3, 2), x(1, 2, 3, 2), integer(4), integer(5)],
+        attrs: { num_heads: 2, kv_num_heads: 2 },
+      },
+      /past_key is 3 tokens long; only whole sequences are known here/,
+    ],
+    [
+      'an activation',
+      { op: 'FusedGemm', domain, inputs: [x(1, 2), x(2, 2)], attrs: { activation: 'Wave' } },
+      /attribute 'activation' is 'Wave', which ortune does not know/,
+    ],
+    [
+      'heads that do not divide',
+      { op: 'Attention', inputs: [x(1, 2, 5), x(1, 2, 4), x(1, 2, 4)], attrs: { q_num_heads: 2, kv_num_heads: 2 } },
+      /input 0 \[1,2,5\] does not split into 2 heads/,
+    ],
+  ])('%s', (_, row, message) => expect(spell(row)).toThrow(message));
 });

@@ -8,7 +8,7 @@ import { Tensor } from '../tensor.js';
 import type { DefinedNode, DefinedTable } from './definition.js';
 
 /** x / √(mean(x²) + ε) · scale over the axes from `axis` on, and 1 / √(…). Zhang and Sennrich, 2019. */
-function rootMeanSquare(c: DefinedNode, x: Value, scale: Value, axis: number, epsilon: number): Value[] {
+export function rootMeanSquare(c: DefinedNode, x: Value, scale: Value, axis: number, epsilon: number): Value[] {
   const { b } = c;
   const rank = b.shape(x).length;
   const axes = indices(rank).slice(axisOf(axis, rank));

@@ -5,9 +5,14 @@
 import { activations } from './activations.js';
 import { convolutions } from './convolution.js';
 import type { Defined } from './definition.js';
+import { groupQuery } from './group-query.js';
+import { microsoftAttention } from './microsoft-attention.js';
 import { normalisations } from './normalise.js';
 import { rotary } from './rotary.js';
+import { standardAttention } from './standard-attention.js';
 
 export const definedOperators: ReadonlyMap<string, Defined> = new Map(
-  [activations, convolutions, normalisations, rotary].flatMap((table) => Object.entries(table)),
+  [activations, convolutions, groupQuery, microsoftAttention, normalisations, rotary, standardAttention].flatMap(
+    (table) => Object.entries(table),
+  ),
 );
