@@ -1,13 +1,15 @@
-// Scaled dot-product attention as all its operators have it (Vaswani et al., 2017), in the parts that lower/attention.ts
-// joins to one kernel: softmax(scale · q·kᵀ + biases)·v for every head, with groups of queries that share keys, soft caps
-// and sinks.
+// Scaled dot-product attention as all its operators have it (Vaswani et al., 2017), in the parts that
+// lower/attention.ts joins to one kernel: softmax(scale · q·kᵀ + biases)·v for every head, with groups of queries that
+// share keys, soft caps and sinks.
 
 import type { Builder } from '../builder.js';
 import { add, cast, div, expand, greaterOrEqual, indices, less, max, mul, tanh, transpose, view } from '../formulas.js';
 import type { Value } from '../graph.js';
 import { Tensor } from '../tensor.js';
 
-/** What a score that must not count becomes: added to another bias it would overflow, so that it is put in its place. */
+/**
+ * What a score that must not count becomes: added to another bias it would overflow, so that it is put in its place.
+ */
 export const lowest = -3.4028234663852886e38;
 
 export interface Attending {

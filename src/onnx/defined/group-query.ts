@@ -1,7 +1,7 @@
-// GroupQueryAttention of com.microsoft, with which decoders are built for ONNX Runtime: causal attention whose keys serve
-// several heads of queries, with rotary positions, windows, soft caps and sinks inside. Known are whole sequences, as
-// training has them: `seqlens_k`, the number of tokens less one, says then what is padding behind the tokens, whose own
-// rows see the tokens alone.
+// GroupQueryAttention of com.microsoft, with which decoders are built for ONNX Runtime: causal attention whose keys
+// serve several heads of queries, with rotary positions, windows, soft caps and sinks inside. Known are whole
+// sequences, as training has them: `seqlens_k`, the number of tokens less one, says then what is padding behind the
+// tokens, whose own rows see the tokens alone.
 
 import { cast, indices, sub, view } from '../formulas.js';
 import type { Value } from '../graph.js';

@@ -1,6 +1,6 @@
-// Attention and MultiHeadAttention of com.microsoft, into which ONNX Runtime's optimizer joins a layer's products, bias,
-// masks and softmax. A masked key gets `mask_filter_value` added, so that a row without any key is even attention, as
-// the runtime computes it.
+// Attention and MultiHeadAttention of com.microsoft, into which ONNX Runtime's optimizer joins a layer's products,
+// bias, masks and softmax. A masked key gets `mask_filter_value` added, so that a row without any key is even
+// attention, as the runtime computes it.
 
 import { add, greaterOrEqual, view, where } from '../formulas.js';
 import type { Value } from '../graph.js';
@@ -46,7 +46,9 @@ const scaleOf = (c: DefinedNode): number => c.float('scale', 0);
 const biasesOf = (c: DefinedNode, mask: number, given: number, lengths: Lengths): Value[] =>
   [masked(c, mask, lengths), c.optional(given)].filter((bias) => bias !== undefined);
 
-/** input [B, T, C] times weights [C, 3C] plus bias gives q, k and v side by side; past and present are [2, B, H, P, d]. */
+/**
+ * input [B, T, C] times weights [C, 3C] plus bias gives q, k and v side by side; past and present are [2, B, H, P, d].
+ */
 const attention = (c: DefinedNode): Value[] => {
   const { b } = c;
   const [, length] = c.axes(0, 3) as [number, number, number];

@@ -1,5 +1,5 @@
-// Attention of opsets 23 and 24, in which the dynamo exporter writes every transformer. A key that a boolean mask hides,
-// or that gets −∞, has no part in a row; a row without any key is 0, and so are its gradients.
+// Attention of opsets 23 and 24, in which the dynamo exporter writes every transformer. A key that a boolean mask
+// hides, or that gets −∞, has no part in a row; a row without any key is 0, and so are its gradients.
 
 import { add, cast, indices, less, view } from '../formulas.js';
 import type { Value } from '../graph.js';
