@@ -15,6 +15,8 @@ const zeros = (...shape: number[]) => Tensor.of('float32', new Float32Array(shap
 
 it.each([
   ['a direction of none', of({ direction: 'upwards' }), /direction is 'upwards', expected forward, reverse or bidir/],
+  ['a direction that objects have', of({ direction: '__proto__' }), /direction is '__proto__', expected forward/],
+  ['no steps', of({}, { 0: zeros(0, 3, 2) }), /X \[0,3,2\] and R \[1,12,3\] have no steps or no hidden units/],
   ['an unknown activation', of({ activations: ['Gelu', 'Tanh', 'Tanh'] }), /activation 'Gelu' is not supported; expe/],
   ['too few activations', of({ activations: ['Tanh'] }), /1 activations, expected 3 for each of 1 directions/],
   ['a number left out', of({ activations: ['Affine', 'Tanh', 'Tanh'] }), /Affine needs a number in activation_alpha/],

@@ -76,6 +76,7 @@ export function recurrentOf(c: TypeContext): Recurrent {
     c.fail(`X [${x}], W [${w}] and R [${r}] must have three axes each`);
   const [steps, batch] = (batchFirst ? [x[1], x[0]] : x) as [number, number];
   const hidden = r[2]!;
+  if (steps < 1 || hidden < 1) c.fail(`X [${x}] and R [${r}] have no steps or no hidden units`);
   const directions = directionsOf(c, kind);
   const stated = c.int('hidden_size', hidden);
   if (stated !== hidden) c.fail(`hidden_size is ${stated}, but R is [${r}]`);
@@ -99,9 +100,16 @@ export function recurrentOf(c: TypeContext): Recurrent {
   };
 }
 
+/** Which of the directions are reversed. */
+const orders: ReadonlyMap<string, readonly boolean[]> = new Map([
+  ['forward', [false]],
+  ['reverse', [true]],
+  ['bidirectional', [false, true]],
+]);
+
 function directionsOf(c: TypeContext, kind: Kind): Direction[] {
   const direction = String(c.node.attrs.get('direction')?.value ?? 'forward');
-  const reverse = { forward: [false], reverse: [true], bidirectional: [false, true] }[direction];
+  const reverse = orders.get(direction);
   if (!reverse) c.fail(`direction is ${quote(direction)}, expected forward, reverse or bidirectional`);
   const defaults = kinds[kind].activations;
   const given = c.node.attrs.get('activations')?.value as readonly string[] | undefined;
