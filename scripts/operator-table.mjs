@@ -47,11 +47,15 @@ export function standingOf(key) {
 
 /** What of an operator is left out, in a few words. */
 const limits = {
+  Attention: 'not the scores behind a mask or a cap as an output (qk_matmul_output_mode 1 and 2)',
   BatchNormalization: 'statistics of the batch through its training form, which is replaced when a file is opened',
   Compress: 'the condition is a constant',
   Det: 'up to 4 rows',
   DFT: 'as a product with a matrix, which maxGraphMemory bounds',
   MaxPool: 'storage_order 0',
+  'com.microsoft.Attention': 'no rotary positions inside, no past in a larger buffer',
+  'com.microsoft.GroupQueryAttention': 'whole sequences, without a past',
+  'com.microsoft.MultiHeadAttention': 'no past in a larger buffer',
   NonZero: 'the input is known',
   Resize: 'not tf_crop_and_resize',
   STFT: 'as a product with a matrix, which maxGraphMemory bounds',
@@ -60,7 +64,7 @@ const limits = {
 function table(names, domain) {
   const rows = names.map((key) => {
     const name = domain ? key.slice(domain.length + 1) : key;
-    return `| ${name} | ${standingOf(key)} | ${(!domain && limits[name]) || ''} |`;
+    return `| ${name} | ${standingOf(key)} | ${limits[key] ?? ''} |`;
   });
   return ['| operator | standing | only where |', '| --- | --- | --- |', ...rows].join('\n').replaceAll('|  |', '| |');
 }

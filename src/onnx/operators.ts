@@ -123,6 +123,10 @@ const products: Record<string, OperatorTraits> = {
   Conv: { work: convolutionWork, autocast: 'low', noBfloat16: true, weights: scaleAndBias },
   ConvTranspose: { work: transposedWork, autocast: 'low', noBfloat16: true, weights: scaleAndBias },
   'com.microsoft.Attention': { product: true, weights: { 1: { role: 'weight', matrix: true }, 2: { role: 'bias' } } },
+  'com.microsoft.RelativePositionBias': { weights: { 0: looked } },
+  'com.microsoft.GatedRelativePositionBias': {
+    weights: { 1: { role: 'bias' }, 3: { role: 'weight', matrix: true }, 4: { role: 'bias' }, 5: { role: 'weight' } },
+  },
   'com.microsoft.MultiHeadAttention': { weights: { 3: { role: 'bias' } } },
   'com.microsoft.FusedConv': { weights: scaleAndBias },
   Einsum: { work: einsumWork },

@@ -149,7 +149,23 @@ const convolutions: DefinedRow[] = [
   ),
 ];
 
+const positions: DefinedRow[] = [
+  microsoft(
+    'RelativePositionBias',
+    [any(8, 2), Tensor.of('int64', [5]), Tensor.of('int64', [6])],
+    { max_distance: 4, is_bidirectional: 1 },
+    { noKernel },
+  ),
+  microsoft(
+    'GatedRelativePositionBias',
+    [any(2, 3, 8), any(8), any(1, 2, 3, 3), any(4, 6), any(6), any(1, 2, 1, 1)],
+    { num_heads: 2 },
+    { noKernel },
+  ),
+];
+
 export const definedRows: readonly DefinedRow[] = [
   ...attentionRows,
+  ...positions,
   ...[activations, normalisations, standard, diffusion, rotary, convolutions].flat(),
 ];

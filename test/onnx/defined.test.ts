@@ -149,3 +149,43 @@ describe('what a definition lacks is refused by name:', () => {
     ],
   ])('%s', (_, row, message) => expect(spell(row)).toThrow(message));
 });
+
+// T5Attention._relative_position_bucket of transformers 5.18.0 for 16 buckets, a distance of 40 and 60 tokens: the rows
+// of queries 0, 30 and 59, as runs of buckets.
+it.each<[number, string[]]>([
+  [
+    1,
+    [
+      '0x1 9x1 10x1 11x1 12x4 13x5 14x10 15x37',
+      '7x8 6x10 5x5 4x4 3x1 2x1 1x1 0x1 9x1 10x1 11x1 12x4 13x5 14x10 15x7',
+      '7x37 6x10 5x5 4x4 3x1 2x1 1x1 0x1',
+    ],
+  ],
+  [
+    0,
+    [
+      '0x60',
+      '14x4 13x5 12x4 11x3 10x3 9x2 8x2 7x1 6x1 5x1 4x1 3x1 2x1 1x1 0x30',
+      '15x27 14x6 13x5 12x4 11x3 10x3 9x2 8x2 7x1 6x1 5x1 4x1 3x1 2x1 1x1 0x1',
+    ],
+  ],
+])('the buckets of RelativePositionBias are those of T5 (is_bidirectional %i)', async (both, expected) => {
+  const table = Tensor.of(
+    'float32',
+    Float32Array.from({ length: 16 }, (_, i) => i),
+    [16, 1],
+  );
+  const lengths = Tensor.of('int64', [60]);
+  const attrs = { max_distance: 40, is_bidirectional: both };
+  const row = { op: 'RelativePositionBias', domain: 'com.microsoft', inputs: [table, lengths, lengths], attrs };
+  const { graph, feeds } = fileGraph(row);
+  const found = (await runStock(specialize(graph, { x0: [16, 1] }), feeds)).get('y0')!;
+  expect(found.shape).toEqual([1, 1, 60, 60]);
+  const runs = (values: readonly number[]): string =>
+    values
+      .flatMap((v, i) =>
+        v === values[i - 1] ? [] : [`${v}x${[...values, -1].findIndex((w, k) => k > i && w !== v) - i}`],
+      )
+      .join(' ');
+  expect([0, 30, 59].map((query) => runs(found.numbers().slice(60 * query, 60 * query + 60)))).toEqual(expected);
+});

@@ -8,11 +8,19 @@ import type { Defined } from './definition.js';
 import { groupQuery } from './group-query.js';
 import { microsoftAttention } from './microsoft-attention.js';
 import { normalisations } from './normalise.js';
+import { positionBiases } from './position-bias.js';
 import { rotary } from './rotary.js';
 import { standardAttention } from './standard-attention.js';
 
 export const definedOperators: ReadonlyMap<string, Defined> = new Map(
-  [activations, convolutions, groupQuery, microsoftAttention, normalisations, rotary, standardAttention].flatMap(
-    (table) => Object.entries(table),
-  ),
+  [
+    activations,
+    convolutions,
+    groupQuery,
+    microsoftAttention,
+    normalisations,
+    positionBiases,
+    rotary,
+    standardAttention,
+  ].flatMap((table) => Object.entries(table)),
 );
