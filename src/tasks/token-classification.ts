@@ -20,7 +20,7 @@ import type { MeasuredBatch, Outputs, Results, SavedRun, Task, TaskConfig, TaskL
 import { labelNamesField, strideField, textFields } from './text-fields.js';
 import { readsTexts, refusePictures, textPlan } from './texts.js';
 import { type Aggregation, aggregations } from './tokens/entities.js';
-import { tokenLabelFields, writeTokenLabels } from './tokens/labels.js';
+import { insideOf, tokenLabelFields, writeTokenLabels } from './tokens/labels.js';
 import { type TokenResult, tokenMeter } from './tokens/meter.js';
 import { mergeWindows, predictPieces, showTokens, type TokenPrediction } from './tokens/predictions.js';
 
@@ -117,12 +117,15 @@ export const tokenClassification = {
     const inside = config.labelAllPieces === false ? [] : model.labels.map((label) => insideOf(label, model.labels));
     const { stride } = config;
     const { countWindows } = await import('../data/text/windows.js');
+    const { tokenNotes } = await import('./tokens/notes.js');
+    const texts = plan.encoding as TextEncoding;
     return {
       ...plan,
       encoding: { ...plan.encoding, inside, stride },
       preprocessing: { ...(plan.preprocessing as object), inside, stride },
       fields: [...plan.fields, ...tokenLabelFields],
-      windows: await countWindows(plan.encoding as TextEncoding, stride, tables),
+      windows: await countWindows(texts, stride, tables),
+      notes: [...(plan.notes ?? []), ...(model.purpose === 'predict' ? [] : await tokenNotes(texts, stride, tables))],
     };
   },
   async encoder(encoding) {
@@ -184,13 +187,6 @@ function refuseOtherTags(labels: readonly string[], tables: readonly Table[]): v
             `(${quote(labels.find(isPrefixed)!)}): give all tags but O one`,
         );
   }
-}
-
-/** The inside form of a tag, where the tags have it: I-PER of B-PER. */
-function insideOf(label: string, labels: readonly string[]): number {
-  const own = labels.indexOf(label);
-  const inside = /^B-/.test(label) ? labels.indexOf(label.replace(/^B-/, 'I-')) : own;
-  return inside < 0 ? own : inside;
 }
 
 /** Over logits [B, T, C]: the mean over all tokens that have a label. */

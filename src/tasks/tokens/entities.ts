@@ -25,6 +25,7 @@ export interface Entity {
 }
 
 interface Labelled {
+  word: number;
   label: string;
   score: number;
   start: number;
@@ -52,7 +53,8 @@ export function entitiesOf(
 ): Entity[] {
   const ofScores = (scores: Float64Array, of: readonly Piece[]): Labelled => {
     const top = likeliest(scores);
-    return { label: labels[top] ?? `LABEL_${top}`, score: scores[top]!, start: of[0]!.start, end: of.at(-1)!.end };
+    const { word, start } = of[0]!;
+    return { word, label: labels[top] ?? `LABEL_${top}`, score: scores[top]!, start, end: of.at(-1)!.end };
   };
   const units =
     aggregation === 'none' || aggregation === 'simple'
@@ -68,7 +70,10 @@ export function entitiesOf(
   for (const unit of units) {
     const [, letter = 'I', type = unit.label] = /^([BIESLU])-(.*)$/s.exec(unit.label) ?? [];
     const last = groups.at(-1);
-    if (last?.open && last.type === type && !'BSU'.includes(letter)) last.units.push(unit);
+    // A word of several pieces that ends its entity: S-PER, I-PER.
+    const sameWord = last?.units.at(-1)?.word === unit.word;
+    const goesOn = sameWord ? letter !== 'B' : last?.open && !'BSU'.includes(letter);
+    if (last?.type === type && goesOn) last.units.push(unit);
     else groups.push({ type, units: [unit], open: true });
     if ('ESLU'.includes(letter)) groups.at(-1)!.open = false;
   }

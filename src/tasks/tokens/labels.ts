@@ -25,6 +25,16 @@ export const tokenLabelFields: readonly Field[] = [
   { name: 'ends', dtype: 'int32', shape: perToken },
 ];
 
+/**
+ * The inside form of a tag, whichever of its scheme: I-PER of B-PER, E-PER and S-PER. Where no word has it the last one
+ * of an entity (E-, L-), since entities then end in their second word; else the tag itself.
+ */
+export function insideOf(label: string, labels: readonly string[]): number {
+  const type = /^[BIESLU](-.+)$/s.exec(label)?.[1];
+  const inside = type === undefined ? undefined : ['I', 'E', 'L'].find((letter) => labels.includes(letter + type));
+  return labels.indexOf(inside === undefined ? label : `${inside}${type}`);
+}
+
 interface Written {
   rows: readonly Window[];
   /** First place of each row's tokens within the batch's. */
