@@ -2,7 +2,9 @@
 // and the check of autodiff/ runs on the device with its fused kernels, so that what is checked is what trains.
 
 import { checkHooks, checkOptions, resolvingKeys } from '../arguments.js';
-import { type GradcheckResult, gradcheck, type Runnable } from '../check/gradcheck.js';
+import { compareGradients } from '../check/against.js';
+import { type GradcheckResult as Checked, gradcheck, type Runnable, summary } from '../check/gradcheck.js';
+import { scaleOf } from '../check/measure.js';
 import { parseOptions } from '../config/options.js';
 import { type GradcheckConfig, type GradcheckOptions, gradcheckSchema } from '../config/schema.js';
 import { ModelError, OrtuneError, UsageError } from '../errors.js';
@@ -21,11 +23,17 @@ import { judgeGraph } from '../onnx/nominal.js';
 import { recognisePatterns } from '../onnx/restore/restore.js';
 import { specialize } from '../onnx/specialize.js';
 import { elementCount, Tensor } from '../onnx/tensor.js';
-import { uniform } from '../random.js';
+import { normals, uniform } from '../random.js';
 import { sharedTensor } from '../runtime/arena.js';
 import { type Device, openDevice, type TensorView } from '../runtime/session.js';
 import { chooseStatistics, useBatchStatistics } from '../transfer/batch-norm.js';
 import { chooseParameters } from '../transfer/parameters.js';
+import { checkProjections, readGradients } from './given-gradients.js';
+
+export interface GradcheckResult extends Checked {
+  /** With the option `against`: what its file holds that is no gradient, input or projection of this model. */
+  unknown?: string[];
+}
 
 interface InputSpec {
   name: string;
@@ -58,9 +66,10 @@ export function parseInput(text: string): InputSpec {
 }
 
 /**
- * Compares the derived gradient of every trainable parameter of a model with a central difference.
- * Inputs without a specification get batch 2 and length 8 for dimensions the file leaves open, row numbers for
- * look-ups in a weight, 0 or 1 for other integers, and -1 to 1 for floats.
+ * Compares the derived gradient of every trainable parameter of a model with a central difference, or with the
+ * gradients of a file (`against`). What cannot be measured neither passes nor fails, and has its reason. Inputs without
+ * a specification get batch 2 and length 8 for dimensions the file leaves open, row numbers for look-ups in a weight, 0
+ * or 1 for other integers, and -1 to 1 for floats.
  * @throws UsageError for an input the model does not have; ModelError for operators without a rule
  */
 export async function gradcheckModel(
@@ -75,45 +84,93 @@ export async function gradcheckModel(
 }
 
 async function check(path: string, config: GradcheckConfig): Promise<GradcheckResult> {
-  const { input, seed, batchNorm, tolerance, threads, maxGraphMemory } = config;
+  const { input, against, seed, batchNorm, tolerance, threads, maxGraphMemory } = config;
   const [model] = openFiles(path, undefined, config) as [Model];
   const source = toGraph(model);
+  const specs = input.map(parseInput);
   if (input.length === 0) judgeGraph(source);
-  const inputs = drawInputs(source, input.map(parseInput), seed);
-  const shapes = Object.fromEntries([...inputs].map(([name, tensor]) => [name, tensor.shape]));
   const parameters = chooseParameters(model, source).trainable;
   const other = parameters.find(({ dtype }) => dtype !== 'float32' && dtype !== 'float64');
   if (other)
     throw new ModelError(
       `${path}: parameter '${other.name}' is ${other.dtype}, too coarse for a difference; check the float32 model it came from`,
     );
+  const aliases = new Map(parameters.map(({ name, alias }) => [alias, name]));
+  const given = against === undefined ? undefined : readGradients(against, source, aliases);
+  const inputs = drawInputs(source, specs, seed, given?.inputs);
+  const shapes = Object.fromEntries([...inputs].map(([name, tensor]) => [name, tensor.shape]));
   const trained = new Set(parameters.map(({ name }) => name));
   const statistics = new Set(chooseStatistics(source, trained, batchNorm).updated.map(({ name }) => name));
   const graph = specialize(source, shapes, { trainable: new Set([...trained, ...statistics]) });
   recognisePatterns(graph);
   const device = await openDevice('cpu', threads === undefined ? {} : { threads });
   try {
-    const names = parameters.map(({ name }) => name).filter((name) => graph.initializers.has(name));
+    const all = parameters.map(({ name }) => name);
+    const names = all.filter((name) => graph.initializers.has(name));
     const b = new Builder(graph);
     useBatchStatistics(b, statistics);
     const reference = graph.clone();
     fuse(b, { trained: new Set(names), kernels: device.kernels, gradients: true });
     prune(graph);
-    const open = (g: Graph) => runnable(device, g);
-    const result = await gradcheck(graph, names, {
-      open,
-      inputs,
-      tolerance,
-      seed,
-      maxGraphMemory,
-      kernels: device.kernels,
-      reference,
-    });
-    return withAliases(result, new Map(parameters.map(({ name, alias }) => [name, alias])));
+    const common = { open: (g: Graph) => runnable(device, g), inputs, tolerance, kernels: device.kernels };
+    if (given) checkProjections(against!, graph, given);
+    const result = given
+      ? await compareGradients(graph, names, { ...common, ...given, inputs, file: against! })
+      : await gradcheck(graph, names, {
+          ...common,
+          further: furtherPoints(
+            source,
+            specs,
+            seed,
+            new Map(names.map((name) => [name, graph.initializers.get(name)!])),
+          ),
+          seed,
+          maxGraphMemory,
+          reference,
+        });
+    const unread = all.filter((name) => !graph.initializers.has(name));
+    const absent = unread.map((name) => ({ name, relativeError: Number.NaN, notMeasurable: unreadReason }));
+    const whole = summary([...result.parameters, ...absent], tolerance);
+    return withAliases(
+      { ...whole, ...(given && { unknown: given.unknown }) },
+      new Map([...aliases].map(([a, n]) => [n, a])),
+    );
   } finally {
     await device.close();
   }
 }
+
+const unreadReason = 'for inputs of these shapes no output depends on it';
+
+/**
+ * Other points than the first, for what cannot be measured there: other inputs, floats a third as large where no range
+ * was asked for, and parameters a little beside their values, which undoes ties; then these a third as large too, which
+ * brings saturated activations back.
+ */
+function furtherPoints(
+  graph: Graph,
+  specs: readonly InputSpec[],
+  seed: number,
+  parameters: ReadonlyMap<string, Tensor>,
+): (() => Map<string, Tensor>)[] {
+  return [1, 1 / 3].map((scale, point) => () => {
+    const drawn = drawInputs(graph, specs, seed + 1 + point);
+    for (const [name, tensor] of drawn)
+      if (isFloat(tensor.dtype) && !specs.some((spec) => spec.name === name && spec.range))
+        drawn.set(
+          name,
+          changed(tensor, (v) => v / 3),
+        );
+    const moved = [...parameters].map(([name, tensor], stream): [string, Tensor] => {
+      const noise = normals(seed + 1 + point, -1001 - stream, tensor.size, 0.02 * scaleOf(tensor));
+      return [name, changed(tensor, (v, i) => scale * (v + noise[i]!))];
+    });
+    return new Map([...drawn, ...moved]);
+  });
+}
+
+const changed = (tensor: Tensor, change: (v: number, i: number) => number): Tensor =>
+  Tensor.of(tensor.dtype, Array.from(tensor.numbers(), change), tensor.shape);
 
 function withAliases(result: GradcheckResult, aliases: ReadonlyMap<string, string>): GradcheckResult {
   const readable = (name: string): string => aliases.get(name) ?? name;
@@ -125,14 +182,22 @@ function withAliases(result: GradcheckResult, aliases: ReadonlyMap<string, strin
   };
 }
 
-function drawInputs(graph: Graph, specs: readonly InputSpec[], seed: number): Map<string, Tensor> {
+/** Inputs at random, but for those that are `given`. */
+function drawInputs(
+  graph: Graph,
+  specs: readonly InputSpec[],
+  seed: number,
+  given: ReadonlyMap<string, Tensor> = new Map(),
+): Map<string, Tensor> {
   for (const { name } of specs)
     if (!graph.inputs.some((i) => i.name === name))
       throw new UsageError(
         `the model has no input '${name}'; its inputs are ${graph.inputs.map((i) => i.name).join(', ') || 'none'}`,
       );
   return new Map(
-    graph.inputs.map((info, stream) => {
+    graph.inputs.map((info, stream): [string, Tensor] => {
+      const known = given.get(info.name);
+      if (known) return [info.name, known];
       const spec = specs.find(({ name }) => name === info.name);
       return [info.name, drawInput(graph, info, spec, (i) => uniform(seed, -1 - stream, i))];
     }),

@@ -1128,11 +1128,20 @@ export interface GradcheckFields {
    * `[]`.
    */
   input?: string | readonly string[] | undefined;
+  /**
+   * Gradients to compare with instead of central differences, by names of tensors, with the inputs by their names and
+   * projection.OUTPUT, the derivative of the loss by an output; without a projection the loss is the sum of all
+   * outputs.
+   */
+  against?: string | URL | undefined;
   /** Decides inputs, projection and directions. Takes a whole number from 0 to 4294967295. Default `0`. */
   seed?: number | undefined;
   /** Statistics of BatchNormalization: of the batch, as while training, or those of the file. Default `"frozen"`. */
   batchNorm?: 'batch' | 'frozen' | undefined;
-  /** Largest relative error of a directional derivative. Takes a number above 0. Default `0.01`. */
+  /**
+   * Largest relative error of a directional derivative; with `against`, of a gradient. Takes a number above 0. Default
+   * `0.01`.
+   */
   tolerance?: number | undefined;
   /**
    * Threads that compute; default one for each core that the process may use (affinity, quota). Takes a whole number

@@ -127,12 +127,24 @@ export const gradcheckSchema = z.strictObject({
         },
       ),
     ),
+  against: place
+    .optional()
+    .meta(
+      about(
+        'Gradients to compare with instead of central differences, by names of tensors, with the inputs by their names and projection.OUTPUT, the derivative of the loss by an output; without a projection the loss is the sum of all outputs.',
+        { value: 'FILE.safetensors' },
+      ),
+    ),
   seed: trainSchema.shape.seed.meta(about('Decides inputs, projection and directions.')),
   batchNorm: trainSchema.shape.batchNorm
     .removeDefault()
     .default('frozen')
     .meta(about('Statistics of BatchNormalization: of the batch, as while training, or those of the file.')),
-  tolerance: z.number().gt(0).default(1e-2).meta(about('Largest relative error of a directional derivative.')),
+  tolerance: z
+    .number()
+    .gt(0)
+    .default(1e-2)
+    .meta(about('Largest relative error of a directional derivative; with `against`, of a gradient.')),
   threads: running.threads,
   maxGraphMemory: running.maxGraphMemory,
   bind: running.bind,

@@ -20,7 +20,7 @@ describe('the gradient of', () => {
       const tolerance = tolerances[floatOf(row)];
       const result = await gradcheck(graph, wrt, { open: openStock, inputs: feeds, tolerance, seed: 7 });
       expect(result.checked).toBeGreaterThan(0);
-      expect(result.parameters.filter((p) => !(p.relativeError <= tolerance))).toEqual([]);
+      expect(result.parameters.filter((p) => p.notMeasurable || !(p.relativeError <= tolerance))).toEqual([]);
     });
 });
 

@@ -75,3 +75,63 @@ it('counts a gradient that is not a number as failed', async () => {
   const result = await gradcheck(graph, ['x0'], { open: openStock, inputs: feeds, tolerance: 1e-6 });
   expect(result.failed).toBe(1);
 });
+
+describe('what cannot be measured neither passes nor fails, and says why:', () => {
+  const single = (op: string, values: number[][], constants: number[] = []) => {
+    const inputs = values.map((v) => Tensor.of('float32', v, v.length === 1 ? [] : [v.length]));
+    return operatorGraph({ op, inputs, constants });
+  };
+  const check = ({ graph, feeds }: ReturnType<typeof single>, further: Tensor[] = [], part = 0) =>
+    gradcheck(graph, ['x0'], {
+      open: planted(part),
+      inputs: feeds,
+      further: further.map((x) => () => new Map([...feeds, ['x0', x]])),
+      tolerance: 1e-2,
+      reference: graph,
+    });
+
+  it.each<[string, number[][], RegExp]>([
+    ['Abs', [[0, 1, -2]], /a kink or a tie: the derivative is \S+ to one side and \S+ to the other/],
+    [
+      'Max',
+      [
+        [1, 2, 3],
+        [1, 2, 4],
+      ],
+      /a kink or a tie/,
+    ],
+    [
+      'Min',
+      [
+        [1, 2, 3],
+        [1, 2, 4],
+      ],
+      /a kink or a tie/,
+    ],
+    ['Clip', [[0, 0.5, 6], [0], [6]], /a kink or a tie/],
+    ['Sigmoid', [[16, 16.2, 15.8]], /^the change of the outputs is within the rounding of float32/],
+    [
+      'Add',
+      [
+        [1, 2, 3],
+        [1e9, 1e9, 1e9],
+      ],
+      /no output changes in float32/,
+    ],
+  ])('%s of %j', async (op, values, reason) => {
+    const one = single(op, values, [1, 2]);
+    const result = await check(one, [], 0.05);
+    expect(result).toMatchObject({ checked: 1, failed: 0, notMeasurable: 1, worst: undefined });
+    expect(result.parameters[0]!.notMeasurable).toMatch(reason);
+  });
+
+  it('is tried at other inputs, where a wrong gradient is found and a right one passes', async () => {
+    const further = [Tensor.of('float32', [0.3, 1, -2])];
+    expect(await check(single('Abs', [[0, 1, -2]]), further)).toMatchObject({ failed: 0, notMeasurable: 0 });
+    expect(await check(single('Abs', [[0, 1, -2]]), further, 0.05)).toMatchObject({ failed: 1, notMeasurable: 0 });
+  });
+
+  it('a wrong gradient is found where differences of large steps would agree with it', async () => {
+    expect(await check(single('Sigmoid', [[3, 4, 5]]), [], 0.05)).toMatchObject({ failed: 1, notMeasurable: 0 });
+  });
+});

@@ -63,7 +63,7 @@ describe('inspect, gradcheck and bench', () => {
   it('inspect prints one object, or text for people', async () => {
     const { json } = await ortune(['inspect', path('encoder'), '--json']);
     expect(Object.keys(json)).toEqual([
-      ...['opset', 'inputs', 'outputs', 'parameters', 'tensors', 'operators', 'undifferentiable'],
+      ...['opset', 'inputs', 'outputs', 'parameters', 'tensors', 'operators', 'undifferentiable', 'bound', 'control'],
     ]);
     const { stdout, code } = await ortune(['inspect', path('encoder')]);
     expect(stdout).toContain('input_ids int64[batch_size, sequence_length]');
@@ -84,7 +84,14 @@ describe('inspect, gradcheck and bench', () => {
       '--json',
     ]);
     expect(passed.code).toBe(0);
-    expect(Object.keys(passed.json)).toEqual(['tolerance', 'checked', 'failed', 'worst', 'parameters']);
+    expect(Object.keys(passed.json)).toEqual([
+      'tolerance',
+      'checked',
+      'failed',
+      'notMeasurable',
+      'worst',
+      'parameters',
+    ]);
     const failed = await ortune(['gradcheck', path('encoder'), '--tolerance', '1e-12']);
     expect(failed.stdout).toMatch(/\d+ parameters checked, \d+ failed \(tolerance 1e-12\)/);
     expect(failed.code).toBe(1);
