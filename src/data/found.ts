@@ -16,7 +16,7 @@ import type { DataInput, OpenRequest } from './protocol.js';
 import { declaredNames } from './read/class-names.js';
 import { openFiles } from './read/files.js';
 import { readBlocks } from './read/raw.js';
-import { columnNames, noClass, structColumns, toRecord } from './read/record.js';
+import { noClass, readOptions, toRecord } from './read/record.js';
 import type { ReadOptions } from './read/row.js';
 import { readTensors, tensorTable } from './read/tensors.js';
 import { settleOther, settleTraining } from './settle-labels.js';
@@ -248,11 +248,7 @@ export async function readInto(
   taken?: () => void,
 ): Promise<number> {
   let records = 0;
-  for await (const block of readBlocks(path, {
-    columns: columnNames(columns, weights),
-    structs: structColumns(columns),
-    ...reading,
-  })) {
+  for await (const block of readBlocks(path, { ...readOptions(columns, weights), ...reading })) {
     for (const raw of block) {
       const record = toRecord(raw, path, columns, weights);
       if (record.said !== undefined) reading.note?.(`${path}: ${record.said}`);

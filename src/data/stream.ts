@@ -16,7 +16,7 @@ import { applyLabels, countClasses, LabelReader } from './labels.js';
 import { isStored } from './pack/read-texts.js';
 import type { Block, BlockRequest, OpenedPart, RowsPass, StreamFile } from './protocol.js';
 import { readBlocks } from './read/raw.js';
-import { columnNames, structColumns, toRecord } from './read/record.js';
+import { readOptions, toRecord } from './read/record.js';
 import type { RawRecord } from './read/row.js';
 import { epochOrder } from './sampler.js';
 import type { Table } from './table.js';
@@ -184,12 +184,7 @@ async function* recordsFrom({ files, sequence, columns, weights, form, from }: B
     }
     refuseChanged(files[file]!);
     let number = skip;
-    for await (const block of readBlocks(path, {
-      skip,
-      columns: columnNames(columns, weights),
-      structs: structColumns(columns),
-      form,
-    }))
+    for await (const block of readBlocks(path, { skip, ...readOptions(columns, weights), form }))
       for (const raw of block) yield { raw, repeats: block.repeats, file, sample: before[file]! + number++ };
     if (number !== records) throw changed(path);
     skip = 0;

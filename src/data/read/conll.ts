@@ -17,6 +17,10 @@ export async function* conll(file: string, options: ReadOptions): AsyncGenerator
   }
   const last = sentences.end();
   if (last) yield [last];
+  if (/\.txt(\.gz)?$/i.test(file) && sentences.width > 0)
+    options.note?.(
+      `${file} is read as a CoNLL file: a token a line, ${sentences.width} columns, an empty line between sentences`,
+    );
 }
 
 class Sentences {
@@ -26,8 +30,8 @@ class Sentences {
   #left: number;
   #tokens: string[][] = [];
   #first = 0;
-  /** Columns of a token. */
-  #width = 0;
+  /** Columns of a token; 0 until there is one. */
+  width = 0;
 
   constructor(file: string, universal: boolean, { skip = 0, columns = [] }: ReadOptions) {
     this.#file = file;
@@ -60,12 +64,12 @@ class Sentences {
     const fields = line.includes('\t') ? line.split('\t') : line.trim().split(/ +/);
     if (fields[0] === '-DOCSTART-') return undefined;
     // '# text = …' is a comment; a token may be '#', too.
-    if (/^#\s/.test(line) && (this.#universal || (this.#width > 0 && fields.length !== this.#width))) return undefined;
+    if (/^#\s/.test(line) && (this.#universal || (this.width > 0 && fields.length !== this.width))) return undefined;
     if (this.#universal && /[-.]/.test(fields[0]!)) return undefined;
-    this.#width ||= fields.length;
-    if (fields.length !== this.#width)
+    this.width ||= this.#widthOf(fields, number);
+    if (fields.length !== this.width)
       throw new DataError(
-        `${this.#file}:${number}: the token has ${fields.length} columns, those before have ${this.#width}; ` +
+        `${this.#file}:${number}: the token has ${fields.length} columns, those before have ${this.width}; ` +
           'expected a token a line, its columns with spaces or tabs between them',
       );
     if (this.#tokens.length === 0) this.#first = number;
@@ -73,11 +77,23 @@ class Sentences {
     return undefined;
   }
 
+  /** @throws DataError for fewer columns than are asked for: words and tags would be one column, or another one */
+  #widthOf({ length }: readonly string[], number: number): number {
+    const asked = Math.max(...this.#names.map((name) => (/^\d+$/.test(name ?? '') ? Number(name) : 0)));
+    const [words, tags] = this.#names;
+    const least = Math.max(asked, this.#universal ? 4 : words !== undefined && tags !== undefined ? 2 : 1);
+    if (length >= least) return length;
+    throw new DataError(
+      `${this.#file}:${number}: the token has ${length} ${length === 1 ? 'column' : 'columns'}, expected at least ${least}: ` +
+        'a token a line in a CoNLL file, its columns (the word first, its tag last) with spaces or tabs between them',
+    );
+  }
+
   #row(tokens: readonly string[][]): Row {
     const column = (k: number): string[] => tokens.map((fields) => fields[k]!);
-    const [words, tags] = this.#universal ? [1, 3] : [0, this.#width - 1];
+    const [words, tags] = this.#universal ? [1, 3] : [0, this.width - 1];
     const named = this.#names.map((name, i) => [name, column(i === 0 ? words : tags)] as const);
-    const numbered = Array.from({ length: this.#width }, (_, k) => [String(k + 1), column(k)] as const);
+    const numbered = Array.from({ length: this.width }, (_, k) => [String(k + 1), column(k)] as const);
     return Object.fromEntries([...named.filter(([name]) => name !== undefined), ...numbered]) as Row;
   }
 }

@@ -35,6 +35,10 @@ export function entitiesOf(row: Row, names: Readonly<Record<string, string>>, pl
     const wanted = spans ?? words ?? 'text';
     const hint =
       '; expected a list of words and one of tags (wordsColumn, tagsColumn), or a text with ranges (textColumn, spansColumn)';
+    if (spans !== undefined && row[spans] !== undefined)
+      throw new DataError(
+        `${place}: column ${quote(spans)} must be a list of ranges (start, end, label), found ${describe(row[spans])}`,
+      );
     if (words === undefined || row[words] === undefined) throw missingColumn(place, wanted, Object.keys(row), hint);
     throw new DataError(`${place}: column ${quote(words)} must be a list of texts, found ${describeWords(row[words])}`);
   }
@@ -66,8 +70,9 @@ function ofWords(row: Row, words: string, tags: string, place: string): FormValu
 /** The ranges of a row, by its keys. */
 function ofExport(row: Row, { text, spans }: { text: string; spans: string | undefined }): Spans | undefined {
   const { data, fields, annotations, responses } = row;
-  if (spans !== undefined && Array.isArray(row[spans]))
-    return { text: row[text], ranges: rangesOf(row[spans]), said: `${quote(text)} and ${quote(spans)}`, units: points };
+  const given = spans === undefined ? undefined : listOf(row[spans]);
+  if (given)
+    return { text: row[text], ranges: rangesOf(given), said: `${quote(text)} and ${quote(spans!)}`, units: points };
   if (isObject(data) && Array.isArray(annotations)) return ofLabelStudio(data, annotations, text);
   if (isObject(fields) && isObject(responses)) {
     const values = Object.values(responses).flatMap((given) => (Array.isArray(given) ? given.slice(0, 1) : []));
@@ -90,6 +95,15 @@ function ofExport(row: Row, { text, spans }: { text: string; spans: string | und
     said: small ? `an export of Label Studio (${known})` : `an export of ${exports[known]} (${known})`,
     units: small ? 'UTF-16' : points,
   };
+}
+
+/** A list, or as the datasets library keeps a list of objects, an object of lists. */
+function listOf(value: unknown): unknown[] | undefined {
+  if (!isObject(value)) return Array.isArray(value) ? value : undefined;
+  const lists = Object.entries(value).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]));
+  if (lists.length === 0) return undefined;
+  const length = Math.max(...lists.map(([, list]) => list.length));
+  return Array.from({ length }, (_, k) => Object.fromEntries(lists.map(([key, list]) => [key, list[k]])));
 }
 
 const points = 'code points';

@@ -1,10 +1,10 @@
 // Parquet files: columns of texts, integers, floats and booleans, lists of these, lists in lists, and one column of
-// bytes, or one of structs, where that is requested. The requested columns are walked side by side, one page of each in
-// memory, however large the row groups are. Structs, maps and other binary columns are refused by name; other columns
-// may hold anything. Source: the Parquet format, https://parquet.apache.org/docs/file-format/
+// bytes, or one of structs or lists of structs, where that is requested. The requested columns are walked side by side,
+// one page of each in memory, however large the row groups are. Which columns can be read is for parquet-schema.ts.
+// Source: the Parquet format, https://parquet.apache.org/docs/file-format/
 
 import { type FileHandle, open } from 'node:fs/promises';
-import { type FileMetaData, parquetMetadataAsync, parquetSchema, type SchemaElement, type SchemaTree } from 'hyparquet';
+import { type FileMetaData, parquetMetadataAsync, parquetSchema, type SchemaTree } from 'hyparquet';
 import { DataError } from '../../errors.js';
 import { quote } from '../../quote.js';
 import { isErrorNamed } from '../../realm.js';
@@ -12,7 +12,8 @@ import { dataMemory } from '../data-memory.js';
 import { unpackerOf } from './parquet-codecs.js';
 import { type ColumnPlace, ParquetColumn, readExactly } from './parquet-column.js';
 import { plain } from './parquet-lists.js';
-import { columnAt, missingColumn, type RawBlock, type ReadOptions, type Row } from './row.js';
+import { valuePath, type WantedColumn, wantedColumns } from './parquet-schema.js';
+import { placeOf, type RawBlock, type ReadOptions, type Row } from './row.js';
 
 /** Rows of a block at most. */
 const blockRows = 2048;
@@ -42,7 +43,7 @@ export async function* parquet(
         const readers = await Promise.all(wanted.map((column) => readerOf(opened, column, place)));
         for (let row = Math.max(skip - firstRow, 0); row < rows; ) {
           signal?.throwIfAborted();
-          const block = await nextBlock(readers, wanted, row, firstRow, rows);
+          const block = await nextBlock(file, readers, wanted, row, firstRow, rows);
           yield block;
           row += block.length;
         }
@@ -78,111 +79,6 @@ async function openParquet(file: string): Promise<OpenFile> {
   }
 }
 
-interface WantedColumn {
-  name: string;
-  /** Of a struct. */
-  field?: string;
-  /** From the root to the column. */
-  schemaPath: SchemaTree[];
-}
-
-function wantedColumns(
-  { file, root }: OpenFile,
-  columns: readonly string[] | undefined,
-  { binary, structs = [] }: Pick<ReadOptions, 'binary' | 'structs'>,
-): WantedColumn[] {
-  const found = root.children.map(({ element }) => element.name);
-  return (columns ?? found).flatMap((name): WantedColumn[] => {
-    const at = columnAt(found, name, `data file ${file}`);
-    if (at === undefined) throw missingColumn(`data file ${file}`, name, found);
-    const child = root.children[at]!;
-    const bytes = name === binary ? bytesField(child) : undefined;
-    if (bytes) return [{ name, schemaPath: [root, ...bytes] }];
-    if (structs.includes(name) && isStruct(child))
-      return child.children.map((part): WantedColumn => {
-        const field = part.element.name;
-        return { name, field, schemaPath: [root, child, ...readablePath(file, `${name}.${field}`, part)] };
-      });
-    return [{ name, schemaPath: [root, ...readablePath(file, name, child)] }];
-  });
-}
-
-const isStruct = (column: SchemaTree): boolean =>
-  column.children.length > 0 && !isList(column) && column.element.repetition_type !== 'REPEATED' && !isMap(column);
-
-const isMap = ({ element }: SchemaTree): boolean =>
-  element.converted_type === 'MAP' || element.logical_type?.type === 'MAP';
-
-/** @throws DataError for a column that holds what is not read */
-function readablePath(file: string, name: string, column: SchemaTree): SchemaTree[] {
-  const path = valuePath(column);
-  const kind = path ? unreadable(path.at(-1)!) : 'nested (a struct, a map, or a list of these)';
-  if (!kind) return path!;
-  throw new DataError(
-    `data file ${file}: column ${quote(name)} is ${kind}${path && path.length > 1 ? ' within a list' : ''}; ortune reads ` +
-      'texts, integers, floats and booleans, and lists of these: write it as one of these',
-  );
-}
-
-/**
- * From a column to its bytes: the column itself, or the field `bytes` of a struct, as the datasets library writes
- * pictures.
- */
-function bytesField(column: SchemaTree): SchemaTree[] | undefined {
-  const field = column.children.find(({ element }) => element.name === 'bytes');
-  const path = field ? [column, field] : [column];
-  const [{ element, children }] = path.slice(-1) as [SchemaTree];
-  const repeated = path.some(({ element }) => element.repetition_type === 'REPEATED');
-  const plain =
-    element.type === 'BYTE_ARRAY' && element.logical_type === undefined && element.converted_type === undefined;
-  return plain && children.length === 0 && !repeated ? path : undefined;
-}
-
-/**
- * From a column to its values: a chain where it holds lists, as three levels (LIST, a repeated group, the element) or
- * as two; undefined for structs and maps.
- */
-function valuePath(column: SchemaTree): SchemaTree[] | undefined {
-  const path = [column];
-  for (let node = column; node.children.length > 0; path.push(node)) {
-    const [child, ...more] = node.children as [SchemaTree, ...SchemaTree[]];
-    if (more.length > 0 || !isList(node)) return undefined;
-    // A repeated group is a level of its own, unless its name says that it is the element.
-    const { name, repetition_type: type } = child.element;
-    const isLevel = child.children.length > 0 && name !== 'array' && name !== `${node.element.name}_tuple`;
-    if (type !== 'REPEATED' || (child.children.length > 0 && (!isLevel || child.children.length > 1))) return undefined;
-    if (isLevel) path.push(child);
-    node = isLevel ? child.children[0]! : child;
-  }
-  return path;
-}
-
-const isList = ({ element }: SchemaTree): boolean =>
-  element.converted_type === 'LIST' || element.logical_type?.type === 'LIST';
-
-/** What kind of values these are when they are no texts, numbers or booleans. */
-function unreadable({ element }: SchemaTree): string | undefined {
-  const kind = element.logical_type?.type ?? element.converted_type;
-  switch (element.type) {
-    case 'BYTE_ARRAY':
-      if (kind === undefined) return 'binary';
-      return ['STRING', 'UTF8', 'ENUM'].includes(kind) ? undefined : `of type ${kind}`;
-    case 'INT32':
-    case 'INT64':
-      return kind === undefined || isInteger(kind) ? undefined : `of type ${kind}`;
-    case 'FLOAT':
-    case 'DOUBLE':
-    case 'BOOLEAN':
-      return undefined;
-    default:
-      return kind === 'FLOAT16' ? undefined : binary(element);
-  }
-}
-
-const isInteger = (kind: string): boolean => kind === 'INTEGER' || /^U?INT_\d+$/.test(kind);
-const binary = ({ logical_type, converted_type, type }: SchemaElement): string =>
-  `binary (${logical_type?.type ?? converted_type ?? type})`;
-
 async function readerOf(
   { file, handle, size, metadata }: OpenFile,
   { name, schemaPath }: WantedColumn,
@@ -205,6 +101,7 @@ async function readerOf(
 
 /** The rows from `row` on that the pages at hand hold, up to a block. */
 async function nextBlock(
+  file: string,
   readers: ParquetColumn[],
   wanted: WantedColumn[],
   row: number,
@@ -222,14 +119,26 @@ async function nextBlock(
     const record: Row = {};
     for (let c = 0; c < readers.length; c++) {
       const { values, at } = readers[c]!;
-      const { name, field } = wanted[c]!;
+      const { name, field, listed } = wanted[c]!;
       const value = plain(values[at + i]);
       if (field === undefined) record[name] = value;
+      else if (listed) record[name] = withField(record[name], field, value, placeOf(file, firstRow + row + i + 1));
       else record[name] = { ...(record[name] as Row | undefined), [field]: value };
     }
     block[i] = { row: record, line: firstRow + row + i + 1 };
   }
   return block;
+}
+
+/** A list of structs with one more field of each; null where there is no list. @throws DataError for other lengths */
+function withField(structs: unknown, field: string, values: unknown, place: string): Row[] | null {
+  if (!Array.isArray(values)) return null;
+  const known = Array.isArray(structs) ? (structs as Row[]) : values.map(() => ({}));
+  if (known.length !== values.length)
+    throw new DataError(
+      `${place}: the fields of a list have ${known.length} and ${values.length} values (${quote(field)}): the file is damaged`,
+    );
+  return values.map((value, k) => ({ ...known[k], [field]: value }));
 }
 
 /**

@@ -43,13 +43,14 @@ const endingOf = (file: string): string | undefined => {
 
 /**
  * Records of a .jsonl, .ndjson, .json, .csv, .tsv or CoNLL file (in the form of form.ts), each optionally behind .gz,
- * or of a .parquet file, in blocks: the fast way for many records.
+ * or of a .parquet file, in blocks: the fast way for many records. Whether a .txt is a CoNLL file is an option.
  * @throws UsageError for another file name; DataError, with file and line, for a file that cannot be read, is damaged
  *   or breaks its format. The records before the place are delivered first.
  */
 export function readBlocks(file: string, options: ReadOptions = {}): AsyncGenerator<RawBlock> {
   const ending = endingOf(file);
   if (ending) return formats[ending]!(file, options);
+  if (options.sentences && /\.txt(\.gz)?$/i.test(file)) return conll(file, options);
   throw new UsageError(`data file ${shown(file)}: unknown format; ortune reads ${tableEndings.join(', ')}`);
 }
 

@@ -6,7 +6,15 @@ import { quote } from '../../quote.js';
 import type { ColumnKind, ColumnSpec } from '../columns.js';
 import { readForm } from './forms.js';
 import { isRounded, labelOf, noClass } from './label-value.js';
-import { columnAt, describe, missingColumn, placeOf, type RawRecord, type RecordUnit } from './row.js';
+import {
+  columnAt,
+  describe,
+  missingColumn,
+  placeOf,
+  type RawRecord,
+  type ReadOptions,
+  type RecordUnit,
+} from './row.js';
 
 /** What a row of a table holds for a column of each kind. */
 export interface FieldValues {
@@ -46,9 +54,16 @@ export const columnNames = (columns: readonly ColumnSpec[], weights?: string): s
   ]),
 ];
 
-/** Columns that may be structs in Parquet files, as answers of questions are. */
-export const structColumns = (columns: readonly ColumnSpec[]): string[] =>
-  columns.flatMap(({ kind, form, name }) => (kind === 'ranges' && form?.kind === 'answers' ? [name] : []));
+/** What is read of a file for these columns. */
+export const readOptions = (
+  columns: readonly ColumnSpec[],
+  weights?: string,
+): Pick<ReadOptions, 'columns' | 'structs' | 'sentences'> => ({
+  columns: columnNames(columns, weights),
+  // Answers of questions, and ranges of entities.
+  structs: columns.flatMap(({ kind, form, name }) => (kind === 'ranges' && form ? [name] : [])),
+  sentences: columns.some(({ form }) => form?.kind === 'entities'),
+});
 
 /**
  * Takes the columns out of a row.

@@ -38,8 +38,10 @@ export interface ReadOptions {
    * A Parquet column that may hold bytes, plain or as field `bytes` of a struct; given as Uint8Array, null for none.
    */
   binary?: string | undefined;
-  /** Parquet columns that may be structs of what columns may be; given as objects. */
+  /** Parquet columns that may be structs of what columns may be, or lists of such; given as objects. */
   structs?: readonly string[] | undefined;
+  /** A .txt is a CoNLL file. */
+  sentences?: boolean | undefined;
   form?: ReadForm | undefined;
   /** Told what was assumed of the file, and what was passed over. */
   note?: ((text: string) => void) | undefined;
