@@ -3,6 +3,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { inputsOf } from '#ortune/cli/predict-inputs.js';
 import { labelsSpec, textColumns } from '#ortune/data/column-specs.js';
@@ -21,6 +22,8 @@ interface Table {
   rows: [text: string, label: string][];
   csv: string;
   jsonl: string;
+  tsv: string;
+  json: string;
 }
 const tables: Table[] = JSON.parse(
   readFileSync(new URL('../../fixtures/encodings/tables.json', import.meta.url), 'utf8'),
@@ -43,16 +46,19 @@ async function rowsOf(file: string, form: object = {}): Promise<{ rows: RawRecor
   return { rows, notes };
 }
 
-describe.each(tables)('$encoding', ({ encoding, columns, rows, csv, jsonl }) => {
+describe.each(tables)('$encoding', ({ encoding, columns, rows, csv, jsonl, tsv, json }) => {
   const [text, label] = columns;
   const expected = rows.map(([a, b]) => ({ [text]: a, [label]: b }));
 
   test.each([
     ['csv', csv],
     ['jsonl', jsonl],
-  ])('%s by the option', async (ending, table) => {
-    const { rows } = await rowsOf(write(ending, Buffer.from(table, 'base64')), { encoding });
-    expect(rows).toEqual(expected);
+    ['tsv', tsv],
+    ['json', json],
+  ])('%s by the option, also behind gzip', async (ending, table) => {
+    const bytes = Buffer.from(table, 'base64');
+    for (const file of [write(ending, bytes), write(`${ending}.gz`, gzipSync(bytes))])
+      expect((await rowsOf(file, { encoding })).rows).toEqual(expected);
   });
 
   test('is refused without the option, with its place, or known by its mark or zeros', async () => {
