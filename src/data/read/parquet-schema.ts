@@ -1,6 +1,6 @@
-// Which columns of a Parquet file can be read, and their ways from the root: texts, integers, floats and booleans, lists
-// of these, and where it is asked for bytes, structs and lists of structs. Structs, maps and other binary columns are
-// refused by name; columns that are not wanted may hold anything. Source:
+// Which columns of a Parquet file can be read, and their ways from the root: texts, integers, floats and booleans,
+// lists of these, and where it is asked for bytes, structs and lists of structs. Structs, maps and other binary columns
+// are refused by name; columns that are not wanted may hold anything. Source:
 // https://parquet.apache.org/docs/file-format/nestedencoding/ and LogicalTypes.md (lists of two and three levels)
 
 import type { SchemaElement, SchemaTree } from 'hyparquet';
