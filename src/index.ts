@@ -24,6 +24,7 @@ export type { EncodedImages } from './data/images/encoded-images.js';
 export type { ImageTensors } from './data/images/tensors.js';
 export type { GivenData } from './data/memory/given.js';
 export type { DataBytes } from './data/memory/given-bytes.js';
+export type { RowAccess } from './data/memory/row-access.js';
 export type { EpochRows } from './data/memory/row-function.js';
 export type { DataRows } from './data/memory/rows.js';
 export type { DataTensor, DataTensors } from './data/memory/tensors.js';

@@ -1,14 +1,15 @@
 // What trainer and evaluation see of their data: counts, hashes, places for messages, and the samples of an epoch batch
-// by batch, which hides whether they are in memory, streamed or given by a function. The main thread holds shared
-// arrays only; reading and planning happen in the data thread, but for the rows that a function gives.
+// by batch, which hides whether they are in memory, streamed or given by the host program. The main thread holds shared
+// arrays only; reading and planning happen in the data thread, but for the rows that the program gives.
 
 import { hash } from '../random.js';
 import { textsApart } from './apart.js';
 import { type ColumnSpec, ofKind } from './columns.js';
 import { type DataClient, orAborted } from './data-client.js';
 import { applyLabels } from './labels.js';
+import type { AskedRows } from './memory/row-access.js';
 import type { RowFunction } from './memory/row-function.js';
-import { batchCount, EpochOrders } from './orders.js';
+import { batchCount, EpochOrders, type OrderColumns } from './orders.js';
 import type { Block, BlockRequest, OpenedPart, StreamFile } from './protocol.js';
 import type { ReadForm } from './read/form.js';
 import { placeOf } from './read/row.js';
@@ -44,6 +45,8 @@ export interface DatasetOptions {
   form?: ReadForm | undefined;
   /** Where a function gives the rows. */
   rows?: RowFunction | undefined;
+  /** Where rows are asked for by number. */
+  access?: AskedRows | undefined;
 }
 
 // A stream of the generator: the order of streamed files.
@@ -88,6 +91,12 @@ export class Dataset {
     return 'table' in this.#part.source ? this.#part.source.table : undefined;
   }
 
+  /** What is known of the samples at any time: their table, of rows that are asked for without texts and tensors. */
+  get known(): Table | undefined {
+    const { source } = this.#part;
+    return 'asked' in source ? source.asked : this.table;
+  }
+
   /** Makes a sample of each window of a text that is longer than a model reads. */
   divide(counts: Uint32Array): void {
     const table = divided(this.table!, counts);
@@ -98,8 +107,9 @@ export class Dataset {
   /** 'file:line' of a sample; of a streamed one the file and the number of the record in it. */
   location(sample: number): string {
     const { source } = this.#part;
-    if ('table' in source) return locationOf(source.table, sample);
+    if (this.known) return locationOf(this.known, sample);
     if ('generated' in source) return placeOf(this.files[0]!, sample, 'row');
+    if (!('stream' in source)) throw new Error('nothing says where the samples are');
     let left = sample;
     for (const { path, records } of source.stream) {
       if (left < records) return `${path}, record ${left + 1}`;
@@ -108,9 +118,9 @@ export class Dataset {
     throw new Error(`there is no sample ${sample}`);
   }
 
-  /** Whether every epoch has the same samples by the same numbers, which a function need not give. */
+  /** Whether every epoch is sure to have the same samples by the same numbers, which a program need not give. */
   get repeats(): boolean {
-    return !('generated' in this.#part.source);
+    return 'table' in this.#part.source || 'stream' in this.#part.source;
   }
 
   /** Batches in an epoch; the last may be short, unless whole ones alone count. */
@@ -127,19 +137,36 @@ export class Dataset {
   rows(request: RowsRequest): AsyncGenerator<Samples, void, void> {
     const { source } = this.#part;
     if ('table' in source) return this.#inMemory(source.table, request);
+    if ('asked' in source) return this.#asked(source.asked, request);
     return 'stream' in source ? this.#streamed(source.stream, request) : this.#generated(request);
   }
 
   async *#inMemory(table: Table, request: RowsRequest): AsyncGenerator<Samples, void, void> {
-    const { sampling, groupByLength } = this.#options;
-    const options = { classWeights: this.classWeights, unweighted: sampling === 'weighted' };
+    const options = { classWeights: this.classWeights, unweighted: this.#options.sampling === 'weighted' };
+    for await (const { index, members } of this.#orders.batches(request, this.#orderedBy(table)))
+      yield samplesOf(table, members, { index, ...options });
+  }
+
+  /** The rows of each batch asked for when it is its turn. @param known labels, weights and lengths of all */
+  async *#asked(known: Table, request: RowsRequest): AsyncGenerator<Samples, void, void> {
+    const unweighted = known.weight === undefined || this.#options.sampling === 'weighted';
+    const { readings } = this.#part;
+    for await (const { index, members } of this.#orders.batches(request, this.#orderedBy(known))) {
+      const numbers = members.map((member) => known.origin.lines!.line[member]!);
+      const { table, names } = await this.#options.access!.batch(numbers, request.signal);
+      if (readings.length > 0) applyLabels(table, names, this.#labels, readings);
+      const options = { index, samples: members.slice(), classWeights: this.classWeights, unweighted };
+      yield detached(samplesOf(table, everyRow(table), options));
+    }
+  }
+
+  /** What the order of an epoch is made of. */
+  #orderedBy(table: Table): OrderColumns {
     const { count, weight: weights } = table;
     const lengths = table.length?.subarray(0, count);
     const labels = ofKind(table.columns, 'label', 'class')?.values;
-    const apart = textsApart(table, this.#options.distinct);
-    const columns = { count, lengths, labels, weights, groupByLength, apart };
-    for await (const { index, members } of this.#orders.batches(request, columns))
-      yield samplesOf(table, members, { index, ...options });
+    const { groupByLength, distinct } = this.#options;
+    return { count, lengths, labels, weights, groupByLength, apart: textsApart(table, distinct) };
   }
 
   /** Block after block, the next being read while one is used: two buffers of the data thread in turn. */
@@ -189,7 +216,7 @@ export class Dataset {
     const wanted = { batchSize, samples, from, count: this.batches(batchSize, whole), signal };
     for await (const { index, first, table, names } of this.#options.rows!.batches(epoch, wanted)) {
       if (readings.length > 0) applyLabels(table, names, this.#labels, readings);
-      const members = Uint32Array.from({ length: table.count }, (_, i) => i);
+      const members = everyRow(table);
       const numbers = members.map((i) => first + i);
       yield detached(samplesOf(table, members, { index, samples: numbers, classWeights }));
     }
@@ -232,3 +259,5 @@ export class Dataset {
     return this.#buffers.pop() ?? this.#buffersMade++;
   }
 }
+
+const everyRow = ({ count }: Table): Uint32Array => Uint32Array.from({ length: count }, (_, i) => i);

@@ -41,6 +41,8 @@ export interface ReadTable {
   fileLabels?: readonly Pick<FileLabels, 'declared' | 'named'>[] | undefined;
   /** What the user should know. */
   notes?: readonly string[] | undefined;
+  /** Of rows that the host program keeps, of which the table has labels, weights and lengths alone: their hash. */
+  asked?: string | undefined;
 }
 
 const holds = (columns: readonly ColumnSpec[], ...kinds: readonly ColumnSpec['kind'][]): boolean =>

@@ -2,6 +2,7 @@
 // it is streamed), settles the classes, holds out evaluation data, and takes down hashes, counts and repeated texts.
 
 import { DataError } from '../errors.js';
+import { ByteHash } from './byte-hash.js';
 import { ofKind, rowsColumn } from './columns.js';
 import { TableHash, TextKeys } from './digest.js';
 import { find, isLabelled, labelColumnOf, readingOf, readsPictures, settleFiles } from './found.js';
@@ -29,7 +30,7 @@ export async function openData(request: OpenRequest): Promise<OpenedData> {
     if ('pass' in input) return rowsPart(input.pass, settleFiles([input.pass.labels], request, classes.labels, notes));
     const found = await find(input, request, undefined, notes);
     const settled = found.settle(classes.labels);
-    return partOf(found.table(settled), settled.labels, request);
+    return partOf(found.table(settled), settled.labels, request, askedOf(input, settled));
   };
   const evaluation = held ?? (await other(request.eval));
   const test = await other(request.test);
@@ -112,11 +113,12 @@ async function openTraining(
   settled(partOf(all, classes.labels, { ...request, hashed: false }), found.labels, classes);
   const parts = evalSplit === undefined ? undefined : split(all, classes.labels, evalSplit, seed);
   const train = parts?.train ?? all;
+  const asked = askedOf(request.train, classes);
   return {
     classes,
-    train: partOf(train, classes.labels, request),
-    held: parts && partOf(parts.eval, classes.labels, request),
-    repeated: keys.add(train),
+    train: partOf(train, classes.labels, request, asked),
+    held: parts && partOf(parts.eval, classes.labels, request, asked),
+    repeated: asked === undefined ? keys.add(train) : 0,
   };
 }
 
@@ -134,19 +136,40 @@ function noteOdd(
   notes.push(...(measured ? withoutSample(found, 'data') : oddClasses(found)));
 }
 
-function partOf(table: Table, { names }: LabelSet, request: OpenRequest): OpenedPart {
+/** Of rows that are asked for by number: the hash of all, and how their labels are read. */
+interface Asked {
+  hash: string;
+  readings: Classes['readings'];
+}
+
+const askedOf = (input: DataInput, { readings }: Classes): Asked | undefined =>
+  'table' in input && input.asked !== undefined ? { hash: input.asked, readings } : undefined;
+
+/** @param asked where the table has labels, weights and lengths alone */
+function partOf(table: Table, { names }: LabelSet, request: OpenRequest, asked?: Asked): OpenedPart {
   const { columns, multiLabel = false, hashed = true } = request;
   const hash = new TableHash();
-  if (hashed) hash.add(table, names);
+  if (hashed && asked === undefined) hash.add(table, names);
+  // The classes of pictures may be more than those that samples have, and in any order.
+  const whole = (): string => asked?.hash ?? hash.hex(readsPictures(columns) ? names : undefined);
+  const parted = asked !== undefined && request.evalSplit !== undefined;
   return {
     files: table.origin.files,
     samples: table.count,
-    // The classes of pictures may be more than those that samples have, and in any order.
-    hash: hashed ? hash.hex(readsPictures(columns) ? names : undefined) : '',
+    hash: !hashed ? '' : parted ? hashOfAsked(asked.hash, table) : whole(),
     classCounts: countClasses(table, names.length, multiLabel),
-    readings: [],
-    source: { table },
+    readings: asked?.readings ?? [],
+    source: asked === undefined ? { table } : { asked: table },
   };
+}
+
+/** Of some of the rows that are asked for by number. */
+function hashOfAsked(all: string, { count, origin: { lines } }: Table): string {
+  const numbers = lines!.line.subarray(0, count);
+  const hash = new ByteHash();
+  hash.piece(Buffer.from(all));
+  for (const number of numbers) hash.number(number);
+  return hash.hex();
 }
 
 function split(table: Table, labels: LabelSet, share: number, seed: number): { train: Table; eval: Table } {

@@ -79,8 +79,8 @@ export interface OpenedPart {
   classCounts: readonly number[];
   /** How labels are read, of each file; for data that is not in memory. */
   readings: readonly LabelReading[];
-  /** In memory, in its files, or given by a function. */
-  source: { table: Table } | { stream: readonly StreamFile[] } | { generated: true };
+  /** In memory, in its files, given by a function, or asked for by number, which a table without the texts has. */
+  source: { table: Table } | { stream: readonly StreamFile[] } | { generated: true } | { asked: Table };
 }
 
 export interface OpenedData {

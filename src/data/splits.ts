@@ -10,6 +10,7 @@ import type { TargetKind } from './images/targets.js';
 import { LabelSet, listed } from './labels.js';
 import type { RowsInput } from './memory/given.js';
 import { type BytesInput, writeBytes } from './memory/given-bytes.js';
+import { AskedRows } from './memory/row-access.js';
 import { RowFunction } from './memory/row-function.js';
 import { readRows } from './memory/rows.js';
 import type { DataInput, OpenedData, OpenedPart, OpenRequest } from './protocol.js';
@@ -55,7 +56,7 @@ export class Splits {
     client: DataClient,
     { labels, notes, ...parts }: OpenedData,
     options: SplitsOptions,
-    functions: { [P in Part]?: RowFunction | undefined },
+    given: { [P in Part]?: Prepared | undefined },
   ) {
     const { columns, weights, form, sampling = 'shuffle', groupByLength = true, shuffleBuffer = 16384 } = options;
     const make = (part: OpenedPart, order: Partial<DatasetOptions>): Dataset =>
@@ -65,9 +66,9 @@ export class Splits {
     this.notes = notes;
     const grouped = groupByLength && sampling !== 'sequential';
     const { distinct } = options;
-    this.train = make(parts.train, { sampling, groupByLength: grouped, distinct, rows: functions.train });
-    if (parts.eval) this.eval = make(parts.eval, { rows: functions.eval });
-    if (parts.test) this.test = make(parts.test, { rows: functions.test });
+    this.train = make(parts.train, { sampling, groupByLength: grouped, distinct, ...given.train?.rows });
+    if (parts.eval) this.eval = make(parts.eval, { ...(given.eval ?? given.train)?.rows });
+    if (parts.test) this.test = make(parts.test, { ...given.test?.rows });
     this.targets = options.multiLabel ? 'labels' : this.#holdsTargets() ? 'probabilities' : 'class';
     if (options.classWeights !== undefined && this.targets === 'probabilities')
       throw new UsageError('classWeights are for labels that hold or not; leave classWeights out');
@@ -85,17 +86,17 @@ export class Splits {
    */
   static async open(options: SplitsOptions, signal?: AbortSignal): Promise<Splits> {
     signal?.throwIfAborted();
-    const { sampling, groupByLength, classWeights, shuffleBuffer, distinct: _, seed = 0, ...request } = options;
+    const { sampling, groupByLength, classWeights, shuffleBuffer, distinct, seed = 0, ...request } = options;
     const { columns, weights } = options;
     const client = new DataClient();
     try {
       const { scratch } = client;
-      const train = await prepared(options.train, { columns, weights, scratch }, signal);
+      const train = await prepared(options.train, { columns, weights, distinct, scratch }, signal);
       const evaluation = options.eval && (await prepared(options.eval, { columns, scratch }, signal));
       const test = options.test && (await prepared(options.test, { columns, scratch }, signal));
       const inputs = { train: train.input, eval: evaluation?.input, test: test?.input };
       const opened = await client.request({ kind: 'open', ...request, ...inputs, seed, scratch }, signal);
-      return new Splits(client, opened, options, { train: train.rows, eval: evaluation?.rows, test: test?.rows });
+      return new Splits(client, opened, options, { train, eval: evaluation, test });
     } catch (error) {
       await client.close();
       throw error;
@@ -103,8 +104,8 @@ export class Splits {
   }
 
   #holdsTargets(): boolean {
-    const { table } = this.train;
-    return table !== undefined && ofKind(table.columns, 'targets', 'numbers') !== undefined;
+    const { known } = this.train;
+    return known !== undefined && ofKind(known.columns, 'targets', 'numbers') !== undefined;
   }
 
   get labels(): LabelSet {
@@ -127,18 +128,30 @@ export class Splits {
   }
 }
 
+type Distinct = Pick<SplitsOptions, 'distinct'>;
+
+interface Prepared {
+  input: DataInput;
+  /** Who gives rows later, where they stay with the host program. */
+  rows?: Pick<DatasetOptions, 'rows' | 'access'>;
+}
+
 /** An input as the data thread takes it: the rows of a host program are read, or passed over, before; bytes written. */
 async function prepared(
   input: DataInput | RowsInput | BytesInput,
-  { columns, weights, scratch }: Pick<OpenRequest, 'columns' | 'weights' | 'scratch'>,
+  { columns, weights, distinct, scratch }: Pick<OpenRequest, 'columns' | 'weights' | 'scratch'> & Distinct,
   signal: AbortSignal | undefined,
-): Promise<{ input: DataInput; rows?: RowFunction }> {
+): Promise<Prepared> {
   if (!('name' in input)) return { input };
   if ('file' in input) return { input: { files: [await writeBytes(input, scratch)] } };
   const read = { name: input.name, columns, weights };
   if ('rows' in input) return { input: await readRows(input.rows, read, signal) };
+  if ('access' in input) {
+    const access = new AskedRows(input.access, { ...read, distinct });
+    return { input: await access.pass(signal), rows: { access } };
+  }
   const rows = new RowFunction(input.rowsOf, read);
-  return { input: { pass: await rows.pass(signal) }, rows };
+  return { input: { pass: await rows.pass(signal) }, rows: { rows } };
 }
 
 /** Data opened by itself. */
@@ -166,7 +179,7 @@ export async function openDataset(
     const { scratch } = client;
     const { input: train, rows } = await prepared(options.train, { ...options, scratch }, signal);
     const opened = await client.request({ kind: 'open', ...options, train, measured: true, seed: 0, scratch }, signal);
-    const order = { ...inFileOrder, shuffleBuffer: 1, columns, rows };
+    const order = { ...inFileOrder, shuffleBuffer: 1, columns, ...rows };
     const data = new Dataset(client, opened.train, opened.labels, order);
     return { data, notes: opened.notes, close: () => client.close() };
   } catch (error) {

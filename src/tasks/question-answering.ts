@@ -162,7 +162,7 @@ export const questionAnswering = {
       if (cut >= 0 && !files.tolerant)
         throw new SampleError(
           cut,
-          `question and text have more than ${files.maxLength} tokens, and rows that a function gives are not divided: raise maxLength, or give them as a list or a file`,
+          `question and text have more than ${files.maxLength} tokens, and rows that a function or get(i) gives are not divided: raise maxLength, or give them as a list or a file`,
         );
       const measured = text.measureTexts(slot, rows);
       const length = measured.axes.tokens!;

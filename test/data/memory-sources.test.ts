@@ -341,6 +341,117 @@ describe('a function of the epoch', () => {
   });
 });
 
+describe('rows by number', () => {
+  /** Rows as a store of its own gives them, every other one as a promise; what is asked for is taken down. */
+  class Store {
+    readonly asked: number[] = [];
+    readonly #rows: readonly object[];
+    constructor(rows: readonly object[]) {
+      this.#rows = rows;
+    }
+    get length(): number {
+      return this.#rows.length;
+    }
+    get(index: number): object | Promise<object> {
+      this.asked.push(index);
+      const row = this.#rows[index]!;
+      return index % 2 === 0 ? row : new Promise((resolve) => setImmediate(() => resolve(row)));
+    }
+  }
+
+  test.each<[string, More]>([
+    ['shuffled, weighed and held out', { weights: 'weight', classWeights: 'balanced', evalSplit: 0.1 }],
+    ['drawn by class', { sampling: 'balanced' }],
+    ['drawn by weight', { sampling: 'weighted', weights: 'weight' }],
+    ['as they come, under other names of classes', { sampling: 'sequential', modelLabels: ['spam', 'ham', 'eggs'] }],
+    ['apart where texts are equal', { distinct: ['text'] }],
+  ])('make the batches of an array: %s', async (_, more) => {
+    const rows = samples.map((row, i) => (i % 7 === 3 ? { ...row, text: samples[0]!.text } : row));
+    const store = new Store(rows);
+    const [array, data] = [
+      await open({ train: rows, test: evaluation }, more),
+      await open({ train: store, test: new Store(evaluation) }, more),
+    ];
+    expect(store.asked).toEqual([...rows.keys()]);
+    expect(data.labels.names).toEqual(array.labels.names);
+    for (const part of ['train', 'eval', 'test'] as const) {
+      const [own, other] = [data[part], array[part]];
+      if (!other) continue;
+      for (const key of ['samples', 'classCounts', 'classWeights'] as const) expect(own![key]).toEqual(other[key]);
+      for (const epoch of [0, 1]) expect(await batchesOf(own!, { epoch })).toEqual(await batchesOf(other, { epoch }));
+      expect(own!.location(3)).toBe(other.location(3));
+    }
+    expect([data.train.repeats, data.train.table]).toEqual([false, undefined]);
+    if (!more.evalSplit) expect(data.train.hash).toBe(array.train.hash);
+    else expect(new Set([data.train.hash, data.eval!.hash, array.train.hash]).size).toBe(3);
+  });
+
+  test('are asked for from the batch that is wanted on', async () => {
+    const store = new Store(samples);
+    const { train } = await open({ train: store });
+    store.asked.length = 0;
+    const batches = await batchesOf(train, { from: 24 });
+    expect(store.asked).toEqual(batches.flatMap(({ samples: numbers }) => numbers));
+    expect(batches).toHaveLength(2);
+  });
+
+  const cause = new Error('the store is closed');
+  const later = (row: (i: number) => object | Promise<object>, length = () => samples.length) => {
+    let passed = false;
+    const access = {
+      get length() {
+        return passed ? length() : samples.length;
+      },
+      get: (i: number) => (passed ? row(i) : samples[i]!),
+    };
+    return { access, pass: () => (passed = true) };
+  };
+  test.each<[string, ReturnType<typeof later>, RegExp]>([
+    [
+      'throws',
+      later(() => {
+        throw cause;
+      }),
+      /^train:row \d+: .* failed when it was asked for: the store is closed/,
+    ],
+    [
+      'rejects',
+      later(() => Promise.reject(cause)),
+      /^train:row \d+: .* failed when it was asked for: the store is clo/,
+    ],
+    [
+      'gives none',
+      later(() => undefined as never),
+      /^train:row \d+: a row must be an object .* found a value of type undef/,
+    ],
+    ['has another label', later(() => ({ text: 'a', label: 'tuna' })), /^train:row \d+: unknown label 'tuna'/],
+    [
+      'has fewer rows',
+      later(
+        (i) => samples[i]!,
+        () => 7,
+      ),
+      /^train: 'length' was 203 when .* opened and is 7 now/,
+    ],
+  ])('that a store no longer has are refused when it %s', async (_, { access, pass }, message) => {
+    const { train } = await open({ train: access });
+    pass();
+    await expect(batchesOf(train)).rejects.toThrow(message);
+  });
+
+  test.each<[string, object, RegExp]>([
+    [
+      'no length',
+      { length: '3', get: () => ({}) },
+      /^train: 'length' must be the number of rows .* found the text '3'/,
+    ],
+    ['no row', { length: 0, get: () => ({}) }, /^train holds no rows$/],
+    ['another key', { length: 1, get: () => ({ text: 'a' }) }, /^train:row 0: no column 'label'/],
+  ])('with %s are refused at once', async (_, train, message) => {
+    await expect(open({ train: train as GivenData })).rejects.toThrow(message);
+  });
+});
+
 describe('tensors in memory', () => {
   const specs: readonly ColumnSpec[] = [
     { role: 'x', kind: 'tensor', name: 'x' },

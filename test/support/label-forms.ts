@@ -211,7 +211,7 @@ export async function readAs(
         ? tags.values.subarray(0, tags.offsets[count])
         : ofKind(columns, 'label', 'class')!.values.subarray(0, count);
     }
-    if ('generated' in source) return given.map((label) => new LabelReader(readings[0]!).classOf(String(label)));
+    if (!('stream' in source)) return given.map((label) => new LabelReader(readings[0]!).classOf(String(label)));
     const order = { batchSize: 8, seed: 0, epoch: 0, sampling: 'sequential', groupByLength: false } as const;
     const place = { sequence: [0], from: 0, count: part.samples, buffer: 0 };
     const block = await readBlock({ files: source.stream, columns, labels: classes, readings, order, ...place });

@@ -98,6 +98,24 @@ describe('a function of the epoch', () => {
   });
 });
 
+describe('rows by number', () => {
+  const access = { length: rows.length, get: async (i: number) => rows[i]! };
+
+  it('give the weights of the array, also where a run was stopped', async () => {
+    const whole = await train(config({ train: rows, evalSplit: 0.2, epochs: 1 }));
+    const options = config({ train: access, evalSplit: 0.2, epochs: 1 });
+    const stop = new AbortController();
+    await train(options, { signal: stop.signal, onStep: (at) => at === 3 && stop.abort() });
+    const after = await train({ ...options, resume: 'latest' });
+    expect(after.bits).toBe(whole.bits);
+    expect(after.result.metrics).toEqual(whole.result.metrics);
+    const other = { length: rows.length, get: (i: number) => rows[rows.length - 1 - i]! };
+    await expect(new Trainer({ ...options, train: other, resume: 'latest' }).run()).rejects.toThrow(
+      /train: the samples of get:train are not the same/,
+    );
+  });
+});
+
 it('words with tags, and typed arrays of them, are those of a file', async () => {
   const tagged = rows.map(({ text, label }, i) => {
     const tokens = text.split(' ');

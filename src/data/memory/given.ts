@@ -9,13 +9,17 @@ import { memoryPrefix } from '../images/memory-names.js';
 import { type GivenImages, isGivenImages, sourceOf } from '../images/tensors.js';
 import type { DataInput } from '../protocol.js';
 import { type BytesInput, checkDataBytes, type DataBytes, isDataBytes } from './given-bytes.js';
-import { bytesPrefix, functionPrefix, rowsPrefix, tensorsPrefix } from './names.js';
+import { accessPrefix, bytesPrefix, functionPrefix, rowsPrefix, tensorsPrefix } from './names.js';
+import { isRowAccess, type RowAccess } from './row-access.js';
 import type { EpochRows } from './row-function.js';
 import type { DataRows } from './rows.js';
 import { type DataTensors, isDataTensors, sharedTensors } from './tensors.js';
 
-/** Samples in memory: pictures, tensors, rows, a function that gives the rows of each epoch, or the bytes of a file. */
-export type GivenData = GivenImages | DataTensors | DataRows | EpochRows | DataBytes;
+/**
+ * Samples in memory: pictures, tensors, rows, rows by their numbers, a function that gives the rows of each epoch, or
+ * the bytes of a file.
+ */
+export type GivenData = GivenImages | DataTensors | DataRows | RowAccess | EpochRows | DataBytes;
 
 /** Options of which some may be data in memory, and the model its bytes. */
 export type WithGiven<O extends { model: unknown }, K extends keyof O> = {
@@ -29,7 +33,7 @@ export interface Given {
 }
 
 /** Rows of a host program, as they were given. */
-export type RowsInput = { name: string } & ({ rows: DataRows } | { rowsOf: EpochRows });
+export type RowsInput = { name: string } & ({ rows: DataRows } | { rowsOf: EpochRows } | { access: RowAccess });
 
 const options: readonly string[] = ['train', 'eval', 'test', 'data'];
 
@@ -58,11 +62,12 @@ function prefixOf(value: unknown): string | undefined {
   if (isDataBytes(value)) return bytesPrefix;
   if (isGivenImages(value)) return memoryPrefix;
   if (isDataTensors(value)) return tensorsPrefix;
+  if (isRowAccess(value)) return accessPrefix;
   if (Array.isArray(value)) return typeof value[0] === 'object' && !isUrl(value[0]) ? rowsPrefix : undefined;
   return Symbol.iterator in value || Symbol.asyncIterator in value ? rowsPrefix : undefined;
 }
 
-const prefixes = [memoryPrefix, tensorsPrefix, functionPrefix, rowsPrefix, bytesPrefix];
+const prefixes = [memoryPrefix, tensorsPrefix, functionPrefix, accessPrefix, rowsPrefix, bytesPrefix];
 
 /** Files, or what a name stands for. @throws UsageError for data that do not fit together, and a name without data */
 export function inputOf(files: readonly string[], given: Given): DataInput | RowsInput | BytesInput {
@@ -78,5 +83,6 @@ export function inputOf(files: readonly string[], given: Given): DataInput | Row
   if (isDataBytes(found)) return { name, file: found };
   if (isGivenImages(found)) return { source: sourceOf(found, path) };
   if (isDataTensors(found)) return { tensors: sharedTensors(found, name) };
+  if (isRowAccess(found)) return { name, access: found };
   return typeof found === 'function' ? { name, rowsOf: found } : { name, rows: found };
 }

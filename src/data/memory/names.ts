@@ -3,6 +3,8 @@
 
 export const rowsPrefix = 'rows:';
 export const functionPrefix = 'function:';
+/** Rows that are asked for by their numbers. */
+export const accessPrefix = 'get:';
 export const tensorsPrefix = 'tensors:';
 /** The name of the option and the format of the bytes follow, as in a file's name. */
 export const bytesPrefix = 'bytes:';

@@ -9,7 +9,7 @@ import { TimeSlice } from '../../threads/time-slice.js';
 import type { ColumnSpec } from '../columns.js';
 import { orAborted } from '../data-client.js';
 import type { ReadTable } from '../found.js';
-import { columnNames, toRecord } from '../read/record.js';
+import { columnNames, type TableRecord, toRecord } from '../read/record.js';
 import { describe, placeOf, type Row } from '../read/row.js';
 import { TableBuilder } from '../table-builder.js';
 
@@ -79,10 +79,7 @@ export class RowReader {
         this.#ended = true;
         break;
       }
-      if (typeof value !== 'object' || value === null || Array.isArray(value))
-        throw new DataError(
-          `${placeOf(this.#name, this.taken, 'row')}: a row must be an object with the columns as keys, found ${describe(value)}`,
-        );
+      refuseNoObject(value, this.#name, this.taken);
       rows.push(value as Row);
       this.taken++;
     }
@@ -114,6 +111,14 @@ export class RowReader {
   }
 }
 
+/** @throws DataError for a row that is no object */
+export function refuseNoObject(value: unknown, name: string, number: number): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  throw new DataError(
+    `${placeOf(name, number, 'row')}: a row must be an object with the columns as keys, found ${describe(value)}`,
+  );
+}
+
 /** The error for a host program's own one. */
 export function failed(what: string, when: string, cause: unknown): DataError {
   const message = types.isNativeError(cause) ? cause.message : String(cause);
@@ -126,12 +131,14 @@ export function failed(what: string, when: string, cause: unknown): DataError {
  * @throws DataError, with its place, for a row that cannot be used
  */
 export function addRows(builder: TableBuilder, rows: readonly Row[], first: number, read: RowsRead): void {
-  const { name, columns, weights } = read;
+  const record = recordsOf(read);
+  for (const [i, row] of rows.entries()) builder.add(record(row, first + i), 0);
+}
+
+/** Reads a row of a number as a record. @throws DataError, with its place, for a row that cannot be used */
+export function recordsOf({ name, columns, weights }: RowsRead): (row: Row, number: number) => TableRecord {
   const wanted = columnNames(columns, weights);
-  for (const [i, row] of rows.entries()) {
-    const raw = { row: plainRow(row, wanted), line: first + i };
-    builder.add(toRecord(raw, name, columns, weights, 'row'), 0);
-  }
+  return (row, number) => toRecord({ row: plainRow(row, wanted), line: number }, name, columns, weights, 'row');
 }
 
 /** The builder of a table of rows. */
