@@ -17,6 +17,7 @@ import { normalise } from './rules/normalise.js';
 import { normaliseChannels } from './rules/normalise-channels.js';
 import { notDifferentiable } from './rules/not-differentiable.js';
 import { pooling } from './rules/pooling.js';
+import { quantised } from './rules/quantised.js';
 import { recurrent } from './rules/recurrent.js';
 import { reduce } from './rules/reduce.js';
 import { resample } from './rules/resample.js';
@@ -35,6 +36,7 @@ export const rules: ReadonlyMap<string, Rule | null> = new Map(
       indexing,
       fused,
       channelsLast,
+      quantised,
       recurrent,
       writtenOut,
       scattering,

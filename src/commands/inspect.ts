@@ -19,6 +19,7 @@ import { fileTensors } from '../onnx/save.js';
 import { elementCount } from '../onnx/tensor.js';
 import { unknownOperators } from '../onnx/unknown.js';
 import { chooseParameters, type ParameterChoice } from '../transfer/parameters.js';
+import { storedTensors } from '../transfer/stored.js';
 
 export interface InspectedValue {
   name: string;
@@ -34,7 +35,10 @@ export interface Inspection {
   outputs: InspectedValue[];
   /** Float tensors of more than one element, their elements, and how many elements training would change. */
   parameters: { tensors: number; elements: number; trainable: number };
-  /** Each of those tensors in the order of the file, and why it would not be trained where it would not. */
+  /**
+   * Each of those tensors, and those of rounded numbers, in the order of the file, and why it would not be trained
+   * where it would not.
+   */
   tensors: { name: string; shape: readonly number[]; trained: boolean; reason?: string }[];
   /** Nodes of the file by operator, local functions and sub-graphs inlined, most frequent first. */
   operators: Record<string, number>;
@@ -76,20 +80,25 @@ function inspect(path: string, config: { maxGraphMemory: number; bind: string[] 
   const trained = new Set(
     choice.trainable.flatMap(({ name, copies, transposedCopies }) => [name, ...copies, ...transposedCopies]),
   );
-  const reasons = new Map(choice.leftOut.map(({ name, reason }) => [name, reason]));
-  const tensors = [...fileTensors(model)]
-    .filter(([, { dtype, shape }]) => isFloat(dtype) && elementCount(shape) > 1)
-    .map(([name, { shape }]) => {
-      const reason = reasons.get(name);
-      return { name, shape, trained: trained.has(name), ...(reason !== undefined && { reason }) };
-    });
+  const reasons = new Map([
+    ...storedTensors(graph),
+    ...choice.leftOut.map(({ name, reason }) => [name, reason] as const),
+  ]);
+  const all = [...fileTensors(model)].filter(
+    ([name, { dtype, shape }]) => (isFloat(dtype) || reasons.has(name)) && elementCount(shape) > 1,
+  );
+  const floats = all.filter(([, { dtype }]) => isFloat(dtype));
+  const tensors = all.map(([name, { shape }]) => {
+    const reason = reasons.get(name);
+    return { name, shape, trained: trained.has(name), ...(reason !== undefined && { reason }) };
+  });
   return {
     opset: opsetOf(model.proto.opsetImport) ?? 0,
     inputs: graph.inputs.map(inspectValue),
     outputs: graph.outputs.map(inspectValue),
     parameters: {
-      tensors: tensors.length,
-      elements: tensors.reduce((n, { shape }) => n + elementCount(shape), 0),
+      tensors: floats.length,
+      elements: floats.reduce((n, [, { shape }]) => n + elementCount(shape), 0),
       trainable: trainable.reduce((n, name) => n + graph.initializers.get(name)!.size, 0),
     },
     tensors,

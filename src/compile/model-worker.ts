@@ -31,6 +31,7 @@ import { embeddingRows } from '../transfer/embedding.js';
 import { type DrawOptions, drawParameters, resetStatistics } from '../transfer/init.js';
 import { chooseParameters, leftOutNote, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
 import { prepareModel, transferSteps } from '../transfer/steps.js';
+import { storedNote, storedTensors } from '../transfer/stored.js';
 import { type CompileOptions, compile, compileGraph, taskOutputs } from './compile.js';
 import type {
   Compiled,
@@ -115,7 +116,11 @@ function openNow(request: OpenRequest): OpenedModel {
   const trainable = new Set(choice.trainable.map(({ name }) => name));
   const { updated, kept, notes: ofStatistics } = chooseStatistics(graph, trainable, request.batchNorm ?? 'batch');
   notes.push(...ofStatistics);
-  const noted = new Set([...updated, ...kept].map(({ name }) => name));
+  const stored = storedTensors(graph);
+  const ofStored = storedNote(graph);
+  if (ofStored !== undefined) notes.push(ofStored);
+  if (stored.size > 0 && request.target !== undefined && request.target !== 'cpu') refuseOnDevice(file, request.target);
+  const noted = new Set([...[...updated, ...kept].map(({ name }) => name), ...stored.keys()]);
   for (const { name, reason } of choice.leftOut)
     if (!noted.has(name)) notes.push(`not trained: ${quote(name)} (${reason})`);
   const share = leftOutNote({ ...choice, leftOut: choice.leftOut.filter(({ name }) => !noted.has(name)) });
@@ -175,6 +180,14 @@ function refuseUntrained(
       `${path}: output ${quote(other)} does not depend on any parameter that is trained, so a loss over it would never change. ` +
         'Take another output, or freeze less.',
     );
+}
+
+/** @throws ModelError: devices have other kernels for rounded numbers, or none, and none of them is tried */
+function refuseOnDevice(file: Model, device: string): never {
+  throw new ModelError(
+    `${file.path} is quantised, which ortune trains on the CPU alone, not on ${device}. Train with device cpu, or with the ` +
+      'float32 or float16 model.',
+  );
 }
 
 /** Frozen weights of another type stay as they are, in the graph; one to train or to draw anew has to be float32. */

@@ -3,7 +3,7 @@
 
 import { ModelError } from '../errors.js';
 import { quote } from '../quote.js';
-import { bytesPerElement, type DataType, dataTypeFromOnnx, typedArrayOf } from './dtype.js';
+import { bytesOfElements, type DataType, dataTypeFromOnnx, storedTypeFromOnnx, typedArrayOf } from './dtype.js';
 import { readExternal } from './external.js';
 import type { Attr, Dim, Node, ValueInfo } from './graph.js';
 import { AttributeType, domainOf, type Model } from './model.js';
@@ -27,8 +27,15 @@ const typeNames = new Map([
 
 /** The element type of this TensorProto.DataType number; ModelError names the types ortune cannot hold. */
 export function elementType(onnx: number, what: string, model: Model): DataType {
-  const dtype = dataTypeFromOnnx(onnx);
-  if (dtype) return dtype;
+  return dataTypeFromOnnx(onnx) ?? refuseType(onnx, what, model);
+}
+
+/** The same of a stored tensor, whose elements may have 4 bits. */
+export function storedType(onnx: number, what: string, model: Model): DataType {
+  return storedTypeFromOnnx(onnx) ?? refuseType(onnx, what, model);
+}
+
+function refuseType(onnx: number, what: string, model: Model): never {
   throw new ModelError(
     `${what} of ${model.path} has element type ${typeNames.get(onnx) ?? onnx}, which ortune does not train. ` +
       'Expected float32, float16, bfloat16, float64, bool or an integer type of 8 to 64 bits: export the model without it.',
@@ -72,12 +79,12 @@ function typedBytes(values: readonly (number | bigint)[], dtype: DataType): Uint
  * ModelError: unsupported element type, or bytes that do not match the shape.
  */
 export function decodeTensor(proto: TensorProto, what: string, model: Model): Tensor {
-  const dtype = elementType(proto.dataType, what, model);
+  const dtype = storedType(proto.dataType, what, model);
   const shape = tensorShape(proto, what, model);
-  const expected = elementCount(shape) * bytesPerElement(dtype);
+  const expected = bytesOfElements(dtype, elementCount(shape));
   if (proto.dataLocation === 1) return new Tensor(dtype, shape, () => readExternal(proto, what, expected, model));
   const values = typedField(proto, dtype);
-  const found = values.length > 0 ? values.length * bytesPerElement(dtype) : proto.rawData.byteLength;
+  const found = values.length > 0 ? values.length * typedArrayOf(dtype).BYTES_PER_ELEMENT : proto.rawData.byteLength;
   if (found !== expected)
     throw new ModelError(
       `${what} of ${model.path} is damaged: ${dtype} [${shape}] takes ${expected} bytes, the file holds ${found}. ` +

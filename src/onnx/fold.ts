@@ -2,6 +2,7 @@
 // what has one correctly rounded answer (see fold/arithmetic.ts), so a folded graph gives the bits of the unfolded one.
 // It is not an interpreter: what it declines stays in the graph and is run by the runtime.
 
+import { isPacked } from './dtype.js';
 import { arithmetic } from './fold/arithmetic.js';
 import { movement } from './fold/movement.js';
 import { reductions } from './fold/reduce.js';
@@ -48,7 +49,7 @@ export function fold(
   const inputs: (Tensor | undefined)[] = [];
   for (const input of node.inputs) {
     const tensor = input ? constant(input) : undefined;
-    if (input && !tensor) return undefined;
+    if (input && (!tensor || isPacked(tensor.dtype))) return undefined;
     inputs.push(tensor);
   }
   const results = guarded(node, 'value', () => evaluate(context, inputs as Tensor[], types));

@@ -12,8 +12,8 @@ import type { Bindings } from './bindings.js';
 import { allBodies, isControl } from './blocks.js';
 import { checkNodeCount, defaultGraphMemory } from './budget.js';
 import { checkNodes } from './check-nodes.js';
-import { decodeNode, decodeTensor, decodeValueInfo, elementType, tensorShape } from './decode.js';
-import { bytesPerElement } from './dtype.js';
+import { decodeNode, decodeTensor, decodeValueInfo, storedType, tensorShape } from './decode.js';
+import { bytesOfElements } from './dtype.js';
 import { checkExternal } from './external.js';
 import { ExternalFiles } from './external-files.js';
 import { Graph, prune, type StaticType, type ValueInfo } from './graph.js';
@@ -177,8 +177,10 @@ function checkTensor(tensor: TensorProto, what: string, model: Model, sizes: Map
     decodeTensor(tensor, what, model);
     return;
   }
-  const bytes =
-    elementCount(tensorShape(tensor, what, model)) * bytesPerElement(elementType(tensor.dataType, what, model));
+  const bytes = bytesOfElements(
+    storedType(tensor.dataType, what, model),
+    elementCount(tensorShape(tensor, what, model)),
+  );
   checkExternal(tensor, what, bytes, model, sizes);
 }
 
@@ -206,10 +208,7 @@ export function toGraph(model: Model): Graph {
   for (const tensor of proto.initializer)
     graph.initializers.set(tensor.name, decodeTensor(tensor, `initializer ${quote(tensor.name)}`, model));
   // Weights that are cast or turned are values as well, so what the file does hold counts.
-  const held = [...graph.initializers.values()].reduce(
-    (sum, { dtype, size }) => sum + size * bytesPerElement(dtype),
-    0,
-  );
+  const held = [...graph.initializers.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
   graph.maxBytes = (model.maxGraphMemory ?? defaultGraphMemory) + 2 * held;
   graph.inputs = proto.input
     .filter((v) => !graph.initializers.has(v.name))

@@ -50,6 +50,8 @@ export interface OperatorTraits {
   readonly weights?: Readonly<Record<number, WeightRole>>;
   /** A constant operand of one element is a number of the arithmetic and not a weight. */
   readonly takesNumbers?: boolean;
+  /** Inputs with rounded numbers, or what scales them: frozen, in the form that the file stores. */
+  readonly stored?: Readonly<Record<number, string>>;
   /** Inputs that were measured, not learned, and what they are. */
   readonly statistics?: Readonly<Record<number, string>>;
   /** Reads the shape of its input and not the values. */
@@ -69,6 +71,10 @@ const elements = (graph: Graph, value: Value): number => elementCount(graph.shap
 /** y elements of as many multiply-adds as the operand has in the axis that is summed. */
 const matrixWork = (graph: Graph, { inputs: [x], outputs: [y], attrs }: Node): number =>
   elements(graph, y!) * graph.shape(x!).at(Number(attrs.get('transA')?.value ?? 0) ? -2 : -1)!;
+
+/** As many multiply-adds for every element of the output as an input has in its last axis. */
+const rowWork = (graph: Graph, { inputs: [x], outputs: [y] }: Node): number =>
+  elements(graph, y!) * graph.shape(x!).at(-1)!;
 
 /** One filter, [out, in / groups, …kernel], for every element of the output. */
 const convolutionWork = (graph: Graph, { inputs: [, w], outputs: [y] }: Node): number =>
@@ -118,6 +124,12 @@ const products: Record<string, OperatorTraits> = {
   MatMul: { product: true, work: matrixWork, autocast: 'low', weights: matrices, takesNumbers: true },
   Gemm: { product: true, work: matrixWork, autocast: 'low', weights: { ...matrices, 2: { role: 'bias' } } },
   'com.microsoft.FusedMatMul': { product: true, work: matrixWork, autocast: 'low', weights: matrices },
+  'com.microsoft.MatMulNBits': {
+    product: true,
+    work: rowWork,
+    weights: { 5: { role: 'bias' } },
+    stored: { 1: 'rounded numbers', 2: 'the scales of rounded numbers', 3: 'the zeros of rounded numbers' },
+  },
   'com.microsoft.TransposeMatMul': { product: true, weights: matrices },
   'com.microsoft.FusedGemm': { product: true, weights: { ...matrices, 2: { role: 'bias' } } },
   Conv: { work: convolutionWork, autocast: 'low', noBfloat16: true, weights: scaleAndBias },
@@ -133,6 +145,10 @@ const products: Record<string, OperatorTraits> = {
   LSTM: recurrentLayer,
   GRU: recurrentLayer,
   RNN: recurrentLayer,
+};
+
+const dequantising: OperatorTraits = {
+  stored: { 0: 'rounded numbers', 1: 'the scales of rounded numbers', 2: 'the zeros of rounded numbers' },
 };
 
 const movement: Record<string, OperatorTraits> = {
@@ -159,6 +175,8 @@ const movement: Record<string, OperatorTraits> = {
   GatherND: { moves: 'picks', pools: true },
   Pad: { ...promote, noBfloat16: true },
   Where: promote,
+  DequantizeLinear: dequantising,
+  'com.microsoft.DequantizeLinear': dequantising,
   Shape: { measures: true },
   Size: { measures: true },
 };

@@ -10,8 +10,8 @@ import { AtomicFile } from '../files/atomic-file.js';
 import { quote } from '../quote.js';
 import { scopesOf } from './blocks.js';
 import { convertFloat, firstOverflow } from './convert.js';
-import { decodeTensor, elementType, tensorShape, typedField } from './decode.js';
-import { bytesPerElement, type DataType, dataTypeFromOnnx, isFloat } from './dtype.js';
+import { decodeTensor, elementType, storedType, tensorShape, typedField } from './decode.js';
+import { bytesOfElements, type DataType, isFloat, storedTypeFromOnnx } from './dtype.js';
 import { byteCount, modelPieces } from './encode.js';
 import { externalRange, readTensor } from './external.js';
 import { attributeOf, graphOf, type Model } from './model.js';
@@ -32,7 +32,7 @@ export interface FileTensor {
 export function fileTensors(model: Model): Map<string, FileTensor> {
   const found = new Map<string, FileTensor>();
   const add = (name: string, tensor: TensorProto, where: FileTensor['where']): void => {
-    const dtype = dataTypeFromOnnx(tensor.dataType);
+    const dtype = storedTypeFromOnnx(tensor.dataType);
     if (dtype) found.set(name, { dtype, shape: tensor.dims.map(Number), where });
   };
   const scopes = scopesOf(graphOf(model));
@@ -131,7 +131,7 @@ function checkWeights(model: Model, weights: ReadonlyMap<string, Tensor>): void 
 }
 
 const byteLength = (tensor: TensorProto, what: string, model: Model): number =>
-  elementCount(tensorShape(tensor, what, model)) * bytesPerElement(elementType(tensor.dataType, what, model));
+  bytesOfElements(storedType(tensor.dataType, what, model), elementCount(tensorShape(tensor, what, model)));
 
 /** The weight in the file's type. */
 function encode(weight: Tensor, tensor: TensorProto, what: string, model: Model): Tensor {

@@ -1,7 +1,7 @@
 // A constant tensor. The bytes are a view of the model file where possible and are read on first use when they
 // lie in an external data file, so opening a model costs no copy of its weights.
 
-import { bytesPerElement, type DataType, isInt64, type TypedArray, typedArrayOf } from './dtype.js';
+import { bytesOfElements, type DataType, isInt64, isPacked, type TypedArray, typedArrayOf } from './dtype.js';
 import { roundTo } from './half-bits.js';
 
 export const elementCount = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
@@ -46,7 +46,7 @@ export class Tensor {
   }
 
   get byteLength(): number {
-    return this.size * bytesPerElement(this.dtype);
+    return bytesOfElements(this.dtype, this.size);
   }
 
   bytes(): Uint8Array {
@@ -54,9 +54,10 @@ export class Tensor {
     return this.#bytes;
   }
 
-  /** The elements; a view where the bytes are aligned for the type, else a copy. */
+  /** The elements; a view where the bytes are aligned for the type, else a copy. Those of 4 bits stay packed. */
   data(): TypedArray {
     const bytes = this.bytes();
+    if (isPacked(this.dtype)) return bytes;
     const array = typedArrayOf(this.dtype);
     const aligned = bytes.byteOffset % array.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
     return new array(aligned.buffer, aligned.byteOffset, this.size);
@@ -64,6 +65,17 @@ export class Tensor {
 
   /** The elements as numbers (int64 beyond 2^53 loses precision; INT64_MAX stays larger than any dimension). */
   numbers(): number[] {
+    if (isPacked(this.dtype)) return unpacked(this);
     return Array.from(this.data() as ArrayLike<number | bigint>, Number);
   }
+}
+
+/** Elements of 4 bits, two in a byte, the low half first. */
+function unpacked(tensor: Tensor): number[] {
+  const { dtype, size } = tensor;
+  const packed = tensor.bytes();
+  return Array.from({ length: size }, (_, i) => {
+    const half = (packed[i >> 1]! >> (4 * (i & 1))) & 15;
+    return dtype === 'int4' && half > 7 ? half - 16 : half;
+  });
 }

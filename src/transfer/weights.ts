@@ -9,6 +9,7 @@ import type { Tensor } from '../onnx/tensor.js';
 import { quote } from '../quote.js';
 import type { Flow } from './flow.js';
 import { isArithmetic, knownTable } from './known-tables.js';
+import { storedBecause } from './stored.js';
 
 /** Whether a weight may go through a node that reads it as `value`: the node only arranges or casts what it reads. */
 function passesOn(node: Node, value: Value): boolean {
@@ -96,6 +97,8 @@ export function judgeTensor(graph: Graph, flow: Flow, candidate: Candidate): Jud
   const readers = readersOf(flow.consumers, name);
   const none = (why: string): Judgement => ({ uses: [], constant: why });
   if (readers.length === 0) return none('nothing reads it');
+  const stored = readers.map(({ node, input }) => storedBecause(node, input)).find((why) => why !== undefined);
+  if (stored !== undefined) return none(stored);
   const uses: Use[] = [];
   const unusual: { node: Node; input: number }[] = [];
   for (const { node, input } of readers) {

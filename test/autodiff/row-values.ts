@@ -2,6 +2,7 @@
 // Values are drawn per table (a seed each), so that a new row in one table leaves the values of the others alone.
 
 import type { AttrInput } from '#ortune/onnx/builder.js';
+import { bytesOfElements, type DataType } from '#ortune/onnx/dtype.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { normals, uniform } from '#ortune/random.js';
 import type { OperatorCase } from './graphs.js';
@@ -42,6 +43,20 @@ export const fillFor = (seed: number) => {
     },
     scalar: (value: number) => Tensor.scalar(dtype, value),
   });
+};
+
+/** Stored numbers whose bytes are drawn; `seed` is the table's own. */
+export const storedFor = (seed: number) => {
+  let stream = 0;
+  return (dtype: DataType, ...shape: number[]) => {
+    const s = ++stream;
+    const length = bytesOfElements(dtype, size(shape));
+    return new Tensor(
+      dtype,
+      shape,
+      Uint8Array.from({ length }, (_, i) => Math.floor(256 * uniform(seed, s, i))),
+    );
+  };
 };
 export const ints = (...values: number[]) => Tensor.of('int64', values);
 export const index = (shape: number[], values: number[]) => Tensor.of('int64', values, shape);

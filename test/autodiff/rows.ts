@@ -9,6 +9,7 @@ import { furtherRows } from './further-rows.js';
 import { imageRows } from './image-rows.js';
 import { recurrentRows } from './recurrent-rows.js';
 import { bools, type Float, fillFor, index, ints, microsoft, type Row, row } from './row-values.js';
+import { storedProducts } from './stored-rows.js';
 import { writtenOutRows } from './written-out-rows.js';
 
 export type { Row } from './row-values.js';
@@ -200,6 +201,7 @@ export const rows: readonly Row[] = [
   ...furtherRows,
   ...writtenOutRows,
   ...recurrentRows,
+  ...storedProducts,
 ];
 
 /** float64 where every float input is. */

@@ -158,10 +158,10 @@ describe('models', () => {
     [
       'that is quantised',
       () => {
-        writeFileSync(path('quantised.onnx'), oneOperator('DequantizeLinear'));
+        writeFileSync(path('quantised.onnx'), oneOperator('MatMulInteger'));
         return path('quantised.onnx');
       },
-      'DequantizeLinear',
+      'MatMulInteger',
     ],
     [
       'with an operator without a gradient',

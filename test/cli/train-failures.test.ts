@@ -88,7 +88,7 @@ describe('a model that cannot be trained', () => {
       () => withModel('damaged', readFileSync(path('encoder/onnx/model.onnx')).subarray(0, 5000)),
       /damaged or cut/,
     ],
-    ['is quantised', () => withModel('quantised', chain(['DequantizeLinear'])), /DequantizeLinear/],
+    ['is quantised', () => withModel('quantised', chain(['MatMulInteger'])), /MatMulInteger/],
     [
       'has a configuration that is no JSON',
       () => {

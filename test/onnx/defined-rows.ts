@@ -6,6 +6,7 @@ import { Tensor } from '#ortune/onnx/tensor.js';
 import { fillFor, index } from '../autodiff/row-values.js';
 import { attentionRows } from './defined-attention-rows.js';
 import { angles, type DefinedRow, int32, microsoft, noKernel, row } from './defined-row.js';
+import { storedRows } from './defined-stored-rows.js';
 
 const { any, apart } = fillFor(31)('float32');
 
@@ -166,6 +167,7 @@ const positions: DefinedRow[] = [
 
 export const definedRows: readonly DefinedRow[] = [
   ...attentionRows,
+  ...storedRows,
   ...positions,
   ...[activations, normalisations, standard, diffusion, rotary, convolutions].flat(),
 ];

@@ -46,10 +46,15 @@ export class DefinedNode extends TypeContext {
     return this.ints(name) ?? [];
   }
 
+  /** An input that is a constant by now. */
+  tensor(input: number): Tensor | undefined {
+    const value = this.optional(input);
+    return value === undefined ? undefined : this.#constant(value);
+  }
+
   /** The numbers of an input, where it is a constant by now. */
   numbers(input: number): number[] | undefined {
-    const value = this.optional(input);
-    return value === undefined ? undefined : this.#constant(value)?.numbers();
+    return this.tensor(input)?.numbers();
   }
 
   /** The axes of an input, which must be as many as one of `counts`. */

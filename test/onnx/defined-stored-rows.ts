@@ -1,0 +1,42 @@
+// Rows of what makes floats of stored numbers of few bits: every form of scales and zero points. The scales are fed,
+// since there is no gradient to check of stored numbers alone.
+
+import { fillFor, storedFor } from '../autodiff/row-values.js';
+import { type DefinedRow, microsoft, row } from './defined-row.js';
+
+const { positive } = fillFor(43)('float32');
+
+const stored = storedFor(43);
+
+export const storedRows: DefinedRow[] = [
+  row('DequantizeLinear', [stored('int8', 3, 4), positive(), stored('int8')], {}, { what: 'a scale for all' }),
+  row('DequantizeLinear', [stored('uint8', 3, 4), positive(4), stored('uint8', 4)], {}, { what: 'of columns' }),
+  row('DequantizeLinear', [stored('int8', 3, 4, 2), positive(3)], { axis: 0 }, { what: 'of filters, without zeros' }),
+  row('DequantizeLinear', [stored('int32', 5), positive(1)], {}, { what: 'a bias' }),
+  row('DequantizeLinear', [stored('uint4', 3, 5), positive(3), stored('uint4', 3)], { axis: -2 }, { what: 'uint4' }),
+  row('DequantizeLinear', [stored('int4', 5), positive(), stored('int4')], {}, { what: 'int4' }),
+  row(
+    'DequantizeLinear',
+    [stored('int4', 5, 6), positive(3, 6), stored('int4', 3, 6)],
+    { axis: 0, block_size: 2 },
+    { what: 'int4 in blocks, the last one cut' },
+  ),
+  row(
+    'DequantizeLinear',
+    [stored('uint4', 259, 260), positive(259, 17), stored('uint4', 259, 17)],
+    { axis: 1, block_size: 16 },
+    { what: 'uint4 in blocks, more than folds' },
+  ),
+  row(
+    'DequantizeLinear',
+    [stored('int8', 300, 260), positive(260)],
+    { axis: 1 },
+    { what: 'of columns, more than folds' },
+  ),
+  microsoft(
+    'DequantizeLinear',
+    [stored('uint8', 3, 4), positive(3), stored('uint8', 3)],
+    { axis: 0 },
+    { what: 'of rows' },
+  ),
+];
