@@ -1,4 +1,5 @@
-// Tensors that a file stores as rounded numbers, and what scales them: frozen in that form, whatever trains around them.
+// Tensors that a file stores as rounded numbers, and what scales them: frozen in that form, whatever trains around
+// them.
 
 import { formatBytes } from '../format.js';
 import { isFloat } from '../onnx/dtype.js';

@@ -1,5 +1,5 @@
-// Products with frozen weights that are stored in few bits. The weights have no gradient and keep their stored form; what
-// lies below them gets dy times the floats that they stand for, made for some rows at a time.
+// Products with frozen weights that are stored in few bits. The weights have no gradient and keep their stored form;
+// what lies below them gets dy times the floats that they stand for, made for some rows at a time.
 
 import { between, rowsBetween } from '../../onnx/formulas/quantised.js';
 import { indices, rows, view } from '../../onnx/formulas.js';
