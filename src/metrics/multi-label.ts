@@ -1,12 +1,12 @@
 // What is measured of a classifier whose labels hold independently of each other. A label is predicted where its
 // probability is at least its threshold, one half unless another is given; counts grow batch by batch. Average
 // precision, ROC AUC and the best threshold need an order over all samples, so the score and the target of every sample
-// and label are kept: 5 bytes each, up to a bound. Figures are scikit-learn's with zero_division=0: means are over all
-// labels, as its own are of targets that are rows of 0 and 1.
+// and label are kept: 5 bytes each, up to a bound, and 8 more while all are put in one order. Figures are
+// scikit-learn's with zero_division=0: means are over all labels, as its own are of targets that are rows of 0 and 1.
 
 import { UsageError } from '../errors.js';
 import { type ClassMetrics, meanScores, ratio, type Scores } from './classification.js';
-import { Ranking } from './ranking.js';
+import { averagePrecisionOfAll, Ranking } from './ranking.js';
 import { sigmoid } from './sigmoid.js';
 
 /** Scores that are kept at most: 640 MB with their targets. */
@@ -39,6 +39,8 @@ export interface MultiLabelResult {
   loss: number;
   /** Mean over the labels of the average precision; a label that no sample has counts as 0. */
   meanAveragePrecision: number;
+  /** Of all pairs of sample and label in one order (micro): what one threshold for all labels can do. */
+  microAveragePrecision: number;
   /** Mean of the area under the ROC curve over the labels that some samples have and some have not; 0.5 without any. */
   rocAuc: number;
   /** Share of the samples whose labels are all right. */
@@ -118,6 +120,7 @@ export class MultiLabelMetrics {
       samples: this.#samples,
       loss: ratio(this.#loss, this.#samples),
       meanAveragePrecision: classes.reduce((sum, c) => sum + c.averagePrecision, 0) / classes.length,
+      microAveragePrecision: averagePrecisionOfAll(this.labels.map((_, k) => this.#kept(k))),
       rocAuc: areas.length === 0 ? half : areas.reduce((sum, area) => sum + area, 0) / areas.length,
       accuracy: ratio(this.#exact, this.#samples),
       ...scoresOf(all),
@@ -131,11 +134,16 @@ export class MultiLabelMetrics {
     };
   }
 
+  /** Of label `k`. */
+  #kept(k: number): { scores: Float32Array; holds: Uint8Array } {
+    const from = (k * this.#scores.length) / this.labels.length;
+    const to = from + this.#samples;
+    return { scores: this.#scores.subarray(from, to), holds: this.#holds.subarray(from, to) };
+  }
+
   /** Also adds its counts to those of all. */
   #ofLabel(label: string, k: number, all: Counts): LabelMetrics {
-    const capacity = this.#scores.length / this.labels.length;
-    const logits = this.#scores.subarray(k * capacity, k * capacity + this.#samples);
-    const holds = this.#holds.subarray(k * capacity, k * capacity + this.#samples);
+    const { scores: logits, holds } = this.#kept(k);
     const counts: Counts = { ...none };
     for (let i = 0; i < logits.length; i++) count1(counts, this.#predicted(logits[i]!, k), holds[i] === 1);
     for (const key of Object.keys(all) as (keyof Counts)[]) all[key] += counts[key];

@@ -12,7 +12,7 @@ export const classMetrics = ['loss', 'accuracy', ...scores, 'mcc', ...macro, ...
 
 /** Of labels that hold independently of each other. */
 export const labelMetrics = [
-  ...['loss', 'meanAveragePrecision', 'rocAuc', 'accuracy', ...scores, ...macro],
+  ...['loss', 'meanAveragePrecision', 'microAveragePrecision', 'rocAuc', 'accuracy', ...scores, ...macro],
   ...scores.map((score) => `perSample.${score}`),
 ];
 

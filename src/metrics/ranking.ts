@@ -80,3 +80,38 @@ export class Ranking {
     return { threshold: middle > below ? middle : score, f1: most };
   }
 }
+
+/**
+ * Average precision of the scores of several rankings taken together, without an object for each of their steps: there
+ * may be a hundred million scores. 0 where none of them has its label.
+ */
+export function averagePrecisionOfAll(rankings: readonly { scores: Float32Array; holds: ArrayLike<number> }[]): number {
+  const keys = new Float64Array(rankings.reduce((sum, { scores }) => sum + scores.length, 0));
+  const [value, bits] = viewsOfOne();
+  let [at, positives] = [0, 0];
+  for (const { scores, holds } of rankings)
+    for (let i = 0; i < scores.length; i++) {
+      value[0] = scores[i]! + 0; // -0 is 0
+      // The bits of a float as a whole number of the same order, and the label behind them.
+      const ordered = bits[0]! >>> 31 === 1 ? ~bits[0]! >>> 0 : (bits[0]! | 0x80000000) >>> 0;
+      const hit = holds[i] ? 1 : 0;
+      positives += hit;
+      keys[at++] = 2 * ordered + hit;
+    }
+  if (positives === 0) return 0;
+  keys.sort();
+  let [sum, hits, before] = [0, 0, 0];
+  for (let i = keys.length - 1; i >= 0; ) {
+    const score = Math.floor(keys[i]! / 2);
+    for (; i >= 0 && Math.floor(keys[i]! / 2) === score; i--) hits += keys[i]! % 2;
+    sum += ((hits - before) / positives) * (hits / (keys.length - 1 - i));
+    before = hits;
+  }
+  return sum;
+}
+
+/** A float32 and its bits. */
+function viewsOfOne(): [Float32Array, Uint32Array] {
+  const value = new Float32Array(1);
+  return [value, new Uint32Array(value.buffer)];
+}

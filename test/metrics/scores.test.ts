@@ -12,6 +12,7 @@ interface LabelGolden {
   macro: number[];
   perSample: number[] | null;
   averagePrecision: number[];
+  microAveragePrecision: number;
   rocAuc: (number | null)[];
   best: (number | null)[];
 }
@@ -103,6 +104,7 @@ test('200 cases of several labels are measured as scikit-learn does', () => {
       ['micro', listOf(result), golden.micro],
       ['macro', listOf(result.macro), golden.macro],
       ['samples', golden.perSample ? listOf(result.perSample) : [], golden.perSample ?? []],
+      ['micro average precision', [result.microAveragePrecision], [golden.microAveragePrecision]],
       ['average precision', result.classes.map((c) => c.averagePrecision), golden.averagePrecision],
     ];
     for (const [what, found, expected] of figures)
@@ -118,6 +120,15 @@ test('200 cases of several labels are measured as scikit-learn does', () => {
     expect(Math.abs(result.rocAuc - mean)).toBeLessThan(1e-6);
     withBest(drawn, result);
   }
+});
+
+test('all pairs of sample and label are in one order, in which 0 and -0 are equal', () => {
+  // Room for more samples than there are.
+  const metrics = new MultiLabelMetrics(['a', 'b'], 5);
+  metrics.add([0, -0, -1, 2], [1, 0, 0, 1], 2);
+  expect(metrics.result().microAveragePrecision).toBeCloseTo(0.5 + 0.5 * (2 / 3), 12);
+  metrics.add([-3, 3], [0, 1], 1);
+  expect(metrics.result().microAveragePrecision).toBeCloseTo(2 / 3 + (1 / 3) * (3 / 4), 12);
 });
 
 /** The best thresholds give, as thresholds, the F1 that they promise. */
