@@ -7,13 +7,28 @@ import { type DataTensors, isDataTensors } from '../data/memory/tensors.js';
 import type { TextInput } from '../data/samples.js';
 import { UsageError } from '../errors.js';
 
-/** Texts; pictures or named tensors in memory; or paths and globs of files, in any form that the task's data have. */
-export type PredictInput = readonly TextInput[] | GivenImages | DataTensors | { files: readonly string[] };
+/** A picture by the bytes of its file, or its path, under the name of the column; what else the row has is not read. */
+export type PictureRow = { readonly [column: string]: unknown };
 
-const forms = 'a list of texts, { files }, { images }, { pixels, shape } or { tensors }';
+/**
+ * Texts; rows with pictures; pictures or named tensors in memory; or paths and globs of files, in any form that the
+ * task's data have.
+ */
+export type PredictInput =
+  | readonly TextInput[]
+  | readonly PictureRow[]
+  | GivenImages
+  | DataTensors
+  | { files: readonly string[] };
 
-/** @throws UsageError for what is none of the forms, with the row or the file */
-export function checkInput(input: unknown): asserts input is PredictInput {
+const forms = 'a list of texts, or of rows with pictures, { files }, { images }, { pixels, shape } or { tensors }';
+
+/**
+ * @param image the column of pictures, of a model that reads them
+ * @throws UsageError for what is none of the forms, with the row or the file
+ */
+export function checkInput(input: unknown, image?: string): asserts input is PredictInput {
+  if (image !== undefined && isPictureRows(input, image)) return;
   if (Array.isArray(input)) {
     for (const [row, text] of input.entries()) checkText(text, row);
     return;
@@ -45,4 +60,17 @@ function checkText(value: unknown, row: number): asserts value is TextInput {
     );
   const other = Object.keys(value).find((key) => key !== 'text' && key !== 'pair');
   if (other !== undefined) throw unknownKey(what, other, ['text', 'pair']);
+}
+
+/** Whether it is a list of rows with a column of pictures. */
+export const isPictureRows = (input: unknown, image: string): input is readonly PictureRow[] =>
+  Array.isArray(input) && isObject(input[0]) && Object.hasOwn(input[0], image);
+
+/** The pictures of rows. @throws UsageError for a row without one */
+export function picturesOf(rows: readonly PictureRow[], image: string): GivenImages {
+  const images = Array.from(rows, (row, i) => {
+    if (isObject(row) && Object.hasOwn(row, image)) return row[image];
+    throw new UsageError(`predict: row ${i} has no ${image}, found ${kindOfValue(row)}`);
+  });
+  return { images: images as Uint8Array[] };
 }

@@ -27,7 +27,7 @@ import { planFor, startLoader } from '../tasks/loader.js';
 import { type Reads, readsOf, whatIsRead } from '../tasks/reads.js';
 import type { Prediction, PredictTools, TaskSpec } from '../tasks/task.js';
 import { loadTask, type TaskName, taskNamed, taskOfModel, tasks } from '../tasks/tasks.js';
-import { checkInput, type PredictInput } from './predict-input.js';
+import { checkInput, isPictureRows, type PredictInput, picturesOf } from './predict-input.js';
 
 export type { PredictInput } from './predict-input.js';
 
@@ -91,6 +91,11 @@ export class LoadedModel {
     return this.#columns.some(({ kind }) => kinds.includes(kind));
   }
 
+  /** Of a model that reads pictures. */
+  get #imageColumn(): string | undefined {
+    return this.#columns.find(({ kind }) => kind === 'picture')?.name;
+  }
+
   /** Names of the classes in the order of the logits; empty when config.json names none. */
   get labels(): readonly string[] {
     return this.#model.labels;
@@ -120,7 +125,7 @@ export class LoadedModel {
    */
   async predict<P extends Prediction = ClassPrediction>(input: PredictInput, options: Predicting = {}): Promise<P[]> {
     checkHooks(options, 'predict', ['signal', 'onNote']);
-    checkInput(input);
+    checkInput(input, this.#imageColumn);
     this.#throwIfClosed();
     const call = this.#predict(input, options);
     this.#calls.add(call);
@@ -136,6 +141,8 @@ export class LoadedModel {
 
   async #predict(input: PredictInput, { signal, onNote }: Predicting): Promise<Prediction[]> {
     const texts = this.#reads('text', 'texts');
+    const image = this.#imageColumn;
+    if (image !== undefined && isPictureRows(input, image)) return this.#predict(picturesOf(input, image), { signal });
     if (isGivenImages(input) && this.#reads('picture'))
       // Labels that pictures come with are not looked at, as those of files are not.
       return this.#predictData({ source: sourceOf({ ...input, labels: undefined }, 'pictures') }, signal);
@@ -304,7 +311,8 @@ export async function predict<P extends Prediction = ClassPrediction>(
 ): Promise<P[]> {
   checkOptions(options, 'predict: options');
   checkHooks(hooks, 'predict', [...resolvingKeys, 'onNote']);
-  checkInput(input);
+  // Which column has pictures is known once the model is open.
+  checkInput(input, options.imageColumn ?? 'image');
   const { model, ...rest } = options;
   const { signal, onDownload, onNote } = hooks;
   const loaded = await loadModel(model, rest, { signal, onDownload });

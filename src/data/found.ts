@@ -196,7 +196,9 @@ async function findPictures(
 ): Promise<Found> {
   const { columns, scratch, multiLabel = false, labelNames } = request;
   if (!('files' in input || 'source' in input))
-    throw new UsageError('the task reads pictures, which tensors and rows in memory hold none of; give { images: … }');
+    throw new UsageError(
+      'the task reads pictures, which tensors in memory hold none of; give rows with pictures, or { images: … }',
+    );
   const reading = readingOf(request, notes);
   const sources = await openSources(input, { columns, weights, scratch, labelNames, reading }, notes);
   if (!isLabelled(columns))

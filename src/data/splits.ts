@@ -6,10 +6,12 @@ import { quote } from '../quote.js';
 import { ofKind } from './columns.js';
 import { DataClient } from './data-client.js';
 import { Dataset, type DatasetOptions } from './dataset.js';
+import { readsPictures } from './found.js';
 import type { TargetKind } from './images/targets.js';
 import { LabelSet, listed } from './labels.js';
 import type { RowsInput } from './memory/given.js';
 import { type BytesInput, writeBytes } from './memory/given-bytes.js';
+import { readPictures } from './memory/pictures.js';
 import { AskedRows } from './memory/row-access.js';
 import { RowFunction } from './memory/row-function.js';
 import { readRows } from './memory/rows.js';
@@ -145,6 +147,8 @@ async function prepared(
   if (!('name' in input)) return { input };
   if ('file' in input) return { input: { files: [await writeBytes(input, scratch)] } };
   const read = { name: input.name, columns, weights };
+  if ('rows' in input && readsPictures(columns))
+    return { input: { source: await readPictures(input.rows, read, scratch, signal) } };
   if ('rows' in input) return { input: await readRows(input.rows, read, signal) };
   if ('access' in input) {
     const access = new AskedRows(input.access, { ...read, distinct });

@@ -529,13 +529,52 @@ describe('tensors in memory', () => {
 describe('a task of pictures', () => {
   const pictures: readonly ColumnSpec[] = [{ role: 'image', kind: 'picture', name: 'image' }];
 
+  test('reads rows with the bytes of pictures, or with their paths', async () => {
+    const image = Buffer.from('no picture');
+    const more = { columns: [...pictures, columns[1]!], weights: 'weight', sampling: 'sequential' } as const;
+    const rows = [
+      { image, label: 'cat', weight: 2 },
+      { image: Uint8Array.from(image), label: 'dog', weight: 1 },
+    ];
+    const first = async ({ train }: Splits): Promise<Samples> => {
+      for await (const batch of train.rows({ batchSize: 2, seed: 0, epoch: 0 })) return batch;
+      throw new Error('there are no samples');
+    };
+    const data = await open({ train: slowly(rows), test: rows }, more);
+    const { weights, location, slices } = await first(data);
+    expect([[...weights], location(1), data.labels.names]).toEqual([[2, 1], 'train:row 1', ['cat', 'dog']]);
+    expect([...ofKind(slices, 'label', 'class')!.values]).toEqual([0, 1]);
+    expect(data.notes.join()).toMatch(/^1 of 2 pictures repeat .*train:row 1, the same as train:row 0/);
+    const paths = await open({ train: [rows[0]!, rows[1]!].map((row, i) => ({ ...row, image: `${i}.png` })) }, more);
+    expect((await first(paths)).location(1)).toBe('1.png');
+  });
+
+  test.each<[string, object[], RegExp]>([
+    [
+      'no picture',
+      [{ image: 3, label: 1 }],
+      /^train:row 0: column 'image' must hold the path of a picture, or the byt/,
+    ],
+    ['no column', [{ picture: 'a', label: 1 }], /^train:row 0: no column 'image'; found 'picture', 'label'/],
+    [
+      'both forms',
+      [
+        { image: 'a.png', label: 1 },
+        { image: new Uint8Array(1), label: 1 },
+      ],
+      /^train:row 1: column 'image' holds bytes in some rows and paths in others/,
+    ],
+  ])('refuses rows with %s', async (_, train, message) => {
+    await expect(open({ train }, { columns: [...pictures, columns[1]!] })).rejects.toThrow(message);
+  });
+
   test.each<[string, GivenData]>([
-    ['rows', samples],
+    ['rows by number', { length: 1, get: () => samples[0]! }],
     ['a function', () => samples],
     ['tensors', { tensors: { image: { data: new Uint8Array(3), shape: [3] } } }],
   ])('refuses %s and says what to give', async (_, train) => {
     const opening = open({ train }, { columns: pictures });
-    await expect(opening).rejects.toThrow(/pictures.*give \{ images: … \}/);
+    await expect(opening).rejects.toThrow(/pictures.*give .*\{ images: … \}/);
     await expect(opening).rejects.toBeInstanceOf(UsageError);
   });
 });

@@ -77,6 +77,15 @@ describe('a folder of pictures', () => {
     const images = sorted.map((file) => readFileSync(file));
     const memory = await train(options({ train: { images, labels, labelNames } }));
     expect(memory.bits).toBe(fromFiles.bits);
+    const rows = function* () {
+      const reused = Buffer.alloc(1 << 16);
+      for (const [i, image] of images.entries()) {
+        image.copy(reused);
+        yield { image: reused.subarray(0, image.length), label: labelNames[labels[i]!] };
+      }
+    };
+    const task = 'image-classification';
+    expect((await train(options({ task, train: rows() }))).bits).toBe(fromFiles.bits);
   });
 
   test('is evaluated and predicted, file by file', async () => {
@@ -86,6 +95,16 @@ describe('a folder of pictures', () => {
     const measured = await evaluate({ model: result.output, data: digits });
     expect(measured.badSamples).toEqual([]);
     const all = await predict({ model: result.output }, { files: [digits] });
+    const rows = all.map(({ place }) => ({
+      image: readFileSync(place!),
+      label: /([a-z]+)\/\d+\.png$/.exec(place!)![1]!,
+    }));
+    expect((await evaluate({ model: result.output, data: rows })).metrics).toEqual(measured.metrics);
+    const given = await predict({ model: result.output }, rows);
+    expect(given.map(({ label, score }) => [label, score])).toEqual(all.map(({ label, score }) => [label, score]));
+    expect(given[3]!.place).toBe('pictures:row 3');
+    const short = [rows[0]!, {}];
+    await expect(predict({ model: result.output }, short)).rejects.toThrow('predict: row 1 has no image');
     const right = all.filter(({ label, place }) => place!.includes(`/${label}/`)).length;
     expect(right / count).toBeCloseTo(measured.metrics.accuracy!, 6);
     const glob = await predict({ model: result.output }, { files: [join(digits, 'zero/*.png'), all.at(-1)!.place!] });

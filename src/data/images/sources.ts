@@ -58,6 +58,8 @@ export interface EncodedSource {
   /** What holds them. */
   file?: string | undefined;
   memory?: SharedArrayBuffer | undefined;
+  /** The rows are a host program's, which count from 0, though a file holds them. */
+  given?: boolean | undefined;
   /** First byte of each, and how many; none where the data has no picture in this row. */
   begin: Float64Array;
   length: Uint32Array;
@@ -136,7 +138,8 @@ export const textAt = ({ bytes, at }: SharedTexts, i: number): string =>
  */
 export function placeInSource(source: PictureSource, row: number): string {
   if (source.kind === 'pixels' || source.kind === 'packed') return `${source.name}:row ${row}`;
-  if (source.kind === 'pieces') return source.memory ? `${source.name}:row ${row}` : `${source.name}:${row + 1}`;
+  if (source.kind === 'pieces')
+    return source.memory || source.given ? `${source.name}:row ${row}` : `${source.name}:${row + 1}`;
   const path = textAt(source.paths, row);
   return source.lines ? `${source.name}:${source.lines[row]} (${path})` : path;
 }

@@ -146,7 +146,8 @@ export function rowsBuilder({ name, columns, weights }: RowsRead): TableBuilder 
   const kind = columns.find((column) => column.kind === 'picture');
   if (kind)
     throw new UsageError(
-      `${name}: rows hold no pictures, which are read as ${quote(kind.name)}; give { images: … } or { pixels: …, shape: … } instead`,
+      `${name}: a function's rows, and rows by number, hold no pictures, which are read as ${quote(kind.name)}; ` +
+        'give a list or an iterable of rows, or { images: … } or { pixels: …, shape: … }',
     );
   return new TableBuilder([name], columns, { weight: weights !== undefined, unit: 'row' });
 }
