@@ -75,6 +75,8 @@ function inspect(path: string, config: { maxGraphMemory: number; bind: string[] 
   const graph = toGraph(model);
   const became: Became = new Map();
   const shapeProblem = judgeGraph(graph, became);
+  // As the file has them: what trains is float32.
+  const [inputs, outputs] = [graph.inputs.map(inspectValue), graph.outputs.map(inspectValue)];
   const choice = choiceOf(model, graph);
   const trainable = choice.trainable.map(({ name }) => name);
   const trained = new Set(
@@ -94,8 +96,8 @@ function inspect(path: string, config: { maxGraphMemory: number; bind: string[] 
   });
   return {
     opset: opsetOf(model.proto.opsetImport) ?? 0,
-    inputs: graph.inputs.map(inspectValue),
-    outputs: graph.outputs.map(inspectValue),
+    inputs,
+    outputs,
     parameters: {
       tensors: floats.length,
       elements: floats.reduce((n, [, { shape }]) => n + elementCount(shape), 0),

@@ -112,6 +112,10 @@ function openNow(request: OpenRequest): OpenedModel {
     outputs: wanted,
   });
   refuseOtherTypes(file, choice, request);
+  if (choice.computed)
+    notes.push(
+      `the file computes in ${choice.computed}: it is trained in float32, and the weights are rounded to ${choice.computed} when saved`,
+    );
   refuseUntrained(model, wanted, choice);
   const trainable = new Set(choice.trainable.map(({ name }) => name));
   const { updated, kept, notes: ofStatistics } = chooseStatistics(graph, trainable, request.batchNorm ?? 'batch');
@@ -194,10 +198,8 @@ function refuseOnDevice(file: Model, device: string): never {
 function refuseOtherTypes(file: Model, { trainable, frozen }: ParameterChoice, { init }: OpenRequest): void {
   const other = [...trainable, ...(init === 'random' ? frozen : [])].find((p) => !inArena(p));
   if (!other) return;
-  const half = other.dtype === 'float16' || other.dtype === 'bfloat16';
   throw new ModelError(
-    `${file.path}: parameter ${quote(other.name)} is ${other.dtype}; ortune trains float32 models` +
-      `${half ? ', and ones that store 16-bit weights but cast each to float32 before they compute with it' : ''}. ` +
+    `${file.path}: parameter ${quote(other.name)} is ${other.dtype}; ortune trains float32 models, and those of float16 and bfloat16 in float32. ` +
       `Export the model in float32${init === 'random' ? '' : ', or freeze the parameter'}.`,
   );
 }

@@ -8,9 +8,9 @@ import { toGraph } from '../onnx/load.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import type { NodeProto } from '../onnx/onnx_pb.js';
 import { quote } from '../quote.js';
+import { computeInFloat32 } from './float32.js';
 import { readableNames } from './names.js';
 import { weightsOf } from './parameters.js';
-import { widenStoredWeights } from './widen.js';
 
 /** encoder.layer.3.attention.… → encoder.layer and 3 */
 const indexed = /^(.*?(?:^|[._])(?:layers?|h|blocks?))\.(\d+)\./;
@@ -26,7 +26,7 @@ export interface Layers {
  */
 export function findLayers(model: Model): Layers {
   const graph = toGraph(model);
-  widenStoredWeights(graph);
+  computeInFloat32(graph);
   const outputs = graph.outputs.map(({ name }) => name);
   const { weights } = weightsOf(model, graph, outputs);
   const of = new Map<string, number>();

@@ -10,13 +10,13 @@ import type { Model } from '../onnx/model.js';
 import { fileTensors } from '../onnx/save.js';
 import { elementCount } from '../onnx/tensor.js';
 import { mergeCopies } from './copies.js';
+import { computeInFloat32 } from './float32.js';
 import { Flow } from './flow.js';
 import { readableNames } from './names.js';
 import { anyPattern, type Named } from './patterns.js';
 import { tieTransposed } from './tied.js';
 import { headWeights } from './trunk.js';
 import { judgeTensor, kindOf, type Use, type WeightKind } from './weights.js';
-import { widenStoredWeights } from './widen.js';
 
 /** `name` is the tensor's in the file, `alias` PyTorch's where the exporter changed it, as far as the graph shows. */
 export interface Parameter extends Named {
@@ -36,6 +36,8 @@ export interface ParameterChoice {
   trainable: Parameter[];
   frozen: Parameter[];
   leftOut: LeftOut[];
+  /** The 16-bit type that the file computes in, where it does; `graph` computes in float32. */
+  computed?: DataType | undefined;
 }
 
 /** A float tensor of more than one element that is not trained, and why. */
@@ -63,8 +65,8 @@ export function logitsOf(graph: Graph): Value {
 
 /**
  * The parameters of a normalised graph. Copies of a shared weight are replaced in `graph` by the first of them, so that
- * they stay equal; saving writes the trained weight to each (`copies`). Weights that are only stored in 16 bits become
- * float32 ones in `graph`; saving rounds them.
+ * they stay equal; saving writes the trained weight to each (`copies`). Weights of 16 bits become float32 ones in
+ * `graph`, which computes in float32; saving rounds them.
  * @throws UsageError for a pattern that matches nothing and when nothing is left to train.
  */
 export function chooseParameters(
@@ -72,7 +74,7 @@ export function chooseParameters(
   graph: Graph,
   { freeze = [], trainable: asked = [], outputs = [logitsOf(graph)] }: ChooseOptions = {},
 ): ParameterChoice {
-  widenStoredWeights(graph);
+  const computed = computeInFloat32(graph);
   const { weights: found, leftOut } = weightsOf(model, graph, outputs, asked);
   const { origins, tensors } = 'parts' in model ? model : { origins: undefined, tensors: undefined };
   const aliases = readableNames(graph, found, (name) => origins?.get(name) ?? name);
@@ -92,7 +94,7 @@ export function chooseParameters(
   const trainable = parameters.filter((p) => !isFrozen(p));
   if (trainable.length === 0)
     throw new UsageError(`freeze ${freeze.join(', ')} leaves none of ${parameters.length} parameters to train`);
-  return { trainable, frozen: parameters.filter(isFrozen), leftOut };
+  return { trainable, frozen: parameters.filter(isFrozen), leftOut, ...(computed && { computed }) };
 }
 
 /**

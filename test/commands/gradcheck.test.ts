@@ -135,7 +135,7 @@ describe('gradcheckModel', () => {
     });
   });
 
-  it('refuses weights too coarse for a difference, and an input of unknown shape', async () => {
+  it('checks a float16 model in float32, and refuses an input of unknown shape', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'ortune-gradcheck-'));
     const write = (dtype: 'float16' | 'float32', shape: number[] | undefined): string => {
       const graph = new Graph();
@@ -146,9 +146,7 @@ describe('gradcheckModel', () => {
       writeFileSync(join(directory, `${dtype}.onnx`), encodeGraph(graph));
       return join(directory, `${dtype}.onnx`);
     };
-    await expect(gradcheckModel(write('float16', [2, 4]))).rejects.toThrow(
-      /'w' is float16, too coarse for a difference/,
-    );
+    expect(await gradcheckModel(write('float16', [2, 4]))).toMatchObject({ checked: 1, failed: 0, notMeasurable: 0 });
     await expect(gradcheckModel(write('float32', undefined))).rejects.toThrow(
       /no shape for input 'x': say it with --input x=/,
     );
