@@ -6,7 +6,7 @@ import { bytesOfSpans } from '../column-kinds.js';
 import { type ColumnSlice, ofKind, type Slices, textAt, textsAt } from '../columns.js';
 import { shared } from '../shared-arrays.js';
 import { subset, type Table } from '../table.js';
-import type { WindowSource } from '../tokenizer/encoded.js';
+import { mostSpecial, type WindowSource } from '../tokenizer/encoded.js';
 import { TokenizerProcess } from '../tokenizer/process.js';
 import type { TextEncoding } from '../tokenizer/protocol.js';
 
@@ -40,8 +40,6 @@ export function partOf(slices: Slices, row: number): Part | undefined {
 
 /** Texts that are tokenised in one request. */
 const block = 256;
-/** More special tokens than a row has. */
-const special = 16;
 
 /**
  * The number of windows of each sample of a table; undefined where all have one. Those that are too short for a second
@@ -55,7 +53,7 @@ export async function countWindows(
   const process = new TokenizerProcess(encoding, { background: false });
   try {
     const counts: (Uint32Array | undefined)[] = [];
-    for (const table of tables) counts.push(await countsOf(process, stride, table, encoding.maxLength - special));
+    for (const table of tables) counts.push(await countsOf(process, stride, table, encoding.maxLength - mostSpecial));
     return counts;
   } finally {
     await process.close();

@@ -7,6 +7,9 @@ export interface Encoded {
   truncated: boolean;
 }
 
+/** More special tokens than a row has. */
+export const mostSpecial = 16;
+
 /** What masking needs of a tokenizer. */
 export interface MaskVocabulary {
   maskId: number;

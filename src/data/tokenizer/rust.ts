@@ -8,7 +8,14 @@ import { isObject, type Json } from '../../files/json.js';
 import { formatCount } from '../../format.js';
 import { continuesWord } from '../word-boundaries.js';
 import { asPython, type PythonTokenizer, type TokenizerContents } from './as-python.js';
-import type { Encoded, MaskVocabulary, Window, WindowOptions, WindowSource } from './encoded.js';
+import {
+  type Encoded,
+  type MaskVocabulary,
+  mostSpecial,
+  type Window,
+  type WindowOptions,
+  type WindowSource,
+} from './encoded.js';
 import { fronts, type SureFronts, sureFronts } from './fronts.js';
 import { refuseGrowth } from './growth.js';
 import { mostUnits } from './protocol.js';
@@ -16,6 +23,9 @@ import { Windows } from './windows.js';
 
 // A CommonJS module whose names Node does not see.
 const { Tokenizer, Unigram, mergeEncodings } = tokenizers;
+
+/** Words whose numbers of tokens are kept. */
+const mostLengths = 2 ** 17;
 
 interface UnigramModel {
   type: unknown;
@@ -44,6 +54,8 @@ export class RustTokenizer {
   readonly #spaced: boolean;
   /** Made when it is first asked for. */
   #windows: Windows | undefined;
+  /** Tokens of words that were counted. */
+  readonly #lengths = new Map<string, number>();
 
   /** `maxLength`: most tokens of a row, special tokens included. @throws Error for files that cannot be used */
   constructor(contents: TokenizerContents, maxLength: number) {
@@ -182,6 +194,28 @@ export class RustTokenizer {
     // A row has to have a token.
     const empty = { ids: [this.padId], types: [0], texts: [-1], words: [-1], places: [0, 0] };
     return found.map((window) => (window.ids.length === 0 ? { ...window, ...empty } : window));
+  }
+
+  /** How many `windows` there are. The words of a list are counted one by one, since they mostly come again. */
+  async windowCount(source: WindowSource, options: WindowOptions): Promise<number> {
+    if ('words' in source) {
+      for (const word of source.words) if (!this.#lengths.has(word)) await this.#countOf(word);
+      if (this.surelyFits(source.words)) return 1;
+    }
+    return (await this.windows(source, options)).length;
+  }
+
+  /** Whether all words were counted, and fit into one window. */
+  surelyFits(words: readonly string[]): boolean {
+    let tokens = mostSpecial;
+    for (const word of words) tokens += this.#lengths.get(word) ?? Number.POSITIVE_INFINITY;
+    return tokens <= this.maxLength;
+  }
+
+  async #countOf(word: string): Promise<void> {
+    const { of } = await this.#piecesOf([word], Number.POSITIVE_INFINITY);
+    if (this.#lengths.size === mostLengths) this.#lengths.clear();
+    this.#lengths.set(word, of.length);
   }
 
   /** All tokens of a text, and the parts of it that the vocabulary does not have. */

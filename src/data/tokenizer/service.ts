@@ -76,13 +76,20 @@ function refuseBeyond(ids: readonly number[]): void {
     );
 }
 
+/** @param known what is known without the tokenizer's work, which costs less than to watch it */
 async function each<I, O extends object>(
   items: readonly I[],
   sizeOf: (item: I) => number,
   work: (item: I) => Promise<O>,
+  known: (item: I) => O | undefined = () => undefined,
 ): Promise<(O | Failed)[]> {
   const found: (O | Failed)[] = [];
   for (const [i, item] of items.entries()) {
+    const already = known(item);
+    if (already) {
+      found.push(already);
+      continue;
+    }
     try {
       const encoded = await bounded(i, sizeOf(item), () => work(item));
       if ('ids' in encoded) refuseBeyond(encoded.ids as number[]);
@@ -128,7 +135,12 @@ const handlers: {
       return { ...all[window ?? 0]!, truncated: window === undefined && all.length > 1 };
     }),
   windowCounts: ({ texts, stride }) =>
-    each(texts, sizeOfSource, async (source) => ({ count: (await tokenizer.windows(source, { stride })).length })),
+    each<WindowSource, { count: number }>(
+      texts,
+      sizeOfSource,
+      async (source) => ({ count: await tokenizer.windowCount(source, { stride }) }),
+      (source) => ('words' in source && tokenizer.surelyFits(source.words) ? { count: 1 } : undefined),
+    ),
   mask({ wholeWords }) {
     const { embeddingRows = Number.POSITIVE_INFINITY } = encoding;
     const { ordinary, maskId, ...facts } = maskFactsOf(tokenizer.maskVocabulary(wholeWords));

@@ -132,6 +132,19 @@ describe('windows', () => {
     expect(owners.every((times) => times === 1)).toBe(true);
   });
 
+  test('of lists of words are as many as are counted', async () => {
+    const lists = texts.slice(0, 120).map(wordsOf);
+    const counts: number[] = [];
+    for (const words of [...lists, ...lists.slice(0, 20), []]) {
+      const found = await tokenizer.windows({ words }, { stride });
+      counts.push(await tokenizer.windowCount({ words }, { stride }));
+      expect(counts.at(-1)).toBe(found.length);
+      if (tokenizer.surelyFits(words)) expect(found.length).toBe(1);
+    }
+    expect([Math.min(...counts), Math.max(...counts) > 1]).toEqual([1, true]);
+    expect(tokenizer.surelyFits(['a word that was never counted'])).toBe(false);
+  });
+
   test('cut the text at the places of its tokens', async () => {
     for (const { ids, texts: of, places } of await tokenizer.windows({ text }, { stride }))
       for (const [i, id] of ids.entries()) {
