@@ -45,6 +45,7 @@ import type {
   StatisticInfo,
   TrunkCut,
 } from './protocol.js';
+import { sharedStored } from './shared-stored.js';
 import { trunkCut } from './trunk-cut.js';
 
 interface Opened {
@@ -140,6 +141,7 @@ function openNow(request: OpenRequest): OpenedModel {
     parameters,
     statistics,
     arena,
+    stored: sharedStored(graph),
     labels,
     dropout,
     ...hashes,
@@ -276,7 +278,9 @@ function memoryNow({ sets, recompute }: MemoryRequest): number[] {
 
 function cutNow(request: CutRequest): TrunkCut | undefined {
   const { graph, info } = current();
-  return trunkCut(graph, request, compileOptions(), Arena.over([...info.parameters, ...info.statistics], info.arena));
+  const arena = Arena.over([...info.parameters, ...info.statistics], info.arena);
+  const bytesOf = (name: string) => info.stored.get(name)?.data ?? arena.array(name);
+  return trunkCut(graph, request, compileOptions(), bytesOf);
 }
 
 function compileOptions(): CompileOptions {
@@ -284,7 +288,7 @@ function compileOptions(): CompileOptions {
   const reset = info.statistics.filter((s) => !s.updated);
   return {
     trained: new Set(choice.trainable.map((p) => p.name)),
-    frozen: new Set([...choice.frozen.filter(inArena), ...reset].map((p) => p.name)),
+    frozen: new Set([...[...choice.frozen.filter(inArena), ...reset].map((p) => p.name), ...info.stored.keys()]),
     statistics: new Set(info.statistics.filter((s) => s.updated).map((s) => s.name)),
     dropout: info.dropout,
     labelSmoothing: opening.labelSmoothing ?? 0,

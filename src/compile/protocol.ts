@@ -6,6 +6,7 @@ import type { DeviceKind, Precision } from '../lower/target.js';
 import type { DataType } from '../onnx/dtype.js';
 import type { ModelPart } from '../onnx/join.js';
 import type { ArenaEntry } from '../runtime/arena.js';
+import type { TensorView } from '../runtime/session.js';
 import type { ModelValue, Outputs, TaskSpec } from '../tasks/task.js';
 import type { BatchNormMode, Statistic } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
@@ -77,6 +78,8 @@ export interface OpenedModel {
   statistics: readonly StatisticInfo[];
   /** The arena of parameters and then statistics, initial values in place. */
   arena: SharedArrayBuffer;
+  /** Large tensors of rounded numbers, which all sessions share as they are stored. */
+  stored: ReadonlyMap<string, TensorView>;
   /** Label names, from the request or from the model's configuration. */
   labels: readonly string[];
   /** As trained with. */
@@ -156,7 +159,7 @@ export interface Compiled {
   results: Outputs;
   /** Parameters that are inputs of the graph (trained). */
   trained: readonly string[];
-  /** Parameters that are initializers of the graph (frozen, or evaluation). */
+  /** Parameters, and stored tensors, that are initializers of the graph (frozen, or evaluation). */
   constants: readonly string[];
   /** Frozen parameters that are inputs of the graph: on a device with memory of its own. */
   held: readonly string[];

@@ -3,9 +3,9 @@
 
 import { createHash } from 'node:crypto';
 import type { InputShapes } from '../data/slots.js';
+import type { TypedArray } from '../onnx/dtype.js';
 import type { Graph } from '../onnx/graph.js';
 import { elementCount } from '../onnx/tensor.js';
-import type { Arena } from '../runtime/arena.js';
 import { type CutValue, findCut } from '../trunk/cut.js';
 import { type CompileOptions, compile, restored, taskOutputs } from './compile.js';
 import type { CutRequest, TrunkCut } from './protocol.js';
@@ -15,7 +15,7 @@ export function trunkCut(
   source: Graph,
   { shapes, batch, oneMore }: CutRequest,
   options: CompileOptions,
-  parameters: Arena,
+  bytesOf: (constant: string) => TypedArray,
 ): TrunkCut | undefined {
   const changing = new Set([...options.trained, ...(options.statistics ?? [])]);
   const at = (inputs: InputShapes): Graph => {
@@ -35,6 +35,6 @@ export function trunkCut(
   const types = graphs.map((graph) => values.map((name): CutValue => ({ name, ...graph.type(name) })));
   const { model, constants } = compile(source, { mode: 'trunk', shapes: shapes.at(-1)!, cut: values }, options);
   const hash = createHash('sha256').update(JSON.stringify(values)).update(model);
-  for (const name of constants) hash.update(parameters.array(name));
+  for (const name of constants) hash.update(bytesOf(name));
   return { values, types, workPerSample: cut.workPerSample, hash: hash.digest('hex') };
 }

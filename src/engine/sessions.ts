@@ -17,17 +17,25 @@ export interface CompiledSession {
   outputs: Map<string, TensorView>;
 }
 
+/** What sessions read where it is. */
+interface State {
+  parameters: Arena;
+  averages: RunningStatistics;
+  /** Tensors of rounded numbers. */
+  stored: ReadonlyMap<string, TensorView>;
+}
+
 export class SessionStore {
   readonly #device: Device;
   readonly #build: (request: CompileRequest) => Promise<Compiled>;
-  readonly #state: { parameters: Arena; averages: RunningStatistics };
+  readonly #state: State;
   readonly #placed: { parameters: DeviceTensors; gradients: DeviceTensors };
   readonly #sessions: SessionCache<CompiledSession>;
 
   constructor(
     device: Device,
     build: (request: CompileRequest) => Promise<Compiled>,
-    state: { parameters: Arena; averages: RunningStatistics },
+    state: State,
     placed: { parameters: DeviceTensors; gradients: DeviceTensors },
   ) {
     this.#device = device;
@@ -48,7 +56,7 @@ export class SessionStore {
 
   async #prepare(request: CompileRequest): Promise<CompiledSession> {
     const { model, ...compiled } = await this.#build(request);
-    const { parameters: arena, averages } = this.#state;
+    const { parameters: arena, averages, stored } = this.#state;
     const { parameters, gradients } = this.#placed;
     const bound = [...compiled.trained, ...compiled.statistics, ...compiled.held];
     const loss = request.mode === 'train' ? compiled.loss : undefined;
@@ -59,7 +67,7 @@ export class SessionStore {
     ];
     const session = await this.#device.createSession({
       model,
-      constants: new Map(compiled.constants.map((name) => [name, arena.view(name)])),
+      constants: new Map(compiled.constants.map((name) => [name, stored.get(name) ?? arena.view(name)])),
       bound: { inputs: new Map(bound.map((name) => [name, parameters.tensor(name)])), outputs: new Map(written) },
     });
     const fetched = compiled.outputs.filter(({ name }) => name !== loss);

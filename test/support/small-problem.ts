@@ -12,7 +12,7 @@ const words = {
 };
 
 /** A temporary directory with separable texts as train.jsonl and test.csv, and a small untrained encoder. */
-export function smallProblem() {
+export function smallProblem({ hidden = 32 }: { hidden?: number } = {}) {
   const directory = temporaryDirectory('problem');
   const path = (name: string) => join(directory, name);
   const write = (name: string, text: string): string => {
@@ -37,6 +37,6 @@ export function smallProblem() {
     texts.map((t) => t.text),
     { minFrequency: 1, maxLength: 32 },
   );
-  writeEncoder(path('encoder'), { layers: 1, hidden: 32, heads: 2, positions: 32, labels: ['ham', 'spam'], tokenizer });
+  writeEncoder(path('encoder'), { layers: 1, hidden, heads: 2, positions: 32, labels: ['ham', 'spam'], tokenizer });
   return { directory, path, write, lines };
 }

@@ -16,9 +16,9 @@ const tensorsOf = (file: string) => {
 
 describe.each(['MatMulNBits', 'DequantizeLinear'] as const)('%s', (form) => {
   it('stays as the file has it while what is around it trains', async () => {
-    const { path } = smallProblem();
+    const { path } = smallProblem({ hidden: 192 });
     const file = path('encoder/onnx/model.onnx');
-    const stored = quantise(file, form, { but: 'classifier', factor: 10 });
+    const stored = quantise(file, form, { but: 'classifier', factor: 3 });
     expect(stored.length).toBeGreaterThan(5);
     const { tensors, undifferentiable } = await inspectModel(file);
     expect(undifferentiable).toEqual([]);
@@ -26,10 +26,10 @@ describe.each(['MatMulNBits', 'DequantizeLinear'] as const)('%s', (form) => {
     expect(frozen.map(({ reason }) => reason).filter((reason) => !reason?.includes(form))).toEqual([]);
     expect(frozen.map(({ name }) => name).sort()).toEqual(stored.sort());
 
-    const run = newRuns(path, { epochs: 4, batchSize: 8, warmupRatio: 0, learningRate: 1e-2, eval: path('test.csv') });
+    const run = newRuns(path, { epochs: 2, batchSize: 8, warmupRatio: 0, learningRate: 5e-3, eval: path('test.csv') });
     const { result, losses, warnings } = await train(run());
     expect(result.metrics).toMatchObject({ samples: 20 });
-    expect(Math.min(...losses)).toBeLessThan(0.9 * losses[0]!);
+    expect(Math.min(...losses)).toBeLessThan(0.95 * losses[0]!);
     expect(warnings.join()).toContain('the model is quantised');
     const [before, after] = [tensorsOf(file), tensorsOf(modelFile(result.output))];
     for (const name of stored) expect(after.get(name), name).toEqual(before.get(name));
