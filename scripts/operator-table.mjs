@@ -23,8 +23,11 @@ export const operators = {
     .sort(),
 };
 
-/** Constants become initializers; conditions are decided, or both branches are selected from. */
-const resolved = new Set(['Constant', 'If']);
+/**
+ * Constants become initializers; conditions are decided, or both branches are selected from; with the DequantizeLinear
+ * behind it a QuantizeLinear becomes one operator.
+ */
+const resolved = new Set(['Constant', 'If', 'QuantizeLinear']);
 
 /** Older names of operators, which conversion replaces. */
 const renamed = { Scatter: 'ScatterElements', Upsample: 'Resize' };
@@ -50,7 +53,7 @@ const limits = {
   Attention: 'not the scores behind a mask or a cap as an output (qk_matmul_output_mode 1 and 2)',
   BatchNormalization: 'statistics of the batch through its training form, which is replaced when a file is opened',
   Compress: 'the condition is a constant',
-  DequantizeLinear: 'of numbers that the file stores, which are frozen',
+  DequantizeLinear: 'of numbers that the file stores, which are frozen, or behind its QuantizeLinear',
   Det: 'up to 4 rows',
   DFT: 'as a product with a matrix, which maxGraphMemory bounds',
   MaxPool: 'storage_order 0',
@@ -60,6 +63,7 @@ const limits = {
   'com.microsoft.MatMulNBits': '4 and 8 bits; the weights are frozen, and dx is dy times their floats',
   'com.microsoft.MultiHeadAttention': 'no past in a larger buffer',
   NonZero: 'the input is known',
+  QuantizeLinear: 'only DequantizeLinear with the same scale reads it; the gradient goes straight through',
   Resize: 'not tf_crop_and_resize',
   STFT: 'as a product with a matrix, which maxGraphMemory bounds',
 };

@@ -14,13 +14,22 @@ import { fusedForward } from './definitions/forward.js';
 import { fusedGradients } from './definitions/gradients.js';
 import { losses } from './definitions/losses.js';
 import { recurrences } from './definitions/recurrent.js';
+import { rounding } from './definitions/rounding.js';
 import type { Definition, Form } from './form.js';
 
 /** By `domain.Op`, for every fused operator but the optimizers, which update memory in place. */
 export const definitions: ReadonlyMap<string, Definition> = new Map(
-  [fusedGradients, fusedForward, activations, attention, batchNormalisation, channelsLast, losses, recurrences].flatMap(
-    (table) => Object.entries(table),
-  ),
+  [
+    fusedGradients,
+    fusedForward,
+    activations,
+    attention,
+    batchNormalisation,
+    channelsLast,
+    losses,
+    recurrences,
+    rounding,
+  ].flatMap((table) => Object.entries(table)),
 );
 
 /**

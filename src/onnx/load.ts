@@ -24,6 +24,7 @@ import { constantTensor } from './normalize/constants.js';
 import { dropUnread, takeDecided } from './normalize/decided.js';
 import { inlineFunctions } from './normalize/inline.js';
 import { convertNode } from './normalize/opset.js';
+import { pairRounding } from './normalize/rounding.js';
 import { dropIdentities, nameNodes, sortNodes } from './normalize/tidy.js';
 import { type ModelProto, ModelProtoSchema, type TensorProto } from './onnx_pb.js';
 import { refuse } from './refuse.js';
@@ -230,6 +231,7 @@ export function toGraph(model: Model): Graph {
   sortNodes(graph, model);
   takeDecided(graph, model.bind);
   dropIdentities(graph);
+  pairRounding(graph, model.path);
   prune(graph);
   dropUnread(graph);
   return graph;

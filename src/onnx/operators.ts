@@ -52,6 +52,8 @@ export interface OperatorTraits {
   readonly takesNumbers?: boolean;
   /** Inputs with rounded numbers, or what scales them: frozen, in the form that the file stores. */
   readonly stored?: Readonly<Record<number, string>>;
+  /** Gives input 0 with each element rounded: what reads it reads the weight. */
+  readonly rounds?: boolean;
   /** Inputs that were measured, not learned, and what they are. */
   readonly statistics?: Readonly<Record<number, string>>;
   /** Reads the shape of its input and not the values. */
@@ -175,6 +177,7 @@ const movement: Record<string, OperatorTraits> = {
   GatherND: { moves: 'picks', pools: true },
   Pad: { ...promote, noBfloat16: true },
   Where: promote,
+  'ortune.FakeQuantize': { rounds: true, stored: { 1: 'the scales of rounded numbers' } },
   DequantizeLinear: dequantising,
   'com.microsoft.DequantizeLinear': dequantising,
   Shape: { measures: true },

@@ -10,7 +10,7 @@ import type { FunctionProto, NodeProto } from './onnx_pb.js';
 export const OLDEST_OPSET = 7;
 export const NEWEST_OPSET = 25;
 
-const quantised = new Set(['QuantizeLinear', 'DynamicQuantizeLinear', 'MatMulInteger', 'ConvInteger']);
+const quantised = new Set(['DynamicQuantizeLinear', 'MatMulInteger', 'ConvInteger']);
 // com.microsoft: QAttention, QGemm, QLinearAdd, QOrderedMatMul, MatMulBnb4, DynamicQuantizeLSTM, …
 const quantisedPattern =
   /^(Q(?=[A-Z])|Dequantize|Quantize|DynamicQuantize|MatMulInteger|ConvInteger)|NBits|Bnb4|FpQ4|BlockQuantized|BFPQuantize|Quantized/;

@@ -13,10 +13,12 @@ import { storedBecause } from './stored.js';
 
 /** Whether a weight may go through a node that reads it as `value`: the node only arranges or casts what it reads. */
 function passesOn(node: Node, value: Value): boolean {
-  const { moves } = traitsOf(node);
+  const { moves, rounds } = traitsOf(node);
   // What a branch gives is what its If gives.
   if (moves === 'joins' || (node.construct?.op === 'If' && node.inputs.indexOf(value) > 0)) return true;
-  return (node.op === 'Cast' || (moves !== undefined && moves !== 'picks')) && node.inputs.indexOf(value) === 0;
+  return (
+    (rounds || node.op === 'Cast' || (moves !== undefined && moves !== 'picks')) && node.inputs.indexOf(value) === 0
+  );
 }
 
 export interface Use {

@@ -1,13 +1,32 @@
 // Rows of products with weights that are stored in few bits: the runtime's own kernel forwards, so that the gradient is
 // held against what it computes.
 
-import { fillFor, microsoft, storedFor } from './row-values.js';
+import { Tensor } from '#ortune/onnx/tensor.js';
+import { fillFor, microsoft, row, storedFor } from './row-values.js';
 
-const { any, positive } = fillFor(47)('float32');
+const fill = fillFor(47);
+const { any, positive } = fill('float32');
+const { apart, scalar } = fill('float64');
 const stored = storedFor(47);
 const constants = [2, 3];
 
+/** So fine that the differences do not see the steps; what is beyond ±0.8 is cut. */
+const step = 2 ** -40;
+const bound = Math.round(0.8 / step);
+
 export const storedProducts = [
+  row(
+    'FakeQuantize',
+    [apart(4, 3), scalar(step), stored('int8')],
+    { low: -bound, high: bound },
+    { domain: 'ortune', constants: [1] },
+  ),
+  row(
+    'FakeQuantize',
+    [apart(3, 2, 2), Tensor.of('float64', [step, 2 * step])],
+    { axis: -2, low: -bound, high: bound },
+    { domain: 'ortune', constants: [1], what: 'a scale for each channel' },
+  ),
   microsoft(
     'MatMulNBits',
     [any(2, 3, 32), stored('uint8', 5, 2, 8), positive(5, 2)],

@@ -187,6 +187,12 @@ const fused = [
   row('BiasGelu', [x(2, 3), x(3)]),
   row('FastGelu', [x(2, 3), x(3)]),
   row('SkipLayerNormalization', [x(1, 2, 4), x(1, 2, 4), x(4), x(4), x(4)], {}, 4),
+  row('MatMulNBits', [x(2, 3, 32), Tensor.of('uint8', Array(32).fill(19), [2, 2, 8]), x(4)], {
+    N: 2,
+    K: 32,
+    bits: 4,
+    block_size: 16,
+  }),
 ].map(microsoft);
 
 const recurrentCases = (['LSTM', 'GRU', 'RNN'] as const).flatMap((op): OperatorCase[] => [

@@ -21,7 +21,6 @@ const withNode = (op: string, domain = '') =>
   linear(w, b, { nodes: [node(op, ['x'], ['y'], {}, { name: 'the-node', domain })] });
 
 test.each([
-  ['QuantizeLinear', ''],
   ['DynamicQuantizeLinear', ''],
   ['QLinearConv', ''],
   ['QLinearMatMul', ''],

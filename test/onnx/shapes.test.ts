@@ -50,6 +50,8 @@ describe('output types of the domain ortune', () => {
       [9, 4],
     ]);
     expect(ortune('Dropout', [x(2, 3), Tensor.of('uint32', [1, 2, 3, 4])], { id: 1 })).toEqual([[2, 3]]);
+    expect(ortune('FakeQuantize', [x(2, 3), x(3)])).toEqual([[2, 3]]);
+    expect(() => ortune('FakeQuantize', [x(2, 3), x(2)])).toThrow(/scales \[2\] do not fit \[2,3\] along axis 1/);
     expect(ortune('CrossEntropy', [x(2, 3), labels], {}, 2)).toEqual([[], [2]]);
     expect(ortune('CrossEntropyGrad', [x(), x(2, 3), x(2), labels])).toEqual([[2, 3]]);
   });

@@ -4,8 +4,8 @@
 
 import type { Builder } from '../builder.js';
 import { type DataType, isPacked } from '../dtype.js';
-import { cast, mul, pad, sub, view } from '../formulas.js';
-import type { Value } from '../graph.js';
+import { add, axisOf, cast, div, mul, pad, sub, view } from '../formulas.js';
+import { attrInt, type Node, type Value } from '../graph.js';
 import { elementCount, Tensor } from '../tensor.js';
 
 /** Both halves of each byte of uint8 [...shape, n]: [...shape, 2n]. */
@@ -85,4 +85,26 @@ export function rowsBetween(b: Builder, stored: BlockedRows, from: number, to: n
   const parts = view(b, q, [to - from, blocks, block]);
   const centred = sub(b, parts, stored.zeros ? perBlock(zero(stored.zeros)) : 2 ** (bits - 1));
   return firstOf(b, view(b, mul(b, centred, perBlock(part(scales))), [to - from, blocks * block]), 1, k);
+}
+
+/** Of a node that rounds x to the nearest of few numbers, whole steps of the scale around the zero point. */
+export interface Rounded {
+  scale: Value;
+  zero: Value | undefined;
+  /** round(x / scale) + zero, without bounds */
+  q: Value;
+}
+
+/** Scale and zero point as floats that broadcast to x, and the number nearest to each of x. */
+export function nearest(b: Builder, node: Node): Rounded {
+  const [x, scale, zero] = node.inputs as [Value, Value, Value?];
+  const { dtype, shape } = b.type(x);
+  const behind = shape.slice(axisOf(attrInt(node, 'axis', 1), shape.length) + 1).map(() => 1);
+  const along = (value: Value): Value => {
+    const count = elementCount(b.shape(value));
+    return view(b, cast(b, value, dtype), count === 1 ? [] : [count, ...behind]);
+  };
+  const [step, middle] = [along(scale), zero ? along(zero) : undefined];
+  const whole = b.op('Round', [div(b, x, step)]);
+  return { scale: step, zero: middle, q: middle === undefined ? whole : add(b, whole, middle) };
 }

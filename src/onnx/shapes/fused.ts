@@ -97,6 +97,17 @@ export function blockedSizes(c: TypeContext): { n: number; k: number; bits: numb
   return { n, k, bits, block };
 }
 
+/** A scale for the tensor, or for each place along an axis. */
+const fakeQuantize: TypeRule = (c) => {
+  const { shape } = c.type(0);
+  const scales = elementCount(c.shape(1));
+  if (c.dtype(1) !== c.dtype(0)) c.fail(`its scale is ${c.dtype(1)}, its input ${c.dtype(0)}`);
+  if (scales !== 1 && scales !== shape[c.axis(c.int('axis', 1), shape.length)])
+    c.fail(`scales [${c.shape(1)}] do not fit [${shape}] along axis ${c.int('axis', 1)}`);
+  if (c.has(2) && elementCount(c.shape(2)) !== scales) c.fail(`zero points [${c.shape(2)}] do not fit the scales`);
+  return [c.type(0)];
+};
+
 export const microsoft: TypeTable = {
   MatMulNBits: matMulNBits,
   FusedMatMul: fusedMatMul,
@@ -121,6 +132,7 @@ export const ortune: TypeTable = {
   CrossEntropy: crossEntropy,
   CrossEntropyGrad: (c) => [c.type(1)],
   Dropout: same,
+  FakeQuantize: fakeQuantize,
   Attention: attention,
   AttentionGrad: (c) => [c.type(1), c.type(2), c.type(3)],
 };
