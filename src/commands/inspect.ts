@@ -1,6 +1,6 @@
 // What a model file holds and whether its gradients can be derived, without running it.
 
-import { checkHooks, resolvingKeys } from '../arguments.js';
+import { checkHooks, isObject, resolvingKeys } from '../arguments.js';
 import { findPaths } from '../autodiff/paths.js';
 import { parseOptions } from '../config/options.js';
 import { type InspectOptions, inspectSchema } from '../config/schema.js';
@@ -63,8 +63,8 @@ export async function inspectModel(
   path: ModelArgument,
   given: InspectOptions & ResolveOptions = {},
 ): Promise<Inspection> {
-  const { maxGraphMemory, bind, ...hooks } = given ?? {};
-  checkHooks(maxGraphMemory === undefined && bind === undefined ? given : hooks, 'inspectModel', resolvingKeys);
+  const { maxGraphMemory, bind, ...hooks } = isObject(given) ? given : {}; // functions have a bind of their own
+  checkHooks(isObject(given) ? hooks : given, 'inspectModel', resolvingKeys);
   const { onDownload, signal } = hooks;
   const config = parseOptions(inspectSchema, { maxGraphMemory, bind });
   return withModel(path, 'inspectModel: path', { onDownload, signal }, (place) => inspect(place, config));
