@@ -13,6 +13,7 @@ import type { DataLoader } from '../data/loader.js';
 import { isDataTensors, sharedTensors } from '../data/memory/tensors.js';
 import type { DataInput } from '../data/protocol.js';
 import { formOf } from '../data/read/form.js';
+import { withRemoteFiles } from '../data/remote-files.js';
 import { type Samples, type TextInput, tableSamples, textSamples, textTable } from '../data/samples.js';
 import { batchSizeOf } from '../data/slots.js';
 import { locationOf, type Table } from '../data/table.js';
@@ -174,17 +175,19 @@ export class LoadedModel {
   }
 
   async #predictData(
-    train: DataInput,
+    input: DataInput,
     signal: AbortSignal | undefined,
     onNote?: Predicting['onNote'],
   ): Promise<Prediction[]> {
     const form = formOf(this.#config);
     const { scratch } = this.#client;
+    const fetched: string[] = [];
+    const train = 'files' in input ? { files: await withRemoteFiles(input.files, scratch, fetched, signal) } : input;
     const request = { train, columns: this.#columns, form, seed: 0, hashed: false, measured: true, scratch };
     const opened = await this.#client
       .request({ kind: 'open', ...request }, signal)
       .catch(whatIsRead(this.#config.model, this.reads));
-    for (const note of opened.notes) onNote?.(note);
+    for (const note of [...fetched, ...opened.notes]) onNote?.(note);
     const { source } = opened.train;
     const { table } = source as Extract<typeof source, { table: Table }>;
     const predictions = await this.#predictTable(table, signal);

@@ -16,6 +16,7 @@ import { AskedRows } from './memory/row-access.js';
 import { RowFunction } from './memory/row-function.js';
 import { readRows } from './memory/rows.js';
 import type { DataInput, OpenedData, OpenedPart, OpenRequest } from './protocol.js';
+import { withRemoteFiles } from './remote-files.js';
 import type { Sampling } from './sampler.js';
 
 type Part = 'train' | 'eval' | 'test';
@@ -93,12 +94,15 @@ export class Splits {
     const client = new DataClient();
     try {
       const { scratch } = client;
-      const train = await prepared(options.train, { columns, weights, distinct, scratch }, signal);
-      const evaluation = options.eval && (await prepared(options.eval, { columns, scratch }, signal));
-      const test = options.test && (await prepared(options.test, { columns, scratch }, signal));
+      const notes: string[] = [];
+      const of = { columns, scratch, notes };
+      const train = await prepared(options.train, { ...of, weights, distinct }, signal);
+      const evaluation = options.eval && (await prepared(options.eval, of, signal));
+      const test = options.test && (await prepared(options.test, of, signal));
       const inputs = { train: train.input, eval: evaluation?.input, test: test?.input };
       const opened = await client.request({ kind: 'open', ...request, ...inputs, seed, scratch }, signal);
-      return new Splits(client, opened, options, { train, eval: evaluation, test });
+      const told = { ...opened, notes: [...notes, ...opened.notes] };
+      return new Splits(client, told, options, { train, eval: evaluation, test });
     } catch (error) {
       await client.close();
       throw error;
@@ -130,7 +134,10 @@ export class Splits {
   }
 }
 
-type Distinct = Pick<SplitsOptions, 'distinct'>;
+interface Preparing extends Pick<OpenRequest, 'columns' | 'weights' | 'scratch'>, Pick<SplitsOptions, 'distinct'> {
+  /** What was fetched is added. */
+  notes: string[];
+}
 
 interface Prepared {
   input: DataInput;
@@ -141,9 +148,10 @@ interface Prepared {
 /** An input as the data thread takes it: the rows of a host program are read, or passed over, before; bytes written. */
 async function prepared(
   input: DataInput | RowsInput | BytesInput,
-  { columns, weights, distinct, scratch }: Pick<OpenRequest, 'columns' | 'weights' | 'scratch'> & Distinct,
+  { columns, weights, distinct, scratch, notes }: Preparing,
   signal: AbortSignal | undefined,
 ): Promise<Prepared> {
+  if ('files' in input) return { input: { files: await withRemoteFiles(input.files, scratch, notes, signal) } };
   if (!('name' in input)) return { input };
   if ('file' in input) return { input: { files: [await writeBytes(input, scratch)] } };
   const read = { name: input.name, columns, weights };
@@ -181,11 +189,12 @@ export async function openDataset(
   const client = new DataClient();
   try {
     const { scratch } = client;
-    const { input: train, rows } = await prepared(options.train, { ...options, scratch }, signal);
+    const notes: string[] = [];
+    const { input: train, rows } = await prepared(options.train, { columns, scratch, notes }, signal);
     const opened = await client.request({ kind: 'open', ...options, train, measured: true, seed: 0, scratch }, signal);
     const order = { ...inFileOrder, shuffleBuffer: 1, columns, ...rows };
     const data = new Dataset(client, opened.train, opened.labels, order);
-    return { data, notes: opened.notes, close: () => client.close() };
+    return { data, notes: [...notes, ...opened.notes], close: () => client.close() };
   } catch (error) {
     await client.close();
     throw error;

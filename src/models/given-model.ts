@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { types } from 'node:util';
 import { checkOptions, isObject, kindOfValue } from '../arguments.js';
-import { ModelError, UsageError } from '../errors.js';
+import { ModelError, OrtuneError, UsageError } from '../errors.js';
 import { pathOf } from '../files/path-of.js';
 import { quote } from '../quote.js';
 import { messageOf } from '../realm.js';
 import { type ResolveOptions, resolveModel } from './hub.js';
+import { fetchRemote, isRemote } from './remote-file.js';
 
 /** The files of a model directory by their paths in it: `config.json`, `tokenizer.json`, `onnx/model.onnx`. */
 export interface ModelFiles {
@@ -46,19 +47,14 @@ export async function placeModel(
   given: GivenModel | undefined,
   resolving: ResolveOptions = {},
 ): Promise<ModelPlace> {
+  if (!given && isRemote(name)) return fetchModel(name, resolving);
   if (!given) {
     if (name === memoryModel)
       throw new UsageError(`${name} stands for a model in memory, which is given to the library as it is`);
     return { path: await resolveModel(name, resolving), close: async () => {} };
   }
   const files = filesOf(given);
-  const folder = await mkdtemp(join(tmpdir(), 'ortune-model-')).catch((error) => unwritable(tmpdir(), error));
-  const removeAtExit = (): void => rmSync(folder, { recursive: true, force: true });
-  process.once('exit', removeAtExit);
-  const close = (): Promise<void> => {
-    process.off('exit', removeAtExit);
-    return rm(folder, { recursive: true, force: true });
-  };
+  const { folder, close } = await ownFolder();
   try {
     for (const [file, bytes] of files) {
       resolving.signal?.throwIfAborted();
@@ -72,6 +68,31 @@ export async function placeModel(
     unwritable(folder, error);
   }
   return { path: types.isUint8Array(given) ? join(folder, 'model.onnx') : folder, close };
+}
+
+/** A folder for one model, and what removes it. */
+async function ownFolder(): Promise<{ folder: string; close(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'ortune-model-')).catch((error) => unwritable(tmpdir(), error));
+  const removeAtExit = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', removeAtExit);
+  const close = (): Promise<void> => {
+    process.off('exit', removeAtExit);
+    return rm(folder, { recursive: true, force: true });
+  };
+  return { folder, close };
+}
+
+/** The .onnx file of a URL. Whole models are fetched from the hub, by their names. */
+async function fetchModel(url: string, { signal, onDownload }: ResolveOptions): Promise<ModelPlace> {
+  const { folder, close } = await ownFolder();
+  const onProgress = (file: string, loadedBytes: number, totalBytes?: number): void =>
+    onDownload?.({ model: url, file, loadedBytes, ...(totalBytes !== undefined && { totalBytes }) });
+  try {
+    return { path: (await fetchRemote(url, { folder, endings: ['.onnx'], signal, onProgress })).path, close };
+  } catch (error) {
+    await close();
+    throw error instanceof OrtuneError ? new ModelError(error.message, { cause: error }) : error;
+  }
 }
 
 /** What `work` makes of a model argument, which is on this machine until then. @throws as placeModel */

@@ -110,7 +110,7 @@ export class Bounds {
   #tooLarge(most: number): TooLarge {
     const advice =
       most === this.#limits.maxBytes
-        ? 'ORTUNE_DOWNLOAD_MAX_BYTES allows more, for a model that you trust to be that large.'
+        ? 'ORTUNE_DOWNLOAD_MAX_BYTES allows more, for what you trust to be that large.'
         : 'No file of that name needs so many: choose another model.';
     return new TooLarge(`${this.#file} has more bytes than the ${formatBytes(most)} that are allowed.`, advice);
   }

@@ -1,7 +1,7 @@
 // A model argument as a path on this machine. What exists as a path is that path; the name of a model that comes with
 // ortune is its package's directory (packaged.ts). A name of the hub, owner/name or
 // owner/name@revision, is a directory of the cache, which a thread fills (hub-worker.ts); once it is whole there,
-// the network is not used. This is the only place from which ortune downloads anything.
+// the network is not used. Files of URLs are fetched by remote-file.ts; nothing else downloads.
 
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';

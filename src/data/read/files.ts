@@ -6,6 +6,7 @@ import { glob, isDynamicPattern } from 'tinyglobby';
 import { DataError, UsageError } from '../../errors.js';
 import { kindOf } from '../../files/kind-of.js';
 import { asOnDisk } from '../../files/unicode-paths.js';
+import { isRemote } from '../../models/remote-file.js';
 import { quote, shown } from '../../quote.js';
 import { isError } from '../../realm.js';
 
@@ -18,6 +19,10 @@ import { isError } from '../../realm.js';
 export async function openFiles(patterns: readonly string[], folders = false): Promise<string[]> {
   const files = new Map<string, string>();
   for (const pattern of patterns) {
+    if (isRemote(pattern))
+      throw new DataError(
+        `data file ${shown(pattern)} is a URL: train, evaluate and predict fetch it, and nothing else does; fetch it yourself, and give its path`,
+      );
     for (const file of await matches(pattern, folders)) {
       const place = resolve(file);
       if (!files.has(place)) files.set(place, file);

@@ -1,0 +1,41 @@
+// Data files that are named by http(s) URLs: fetched to the folder of the data's thread before it reads them, and gone
+// with it. Behind this they are files like any other.
+
+import { join } from 'node:path';
+import { DataError, OrtuneError } from '../errors.js';
+import { fetchRemote, isRemote } from '../models/remote-file.js';
+import { tableEndings } from './read/raw.js';
+
+const endings = [...tableEndings, '.safetensors'];
+let fetched = 0;
+
+/**
+ * The files, with paths on this machine in place of URLs.
+ * @param notes what was fetched is added
+ * @throws DataError for a URL that gives no data file; the signal's reason
+ */
+export async function withRemoteFiles(
+  files: readonly string[],
+  scratch: string,
+  notes: string[],
+  signal: AbortSignal | undefined,
+): Promise<readonly string[]> {
+  if (!files.some(isRemote)) return files;
+  const paths: string[] = [];
+  for (const file of files) {
+    if (!isRemote(file)) {
+      paths.push(file);
+      continue;
+    }
+    // A folder for each: names may be the same.
+    const folder = join(scratch, `fetched-${fetched++}`);
+    try {
+      const { path, note } = await fetchRemote(file, { folder, endings, signal });
+      paths.push(path);
+      notes.push(note);
+    } catch (error) {
+      throw error instanceof OrtuneError ? new DataError(error.message, { cause: error }) : error;
+    }
+  }
+  return paths;
+}
