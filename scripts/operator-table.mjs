@@ -59,6 +59,7 @@ const limits = {
   MaxPool: 'storage_order 0',
   'com.microsoft.Attention': 'no rotary positions inside, no past in a larger buffer',
   'com.microsoft.DequantizeLinear': 'of numbers that the file stores, which are frozen',
+  'com.microsoft.GatherBlockQuantized': '4 and 8 bits, rows of a table in blocks along its last axis, which are frozen',
   'com.microsoft.GroupQueryAttention': 'whole sequences, without a past',
   'com.microsoft.MatMulNBits': '4 and 8 bits; the weights are frozen, and dx is dy times their floats',
   'com.microsoft.MultiHeadAttention': 'no past in a larger buffer',

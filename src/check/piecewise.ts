@@ -4,8 +4,9 @@
 // piece where it stands the function is smooth, and its derivative there is that of the model.
 
 import { Builder } from '../onnx/builder.js';
-import { add, div, greaterOrEqual, less, mul, neg, view, where } from '../onnx/formulas.js';
-import { attrFloat, type Graph, type Node, prune, type Value } from '../onnx/graph.js';
+import { withinRange } from '../onnx/formulas/quantised.js';
+import { add, div, greaterOrEqual, less, mul, neg, sub, view, where } from '../onnx/formulas.js';
+import { attrFloat, type Graph, type Node, operatorKey, prune, type Value } from '../onnx/graph.js';
 import { elementCount } from '../onnx/tensor.js';
 
 interface Pieces {
@@ -63,6 +64,14 @@ const tables: Readonly<Record<string, Pieces>> = {
   Abs: { decide: aboveZero, hold: (b, { inputs: [x] }, [above]) => where(b, above!, x!, neg(b, x!)) },
   Max: { decide: firstIsLess, hold: (b, { inputs: [x, y] }, [less]) => where(b, less!, y!, x!) },
   Min: { decide: firstIsLess, hold: (b, { inputs: [x, y] }, [less]) => where(b, less!, x!, y!) },
+  // As if every element were moved by what rounding moves it where it stands: what straight-through gradients are of.
+  'ortune.FakeQuantize': {
+    decide: (b, node) => {
+      const [x, y] = [node.inputs[0]!, node.outputs[0]!];
+      return [sub(b, y, x), b.op('Identity', [y]), withinRange(b, node)];
+    },
+    hold: (b, { inputs: [x] }, [moved, cut, within]) => where(b, within!, add(b, x!, moved!), cut!),
+  },
   // The maximum stays where it stood.
   MaxPool: {
     decide: (b, node) => [b.ops('MaxPool', node.inputs, Object.fromEntries(node.attrs), { outputs: 2 })[1]!],
@@ -78,9 +87,11 @@ const tables: Readonly<Record<string, Pieces>> = {
 };
 
 /** Extrema of two values only. */
-function piecesOf({ op, domain, attrs, inputs }: Node): Pieces | undefined {
-  if (domain || !Object.hasOwn(tables, op) || attrs.get('storage_order')?.value === 1) return undefined;
-  return (op === 'Max' || op === 'Min') && inputs.length !== 2 ? undefined : tables[op];
+function piecesOf(node: Node): Pieces | undefined {
+  const { op, attrs, inputs } = node;
+  const key = operatorKey(node);
+  if (!Object.hasOwn(tables, key) || attrs.get('storage_order')?.value === 1) return undefined;
+  return (op === 'Max' || op === 'Min') && inputs.length !== 2 ? undefined : tables[key];
 }
 
 /**

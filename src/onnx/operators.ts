@@ -177,6 +177,9 @@ const movement: Record<string, OperatorTraits> = {
   GatherND: { moves: 'picks', pools: true },
   Pad: { ...promote, noBfloat16: true },
   Where: promote,
+  'com.microsoft.GatherBlockQuantized': {
+    stored: { 0: 'rounded numbers', 2: 'the scales of rounded numbers', 3: 'the zeros of rounded numbers' },
+  },
   'ortune.FakeQuantize': { rounds: true, stored: { 1: 'the scales of rounded numbers' } },
   DequantizeLinear: dequantising,
   'com.microsoft.DequantizeLinear': dequantising,

@@ -15,7 +15,7 @@ const quantised = new Set(['DynamicQuantizeLinear', 'MatMulInteger', 'ConvIntege
 const quantisedPattern =
   /^(Q(?=[A-Z])|Dequantize|Quantize|DynamicQuantize|MatMulInteger|ConvInteger)|NBits|Bnb4|FpQ4|BlockQuantized|BFPQuantize|Quantized/;
 // Around these everything else trains: their weights are frozen as they are stored.
-const aroundStored = new Set(['DequantizeLinear', 'MatMulNBits']);
+const aroundStored = new Set(['DequantizeLinear', 'GatherBlockQuantized', 'MatMulNBits']);
 const trainingDomains = new Set(['ai.onnx.training', 'ai.onnx.preview.training']);
 
 /** Whether an operator computes with rounded numbers in a way that nothing around it can be trained. */
@@ -82,7 +82,7 @@ export function refuse(model: Model): void {
     if (isQuantised(node))
       throw new ModelError(
         `${path} is quantised: node ${nodeLabel(node)} is ${name}. Of quantised files those are trained that store their ` +
-          'weights for MatMulNBits or DequantizeLinear and compute with floats; else use the float32 or float16 model (in a ' +
+          'weights for MatMulNBits, GatherBlockQuantized or DequantizeLinear and compute with floats; else use the float32 or float16 model (in a ' +
           'transformers.js directory: onnx/model.onnx).',
       );
     const graphs = isControl(node) ? undefined : node.attribute.find((a) => a.g !== undefined || a.graphs.length > 0);

@@ -1,7 +1,7 @@
 // Rows of what makes floats of stored numbers of few bits: every form of scales and zero points. The scales are fed,
 // since there is no gradient to check of stored numbers alone.
 
-import { fillFor, storedFor } from '../autodiff/row-values.js';
+import { fillFor, index, storedFor } from '../autodiff/row-values.js';
 import { type DefinedRow, microsoft, row } from './defined-row.js';
 
 const { positive } = fillFor(43)('float32');
@@ -32,6 +32,36 @@ export const storedRows: DefinedRow[] = [
     [stored('int8', 300, 260), positive(260)],
     { axis: 1 },
     { what: 'of columns, more than folds' },
+  ),
+  microsoft(
+    'GatherBlockQuantized',
+    [stored('uint8', 5, 24), index([2, 3], [1, 4, 0, 2, 2, 3]), positive(5, 3), stored('uint8', 5, 2)],
+    { bits: 4, block_size: 16, quantize_axis: 1 },
+    { what: 'of bytes, with zeros' },
+  ),
+  microsoft(
+    'GatherBlockQuantized',
+    [stored('uint8', 5, 32), index([2], [1, 4]), positive(5, 2)],
+    { bits: 8, block_size: 16, quantize_axis: 1 },
+    { what: '8 bits, without zeros' },
+  ),
+  microsoft(
+    'GatherBlockQuantized',
+    [stored('uint8', 5, 16), index([2], [1, 4]), positive(5, 2)],
+    { block_size: 16, quantize_axis: 1 },
+    { what: 'of bytes, without zeros' },
+  ),
+  microsoft(
+    'GatherBlockQuantized',
+    [stored('int4', 5, 32), index([2], [1, 4]), positive(5, 2)],
+    { block_size: 16, quantize_axis: 1 },
+    { what: 'int4, without zeros' },
+  ),
+  microsoft(
+    'GatherBlockQuantized',
+    [stored('uint4', 5, 32), index([2], [1, 4]), positive(5, 2), stored('uint4', 5, 2)],
+    { block_size: 16, quantize_axis: 1 },
+    { what: 'uint4, with zeros' },
   ),
   microsoft(
     'DequantizeLinear',

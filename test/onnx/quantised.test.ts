@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { gradcheckModel } from '#ortune/commands/gradcheck.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { openDevice } from '#ortune/runtime/session.js';
@@ -25,6 +26,15 @@ it.each(files)('%s', async (file) => {
   // Two matrices more where the file rounds them as it runs.
   expect(Object.keys(gradients)).toHaveLength(file === 'rounded.onnx' ? 9 : 7);
   for (const [name, error] of Object.entries({ ...outputs, ...gradients })) expect(error, name).toBeLessThan(2e-5);
+});
+
+it.each(['rounded.onnx', 'nbits4-b16.onnx', 'qdq4-b16.onnx'])('gradcheck measures %s', async (file) => {
+  const { checked, failed, notMeasurable } = await gradcheckModel(join(folder, file), { seed: 3 });
+  expect({ checked, failed, notMeasurable }).toEqual({
+    checked: file === 'rounded.onnx' ? 9 : 7,
+    failed: 0,
+    notMeasurable: 0,
+  });
 });
 
 const scalar = (value: number) => Tensor.of('float32', [value], []);

@@ -33,7 +33,6 @@ test.each([
   ['DynamicQuantizeMatMul', 'com.microsoft'],
   ['DynamicQuantizeLSTM', 'com.microsoft'],
   ['MatMulBnb4', 'com.microsoft'],
-  ['GatherBlockQuantized', 'com.microsoft'],
 ])('the quantised operator %s of domain "%s" is refused by name', (op, domain) => {
   expect(() => open(withNode(op, domain))).toThrow(ModelError);
   expect(() => open(withNode(op, domain))).toThrow(new RegExp(`is quantised: node 'the-node' is .*${op}\\. .*float32`));

@@ -1,9 +1,8 @@
 // Products with frozen weights that are stored in few bits. The weights have no gradient and keep their stored form;
 // what lies below them gets dy times the floats that they stand for, made for some rows at a time.
 
-import { between, nearest, rowsBetween } from '../../onnx/formulas/quantised.js';
-import { greaterOrEqual, indices, rows, view, where } from '../../onnx/formulas.js';
-import { attrInt, type Value } from '../../onnx/graph.js';
+import { between, rowsBetween, withinRange } from '../../onnx/formulas/quantised.js';
+import { indices, rows, view, where } from '../../onnx/formulas.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { blockedSizes } from '../../onnx/shapes/fused.js';
 import type { InputRule, RuleTable } from './context.js';
@@ -29,13 +28,7 @@ const byParts: InputRule = ({ b, node, x }, dy) => {
 };
 
 /** Straight through where x is within the range of the numbers, and 0 where it is cut, as PyTorch's fake_quantize. */
-const straightThrough: InputRule = ({ b, node }, dy) => {
-  const { q } = nearest(b, node);
-  const { dtype } = b.type(q);
-  const [low, high] = ['low', 'high'].map((name) => b.scalar(dtype, attrInt(node, name, 0))) as [Value, Value];
-  const within = b.op('And', [greaterOrEqual(b, q, low), greaterOrEqual(b, high, q)]);
-  return where(b, within, dy, 0);
-};
+const straightThrough: InputRule = ({ b, node }, dy) => where(b, withinRange(b, node), dy, 0);
 
 export const quantised: RuleTable = {
   'ortune.FakeQuantize': [straightThrough, null, null],

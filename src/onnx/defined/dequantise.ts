@@ -2,8 +2,9 @@
 // in memory. In parts, since the runtime's optimizer would otherwise make one product of it and the MatMul behind it
 // that rounds the activations to 8 bits too, and the gradient would be another function's.
 
-import { byBlocks, numbersOf } from '../formulas/quantised.js';
-import { mul, sub, view } from '../formulas.js';
+import { isPacked } from '../dtype.js';
+import { byBlocks, bytesOf, firstOf, halves, numbersOf, signed } from '../formulas/quantised.js';
+import { cast, mul, sub, view } from '../formulas.js';
 import type { Value } from '../graph.js';
 import { elementCount } from '../tensor.js';
 import type { DefinedNode, DefinedTable } from './definition.js';
@@ -16,7 +17,7 @@ function stored(c: DefinedNode, input: number): Value {
       `input ${input} is computed; only numbers that the file stores have a gradient around them. ` +
         'Use the float32 or float16 model',
     );
-  return numbersOf(c.b, tensor, c.x(input), c.dtype(1));
+  return numbersOf(c.b, tensor, c.x(input), c.dtype(c.node.op === 'DequantizeLinear' ? 1 : 2));
 }
 
 const dequantised = (c: DefinedNode): Value[] => {
@@ -46,7 +47,41 @@ const row = {
   define: dequantised,
 };
 
+/**
+ * Rows of a table [V, K] that is stored in blocks along K: looked up as they are stored, so that floats are made of no
+ * others. Bytes stand for their middle where there are no zero points, 4-bit types for 0.
+ */
+const rowsLookedUp = (c: DefinedNode): Value[] => {
+  const { b } = c;
+  const table = c.tensor(0) ?? c.fail('its table is computed, expected one that the file stores');
+  const [bits, block] = [c.int('bits', 4), c.int('block_size', 128)];
+  const [, width] = c.axes(0, 2) as [number, number];
+  const packed = isPacked(table.dtype);
+  if (c.axis(c.int('gather_axis', 0), 2) !== 0 || c.axis(c.int('quantize_axis', 1), 2) !== 1)
+    c.fail('its rows are not looked up along axis 0 and stored in blocks along axis 1, which is what ortune knows');
+  if ((bits !== 4 && bits !== 8) || (packed && (bits !== 4 || width % 2 !== 0)))
+    c.fail(`rows of ${width} numbers ${table.dtype} of ${bits} bits, expected even rows of 4 bits, or bytes`);
+  const taken = (x: Value): Value => b.op('Gather', [x, c.x(1)], { axis: 0 });
+  const floats = (x: Value): Value => cast(b, x, c.dtype(2));
+  const apart = (x: Value): Value => (bits === 4 ? halves(b, x) : x);
+  const bytes = packed ? bytesOf(b, table, c.x(0), [table.shape[0]!, width / 2]) : c.x(0);
+  const q = signed(b, apart(taken(bytes)), table.dtype, c.dtype(2));
+  const axis = b.shape(q).length - 1;
+  const scale = taken(c.x(2));
+  const zeros = (): Value =>
+    packed ? taken(stored(c, 3)) : floats(firstOf(b, apart(taken(c.x(3))), axis, b.shape(scale)[axis]!));
+  const zero = c.has(3) ? zeros() : undefined;
+  const centred = zero === undefined && !packed ? sub(b, q, 2 ** (bits - 1)) : q;
+  return [byBlocks(b, centred, { axis, block, scale, zero })];
+};
+
 export const dequantisation: DefinedTable = {
+  'com.microsoft.GatherBlockQuantized': {
+    inputs: 4,
+    attributes: 'bits block_size gather_axis quantize_axis',
+    constants: [2],
+    define: rowsLookedUp,
+  },
   DequantizeLinear: row,
   'com.microsoft.DequantizeLinear': row,
 };

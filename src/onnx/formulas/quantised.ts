@@ -4,7 +4,7 @@
 
 import type { Builder } from '../builder.js';
 import { type DataType, isPacked } from '../dtype.js';
-import { add, axisOf, cast, div, mul, pad, sub, view } from '../formulas.js';
+import { add, axisOf, cast, div, greaterOrEqual, mul, pad, sub, view } from '../formulas.js';
 import { attrInt, type Node, type Value } from '../graph.js';
 import { elementCount, Tensor } from '../tensor.js';
 
@@ -26,15 +26,22 @@ export const firstOf = (b: Builder, x: Value, axis: number, count: number): Valu
 export const between = (b: Builder, x: Value, axis: number, start: number, end: number): Value =>
   b.op('Slice', [x, b.ints([start]), b.ints([end]), b.ints([axis])]);
 
-/** A stored tensor as floats: its numbers, and what is to be taken from its zero points as well. */
+/** The bytes of a stored tensor of 4 bits, which are an even number of its elements. */
+export const bytesOf = (b: Builder, stored: Tensor, value: Value, shape: readonly number[]): Value =>
+  b.constant(Tensor.view('uint8', shape, stored.bytes()), `${value}.bytes`);
+
+/** Halves of bytes as floats; of int4 they are −8 … 7 as two's complement. */
+export function signed(b: Builder, numbers: Value, from: DataType, dtype: DataType): Value {
+  if (from !== 'int4') return cast(b, numbers, dtype);
+  // 0 … 15 with the highest bit turned, less 8.
+  return sub(b, cast(b, b.op('BitwiseXor', [numbers, b.scalar('uint8', 8)]), dtype), 8);
+}
+
+/** A stored tensor as floats: its numbers, without their scales. */
 export function numbersOf(b: Builder, stored: Tensor, value: Value, dtype: DataType): Value {
   if (!isPacked(stored.dtype)) return cast(b, value, dtype);
-  const bytes = stored.bytes();
-  const packed = b.constant(Tensor.view('uint8', [bytes.byteLength], bytes), `${value}.bytes`);
-  const numbers = view(b, firstOf(b, halves(b, packed), 0, stored.size), stored.shape);
-  if (stored.dtype === 'uint4') return cast(b, numbers, dtype);
-  // −8 … 7 as two's complement: 0 … 15 with the highest bit turned, less 8.
-  return sub(b, cast(b, b.op('BitwiseXor', [numbers, b.scalar('uint8', 8)]), dtype), 8);
+  const packed = bytesOf(b, stored, value, [stored.byteLength]);
+  return signed(b, view(b, firstOf(b, halves(b, packed), 0, stored.size), stored.shape), stored.dtype, dtype);
 }
 
 /** (q − zero) · scale, where both are per block of `block` elements along `axis`; the last block may be cut. */
@@ -107,4 +114,11 @@ export function nearest(b: Builder, node: Node): Rounded {
   const [step, middle] = [along(scale), zero ? along(zero) : undefined];
   const whole = b.op('Round', [div(b, x, step)]);
   return { scale: step, zero: middle, q: middle === undefined ? whole : add(b, whole, middle) };
+}
+
+/** Where the nearest number is one of the range, so that it is not cut. */
+export function withinRange(b: Builder, node: Node): Value {
+  const { q } = nearest(b, node);
+  const [low, high] = ['low', 'high'].map((name) => b.scalar(b.type(q).dtype, attrInt(node, name, 0)));
+  return b.op('And', [greaterOrEqual(b, q, low!), greaterOrEqual(b, high!, q)]);
 }
