@@ -20,7 +20,7 @@ import { taskNamed } from '../tasks/tasks.js';
 import { maxPositions, readModelConfig } from '../transfer/config.js';
 import { embeddingRows } from '../transfer/embedding.js';
 import { mainOutput } from './main-output.js';
-import { SessionChain } from './session-chain.js';
+import { fedType, SessionChain } from './session-chain.js';
 
 export interface SavedModel extends ModelValues, SavedFacts {
   /** Infinity when it has no position table. */
@@ -91,7 +91,7 @@ async function openPlaced(place: ModelPlace, options: OpenOptions): Promise<Save
     },
   };
   return {
-    inputs: graph.inputs,
+    inputs: graph.inputs.map((input) => ({ ...input, dtype: fedType(input.dtype) })),
     outputs: graph.outputs,
     labels,
     path: model.path,

@@ -3,6 +3,8 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { defaultThreads } from '../environment.js';
 import { ModelError } from '../errors.js';
+import { convertFloat } from '../onnx/convert.js';
+import type { DataType } from '../onnx/dtype.js';
 import type { Value } from '../onnx/graph.js';
 import type { JoinedModel, JoinedPart } from '../onnx/join.js';
 import { restingInputs } from '../onnx/load.js';
@@ -22,12 +24,18 @@ interface Link {
   resting: Readonly<Record<string, OrtTensor>>;
 }
 
+/** What batches hold for an input of a model: 16-bit floats are made of float32, as in training. */
+export const fedType = (dtype: DataType): DataType => (dtype === 'float16' || dtype === 'bfloat16' ? 'float32' : dtype);
+
 export class SessionChain {
   readonly #ort: Runtime;
+  /** Types of the joined graph's inputs. */
+  readonly #types: ReadonlyMap<Value, DataType>;
   readonly #links: readonly Link[];
 
-  private constructor(ort: Runtime, links: readonly Link[]) {
+  private constructor(ort: Runtime, model: JoinedModel, links: readonly Link[]) {
     this.#ort = ort;
+    this.#types = new Map(model.graph.inputs.map(({ name, dtype }) => [name, dtype]));
     this.#links = links;
   }
 
@@ -36,7 +44,7 @@ export class SessionChain {
     // Loading the binding takes a third of a second, which a process that only trains must not wait for.
     const ort = stockRuntime();
     const links: Link[] = [];
-    const chain = new SessionChain(ort, links);
+    const chain = new SessionChain(ort, model, links);
     // What the runtime logs of an error it also throws; the terminal is for one of them.
     const options = { logSeverityLevel: 4 as const, intraOpNumThreads: threads ?? defaultThreads() };
     for (const part of model.parts) {
@@ -69,7 +77,7 @@ export class SessionChain {
       if (outputs.length === 0) continue;
       const feeds: Record<string, OrtTensor> = { ...resting };
       for (const [name, value] of part.inputs) {
-        const tensor = known.get(value) ?? copyOf(this.#ort, inputs, value);
+        const tensor = known.get(value) ?? copyOf(this.#ort, inputs, value, this.#types.get(value));
         known.set(value, tensor);
         feeds[name] = tensor;
       }
@@ -118,8 +126,16 @@ function boundInputs(ort: Runtime, part: JoinedPart): Link['resting'] {
 }
 
 // The stock binding takes no shared memory.
-function copyOf(ort: Runtime, inputs: ReadonlyMap<string, TensorView>, name: string): OrtTensor {
+function copyOf(
+  ort: Runtime,
+  inputs: ReadonlyMap<string, TensorView>,
+  name: string,
+  wanted: DataType | undefined,
+): OrtTensor {
   const view = inputs.get(name);
   if (!view) throw new ModelError(`The model needs an input ${quote(name)}, which this task does not feed.`);
-  return new ort.Tensor(view.dtype as 'int64', copyOutside(view.data as BigInt64Array), [...view.shape]);
+  const { dtype, data, shape } = view;
+  const isWide = dtype === 'float32' && wanted !== undefined && wanted !== dtype && fedType(wanted) === dtype;
+  const fed = isWide ? convertFloat(Tensor.view(dtype, shape, data), wanted).data() : data;
+  return new ort.Tensor((isWide ? wanted : dtype) as 'int64', copyOutside(fed as BigInt64Array), [...shape]);
 }

@@ -1,10 +1,10 @@
 // A graph that computes in 16 bits, made to compute in float32 for training: its weights are float32 parameters of the
 // same values, and what is between them is not rounded. Only the graph that trains is changed: saving writes the
-// weights back into the file's own graph, in its type (onnx/save.ts). Inputs keep their type, which batches have.
+// weights back into the file's own graph, in its type (onnx/save.ts).
 
 import { convertFloat } from '../onnx/convert.js';
 import { type DataType, dataTypeFromOnnx, onnxDataType } from '../onnx/dtype.js';
-import { type Attr, attrInt, type Graph, type Node, type Value } from '../onnx/graph.js';
+import { type Attr, attrInt, type Graph, type Value } from '../onnx/graph.js';
 import { Tensor } from '../onnx/tensor.js';
 import { widenStoredWeights } from './widen.js';
 
@@ -24,10 +24,8 @@ export function computeInFloat32(graph: Graph): DataType | undefined {
   for (const [name, tensor] of graph.initializers)
     if (isHalf(tensor.dtype)) graph.initializers.set(name, widened(tensor));
   for (const node of graph.nodes) for (const [name, attr] of node.attrs) node.attrs.set(name, widenedAttr(name, attr));
-  const inputs = new Set(graph.inputs.map(({ name }) => name));
-  for (const output of graph.outputs) if (isHalf(output.dtype) && !inputs.has(output.name)) output.dtype = 'float32';
+  for (const info of [...graph.inputs, ...graph.outputs]) if (isHalf(info.dtype)) info.dtype = 'float32';
   dropCasts(graph);
-  castInputs(graph);
   return found;
 }
 
@@ -66,18 +64,4 @@ function dropCasts(graph: Graph): void {
     return !idle;
   });
   for (const node of graph.nodes) node.inputs = node.inputs.map((input) => renamed.get(input) ?? input);
-}
-
-/** 16-bit inputs are cast where they come in. */
-function castInputs(graph: Graph): void {
-  const used = new Set(graph.nodes.flatMap(({ name, outputs }) => [name, ...outputs]));
-  const casts: Node[] = [];
-  for (const { name } of graph.inputs.filter(({ dtype }) => isHalf(dtype))) {
-    let wide = `${name}.float32`;
-    while (used.has(wide) || graph.initializers.has(wide)) wide += '_';
-    for (const node of graph.nodes) node.inputs = node.inputs.map((input) => (input === name ? wide : input));
-    const attrs = new Map<string, Attr>([['to', { kind: 'int', value: onnxDataType('float32') }]]);
-    casts.push({ name: wide, op: 'Cast', domain: '', inputs: [name], outputs: [wide], attrs });
-  }
-  graph.nodes.unshift(...casts);
 }

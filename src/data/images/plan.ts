@@ -65,7 +65,8 @@ export function planImages(
     throw new ModelError(
       `${task} takes a model with one float input of shape [batch, channels, height, width]; found ${model.inputs.map(described).join(', ')}`,
     );
-  if (input!.dtype !== 'float32')
+  // 16-bit inputs are fed from float32.
+  if (input!.dtype === 'float64')
     throw new ModelError(`model input ${quote(input!.name)} is ${input!.dtype}; export the model in float32`);
   const { layout, ...fixed } = fixedShape(input!);
   const [first] = stored;
