@@ -67,6 +67,7 @@ export type {
   MaskPrediction,
   Metrics,
   MetricsOf,
+  PredictionOf,
   RerankingPrediction,
   RerankingResult,
   SimilarityPrediction,

@@ -27,7 +27,7 @@ import type { ClassPrediction } from '../tasks/classes.js';
 import { planFor, startLoader } from '../tasks/loader.js';
 import { type Reads, readsOf, whatIsRead } from '../tasks/reads.js';
 import type { Prediction, PredictTools, TaskSpec } from '../tasks/task.js';
-import { loadTask, type TaskName, taskNamed, taskOfModel, tasks } from '../tasks/tasks.js';
+import { loadTask, type PredictionOf, type TaskName, taskNamed, taskOfModel, tasks } from '../tasks/tasks.js';
 import { checkInput, isPictureRows, type PredictInput, picturesOf } from './predict-input.js';
 
 export type { PredictInput } from './predict-input.js';
@@ -47,7 +47,7 @@ function taskOf(config: PredictConfig, model: SavedModel): TaskSpec {
 }
 
 /** A model directory that is open for predictions; `close` ends its threads. */
-export class LoadedModel {
+export class LoadedModel<T extends TaskName = TaskName> {
   readonly #config: PredictConfig & { task: string };
   readonly #model: SavedModel;
   readonly #task: TaskSpec;
@@ -120,11 +120,12 @@ export class LoadedModel {
   };
 
   /**
-   * What is said of each sample, in their order; `P` is what the task's predictions are. Calls may overlap.
+   * What is said of each sample, in their order; `P` is what the task's predictions are, which the option `task` says
+   * too. Calls may overlap.
    * @throws UsageError for input that is none, and when the model is closed, before the call or during it; the signal's
    *   reason
    */
-  async predict<P extends Prediction = ClassPrediction>(input: PredictInput, options: Predicting = {}): Promise<P[]> {
+  async predict<P extends Prediction = PredictionOf<T>>(input: PredictInput, options: Predicting = {}): Promise<P[]> {
     checkHooks(options, 'predict', ['signal', 'onNote']);
     checkInput(input, this.#imageColumn);
     this.#throwIfClosed();
@@ -285,11 +286,11 @@ export class LoadedModel {
  * @param options those of `ortune predict`
  * @throws UsageError for a wrong option; ModelError for a model that cannot be opened or has no tokenizer
  */
-export async function loadModel(
+export async function loadModel<T extends TaskName = TaskName>(
   model: ModelArgument,
-  options: Omit<PredictOptions, 'model'> = {},
+  options: Omit<PredictOptions, 'model'> & { task?: T | undefined } = {},
   resolving: ResolveOptions = {},
-): Promise<LoadedModel> {
+): Promise<LoadedModel<T>> {
   const { name, given } = modelArgument(model, 'loadModel: model');
   checkOptions(options, 'loadModel: options');
   if ('model' in options) throw new UsageError("loadModel: 'model' is the first argument; leave it out of the options");
@@ -306,9 +307,23 @@ export async function loadModel(
   }
 }
 
-/** What is said of each sample, in their order, by a model opened for this call. */
-export async function predict<P extends Prediction = ClassPrediction>(
-  options: Omit<PredictOptions, 'model'> & { model: ModelArgument },
+type PredictingWith = Omit<PredictOptions, 'model'> & { model: ModelArgument };
+
+/**
+ * What is said of each sample, in their order, by a model opened for this call: typed by the option `task`, or by `P`.
+ */
+export function predict<T extends TaskName>(
+  options: PredictingWith & { task: T },
+  input: PredictInput,
+  hooks?: ResolveOptions & Predicting,
+): Promise<PredictionOf<T>[]>;
+export function predict<P extends Prediction = ClassPrediction>(
+  options: PredictingWith,
+  input: PredictInput,
+  hooks?: ResolveOptions & Predicting,
+): Promise<P[]>;
+export async function predict<P extends Prediction>(
+  options: PredictingWith,
   input: PredictInput,
   hooks: ResolveOptions & Predicting = {},
 ): Promise<P[]> {

@@ -2,6 +2,7 @@
 
 import type { OwnFigures } from '../metrics/own.js';
 import type { ModelConfig } from '../transfer/config.js';
+import type { ClassPrediction } from './classes.js';
 import { imageClassification } from './image-classification.js';
 import { maskedLm } from './masked-lm.js';
 import { questionAnswering } from './question-answering.js';
@@ -49,6 +50,11 @@ export type AnyMetrics = Together<Metrics>;
 export type MetricsOf<T extends TaskName> = [TaskName] extends [T]
   ? AnyMetrics
   : Together<ResultOf<Extract<Row, { name: T }>>>;
+
+/** What is said of a sample by a model of a task; where no task is named, of a class. */
+export type PredictionOf<T extends TaskName> = [TaskName] extends [T]
+  ? ClassPrediction
+  : Awaited<ReturnType<Extract<Row, { name: T }>['predict']>>[number];
 
 export const taskNames = tasks.map(({ name }) => name) as [TaskName, ...TaskName[]];
 

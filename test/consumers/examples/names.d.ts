@@ -10,6 +10,7 @@ declare const data: BigInt64Array;
 declare const distrusted: ReadonlySet<string>;
 declare function budgetIsSpent(signal: AbortSignal | undefined): Promise<boolean>;
 declare function rowsOfDatabase(): Iterable<object>;
+declare function readRow(index: number): Promise<object>;
 declare function rowsOf(epoch: number): Iterable<object>;
 declare const config: Uint8Array;
 declare const tokenizer: Uint8Array;

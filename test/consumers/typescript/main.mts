@@ -86,6 +86,13 @@ export async function theRest(): Promise<void> {
     { tensors: { x: { data: new Float32Array(4), shape: [2, 2] } } },
   );
   console.log(numbers?.outputs);
+  const [words] = await predict({ model, task: 'token-classification' }, ['one two']);
+  console.log(words?.entities.length);
+  await using pairs = await loadModel(model, { task: 'reranking' });
+  const [nearest] = await pairs.predict([{ text: 'one', pair: 'two' }]);
+  console.log(nearest?.score);
+  // @ts-expect-error: a score has no label
+  console.log(nearest?.label);
   const rows = [{ text: 'one', label: 'a' }];
   new Trainer({ model, train: rows, test: () => rows, output: 'runs/rows', classWeights: { a: 2 }, dropout: 0.1 });
   await compare({ model, ...data, strategies: ['frozen', 'finetuned'], overrides: { frozen: { learningRate: 1e-3 } } });
