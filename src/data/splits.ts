@@ -75,6 +75,12 @@ export class Splits {
     this.targets = options.multiLabel ? 'labels' : this.#holdsTargets() ? 'probabilities' : 'class';
     if (options.classWeights !== undefined && this.targets === 'probabilities')
       throw new UsageError('classWeights are for labels that hold or not; leave classWeights out');
+    // What is passed over is counted by classes, and these samples may have several labels.
+    if (options.classWeights === 'balanced' && this.targets === 'labels' && !this.train.known)
+      throw new UsageError(
+        'classWeights balanced counts the labels of all samples, which streamed rows and those of a function are not kept for; ' +
+          'give a weight for each label, or leave streaming out',
+      );
     const ofClasses = weightsOf(options.classWeights, this.#labels, this.train, this.targets);
     if (this.targets === 'labels') this.positiveWeights = ofClasses;
     else this.train.classWeights = ofClasses;

@@ -235,6 +235,19 @@ describe('a function of the epoch', () => {
     expect(asked).toEqual([0, 0, 0, 0, 3, 3, 3, 0, 0]);
   });
 
+  test('is not counted by labels of which several may hold', async () => {
+    const several: readonly ColumnSpec[] = [
+      columns[0]!,
+      { role: 'targets', kind: 'numbers', name: 'l', range: 'shares' },
+    ];
+    const rows = samples.slice(0, 20).map(({ text }, i) => ({ text, l: [1, Number(i % 4 === 0)] }));
+    const more = { columns: several, multiLabel: true, classWeights: 'balanced', labelNames: ['a', 'b'] } as const;
+    expect((await open({ train: rows }, more)).positiveWeights).toEqual([0, 3]);
+    const access = { length: 20, get: (i: number) => rows[i]! };
+    expect((await open({ train: access }, more)).positiveWeights).toEqual([0, 3]);
+    await expect(open({ train: () => rows }, more)).rejects.toThrow(/^classWeights balanced counts the labels of all/);
+  });
+
   test('gives rows to evaluate on, too', async () => {
     const data = await open({ train: samples, eval: () => evaluation });
     const file = await open({ train: samples, eval: write('eval.jsonl', evaluation) });
