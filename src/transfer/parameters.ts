@@ -14,6 +14,7 @@ import { computeInFloat32 } from './float32.js';
 import { Flow } from './flow.js';
 import { readableNames } from './names.js';
 import { anyPattern, type Named } from './patterns.js';
+import { storedTensors } from './stored.js';
 import { tieTransposed } from './tied.js';
 import { headWeights } from './trunk.js';
 import { judgeTensor, kindOf, type Use, type WeightKind } from './weights.js';
@@ -89,7 +90,10 @@ export function chooseParameters(
     return { name, alias, shape, dtype, kind, head: head.has(name), copies: same, transposedCopies };
   });
   if (parameters.length === 0)
-    throw new UsageError(`${model.path} has no float weight that reaches its output: there is nothing to train`);
+    throw new UsageError(
+      `${model.path} has no float weight that reaches its output: there is nothing to train` +
+        `${storedTensors(graph).size > 0 ? '. All it has are rounded numbers, which are frozen; use the float32 or float16 model' : ''}`,
+    );
   const isFrozen = anyPattern('freeze', freeze, parameters);
   const trainable = parameters.filter((p) => !isFrozen(p));
   if (trainable.length === 0)

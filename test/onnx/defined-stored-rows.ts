@@ -1,6 +1,7 @@
 // Rows of what makes floats of stored numbers of few bits: every form of scales and zero points. The scales are fed,
 // since there is no gradient to check of stored numbers alone.
 
+import { Tensor } from '#ortune/onnx/tensor.js';
 import { fillFor, index, storedFor } from '../autodiff/row-values.js';
 import { type DefinedRow, microsoft, row } from './defined-row.js';
 
@@ -12,6 +13,13 @@ export const storedRows: DefinedRow[] = [
   row('DequantizeLinear', [stored('int8', 3, 4), positive(), stored('int8')], {}, { what: 'a scale for all' }),
   row('DequantizeLinear', [stored('uint8', 3, 4), positive(4), stored('uint8', 4)], {}, { what: 'of columns' }),
   row('DequantizeLinear', [stored('int8', 3, 4, 2), positive(3)], { axis: 0 }, { what: 'of filters, without zeros' }),
+  row(
+    'DequantizeLinear',
+    [stored('int32', 5), positive(1), Tensor.of('int32', [0], [])],
+    {},
+    { what: 'a bias, with a zero' },
+  ),
+  row('DequantizeLinear', [stored('uint8', 5), positive(1), stored('uint8')], {}, { what: 'one scale, one zero' }),
   row('DequantizeLinear', [stored('int32', 5), positive(1)], {}, { what: 'a bias' }),
   row('DequantizeLinear', [stored('uint4', 3, 5), positive(3), stored('uint4', 3)], { axis: -2 }, { what: 'uint4' }),
   row('DequantizeLinear', [stored('int4', 5), positive(), stored('int4')], {}, { what: 'int4' }),
