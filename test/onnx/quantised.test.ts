@@ -9,6 +9,7 @@ import { gradcheckModel } from '#ortune/commands/gradcheck.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { openDevice } from '#ortune/runtime/session.js';
+import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { operatorGraph } from '../autodiff/graphs.js';
 import { compareGradients } from '../fixtures/zoo/gradients.mjs';
 import { temporaryDirectory } from '../support/temporary.js';
@@ -92,4 +93,18 @@ it('weights of another size than the node says, or of 3 bits, are refused by nam
   expect(attempt({ N: 3 })).toThrow(/weights uint8 \[2,2,8\] do not fit N 3, K 32, 4 bits, blocks of 16/);
   expect(attempt({ bits: 3 })).toThrow(/its weights have 3 bits, expected 4 or 8/);
   expect(attempt({ block_size: 24 })).toThrow(/blocks of a power of 2/);
+});
+
+it('a file of rounded numbers alone has nothing to train, and the error says why', () => {
+  const proto = linear(
+    initializer('w', new Tensor('int8', [2, 3], new Uint8Array(6).fill(3))),
+    initializer('s', scalar(0.1)),
+    {
+      nodes: [node('DequantizeLinear', ['w', 's'], ['d']), node('MatMul', ['x', 'd'], ['y'])],
+    },
+  );
+  const model = openModel(writeModel(join(directory, 'rounded.onnx'), proto));
+  expect(() => chooseParameters(model, toGraph(model))).toThrow(
+    /nothing to train\. All it has are rounded numbers, which are frozen; use the float32 or float16 model/,
+  );
 });
