@@ -86,7 +86,8 @@ describe('damaged files', () => {
     ['too many elements', { dims: [2n ** 40n, 2n ** 40n] }, /impossible shape/],
     ['strings', { dataType: 8 }, /element type string/],
     ['complex numbers', { dataType: 14 }, /element type complex64/],
-    ['four-bit floats', { dataType: 23 }, /element type/],
+    ['more bytes than its four-bit integers take', { dataType: 22 }, /int4 \[2,3\] takes 3 bytes, the file holds 24/],
+    ['four-bit floats', { dataType: 23 }, /element type float4e2m1/],
     ['an unknown type', { dataType: 99 }, /element type 99/],
   ])('an initializer with %s', (_, change, message) => {
     expect(() => open(Object.assign(create(TensorProtoSchema), w, change), b)).toThrow(message);
