@@ -16,9 +16,12 @@ export class Ranking {
   /** Samples that have the label. */
   readonly positives: number;
 
-  /** `holds[i]`: whether sample i has the label. */
-  constructor(scores: Float32Array | Float64Array, holds: ArrayLike<number>) {
-    const order = Uint32Array.from(scores, (_, i) => i).sort((a, b) => scores[b]! - scores[a]!);
+  /** `holds[i]`: whether sample i has the label. What is not a number comes last, with the lowest score. */
+  constructor(given: Float32Array | Float64Array, holds: ArrayLike<number>) {
+    const scores = given.map((score) => (Number.isNaN(score) ? Number.NEGATIVE_INFINITY : score));
+    const order = Uint32Array.from(scores, (_, i) => i).sort((a, b) =>
+      scores[a]! < scores[b]! ? 1 : scores[a]! > scores[b]! ? -1 : 0,
+    );
     const steps: Step[] = [];
     let hits = 0;
     for (let n = 0; n < order.length; ) {
