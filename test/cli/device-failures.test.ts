@@ -75,11 +75,11 @@ describeWhere(missingFor('lavapipe'), 'a device that fails under ortune train', 
   it('lost in training: the last checkpoint is named and whole, and the run goes on from it to the same bits', async () => {
     const output = newOutput();
     // Steps enough behind the checkpoint for the device to be lost in one of them.
-    const steps = ['--max-steps', '60', '--save-steps', '20', '--save-total-limit', '9'];
-    const ended = await onDriver({ lostAfter: 0, when: checkpoint(output, 20) }, args(output, ...steps));
+    const steps = ['--max-steps', '30', '--save-steps', '10', '--save-total-limit', '9'];
+    const ended = await onDriver({ lostAfter: 0, when: checkpoint(output, 10) }, args(output, ...steps));
     const said = saidAtEnd(ended);
     expect(said.replace(/steps? \d+(?: to \d+)?/, 'step N')).toBe(
-      `ortune: step N: ${lost}\nThe last good checkpoint is ${checkpoint(output, 20)}; --resume goes on from it.`,
+      `ortune: step N: ${lost}\nThe last good checkpoint is ${checkpoint(output, 10)}; --resume goes on from it.`,
     );
     expect(existsSync(join(output, 'model'))).toBe(false);
     const resumed = await onDriver({}, args(output, ...steps, '--resume'));

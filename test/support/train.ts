@@ -19,7 +19,7 @@ export function newRuns(path: (name: string) => string, usual: Partial<TrainOpti
     train: path('train.jsonl'),
     output: path(`run${runs++}`),
     learningRate: 1e-3,
-    threads: 2,
+    threads: 1,
     ...(usual as Partial<Run>),
     ...(more as Partial<Run>),
   });
