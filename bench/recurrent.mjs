@@ -6,21 +6,10 @@
 // --threads 2; the input is as wide as the layers. Backward is what a pass of both takes beyond forward, whose pass
 // keeps what gradients need.
 
-import { parseArgs } from 'node:util';
-import { here, machineOf, measureInTurn, medianOf } from './peers/rows.mjs';
+import { here, machineOf, measureInTurn, medianOf, peerOptions } from './peers/rows.mjs';
 
 const sizes = { kind: 'lstm', layers: '2', hidden: '256', steps: '64', batch: '32', threads: '2' };
-const text = (value) => ({ type: 'string', default: value });
-const { values: options } = parseArgs({
-  options: {
-    ...Object.fromEntries(Object.entries(sizes).map(([name, value]) => [name, text(value)])),
-    pytorch: text('python3'),
-    rounds: text('3'),
-    json: { type: 'boolean', default: false },
-    own: { type: 'boolean', default: false },
-  },
-});
-const shape = Object.keys(sizes).flatMap((name) => [`--${name}`, options[name]]);
+const { options, shape } = peerOptions(sizes, '3');
 
 if (options.own) console.log(JSON.stringify(await ownPasses()));
 else {

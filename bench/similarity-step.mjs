@@ -8,21 +8,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { here, machineOf, measureInTurn, medianOf } from './peers/rows.mjs';
+import { here, machineOf, measureInTurn, medianOf, peerOptions } from './peers/rows.mjs';
 
 const sizes = { layers: '6', hidden: '384', heads: '12', batch: '32', seq: '64', threads: '2' };
-const text = (value) => ({ type: 'string', default: value });
-const { values: options } = parseArgs({
-  options: {
-    ...Object.fromEntries(Object.entries(sizes).map(([name, value]) => [name, text(value)])),
-    pytorch: text('python3'),
-    rounds: text('2'),
-    json: { type: 'boolean', default: false },
-    own: { type: 'boolean', default: false },
-  },
-});
-const shape = Object.keys(sizes).flatMap((name) => [`--${name}`, options[name]]);
+const { options, shape } = peerOptions(sizes, '2');
 
 if (options.own) console.log(JSON.stringify(await ownStep()));
 else {

@@ -5,6 +5,21 @@
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+/**
+ * Options of a bench beside Python: `sizes` with their defaults, `--pytorch` with an interpreter, `--rounds`, `--json`,
+ * and `--own` for the process that measures ortune alone. `shape`: the sizes as arguments of each row's command.
+ */
+export function peerOptions(sizes, rounds) {
+  const text = (value) => ({ type: 'string', default: value });
+  const flag = { type: 'boolean', default: false };
+  const given = Object.fromEntries(Object.entries(sizes).map(([name, value]) => [name, text(value)]));
+  const { values: options } = parseArgs({
+    options: { ...given, pytorch: text('python3'), rounds: text(rounds), json: flag, own: flag },
+  });
+  return { options, shape: Object.keys(sizes).flatMap((name) => [`--${name}`, options[name]]) };
+}
 
 /** A path beside the benches. */
 export const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));

@@ -39,10 +39,11 @@ export const path = z.string().min(1);
 export const place = path.transform(pathOf).meta({ url: true }) as z.ZodType<string, string | URL>;
 export const rate = z.number().min(0).lt(1);
 export const count = z.int().min(1);
+/** One text or a list of them, as a list. */
+export const listOf = <T extends z.ZodType<string, unknown>>(item: T, list: z.ZodArray<T> = z.array(item)) =>
+  z.union([item, list]).transform((value) => (typeof value === 'string' ? [value] : value) as string[]);
 /** One file or several, each a path or a glob. */
-export const files = z
-  .union([place, z.array(place).min(1)])
-  .transform((value) => (typeof value === 'string' ? [value] : value));
+export const files = listOf(place, z.array(place).min(1));
 export const batchSize = z.int().min(1).max(65536);
 
 const unitBytes: Readonly<Record<string, number>> = {
@@ -110,9 +111,7 @@ export const running = {
       },
     ),
   ),
-  bind: z
-    .union([path, z.array(path)])
-    .transform((value) => (typeof value === 'string' ? [value] : value))
+  bind: listOf(path)
     .prefault([])
     .meta(
       about(

@@ -8,7 +8,7 @@ import { imageModels } from '../models/image-names.js';
 import { optimizerNames, ruleOf } from '../optim/rules.js';
 import { taskOfData } from '../tasks/tasks.js';
 import { ofTask } from './contradictions.js';
-import { about, batchSize, count, files, model, path, place, rate, running } from './fields.js';
+import { about, batchSize, count, files, listOf, model, path, place, rate, running } from './fields.js';
 import type { EvalFields, GradcheckFields, InspectFields, PredictFields } from './option-types.js';
 import { reading } from './reading-fields.js';
 import { task, taskFields } from './task-fields.js';
@@ -115,9 +115,7 @@ export const benchStepSchema = z.strictObject({
 
 /** What `ortune gradcheck` and `gradcheckModel` take. */
 export const gradcheckSchema = z.strictObject({
-  input: z
-    .union([path, z.array(path)])
-    .transform((inputs) => (typeof inputs === 'string' ? [inputs] : inputs))
+  input: listOf(path)
     .prefault([])
     .meta(
       about(

@@ -2,12 +2,10 @@
 // head and dropout. See fields.ts for the conventions.
 
 import { z } from 'zod';
-import { about, count, path, rate } from './fields.js';
+import { about, count, listOf, path, rate } from './fields.js';
 
 /** One pattern over parameters, or several. */
-export const patterns = z
-  .union([path, z.array(path)])
-  .transform((value) => (typeof value === 'string' ? [value] : value));
+export const patterns = listOf(path);
 
 const dropout = z
   .union([

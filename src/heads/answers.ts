@@ -2,21 +2,11 @@
 // its hidden states, two columns of one linear layer (qa_outputs), as the transformers library has it. A model that has
 // these outputs keeps them; a head of another task is replaced.
 
-import {
-  copyOfGraph,
-  dimensions,
-  dropDeadNodes,
-  elementTypeOf,
-  freeName,
-  isFloatInfo,
-  withShape,
-} from '../onnx/file/surgery.js';
-import { graphOf, type Model, opsetOf } from '../onnx/model.js';
+import { dimensions, freeName, isFloatInfo, withShape } from '../onnx/file/surgery.js';
+import { graphOf, type Model } from '../onnx/model.js';
 import type { ModelConfig } from '../transfer/config.js';
 import type { HeadResult } from './classification.js';
-import { hiddenSize } from './families.js';
-import { FileBuilder } from './file-builder.js';
-import { tokenVectors } from './tokens.js';
+import { onTokenVectors } from './tokens.js';
 
 /** Outputs by name, as the transformers library and exports have them. */
 export const answerOutputs = ['start_logits', 'end_logits'] as const;
@@ -29,20 +19,17 @@ export function ensureAnswerHead(model: Model, { seed, config }: { seed: number;
   const outputs = graphOf(model).output.filter(isFloatInfo);
   if (answerOutputs.every((wanted) => outputs.some(({ name }) => name === wanted)))
     return { model, change: 'kept', note: undefined };
-  const { hidden, replaced } = tokenVectors(model, 'places of answers need', 'for question answering');
-  const copy = copyOfGraph(model);
-  const graph = graphOf(copy);
-  graph.output = [hidden];
-  dropDeadNodes(graph);
-  const add = new FileBuilder(graph, opsetOf(model.proto.opsetImport) ?? 1, elementTypeOf(hidden), seed, config);
-  const both = add.linearPerToken('qa_outputs', hidden.name, hiddenSize(copy, hidden, config), answerOutputs.length);
-  const places = dimensions(hidden)!.slice(0, 2);
-  graph.output = answerOutputs.map((name, column) => {
-    const output = add.node('Gather', [both, add.constant('int64', [column], [])], { axis: 2 }, freeName(graph, name));
-    return withShape(hidden, places, output);
+  const head = {
+    needs: 'places of answers need',
+    instead: 'for question answering',
+    name: 'a head for where answers begin and end, qa_outputs',
+  };
+  return onTokenVectors(model, { seed, config, ...head }, (add, graph, hidden, size) => {
+    const both = add.linearPerToken('qa_outputs', hidden.name, size, answerOutputs.length);
+    const places = dimensions(hidden)!.slice(0, 2);
+    return answerOutputs.map((name, column) => {
+      const index = add.constant('int64', [column], []);
+      return withShape(hidden, places, add.node('Gather', [both, index], { axis: 2 }, freeName(graph, name)));
+    });
   });
-  dropDeadNodes(graph);
-  const head = 'a head for where answers begin and end, qa_outputs';
-  if (!replaced) return { model: copy, change: 'added', note: `added ${head}` };
-  return { model: copy, change: 'replaced', note: `replaced the ${replaced} by ${head}` };
 }

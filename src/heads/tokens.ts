@@ -13,8 +13,9 @@ import {
   withShape,
 } from '../onnx/file/surgery.js';
 import { graphOf, type Model, opsetOf } from '../onnx/model.js';
-import type { ValueInfoProto } from '../onnx/onnx_pb.js';
+import type { GraphProto, ValueInfoProto } from '../onnx/onnx_pb.js';
 import { quote } from '../quote.js';
+import type { ModelConfig } from '../transfer/config.js';
 import type { HeadOptions, HeadResult } from './classification.js';
 import { hiddenSize } from './families.js';
 import { FileBuilder } from './file-builder.js';
@@ -32,19 +33,49 @@ export function ensureTokenHead(model: Model, { labels, seed, config = {} }: Hea
     refuseProbabilities(model, logits.name);
     return { model, change: 'kept', note: undefined };
   }
-  const { hidden, replaced } = tokenVectors(model, 'a label for each token needs', 'for token classification');
+  const head = {
+    needs: 'a label for each token needs',
+    instead: 'for token classification',
+    name: `a head for ${labels} labels of each token, classifier`,
+  };
+  return onTokenVectors(model, { seed, config, ...head }, (add, graph, hidden, size) => {
+    const output = freeName(graph, 'logits');
+    add.linearPerToken('classifier', hidden.name, size, labels, output);
+    return [withShape(hidden, [...dimensions(hidden)!.slice(0, 2), labels] as FileDim[], output)];
+  });
+}
+
+/** A head over the vector of each token. */
+interface TokenHead {
+  seed: number;
+  config: ModelConfig;
+  /** For the message where there are no such vectors: what needs them, and what to export the model for instead. */
+  needs: string;
+  instead: string;
+  /** In a note. */
+  name: string;
+}
+
+/**
+ * A copy of the model with a head on the vector of each token, in place of the one over every token where it has one.
+ * @param write appends the head's nodes and gives its outputs; `size` is that of a vector
+ * @throws ModelError for a model that gives no vector for each token
+ */
+export function onTokenVectors(
+  model: Model,
+  { seed, config, needs, instead, name }: TokenHead,
+  write: (add: FileBuilder, graph: GraphProto, hidden: ValueInfoProto, size: number) => ValueInfoProto[],
+): HeadResult {
+  const { hidden, replaced } = tokenVectors(model, needs, instead);
   const copy = copyOfGraph(model);
   const graph = graphOf(copy);
   graph.output = [hidden];
   dropDeadNodes(graph);
   const add = new FileBuilder(graph, opsetOf(model.proto.opsetImport) ?? 1, elementTypeOf(hidden), seed, config);
-  const output = freeName(graph, 'logits');
-  add.linearPerToken('classifier', hidden.name, hiddenSize(copy, hidden, config), labels, output);
-  graph.output = [withShape(hidden, [...dimensions(hidden)!.slice(0, 2), labels] as FileDim[], output)];
+  graph.output = write(add, graph, hidden, hiddenSize(copy, hidden, config));
   dropDeadNodes(graph);
-  const head = `a head for ${labels} labels of each token, classifier`;
-  if (!replaced) return { model: copy, change: 'added', note: `added ${head}` };
-  return { model: copy, change: 'replaced', note: `replaced the ${replaced} by ${head}` };
+  if (!replaced) return { model: copy, change: 'added', note: `added ${name}` };
+  return { model: copy, change: 'replaced', note: `replaced the ${replaced} by ${name}` };
 }
 
 const perToken = (info: ValueInfoProto | undefined): boolean => info !== undefined && dimensions(info)?.length === 3;
@@ -60,7 +91,7 @@ function tokenLogits(model: Model): ValueInfoProto | undefined {
  * @param replaced in words the head that stands on them
  * @throws ModelError for a model that gives none, with what `needs` them and what to export the model `instead`
  */
-export function tokenVectors(
+function tokenVectors(
   model: Model,
   needs: string,
   instead: string,

@@ -6,7 +6,7 @@
 import { textColumns } from '../data/column-specs.js';
 import { type EncodeRequest, writeClasses, writerOf, writeWeights } from '../data/encode.js';
 import type { Slot } from '../data/slots.js';
-import { DataError, ModelError } from '../errors.js';
+import { ModelError } from '../errors.js';
 import { pairOutput } from '../heads/pair-output.js';
 import { gatherTokens } from '../lower/gather-tokens.js';
 import { MaskedLmMetrics, type MaskedLmResult } from '../metrics/masked-tokens.js';
@@ -22,7 +22,7 @@ import { maskedResults } from './masked-results.js';
 import { type Masking, maskRow, pairedRows, targetCount } from './masking.js';
 import type { Task, TaskLoss } from './task.js';
 import { textFields } from './text-fields.js';
-import { readsTexts, refusePictures, textPlan } from './texts.js';
+import { readsTexts, refusePacked, refusePictures, textPlan } from './texts.js';
 
 const name = 'masked-lm';
 
@@ -88,14 +88,10 @@ export const maskedLm = {
   // Nothing is kept of a frozen trunk (no writeTargets): the masks differ from epoch to epoch.
   cacheable: () => false,
   async plan(model, config, tables, { probability, nextSentence, topK }) {
-    const packed = tables.find(({ tokens }) => tokens);
     const plan = await textPlan(model, config, tables);
     if (topK !== undefined)
       return { ...plan, fields: [...plan.fields, { name: maskPlaces, dtype: 'int32', shape: ['batch*tokens'] }] };
-    if (packed && nextSentence)
-      throw new DataError(
-        `${packed.origin.files.join(', ')}: packed texts cannot be joined to others; leave nextSentence out`,
-      );
+    if (nextSentence) refusePacked(tables, 'packed texts cannot be joined to others; leave nextSentence out');
     const counts = plan.axes!.tokens!.buckets.map((length) => targetCount(length, probability));
     const perTarget = ['batch*targets'] as const;
     return {

@@ -6,7 +6,6 @@
 import type { ColumnSpec, RowForm } from '../data/columns.js';
 import { SampleError } from '../data/encode.js';
 import type { TextEncoding } from '../data/tokenizer/protocol.js';
-import { DataError } from '../errors.js';
 import { isObject } from '../files/json.js';
 import { metricsLine } from '../report/metrics.js';
 import { type ModelConfig, readModelConfig, textDropout } from '../transfer/config.js';
@@ -25,7 +24,7 @@ import {
 import { architecture } from './classes.js';
 import type { Task } from './task.js';
 import { strideField, textFields } from './text-fields.js';
-import { readsTexts, refusePictures, textPlan } from './texts.js';
+import { readsTexts, refusePacked, refusePictures, textPlan } from './texts.js';
 
 export type { AnswerResult } from './answers/meter.js';
 export type { Answer, AnswerPrediction } from './answers/predictions.js';
@@ -126,11 +125,7 @@ export const questionAnswering = {
   // Nothing is kept of a frozen trunk (no writeTargets): where answers are depends on the tokens.
   cacheable: () => false,
   async plan(model, config, tables) {
-    const packed = tables.find(({ tokens }) => tokens);
-    if (packed)
-      throw new DataError(
-        `${packed.origin.files.join(', ')}: packed texts have no questions; give the texts themselves`,
-      );
+    refusePacked(tables, 'packed texts have no questions; give the texts themselves');
     const plan = await textPlan(model, config, tables);
     const { stride } = config;
     const { countWindows } = await import('../data/text/windows.js');

@@ -8,7 +8,7 @@ import { type ColumnSpec, ofKind, textAt } from '../data/columns.js';
 import { type EncodeRequest, SampleError, writerOf } from '../data/encode.js';
 import type { Slot } from '../data/slots.js';
 import type { TextEncoding } from '../data/tokenizer/protocol.js';
-import { DataError, ModelError } from '../errors.js';
+import { ModelError } from '../errors.js';
 import { pearson, spearman } from '../metrics/correlation.js';
 import { rerankingMetrics, rerankingOf } from '../metrics/reranking.js';
 import { sigmoid } from '../metrics/sigmoid.js';
@@ -22,7 +22,7 @@ import { filledTexts } from './similarity/encode.js';
 import { groupFields, textContradictions, textRoles } from './similarity/fields.js';
 import type { MeasuredBatch, Meter, Prediction, Results, Task } from './task.js';
 import { textFields } from './text-fields.js';
-import { refusePictures, textPlan } from './texts.js';
+import { refusePacked, refusePictures, textPlan } from './texts.js';
 
 const name = 'reranking';
 
@@ -104,9 +104,7 @@ export const reranking = {
   // Nothing is kept of a frozen trunk (no writeTargets): a sample is several rows.
   cacheable: () => false,
   async plan(model, config, tables, options) {
-    const packed = tables.find(({ tokens }) => tokens);
-    if (packed)
-      throw new DataError(`${packed.origin.files.join(', ')}: packed texts are not split into columns; give the texts`);
+    refusePacked(tables, 'packed texts are not split into columns; give the texts');
     const plan = await textPlan(model, config, tables);
     const predicting = model.purpose === 'predict';
     const candidates = predicting ? 1 : options.roles.length - 1;

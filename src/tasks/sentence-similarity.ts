@@ -4,7 +4,7 @@
 
 import { type ColumnSpec, ofKind, textAt } from '../data/columns.js';
 import type { TextEncoding } from '../data/tokenizer/protocol.js';
-import { DataError, ModelError, UsageError } from '../errors.js';
+import { ModelError, UsageError } from '../errors.js';
 import { isHidden } from '../heads/hidden-name.js';
 import { metricsLine } from '../report/metrics.js';
 import { textDropout } from '../transfer/config.js';
@@ -18,7 +18,7 @@ import { dot, unitOf } from './similarity/measured-loss.js';
 import { type SimilarityResult, similarityMeter, similarityMetrics } from './similarity/meter.js';
 import { type Modules, modulesFiles, plainModules, readModules } from './similarity/modules.js';
 import type { MeasuredBatch, Prediction, Results, Task } from './task.js';
-import { readsTexts, refusePictures, textPlan } from './texts.js';
+import { readsTexts, refusePacked, refusePictures, textPlan } from './texts.js';
 
 export type { SimilarityResult } from './similarity/meter.js';
 
@@ -87,11 +87,7 @@ export const sentenceSimilarity = {
   // Nothing is kept of a frozen trunk (no writeTargets): the vectors of a batch are compared with each other.
   cacheable: () => false,
   async plan(model, config, tables, options) {
-    const packed = tables.find(({ tokens }) => tokens);
-    if (packed)
-      throw new DataError(
-        `${packed.origin.files.join(', ')}: packed texts are of one column; give the texts themselves`,
-      );
+    refusePacked(tables, 'packed texts are of one column; give the texts themselves');
     const fixed = fixedBatch(model.inputs);
     if (fixed !== undefined)
       throw new ModelError(

@@ -7,6 +7,7 @@ import { tokenAxes, tokenFields } from '../data/text/encode.js';
 import { surveyTexts } from '../data/text/survey.js';
 import { readTokenizer } from '../data/tokenizer/files.js';
 import type { TextEncoding } from '../data/tokenizer/protocol.js';
+import { DataError } from '../errors.js';
 import { fixedLength } from './fixed-axes.js';
 import type { EncodingPlan, LoadedFor, ModelValue, TaskConfig } from './task.js';
 
@@ -20,6 +21,12 @@ export const refusePictures =
     inputs.length === 1 && inputs[0]!.shape?.length === 4
       ? `input '${inputs[0]!.name}' takes pictures, and the task is ${task}; set task ${pictureTask}, with data in .safetensors files`
       : undefined;
+
+/** @throws DataError where texts are packed, which a task cannot use, with its reason and what to do */
+export function refusePacked(tables: readonly Table[], why: string): void {
+  const packed = tables.find(({ tokens }) => tokens);
+  if (packed) throw new DataError(`${packed.origin.files.join(', ')}: ${why}`);
+}
 
 /**
  * Of texts, without what a loss reads. @throws ModelError, UsageError for a model; DataError for tokens of another one
