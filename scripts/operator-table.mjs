@@ -6,8 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { inputRule, rules } from '../dist/autodiff/rules.js';
 import { definedOperators } from '../dist/onnx/defined/table.js';
-import { traitsOfOperator } from '../dist/onnx/operators.js';
 import { isQuantisedOperator, NEWEST_OPSET } from '../dist/onnx/refuse.js';
+import { isOfSequences } from '../dist/onnx/specialize/sequences.js';
 
 const fixture = (name) => JSON.parse(readFileSync(new URL(`../test/fixtures/onnx/${name}.json`, import.meta.url)));
 const versions = fixture('operator-versions');
@@ -24,10 +24,10 @@ export const operators = {
 };
 
 /**
- * Constants become initializers; conditions are decided, or both branches are selected from; with the DequantizeLinear
- * behind it a QuantizeLinear becomes one operator.
+ * Constants become initializers; conditions are decided, or both branches are selected from; bodies are repeated; with
+ * the DequantizeLinear behind it a QuantizeLinear becomes one operator.
  */
-const resolved = new Set(['Constant', 'If', 'QuantizeLinear']);
+const resolved = new Set(['Constant', 'If', 'Loop', 'QuantizeLinear', 'Scan']);
 
 /** Older names of operators, which conversion replaces. */
 const renamed = { Scatter: 'ScatterElements', Upsample: 'Resize' };
@@ -42,8 +42,8 @@ export function standingOf(key) {
     return flows ? 'gradient' : 'no derivative';
   }
   if (definedOperators.has(key)) return 'gradient';
-  if (resolved.has(key) || traitsOfOperator(key).dissolves) return 'resolved';
   const [domain, op] = key.startsWith(`${microsoft}.`) ? [microsoft, key.slice(microsoft.length + 1)] : ['', key];
+  if (resolved.has(key) || isOfSequences({ domain, op })) return 'resolved';
   if (isQuantisedOperator(domain, op)) return 'quantised';
   return domain === '' && versions[op]?.[0] > NEWEST_OPSET ? 'later opset' : 'not yet';
 }

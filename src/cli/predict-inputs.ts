@@ -17,6 +17,7 @@ import { isTable, readRaw } from '../data/read/raw.js';
 import { columnNames, toRecord } from '../data/read/record.js';
 import type { TextInput } from '../data/samples.js';
 import { DataError, UsageError } from '../errors.js';
+import { isRemote } from '../models/remote-file.js';
 import { quote } from '../quote.js';
 import { type Reads, whatIsRead } from '../tasks/reads.js';
 
@@ -66,6 +67,8 @@ export async function inputsOf(
       if (existsSync(text)) onNote(`${quote(text)} is taken as a text, though a file is called so`);
     return given;
   }
+  // They are fetched where the data are opened.
+  if (named.some(isRemote)) return { files: named };
   const files = await openFiles(named);
   if (files.every((file) => packKind(file) === 'texts')) return { files };
   if (reads === 'questions' && files.every(isTable)) return { files };
@@ -78,7 +81,7 @@ export async function inputsOf(
 function filesFor(model: string, reads: Extract<Reads, 'pictures' | 'tensors'>, files: readonly string[]): Inputs {
   const what = `${model} reads ${reads}: give their files${reads === 'pictures' ? ' or a .safetensors file, folders or tables of them' : ''}`;
   if (files.length === 0) throw new UsageError(`nothing to label: ${what}, as arguments or with --data`);
-  const none = files.find((file) => !existsSync(file) && !isDynamicPattern(file));
+  const none = files.find((file) => !isRemote(file) && !existsSync(file) && !isDynamicPattern(file));
   if (none !== undefined) throw new UsageError(`${what}; there is no file ${quote(none)}`);
   return { files };
 }

@@ -14,8 +14,8 @@ import { toGraph } from '../onnx/load.js';
 import { type Model, opsetOf } from '../onnx/model.js';
 import { type Became, judgeGraph } from '../onnx/nominal.js';
 import { inlineFunctions } from '../onnx/normalize/inline.js';
-import { traitsOf } from '../onnx/operators.js';
 import { fileTensors } from '../onnx/save.js';
+import { isOfSequences } from '../onnx/specialize/sequences.js';
 import { elementCount } from '../onnx/tensor.js';
 import { unknownOperators } from '../onnx/unknown.js';
 import { chooseParameters, type ParameterChoice } from '../transfer/parameters.js';
@@ -152,10 +152,11 @@ function undifferentiable(source: Graph, trainable: readonly string[], became: B
     outputs.map(({ name }) => name),
     trainable,
   );
-  const left = missing.filter(({ node }) => !(node.construct ? became.has(node.construct) : traitsOf(node).dissolves));
+  const left = missing.filter(({ node }) => !(node.construct ? became.has(node.construct) : isOfSequences(node)));
   const found = new Set([...left.map(({ node }) => node), ...unknownOperators(graph)]);
-  return graph.nodes
+  const listed = graph.nodes
     .filter((node) => found.has(node))
-    .map((node) => ({ op: operatorKey(node), node: node.construct?.name ?? node.name }))
-    .filter(({ node }, i, all) => all.findIndex((other) => other.node === node) === i);
+    .map((node) => ({ op: operatorKey(node), node: node.construct?.name ?? node.name }));
+  // The first of each name.
+  return [...new Map(listed.toReversed().map((one) => [one.node, one])).values()].toReversed();
 }

@@ -156,7 +156,7 @@ export class Dataset {
       const { table, names } = await this.#options.access!.batch(numbers, request.signal);
       if (readings.length > 0) applyLabels(table, names, this.#labels, readings);
       const options = { index, samples: members.slice(), classWeights: this.classWeights, unweighted };
-      yield detached(samplesOf(table, everyRow(table), options));
+      yield samplesOf(table, everyRow(table), options);
     }
   }
 

@@ -2,7 +2,7 @@
 // with it. Behind this they are files like any other.
 
 import { join } from 'node:path';
-import { DataError, OrtuneError } from '../errors.js';
+import { DataError, OrtuneError, UsageError } from '../errors.js';
 import { fetchRemote, isRemote } from '../models/remote-file.js';
 import { tableEndings } from './read/raw.js';
 
@@ -34,7 +34,8 @@ export async function withRemoteFiles(
       paths.push(path);
       notes.push(note);
     } catch (error) {
-      throw error instanceof OrtuneError ? new DataError(error.message, { cause: error }) : error;
+      if (!(error instanceof OrtuneError) || error instanceof UsageError) throw error;
+      throw new DataError(error.message, { cause: error });
     }
   }
   return paths;

@@ -9,6 +9,12 @@ interface Step {
   hits: number;
 }
 
+/** Scores of which each has a place: what is not a number comes last, with the lowest one. */
+export const ranked = <T extends Float32Array | Float64Array>(scores: T): T =>
+  scores.some(Number.isNaN)
+    ? (scores.map((score) => (Number.isNaN(score) ? Number.NEGATIVE_INFINITY : score)) as T)
+    : scores;
+
 /** The samples of a label in the order of their scores. */
 export class Ranking {
   readonly steps: readonly Step[];
@@ -16,9 +22,9 @@ export class Ranking {
   /** Samples that have the label. */
   readonly positives: number;
 
-  /** `holds[i]`: whether sample i has the label. What is not a number comes last, with the lowest score. */
+  /** `holds[i]`: whether sample i has the label. */
   constructor(given: Float32Array | Float64Array, holds: ArrayLike<number>) {
-    const scores = given.map((score) => (Number.isNaN(score) ? Number.NEGATIVE_INFINITY : score));
+    const scores = ranked(given);
     const order = Uint32Array.from(scores, (_, i) => i).sort((a, b) =>
       scores[a]! < scores[b]! ? 1 : scores[a]! > scores[b]! ? -1 : 0,
     );
@@ -92,7 +98,8 @@ export function averagePrecisionOfAll(rankings: readonly { scores: Float32Array;
   const keys = new Float64Array(rankings.reduce((sum, { scores }) => sum + scores.length, 0));
   const [value, bits] = viewsOfOne();
   let [at, positives] = [0, 0];
-  for (const { scores, holds } of rankings)
+  for (const { scores: given, holds } of rankings) {
+    const scores = ranked(given);
     for (let i = 0; i < scores.length; i++) {
       value[0] = scores[i]! + 0; // -0 is 0
       // The bits of a float as a whole number of the same order, and the label behind them.
@@ -101,6 +108,7 @@ export function averagePrecisionOfAll(rankings: readonly { scores: Float32Array;
       positives += hit;
       keys[at++] = 2 * ordered + hit;
     }
+  }
   if (positives === 0) return 0;
   keys.sort();
   let [sum, hits, before] = [0, 0, 0];

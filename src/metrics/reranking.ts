@@ -3,7 +3,7 @@
 // average precision counts them at once, and MRR takes those that are not relevant first: a model that gives one score
 // to all has found nothing.
 
-import { Ranking } from './ranking.js';
+import { Ranking, ranked } from './ranking.js';
 import { ndcg, reciprocalRank } from './retrieval.js';
 
 const within = 10;
@@ -12,7 +12,8 @@ export const rerankingMetrics = ['map', 'mrr@10', 'ndcg@10'] as const;
 export type RerankingFigures = Record<(typeof rerankingMetrics)[number], number>;
 
 /** Of one query; 0 where no candidate is relevant. */
-export function rerankingOf(scores: Float32Array, relevant: readonly boolean[]): RerankingFigures {
+export function rerankingOf(given: Float32Array, relevant: readonly boolean[]): RerankingFigures {
+  const scores = ranked(given);
   const places = [...scores.keys()].sort(
     (a, b) => scores[b]! - scores[a]! || Number(relevant[a]) - Number(relevant[b]),
   );

@@ -91,7 +91,8 @@ async function fetchModel(url: string, { signal, onDownload }: ResolveOptions): 
     return { path: (await fetchRemote(url, { folder, endings: ['.onnx'], signal, onProgress })).path, close };
   } catch (error) {
     await close();
-    throw error instanceof OrtuneError ? new ModelError(error.message, { cause: error }) : error;
+    if (!(error instanceof OrtuneError) || error instanceof UsageError) throw error;
+    throw new ModelError(error.message, { cause: error });
   }
 }
 

@@ -62,8 +62,6 @@ export interface OperatorTraits {
   readonly byRow?: boolean;
   /** May give one vector for many, of tokens or of places: the end of a trunk. */
   readonly pools?: boolean;
-  /** None is left when a graph has been specialised. */
-  readonly dissolves?: boolean;
   /** Gives the mean of several elements. */
   readonly averages?: boolean;
 }
@@ -284,25 +282,8 @@ const gradients: Record<string, OperatorTraits> = {
   'ortune.BatchNormGrad': gradient,
 };
 
-const dissolving: Record<string, OperatorTraits> = Object.fromEntries(
-  [
-    ...[
-      'Loop',
-      'Scan',
-      'Optional',
-      'OptionalGetElement',
-      'OptionalHasElement',
-      'ConcatFromSequence',
-      'SplitToSequence',
-    ],
-    ...['SequenceEmpty', 'SequenceConstruct', 'SequenceInsert', 'SequenceErase', 'SequenceAt', 'SequenceLength'],
-  ].map((op) => [op, { dissolves: true }]),
-);
-
 const table: ReadonlyMap<string, OperatorTraits> = new Map(
-  [products, movement, arithmetic, activations, normalisations, reductions, gradients, dissolving].flatMap(
-    Object.entries,
-  ),
+  [products, movement, arithmetic, activations, normalisations, reductions, gradients].flatMap(Object.entries),
 );
 const none: OperatorTraits = {};
 

@@ -1,17 +1,17 @@
 // Operators of a file that ortune cannot follow: those with neither a rule for their output types nor a definition in
-// standard operators.
+// standard operators, and of which specialisation leaves something.
 
 import { ModelError } from '../errors.js';
 import { quote, shown } from '../quote.js';
 import { definedOperators } from './defined/table.js';
 import { type Graph, type Node, operatorKey } from './graph.js';
-import { traitsOf } from './operators.js';
 import { hasTypeRule } from './shapes.js';
+import { isOfSequences } from './specialize/sequences.js';
 
 const mostListed = 50;
 
 const isKnown = (node: Node): boolean =>
-  hasTypeRule(node) || definedOperators.has(operatorKey(node)) || traitsOf(node).dissolves === true;
+  hasTypeRule(node) || definedOperators.has(operatorKey(node)) || node.construct !== undefined || isOfSequences(node);
 
 /** The nodes that nothing is known of; what stands in a sub-graph may never run. */
 export const unknownOperators = (graph: Graph): Node[] => graph.nodes.filter((node) => !node.block && !isKnown(node));

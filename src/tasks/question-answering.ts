@@ -7,6 +7,7 @@ import type { ColumnSpec, RowForm } from '../data/columns.js';
 import { SampleError } from '../data/encode.js';
 import type { TextEncoding } from '../data/tokenizer/protocol.js';
 import { isObject } from '../files/json.js';
+import { answerOutputs } from '../heads/answers.js';
 import { metricsLine } from '../report/metrics.js';
 import { type ModelConfig, readModelConfig, textDropout } from '../transfer/config.js';
 import { answerFields, writeAnswers } from './answers/labels.js';
@@ -167,7 +168,7 @@ export const questionAnswering = {
       return { ...measured, weights: { normaliser }, ...(bad && { bad }) };
     };
   },
-  outputs: () => ({ start: 'start_logits', end: 'end_logits' }),
+  outputs: () => ({ start: answerOutputs[0], end: answerOutputs[1] }),
   loss: (b, outputs, { labelSmoothing }) => addAnswerLoss(b, outputs, labelSmoothing),
   resultsOf: (saved, batch) => answerResults(saved, batch),
   metrics: () => [

@@ -9,8 +9,14 @@ import type { Tensor } from '../onnx/tensor.js';
 export function knownTable(tensor: Tensor): string | undefined {
   if (!types.isFloat32Array(tensor.data())) return undefined;
   const data = tensor.data() as Float32Array;
-  if (data.some(Number.isNaN)) return undefined;
-  const shape = tensor.shape.filter((d) => d > 1);
+  const known = formOf(
+    data,
+    tensor.shape.filter((d) => d > 1),
+  );
+  return known !== undefined && data.some(Number.isNaN) ? undefined : known;
+}
+
+function formOf(data: Float32Array, shape: readonly number[]): string | undefined {
   if (shape.length >= 2 && isMask(data)) return 'a mask';
   if (isRamp(data, shape)) return 'a ramp of positions';
   if (shape.length === 1 && isGeometric(data)) return 'a sequence of frequencies';

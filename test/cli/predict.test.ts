@@ -1,6 +1,8 @@
 // What the arguments of predict and eval stand for: texts, files of texts, pictures, runs and checkpoints.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
@@ -34,6 +36,19 @@ async function labelled(...args: string[]): Promise<{ texts: string[]; stderr: s
 }
 
 describe('a model of texts', () => {
+  it('labels the rows of a file that a URL names', async () => {
+    const server = createServer((_, response) => response.end(readFileSync(table)));
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/texts.csv`;
+    try {
+      const { json, stderr } = await ortune(['predict', model, '--data', url, '--json']);
+      expect(json.predictions).toHaveLength(2);
+      expect(stderr).toContain(`'${url}' was fetched for this run`);
+    } finally {
+      server.close();
+    }
+  });
+
   it.each<[string, string[], string[]]>([
     ['a table', [model, table], ['free cash', 'lunch']],
     ['a file with a text in each line', [model, lines], ['free cash', 'lunch']],

@@ -19,6 +19,11 @@ test('candidates are measured as by CrossEncoderRerankingEvaluator', () => {
   }
 });
 
+test('a score that is not a number comes last', () => {
+  const found = rerankingOf(Float32Array.of(Number.NaN, 2, Number.NaN, 1), [false, false, false, true]);
+  expect(found).toMatchObject({ map: 0.5, 'mrr@10': 0.5 });
+});
+
 test('a model that scores all alike has found nothing', () => {
   expect(rerankingOf(Float32Array.of(1, 1, 1, 1), [true, false, false, false])['mrr@10']).toBe(0.25);
   expect(rerankingOf(Float32Array.of(1, 2), [false, false])).toEqual({ map: 0, 'mrr@10': 0, 'ndcg@10': 0 });

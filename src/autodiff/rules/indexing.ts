@@ -55,6 +55,13 @@ const gatherElements: InputRule = ({ b, node, x }, dy) =>
     reduction: 'add',
   });
 
+/** The rows of a table that a list of positions along its axes means: Σ position · stride; negative ones count back. */
+export function rowNumbers(b: Builder, index: Value, dims: readonly number[]): Value {
+  const strides = dims.map((_, i) => elementCount(dims.slice(i + 1)));
+  const wrapped = where(b, less(b, index, 0), add(b, index, b.ints(dims)), index);
+  return sum(b, mul(b, wrapped, b.ints(strides)), [b.shape(index).length - 1], false);
+}
+
 /**
  * The last axis of `index` holds a position along `depth` axes of x after the batch axes. As one row number,
  * Σ index · stride + batch offset (negative positions count from the end), the gather is one from a table of rows.
@@ -65,9 +72,7 @@ const gatherND: InputRule = ({ b, node, x }, dy) => {
   const indexShape = b.shape(x[1]!);
   const depth = indexShape.at(-1)!;
   const dims = shape.slice(batchAxes, batchAxes + depth);
-  const strides = dims.map((_, i) => elementCount(dims.slice(i + 1)));
-  const wrapped = where(b, less(b, x[1]!, 0), add(b, x[1]!, b.ints(dims)), x[1]!);
-  let row = sum(b, mul(b, wrapped, b.ints(strides)), [indexShape.length - 1], false);
+  let row = rowNumbers(b, x[1]!, dims);
   const batches = elementCount(shape.slice(0, batchAxes));
   if (batches > 1) {
     const offsets = indices(batches).map((i) => i * elementCount(dims));

@@ -53,7 +53,7 @@ function isSumOfPowers(m: Matcher, value: Value): boolean {
 
 /** Everything that reads the root takes a positive bound in its place where it is 0, as cosine_similarity does. */
 function isBounded(b: Builder, m: Matcher, y: Value): boolean {
-  const readers = b.graph.nodes.filter((node) => !node.name.startsWith(b.prefix) && node.inputs.includes(y));
+  const readers = m.consumers(y).filter((node) => !node.name.startsWith(b.prefix));
   const bounds = readers.map((node) =>
     node.op === 'Max' ? m.number(m.other(node, y)) : node.op === 'Clip' ? m.number(node.inputs[1]) : undefined,
   );

@@ -4,12 +4,13 @@
 // Rows (ScatterND) are taken as elements of a table [rows, columns], because the runtime's ScatterND adds in any order.
 
 import type { Builder } from '../../onnx/builder.js';
-import { add, cast, div, equal, expand, less, mul, sub, sum, view, where, zeros } from '../../onnx/formulas.js';
+import { cast, div, equal, expand, less, mul, sub, view, where, zeros } from '../../onnx/formulas.js';
 import { attrInt, attrString, type Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { elementCount } from '../../onnx/tensor.js';
 import { quote } from '../../quote.js';
 import type { InputRule, RuleContext, RuleTable } from './context.js';
+import { rowNumbers } from './indexing.js';
 
 /** The scattering as one of elements along an axis: x, index and updates, and their like in that form. */
 interface Elements {
@@ -25,12 +26,9 @@ interface Elements {
 function rowsOf({ b, x }: RuleContext): Elements {
   const [data, index, updates] = x as [Value, Value, Value];
   const shape = b.shape(data);
-  const indexShape = b.shape(index);
-  const depth = indexShape.at(-1)!;
+  const depth = b.shape(index).at(-1)!;
   const dims = shape.slice(0, depth);
-  const strides = dims.map((_, i) => elementCount(dims.slice(i + 1)));
-  const wrapped = where(b, less(b, index, 0), add(b, index, b.ints(dims)), index);
-  const row = sum(b, mul(b, wrapped, b.ints(strides)), [indexShape.length - 1], false);
+  const row = rowNumbers(b, index, dims);
   const [rows, columns, count] = [elementCount(dims), elementCount(shape.slice(depth)), elementCount(b.shape(row))];
   const like = (value: Value): Value => view(b, value, [rows, columns]);
   return {

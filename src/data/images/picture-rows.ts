@@ -115,7 +115,7 @@ class Unpacked {
   }
 
   async #write(): Promise<void> {
-    const piece = Buffer.concat(this.#waiting);
+    const piece = this.#waiting.length === 1 ? this.#waiting[0]! : Buffer.concat(this.#waiting);
     [this.#waiting, this.#waitingBytes] = [[], 0];
     try {
       this.#file ??= await this.#open();

@@ -74,15 +74,9 @@ function softmaxWithSink(b: Builder, scores: Value, sink: Value): Value {
   return b.op('Slice', [all, b.ints([0]), b.ints([keys]), b.ints([3])]);
 }
 
-/**
- * Which keys a query sees that stands `past` places behind the first key: those up to its own place, and the last
- * `window` of them where there is one. A constant [1, 1, T, S].
- */
-export function causal(b: Builder, [length, keys]: readonly [number, number], past: number, window = 0): Value {
-  const values = indices(length * keys).map((i) => {
-    const behind = Math.floor(i / keys) + past - (i % keys);
-    return Number(behind >= 0 && (window <= 0 || behind < window));
-  });
+/** Which keys a query sees that stands `past` places behind the first key: those up to its own. [1, 1, T, S] */
+export function causal(b: Builder, [length, keys]: readonly [number, number], past: number): Value {
+  const values = indices(length * keys).map((i) => Number(Math.floor(i / keys) + past >= i % keys));
   return b.constant(Tensor.of('bool', values, [1, 1, length, keys]), 'causal');
 }
 

@@ -26,7 +26,14 @@ const dequantised = (c: DefinedNode): Value[] => {
   const scale = c.x(1);
   const of = c.shape(1);
   const block = c.int('block_size', 0);
-  const zero = c.has(2) && c.numbers(2)?.some((z) => z !== 0) !== false ? stored(c, 2) : undefined;
+  const zero =
+    c.has(2) &&
+    c
+      .tensor(2)
+      ?.bytes()
+      .some((byte) => byte !== 0) !== false
+      ? stored(c, 2)
+      : undefined;
   const q = stored(c, 0);
   const single = elementCount(of) === 1 && of.length <= 1;
   const axis = single ? 0 : c.axis(c.int('axis', 1), shape.length);

@@ -86,12 +86,11 @@ export function rowsBetween(b: Builder, stored: BlockedRows, from: number, to: n
   };
   const apart = (x: Value): Value => (bits === 4 ? halves(b, x) : x);
   const q = cast(b, apart(part(packed)), dtype);
-  const perBlock = (x: Value): Value => view(b, x, [to - from, blocks, 1]);
-  const zero = (zeros: Value): Value =>
+  const zeroOf = (zeros: Value): Value =>
     b.type(zeros).dtype === 'uint8' ? cast(b, firstOf(b, apart(part(zeros)), 1, blocks), dtype) : part(zeros);
-  const parts = view(b, q, [to - from, blocks, block]);
-  const centred = sub(b, parts, stored.zeros ? perBlock(zero(stored.zeros)) : 2 ** (bits - 1));
-  return firstOf(b, view(b, mul(b, centred, perBlock(part(scales))), [to - from, blocks * block]), 1, k);
+  const zero = stored.zeros && zeroOf(stored.zeros);
+  const centred = zero ? q : sub(b, q, 2 ** (bits - 1));
+  return firstOf(b, byBlocks(b, centred, { axis: 1, block, scale: part(scales), zero }), 1, k);
 }
 
 /** Of a node that rounds x to the nearest of few numbers, whole steps of the scale around the zero point. */

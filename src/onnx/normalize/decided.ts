@@ -7,7 +7,7 @@ import { type Bindings, boundTensor } from '../bindings.js';
 import { blockOperators } from '../blocks.js';
 import { isFloat } from '../dtype.js';
 import { fold } from '../fold.js';
-import { ancestors, type Block, type Construct, Graph, type Node, type Value } from '../graph.js';
+import { type Block, type Construct, Graph, type Node, type Value } from '../graph.js';
 import { inferTypes } from '../shapes.js';
 import type { Tensor } from '../tensor.js';
 import { conditionsOf } from './tidy.js';
@@ -31,8 +31,9 @@ export function takeDecided(graph: Graph, bind: Bindings = new Map()): void {
   }
   graph.inputs = graph.inputs.filter(({ name }) => !graph.bound.has(name));
   const taken = new Map<Construct, number>();
+  const producers = graph.producers();
   for (const [construct, condition] of conditions) {
-    const constant = evaluated(graph, condition);
+    const constant = evaluated(graph, producers, condition);
     if (constant?.dtype === 'bool' && constant.size === 1) taken.set(construct, constant.numbers()[0] === 0 ? 1 : 0);
   }
   if (taken.size === 0) return;
@@ -43,12 +44,11 @@ export function takeDecided(graph: Graph, bind: Bindings = new Map()): void {
 }
 
 /** A condition that follows from constants, none of them a float, which training may change; else undefined. */
-function evaluated(graph: Graph, condition: Value): Tensor | undefined {
+function evaluated(graph: Graph, producers: ReadonlyMap<Value, Node>, condition: Value): Tensor | undefined {
   if (graph.initializers.has(condition)) return graph.initializers.get(condition);
-  const nodes = ancestors(graph, [condition]);
-  const given = [...nodes].flatMap(({ inputs }) => inputs);
-  if (nodes.size > mostEvaluated || given.some((v) => isFloat(graph.initializers.get(v)?.dtype ?? 'bool')))
-    return undefined;
+  const nodes = computationOf(producers, condition);
+  const given = nodes?.flatMap(({ inputs }) => inputs) ?? [];
+  if (!nodes || given.some((v) => isFloat(graph.initializers.get(v)?.dtype ?? 'bool'))) return undefined;
   const scratch = new Graph();
   scratch.initializers = new Map(
     given.flatMap((v) => (graph.initializers.has(v) ? [[v, graph.initializers.get(v)!]] : [])),
@@ -71,6 +71,21 @@ function evaluated(graph: Graph, condition: Value): Tensor | undefined {
     }
   }
   return scratch.initializers.get(condition);
+}
+
+/** The nodes that a value is computed by, in order; undefined where they are more than are evaluated. */
+function computationOf(producers: ReadonlyMap<Value, Node>, value: Value): Node[] | undefined {
+  const seen = new Set<Node>();
+  const ordered: Node[] = [];
+  const visit = (input: Value): boolean => {
+    const node = producers.get(input);
+    if (!node || seen.has(node)) return true;
+    seen.add(node);
+    if (seen.size > mostEvaluated || !node.inputs.every(visit)) return false;
+    ordered.push(node);
+    return true;
+  };
+  return visit(value) ? ordered : undefined;
 }
 
 /** The inputs that nothing reads once an input of the file has been bound. */

@@ -79,7 +79,8 @@ const same = (value: Value, sequences: Sequences): { value?: Value; sequence?: r
   return sequence ? { sequence } : { value };
 };
 
-export const isOfSequences = ({ domain, op }: Node): boolean => domain === '' && Object.hasOwn(rows, op);
+export const isOfSequences = ({ domain, op }: Pick<Node, 'domain' | 'op'>): boolean =>
+  domain === '' && Object.hasOwn(rows, op);
 
 /** Resolves an operator on sequences or optionals. @throws ModelError for positions that depend on data */
 export function resolveSequence(host: Host, node: Node, sequences: Sequences): void {

@@ -3,6 +3,7 @@
 // it.
 
 import { ModelError } from '../../errors.js';
+import { answerOutputs } from '../../heads/answers.js';
 import { crossEntropy } from '../../metrics/cross-entropy.js';
 import { type Builder, float } from '../../onnx/builder.js';
 import type { Value } from '../../onnx/graph.js';
@@ -50,15 +51,14 @@ export function answerLoss(results: Results, { inputs }: Pick<MeasuredBatch, 'in
 
 /** The logits of a saved file. @throws ModelError for a file that has none */
 export async function answerResults({ run, path, outputs }: SavedRun, { inputs }: MeasuredBatch): Promise<Results> {
-  const names = ['start_logits', 'end_logits'] as const;
-  if (names.some((name) => !outputs.some((output) => output.name === name)))
+  if (answerOutputs.some((name) => !outputs.some((output) => output.name === name)))
     throw new ModelError(
-      `${path}: question answering needs the outputs start_logits and end_logits; found ${outputs.map(({ name }) => name).join(', ')}. ` +
+      `${path}: question answering needs the outputs ${answerOutputs.join(' and ')}; found ${outputs.map(({ name }) => name).join(', ')}. ` +
         'Fine-tune the model with task question-answering first.',
     );
-  const found = await run(inputs, names);
+  const found = await run(inputs, answerOutputs);
   const [rows, tokens] = inputs.get('input_ids')!.shape;
-  for (const name of names) {
+  for (const name of answerOutputs) {
     const { shape } = found[name]!;
     if (shape.length !== 2 || shape[0] !== rows || shape[1] !== tokens)
       throw new ModelError(

@@ -2,6 +2,7 @@
 // libraries' pipelines a pair's score is the product of two probabilities, that it begins and that it ends there, each
 // a softmax over the tokens of the text and the first one, which stands for no answer.
 
+import { softmax } from '../../metrics/cross-entropy.js';
 import type { TensorView } from '../../runtime/session.js';
 import type { MeasuredBatch, Results } from '../task.js';
 import { trimmed } from '../tokens/labels.js';
@@ -83,11 +84,4 @@ function add(spans: Span[], span: Span, count: number): void {
 function rowOf({ data, shape }: TensorView, row: number): Float32Array {
   const width = shape[1]!;
   return (data as Float32Array).subarray(row * width, (row + 1) * width);
-}
-
-function softmax(logits: readonly number[]): Float64Array {
-  const top = Math.max(...logits);
-  const powers = Float64Array.from(logits, (logit) => Math.exp(logit - top));
-  const sum = powers.reduce((total, one) => total + one, 0);
-  return powers.map((one) => one / sum);
 }

@@ -5,7 +5,7 @@ import { bytesOfSpans } from '../../data/column-kinds.js';
 import { ofKind, textAt } from '../../data/columns.js';
 import { locationOf, type Table } from '../../data/table.js';
 import { windowSource } from '../../data/text/windows.js';
-import { TokenizerProcess } from '../../data/tokenizer/process.js';
+import { TokenizerEnded, TokenizerProcess } from '../../data/tokenizer/process.js';
 import type { TextEncoding } from '../../data/tokenizer/protocol.js';
 import { DataError } from '../../errors.js';
 import { quote } from '../../quote.js';
@@ -13,6 +13,27 @@ import { trimmed } from './labels.js';
 
 /** Texts of a table whose ranges are looked at. */
 const sampled = 1024;
+/** Texts that are asked about at once. */
+const block = 256;
+
+/**
+ * The answer to each item; undefined where their block ended the tokenizer, which encoding them will say of its text.
+ */
+async function inBlocks<Item, Answer>(
+  items: readonly Item[],
+  ask: (items: Item[]) => Promise<readonly Answer[]>,
+): Promise<(Answer | undefined)[]> {
+  const answers: (Answer | undefined)[] = [];
+  for (let at = 0; at < items.length; at += block) {
+    const asked = items.slice(at, at + block);
+    const found = await ask(asked).catch((error): (Answer | undefined)[] => {
+      if (error instanceof TokenizerEnded) return asked.map(() => undefined);
+      throw error;
+    });
+    answers.push(...found);
+  }
+  return answers;
+}
 
 /** What the user should know. @throws DataError for data of which no text has a word */
 export async function tokenNotes(encoding: TextEncoding, stride: number, tables: readonly Table[]): Promise<string[]> {
@@ -56,8 +77,10 @@ async function noteOfWords(process: TokenizerProcess, table: Table): Promise<str
       else if (/^[\s\p{C}\p{M}]*$/u.test(word)) places.set(word, { row, count: 1 });
     }
   if (places.size === 0) return [];
-  const found = await process.request({ kind: 'words', texts: Array.from(places.keys(), (word) => [word]) });
-  const without = [...places].filter((_, i) => !('words' in found[i]! && found[i].words.includes(0)));
+  const found = await inBlocks([...places.keys()], (words) =>
+    process.request({ kind: 'words', texts: words.map((word) => [word]) }),
+  );
+  const without = [...places].filter((_, i) => found[i] && !('words' in found[i] && found[i].words.includes(0)));
   if (without.length === 0) return [];
   const count = without.reduce((sum, [, one]) => sum + one.count, 0);
   const [word, { row }] = without[0]!;
@@ -77,11 +100,11 @@ async function noteOfRanges(process: TokenizerProcess, stride: number, table: Ta
   const looked = Array.from({ length: count }, (_, i) => rows[Math.floor((i * rows.length) / count)]!);
   if (count === 0) return [];
   const texts = looked.map((row) => ({ text: textAt(ofKind(table.columns, 'text', 'text')!, row) }));
-  const found = await process.request({ kind: 'windows', texts, stride });
+  const found = await inBlocks(texts, (some) => process.request({ kind: 'windows', texts: some, stride }));
   let [seen, cut] = [0, 0];
   let example = '';
   for (const [i, window] of found.entries()) {
-    if ('error' in window) continue;
+    if (!window || 'error' in window) continue;
     const [{ text }, row] = [texts[i]!, looked[i]!];
     const tokens = window.words.flatMap((word, k) =>
       word < 0 ? [] : [trimmed(text, window.places[2 * k]!, window.places[2 * k + 1]!)],

@@ -2,6 +2,7 @@
 // together before anything is made of them.
 
 import { ofKind, textAt, textsAt } from '../../data/columns.js';
+import { softmax } from '../../metrics/cross-entropy.js';
 import { isPrefixed } from '../../metrics/entities.js';
 import type { MeasuredBatch, Prediction, Results } from '../task.js';
 import { type Aggregation, type Entity, entitiesOf, likeliest, type Piece, wordsOf } from './entities.js';
@@ -55,13 +56,6 @@ function textOf({ slices }: MeasuredBatch, row: number): { text: string; begins?
     return at - word.length - 1;
   });
   return { text: list.join(' '), begins };
-}
-
-function softmax(logits: Float32Array): Float64Array {
-  const top = Math.max(...logits);
-  const powers = Float64Array.from(logits, (logit) => Math.exp(logit - top));
-  const sum = powers.reduce((total, one) => total + one, 0);
-  return powers.map((one) => one / sum);
 }
 
 export function mergeWindows(
