@@ -4,7 +4,7 @@
 import { float } from '#ortune/onnx/builder.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { bools, fillFor } from '../autodiff/row-values.js';
-import { angles, type DefinedRow, int32, microsoft, noKernel, row } from './defined-row.js';
+import { angles, type DefinedRow, int32, microsoft, row } from './defined-row.js';
 
 const { any } = fillFor(47)('float32');
 const few = { num_heads: 2 };
@@ -75,11 +75,6 @@ const multiHead: DefinedRow[] = [
     { ...few, unidirectional: 1 },
     { what: 'behind a past', types: ['float32', 'float32', 'float32'] },
   ),
-  microsoft('MultiHeadAttention', [any(2, 3, 2, 3, 2)], few, { what: 'of packed queries, keys and values', noKernel }),
-  microsoft('MultiHeadAttention', [any(2, 3, 4), any(2, 5, 2, 2, 2)], few, {
-    what: 'of packed keys and values',
-    noKernel,
-  }),
 ];
 
 const grouped = { num_heads: 4, kv_num_heads: 2 };

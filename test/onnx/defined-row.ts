@@ -8,8 +8,9 @@ import type { Row } from '../autodiff/row-values.js';
 export interface DefinedRow extends Row {
   /** The types of the outputs, '' for one that the node leaves out; default one float. */
   types?: readonly (DataType | '')[];
-  /** Why the runtime has no kernel to compare with on this processor. */
+  /** Why the runtime has no kernel to compare with on this processor, and what the outputs are then. */
   noKernel?: string;
+  expected?: readonly Tensor[];
   /** Opset of the default domain; default 21. */
   opset?: number;
 }
@@ -23,7 +24,6 @@ export const row = (
 export const microsoft: typeof row = (op, inputs, attrs, more) =>
   row(op, inputs, attrs, { domain: 'com.microsoft', ...more });
 
-export const noKernel = 'the runtime has it on CUDA alone';
 export const int32 = (shape: number[], values: number[]) => Tensor.of('int32', values, shape);
 
 /** Sines and cosines of `places` angles for `pairs` pairs. */

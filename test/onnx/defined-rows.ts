@@ -1,11 +1,12 @@
 // One row per operator that is spelled out (more where attributes or inputs take another path): inputs, attributes, and
-// the outputs that are compared with the runtime's own kernel of the node.
+// the outputs that are compared with the runtime's own kernel of the node, or with PyTorch's where it has none.
 
 import { float } from '#ortune/onnx/builder.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { fillFor, index } from '../autodiff/row-values.js';
 import { attentionRows } from './defined-attention-rows.js';
-import { angles, type DefinedRow, int32, microsoft, noKernel, row } from './defined-row.js';
+import { goldenRows } from './defined-golden-rows.js';
+import { angles, type DefinedRow, int32, microsoft, row } from './defined-row.js';
 import { storedRows } from './defined-stored-rows.js';
 
 const { any, apart } = fillFor(31)('float32');
@@ -73,19 +74,6 @@ const standard: DefinedRow[] = [
   row('Swish', [any(2, 3)], { alpha: float(0.7) }, { opset: 24 }),
 ];
 
-const diffusion: DefinedRow[] = [
-  microsoft('BiasAdd', [any(2, 3, 4), any(4), any(2, 3, 4)], {}, { noKernel }),
-  microsoft('BiasSplitGelu', [any(2, 3, 4), any(4)], {}, { noKernel }),
-  microsoft('GroupNorm', [any(2, 3, 2, 4), any(4), any(4)], { groups: 2, activation: 1 }, { noKernel }),
-  microsoft(
-    'SkipGroupNorm',
-    [any(2, 3, 2, 4), any(4), any(4), any(2, 4), any(4)],
-    { groups: 2, activation: 0 },
-    { noKernel, types: ['float32', 'float32'] },
-  ),
-  microsoft('NhwcConv', [any(1, 5, 4, 2), any(3, 3, 3, 2), any(3)], { pads: [1, 1, 1, 1] }, { noKernel }),
-];
-
 const tables = { constants: [2, 3] };
 const rotary: DefinedRow[] = [
   microsoft('RotaryEmbedding', [any(2, 3, 8), index([2, 3], [0, 1, 2, 3, 4, 0]), ...angles(6, 2)], {}, tables),
@@ -150,24 +138,9 @@ const convolutions: DefinedRow[] = [
   ),
 ];
 
-const positions: DefinedRow[] = [
-  microsoft(
-    'RelativePositionBias',
-    [any(8, 2), Tensor.of('int64', [5]), Tensor.of('int64', [6])],
-    { max_distance: 4, is_bidirectional: 1 },
-    { noKernel },
-  ),
-  microsoft(
-    'GatedRelativePositionBias',
-    [any(2, 3, 8), any(8), any(1, 2, 3, 3), any(4, 6), any(6), any(1, 2, 1, 1)],
-    { num_heads: 2 },
-    { noKernel },
-  ),
-];
-
 export const definedRows: readonly DefinedRow[] = [
   ...attentionRows,
   ...storedRows,
-  ...positions,
-  ...[activations, normalisations, standard, diffusion, rotary, convolutions].flat(),
+  ...goldenRows,
+  ...[activations, normalisations, standard, rotary, convolutions].flat(),
 ];
