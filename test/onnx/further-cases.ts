@@ -46,6 +46,11 @@ export const furtherRefusals: [string, OperatorCase, RegExp][] = [
     row('NegativeLogLikelihoodLoss', [x(1, 4), ints(0), x(3)]),
     /weights \[3\] of 4 classes/,
   ],
+  [
+    "a float remainder by the divisor's sign",
+    row('Mod', [x(2), x(2)]),
+    /attribute 'fmod' is 0, expected 1 for float32/,
+  ],
   ['places of other images', row('GridSample', [x(2, 3, 4, 5), x(1, 6, 7, 2)]), /places .* do not fit images/],
   ['matrices of other images', row('AffineGrid', [x(2, 2, 3), ints(1, 3, 4, 5)]), /matrices .* do not fit images/],
   ['columns that make no images', row('Col2Im', [x(2, 7, 6), ints(4, 3), ints(2, 2)]), /do not make images/],

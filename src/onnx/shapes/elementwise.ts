@@ -1,7 +1,7 @@
 // Output types of operators that work element by element, with or without broadcasting.
 
 import { quote } from '../../quote.js';
-import { type DataType, dataTypeFromOnnx } from '../dtype.js';
+import { type DataType, dataTypeFromOnnx, isFloat } from '../dtype.js';
 import type { TypeContext, TypeRule, TypeTable } from './context.js';
 
 const same: TypeRule = (c) => [c.type(0)];
@@ -11,6 +11,16 @@ const broadcast: TypeRule = (c) => [{ dtype: c.sameDtype(), shape: c.broadcast(.
 const compare: TypeRule = (c) => {
   c.sameDtype();
   return [{ dtype: 'bool', shape: c.broadcast(...inputs(c)) }];
+};
+
+/**
+ * The remainder by the sign of the divisor is one of integers; the runtime refuses it for floats in the middle of a
+ * run.
+ */
+const mod: TypeRule = (c) => {
+  const dtype = c.sameDtype();
+  if (isFloat(dtype) && c.int('fmod', 0) === 0) c.fail(`attribute 'fmod' is 0, expected 1 for ${dtype}`);
+  return [{ dtype, shape: c.broadcast(...inputs(c)) }];
 };
 
 /** The element type an integer attribute (`to`, `dtype`) names, or `fallback` where it is absent. */
@@ -31,8 +41,9 @@ export const elementwise: TypeTable = {
   ),
   ...all(same, 'Softmax Softplus Softsign Sqrt Tan Tanh ThresholdedRelu Trilu'),
   ...all(boolean, 'IsInf IsNaN'),
-  ...all(broadcast, 'Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Max Mean Min Mod Mul Or Sub Sum Xor'),
+  ...all(broadcast, 'Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Max Mean Min Mul Or Sub Sum Xor'),
   ...all(compare, 'Equal Greater GreaterOrEqual Less LessOrEqual'),
+  Mod: mod,
   Pow: (c) => [{ dtype: c.dtype(0), shape: c.broadcast(...inputs(c)) }],
   Where: (c) => [{ dtype: c.sameDtype(1), shape: c.broadcast(...inputs(c)) }],
   Cast: (c) => [{ dtype: dtypeAttr(c, 'to', c.dtype(0)), shape: c.shape(0) }],
