@@ -46,6 +46,8 @@ export type {
   OwnMetric,
   OwnMetrics,
 } from './metrics/own.js';
+export type { TextFigures, TextMetric, TextMetricOptions, TextResult } from './metrics/texts/figures.js';
+export { measureTexts, sentenceBleu } from './metrics/texts/measure.js';
 
 export { type EncoderDirectoryOptions, writeEncoder } from './models/directory.js';
 export { buildEncoder, type EncoderOptions } from './models/encoder.js';

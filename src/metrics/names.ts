@@ -26,7 +26,7 @@ const counts = new Set(['samples', 'masked', 'words', 'windows', 'support']);
 /** Of these less is better, of all others more; of 'losses.y' as of 'loss'. */
 export const lessIsBetter = (name: string): boolean =>
   errors.has(name.split('.')[0]!) || errors.has(name.split('.').at(-1)!);
-const errors = new Set(['loss', 'losses', 'perplexity', 'mae', 'mse', 'rmse']);
+const errors = new Set(['loss', 'losses', 'perplexity', 'mae', 'mse', 'rmse', 'wer', 'cer']);
 
 /**
  * The metric of that name; with two classes precision, recall and f1 are those of the positive one.
