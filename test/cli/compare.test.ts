@@ -11,7 +11,7 @@ const { path, write } = problem;
 const file = write(
   'compare.yaml',
   `model: ${path('encoder')}\ntrain: ${path('train.jsonl')}\nevalSplit: 0.25\nmaxSteps: 4\nevalSteps: 2\nbatchSize: 8\n` +
-    'learningRate: 0.001\nthreads: 2\nstrategies: [frozen, scratch]\noverrides:\n  frozen: { learningRate: 0.01 }\n',
+    'learningRate: 0.001\nthreads: 1\nstrategies: [frozen, scratch]\noverrides:\n  frozen: { learningRate: 0.01 }\n',
 );
 
 describe('ortune compare', () => {

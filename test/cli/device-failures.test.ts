@@ -141,7 +141,7 @@ describeWhere(missingFor('lavapipe'), 'a device that fails under ortune train', 
     expect((await onDriver({}, [...options, '--max-steps', '1'])).code).toBe(0);
     const script = join(import.meta.dirname, '../train/children/exhausted-update.mjs');
     const resumed = {
-      ...{ model: wide(), train: path('train.jsonl'), output, device: 'webgpu', threads: 2, learningRate: 1e-3 },
+      ...{ model: wide(), train: path('train.jsonl'), output, device: 'webgpu', threads: 1, learningRate: 1e-3 },
       ...{ batchSize: 4, maxSteps: 2, saveStrategy: 'steps', saveSteps: 1, resume: 'latest', allowChanges: true },
     };
     const when = path('updating');

@@ -21,7 +21,7 @@ const config = (more: Partial<CompareOptions> = {}): CompareOptions => ({
   maxSteps: 4,
   batchSize: 8,
   learningRate: 1e-3,
-  threads: 2,
+  threads: 1,
   seeds: 2,
   saveStrategy: 'no',
   ...more,

@@ -55,7 +55,7 @@ async function compare(
   look: (batch: Batch, ours: Float32Array, stock: Float32Array) => void,
   { learningRate = 1e-2, freeze = [] as string[] } = {},
 ) {
-  const engine = await Engine.open({ task, model, labels, freeze, dropout: {}, seed: 1, threads: 2 });
+  const engine = await Engine.open({ task, model, labels, freeze, dropout: {}, seed: 1, threads: 1 });
   const feeder = await textLoader({
     directory: model,
     inputs: engine.model.inputs,
@@ -85,7 +85,7 @@ async function compare(
     }
     const saved = join(model, '..', `${model}-saved`);
     await engine.save(saved);
-    const stock = await openSavedModel({ model: saved, threads: 2 });
+    const stock = await openSavedModel({ model: saved, threads: 1 });
     expect(stock.labels).toEqual(labels);
     for await (const batch of feeder.batches(rows())) {
       const { logits } = await engine.run('evaluate', batch, batch.weights);

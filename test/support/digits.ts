@@ -30,7 +30,7 @@ export function digitsRuns(directory: string): (more?: Partial<TrainOptions>) =>
     output: join(directory, `run${runs++}`),
     epochs: 2,
     learningRate: 1e-2,
-    threads: 2,
+    threads: 1,
     ...more,
   });
 }

@@ -3,7 +3,7 @@
 import { relative } from 'node:path';
 import type { Reporter, TestModule } from 'vitest/node';
 
-const shown = 10;
+const shown = 25;
 
 /** Seconds from loading a file to its last test. */
 const secondsOf = (module: TestModule): number => {

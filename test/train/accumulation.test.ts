@@ -57,7 +57,7 @@ const open = () =>
     freeze: [],
     dropout,
     seed: 0,
-    threads: 2,
+    threads: 1,
   });
 const key = (microStep: number) => ({ seed: 0, step: 0, microStep });
 

@@ -55,7 +55,7 @@ const options = (more: Partial<TrainOptions>): TrainOptions => ({
   epochs: 5,
   batchSize: 8,
   learningRate: 1e-2,
-  threads: 2,
+  threads: 1,
   ...more,
 });
 const configOf = (model: string) => JSON.parse(readFileSync(join(model, 'config.json'), 'utf8'));

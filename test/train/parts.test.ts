@@ -64,7 +64,7 @@ const task = { name: 'masked-lm', options: { probability, wholeWords: false, nex
 
 async function train(model: string, options: Partial<EngineOptions> = {}): Promise<Trained> {
   const dropout = { hidden: 0.1, attention: 0.1 };
-  const engine = await Engine.open({ model, task, freeze: [], dropout, seed: 3, threads: 2, ...options });
+  const engine = await Engine.open({ model, task, freeze: [], dropout, seed: 3, threads: 1, ...options });
   const { parameters } = engine.model;
   try {
     const ranges = parameterRanges(parameters, () => ({ learningRate: 1e-3, weightDecay: 0.01 }));
@@ -136,7 +136,7 @@ describe('tiny-en in two files', () => {
   it('is measured by the chain of its files', async () => {
     const scores = [];
     for (const [model, parts] of [[one!.saved], [two!.saved, halves]] as const) {
-      const stock = await openSavedModel({ model, parts, threads: 2 });
+      const stock = await openSavedModel({ model, parts, threads: 1 });
       const { inputs } = batchOf(9);
       scores.push(await stock.run('evaluate', task, { inputs, samples: new Uint32Array(rows), slices: {} }));
       await stock.close();

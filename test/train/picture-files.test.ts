@@ -46,7 +46,7 @@ const options = (more: Partial<TrainOptions> = {}): TrainOptions => ({
   epochs: 2,
   batchSize: 16,
   learningRate: 1e-2,
-  threads: 2,
+  threads: 1,
   ...more,
 });
 const badLines = (output: string): { place: string; reason: string }[] =>

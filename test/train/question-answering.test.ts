@@ -60,7 +60,7 @@ const tokenizer = buildWordPiece(
 const size = { layers: 1, hidden: 32, heads: 2, positions: 24, dropout: 0, tokenizer } as const;
 const task = 'question-answering' as const;
 const options = {
-  ...{ task, model: path('encoder'), stride: 8, threads: 2 },
+  ...{ task, model: path('encoder'), stride: 8, threads: 1 },
   ...{ maxSteps: 70, batchSize: 12, learningRate: 1e-2 },
 } as const;
 const dev = [...short.slice(0, 24), ...long];

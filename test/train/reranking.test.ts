@@ -59,7 +59,7 @@ const options = {
   evalSteps: 30,
   batchSize: 8,
   learningRate: 1e-2,
-  threads: 2,
+  threads: 1,
 } as const;
 
 describe('reranking', () => {

@@ -60,7 +60,7 @@ const options = {
   epochs: 12,
   batchSize: 8,
   learningRate: 5e-3,
-  threads: 2,
+  threads: 1,
 } as const;
 const { task, textColumn, pairColumn } = options;
 

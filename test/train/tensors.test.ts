@@ -38,7 +38,7 @@ const whole = (name: 'wine' | 'digits' | 'sine', more: Partial<TrainOptions>): T
   maxGradNorm: 0,
   schedule: 'constant',
   warmupRatio: 0,
-  threads: 2,
+  threads: 1,
   ...more,
 });
 

@@ -55,7 +55,7 @@ const options = {
   epochs: 10,
   batchSize: 8,
   learningRate: 1e-2,
-  threads: 2,
+  threads: 1,
 } as const;
 
 describe('token classification', () => {

@@ -60,7 +60,7 @@ describe('texts with ranges', () => {
     epochs: 8,
     batchSize: 8,
     learningRate: 1e-2,
-    threads: 2,
+    threads: 1,
     stride: 8,
   } as const;
   const long = Array.from({ length: 6 }, (_, i) => sample(i, 40));
@@ -311,7 +311,7 @@ it('tags without a prefix among others are refused by their row', async () => {
     model: path('encoder'),
     train,
     output: path('mixed'),
-    threads: 2,
+    threads: 1,
   });
   await expect(run.run()).rejects.toThrow(/mixed\.jsonl:2: tag 'PER' has no prefix/);
 });

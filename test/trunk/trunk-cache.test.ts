@@ -258,7 +258,7 @@ it('a comparison shares them between seeds and with itself when it goes on', asy
       epochs: 2,
       strategies: ['frozen'],
       seeds: [0, 1],
-      threads: 2,
+      threads: 1,
     },
     { onRun: (_, trainer) => trainer.on('trunk', (event) => event.complete && reused.push(event.reused)) },
   );

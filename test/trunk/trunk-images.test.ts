@@ -39,7 +39,7 @@ async function losses(model: ImageModel, options: Partial<TrainOptions>) {
     output: join(directory, `run${runs++}`),
     epochs: 2,
     batchSize: 8,
-    threads: 2,
+    threads: 1,
     saveStrategy: 'no',
     freeze: 'trunk',
     ...options,
