@@ -27,7 +27,8 @@ import type { DropoutRates } from '../transfer/config.js';
 import { insertDropout } from '../transfer/dropout.js';
 import { logitsOf } from '../transfer/parameters.js';
 import { keepAbove, keepBelow } from '../trunk/cut.js';
-import type { Compiled, CompileRequest, GraphValue } from './protocol.js';
+import type { Compiled, CompileRequest, GraphValue, Mode } from './protocol.js';
+import { type Attached, attachPullback, attachVectors, stepLossGraph, vectorsInput } from './step-loss.js';
 
 export interface CompileOptions {
   /** Names of the trained parameters: they become inputs of the graph. */
@@ -71,6 +72,7 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
 /** `compile`, up to the file. */
 export function compileGraph(source: Graph, request: CompileRequest, options: CompileOptions): CompiledGraph {
   const { mode, cut } = request;
+  if (mode === 'stepLoss') return compileStepLoss(request, options);
   const { statistics = new Set<string>(), precision = 'float32' } = options;
   const task = taskNamed(options.task.name);
   const changing = new Set([...options.trained, ...statistics]);
@@ -79,11 +81,12 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
   const b = new Builder(graph);
   setOutputs(b, Object.values(read));
 
-  const training = mode === 'train';
+  const training = mode === 'train' || mode === 'pullback';
+  const asTrained = training || mode === 'vectors';
   const dropout = task.headDropout ? options.dropout : { ...options.dropout, head: 0 };
-  if (training) insertDropout(b, Object.values(read)[0]!, dropout, { family: options.family, trained: changing });
+  if (asTrained) insertDropout(b, Object.values(read)[0]!, dropout, { family: options.family, trained: changing });
   // What is not finite is looked for in the graph that trains.
-  const updates = training || mode === 'diagnose' ? useBatchStatistics(b, statistics) : new Map<Value, Value>();
+  const updates = asTrained || mode === 'diagnose' ? useBatchStatistics(b, statistics) : new Map<Value, Value>();
   if (cut && mode === 'trunk') keepBelow(graph, cut);
   else if (cut) {
     setOutputs(b, [...Object.values(read), ...updates.values()]);
@@ -93,25 +96,29 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
   const fed: GraphValue[] = graph.inputs.map((i) => ({ name: i.name, ...b.type(i.name) }));
   // Before the linear layers are lowered: a loss may gather from its logits, which narrows the head to what it needs of
   // it.
-  const labelSmoothing = training ? options.labelSmoothing : 0;
-  const losing = mode !== 'predict' && mode !== 'trunk';
-  const attached = losing ? task.loss(b, read, { ...options.task.options, labelSmoothing }) : undefined;
+  const attached = attach(b, mode, read, options);
+  const losses = attached?.loss === undefined ? [] : [attached.loss];
   // What is an output keeps its name below.
-  if (attached) setOutputs(b, [...Object.values(attached.results), attached.loss, ...updates.values()]);
+  if (attached) setOutputs(b, [...Object.values(attached.results), ...losses, ...updates.values()]);
   fuse(b, { trained: options.trained, kernels: options.kernels, gradients: training });
 
   const results: Outputs =
-    training || mode === 'trunk' ? {} : attached ? { loss: attached.loss, ...attached.results } : read;
+    training || mode === 'trunk'
+      ? {}
+      : attached
+        ? { ...(attached.loss !== undefined && { loss: attached.loss }), ...attached.results }
+        : read;
   let gradients = new Map<string, string>();
   const forward = [...graph.nodes];
   if (attached) fed.push(...attached.inputs.map((name) => ({ name, ...b.type(name) })));
   if (training) {
-    const seed = precision === 'float32' ? undefined : taskInput(b, lossScaleInput, 'float32', []);
-    if (seed !== undefined) fed.push({ name: seed, ...b.type(seed) });
-    gradients = backward(b, attached!.loss, [...options.trained], { seed });
+    const scale = precision === 'float32' ? undefined : taskInput(b, lossScaleInput, 'float32', []);
+    if (scale !== undefined) fed.push({ name: scale, ...b.type(scale) });
+    const { value, seed } = attached!.from ?? { value: attached!.loss!, seed: scale };
+    gradients = backward(b, value, [...options.trained], { seed });
   }
   setOutputs(b, [
-    ...(attached ? [attached.loss] : []),
+    ...losses,
     ...(training ? [...gradients.values(), ...updates.values()] : []),
     // In the order of the graph, so that the first bad one is found.
     ...(mode === 'diagnose' ? floatValues(graph) : []),
@@ -122,15 +129,40 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
   const parameters = new Set([...changing, ...options.frozen]);
   if (training && options.recompute === 'layers') recomputeLayers(b, { forward, parameters });
   if (training && precision !== 'float32')
-    toMixedPrecision(b, precision, { loss: attached!.loss, gradients: new Set(gradients.values()), parameters });
-  if (options.kernels.has('ortune.Gemm')) useOrtuneGemm(b);
-  else if (options.kernels.has('ortune.Transpose')) pretransposeGemm(b);
-  const { target = 'cpu' } = options;
-  if (target === 'cpu') lower(graph, options.kernels);
-  else lowerForDevice(graph, target);
+    toMixedPrecision(b, precision, { loss: attached!.loss!, gradients: new Set(gradients.values()), parameters });
+  lowerFor(b, options);
   if (training) scheduleGradientsEarly(graph);
   const bound = bindParameters(graph, fed, { gradients, updates: training ? updates : new Map() }, options);
   return { graph, ...bound, loss: attached?.loss, results };
+}
+
+/** What a mode computes from the model's outputs; undefined: nothing more. */
+function attach(b: Builder, mode: Mode, read: Outputs, options: CompileOptions): Attached | undefined {
+  const { task } = options;
+  if (mode === 'predict' || mode === 'trunk') return undefined;
+  if (mode === 'vectors') return attachVectors(b, read, task);
+  if (mode === 'pullback') return attachPullback(b, read, task);
+  const labelSmoothing = mode === 'train' ? options.labelSmoothing : 0;
+  return taskNamed(task.name).loss(b, read, { ...task.options, labelSmoothing });
+}
+
+function compileStepLoss({ shapes }: CompileRequest, options: CompileOptions): CompiledGraph {
+  const { b, results } = stepLossGraph(options.task, shapes[vectorsInput]!);
+  const { graph } = b;
+  const fed = graph.inputs.map(({ name }) => ({ name, ...b.type(name) }));
+  setOutputs(b, Object.values(results));
+  prune(graph);
+  lowerFor(b, options);
+  const bound = bindParameters(graph, fed, { gradients: new Map(), updates: new Map() }, options);
+  return { graph, ...bound, loss: undefined, results };
+}
+
+/** In operators that the device has. */
+function lowerFor(b: Builder, { kernels, target = 'cpu' }: CompileOptions): void {
+  if (kernels.has('ortune.Gemm')) useOrtuneGemm(b);
+  else if (kernels.has('ortune.Transpose')) pretransposeGemm(b);
+  if (target === 'cpu') lower(b.graph, kernels);
+  else lowerForDevice(b.graph, target);
 }
 
 /** The static graph for inputs of certain shapes, in the forms that training works on. */

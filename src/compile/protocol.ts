@@ -100,13 +100,18 @@ export interface OpenedModel {
 
 /**
  * train: loss and gradients with dropout; evaluate: the results that the task's meter reads; predict: the outputs that
- * the task reads; diagnose: every float value; trunk: the values at the cut.
+ * the task reads; diagnose: every float value; trunk: the values at the cut. Of a loss over all batches of a step:
+ * vectors: what it compares, of a batch, with dropout; stepLoss: it and its gradients by all the vectors, without the
+ * model; pullback: gradients of the parameters from those of a batch's vectors.
  */
-export type Mode = 'train' | 'evaluate' | 'predict' | 'diagnose' | 'trunk';
+export type Mode = 'train' | 'evaluate' | 'predict' | 'diagnose' | 'trunk' | 'vectors' | 'stepLoss' | 'pullback';
 
 export interface CompileRequest {
   mode: Mode;
-  /** Shape of every input of the model, as the batch has it: [batch, length] for text, [batch, 3, H, W] for images. */
+  /**
+   * Shape of every input of the model, as the batch has it: [batch, length] for text, [batch, 3, H, W] for images; of
+   * stepLoss that of `vectors`.
+   */
   shapes: InputShapes;
   /** Values at which the frozen trunk ends: mode trunk computes them, the others start from them. */
   cut?: readonly string[] | undefined;

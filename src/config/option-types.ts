@@ -320,6 +320,12 @@ export interface TrainFields {
    */
   inputColumns?: Readonly<Record<string, string>> | undefined;
   /**
+   * sentence-similarity: the loss compares all samples of a step, of gradientAccumulationSteps batches, which go
+   * through the model one after the other, twice (gradient caching): as one batch of all would, in the memory of one.
+   * Default `false`.
+   */
+  gradientCache?: boolean | undefined;
+  /**
    * Random changes of the training pictures: a list of steps, each a name or {op: NAME, option: value}
    * (docs/images.md), or one of none, standard. Takes a list of steps.
    */

@@ -13,6 +13,7 @@ import type {
   SaveRequest,
   TrunkCut,
 } from '../compile/protocol.js';
+import { vectorsInput } from '../compile/step-loss.js';
 import type { InputShapes } from '../data/slots.js';
 import { type Outcome, unwrap } from '../errors.js';
 import { lossScaleInput } from '../lower/mixed-precision.js';
@@ -182,13 +183,40 @@ export class Engine {
    * them. A normaliser is the sum of the weights over everything that one optimizer step covers; by the graph's input.
    * The running averages are those after the batch then; `averages.undo` takes back a step's. On a device it
    * enqueues and does not wait, except in the first run for inputs of these shapes, where memory may not suffice.
+   * `pullback`: the gradients of the batch's vectors and its share of the loss are given, among `inputs`.
    */
-  async forwardBackward(batch: EngineBatch, normalisers: Normalisers, key: StepKey): Promise<void> {
-    this.#key.data.set([key.seed >>> 0, key.step >>> 0, key.microStep >>> 0, 0] as never);
+  async forwardBackward(
+    batch: EngineBatch,
+    normalisers: Normalisers,
+    key: StepKey,
+    mode: 'train' | 'pullback' = 'train',
+  ): Promise<void> {
+    this.#setKey(key);
     if (key.microStep === 0) await this.averages.begin();
-    const { fresh } = await this.#run('train', batch, normalisers);
+    const { fresh } = await this.#run(mode, batch, normalisers);
     if (fresh) await this.loss();
     await this.averages.take();
+  }
+
+  /**
+   * Of a batch what a loss over all batches of a step compares, as training computes it; overwritten by the next call.
+   */
+  async vectors(batch: EngineBatch, key: StepKey): Promise<TensorView> {
+    this.#setKey(key);
+    return (await this.run('vectors', batch)).vectors!;
+  }
+
+  /**
+   * A loss over the vectors of all batches of a step, and its gradients by them; overwritten by the next call.
+   * @param inputs `vectors` and what the task's loss reads beside them
+   */
+  async stepLoss(inputs: ReadonlyMap<string, TensorView>): Promise<{ loss: number; gradients: TensorView }> {
+    const { loss, gradients } = await this.run('stepLoss', { inputs });
+    return { loss: Number(loss!.data[0]), gradients: gradients! };
+  }
+
+  #setKey({ seed, step, microStep }: StepKey): void {
+    this.#key.data.set([seed >>> 0, step >>> 0, microStep >>> 0, 0] as never);
   }
 
   /** Of the last `forwardBackward`; waits for it. */
@@ -208,9 +236,14 @@ export class Engine {
 
   /**
    * What a graph that does not train gives for a batch, by the task's names: `evaluate` what its meter reads, `predict`
-   * the outputs that it reads. Sums of losses are divided by `normalisers`, default 1. Overwritten by the next call.
+   * the outputs that it reads; `vectors` and `stepLoss` have functions of their own. Sums of losses are divided by
+   * `normalisers`, default 1. Overwritten by the next call.
    */
-  async run(mode: 'evaluate' | 'predict', batch: EngineBatch, normalisers: Normalisers = {}): Promise<Results> {
+  async run(
+    mode: 'evaluate' | 'predict' | 'vectors' | 'stepLoss',
+    batch: EngineBatch,
+    normalisers: Normalisers = {},
+  ): Promise<Results> {
     const { outputs, compiled } = await this.#run(mode, batch, normalisers);
     return Object.fromEntries(Object.entries(compiled.results).map(([name, value]) => [name, outputs.get(value)!]));
   }
@@ -276,7 +309,8 @@ export class Engine {
   }
 
   #prepared(mode: Mode, batch: EngineBatch): Promise<CompiledSession> {
-    const { values: cut, shapes = this.#shapesOf(batch) } = batch.trunk ?? {};
+    const given = mode === 'stepLoss' ? { [vectorsInput]: inputOf(batch, vectorsInput).shape } : undefined;
+    const { values: cut, shapes = given ?? this.#shapesOf(batch) } = batch.trunk ?? {};
     return this.#sessions.get({ mode, shapes, cut });
   }
 

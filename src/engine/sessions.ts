@@ -59,7 +59,7 @@ export class SessionStore {
     const { parameters: arena, averages, stored } = this.#state;
     const { parameters, gradients } = this.#placed;
     const bound = [...compiled.trained, ...compiled.statistics, ...compiled.held];
-    const loss = request.mode === 'train' ? compiled.loss : undefined;
+    const loss = compiled.gradients.size > 0 ? compiled.loss : undefined;
     const written = [
       ...(loss === undefined ? [] : [[loss, gradients.tensor(lossEntry)] as const]),
       ...[...compiled.gradients].map(([name, value]) => [value, gradients.tensor(name)] as const),

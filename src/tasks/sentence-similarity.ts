@@ -6,6 +6,8 @@ import { type ColumnSpec, ofKind, textAt } from '../data/columns.js';
 import type { TextEncoding } from '../data/tokenizer/protocol.js';
 import { ModelError, UsageError } from '../errors.js';
 import { isHidden } from '../heads/hidden-name.js';
+import type { Builder } from '../onnx/builder.js';
+import type { Value } from '../onnx/graph.js';
 import { metricsLine } from '../report/metrics.js';
 import { textDropout } from '../transfer/config.js';
 import { architecture } from './classes.js';
@@ -14,6 +16,7 @@ import { embeddingsOf, pooled } from './similarity/embeddings.js';
 import { type Encoding, promptOf, similarityEncoder } from './similarity/encode.js';
 import { lossOf, similarityContradictions, similarityFields, textRoles } from './similarity/fields.js';
 import { addSimilarityLoss, isScored, maskWidth, type SimilarityLoss } from './similarity/losses.js';
+import { stepInputs } from './similarity/mask.js';
 import { dot, unitOf } from './similarity/measured-loss.js';
 import { type SimilarityResult, similarityMeter, similarityMetrics } from './similarity/meter.js';
 import { type Modules, modulesFiles, plainModules, readModules } from './similarity/modules.js';
@@ -29,6 +32,8 @@ export interface SimilarityOptions extends SimilarityLoss, Modules {
   roles: readonly string[];
   /** What goes before a text by itself. */
   alone: string;
+  /** The loss of training is over all batches of a step. */
+  gradientCache: boolean;
 }
 
 export interface SimilarityPrediction extends Prediction {
@@ -69,6 +74,7 @@ export const sentenceSimilarity = {
       prompts: Object.fromEntries(prompts),
       alone: promptNamed(config.prompt, Object.fromEntries(prompts)),
       maxLength: Math.min(config.maxLength ?? 512, modules.maxLength ?? Number.POSITIVE_INFINITY),
+      gradientCache: config.gradientCache === true,
     };
   },
   columns: (config): ColumnSpec[] => [
@@ -93,7 +99,8 @@ export const sentenceSimilarity = {
       throw new ModelError(
         `${model.directory}: the model file takes batches of ${fixed} alone, and the texts of a sample go through it together; export it with dynamic axes`,
       );
-    const { roles, texts, pooling, normalize, includePrompt, prompts, maxLength, alone, ...loss } = options;
+    const { roles, texts, pooling, normalize, includePrompt, prompts, maxLength, alone, gradientCache, ...loss } =
+      options;
     const plan = await textPlan(model, { ...config, maxLength }, tables);
     const predicting = model.purpose === 'predict';
     const rows = predicting ? 'texts*batch' : `${texts}*batch`;
@@ -127,14 +134,18 @@ export const sentenceSimilarity = {
   encoder: (encoding) => similarityEncoder(encoding as Encoding),
   outputs: (_, { main, all }) => ({ hidden: all.find(isHidden) ?? main }),
   loss(b, { hidden }, options) {
-    const { embeddings, inputs } = pooled(b, hidden!, options);
-    const size = b.shape(embeddings)[2]!;
-    const large = options.dims.find((dim) => dim > size);
-    if (large !== undefined)
-      throw new UsageError(`option 'matryoshkaDims' names ${large}, and the model's vectors have ${size} numbers`);
-    const loss = addSimilarityLoss(b, embeddings, options);
+    const { vectors, inputs } = vectorsOf(b, hidden!, options);
+    const loss = addSimilarityLoss(b, vectors, options);
     return { ...loss, inputs: [...inputs, ...loss.inputs] };
   },
+  stepLoss: ({ gradientCache }) =>
+    gradientCache
+      ? {
+          vectors: (b, { hidden }, options) => vectorsOf(b, hidden!, options),
+          loss: addSimilarityLoss,
+          inputs: stepInputs,
+        }
+      : undefined,
   resultsOf: embeddingsOf,
   metrics: similarityMetrics,
   meter: (_, options) => similarityMeter(options, options.roles),
@@ -155,6 +166,16 @@ export const sentenceSimilarity = {
     return modulesFiles({ pooling, normalize, includePrompt, prompts, maxLength: length }, sizeOf(outputs));
   },
 } satisfies Task<SimilarityOptions, SimilarityResult, SimilarityPrediction>;
+
+/** The vectors of the texts of a batch. @throws UsageError for parts of them that are larger */
+function vectorsOf(b: Builder, hidden: Value, options: SimilarityOptions): { vectors: Value; inputs: Value[] } {
+  const { embeddings, inputs } = pooled(b, hidden, options);
+  const size = b.shape(embeddings)[2]!;
+  const large = options.dims.find((dim) => dim > size);
+  if (large !== undefined)
+    throw new UsageError(`option 'matryoshkaDims' names ${large}, and the model's vectors have ${size} numbers`);
+  return { vectors: embeddings, inputs };
+}
 
 /** @throws UsageError for a name that the directory does not have */
 function promptNamed(named: string | undefined, prompts: Readonly<Record<string, string>>): string {

@@ -102,6 +102,16 @@ export type Results = Readonly<Record<string, TensorView>>;
 /** Values of a graph by name. */
 export type Outputs = Readonly<Record<string, Value>>;
 
+/** A loss that compares the samples of a whole optimizer step, whose batches go through the model one by one. */
+export interface StepLoss<O> {
+  /** What samples are compared by: of the outputs of the model for a batch a value [batch, …], and inputs it adds. */
+  vectors(b: Builder, outputs: Outputs, options: O): { vectors: Value; inputs: Value[] };
+  /** The loss over the vectors of all batches, one behind the other. */
+  loss(b: Builder, vectors: Value, options: O): TaskLoss;
+  /** What the inputs of that loss are, by their names. */
+  inputs(batches: readonly MeasuredBatch[], options: O): Map<string, TensorView>;
+}
+
 export interface TaskLoss {
   /** Scalar float32: Σ weight · loss / normaliser. */
   loss: Value;
@@ -224,6 +234,8 @@ export interface Task<O extends object = object, M extends object = object, P ex
   outputs?(options: O, model: { main: Value; all: readonly Value[] }): Outputs;
   /** In the model worker: the loss over the outputs that it reads. */
   loss(b: Builder, outputs: Outputs, options: O & { labelSmoothing: number }): TaskLoss;
+  /** Where the loss of training is over all batches of a step at once; undefined: `loss`, of each batch. */
+  stepLoss?(options: O): StepLoss<O> | undefined;
   /** The results of `loss` from the outputs of a saved file. @throws ModelError for a file that is not of the task */
   resultsOf(run: SavedRun, batch: MeasuredBatch, options: O, mode: 'evaluate' | 'predict'): Promise<Results>;
   /** Names of its figures: paths in the result, such as 'macro.f1'. */

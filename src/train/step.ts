@@ -8,6 +8,7 @@ import { DeviceError } from '../errors.js';
 import { scheduleFactor } from '../optim/schedule.js';
 import type { Traffic } from '../runtime/session.js';
 import type { Run } from './run.js';
+import { pullbacks } from './step-loss.js';
 import type { StepBatches, TakenStep } from './taken-step.js';
 
 /** Takes the step that `batches` are for; on a device it is only enqueued. */
@@ -17,11 +18,15 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
   const normalisers = normalisersOf(batches);
   const before = { ...engine.device.traffic };
   const started = performance.now();
+  const pulled = await pullbacks(run, { step, batches }).catch(weightsIntact);
   let addingMs = 0;
   for (const [microStep, batch] of batches.entries()) {
     batch.slot.to('running');
     const key = { seed: config.seed, step, microStep };
-    await engine.forwardBackward(batch, normalisers, key).catch((error) => undoStep(run, error));
+    const taken = pulled
+      ? engine.forwardBackward(pulled[microStep]!, normalisers, key, 'pullback')
+      : engine.forwardBackward(batch, normalisers, key);
+    await taken.catch((error) => undoStep(run, error));
     const adding = performance.now();
     await accumulator?.add(microStep === 0);
     addingMs += performance.now() - adding;
@@ -45,6 +50,12 @@ async function undoStep({ engine }: Run, error: unknown): Promise<never> {
       () => true,
       () => false,
     );
+  throw error;
+}
+
+/** An error before anything of the step was written. */
+function weightsIntact(error: unknown): never {
+  if (error instanceof DeviceError && error.exhausted && !error.lost) error.weightsIntact = true;
   throw error;
 }
 

@@ -17,6 +17,12 @@ it.each([
   [{ margin: 1 }, /'margin' is for triplet and contrastive/],
   [{ scoreColumn: 's', weightColumn: 'w' }, /have no weight of their own/],
   [{ matryoshkaDims: [8, 8] }, /names a size twice/],
+  [{ gradientCache: true }, /for steps of several batches: set 'gradientAccumulationSteps'/],
+  [{ gradientCache: true, gradientAccumulationSteps: 4, precision: 'bfloat16' }, /passed on in float32/],
+  [
+    { gradientCache: true, gradientAccumulationSteps: 4, scoreColumn: 's', similarityLoss: 'cosine' },
+    /cosine looks at each by itself/,
+  ],
 ])('contradicts %j', (more, says) => {
   const problems = [...sentenceSimilarity.contradictions({ ...pairs, ...more })];
   expect(problems.join('\n')).toMatch(says);

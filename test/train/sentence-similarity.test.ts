@@ -144,6 +144,23 @@ describe('sentence similarity', () => {
     await expect(embedTexts({ model, dimensions: 33 }, ['dog'])).rejects.toThrow(/vectors have 32 numbers/);
   });
 
+  it('compares all samples of a step with gradientCache, as one large batch does', async () => {
+    const losses = async (batches: object, output: string): Promise<number[]> => {
+      const trainer = new Trainer({
+        ...{ ...options, eval: undefined, scoreColumn: 'score', train: path('scored.jsonl') },
+        ...{ groupByLength: false, maxSteps: 3, threads: 1, output: path(output), ...batches },
+      });
+      const found: number[] = [];
+      trainer.on('step', ({ loss }) => found.push(loss));
+      await trainer.run();
+      return found;
+    };
+    const whole = await losses({ batchSize: 16 }, 'whole');
+    const cached = await losses({ batchSize: 4, gradientAccumulationSteps: 4, gradientCache: true }, 'cached');
+    expect(new Set(whole).size).toBe(3);
+    for (const [step, loss] of whole.entries()) expect(cached[step]).toBeCloseTo(loss, 4);
+  });
+
   it('refuses an empty text by its line, and a model that scores words', async () => {
     const train = write('bad.jsonl', [rows[0]!, { question: 'what', answer: '\t ' }]);
     const run = new Trainer({ ...options, train, eval: undefined, output: path('bad') }).run();

@@ -3,7 +3,7 @@
 // text's vector every token is, so the mean, the first, the last token and the weighted means are one product in the
 // graph. Of max it is which tokens count.
 
-import { ofKind, textAt } from '../../data/columns.js';
+import { ofKind } from '../../data/columns.js';
 import {
   type EncodeRequest,
   type Encoder,
@@ -14,7 +14,8 @@ import {
 } from '../../data/encode.js';
 import type { Slot } from '../../data/slots.js';
 import type { TextEncoding } from '../../data/tokenizer/protocol.js';
-import { maskWidth, type SimilarityLoss, takenOut } from './losses.js';
+import { maskWidth, type SimilarityLoss } from './losses.js';
+import { textsOf, writeMask } from './mask.js';
 import type { Modules, Pooling } from './modules.js';
 
 /** What samples of two or more texts have in the slot beside them. */
@@ -77,11 +78,6 @@ export function filledTexts(request: EncodeRequest, roles: readonly string[]): s
   }
   return columns;
 }
-
-const textsOf = ({ samples, slices }: EncodeRequest, role: string): string[] => {
-  const slice = ofKind(slices, role, 'text');
-  return Array.from(samples, (_, row) => (slice ? textAt(slice, row) : ''));
-};
 
 /** The columns of a prediction: the second where any sample has a text there. */
 function filledColumns(request: EncodeRequest, roles: readonly string[]): string[][] {
@@ -149,46 +145,10 @@ function writeTargets(
   if (scores) writeNumbers(slot, 'scores', scores);
   const sum = writeWeights(slot, 'sample_weights', request.weights);
   if (maskWidth(loss) === undefined) return sum;
-  const mask = writerOf(slot, 'pair_mask', axes)!;
-  const { weights } = request;
-  const present = (row: number): boolean => row < weights.length && weights[row]! > 0;
-  if (loss.loss === 'cosent') {
-    for (let i = 0; i < slot.batchSize; i++)
-      for (let j = 0; j < slot.batchSize; j++) {
-        const counts = present(i) && present(j) && scores!.values[i]! < scores!.values[j]!;
-        mask.set(i * slot.batchSize + j, counts ? 0 : takenOut);
-      }
-    return 1;
-  }
-  writeCandidates(
-    slot.batchSize,
-    mask,
-    roles.map((role) => textsOf(request, role)),
-    present,
-  );
-  return sum;
-}
-
-/**
- * Which candidates count for which anchor: not those that only fill the batch up, and no text of another sample that
- * is the anchor or its positive, or whose anchor is one of these: it would be a positive that is called a negative.
- */
-export function writeCandidates(
-  batch: number,
-  mask: { set(i: number, value: number): void },
-  columns: readonly (readonly string[])[],
-  present: (row: number) => boolean,
-): void {
-  const [anchors, positives, ...negatives] = columns as [string[], string[], ...string[][]];
-  const others = columns.length - 1;
-  for (let i = 0; i < batch; i++) {
-    const own = new Set([anchors[i], positives[i]]);
-    for (let j = 0; j < batch; j++) {
-      const at = (i * batch + j) * others;
-      const same = own.has(anchors[j]) || own.has(positives[j]);
-      mask.set(at, i === j || (present(j) && !same) ? 0 : takenOut);
-      for (const [k, texts] of negatives.entries())
-        mask.set(at + 1 + k, present(j) && !own.has(texts[j]) ? 0 : takenOut);
-    }
-  }
+  return writeMask(writerOf(slot, 'pair_mask', axes)!, loss.loss, {
+    rows: slot.batchSize,
+    weights: request.weights,
+    scores: scores?.values,
+    columns: roles.map((role) => textsOf(request, role)),
+  });
 }

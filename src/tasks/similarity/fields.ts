@@ -3,7 +3,7 @@
 import type { FieldKit } from '../../config/fields.js';
 import type { TaskConfig } from '../task.js';
 import { textFields } from '../text-fields.js';
-import { isScored, type LossName, lossNames } from './losses.js';
+import { isScored, type LossName, lossNames, maskWidth } from './losses.js';
 import { poolings } from './modules.js';
 
 const name = 'sentence-similarity';
@@ -119,7 +119,18 @@ export function similarityFields(kit: FieldKit) {
       ),
     ),
   };
-  return { all, train: {}, predict: { textColumn, pairColumn, maxLength, buckets, ...pooling, ...prompt } };
+  const train = {
+    gradientCache: z
+      .boolean()
+      .default(false)
+      .meta(
+        about(
+          `${name}: the loss compares all samples of a step, of gradientAccumulationSteps batches, which go through the model one after the other, twice (gradient caching): as one batch of all would, in the memory of one.`,
+          { aliases: ['gradient_cache', 'cached'] },
+        ),
+      ),
+  };
+  return { all, train, predict: { textColumn, pairColumn, maxLength, buckets, ...pooling, ...prompt } };
 }
 
 /** The loss that is meant. */
@@ -165,6 +176,18 @@ export function* similarityContradictions(config: TaskConfig): Generator<string>
     yield `option 'margin' is for triplet and contrastive, and the loss is ${loss}; leave it out`;
   if (weightColumn !== undefined && loss === 'cosent')
     yield "options 'weightColumn' and 'similarityLoss' contradict each other: cosent compares pairs of samples, which have no weight of their own; leave one out";
+  yield* cacheContradictions(config, loss);
   if (new Set(matryoshkaDims).size !== matryoshkaDims.length)
     yield "option 'matryoshkaDims' names a size twice; name each once";
+}
+
+function* cacheContradictions(config: TaskConfig, loss: LossName): Generator<string> {
+  const { gradientCache, gradientAccumulationSteps = 1, precision = 'float32' } = config;
+  if (!gradientCache) return;
+  if (maskWidth({ loss, texts: 2 }) === undefined)
+    yield `option 'gradientCache' is for losses that compare samples with each other, multiple-negatives and cosent; ${loss} looks at each by itself, which gradientAccumulationSteps alone is for; leave it out`;
+  if (gradientAccumulationSteps === 1)
+    yield "option 'gradientCache' is for steps of several batches: set 'gradientAccumulationSteps' to their number";
+  if (precision !== 'float32')
+    yield `options 'gradientCache' and 'precision' contradict each other: gradients of vectors are passed on in float32, and precision is ${precision}; leave one out`;
 }
