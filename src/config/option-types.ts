@@ -166,6 +166,15 @@ export interface TrainFields {
   /** text-classification: labels are scores, a number or a list of numbers each, and not classes. Default `false`. */
   regression?: boolean | undefined;
   /**
+   * Of labels of texts, words and pictures: the loss in place of the usual one: a graph of your own, FILE.onnx, that
+   * takes logits and labels (docs/callbacks.md), or of scores (regression) mse, which is the default, mae or huber.
+   * Takes mse, mae, huber, binary-cross-entropy, cross-entropy, a path that ends in .onnx, or {file}.
+   */
+  loss?: 'mse' | 'mae' | 'huber' | 'binary-cross-entropy' | 'cross-entropy' | {
+    /** Path or file: URL of the graph. */
+    file: string | URL;
+  } | string | undefined;
+  /**
    * Longest text in tokens; longer ones are cut and counted. The positions of the model bound it too. Takes a whole
    * number of at least 1. Default `512`.
    */
@@ -595,6 +604,15 @@ export interface EvalFields {
   labelSeparator?: string | undefined;
   /** text-classification: labels are scores, a number or a list of numbers each, and not classes. Default `false`. */
   regression?: boolean | undefined;
+  /**
+   * Of labels of texts, words and pictures: the loss in place of the usual one: a graph of your own, FILE.onnx, that
+   * takes logits and labels (docs/callbacks.md), or of scores (regression) mse, which is the default, mae or huber.
+   * Takes mse, mae, huber, binary-cross-entropy, cross-entropy, a path that ends in .onnx, or {file}.
+   */
+  loss?: 'mse' | 'mae' | 'huber' | 'binary-cross-entropy' | 'cross-entropy' | {
+    /** Path or file: URL of the graph. */
+    file: string | URL;
+  } | string | undefined;
   /**
    * Longest text in tokens; longer ones are cut and counted. The positions of the model bound it too. Takes a whole
    * number of at least 1. Default `512`.

@@ -17,7 +17,16 @@ const besides = ['config.json', ...preprocessing];
  * SHA-256 in hex over the model's file or files, each with its external data, and the configuration and tokenizer
  * beside them. What it finds of external data is known to the models from then on.
  */
-export function fingerprint(...models: readonly Model[]): string {
+export const fingerprint = (...models: readonly Model[]): string =>
+  hashWith(
+    models,
+    besides.map((name) => join(models[0]!.directory, name)),
+  );
+
+/** The same without what lies beside them: of graphs that are no models of their own. */
+export const fileHash = (...models: readonly Model[]): string => hashWith(models, []);
+
+function hashWith(models: readonly Model[], others: readonly string[]): string {
   const external = new Map<string, ExternalFiles | undefined>();
   const files = models.flatMap((model) => {
     const locations = externalLocations(graphOf(model));
@@ -25,9 +34,7 @@ export function fingerprint(...models: readonly Model[]): string {
     for (const file of data) external.set(file, model.external);
     return [model.path, ...data];
   });
-  return hashOf([...files, ...besides.map((name) => join(models[0]!.directory, name))], (file, sha256) =>
-    external.get(file)?.noteHash(realpathSync(file), sha256),
-  );
+  return hashOf([...files, ...others], (file, sha256) => external.get(file)?.noteHash(realpathSync(file), sha256));
 }
 
 /** SHA-256 in hex over the files of a model that say how samples become its inputs. */

@@ -8,12 +8,13 @@ import { half, MultiLabelMetrics, type MultiLabelResult } from '../metrics/multi
 import { ScoreMetrics, type ScoreResult } from '../metrics/scores.js';
 import { sigmoid } from '../metrics/sigmoid.js';
 import type { ModelConfig } from '../transfer/config.js';
+import { type OwnLossOptions, savedLoss } from './losses/own.js';
 import type { ReadingOptions } from './reading.js';
 import type { Measured, MeasuredBatch, Meter, Prediction, Results } from './task.js';
 import { bestThresholds, type Thresholds, thresholdsOf } from './thresholds.js';
 
 /** What tasks of labels train and measure. */
-export interface LabelOptions extends ReadingOptions {
+export interface LabelOptions extends ReadingOptions, OwnLossOptions {
   targets: TargetKind;
   /** Where several labels may hold at once. */
   thresholds?: Thresholds | undefined;
@@ -198,16 +199,20 @@ export function classifierConfig(
   config: ModelConfig,
   labels: readonly string[],
   head: string,
-  { targets, thresholds }: LabelOptions,
+  { targets, thresholds, loss }: LabelOptions,
 ): ModelConfig {
   const { ortune: _, ...rest } = config;
   const byLabel =
     thresholds === undefined ? {} : Object.fromEntries(thresholdsOf(labels, thresholds).map((t, i) => [labels[i], t]));
+  const own = {
+    ...(targets === 'labels' && thresholds !== undefined && { thresholds: byLabel }),
+    ...savedLoss({ loss }),
+  };
   return {
     ...rest,
     ...architecture(config, head),
     ...withLabels({}, labels),
     problem_type: problemTypes[targets],
-    ...(targets === 'labels' && thresholds !== undefined && { ortune: { thresholds: byLabel } }),
+    ...(Object.keys(own).length > 0 && { ortune: own }),
   };
 }

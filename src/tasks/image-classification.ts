@@ -24,9 +24,19 @@ import {
   showClass,
 } from './classes.js';
 import { imageFields } from './image-fields.js';
+import { loadLossFiles } from './losses/loss-files.js';
+import {
+  lossContradictions,
+  lossField,
+  lossFilesOf,
+  lossNotes,
+  lossWith,
+  ownLoss,
+  ownLossMeter,
+} from './losses/own.js';
 import { addLoss, labelInputs } from './losses.js';
 import { classifierResults, readingOf, unmeasured } from './reading.js';
-import type { Meter, Task } from './task.js';
+import type { Meter, Task, TaskConfig } from './task.js';
 import { labelField } from './text-fields.js';
 import { thresholdsAlone, thresholdsOf, thresholdsWith } from './thresholds.js';
 
@@ -44,33 +54,51 @@ export const imageClassification = {
       kit.about("Several labels may hold at once; default as the model's config.json says."),
     );
     return {
-      all: { ...labelField(kit), ...images },
+      all: { ...labelField(kit), ...images, loss: lossField(kit) },
       train: { augmentation },
       predict: { multiLabel: predicted, thresholds, ...pictureFiles, imageMean, imageStd, imageSize },
     };
   },
-  shared: ['labelColumn', 'multiLabel', 'thresholds', 'labelNames', 'imageMean', 'imageStd', 'imageSize'] as const,
+  load: loadLossFiles,
+  lossFiles: lossFilesOf,
+  shared: [
+    'labelColumn',
+    'multiLabel',
+    'thresholds',
+    'labelNames',
+    'imageMean',
+    'imageStd',
+    'imageSize',
+    'loss',
+  ] as const,
   recognises: ({ imageColumn }, files) =>
     imageColumn !== undefined || files.some((file) => file.startsWith(memoryPrefix) || holdsPictures(file)),
   opens: ({ inputs }) => inputs.length === 1 && inputs[0]!.dtype.startsWith('float') && inputs[0]!.shape?.length === 4,
-  *contradictions({ pairColumn, streaming, train, multiLabel, thresholds, sampling }) {
+  *contradictions(config) {
+    const { pairColumn, streaming, train, multiLabel, thresholds, sampling } = config;
     if (pairColumn !== undefined) yield `option 'pairColumn' is for texts, and the task is ${name}; leave it out`;
     if (streaming)
       yield "option 'streaming' is for texts: of pictures only those of the next batches are in memory anyway; leave it out";
     if (multiLabel && sampling === 'balanced')
       yield "options 'sampling' and 'multiLabel' contradict each other: balanced draws classes, and a sample has several labels; choose another sampling";
     if (train !== undefined && thresholds !== undefined && !multiLabel) yield thresholdsAlone;
+    yield* lossContradictions(config, targetsOf(config));
   },
-  options: ({ multiLabel, thresholds, augmentation = [], reading }, { soft, positiveWeights } = {}): LabelOptions => ({
-    targets: targetsAfter(augmentation, multiLabel ? 'labels' : soft ? 'probabilities' : 'class'),
-    ...(reading && { reading }),
-    ...(thresholds !== undefined && { thresholds }),
-    ...(positiveWeights && { positiveWeights }),
-  }),
-  ofModel(model, { multiLabel, thresholds: given }) {
+  options: (config, { soft, positiveWeights } = {}): LabelOptions => {
+    const { thresholds, reading } = config;
+    const targets = targetsOf(config, soft);
+    return {
+      targets,
+      ...ownLoss(config, targets),
+      ...(reading && { reading }),
+      ...(thresholds !== undefined && { thresholds }),
+      ...(positiveWeights && { positiveWeights }),
+    };
+  },
+  ofModel(model, { multiLabel, thresholds: given, loss }) {
     const thresholds = thresholdsWith(model.config, given);
     const reading = readingOf(model, { multiLabel });
-    return { multiLabel: reading === 'labels', reading, thresholds };
+    return { multiLabel: reading === 'labels', reading, thresholds, ...lossWith(model.config, loss) };
   },
   unmeasured,
   columns: ({ imageColumn, labelColumn }) => imageColumns({ imageColumn, labelColumn }),
@@ -85,11 +113,19 @@ export const imageClassification = {
   // Augmented pictures are others in every epoch.
   cacheable: ({ augmentation = [] }) => augmentation.length === 0,
   writeTargets: (slot, samples) => ({ normaliser: writeLabels(slot, samples) }),
-  async plan(model, config, tables, { targets, thresholds }) {
+  async plan(model, config, tables, options) {
+    const { targets, thresholds } = options;
     if (targets === 'labels') thresholdsOf(model.labels, thresholds);
     const { planImageLoading } = await import('../data/images/plan.js');
     const { fields, ...plan } = planImageLoading(model, config as object, tables, name);
-    return { ...plan, fields: [...fields, ...labelInputs(targets, model.labels.length)] };
+    return {
+      ...plan,
+      fields: [...fields, ...labelInputs(targets, model.labels.length)],
+      notes: [
+        ...(plan.notes ?? []),
+        ...(model.purpose === 'predict' ? [] : lossNotes(options, config, model.labels.length)),
+      ],
+    };
   },
   async encoder(encoding) {
     const { imageEncoder } = await import('../data/images/encode.js');
@@ -100,7 +136,10 @@ export const imageClassification = {
   metrics: ({ targets }) =>
     targets === 'labels' ? labelMetrics : ['loss', 'accuracy', 'top5Accuracy', ...classMetrics.slice(2)],
   meter: (measured, options): Meter<Result> =>
-    options.targets === 'labels' ? labelMeter(measured, options) : topMeter(measured.labels),
+    ownLossMeter<Result>(
+      options.targets === 'labels' ? labelMeter(measured, options) : topMeter(measured.labels),
+      options,
+    ),
   settled: settledThresholds,
   report: (result: Result) => ('meanAveragePrecision' in result ? labelsText(result) : classesText(result)),
   predict: predictClasses,
@@ -108,6 +147,9 @@ export const imageClassification = {
   show: showClass,
   config: (config, labels, options) => classifierConfig(config, labels, 'ForImageClassification', options),
 } satisfies Task<LabelOptions, Result, ClassPrediction>;
+
+const targetsOf = ({ multiLabel, augmentation = [] }: TaskConfig, soft = false): LabelOptions['targets'] =>
+  targetsAfter(augmentation, multiLabel ? 'labels' : soft ? 'probabilities' : 'class');
 
 function topMeter(labels: readonly string[]): Meter<ImageClassificationResult> {
   const metrics = new ImageClassificationMetrics(labels);

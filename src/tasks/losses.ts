@@ -10,6 +10,8 @@ import { type Builder, float } from '../onnx/builder.js';
 import type { Value } from '../onnx/graph.js';
 import { Tensor } from '../onnx/tensor.js';
 import { taskInput } from './inputs.js';
+import { tensorLosses, weighted } from './losses/named.js';
+import { addOwnLoss, type OwnLossOptions } from './losses/own.js';
 import type { TaskLoss } from './task.js';
 
 /** Slot fields of the loss below: labels [batch], or [batch, classes], and the samples' weights. */
@@ -20,7 +22,7 @@ export const labelInputs = (targets: TargetKind, classes: number): Field[] => [
   { name: 'sample_weights', dtype: 'float32', shape: ['batch'] },
 ];
 
-export interface LossOptions {
+export interface LossOptions extends Pick<OwnLossOptions, 'loss'> {
   /** Default class. */
   targets?: TargetKind | undefined;
   /** Share of each target that is spread over all classes, or for multi-label over yes and no; default 0. */
@@ -33,11 +35,11 @@ export interface LossOptions {
 
 /**
  * Adds the loss over `logits` [B, C] to a static graph. Its inputs: labels int64 [B] or float32 [B, C], sample_weights
- * float32 [B], normaliser float32 []. An evaluation reads the logits.
+ * float32 [B], normaliser float32 []. An evaluation reads the logits, and where `loss` is the user's, its `losses`.
  * @throws ModelError when the logits have another rank; UsageError for the wrong number of class weights.
  */
 export function addLoss(b: Builder, logits: Value, options: LossOptions = {}): TaskLoss {
-  const { targets = 'class', labelSmoothing = 0, classWeights, positiveWeights } = options;
+  const { targets = 'class', labelSmoothing = 0, classWeights, positiveWeights, loss } = options;
   const shape = b.shape(logits);
   if (shape.length !== 2)
     throw new ModelError(
@@ -53,17 +55,18 @@ export function addLoss(b: Builder, logits: Value, options: LossOptions = {}): T
   const weights = taskInput(b, 'sample_weights', 'float32', [batch]);
   const normaliser = taskInput(b, 'normaliser', 'float32', []);
   const float32 = b.type(logits).dtype === 'float32' ? logits : b.op('Cast', [logits], { to: 1 });
-  const sum = byClass
-    ? classLoss(b, float32, labels, weights, { labelSmoothing, classWeights })
-    : weightedSum(
-        b,
-        rowLoss[targets](b, float32, smoothed(b, labels, targets, labelSmoothing), positiveWeights),
-        weights,
-      );
+  const losses = loss
+    ? addOwnLoss(b, loss, float32, labels)
+    : byClass
+      ? undefined
+      : rowLoss[targets](b, float32, smoothed(b, labels, targets, labelSmoothing), positiveWeights);
+  const sum = losses
+    ? weighted(b, losses, weights)
+    : classLoss(b, float32, labels, weights, { labelSmoothing, classWeights });
   return {
     loss: b.op('Div', [sum, normaliser], {}, { name: 'mean_loss' }),
     inputs: [labels, weights, normaliser],
-    results: { logits },
+    results: { logits, ...(loss && { losses: losses! }) },
   };
 }
 
@@ -91,7 +94,7 @@ const rowLoss = {
    * labels that hold (1 - t) · z + (1 + (p - 1) · t) · softplus(-z).
    */
   labels(b: Builder, z: Value, t: Value, p?: readonly number[]): Value {
-    if (!p) return overClasses(b, 'ReduceMean', b.op('Sub', [b.op('Softplus', [z]), b.op('Mul', [t, z])]));
+    if (!p) return tensorLosses['binary-cross-entropy'].build(b, z, t);
     const one = b.scalar('float32', 1);
     const beyond = b.constant(
       Tensor.of(
@@ -106,17 +109,11 @@ const rowLoss = {
     return overClasses(b, 'ReduceMean', b.op('Add', [b.op('Mul', [b.op('Sub', [one, t]), z]), missed]));
   },
   /** Mean over the scores of (z - t)², PyTorch's mse_loss. */
-  values(b: Builder, z: Value, t: Value): Value {
-    const error = b.op('Sub', [z, t]);
-    return overClasses(b, 'ReduceMean', b.op('Mul', [error, error]));
-  },
+  values: tensorLosses.mse.build,
 };
 
 const overClasses = (b: Builder, op: 'ReduceSum' | 'ReduceMean', x: Value): Value =>
   b.op(op, [x, b.ints([1])], { keepdims: 0 });
-
-const weightedSum = (b: Builder, rows: Value, weights: Value): Value =>
-  b.op('ReduceSum', [b.op('Mul', [rows, weights])], { keepdims: 0 }, { name: 'loss' });
 
 /** t · (1 - ε) + ε · what is known without looking: 1/C for each class, 1/2 for each label. */
 function smoothed(b: Builder, targets: Value, kind: Exclude<TargetKind, 'class'>, smoothing: number): Value {

@@ -5,6 +5,7 @@
 import { ModelError } from '../errors.js';
 import type { TensorView } from '../runtime/session.js';
 import type { ModelConfig } from '../transfer/config.js';
+import { type OwnLossOptions, withOwnLosses } from './losses/own.js';
 import type { Activation, MeasuredBatch, Results, SavedFacts, SavedRun } from './task.js';
 
 /**
@@ -89,18 +90,20 @@ export function unmeasured({ reading }: ReadingOptions): string | undefined {
 }
 
 /**
- * Logits [batch, columns] of a saved classifier; of a binary one two columns, 0 and the odds.
+ * Logits [batch, columns] of a saved classifier; of a binary one two columns, 0 and the odds. With the losses of the
+ * user's loss, where there is one.
  * @throws ModelError for a file that is none
  */
 export async function classifierResults(
   saved: SavedRun,
-  { inputs }: MeasuredBatch,
-  { reading = 'classes' }: ReadingOptions = {},
+  batch: MeasuredBatch,
+  { reading = 'classes', loss }: ReadingOptions & OwnLossOptions = {},
+  mode: 'evaluate' | 'predict' = 'evaluate',
 ): Promise<Results> {
   const { name, activation } = saved.main();
-  const found = (await saved.run(inputs, [name]))[name]!;
+  const found = (await saved.run(batch.inputs, [name]))[name]!;
   const { shape } = found;
-  const rows = inputs.get(saved.inputs[0]!)!.shape[0]!;
+  const rows = batch.inputs.get(saved.inputs[0]!)!.shape[0]!;
   if (shape.length !== 1 && shape.length !== 2) throw noClassifier(saved, shape);
   const columns = shape[1] ?? 1;
   if (shape[0] !== rows)
@@ -114,10 +117,12 @@ export async function classifierResults(
         "problem_type 'regression', or id2label with one label, or with two where it is the odds of the second.",
     );
   const data = reading === 'values' ? (found.data as Float32Array) : asLogits(found, activation, reading === 'classes');
-  if (reading !== 'binary') return { logits: { ...found, shape: [rows, columns], data } };
+  const withLosses = (results: Results): Results | Promise<Results> =>
+    mode === 'predict' ? results : withOwnLosses(results, batch, { loss });
+  if (reading !== 'binary') return withLosses({ logits: { ...found, shape: [rows, columns], data } });
   const pairs = new Float32Array(2 * rows);
   for (const [row, odds] of data.entries()) pairs[2 * row + 1] = odds;
-  return { logits: { ...found, shape: [rows, 2], data: pairs } };
+  return withLosses({ logits: { ...found, shape: [rows, 2], data: pairs } });
 }
 
 /** Least probability whose logarithm is taken; below it float32 has none. */

@@ -192,6 +192,8 @@ export interface Task<O extends object = object, M extends object = object, P ex
   opens?(model: { inputs: readonly ModelValue[]; config: ModelConfig }): boolean;
   /** A sentence for each contradiction between options; also refuses those of other tasks. */
   contradictions(config: TaskConfig): Iterable<string>;
+  /** Files of losses that the options name, of which a checkpoint knows the hash. */
+  lossFiles?(options: O): readonly string[];
   /** What of the configuration, and of data and model once they are open, the other functions read; JSON. */
   options(config: TaskConfig, opened?: OpenedTargets & { directory?: string | undefined }): O;
   /** What a saved model says of the options. @throws ModelError for outputs that the task cannot read */

@@ -1,7 +1,7 @@
 // Any graph, any targets: the model's inputs are tensors of the data by name, and each loss stands between an output of
 // the model and a target. So a network on a table, on series, an auto-encoder or one with several inputs and outputs
-// trains with one configuration. Losses are those of tensors/losses.ts, or a graph of the user's
-// (tensors/loss-file.ts).
+// trains with one configuration. Losses are those of losses/named.ts, or a graph of the user's
+// (losses/loss-file.ts).
 
 import type { ColumnSpec, TensorSlice } from '../data/columns.js';
 import { writeWeights } from '../data/encode.js';
@@ -13,10 +13,10 @@ import { ratio } from '../metrics/classification.js';
 import type { TypedArray } from '../onnx/dtype.js';
 import { metricsLine } from '../report/metrics.js';
 import type { TensorView } from '../runtime/session.js';
-import type { EncodingPlan, ModelValues, Prediction, Task } from './task.js';
+import { loadLossFiles, lossFiles } from './losses/loss-files.js';
+import { rowOf, tensorLosses, tensorLossNames } from './losses/named.js';
+import type { EncodingPlan, ModelValues, Prediction, Task, TaskConfig } from './task.js';
 import { figureNames, figuresOf } from './tensors/figures.js';
-import { loadLossFiles, lossFiles } from './tensors/loss-files.js';
-import { tensorLosses, tensorLossNames } from './tensors/losses.js';
 import {
   columnOf,
   type FileLoss,
@@ -29,7 +29,7 @@ import {
   type TensorOptions,
   targetsOf,
 } from './tensors/options.js';
-import { addLosses, lossResult, rowOf, tensorResults } from './tensors/results.js';
+import { addLosses, lossResult, tensorResults } from './tensors/results.js';
 import { sampleShape } from './tensors/shapes.js';
 
 const name = 'tensors';
@@ -89,12 +89,13 @@ export const tensors = {
         about(
           `${name}: the losses, whose weighted sum is minimised: each between an output of the model and a target of the data, ` +
             `by ${tensorLossNames.join(', ')}, or {file: loss.onnx}.`,
-          { expects: 'a list, as in [{output: y, target: t, loss: mse, weight: 1}]', value: 'YAML', aliases: ['loss'] },
+          { expects: 'a list, as in [{output: y, target: t, loss: mse, weight: 1}]', value: 'YAML' },
         ),
       );
     return { all: { losses, inputColumns }, train: {}, predict: { inputColumns } };
   },
   load: loadLossFiles,
+  lossFiles: filesOf,
   shared: ['losses', 'inputColumns'] as const,
   recognises: ({ losses }) => losses !== undefined,
   opens: ({ config }) => (config.ortune as { task?: string } | undefined)?.task === name,
@@ -139,7 +140,7 @@ export const tensors = {
   dropout: { fallback: 0, head: [], headFallback: 0 },
   // Nothing is kept of a frozen trunk (no writeTargets).
   cacheable: () => false,
-  plan(model, _, tables, options): EncodingPlan {
+  plan(model, config, tables, options): EncodingPlan {
     const shape = shapesAmong(tables);
     const own: Field[] = model.inputs.map((input) => {
       const column = columnOf(input.name, options);
@@ -165,7 +166,7 @@ export const tensors = {
       ],
       encoding: { written },
       preprocessing: { written },
-      notes: notesOf(options, model),
+      notes: notesOf(options, config, model),
     };
   },
   async encoder(encoding) {
@@ -285,16 +286,17 @@ function shapesAmong(tables: readonly Table[]) {
   };
 }
 
-function notesOf(options: TensorOptions, { outputs }: ModelValues): string[] {
+/** What is to be known of the losses that are files. @throws UsageError for weights that have no part in them */
+function notesOf(options: TensorOptions, config: TaskConfig, { outputs }: ModelValues): string[] {
   const all = outputs.map((output) => output.name);
-  const files = options.losses.flatMap((one) => ('file' in one ? [one.file] : []));
-  const scalars = files.filter(
-    (file) => lossFiles().openLossFile(file, all).model.graph.outputs[0]!.shape?.length === 0,
-  );
-  return scalars.map(
-    (file) =>
-      `${file} gives one number for a batch: sample weights do not act in it, and the samples that fill up the last batch count`,
-  );
+  return filesOf(options).flatMap((file) => {
+    const { openLossFile, lossFileNotes } = lossFiles();
+    return lossFileNotes(openLossFile(file, all), outputs, config);
+  });
+}
+
+function filesOf({ losses }: TensorOptions): string[] {
+  return losses.flatMap((one) => ('file' in one ? [one.file] : []));
 }
 
 /** The first numbers of an output. */

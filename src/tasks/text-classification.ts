@@ -24,9 +24,19 @@ import {
   softMeter,
 } from './classes.js';
 import { labelContradictions } from './label-contradictions.js';
+import { loadLossFiles } from './losses/loss-files.js';
+import {
+  lossContradictions,
+  lossField,
+  lossFilesOf,
+  lossNotes,
+  lossWith,
+  ownLoss,
+  ownLossMeter,
+} from './losses/own.js';
 import { addLoss, labelInputs } from './losses.js';
 import { classifierResults, readingOf, unmeasured } from './reading.js';
-import type { Meter, Task } from './task.js';
+import type { Meter, Task, TaskConfig } from './task.js';
 import { labelField, labelFormFields, multiLabelField, textFields } from './text-fields.js';
 import { readsTexts, refusePictures, textPlan } from './texts.js';
 import { thresholdsField, thresholdsOf, thresholdsWith } from './thresholds.js';
@@ -41,29 +51,38 @@ export const textClassification = {
   fields: (kit) => {
     const { textColumn, pairColumn, maxLength, buckets } = textFields(kit);
     const several = { multiLabel: multiLabelField(kit), thresholds: thresholdsField(kit) };
-    const all = { textColumn, pairColumn, ...labelField(kit), ...several, ...labelFormFields(kit), maxLength, buckets };
+    const loss = lossField(kit);
+    const labels = { ...labelField(kit), ...several, ...labelFormFields(kit), loss };
+    const all = { textColumn, pairColumn, ...labels, maxLength, buckets };
     return { all, train: {}, predict: { textColumn, pairColumn, ...several, maxLength, buckets } };
   },
+  load: loadLossFiles,
+  lossFiles: lossFilesOf,
   shared: [
     ...(['textColumn', 'pairColumn', 'labelColumn', 'labelNames', 'multiLabel', 'thresholds'] as const),
-    ...(['labelColumns', 'labelRows', 'labelSeparator', 'regression'] as const),
+    ...(['labelColumns', 'labelRows', 'labelSeparator', 'regression', 'loss'] as const),
   ],
   opens: ({ inputs }) => readsTexts(inputs),
-  contradictions: labelContradictions,
+  *contradictions(config) {
+    yield* labelContradictions(config);
+    yield* lossContradictions(config, targetsOf(config));
+  },
   options: (config, { positiveWeights } = {}): LabelOptions => {
-    const { multiLabel, regression, labelRows, labelColumns, reading, thresholds } = config;
-    const soft = labelRows || labelColumns !== undefined;
+    const { reading, thresholds } = config;
+    const targets = targetsOf(config);
     return {
-      targets: regression ? 'values' : multiLabel ? 'labels' : soft ? 'probabilities' : 'class',
+      targets,
+      ...ownLoss(config, targets),
       ...(reading && { reading }),
       ...(thresholds !== undefined && { thresholds }),
       ...(positiveWeights && { positiveWeights }),
     };
   },
-  ofModel(model, { multiLabel, regression, thresholds: given }) {
+  ofModel(model, { multiLabel, regression, thresholds: given, loss }) {
     const thresholds = thresholdsWith(model.config, given);
     const reading = readingOf(model, { multiLabel, regression });
-    return { multiLabel: reading === 'labels', regression: reading === 'values', reading, thresholds };
+    const several = { multiLabel: reading === 'labels', thresholds };
+    return { ...several, regression: reading === 'values', reading, ...lossWith(model.config, loss) };
   },
   unmeasured: (options) => (options.reading === 'values' ? undefined : unmeasured(options)),
   columns: ({ textColumn, pairColumn, labelColumn, ...form }) => [
@@ -77,14 +96,19 @@ export const textClassification = {
   dropout: textDropout,
   cacheable: () => true,
   writeTargets: (slot, samples) => ({ normaliser: writeLabels(slot, samples) }),
-  plan: async (model, config, tables, { targets, thresholds }) => {
+  plan: async (model, config, tables, options) => {
+    const { targets, thresholds } = options;
     if (targets === 'labels') thresholdsOf(model.labels, thresholds);
     const plan = await textPlan(model, config, tables);
     const fields = [...plan.fields, ...labelInputs(targets, model.labels.length)];
     return {
       ...plan,
       fields,
-      notes: [...(plan.notes ?? []), ...(model.purpose === 'train' ? elsewhere(targets) : [])],
+      notes: [
+        ...(plan.notes ?? []),
+        ...(model.purpose === 'train' ? elsewhere(targets) : []),
+        ...(model.purpose === 'predict' ? [] : lossNotes(options, config, model.labels.length)),
+      ],
     };
   },
   async encoder(encoding) {
@@ -102,13 +126,15 @@ export const textClassification = {
   resultsOf: classifierResults,
   metrics: ({ targets }) =>
     ({ class: classMetrics, probabilities: classMetrics, labels: labelMetrics, values: scoreMetrics })[targets],
-  meter: (measured, options): Meter<Result> =>
-    ({
+  meter: (measured, options): Meter<Result> => {
+    const meters = {
       class: () => classMeter(measured.labels),
       probabilities: () => softMeter(measured.labels),
       labels: () => labelMeter(measured, options),
       values: () => scoreMeter(measured),
-    })[options.targets](),
+    };
+    return ownLossMeter<Result>(meters[options.targets](), options);
+  },
   settled: settledThresholds,
   report: (result: Result) =>
     'scores' in result
@@ -121,6 +147,11 @@ export const textClassification = {
   show: showClass,
   config: (config, labels, options) => classifierConfig(config, labels, 'ForSequenceClassification', options),
 } satisfies Task<LabelOptions, Result, ClassPrediction>;
+
+const targetsOf = ({ multiLabel, regression, labelRows, labelColumns }: TaskConfig): LabelOptions['targets'] => {
+  const soft = labelRows || labelColumns !== undefined;
+  return regression ? 'values' : multiLabel ? 'labels' : soft ? 'probabilities' : 'class';
+};
 
 /** What a pipeline elsewhere makes of the outputs of such a model, where that is not what they say. */
 const elsewhere = (targets: LabelOptions['targets']): string[] =>

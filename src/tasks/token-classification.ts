@@ -6,14 +6,29 @@
 import type { ColumnSpec, RowForm } from '../data/columns.js';
 import { locationOf, type Table } from '../data/table.js';
 import type { TextEncoding } from '../data/tokenizer/protocol.js';
-import { DataError, ModelError } from '../errors.js';
+import { DataError, ModelError, UsageError } from '../errors.js';
 import { crossEntropy } from '../metrics/cross-entropy.js';
 import { isPrefixed, schemeOf } from '../metrics/entities.js';
 import type { Builder } from '../onnx/builder.js';
+import type { Value } from '../onnx/graph.js';
 import { quote } from '../quote.js';
 import { metricsLine } from '../report/metrics.js';
 import { textDropout } from '../transfer/config.js';
 import { architecture, withLabels } from './classes.js';
+import { loadLossFiles } from './losses/loss-files.js';
+import { weighted } from './losses/named.js';
+import {
+  addOwnLoss,
+  lossContradictions,
+  lossesByOwn,
+  lossField,
+  lossFilesOf,
+  lossNotes,
+  lossWith,
+  type OwnLossOptions,
+  ownLoss,
+  savedLoss,
+} from './losses/own.js';
 import { meanCrossEntropy } from './losses.js';
 import { asLogits } from './reading.js';
 import type { MeasuredBatch, Outputs, Results, SavedRun, Task, TaskConfig, TaskLoss } from './task.js';
@@ -36,7 +51,7 @@ interface Encoding extends TextEncoding {
   stride: number;
 }
 
-export interface TokenOptions {
+export interface TokenOptions extends OwnLossOptions {
   aggregation: Aggregation;
 }
 
@@ -76,6 +91,7 @@ export const tokenClassification = {
           }),
         ),
       labelNames: labelNamesField(kit),
+      loss: lossField(kit),
       spansColumn: path
         .optional()
         .meta(
@@ -91,18 +107,23 @@ export const tokenClassification = {
     };
     return { all, train: {}, predict: { wordsColumn, textColumn, aggregation, stride, maxLength, buckets } };
   },
-  shared: ['wordsColumn', 'tagsColumn', 'spansColumn', 'labelAllPieces', 'labelNames'] as const,
+  load: loadLossFiles,
+  lossFiles: lossFilesOf,
+  shared: ['wordsColumn', 'tagsColumn', 'spansColumn', 'labelAllPieces', 'labelNames', 'loss'] as const,
   opens: ({ inputs, config }) =>
     readsTexts(inputs) && config.architectures?.some((one) => one.endsWith('ForTokenClassification')) === true,
-  *contradictions({ pairColumn, classWeights, sampling }) {
+  *contradictions(config) {
+    const { pairColumn, classWeights, sampling } = config;
     if (pairColumn !== undefined)
       yield `option 'pairColumn' is for pairs of texts, and the task is ${name}; leave it out`;
     if (classWeights !== undefined)
       yield `option 'classWeights' is for one class a sample, and the task is ${name}; leave it out`;
     if (sampling === 'balanced')
       yield `option 'sampling' balanced draws classes, and with task ${name} a sample has many; choose another sampling`;
+    yield* lossContradictions(config, 'class');
   },
-  options: ({ aggregation = 'first' }): TokenOptions => ({ aggregation }),
+  options: ({ aggregation = 'first', ...config }): TokenOptions => ({ aggregation, ...ownLoss(config, 'class') }),
+  ofModel: ({ config }, { loss }) => lossWith(config, loss),
   columns: tokenColumns,
   classes: true,
   refuses: refusePictures(name, 'image-classification'),
@@ -111,7 +132,7 @@ export const tokenClassification = {
   dropout: textDropout,
   // Nothing is kept of a frozen trunk (no writeTargets): where the tags go depends on the tokens.
   cacheable: () => false,
-  async plan(model, config, tables) {
+  async plan(model, config, tables, options) {
     const plan = await textPlan(model, config, tables);
     if (model.purpose === 'train') refuseOtherTags(model.labels, tables);
     const inside = config.labelAllPieces === false ? [] : model.labels.map((label) => insideOf(label, model.labels));
@@ -125,7 +146,15 @@ export const tokenClassification = {
       preprocessing: { ...(plan.preprocessing as object), inside, stride },
       fields: [...plan.fields, ...tokenLabelFields],
       windows: await countWindows(texts, stride, tables),
-      notes: [...(plan.notes ?? []), ...(model.purpose === 'predict' ? [] : await tokenNotes(texts, stride, tables))],
+      notes: [
+        ...(plan.notes ?? []),
+        ...(model.purpose === 'predict'
+          ? []
+          : [
+              ...(await tokenNotes(texts, stride, tables)),
+              ...lossNotes({ ...options, targets: 'class' }, config, model.labels.length),
+            ]),
+      ],
     };
   },
   async encoder(encoding) {
@@ -141,8 +170,8 @@ export const tokenClassification = {
       return { ...measured, weights: { normaliser }, ...(bad && { bad }) };
     };
   },
-  loss: (b, { logits }, { labelSmoothing }) => addTokenLoss(b, logits!, labelSmoothing),
-  resultsOf: (saved, { inputs }) => tokenResults(saved, inputs),
+  loss: (b, { logits }, options) => addTokenLoss(b, logits!, options),
+  resultsOf: tokenResults,
   metrics: () => ['loss', 'accuracy', 'precision', 'recall', 'f1', 'strict.precision', 'strict.recall', 'strict.f1'],
   meter: ({ labels }) => tokenMeter(labels),
   report: (result) => `${result.samples} texts, ${result.words} words: ${metricsLine(result)}`,
@@ -150,11 +179,15 @@ export const tokenClassification = {
   merge: mergeWindows,
   unusable: (error): TokenPrediction => ({ entities: [], words: [], tags: [], scores: [], error }),
   show: showTokens,
-  config: (config, labels) => ({
-    ...config,
-    ...architecture(config, 'ForTokenClassification'),
-    ...withLabels({}, labels),
-  }),
+  config: ({ ortune: _, ...config }, labels, options) => {
+    const own = savedLoss(options);
+    return {
+      ...config,
+      ...architecture(config, 'ForTokenClassification'),
+      ...withLabels({}, labels),
+      ...(Object.keys(own).length > 0 && { ortune: own }),
+    };
+  },
 } satisfies Task<TokenOptions, TokenResult, TokenPrediction>;
 
 /** Words with tags, and texts with ranges: which of them a row has is seen in it. */
@@ -190,7 +223,11 @@ function refuseOtherTags(labels: readonly string[], tables: readonly Table[]): v
 }
 
 /** Over logits [B, T, C]: the mean over all tokens that have a label. */
-function addTokenLoss(b: Builder, logits: Outputs[string], labelSmoothing: number): TaskLoss {
+function addTokenLoss(
+  b: Builder,
+  logits: Outputs[string],
+  { labelSmoothing, loss: own }: TokenOptions & { labelSmoothing: number },
+): TaskLoss {
   const shape = b.shape(logits);
   if (shape.length !== 3)
     throw new ModelError(
@@ -201,16 +238,33 @@ function addTokenLoss(b: Builder, logits: Outputs[string], labelSmoothing: numbe
   const rows = b.op('Reshape', [logits, b.ints([batch * tokens, classes])]);
   const names = { labels: 'labels', weights: 'sample_weights', normaliser: 'normaliser' };
   const { loss, inputs, predictions } = meanCrossEntropy(b, rows, names, labelSmoothing);
+  const [labels, weights, normaliser] = inputs as [Value, Value, Value];
+  // Tokens without a label have class 0 and weight 0.
+  const known = b.op('Max', [labels, b.scalar('int64', 0)]);
+  if (own !== undefined) {
+    const losses = addOwnLoss(b, own, rows, known);
+    if (b.shape(losses).length === 0) throw new UsageError(`option 'loss': ${oneForEachToken}`);
+    return {
+      loss: b.op('Div', [weighted(b, losses, weights), normaliser], {}, { name: 'mean_loss' }),
+      inputs,
+      results: { predictions, losses },
+    };
+  }
   const likelihood = b.op('LogSoftmax', [rows], { axis: 1 });
-  const at = b.op('Unsqueeze', [b.op('Max', [inputs[0]!, b.scalar('int64', 0)]), b.ints([1])]);
+  const at = b.op('Unsqueeze', [known, b.ints([1])]);
   const losses = b.op('Neg', [b.op('GatherElements', [likelihood, at], { axis: 1 })], {}, { name: 'token_losses' });
   return { loss, inputs, results: { predictions, losses } };
 }
 
+const oneForEachToken =
+  'the graph gives one number for a batch, in which tokens without a label would count; have it give a loss for each of [tokens]';
+
 /** The same figures from the logits of a saved file, and the logits themselves. */
 async function tokenResults(
   { run, path, labels: names, main }: SavedRun,
-  inputs: MeasuredBatch['inputs'],
+  { inputs }: MeasuredBatch,
+  { loss: own }: TokenOptions,
+  mode: 'evaluate' | 'predict',
 ): Promise<Results> {
   const { name: output, activation } = main();
   const given = (await run(inputs, [output]))[output]!;
@@ -225,7 +279,7 @@ async function tokenResults(
     );
   const found = { ...given, data: asLogits(given, activation, true) };
   const labels = inputs.get('labels')!.data;
-  const losses = new Float32Array(labels.length);
+  let losses: Float32Array = new Float32Array(labels.length);
   const predictions = new Int32Array(labels.length);
   for (let i = 0; i < labels.length; i++) {
     const label = Math.max(0, Number(labels[i]));
@@ -234,6 +288,12 @@ async function tokenResults(
     predictions[i] = prediction;
   }
   const shape = [labels.length];
+  if (own !== undefined && mode === 'evaluate') {
+    const known = BigInt64Array.from(labels as BigInt64Array, (label) => (label < 0n ? 0n : label));
+    const rows = { dtype: 'float32', shape: [labels.length, classes], data: found.data } as const;
+    losses = await lossesByOwn(own, rows, { dtype: 'int64', shape, data: known });
+    if (losses.length !== labels.length) throw new UsageError(`option 'loss': ${oneForEachToken}`);
+  }
   return {
     losses: { dtype: 'float32', shape, data: losses },
     predictions: { dtype: 'int32', shape, data: predictions },

@@ -23,6 +23,7 @@ import { lossEntry } from '../optim/update.js';
 import { StepTimes } from '../statistics.js';
 import { batchSizeFor } from '../tasks/fixed-axes.js';
 import { openLoader } from '../tasks/loader.js';
+import { hashOfLossFiles } from '../tasks/losses/loss-files.js';
 import type { TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed } from '../tasks/tasks.js';
 import { readModelConfig } from '../transfer/config.js';
@@ -80,7 +81,7 @@ export async function openRun(
     new RunDirectory(config);
     const augment = config.augmentModule && hashOfModule(config.augmentModule);
     const from = config.resume === undefined ? undefined : await resolveCheckpoint(config.output, config.resume);
-    const { name, classes, options, parts: files, readsModel } = await loadTask(config.task);
+    const { name, classes, options, parts: files, readsModel, lossFiles } = await loadTask(config.task);
     const resolving = { signal, onDownload: listeners.download };
     const { path: model } = keep(await placeModel(config.model, given.model, resolving));
     const values = readsModel ? await modelValues({ model, parts: files, bind: config.bind }) : undefined;
@@ -89,6 +90,7 @@ export async function openRun(
     const { positiveWeights } = data;
     const targets = { soft: data.targets === 'probabilities', ...(positiveWeights && { positiveWeights }) };
     const task: TaskSpec = { name, options: options(config, { ...targets, directory: directoryOf(model) }) };
+    const loss = hashOfLossFiles(lossFiles?.(task.options) ?? []);
     const labels = classes ? data.labels.names : undefined;
     const engine = keep(await Engine.open({ ...config, model, labels, task, parts: files }));
     const batches = batchSizeFor(engine.model.inputs, config.batchSize);
@@ -131,6 +133,7 @@ export async function openRun(
       ...{ model: engine.model.hash, train: data.train.hash },
       ...(data.eval && { eval: data.eval.hash }),
       ...(augment !== undefined && { augment }),
+      ...(loss !== undefined && { loss }),
     };
     const saved =
       from === undefined

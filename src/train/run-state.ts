@@ -55,8 +55,8 @@ export const newProgress = (): Progress => ({
 /** What a run is made of. */
 export interface Origin {
   config: TrainConfig;
-  /** SHA-256 of the model's files, of the samples, and of the module that augments them. */
-  hashes: { model: string; train: string; eval?: string; augment?: string };
+  /** SHA-256 of the model's files, of the samples, of the module that augments them and of the files of losses. */
+  hashes: { model: string; train: string; eval?: string; augment?: string; loss?: string };
 }
 
 /** state.json of a checkpoint. */
@@ -108,6 +108,7 @@ export function refuseAnotherRun(path: string, saved: RunState, now: Origin): vo
     differences.push(`train: the samples of ${config.train.join(', ')} are not the same`);
   if (saved.hashes.augment !== hashes.augment)
     differences.push(`augmentModule: ${config.augmentModule?.module ?? 'none'} is not the module of then`);
+  if (saved.hashes.loss !== hashes.loss) differences.push('loss: the files of losses are not those of then');
   if (keepsBest(config) && saved.hashes.eval !== hashes.eval)
     differences.push(`eval: the samples of ${(config.eval ?? ['nothing']).join(', ')} are not the same`);
   const unaffecting = optionsThatChangeNothing(trainSchema);

@@ -166,6 +166,7 @@ describe('listOptions', () => {
       ['augmentModule', false],
       ['classWeights', false],
       ['thresholds', false],
+      ['loss', false],
       ['losses', true],
       ['inputColumns', false],
       ['augmentation', true],

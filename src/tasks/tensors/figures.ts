@@ -3,7 +3,7 @@
 
 import { ratio } from '../../metrics/classification.js';
 import { Errors } from '../../metrics/errors.js';
-import type { TensorLoss } from './losses.js';
+import type { TensorLoss } from '../losses/named.js';
 
 type Numbers = ArrayLike<number | bigint>;
 

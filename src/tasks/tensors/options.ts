@@ -5,9 +5,9 @@ import { UsageError } from '../../errors.js';
 import type { DataType } from '../../onnx/dtype.js';
 import type { Dim } from '../../onnx/graph.js';
 import { quote } from '../../quote.js';
+import { lossFiles } from '../losses/loss-files.js';
+import { type TensorLossName, tensorLosses } from '../losses/named.js';
 import type { ModelValues, TaskConfig } from '../task.js';
-import { lossFiles } from './loss-files.js';
-import { type TensorLossName, tensorLosses } from './losses.js';
 
 /** A loss as a configuration lists it. */
 export type GivenLoss = { output?: string; target?: string; loss: TensorLossName | { file: string }; weight?: number };

@@ -1,7 +1,6 @@
 // The losses of the task tensors over the outputs of a model: as part of the training graph, and from a saved file.
 
 import { ModelError, UsageError } from '../../errors.js';
-import { ratio } from '../../metrics/classification.js';
 import type { Builder } from '../../onnx/builder.js';
 import type { DataType } from '../../onnx/dtype.js';
 import type { Value } from '../../onnx/graph.js';
@@ -9,10 +8,9 @@ import { elementCount } from '../../onnx/tensor.js';
 import { quote } from '../../quote.js';
 import type { TensorView } from '../../runtime/session.js';
 import { taskInput } from '../inputs.js';
+import { lossFiles } from '../losses/loss-files.js';
+import { lossesOf, tensorLosses, weighted } from '../losses/named.js';
 import type { MeasuredBatch, Outputs, Results, SavedRun, TaskLoss } from '../task.js';
-import type { LossFile } from './loss-file.js';
-import { lossFiles } from './loss-files.js';
-import { tensorLosses, weighted } from './losses.js';
 import { type FileLoss, fieldOf, type NamedLoss, outputsOf, type TensorOptions } from './options.js';
 
 export const lossResult = (i: number): string => `loss.${i}`;
@@ -39,10 +37,7 @@ export function addLosses(b: Builder, outputs: Outputs, { losses }: TensorOption
   for (const [i, one] of losses.entries()) {
     const loss = 'file' in one ? lossOfFile(b, one, outputs, input) : namedLoss(b, one, outputs, input);
     results[lossResult(i)] = loss;
-    const scalar = b.shape(loss).length === 0;
-    const total = scalar
-      ? b.op('Mul', [loss, b.op('ReduceSum', [weights], { keepdims: 0 })])
-      : weighted(b, loss, weights);
+    const total = weighted(b, loss, weights);
     const part = one.weight === 1 ? total : b.op('Mul', [total, b.scalar('float32', one.weight)]);
     sum = sum === undefined ? part : b.op('Add', [sum, part]);
   }
@@ -84,35 +79,13 @@ export async function tensorResults(
   if (mode === 'predict') return run.run(inputs, all);
   const outputs = await run.run(inputs, outputsOf(options, all));
   const results: Record<string, TensorView> = { ...outputs };
+  const targetOf = ({ name }: { name: string }): TensorView => inputs.get(fieldOf(name))!;
   for (const [i, one] of options.losses.entries()) {
     const data =
       'file' in one
-        ? await lossesOfFile(lossFiles().openLossFile(one.file, all), outputs, inputs)
-        : lossesOf(one, outputs, inputs);
+        ? await lossFiles().runLossFile(lossFiles().openLossFile(one.file, all), outputs, targetOf)
+        : lossesOf(one.loss, outputs[one.output]!, inputs.get(fieldOf(one.target))!);
     results[lossResult(i)] = { dtype: 'float32', shape: [data.length], data };
   }
   return results;
-}
-
-function lossesOf(one: NamedLoss, outputs: Results, inputs: MeasuredBatch['inputs']): Float32Array {
-  const { sum } = tensorLosses[one.loss];
-  const output = outputs[one.output]!;
-  const target = inputs.get(fieldOf(one.target))!;
-  const batch = output.shape[0]!;
-  return Float32Array.from({ length: batch }, (_, row) => {
-    const total = sum(rowOf(output, row) as Float32Array, rowOf(target, row), output.shape.slice(1));
-    return ratio(total.sum, total.count);
-  });
-}
-
-function lossesOfFile(file: LossFile, outputs: Results, inputs: MeasuredBatch['inputs']): Promise<Float32Array> {
-  const fed = new Map(file.outputs.map((output) => [output, outputs[output]!]));
-  for (const target of file.targets) fed.set(target.name, inputs.get(fieldOf(target.name))!);
-  return lossFiles().runLossFile(file, fed);
-}
-
-/** Elements of one sample; a view. */
-export function rowOf({ data, shape }: TensorView, row: number): ArrayLike<number | bigint> {
-  const size = elementCount(shape.slice(1));
-  return (data as Float32Array).subarray(row * size, (row + 1) * size);
 }

@@ -1,9 +1,11 @@
 // Losses between an output of a graph and a target, one row a name: as nodes of the training graph, and as a number for
 // figures. Each is a loss per sample: the mean over all axes but the first. Definitions and defaults are PyTorch's.
 
+import { ratio } from '../../metrics/classification.js';
 import type { Builder } from '../../onnx/builder.js';
 import type { Value } from '../../onnx/graph.js';
 import { elementCount } from '../../onnx/tensor.js';
+import type { TensorView } from '../../runtime/session.js';
 
 export interface TensorLoss {
   /** Type of the target's numbers. */
@@ -150,6 +152,24 @@ export const tensorLosses = {
 export type TensorLossName = keyof typeof tensorLosses;
 export const tensorLossNames = Object.keys(tensorLosses) as [TensorLossName, ...TensorLossName[]];
 
-/** Σ w · loss over samples, of losses [B] and weights [B]. */
-export const weighted = (b: Builder, losses: Value, weights: Value): Value =>
-  b.op('ReduceSum', [b.op('Mul', [losses, weights])], { keepdims: 0 });
+/** The loss of each sample of an output, by a row of the table. */
+export function lossesOf(name: TensorLossName, output: TensorView, target: TensorView): Float32Array {
+  const { sum } = tensorLosses[name];
+  return Float32Array.from({ length: output.shape[0]! }, (_, row) => {
+    const total = sum(rowOf(output, row) as Float32Array, rowOf(target, row), output.shape.slice(1));
+    return ratio(total.sum, total.count);
+  });
+}
+
+/** Elements of one sample; a view. */
+export function rowOf({ data, shape }: TensorView, row: number): ArrayLike<number | bigint> {
+  const size = elementCount(shape.slice(1));
+  return (data as Float32Array).subarray(row * size, (row + 1) * size);
+}
+
+/** Σ w · loss over samples, of losses [B] or one number for all, and weights [B]. */
+export function weighted(b: Builder, losses: Value, weights: Value): Value {
+  if (b.shape(losses).length > 0)
+    return b.op('ReduceSum', [b.op('Mul', [losses, weights])], { keepdims: 0 }, { name: 'loss' });
+  return b.op('Mul', [losses, b.op('ReduceSum', [weights], { keepdims: 0 })], {}, { name: 'loss' });
+}

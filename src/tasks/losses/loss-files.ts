@@ -9,6 +9,10 @@ export async function loadLossFiles(): Promise<void> {
   loaded ??= await import('./loss-file.js');
 }
 
+/** SHA-256 in hex over files of losses with their external data; undefined of none. */
+export const hashOfLossFiles = (paths: readonly string[]): string | undefined =>
+  paths.length === 0 ? undefined : lossFiles().hashOfFiles(paths);
+
 export function lossFiles(): Module {
   if (!loaded) throw new Error('the task has not been loaded in this thread');
   return loaded;
