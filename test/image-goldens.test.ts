@@ -90,10 +90,7 @@ it('leaves statistics alone and says so', () => {
   const { reasons } = open('residual-torchscript');
   expect(reasons).toHaveLength(12);
   expect(new Set(reasons.map((r) => r.replace(/.* reads it as/, '')))).toEqual(
-    new Set([
-      ' the mean of its channels: statistics are not trained',
-      ' the variance of its channels: statistics are not trained',
-    ]),
+    new Set([' the mean of its channels, which is not trained', ' the variance of its channels, which is not trained']),
   );
 });
 

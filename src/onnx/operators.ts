@@ -54,8 +54,8 @@ export interface OperatorTraits {
   readonly stored?: Readonly<Record<number, string>>;
   /** Gives input 0 with each element rounded: what reads it reads the weight. */
   readonly rounds?: boolean;
-  /** Inputs that were measured, not learned, and what they are. */
-  readonly statistics?: Readonly<Record<number, string>>;
+  /** Inputs that were measured or chosen, not learned, and what they are. */
+  readonly given?: Readonly<Record<number, string>>;
   /** Reads the shape of its input and not the values. */
   readonly measures?: boolean;
   /** Computes every row, a vector of the last axis, by itself; a reduction where that is the axis it reduces. */
@@ -115,6 +115,8 @@ const normalisation: OperatorTraits = { autocast: 'float32', weights: normalised
 const rootMeanSquare: OperatorTraits = { byRow: true, weights: { 1: { role: 'weight' } } };
 /** Rows that are looked up. */
 const looked: WeightRole = { role: 'weight', matrix: true };
+/** PyTorch has no derivative by how much classes count either. */
+const loss: OperatorTraits = { given: { 2: 'how much each class counts' } };
 const gradient: OperatorTraits = { autocast: 'float32' };
 const promote: OperatorTraits = { autocast: 'promote' };
 const rearranges: OperatorTraits = { ...promote, moves: 'rearranges' };
@@ -252,8 +254,10 @@ const normalisations: Record<string, OperatorTraits> = {
   },
   'com.microsoft.GroupNorm': { weights: scaleAndBias },
   'com.microsoft.SkipGroupNorm': { weights: { ...scaleAndBias, 4: { role: 'bias' } } },
-  BatchNormalization: { ...normalisation, statistics: { 3: 'the mean', 4: 'the variance' } },
+  BatchNormalization: { ...normalisation, given: { 3: 'the mean of its channels', 4: 'the variance of its channels' } },
   GroupNormalization: normalisation,
+  NegativeLogLikelihoodLoss: loss,
+  SoftmaxCrossEntropyLoss: loss,
   // Group normalisation of older opsets is written with this operator, its own scale and bias left at 1 and 0.
   InstanceNormalization: {
     autocast: 'float32',

@@ -31,7 +31,8 @@ function formOf(data: Float32Array, shape: readonly number[]): string | undefine
 export function isArithmetic(x: number): boolean {
   const size = Math.abs(x);
   const near = (a: number, b: number): boolean => Math.abs(a - b) <= 2e-6 * Math.max(Math.abs(a), Math.abs(b));
-  const whole = (v: number): boolean => v > 0.5 && near(v, Math.round(v));
+  // Beyond, numbers are within the tolerance of a whole one whatever they are.
+  const whole = (v: number): boolean => v > 0.5 && v < 2 ** 15 && near(v, Math.round(v));
   if (!Number.isFinite(x) || size === 0 || size >= 1e4 || size <= 1e-4) return true;
   if ([size, size ** 2, size ** 4, 1 / size, size ** -2, size ** -4, size * 1000].some(whole)) return true;
   return [0.044715, 1.702, Math.sqrt(2 / Math.PI), Math.PI, Math.LN2, Math.LN10].some((c) =>

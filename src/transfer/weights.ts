@@ -105,10 +105,9 @@ export function judgeTensor(graph: Graph, flow: Flow, candidate: Candidate): Jud
   const unusual: { node: Node; input: number }[] = [];
   for (const { node, input } of readers) {
     const op = operatorKey(node);
-    const { statistics, weights } = traitsOf(node);
-    const measured = statistics?.[input];
-    if (measured)
-      return none(`${op} ${quote(node.name)} reads it as ${measured} of its channels: statistics are not trained`);
+    const { given, weights } = traitsOf(node);
+    const what = given?.[input];
+    if (what) return none(`${op} ${quote(node.name)} reads it as ${what}, which is not trained`);
     if (!flow.through(node, input)) continue;
     const position = weights?.[input];
     const usual = position !== undefined && !(position.matrix && tensor.shape.length < 2);
@@ -149,7 +148,7 @@ function constantBecause(
     return number && (constant || anonymous || isArithmetic(tensor.numbers()[0]!)) ? 'a number' : undefined;
   }
   if (place && constant) return `a Constant node's value, which ${place}`;
-  if (uses.some(({ node }) => node.op === 'Sub' || node.op === 'Div') && scalesInput(graph, flow, uses))
+  if (uses.some(({ node }) => node.op === 'Sub' || node.op === 'Div') && scalesInput(graph, flow, of))
     return 'the mean or deviation by which an input is normalised';
   if (uses.every(({ node }) => givesAngles(flow, node)))
     return 'the frequencies of positions, which sines and cosines are taken of';
@@ -171,9 +170,13 @@ const isOfModule = (name: string): boolean =>
   /^[A-Za-z_]\w*(\.\w+)*$/.test(name) &&
   !/^(val_|_?tensor_constant|_?lifted_tensor|c_lifted|const|scalar)|_output_\d+$/i.test(name);
 
-/** Whether the uses of a tensor subtract it from a float input of the graph, or divide what was so shifted by it. */
-function scalesInput(graph: Graph, flow: Flow, uses: readonly Use[]): boolean {
-  const inputs = new Set(graph.inputs.filter(({ dtype }) => isFloat(dtype)).map(({ name }) => name));
+/**
+ * Whether the uses of a tensor subtract it from a float input of the graph, or divide what was so shifted by it. Where
+ * it differs along an axis that the input had to be given first, it is compared with the input and does not scale it:
+ * the centres of radial functions.
+ */
+function scalesInput(graph: Graph, flow: Flow, { tensor, uses }: { tensor: Tensor; uses: readonly Use[] }): boolean {
+  const inputs = new Map(graph.inputs.filter(({ dtype }) => isFloat(dtype)).map(({ name, shape }) => [name, shape]));
   const fromInput = (value: Value): boolean => {
     let node: Node | undefined;
     for (let v = value; ; v = node.inputs[0]!) {
@@ -182,7 +185,20 @@ function scalesInput(graph: Graph, flow: Flow, uses: readonly Use[]): boolean {
       if (!node || !['Sub', 'Cast', 'Identity', 'Transpose', 'Reshape', 'Unsqueeze'].includes(node.op)) return false;
     }
   };
-  return uses.every(({ node }) => (node.op === 'Sub' || node.op === 'Div') && fromInput(node.inputs[0]!));
+  const spreads = (value: Value): boolean => {
+    const node = flow.producers.get(value);
+    if (node?.op !== 'Unsqueeze') return false;
+    const axes = graph.initializers.get(node.inputs[1] ?? '')?.numbers() ?? [];
+    const rank = inputs.get(node.inputs[0]!)?.length;
+    return axes.some((axis) => {
+      const fromEnd = axis < 0 ? -axis : rank === undefined ? 0 : rank + axes.length - axis;
+      return fromEnd > 0 && (tensor.shape.at(-fromEnd) ?? 1) > 1;
+    });
+  };
+  return uses.every(({ node }) => {
+    const [value] = node.inputs as [Value];
+    return (node.op === 'Sub' || node.op === 'Div') && fromInput(value) && !spreads(value);
+  });
 }
 
 /** Whether a node multiplies what depends on whole numbers alone (positions) and only sines or cosines read it. */

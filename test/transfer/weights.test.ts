@@ -72,13 +72,10 @@ test('filters, scales, slopes and biases are trained; statistics are not, and sa
     ...['up.weight', 'up.bias', 'in.weight', 'in.bias', 'gn.weight', 'gn.bias'],
   ]);
   expect([...reasons]).toEqual([
-    [
-      'bn.mean',
-      "BatchNormalization 'BatchNormalization_1' reads it as the mean of its channels: statistics are not trained",
-    ],
+    ['bn.mean', "BatchNormalization 'BatchNormalization_1' reads it as the mean of its channels, which is not trained"],
     [
       'bn.var',
-      "BatchNormalization 'BatchNormalization_1' reads it as the variance of its channels: statistics are not trained",
+      "BatchNormalization 'BatchNormalization_1' reads it as the variance of its channels, which is not trained",
     ],
   ]);
 });
@@ -131,6 +128,37 @@ test('one number is a weight where only a weight can stand, and where no arithme
   const { names, reasons } = choose(model);
   expect(names).toEqual(['w', 'bias', 'slope', 'logit_scale']);
   expect(reasons.size).toBe(0);
+});
+
+test('how much each class of a loss counts is not trained', () => {
+  const model = chain([
+    ['Conv', { w: tensor(4, 2, 1, 1) }],
+    ['SoftmaxCrossEntropyLoss', { labels: Tensor.of('int64', new Array(16).fill(1), [1, 4, 4]), weights: tensor(4) }],
+  ]);
+  const { names, reasons } = choose(model);
+  expect(names).toEqual(['w']);
+  expect(reasons.get('weights')).toMatch(/reads it as how much each class counts, which is not trained/);
+});
+
+test('what is subtracted from the input is its mean, unless the input is spread out over it', () => {
+  const rest: Parameters<typeof chain>[0] = [['Mul', { scale: tensor(4) }]];
+  const { names, reasons } = choose(chain([['Sub', { mean: tensor(4) }], ...rest]));
+  expect(names).toEqual(['scale']);
+  expect(reasons.get('mean')).toMatch(/by which an input is normalised/);
+  for (const axis of [-1, 4]) {
+    const spread = chain([
+      ['Unsqueeze', { axes: Tensor.of('int64', [axis]) }],
+      ['Sub', { centres: tensor(5) }],
+      ['Exp', {}],
+    ]);
+    expect(choose(spread).names).toEqual(['centres']);
+    const moved = chain([
+      ['Unsqueeze', { axes: Tensor.of('int64', [axis - 1]) }],
+      ['Sub', { mean: tensor(4) }],
+      ...rest,
+    ]);
+    expect(choose(moved).names).toEqual(['scale']);
+  }
 });
 
 test('weights in Constant nodes are trained and saved there', () => {
