@@ -94,7 +94,13 @@ function graphsOf(graph: Graph, wrt: readonly Value[], options: GradcheckOptions
   for (const g of new Set([decisions, held, derived, plain])) lower(g, kernels);
   if (maxGraphMemory !== undefined)
     checkSessions(
-      { once: [decisions, derived], often: held, parameters: wrt.length, weights: weightElements(graph) },
+      {
+        once: [decisions, derived],
+        often: held,
+        seldom: plain,
+        parameters: wrt.length,
+        weights: weightElements(graph),
+      },
       maxGraphMemory,
     );
   const start = new Map(wrt.map((name) => [name, options.inputs.get(name) ?? graph.initializers.get(name)!]));

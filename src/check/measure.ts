@@ -213,10 +213,10 @@ function directionFor(random: Floats, gradient: Floats): Floats {
   return random.map((v, i) => v + (missing * gradient[i]!) / length);
 }
 
-/** Σ weight · (high − low), in float64. */
+/** Σ weight · (high − low), in float64; infinities stay where they are. */
 function change(weights: Floats, high: Floats, low: Floats): number {
   let total = 0;
-  for (let i = 0; i < weights.length; i++) total += weights[i]! * (high[i]! - low[i]!);
+  for (let i = 0; i < weights.length; i++) if (high[i] !== low[i]) total += weights[i]! * (high[i]! - low[i]!);
   return total;
 }
 
@@ -238,5 +238,8 @@ function dot(a: Floats, b: Floats): number {
 
 export const norm = (values: Floats): number => Math.sqrt(dot(values, values));
 
-/** The root mean square of the elements; 0.1 where all are 0 (biases before training). */
-export const scaleOf = (tensor: Tensor): number => norm(floats(tensor)) / Math.sqrt(Math.max(1, tensor.size)) || 0.1;
+/** The root mean square of the elements, infinite ones of masks apart; 0.1 where all are 0 (biases before training). */
+export function scaleOf(tensor: Tensor): number {
+  const finite = floats(tensor).filter(Number.isFinite) as Floats;
+  return norm(finite) / Math.sqrt(Math.max(1, finite.length)) || 0.1;
+}

@@ -139,17 +139,20 @@ export function checkPeak(graph: Graph, limit: number): void {
 /** What a node takes of the time and memory of the runtime, which plans all of a graph beforehand. */
 const bytesPerPlannedNode = 64 * 2 ** 10;
 
-/** Graphs that sessions are to be made of, one of them run twice for each parameter and the others once. */
+/** Graphs that sessions are to be made of. */
 export interface PlannedRuns {
   once: readonly Graph[];
+  /** Run twice for each parameter. */
   often: Graph;
+  /** Run where a difference is in doubt: the same operators as `often`, and as many. */
+  seldom: Graph;
   parameters: number;
   /** Of the file. */
   weights: number;
 }
 
 /** What is checked of graphs before sessions are made of them: how much they hold, and how long they would run. */
-export function checkSessions({ once, often, parameters, weights }: PlannedRuns, limit: number): void {
+export function checkSessions({ once, often, seldom, parameters, weights }: PlannedRuns, limit: number): void {
   const graphs = [...once, often];
   const planned = graphs.reduce(
     (sum, { nodes, inputs, outputs }) => sum + nodes.length + inputs.length + outputs.length,
@@ -160,7 +163,7 @@ export function checkSessions({ once, often, parameters, weights }: PlannedRuns,
       `the training graph and what it is compared with have ${planned} nodes, inputs and outputs, ` +
         `for which the runtime would plan ${formatBytes(planned * bytesPerPlannedNode)}, ${advice(limit)}.`,
     );
-  for (const graph of graphs) checkPeak(graph, limit);
+  for (const graph of [...graphs, seldom]) checkPeak(graph, limit);
   for (const graph of once) checkWork(graph, limit, weights);
   checkWork(often, limit, weights, 2 * parameters);
 }

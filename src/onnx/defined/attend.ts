@@ -3,6 +3,7 @@
 // share keys, soft caps and sinks.
 
 import type { Builder } from '../builder.js';
+import type { DataType } from '../dtype.js';
 import { add, cast, div, expand, greaterOrEqual, indices, less, max, mul, tanh, transpose, view } from '../formulas.js';
 import type { Value } from '../graph.js';
 import { Tensor } from '../tensor.js';
@@ -11,6 +12,7 @@ import { Tensor } from '../tensor.js';
  * What a score that must not count becomes: added to another bias it would overflow, so that it is put in its place.
  */
 export const lowest = -3.4028234663852886e38;
+const lowestOf = (dtype: DataType): number => (dtype === 'float16' ? -65504 : lowest);
 
 export interface Attending {
   /** [B, T, H, d] */
@@ -38,8 +40,10 @@ export interface Attended {
   y: Value;
   /** [B, H, T, S], before anything is added. */
   scores: Value;
-  /** [B, H, T, S], the rows' sums 1 but for the sink. */
+  /** [B, H, T, S], the rows' sums 1 but for the sink; without `seen` in them. */
   weights: Value;
+  /** Where not every row need have a key that counts: 1 for those that do, 0 for others; broadcasts to [B, H, T, 1]. */
+  seen?: Value;
 }
 
 export function attend(b: Builder, of: Attending): Attended {
@@ -51,12 +55,12 @@ export function attend(b: Builder, of: Attending): Attended {
   let masked = of.softcap ? mul(b, tanh(b, div(b, scores, of.softcap)), of.softcap) : scores;
   for (const bias of of.biases ?? []) masked = add(b, masked, bias);
   const shown = of.visible && of.ordered ? b.op('And', [of.visible, of.ordered]) : (of.visible ?? of.ordered);
-  if (shown) masked = b.op('Where', [shown, masked, b.scalar(dtype, lowest)]);
+  if (shown) masked = b.op('Where', [shown, masked, b.scalar(dtype, lowestOf(dtype))]);
   const weights = of.sink ? softmaxWithSink(b, masked, of.sink) : b.op('Softmax', [masked], { axis: -1 });
   const mixed = transpose(b, b.op('MatMul', [weights, transpose(b, v, [0, 2, 1, 3])]), [0, 2, 1, 3]);
   if (!of.visible) return { y: mixed, scores, weights };
   const seen = max(b, cast(b, shown!, dtype), [-1]);
-  return { y: mul(b, mixed, transpose(b, seen, [0, 2, 1, 3])), scores, weights };
+  return { y: mul(b, mixed, transpose(b, seen, [0, 2, 1, 3])), scores, weights, seen };
 }
 
 /** [B, S, G, d] → [B, S, H, d], each head H / G times in a row. */

@@ -1,7 +1,7 @@
 // Attention of opsets 23 and 24, in which the dynamo exporter writes every transformer. A key that a boolean mask
 // hides, or that gets −∞, has no part in a row; a row without any key is 0, and so are its gradients.
 
-import { add, cast, indices, less, view } from '../formulas.js';
+import { add, cast, indices, less, mul, view } from '../formulas.js';
 import type { Value } from '../graph.js';
 import { Tensor } from '../tensor.js';
 import { attend, behind, causal, joinHeads, lowest, splitHeads, swapHeads, within } from './attend.js';
@@ -74,7 +74,7 @@ const attention = (c: DefinedNode): (Value | undefined)[] => {
   const inOrder = c.int('is_causal', 0) !== 0 && !c.has(6);
   const ends = c.has(6) ? nonpad(c, [length, keys]) : undefined;
   const given = mask && ends ? b.op('And', [mask.visible, ends]) : (mask?.visible ?? ends);
-  const { y, scores, weights } = attend(b, {
+  const { y, scores, weights, seen } = attend(b, {
     q,
     k,
     v,
@@ -85,7 +85,7 @@ const attention = (c: DefinedNode): (Value | undefined)[] => {
     visible: given,
   });
   const mode = c.int('qk_matmul_output_mode', 0);
-  const shown = mode === 0 ? scores : mode === 3 ? weights : undefined;
+  const shown = mode === 0 ? scores : mode !== 3 ? undefined : seen ? mul(b, weights, seen) : weights;
   return [fourth ? swapHeads(b, y) : joinHeads(b, y), swapHeads(b, k), swapHeads(b, v), shown];
 };
 
