@@ -1,11 +1,11 @@
 // Okapi BM25, the plain baseline of search: how many words of a query a document has, rare ones counting more, long
 // documents less (k1 1.2, b 0.75). Robertson and Zaragoza, The Probabilistic Relevance Framework (2009).
 
-const wordsOf = (text) => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+import { wordsOf } from './words.mjs';
 
 /**
  * @param {readonly string[]} documents
- * @returns {(query: string, most: number) => number[]} the best documents by their numbers, the best first
+ * @returns {(query: string) => Map<number, number>} the scores of all documents that have a word of the query
  */
 export function bm25(documents, { k1 = 1.2, b = 0.75 } = {}) {
   const postings = new Map();
@@ -20,7 +20,7 @@ export function bm25(documents, { k1 = 1.2, b = 0.75 } = {}) {
     return words.length;
   });
   const mean = lengths.reduce((sum, length) => sum + length, 0) / documents.length;
-  return (query, most) => {
+  return (query) => {
     const scores = new Map();
     for (const word of new Set(wordsOf(query))) {
       const found = postings.get(word) ?? [];
@@ -30,7 +30,13 @@ export function bm25(documents, { k1 = 1.2, b = 0.75 } = {}) {
         scores.set(document, (scores.get(document) ?? 0) + rarity * share);
       }
     }
-    const best = [...scores].sort(([x, a], [y, c]) => c - a || x - y);
-    return best.slice(0, most).map(([document]) => document);
+    return scores;
   };
 }
+
+/** The documents of the `most` highest scores, the highest first. */
+export const best = (scores, most) =>
+  [...scores]
+    .sort(([x, a], [y, c]) => c - a || x - y)
+    .slice(0, most)
+    .map(([document]) => document);

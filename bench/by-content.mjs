@@ -20,3 +20,18 @@ export const shuffled = (records, seed) =>
     .map((record) => ({ record, key: sha256(`${seed} ${record.text}`) }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ record }) => record);
+
+/**
+ * `count` different entries of a list, or all where it has no more, drawn by a key.
+ * @template T
+ * @param {readonly T[]} list
+ * @param {number} count
+ * @param {string} key
+ * @returns {T[]}
+ */
+export function drawn(list, count, key) {
+  const places = new Set();
+  for (let i = 0; places.size < Math.min(count, list.length); i++)
+    places.add(Math.floor(shareOf(sha256(`${i} ${key}`)) * list.length));
+  return [...places].map((place) => list[place]);
+}

