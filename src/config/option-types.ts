@@ -238,11 +238,16 @@ export interface TrainFields {
   /** Column of numbers that say how alike the two texts are, or how relevant the second is. */
   scoreColumn?: string | undefined;
   /**
-   * sentence-similarity: what is learnt from: multiple-negatives (pairs; all other texts of the batch are negatives),
-   * cosine or cosent (scores), contrastive (scores of 0 and 1), triplet (one negative). Default cosent with
-   * scoreColumn, else multiple-negatives.
+   * sentence-similarity: column of the class of each text, in place of pairColumn: texts of a class belong together,
+   * and others do not.
    */
-  similarityLoss?: 'multiple-negatives' | 'cosine' | 'cosent' | 'contrastive' | 'triplet' | undefined;
+  classColumn?: string | undefined;
+  /**
+   * sentence-similarity: what is learnt from: multiple-negatives (pairs; all other texts of the batch are negatives),
+   * cosine or cosent (scores), contrastive (scores of 0 and 1), triplet (one negative), supervised-contrastive
+   * (classes). Default cosent with scoreColumn, supervised-contrastive with classColumn, else multiple-negatives.
+   */
+  similarityLoss?: 'multiple-negatives' | 'cosine' | 'cosent' | 'contrastive' | 'triplet' | 'supervised-contrastive' | undefined;
   /**
    * sentence-similarity: of multiple-negatives also the other way: the anchor is found for its positive. Default
    * `false`.
@@ -677,11 +682,16 @@ export interface EvalFields {
   /** Column of numbers that say how alike the two texts are, or how relevant the second is. */
   scoreColumn?: string | undefined;
   /**
-   * sentence-similarity: what is learnt from: multiple-negatives (pairs; all other texts of the batch are negatives),
-   * cosine or cosent (scores), contrastive (scores of 0 and 1), triplet (one negative). Default cosent with
-   * scoreColumn, else multiple-negatives.
+   * sentence-similarity: column of the class of each text, in place of pairColumn: texts of a class belong together,
+   * and others do not.
    */
-  similarityLoss?: 'multiple-negatives' | 'cosine' | 'cosent' | 'contrastive' | 'triplet' | undefined;
+  classColumn?: string | undefined;
+  /**
+   * sentence-similarity: what is learnt from: multiple-negatives (pairs; all other texts of the batch are negatives),
+   * cosine or cosent (scores), contrastive (scores of 0 and 1), triplet (one negative), supervised-contrastive
+   * (classes). Default cosent with scoreColumn, supervised-contrastive with classColumn, else multiple-negatives.
+   */
+  similarityLoss?: 'multiple-negatives' | 'cosine' | 'cosent' | 'contrastive' | 'triplet' | 'supervised-contrastive' | undefined;
   /**
    * sentence-similarity: of multiple-negatives also the other way: the anchor is found for its positive. Default
    * `false`.

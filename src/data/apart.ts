@@ -39,7 +39,7 @@ export const textsApart = ({ columns }: Table, roles: readonly string[] = []): S
   roles.length === 0 ? undefined : roles.flatMap((role) => ofKind(columns, role, 'text') ?? []);
 
 /** By sample: a number for its text. */
-function keysOf(column: Spans, order: Uint32Array): Uint32Array {
+export function keysOf(column: Spans, order: Uint32Array): Uint32Array {
   const bytes = bytesOfSpans(column);
   const keys = new Uint32Array(column.spans.length / 3);
   for (const sample of order) {

@@ -34,6 +34,8 @@ export interface ColumnSpec {
   name: string;
   /** Names that it may have where it has no such one, of pictures in tables; a note says which was taken. */
   others?: readonly string[] | undefined;
+  /** Of texts: a number or a boolean is its text, as of classes that nothing lists. */
+  named?: boolean | undefined;
   /** Only the loss reads it: not read where there is nothing to learn or measure. Default false. */
   target?: boolean | undefined;
   /** Of numbers: the columns that hold one of them each, in this order; default a list of them, or one, in `name`. */

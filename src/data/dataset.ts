@@ -39,6 +39,8 @@ export interface DatasetOptions {
   shuffleBuffer: number;
   /** Roles of texts that samples of one batch are not to have in common; default none. */
   distinct?: readonly string[] | undefined;
+  /** The role of the classes that samples of one batch are to have in common, two by two; default none. */
+  alike?: readonly [string] | undefined;
   /** What streamed files are read for. */
   columns: readonly ColumnSpec[];
   weights?: string | undefined;
@@ -165,8 +167,9 @@ export class Dataset {
     const { count, weight: weights } = table;
     const lengths = table.length?.subarray(0, count);
     const labels = ofKind(table.columns, 'label', 'class')?.values;
-    const { groupByLength, distinct } = this.#options;
-    return { count, lengths, labels, weights, groupByLength, apart: textsApart(table, distinct) };
+    const { groupByLength, distinct, alike } = this.#options;
+    const beside = { apart: textsApart(table, distinct), together: textsApart(table, alike)?.[0] };
+    return { count, lengths, labels, weights, groupByLength, ...beside };
   }
 
   /** Block after block, the next being read while one is used: two buffers of the data thread in turn. */
@@ -228,7 +231,7 @@ export class Dataset {
     request: RowsRequest,
   ): Omit<BlockRequest, 'from' | 'count' | 'buffer'> {
     const { batchSize, seed, epoch } = request;
-    const { groupByLength, columns, weights, form, distinct } = this.#options;
+    const { groupByLength, columns, weights, form, distinct, alike } = this.#options;
     const sampling = this.#samplingOf(request);
     return {
       files,
@@ -239,6 +242,7 @@ export class Dataset {
       labels: this.#labels,
       readings: this.#part.readings,
       distinct,
+      alike,
       order: { batchSize, seed, epoch, sampling, groupByLength },
     };
   }

@@ -3,10 +3,13 @@
 
 import { type DataClient, orAborted } from './data-client.js';
 import type { RowsRequest } from './dataset.js';
-import type { OrderOptions, Sampling } from './sampler.js';
+import { drawsOnce, type OrderOptions, type Sampling } from './sampler.js';
 
 /** What the order of an epoch depends on beside its number and the seed. */
-export type OrderColumns = Pick<OrderOptions, 'count' | 'lengths' | 'labels' | 'weights' | 'groupByLength' | 'apart'>;
+export type OrderColumns = Pick<
+  OrderOptions,
+  'count' | 'lengths' | 'labels' | 'weights' | 'groupByLength' | 'apart' | 'together'
+>;
 
 /** The numbers of one batch's samples. */
 export interface Members {
@@ -59,7 +62,8 @@ export class EpochOrders {
     const labels = sampling === 'balanced' ? columns.labels : undefined;
     const weights = sampling === 'weighted' ? columns.weights : undefined;
     const apart = sampling === 'shuffle' ? columns.apart : undefined;
-    const plan = { count, lengths, labels, weights, apart, batchSize, seed, epoch, sampling, groupByLength };
+    const beside = { apart, together: drawsOnce(sampling) ? columns.together : undefined };
+    const plan = { count, lengths, labels, weights, ...beside, batchSize, seed, epoch, sampling, groupByLength };
     const order = this.#client.request({ kind: 'order', ...plan });
     order.catch(() => this.#orders.delete(key));
     this.#orders.set(key, order);

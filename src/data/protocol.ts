@@ -112,6 +112,8 @@ export interface BlockRequest {
   buffer: number;
   /** Roles of texts that samples of one batch are not to have in common. */
   distinct?: readonly string[] | undefined;
+  /** The role of the classes that samples of one batch are to have in common, two by two. */
+  alike?: readonly [string] | undefined;
   /** How its samples are put in order. */
   order: Pick<OrderOptions, 'batchSize' | 'seed' | 'epoch' | 'sampling' | 'groupByLength'>;
 }

@@ -6,6 +6,7 @@
 import { hash } from '../random.js';
 import { keepApart } from './apart.js';
 import type { Spans } from './columns.js';
+import { keepTogether } from './together.js';
 
 /**
  * shuffle: every sample once; sequential: every sample once, as they come. With replacement, as many as there are
@@ -31,6 +32,8 @@ export interface OrderOptions {
   weights?: ArrayLike<number> | undefined;
   /** Columns of texts; samples that have one in common are kept out of each other's batch, for shuffle. */
   apart?: readonly Spans[] | undefined;
+  /** Classes of which samples come two by two into a batch, where each sample is there once. */
+  together?: Spans | undefined;
 }
 
 /** Batches that are sorted by length together. */
@@ -41,10 +44,14 @@ export const groupBatches = 50;
  */
 export function epochOrder(options: OrderOptions): Uint32Array {
   const order = grouped(options);
-  const { apart, batchSize, sampling = 'shuffle' } = options;
+  const { apart, together, batchSize, sampling = 'shuffle' } = options;
   if (apart && sampling === 'shuffle') keepApart(order, apart, batchSize);
+  if (together && drawsOnce(sampling)) keepTogether(order, together, batchSize);
   return order;
 }
+
+/** Whether every sample is there once. */
+export const drawsOnce = (sampling: Sampling): boolean => sampling === 'shuffle' || sampling === 'sequential';
 
 /** Samples of like length in a batch. */
 function grouped(options: OrderOptions): Uint32Array {

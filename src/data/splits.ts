@@ -35,6 +35,8 @@ export interface SplitsOptions extends Omit<OpenRequest, 'scratch' | 'hashed' | 
   groupByLength?: boolean | undefined;
   /** Roles of texts that training samples of one batch are not to have in common. */
   distinct?: readonly string[] | undefined;
+  /** The role of the classes that samples of one batch are to have in common, two by two. */
+  alike?: readonly [string] | undefined;
   /** Weights in the loss by class; classes that are not named weigh 1. */
   classWeights?: 'balanced' | Readonly<Record<string, number>> | undefined;
 }
@@ -68,10 +70,10 @@ export class Splits {
     this.#labels = new LabelSet(labels);
     this.notes = notes;
     const grouped = groupByLength && sampling !== 'sequential';
-    const { distinct } = options;
-    this.train = make(parts.train, { sampling, groupByLength: grouped, distinct, ...given.train?.rows });
-    if (parts.eval) this.eval = make(parts.eval, { ...(given.eval ?? given.train)?.rows });
-    if (parts.test) this.test = make(parts.test, { ...given.test?.rows });
+    const { distinct, alike } = options;
+    this.train = make(parts.train, { sampling, groupByLength: grouped, distinct, alike, ...given.train?.rows });
+    if (parts.eval) this.eval = make(parts.eval, { alike, ...(given.eval ?? given.train)?.rows });
+    if (parts.test) this.test = make(parts.test, { alike, ...given.test?.rows });
     this.targets = options.multiLabel ? 'labels' : this.#holdsTargets() ? 'probabilities' : 'class';
     if (options.classWeights !== undefined && this.targets === 'probabilities')
       throw new UsageError('classWeights are for labels that hold or not; leave classWeights out');
@@ -95,14 +97,14 @@ export class Splits {
    */
   static async open(options: SplitsOptions, signal?: AbortSignal): Promise<Splits> {
     signal?.throwIfAborted();
-    const { sampling, groupByLength, classWeights, shuffleBuffer, distinct, seed = 0, ...request } = options;
+    const { sampling, groupByLength, classWeights, shuffleBuffer, distinct, alike, seed = 0, ...request } = options;
     const { columns, weights } = options;
     const client = new DataClient();
     try {
       const { scratch } = client;
       const notes: string[] = [];
       const of = { columns, scratch, notes };
-      const train = await prepared(options.train, { ...of, weights, distinct }, signal);
+      const train = await prepared(options.train, { ...of, weights, distinct: distinct ?? alike }, signal);
       const evaluation = options.eval && (await prepared(options.eval, of, signal));
       const test = options.test && (await prepared(options.test, of, signal));
       const inputs = { train: train.input, eval: evaluation?.input, test: test?.input };
@@ -187,18 +189,19 @@ export interface OpenedDataset {
  *   cannot be used; the signal's reason
  */
 export async function openDataset(
-  options: Pick<SplitsOptions, 'train' | 'columns' | 'classes' | 'labelNames' | 'multiLabel' | 'form'>,
+  options: Pick<SplitsOptions, 'train' | 'columns' | 'classes' | 'labelNames' | 'multiLabel' | 'form' | 'alike'>,
   signal?: AbortSignal,
 ): Promise<OpenedDataset> {
   signal?.throwIfAborted();
+  const { alike, ...request } = options;
   const { columns } = options;
   const client = new DataClient();
   try {
     const { scratch } = client;
     const notes: string[] = [];
     const { input: train, rows } = await prepared(options.train, { columns, scratch, notes }, signal);
-    const opened = await client.request({ kind: 'open', ...options, train, measured: true, seed: 0, scratch }, signal);
-    const order = { ...inFileOrder, shuffleBuffer: 1, columns, ...rows };
+    const opened = await client.request({ kind: 'open', ...request, train, measured: true, seed: 0, scratch }, signal);
+    const order = { ...inFileOrder, shuffleBuffer: 1, columns, alike, ...rows };
     const data = new Dataset(client, opened.train, opened.labels, order);
     return { data, notes: [...notes, ...opened.notes], close: () => client.close() };
   } catch (error) {

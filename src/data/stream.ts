@@ -160,7 +160,7 @@ async function cursorAt(request: BlockRequest): Promise<Cursor> {
 // A stream of the generator: the blocks of an epoch are shuffled differently.
 const blockStream = 0x6b10c;
 
-function orderOf({ order, from, distinct }: BlockRequest, table: Table): Uint32Array {
+function orderOf({ order, from, distinct, alike }: BlockRequest, table: Table): Uint32Array {
   const { count, length } = table;
   return epochOrder({
     ...order,
@@ -168,6 +168,7 @@ function orderOf({ order, from, distinct }: BlockRequest, table: Table): Uint32A
     count,
     lengths: length?.subarray(0, count),
     apart: textsApart(table, distinct),
+    together: textsApart(table, alike)?.[0],
   });
 }
 

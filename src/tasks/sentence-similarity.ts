@@ -15,11 +15,12 @@ import { fixedBatch } from './fixed-axes.js';
 import { embeddingsOf, pooled } from './similarity/embeddings.js';
 import { type Encoding, promptOf, similarityEncoder } from './similarity/encode.js';
 import { lossOf, similarityContradictions, similarityFields, textRoles } from './similarity/fields.js';
-import { addSimilarityLoss, isScored, maskWidth, type SimilarityLoss } from './similarity/losses.js';
-import { stepInputs } from './similarity/mask.js';
+import { addSimilarityLoss, isClassed, isScored, maskWidth, type SimilarityLoss } from './similarity/losses.js';
+import { classRole, stepInputs } from './similarity/mask.js';
 import { dot, unitOf } from './similarity/measured-loss.js';
 import { type SimilarityResult, similarityMeter, similarityMetrics } from './similarity/meter.js';
 import { type Modules, modulesFiles, plainModules, readModules } from './similarity/modules.js';
+import { classNotes } from './similarity/notes.js';
 import type { MeasuredBatch, Prediction, Results, Task } from './task.js';
 import { readsTexts, refusePacked, refusePictures, textPlan } from './texts.js';
 
@@ -49,7 +50,7 @@ export const sentenceSimilarity = {
   name,
   purpose: 'vectors of texts that are near where their meanings are',
   fields: similarityFields,
-  shared: ['textColumn', 'pairColumn', 'negativeColumns', 'scoreColumn'] as const,
+  shared: ['textColumn', 'pairColumn', 'negativeColumns', 'scoreColumn', 'classColumn'] as const,
   opens: ({ inputs, config }) =>
     readsTexts(inputs) && config.architectures?.some((one) => /(^|[a-z])Model$/.test(one)) === true,
   contradictions: similarityContradictions,
@@ -82,9 +83,13 @@ export const sentenceSimilarity = {
     ...(config.scoreColumn === undefined
       ? []
       : [{ role: 'score', kind: 'numbers', name: config.scoreColumn, target: true } as const]),
+    ...(config.classColumn === undefined
+      ? []
+      : [{ role: classRole, kind: 'text', name: config.classColumn, named: true, target: true } as const]),
   ],
   // The other texts of a batch are what a text is unlike.
-  distinct: (config) => (lossOf(config) === 'multiple-negatives' ? textRoles(config).map(([role]) => role) : []),
+  distinct: (config) => (lossOf(config) === 'multiple-negatives' ? textRoles(config).map(([role]) => role) : undefined),
+  alike: (config) => (isClassed(lossOf(config)) ? [classRole] : undefined),
   classes: false,
   refuses: refusePictures(name, 'image-classification'),
   head: 'embedding',
@@ -116,7 +121,9 @@ export const sentenceSimilarity = {
     const targets = [
       ...(isScored(options.loss) ? [{ name: 'scores', dtype: 'float32', shape: ['batch'] } as const] : []),
       ...(mask === undefined ? [] : [{ name: 'pair_mask', dtype: 'float32', shape: ['batch', mask] } as const]),
+      ...(isClassed(options.loss) ? [{ name: 'positives', dtype: 'float32', shape: ['batch', 'batch'] } as const] : []),
     ] as const;
+    const classes = model.purpose === 'train' && isClassed(options.loss) ? classNotes(tables) : [];
     return {
       ...plan,
       axes: { ...plan.axes, ...(predicting && { texts: { buckets: [1, 2] } }) },
@@ -128,7 +135,7 @@ export const sentenceSimilarity = {
         { name: 'sample_weights', dtype: 'float32', shape: ['batch'] },
         ...(predicting ? [] : targets),
       ],
-      notes: [...(plan.notes ?? []), ...(predicting ? [] : promptNotes(options))],
+      notes: [...(plan.notes ?? []), ...(predicting ? [] : promptNotes(options)), ...classes],
     };
   },
   encoder: (encoding) => similarityEncoder(encoding as Encoding),

@@ -205,7 +205,11 @@ export interface Task<O extends object = object, M extends object = object, P ex
   /** Columns that it reads; `model` where `readsModel` is set and there is one. */
   columns(config: TaskConfig, model?: ModelValues): readonly ColumnSpec[];
   /** Roles of texts that training samples of one batch are not to have in common; default none. */
-  distinct?(config: TaskConfig): readonly string[];
+  distinct?(config: TaskConfig): readonly string[] | undefined;
+  /**
+   * The role of classes, as texts, that samples of one batch are to have in common, two by two; default none.
+   */
+  alike?(config: TaskConfig): readonly [string] | undefined;
   /** Whether samples have classes, which the data or the model name. */
   readonly classes: boolean;
   /** Why a model with these inputs cannot be used; undefined: it can. */

@@ -39,6 +39,7 @@ export async function openData(
       ...{ sampling, groupByLength, classWeights, evalSplit, seed, streaming, shuffleBuffer },
       columns: task.columns(config, model),
       distinct: task.distinct?.(config),
+      alike: task.alike?.(config),
       weights: weightColumn,
       train: inputOf(config.train, given),
       eval: evaluation && inputOf(evaluation, given),
@@ -75,8 +76,9 @@ export function openEvaluation(
   },
 ): Promise<OpenedDataset> {
   const { data, multiLabel, labelNames } = config;
-  const columns = taskNamed(config.task).columns(config, model);
-  const more = { multiLabel, form: formOf(config) };
+  const task = taskNamed(config.task);
+  const columns = task.columns(config, model);
+  const more = { multiLabel, form: formOf(config), alike: task.alike?.(config) };
   const input = inputOf(data, given);
   const opened = openDataset({ train: input, columns, classes: labels, labelNames, ...more }, signal);
   return opened.catch(whatIsRead(config.model, readsOf(columns)));

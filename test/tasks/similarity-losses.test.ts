@@ -12,8 +12,8 @@ import { Graph } from '#ortune/onnx/graph.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { sentenceSimilarity } from '#ortune/tasks/sentence-similarity.js';
 import { writePooling } from '#ortune/tasks/similarity/encode.js';
-import { takenOut } from '#ortune/tasks/similarity/losses.js';
-import { writeCandidates } from '#ortune/tasks/similarity/mask.js';
+import { type LossName, takenOut } from '#ortune/tasks/similarity/losses.js';
+import { writeCandidates, writeMask } from '#ortune/tasks/similarity/mask.js';
 import { similarityLossOf } from '#ortune/tasks/similarity/measured-loss.js';
 import type { Pooling } from '#ortune/tasks/similarity/modules.js';
 import { openStock } from '../support/onnxruntime.js';
@@ -26,6 +26,7 @@ interface Case {
   symmetric?: boolean;
   dims?: number[];
   scores?: number[];
+  classes?: number[];
   scale?: number;
   margin?: number;
   value: number;
@@ -46,11 +47,11 @@ const golden = JSON.parse(readFileSync(new URL('../fixtures/similarity/losses.js
 };
 const { batch, tokens, width, size, lengths } = golden;
 
-const optionsOf = ({ loss, texts, pooling, normalize, symmetric, dims, scale, margin }: Case) => ({
+const optionsOf = ({ loss, texts, pooling, normalize, symmetric, dims, scale, margin, classes }: Case) => ({
   ...sentenceSimilarity.options({
     task: 'sentence-similarity',
     textColumn: 'a',
-    pairColumn: 'b',
+    ...(classes ? { classColumn: 'b' } : { pairColumn: 'b' }),
     negativeColumns: texts > 2 ? ['c'] : [],
     similarityLoss: loss,
     ...{ symmetric, pooling, normalize, margin },
@@ -90,11 +91,17 @@ function feedsOf(one: Case): Map<string, Tensor> {
       skip: () => 0,
     },
   );
-  const { scores = [] } = one;
-  const columns = one.loss === 'cosent' ? batch : batch * (one.texts - 1);
-  const mask = Array.from({ length: batch * columns }, (_, at) => {
-    const [i, j] = [Math.floor(at / columns), at % columns];
-    return one.loss === 'cosent' && !(scores[i]! < scores[j]!) ? takenOut : 0;
+  const { scores = [], classes } = one;
+  const columns = one.loss === 'cosent' || classes ? batch : batch * (one.texts - 1);
+  const [mask, positives] = [new Array<number>(batch * columns), new Array<number>(batch * batch).fill(0)];
+  const into = (numbers: number[]) => ({
+    set(i: number, value: number): void {
+      numbers[i] = value;
+    },
+  });
+  const normaliser = writeMask({ mask: into(mask), positives: into(positives) }, one.loss as LossName, {
+    ...{ rows: batch, weights: new Array<number>(batch).fill(1), scores, classes: classes?.map(String) },
+    columns: Array.from({ length: one.texts }, (_, k) => Array.from({ length: batch }, (_, i) => `${k} ${i}`)),
   });
   const floats = (values: readonly number[], shape: number[]) => Tensor.of('float32', [...values], shape);
   return new Map([
@@ -103,7 +110,8 @@ function feedsOf(one: Case): Map<string, Tensor> {
     ['sample_weights', floats(new Array<number>(batch).fill(1), [batch])],
     ['scores', floats(scores.length > 0 ? scores : [0], [Math.max(1, scores.length)])],
     ['pair_mask', floats(mask, [batch, columns])],
-    ['normaliser', floats([one.loss === 'cosent' ? 1 : batch], [])],
+    ['positives', floats(positives, [batch, batch])],
+    ['normaliser', floats([normaliser], [])],
   ]);
 }
 
@@ -131,6 +139,7 @@ describe.each(golden.cases)('$loss of $texts texts, $pooling $dims $symmetric $m
             {
               ...{ embeddings: Float32Array.from(embeddings!), texts: one.texts, size },
               ...{ weights: numbers('sample_weights'), scores: numbers('scores'), mask: numbers('pair_mask') },
+              positives: numbers('positives'),
             },
             optionsOf(one),
           );

@@ -17,6 +17,11 @@ it.each([
   [{ margin: 1 }, /'margin' is for triplet and contrastive/],
   [{ scoreColumn: 's', weightColumn: 'w' }, /have no weight of their own/],
   [{ matryoshkaDims: [8, 8] }, /names a size twice/],
+  [{ pairColumn: undefined, similarityLoss: 'supervised-contrastive' }, /learns from classes: set 'classColumn'/],
+  [{ classColumn: 'k' }, /'classColumn' and 'pairColumn' contradict each other/],
+  [{ pairColumn: undefined, classColumn: 'k', scoreColumn: 's' }, /'classColumn' and 'scoreColumn' contradict/],
+  [{ pairColumn: undefined, classColumn: 'a' }, /'a' is named as textColumn and as classColumn/],
+  [{ pairColumn: undefined, classColumn: 'k', similarityLoss: 'triplet' }, /triplet compares given pairs/],
   [{ gradientCache: true }, /for steps of several batches: set 'gradientAccumulationSteps'/],
   [{ gradientCache: true, gradientAccumulationSteps: 4, precision: 'bfloat16' }, /passed on in float32/],
   [

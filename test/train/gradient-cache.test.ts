@@ -93,6 +93,7 @@ describe.each([
   ['multiple negatives', { symmetric: true }],
   ['given negatives, in parts of vectors', { negativeColumns: ['c'], matryoshkaDims: [16, 8], normalize: true }],
   ['scores in order', { scoreColumn: 'score' }],
+  ['classes', { pairColumn: undefined, classColumn: 'score' }],
 ])('%s', (_, options) => {
   it('three batches of a step give what one of all gives', async () => {
     const whole = await step(options, 12, 0);

@@ -63,6 +63,7 @@ const options = {
   threads: 1,
 } as const;
 const { task, textColumn, pairColumn } = options;
+const single = { question: 'what is that', kind: 'none' };
 
 describe('sentence similarity', () => {
   it('learns pairs, measures them as the saved file does, and predicts', async () => {
@@ -142,6 +143,41 @@ describe('sentence similarity', () => {
       /no prompt 'passage'; it has query/,
     );
     await expect(embedTexts({ model, dimensions: 33 }, ['dog'])).rejects.toThrow(/vectors have 32 numbers/);
+  });
+
+  it('learns classes, and finds the texts of a class by each other', async () => {
+    // The animals stand for classes, in numbers; the last class of the training data has one text.
+    const classed = [...rows.map(({ question }, i) => ({ question, kind: i % animals.length })), single];
+    const { pairColumn: _, ...alone } = options;
+    const trainer = new Trainer({
+      ...{ ...alone, classColumn: 'kind', train: write('classes.jsonl', classed) },
+      ...{ eval: write('classes-dev.jsonl', classed.slice(0, 24)), output: path('classes'), maxSteps: 30 },
+      ...{ evalStrategy: 'steps', evalSteps: 30, batchSize: 8, threads: 1 },
+    } as const);
+    const notes: string[] = [];
+    trainer.on('warning', ({ message }) => notes.push(message));
+    const result = await trainer.run();
+    expect(notes.join('\n')).toMatch(/1 of 9 classes have one text, .* such as 'none' \(.*classes\.jsonl:49\)/);
+    const metrics = result.metrics as SimilarityResult;
+    expect(metrics.retrieval).toMatchObject({ queries: 24, documents: 24 });
+    expect(metrics.retrieval!['map@100']).toBeGreaterThan(0.8);
+    const saved = await evaluate<'sentence-similarity'>({
+      ...{ task, model: result.output, data: path('classes-dev.jsonl'), batchSize: 8, textColumn },
+      classColumn: 'kind',
+    });
+    expect(saved.metrics.loss).toBeCloseTo(metrics.loss, 4);
+    expect(saved.metrics.retrieval!['map@100']).toBeCloseTo(metrics.retrieval!['map@100']!, 5);
+  });
+
+  it.each([
+    [[single, { ...single, kind: 'b' }], /each of the 2 classes of 'classColumn' has one text/],
+    [[single, single], /all 2 texts are of the class 'none'/],
+    [[single, { ...single, kind: '' }], /bad-classes\.jsonl:2: column 'kind' must hold a label/],
+  ])('refuses classes that nothing is learnt from: %j', async (of, says) => {
+    const { pairColumn: _, ...alone } = options;
+    const train = write('bad-classes.jsonl', of);
+    const run = { ...alone, train, eval: undefined, classColumn: 'kind', output: path('bad-classes'), threads: 1 };
+    await expect(new Trainer(run).run()).rejects.toThrow(says);
   });
 
   it('compares all samples of a step with gradientCache, as one large batch does', async () => {

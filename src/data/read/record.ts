@@ -114,8 +114,9 @@ export function fieldOf(row: RawRecord['row'], column: string, place: string): u
 type Reader<V> = (row: RawRecord['row'], column: string, place: string, spec: ColumnSpec) => V;
 
 const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
-  text(row, column, place) {
+  text(row, column, place, spec) {
     const value = fieldOf(row, column, place);
+    if (spec.named) return readers.class(row, column, place, spec);
     if (typeof value === 'string') return value;
     throw new DataError(`${place}: column ${quote(column)} must be a text, found ${describe(value)}`);
   },

@@ -15,7 +15,7 @@ import {
 import type { Slot } from '../../data/slots.js';
 import type { TextEncoding } from '../../data/tokenizer/protocol.js';
 import { maskWidth, type SimilarityLoss } from './losses.js';
-import { textsOf, writeMask } from './mask.js';
+import { classRole, textsOf, writeMask } from './mask.js';
 import type { Modules, Pooling } from './modules.js';
 
 /** What samples of two or more texts have in the slot beside them. */
@@ -145,10 +145,12 @@ function writeTargets(
   if (scores) writeNumbers(slot, 'scores', scores);
   const sum = writeWeights(slot, 'sample_weights', request.weights);
   if (maskWidth(loss) === undefined) return sum;
-  return writeMask(writerOf(slot, 'pair_mask', axes)!, loss.loss, {
+  const [mask, positives] = [writerOf(slot, 'pair_mask', axes)!, writerOf(slot, 'positives', axes)];
+  return writeMask({ mask, positives }, loss.loss, {
     rows: slot.batchSize,
     weights: request.weights,
     scores: scores?.values,
     columns: roles.map((role) => textsOf(request, role)),
+    classes: positives && textsOf(request, classRole),
   });
 }

@@ -3,7 +3,7 @@
 import type { FieldKit } from '../../config/fields.js';
 import type { TaskConfig } from '../task.js';
 import { textFields } from '../text-fields.js';
-import { isScored, type LossName, lossNames, maskWidth } from './losses.js';
+import { isClassed, isScored, type LossName, lossNames, maskWidth } from './losses.js';
 import { poolings } from './modules.js';
 
 const name = 'sentence-similarity';
@@ -68,12 +68,20 @@ export function similarityFields(kit: FieldKit) {
     textColumn,
     pairColumn,
     ...groupFields(kit),
+    classColumn: path
+      .optional()
+      .meta(
+        about(
+          `${name}: column of the class of each text, in place of pairColumn: texts of a class belong together, and others do not.`,
+          { value: 'NAME' },
+        ),
+      ),
     similarityLoss: z
       .enum(lossNames)
       .optional()
       .meta(
         about(
-          `${name}: what is learnt from: multiple-negatives (pairs; all other texts of the batch are negatives), cosine or cosent (scores), contrastive (scores of 0 and 1), triplet (one negative). Default cosent with scoreColumn, else multiple-negatives.`,
+          `${name}: what is learnt from: multiple-negatives (pairs; all other texts of the batch are negatives), cosine or cosent (scores), contrastive (scores of 0 and 1), triplet (one negative), supervised-contrastive (classes). Default cosent with scoreColumn, supervised-contrastive with classColumn, else multiple-negatives.`,
         ),
       ),
     symmetric: z
@@ -134,8 +142,10 @@ export function similarityFields(kit: FieldKit) {
 }
 
 /** The loss that is meant. */
-export const lossOf = ({ similarityLoss, scoreColumn }: TaskConfig): LossName =>
-  similarityLoss ?? (scoreColumn === undefined ? 'multiple-negatives' : 'cosent');
+export const lossOf = ({ similarityLoss, scoreColumn, classColumn }: TaskConfig): LossName => {
+  const plain = classColumn === undefined ? 'multiple-negatives' : 'supervised-contrastive';
+  return similarityLoss ?? (scoreColumn === undefined ? plain : 'cosent');
+};
 
 /** Roles of the columns of texts, and their names. */
 export const textRoles = ({
@@ -161,7 +171,10 @@ export function* textContradictions(task: string, config: TaskConfig): Generator
 export function* similarityContradictions(config: TaskConfig): Generator<string> {
   const { negativeColumns = [], scoreColumn, symmetric, weightColumn, matryoshkaDims = [], margin } = config;
   const loss = lossOf(config);
-  yield* textContradictions(name, config);
+  if (config.classColumn === undefined) yield* textContradictions(name, config);
+  else yield* classContradictions(config);
+  if (isClassed(loss) && config.classColumn === undefined)
+    yield `option 'similarityLoss' ${loss} learns from classes: set 'classColumn', or choose another loss`;
   if (isScored(loss) && scoreColumn === undefined)
     yield `option 'similarityLoss' ${loss} learns from scores: set 'scoreColumn', or choose another loss`;
   if (!isScored(loss) && scoreColumn !== undefined)
@@ -181,11 +194,23 @@ export function* similarityContradictions(config: TaskConfig): Generator<string>
     yield "option 'matryoshkaDims' names a size twice; name each once";
 }
 
+function* classContradictions(config: TaskConfig): Generator<string> {
+  const { classColumn, textColumn, pairColumn, negativeColumns = [], scoreColumn } = config;
+  const others = { pairColumn, scoreColumn, negativeColumns: negativeColumns.length > 0 ? negativeColumns : undefined };
+  for (const [option, given] of Object.entries(others))
+    if (given !== undefined)
+      yield `options 'classColumn' and '${option}' contradict each other: the classes say which texts belong together; leave one out`;
+  if (classColumn === textColumn)
+    yield `column '${classColumn}' is named as textColumn and as classColumn; name the column of the classes`;
+  if (!isClassed(lossOf(config)))
+    yield `options 'classColumn' and 'similarityLoss' contradict each other: ${lossOf(config)} compares given pairs; leave one out`;
+}
+
 function* cacheContradictions(config: TaskConfig, loss: LossName): Generator<string> {
   const { gradientCache, gradientAccumulationSteps = 1, precision = 'float32' } = config;
   if (!gradientCache) return;
   if (maskWidth({ loss, texts: 2 }) === undefined)
-    yield `option 'gradientCache' is for losses that compare samples with each other, multiple-negatives and cosent; ${loss} looks at each by itself, which gradientAccumulationSteps alone is for; leave it out`;
+    yield `option 'gradientCache' is for losses that compare samples with each other, multiple-negatives, cosent and supervised-contrastive; ${loss} looks at each by itself, which gradientAccumulationSteps alone is for; leave it out`;
   if (gradientAccumulationSteps === 1)
     yield "option 'gradientCache' is for steps of several batches: set 'gradientAccumulationSteps' to their number";
   if (precision !== 'float32')

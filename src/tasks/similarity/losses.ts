@@ -1,7 +1,8 @@
 // Losses over embeddings [batch, texts, size], the texts of a sample being an anchor (or first text), a positive (or
 // second text), and negatives. As sentence-transformers define them: MultipleNegativesRanking (one softmax over the
 // candidates of the batch), its symmetric form, CosineSimilarity (squared error), CoSENT, Contrastive and Triplet
-// (Euclidean), and Matryoshka around any. The mean over samples is Σ weight · loss / normaliser, so neither rows that
+// (Euclidean), and Matryoshka around any; and of texts with classes SupCon (Khosla et al., Supervised Contrastive
+// Learning, 2020, L_out). The mean over samples is Σ weight · loss / normaliser, so neither rows that
 // fill a batch up nor gradient accumulation change it; CoSENT has one value for a batch, and the normaliser counts
 // batches.
 
@@ -11,7 +12,10 @@ import { Tensor } from '../../onnx/tensor.js';
 import { taskInput } from '../inputs.js';
 import type { TaskLoss } from '../task.js';
 
-export const lossNames = ['multiple-negatives', 'cosine', 'cosent', 'contrastive', 'triplet'] as const;
+export const lossNames = [
+  ...(['multiple-negatives', 'cosine', 'cosent', 'contrastive', 'triplet'] as const),
+  'supervised-contrastive',
+] as const;
 export type LossName = (typeof lossNames)[number];
 
 export interface SimilarityLoss {
@@ -31,10 +35,13 @@ export interface SimilarityLoss {
 /** Whether samples have scores. */
 export const isScored = (loss: LossName): boolean => loss === 'cosine' || loss === 'cosent' || loss === 'contrastive';
 
+/** Whether samples are single texts with classes. */
+export const isClassed = (loss: LossName): boolean => loss === 'supervised-contrastive';
+
 /** Rows of the mask that takes pairs of samples out, for each sample; undefined: the loss has none. */
 export function maskWidth({ loss, texts }: Pick<SimilarityLoss, 'loss' | 'texts'>): string | undefined {
   if (loss === 'multiple-negatives') return `${texts - 1}*batch`;
-  return loss === 'cosent' ? 'batch' : undefined;
+  return loss === 'cosent' || isClassed(loss) ? 'batch' : undefined;
 }
 
 /** Added to a logit so that it counts for nothing. */
@@ -45,7 +52,10 @@ const leastLength = 1e-12;
 /** Added to differences by PyTorch's pairwise_distance. */
 const distanceEps = 1e-6;
 
-/** Adds the loss over embeddings [B, n, D]. Its inputs: sample_weights [B], normaliser [], scores [B], pair_mask. */
+/**
+ * Adds the loss over embeddings [B, n, D]. Its inputs: sample_weights [B], normaliser [], scores [B], pair_mask,
+ * positives [B, B].
+ */
 export function addSimilarityLoss(b: Builder, embeddings: Value, options: SimilarityLoss): TaskLoss {
   const [batch, texts] = b.shape(embeddings) as [number, number, number];
   const inputs = new Map<string, Value>();
@@ -60,6 +70,7 @@ export function addSimilarityLoss(b: Builder, embeddings: Value, options: Simila
     weights: () => input('sample_weights', [batch]),
     scores: () => input('scores', [batch]),
     mask: (columns) => input('pair_mask', [batch, columns]),
+    positives: () => input('positives', [batch, batch]),
   };
   const sums = (options.dims.length === 0 ? [undefined] : options.dims).map((size) =>
     losses[options.loss](b, size === undefined ? embeddings : shrunk(b, embeddings, size), feeds, options),
@@ -75,6 +86,7 @@ interface Feeds {
   weights(): Value;
   scores(): Value;
   mask(columns: number): Value;
+  positives(): Value;
 }
 
 type Loss = (b: Builder, embeddings: Value, feeds: Feeds, options: SimilarityLoss) => Value;
@@ -124,6 +136,15 @@ const losses: Record<LossName, Loss> = {
     const near = b.op('Mul', [scores, b.op('Mul', [distance, distance])]);
     const far = b.op('Mul', [b.op('Sub', [b.scalar('float32', 1), scores]), b.op('Mul', [short, short])]);
     return times(b, weighted(b, b.op('Add', [near, far]), feeds), 0.5);
+  },
+
+  /** − the mean of ln softmax(scale · cos) over the others of the class, among all others of the batch. */
+  'supervised-contrastive'(b, embeddings, feeds, { scale }) {
+    const { batch, mask, positives } = feeds;
+    const vectors = unit(b, part(b, embeddings, 0));
+    const logits = b.op('Add', [times(b, cosines(b, vectors, vectors), scale), mask(batch)]);
+    const logs = b.op('LogSoftmax', [logits], { axis: -1 });
+    return times(b, weighted(b, overSize(b, b.op('Mul', [positives(), logs])), feeds), -1);
   },
 
   /** max(0, |a − p| − |a − n| + margin). */

@@ -4,7 +4,10 @@
 import { ofKind, type Slices, textAt } from '../../data/columns.js';
 import type { TensorView } from '../../runtime/session.js';
 import type { MeasuredBatch } from '../task.js';
-import { maskWidth, type SimilarityLoss, takenOut } from './losses.js';
+import { isClassed, maskWidth, type SimilarityLoss, takenOut } from './losses.js';
+
+/** Of the column of classes. */
+export const classRole = 'class';
 
 interface Writer {
   set(i: number, value: number): void;
@@ -18,14 +21,24 @@ export interface Compared {
   scores?: ArrayLike<number> | undefined;
   /** Of multiple-negatives: the texts by role, the anchors first. */
   columns?: readonly (readonly string[])[] | undefined;
+  /** Of texts with classes: these. */
+  classes?: readonly string[] | undefined;
 }
 
-/** Writes the mask of a loss that has one; what such a loss is divided by: the sum of the weights, of cosent 1. */
-export function writeMask(mask: Writer, loss: SimilarityLoss['loss'], compared: Compared): number {
-  const { rows, weights, scores, columns } = compared;
+/**
+ * Writes the mask of a loss that has one, and what others of a class count; what such a loss is divided by: the sum of
+ * the weights, of texts with classes of those that have another of their class, of cosent 1.
+ */
+export function writeMask(
+  { mask, positives }: { mask: Writer; positives?: Writer | undefined },
+  loss: SimilarityLoss['loss'],
+  compared: Compared,
+): number {
+  const { rows, weights, scores, columns, classes } = compared;
   let sum = 0;
   for (let row = 0; row < Math.min(rows, weights.length); row++) sum += weights[row]!;
   const present = (row: number): boolean => row < weights.length && weights[row]! > 0;
+  if (isClassed(loss)) return writeClasses(mask, positives!, classes!, { rows, weights, present });
   if (loss !== 'cosent') {
     writeCandidates(rows, mask, columns!, present);
     return sum;
@@ -68,6 +81,27 @@ export function writeCandidates(
   }
 }
 
+/** Each text against all others: the mean over those of its class. A text that has none counts for nothing. */
+function writeClasses(
+  mask: Writer,
+  positives: Writer,
+  classes: readonly string[],
+  { rows, weights, present }: Pick<Compared, 'rows' | 'weights'> & { present(row: number): boolean },
+): number {
+  let sum = 0;
+  for (let i = 0; i < rows; i++) {
+    const mate = (j: number): boolean => j !== i && present(i) && present(j) && classes[j] === classes[i];
+    let mates = 0;
+    for (let j = 0; j < rows; j++) mates += Number(mate(j));
+    for (let j = 0; j < rows; j++) {
+      mask.set(i * rows + j, j !== i && present(j) ? 0 : takenOut);
+      positives.set(i * rows + j, mate(j) ? 1 / mates : 0);
+    }
+    if (mates > 0) sum += weights[i]!;
+  }
+  return sum;
+}
+
 /** The texts of a column. */
 export const textsOf = ({ samples, slices }: { samples: Uint32Array; slices: Slices }, role: string): string[] => {
   const slice = ofKind(slices, role, 'text');
@@ -99,18 +133,23 @@ export function stepInputs(
     const filling = batch.inputs.get('sample_weights')!.data.length - found.length;
     return [...found, ...new Array<string>(filling).fill('')];
   };
-  const columns = roles.map((role) => batches.flatMap((batch) => filledUp(batch, role)));
-  const writer: Writer = {
+  const column = (role: string): string[] => batches.flatMap((batch) => filledUp(batch, role));
+  const positives = isClassed(loss) ? shared(rows * rows) : undefined;
+  const into = (data: Float32Array): Writer => ({
     set(i, value) {
-      mask[i] = value;
+      data[i] = value;
     },
-  };
-  const sum = writeMask(writer, loss, { rows, weights, scores, columns });
+  });
+  const sum = writeMask({ mask: into(mask), positives: positives && into(positives) }, loss, {
+    ...{ rows, weights, scores },
+    ...(positives ? { classes: column(classRole) } : { columns: roles.map(column) }),
+  });
   const normaliser = shared(1);
   normaliser[0] = sum || 1;
   return new Map<string, TensorView>([
     ['sample_weights', { dtype: 'float32', shape: [rows], data: weights }],
     ['pair_mask', { dtype: 'float32', shape: [rows, width], data: mask }],
+    ...(positives ? [['positives', { dtype: 'float32', shape: [rows, rows], data: positives }] as const] : []),
     ['normaliser', { dtype: 'float32', shape: [], data: normaliser }],
   ]);
 }

@@ -14,6 +14,8 @@ export interface EmbeddedBatch {
   scores?: ArrayLike<number> | undefined;
   /** Added to the logits: [samples, candidates]. */
   mask?: ArrayLike<number> | undefined;
+  /** Of texts with classes, [samples, samples]: the share of each other in a row's loss. */
+  positives?: ArrayLike<number> | undefined;
 }
 
 /** The sum of the loss over the batch, before it is divided by the normaliser. */
@@ -60,6 +62,20 @@ function lossAt(batch: EmbeddedBatch, size: number, options: SimilarityLoss): nu
     for (let i = 0; i < count; i++)
       for (let j = 0; j < count; j++) logits[i * count + j] = scale * (found[i]! - found[j]!) + mask[i * count + j]!;
     return crossEntropy(logits, 0, logits.length, count * count).loss;
+  }
+  if (loss === 'supervised-contrastive') {
+    const positives = batch.positives!;
+    return overRows((row) => {
+      const logits = Float64Array.from(
+        { length: count },
+        (_, j) => scale * dot(of(row, 0), of(j, 0)) + mask[row * count + j]!,
+      );
+      const share = (j: number): number => positives[row * count + j]!;
+      return logits.reduce(
+        (sum, _, j) => sum + (share(j) > 0 ? share(j) * crossEntropy(logits, 0, count, j).loss : 0),
+        0,
+      );
+    });
   }
   const others = texts - 1;
   const width = count * others;
