@@ -55,13 +55,13 @@ export function hubEndpoint(): string {
 }
 
 /**
- * Bounds of a download: ORTUNE_DOWNLOAD_MAX_BYTES for a model in all, default 32 GiB; ORTUNE_DOWNLOAD_TIMEOUT in
- * seconds for a server that does not answer or sends next to nothing, default 60.
+ * Bounds of a download: the option's bytes for a model in all, else ORTUNE_DOWNLOAD_MAX_BYTES, else 32 GiB;
+ * ORTUNE_DOWNLOAD_TIMEOUT in seconds for a server that does not answer or sends next to nothing, default 60.
  */
-export function downloadLimits(): { maxBytes: number; timeoutMs: number } {
+export function downloadLimits(maxBytes?: number): { maxBytes: number; timeoutMs: number } {
   const { ORTUNE_DOWNLOAD_MAX_BYTES: bytes, ORTUNE_DOWNLOAD_TIMEOUT: seconds } = process.env;
   return {
-    maxBytes: readPositive('ORTUNE_DOWNLOAD_MAX_BYTES', bytes, 2 ** 35),
+    maxBytes: maxBytes ?? readPositive('ORTUNE_DOWNLOAD_MAX_BYTES', bytes, 2 ** 35),
     timeoutMs: Math.min(1000 * readPositive('ORTUNE_DOWNLOAD_TIMEOUT', seconds, 60), 2 ** 31 - 1),
   };
 }

@@ -80,7 +80,8 @@ export async function gradcheckModel(
   checkOptions(options, 'gradcheckModel: options');
   checkHooks(resolving, 'gradcheckModel', resolvingKeys);
   const config = parseOptions(gradcheckSchema, options);
-  return withModel(path, 'gradcheckModel: path', resolving, (place) => check(place, config));
+  const { maxDownloadBytes } = config;
+  return withModel(path, 'gradcheckModel: path', { ...resolving, maxDownloadBytes }, (place) => check(place, config));
 }
 
 async function check(path: string, config: GradcheckConfig): Promise<GradcheckResult> {

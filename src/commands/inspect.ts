@@ -63,11 +63,13 @@ export async function inspectModel(
   path: ModelArgument,
   given: InspectOptions & ResolveOptions = {},
 ): Promise<Inspection> {
-  const { maxGraphMemory, bind, ...hooks } = isObject(given) ? given : {}; // functions have a bind of their own
+  // functions have a bind of their own
+  const { maxGraphMemory, maxDownloadBytes, bind, ...hooks } = isObject(given) ? given : {};
   checkHooks(isObject(given) ? hooks : given, 'inspectModel', resolvingKeys);
   const { onDownload, signal } = hooks;
-  const config = parseOptions(inspectSchema, { maxGraphMemory, bind });
-  return withModel(path, 'inspectModel: path', { onDownload, signal }, (place) => inspect(place, config));
+  const config = parseOptions(inspectSchema, { maxGraphMemory, maxDownloadBytes, bind });
+  const resolving = { onDownload, signal, maxDownloadBytes: config.maxDownloadBytes };
+  return withModel(path, 'inspectModel: path', resolving, (place) => inspect(place, config));
 }
 
 function inspect(path: string, config: { maxGraphMemory: number; bind: string[] }): Inspection {

@@ -183,7 +183,9 @@ export class LoadedModel<T extends TaskName = TaskName> {
     const form = formOf(this.#config);
     const { scratch } = this.#client;
     const fetched: string[] = [];
-    const train = 'files' in input ? { files: await withRemoteFiles(input.files, scratch, fetched, signal) } : input;
+    const { maxDownloadBytes } = this.#config;
+    const fetching = { notes: fetched, maxDownloadBytes, signal };
+    const train = 'files' in input ? { files: await withRemoteFiles(input.files, this.#client, fetching) } : input;
     const request = { train, columns: this.#columns, form, seed: 0, hashed: false, measured: true, scratch };
     const opened = await this.#client
       .request({ kind: 'open', ...request }, signal)

@@ -12,6 +12,7 @@ const texts = {
   threads: shape.threads,
   workers: shape.workers,
   maxGraphMemory: shape.maxGraphMemory,
+  maxDownloadBytes: shape.maxDownloadBytes,
   batchesAhead: shape.batchesAhead,
   batchSize: shape.batchSize,
   data: shape.data.meta(

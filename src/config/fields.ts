@@ -111,6 +111,16 @@ export const running = {
       },
     ),
   ),
+  maxDownloadBytes: bytes.optional().meta(
+    about(
+      'Most bytes of a model of the hub in all, unpacked, and of a file of a URL: a larger one is not fetched. Default ORTUNE_DOWNLOAD_MAX_BYTES, else 32 GiB; of an .onnx file 2 GiB at most.',
+      {
+        value: 'BYTES',
+        changesNothing: true,
+        expects: 'a number of bytes, or a size such as 4GB or 512 MiB',
+      },
+    ),
+  ),
   bind: listOf(path)
     .prefault([])
     .meta(

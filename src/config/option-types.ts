@@ -33,6 +33,12 @@ export interface TrainFields {
    */
   maxGraphMemory?: number | string | undefined;
   /**
+   * Most bytes of a model of the hub in all, unpacked, and of a file of a URL: a larger one is not fetched. Default
+   * ORTUNE_DOWNLOAD_MAX_BYTES, else 32 GiB; of an .onnx file 2 GiB at most. Takes a number of bytes, or a size such as
+   * 4GB or 512 MiB.
+   */
+  maxDownloadBytes?: number | string | undefined;
+  /**
    * Inputs of the model that have one value for all samples: a number, true or false, such as the rate of sounds or
    * what decides an If. Default `[]`.
    */
@@ -536,6 +542,12 @@ export interface EvalFields {
    */
   maxGraphMemory?: number | string | undefined;
   /**
+   * Most bytes of a model of the hub in all, unpacked, and of a file of a URL: a larger one is not fetched. Default
+   * ORTUNE_DOWNLOAD_MAX_BYTES, else 32 GiB; of an .onnx file 2 GiB at most. Takes a number of bytes, or a size such as
+   * 4GB or 512 MiB.
+   */
+  maxDownloadBytes?: number | string | undefined;
+  /**
    * Inputs of the model that have one value for all samples: a number, true or false, such as the rate of sounds or
    * what decides an If. Default `[]`.
    */
@@ -802,6 +814,12 @@ export interface PredictFields {
    * bytes, or a size such as 4GB or 512 MiB.
    */
   maxGraphMemory?: number | string | undefined;
+  /**
+   * Most bytes of a model of the hub in all, unpacked, and of a file of a URL: a larger one is not fetched. Default
+   * ORTUNE_DOWNLOAD_MAX_BYTES, else 32 GiB; of an .onnx file 2 GiB at most. Takes a number of bytes, or a size such as
+   * 4GB or 512 MiB.
+   */
+  maxDownloadBytes?: number | string | undefined;
   /**
    * Inputs of the model that have one value for all samples: a number, true or false, such as the rate of sounds or
    * what decides an If. Default `[]`.
@@ -1189,6 +1207,12 @@ export interface GradcheckFields {
    */
   maxGraphMemory?: number | string | undefined;
   /**
+   * Most bytes of a model of the hub in all, unpacked, and of a file of a URL: a larger one is not fetched. Default
+   * ORTUNE_DOWNLOAD_MAX_BYTES, else 32 GiB; of an .onnx file 2 GiB at most. Takes a number of bytes, or a size such as
+   * 4GB or 512 MiB.
+   */
+  maxDownloadBytes?: number | string | undefined;
+  /**
    * Inputs of the model that have one value for all samples: a number, true or false, such as the rate of sounds or
    * what decides an If. Default `[]`.
    */
@@ -1202,6 +1226,12 @@ export interface InspectFields {
    * bytes, or a size such as 4GB or 512 MiB.
    */
   maxGraphMemory?: number | string | undefined;
+  /**
+   * Most bytes of a model of the hub in all, unpacked, and of a file of a URL: a larger one is not fetched. Default
+   * ORTUNE_DOWNLOAD_MAX_BYTES, else 32 GiB; of an .onnx file 2 GiB at most. Takes a number of bytes, or a size such as
+   * 4GB or 512 MiB.
+   */
+  maxDownloadBytes?: number | string | undefined;
   /**
    * Inputs of the model that have one value for all samples: a number, true or false, such as the rate of sounds or
    * what decides an If. Default `[]`.

@@ -145,11 +145,16 @@ export const gradcheckSchema = z.strictObject({
     .meta(about('Largest relative error of a directional derivative; with `against`, of a gradient.')),
   threads: running.threads,
   maxGraphMemory: running.maxGraphMemory,
+  maxDownloadBytes: running.maxDownloadBytes,
   bind: running.bind,
 });
 
 /** What `ortune inspect` and `inspectModel` take. */
-export const inspectSchema = z.strictObject({ maxGraphMemory: running.maxGraphMemory, bind: running.bind });
+export const inspectSchema = z.strictObject({
+  maxGraphMemory: running.maxGraphMemory,
+  maxDownloadBytes: running.maxDownloadBytes,
+  bind: running.bind,
+});
 
 export type InspectOptions = InspectFields;
 export type EvalConfig = z.output<typeof evalOptions>;

@@ -8,7 +8,8 @@ import type { Worker } from 'node:worker_threads';
 import { OrtuneError, type Outcome, UsageError, unwrap } from '../errors.js';
 import type { ThreadError } from '../threads/causes.js';
 import { WorkerPool } from '../threads/worker-pool.js';
-import type { DataAnswers, DataTask } from './protocol.js';
+import type { DataAnswers, DataTask, OpenedData } from './protocol.js';
+import { standIn, withNames } from './stand-ins.js';
 
 let clients = 0;
 
@@ -19,6 +20,7 @@ export class DataClient {
   /** A thread that dies is replaced: no task relies on what another held. */
   readonly #pool = new WorkerPool({ url: new URL('./data-worker.js', import.meta.url), role: 'that reads the data' });
   #closed = false;
+  readonly #standIns: (() => void)[] = [];
 
   /** Starts the thread. */
   constructor() {
@@ -42,12 +44,26 @@ export class DataClient {
         throw new OrtuneError(`${error.message}; or set streaming for large files`);
       throw error;
     });
-    return unwrap(outcome);
+    try {
+      const given = unwrap(outcome);
+      if (task.kind !== 'open') return given;
+      const { notes } = given as OpenedData;
+      return { ...given, notes: notes.map(withNames) };
+    } catch (error) {
+      (error as Error).message = withNames((error as Error).message);
+      throw error;
+    }
+  }
+
+  /** Has a file of `scratch` called by what it stands for, in places, errors and notes. */
+  standIn(path: string, name: string): void {
+    this.#standIns.push(standIn(path, name));
   }
 
   /** Ends the thread and removes what it unpacked; tasks under way fail. May be called again. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const end of this.#standIns.splice(0)) end();
     await this.#pool.destroy();
     process.off('exit', this.#removeScratch);
     await rm(this.scratch, { recursive: true, force: true });

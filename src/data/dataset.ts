@@ -15,6 +15,7 @@ import type { ReadForm } from './read/form.js';
 import { placeOf } from './read/row.js';
 import { type Sampling, shuffleInPlace } from './sampler.js';
 import { detached, type Samples, samplesOf } from './samples.js';
+import { withNames } from './stand-ins.js';
 import { locationOf, type Table } from './table.js';
 import { divided } from './text/windows.js';
 
@@ -114,7 +115,7 @@ export class Dataset {
     if (!('stream' in source)) throw new Error('nothing says where the samples are');
     let left = sample;
     for (const { path, records } of source.stream) {
-      if (left < records) return `${path}, record ${left + 1}`;
+      if (left < records) return withNames(`${path}, record ${left + 1}`);
       left -= records;
     }
     throw new Error(`there is no sample ${sample}`);

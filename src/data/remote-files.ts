@@ -4,21 +4,28 @@
 import { join } from 'node:path';
 import { DataError, OrtuneError, UsageError } from '../errors.js';
 import { fetchRemote, isRemote } from '../models/remote-file.js';
+import type { DataClient } from './data-client.js';
 import { tableEndings } from './read/raw.js';
 
 const endings = [...tableEndings, '.safetensors'];
 let fetched = 0;
 
+export interface Fetching {
+  /** What was fetched is added. */
+  notes: string[];
+  /** Most bytes of each; default those of downloads. */
+  maxDownloadBytes?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
 /**
- * The files, with paths on this machine in place of URLs.
- * @param notes what was fetched is added
+ * The files, with paths on this machine in place of URLs, which they stand in for.
  * @throws DataError for a URL that gives no data file; the signal's reason
  */
 export async function withRemoteFiles(
   files: readonly string[],
-  scratch: string,
-  notes: string[],
-  signal: AbortSignal | undefined,
+  client: DataClient,
+  { notes, maxDownloadBytes, signal }: Fetching,
 ): Promise<readonly string[]> {
   if (!files.some(isRemote)) return files;
   const paths: string[] = [];
@@ -28,9 +35,10 @@ export async function withRemoteFiles(
       continue;
     }
     // A folder for each: names may be the same.
-    const folder = join(scratch, `fetched-${fetched++}`);
+    const folder = join(client.scratch, `fetched-${fetched++}`);
     try {
-      const { path, note } = await fetchRemote(file, { folder, endings, signal });
+      const { path, name, note } = await fetchRemote(file, { folder, endings, maxDownloadBytes, signal });
+      client.standIn(path, name);
       paths.push(path);
       notes.push(note);
     } catch (error) {

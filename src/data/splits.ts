@@ -16,12 +16,14 @@ import { AskedRows } from './memory/row-access.js';
 import { RowFunction } from './memory/row-function.js';
 import { readRows } from './memory/rows.js';
 import type { DataInput, OpenedData, OpenedPart, OpenRequest } from './protocol.js';
-import { withRemoteFiles } from './remote-files.js';
+import { type Fetching, withRemoteFiles } from './remote-files.js';
 import type { Sampling } from './sampler.js';
 
 type Part = 'train' | 'eval' | 'test';
 
 export interface SplitsOptions extends Omit<OpenRequest, 'scratch' | 'hashed' | 'seed' | Part> {
+  /** Of a file of a URL. */
+  maxDownloadBytes?: number | undefined;
   train: DataInput | RowsInput | BytesInput;
   eval?: DataInput | RowsInput | BytesInput | undefined;
   test?: DataInput | RowsInput | BytesInput | undefined;
@@ -97,13 +99,14 @@ export class Splits {
    */
   static async open(options: SplitsOptions, signal?: AbortSignal): Promise<Splits> {
     signal?.throwIfAborted();
-    const { sampling, groupByLength, classWeights, shuffleBuffer, distinct, alike, seed = 0, ...request } = options;
+    const { sampling, groupByLength, classWeights, shuffleBuffer, distinct, alike, seed = 0, ...rest } = options;
+    const { maxDownloadBytes, ...request } = rest;
     const { columns, weights } = options;
     const client = new DataClient();
     try {
       const { scratch } = client;
       const notes: string[] = [];
-      const of = { columns, scratch, notes };
+      const of = { columns, client, notes, maxDownloadBytes };
       const train = await prepared(options.train, { ...of, weights, distinct: distinct ?? alike }, signal);
       const evaluation = options.eval && (await prepared(options.eval, of, signal));
       const test = options.test && (await prepared(options.test, of, signal));
@@ -142,9 +145,11 @@ export class Splits {
   }
 }
 
-interface Preparing extends Pick<OpenRequest, 'columns' | 'weights' | 'scratch'>, Pick<SplitsOptions, 'distinct'> {
-  /** What was fetched is added. */
-  notes: string[];
+interface Preparing
+  extends Pick<OpenRequest, 'columns' | 'weights'>,
+    Pick<SplitsOptions, 'distinct'>,
+    Omit<Fetching, 'signal'> {
+  client: DataClient;
 }
 
 interface Prepared {
@@ -156,15 +161,20 @@ interface Prepared {
 /** An input as the data thread takes it: the rows of a host program are read, or passed over, before; bytes written. */
 async function prepared(
   input: DataInput | RowsInput | BytesInput,
-  { columns, weights, distinct, scratch, notes }: Preparing,
+  { columns, weights, distinct, client, notes, maxDownloadBytes }: Preparing,
   signal: AbortSignal | undefined,
 ): Promise<Prepared> {
-  if ('files' in input) return { input: { files: await withRemoteFiles(input.files, scratch, notes, signal) } };
+  if ('files' in input)
+    return { input: { files: await withRemoteFiles(input.files, client, { notes, maxDownloadBytes, signal }) } };
   if (!('name' in input)) return { input };
-  if ('file' in input) return { input: { files: [await writeBytes(input, scratch)] } };
+  if ('file' in input) {
+    const path = await writeBytes(input, client.scratch);
+    client.standIn(path, input.name);
+    return { input: { files: [path] } };
+  }
   const read = { name: input.name, columns, weights };
   if ('rows' in input && readsPictures(columns))
-    return { input: { source: await readPictures(input.rows, read, scratch, signal) } };
+    return { input: { source: await readPictures(input.rows, read, client.scratch, signal) } };
   if ('rows' in input) return { input: await readRows(input.rows, read, signal) };
   if ('access' in input) {
     const access = new AskedRows(input.access, { ...read, distinct });
@@ -189,17 +199,20 @@ export interface OpenedDataset {
  *   cannot be used; the signal's reason
  */
 export async function openDataset(
-  options: Pick<SplitsOptions, 'train' | 'columns' | 'classes' | 'labelNames' | 'multiLabel' | 'form' | 'alike'>,
+  options: Pick<
+    SplitsOptions,
+    'train' | 'columns' | 'classes' | 'labelNames' | 'multiLabel' | 'form' | 'alike' | 'maxDownloadBytes'
+  >,
   signal?: AbortSignal,
 ): Promise<OpenedDataset> {
   signal?.throwIfAborted();
-  const { alike, ...request } = options;
+  const { alike, maxDownloadBytes, ...request } = options;
   const { columns } = options;
   const client = new DataClient();
   try {
     const { scratch } = client;
     const notes: string[] = [];
-    const { input: train, rows } = await prepared(options.train, { columns, scratch, notes }, signal);
+    const { input: train, rows } = await prepared(options.train, { columns, client, notes, maxDownloadBytes }, signal);
     const opened = await client.request({ kind: 'open', ...request, train, measured: true, seed: 0, scratch }, signal);
     const order = { ...inFileOrder, shuffleBuffer: 1, columns, alike, ...rows };
     const data = new Dataset(client, opened.train, opened.labels, order);

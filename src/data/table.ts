@@ -9,6 +9,7 @@ import { type PictureSource, placeInSource } from './images/sources.js';
 import type { TokenOrigin } from './pack/tokens.js';
 import { placeOf, type RecordUnit } from './read/row.js';
 import { shared } from './shared-arrays.js';
+import { withNames } from './stand-ins.js';
 
 /** Where samples were read. */
 export interface Origin {
@@ -40,10 +41,10 @@ export interface Table {
 
 /** Where a sample is, for messages: 'file:line', 'file:row 17' of tensors, the path of a picture. */
 export function locationOf({ columns, origin: { files, lines } }: Table, i: number): string {
-  if (lines) return placeOf(files[lines.file[i]!]!, lines.line[i]!, lines.unit);
+  if (lines) return withNames(placeOf(files[lines.file[i]!]!, lines.line[i]!, lines.unit));
   const pictures = Object.values(columns).find((column) => column.kind === 'picture');
   if (!pictures) throw new Error('nothing says where the samples of this table are');
-  return placeInSource(pictures.sources[pictures.places[2 * i]!]!, pictures.places[2 * i + 1]!);
+  return withNames(placeInSource(pictures.sources[pictures.places[2 * i]!]!, pictures.places[2 * i + 1]!));
 }
 
 /** The sources of a table's pictures; none where it has no such column. */

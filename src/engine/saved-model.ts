@@ -42,6 +42,7 @@ interface OpenOptions {
   parts?: readonly ModelPart[] | undefined;
   threads?: number | undefined;
   maxGraphMemory?: number | undefined;
+  maxDownloadBytes?: number | undefined;
   /** Inputs that have one value for all samples, as NAME=VALUE. */
   bind?: readonly string[] | undefined;
 }
@@ -51,7 +52,8 @@ interface OpenOptions {
  * @throws ModelError for a file that cannot be read or that the runtime refuses
  */
 export async function openSavedModel(options: OpenOptions, resolving: ResolveOptions = {}): Promise<SavedModel> {
-  const place = await placeModel(options.model, options.given, resolving);
+  const { maxDownloadBytes } = options;
+  const place = await placeModel(options.model, options.given, { ...resolving, maxDownloadBytes });
   try {
     return await openPlaced(place, options);
   } catch (error) {

@@ -11,7 +11,7 @@ import { ModelError, OrtuneError, UsageError } from '../errors.js';
 import { pathOf } from '../files/path-of.js';
 import { quote } from '../quote.js';
 import { messageOf } from '../realm.js';
-import { type ResolveOptions, resolveModel } from './hub.js';
+import { type Resolving, resolveModel } from './hub.js';
 import { fetchRemote, isRemote } from './remote-file.js';
 
 /** The files of a model directory by their paths in it: `config.json`, `tokenizer.json`, `onnx/model.onnx`. */
@@ -45,7 +45,7 @@ export interface ModelPlace {
 export async function placeModel(
   name: string,
   given: GivenModel | undefined,
-  resolving: ResolveOptions = {},
+  resolving: Resolving = {},
 ): Promise<ModelPlace> {
   if (!given && isRemote(name)) return fetchModel(name, resolving);
   if (!given) {
@@ -83,12 +83,15 @@ async function ownFolder(): Promise<{ folder: string; close(): Promise<void> }> 
 }
 
 /** The .onnx file of a URL. Whole models are fetched from the hub, by their names. */
-async function fetchModel(url: string, { signal, onDownload }: ResolveOptions): Promise<ModelPlace> {
+async function fetchModel(url: string, { signal, onDownload, maxDownloadBytes }: Resolving): Promise<ModelPlace> {
   const { folder, close } = await ownFolder();
   const onProgress = (file: string, loadedBytes: number, totalBytes?: number): void =>
     onDownload?.({ model: url, file, loadedBytes, ...(totalBytes !== undefined && { totalBytes }) });
   try {
-    return { path: (await fetchRemote(url, { folder, endings: ['.onnx'], signal, onProgress })).path, close };
+    return {
+      path: (await fetchRemote(url, { folder, endings: ['.onnx'], maxDownloadBytes, signal, onProgress })).path,
+      close,
+    };
   } catch (error) {
     await close();
     if (!(error instanceof OrtuneError) || error instanceof UsageError) throw error;
@@ -100,7 +103,7 @@ async function fetchModel(url: string, { signal, onDownload }: ResolveOptions): 
 export async function withModel<T>(
   argument: ModelArgument,
   what: string,
-  resolving: ResolveOptions,
+  resolving: Resolving,
   work: (path: string) => T | Promise<T>,
 ): Promise<T> {
   const { name, given } = modelArgument(argument, what);

@@ -12,8 +12,8 @@ import { externalLocations, leadsOut } from '../onnx/external.js';
 import { ModelProtoSchema } from '../onnx/onnx_pb.js';
 import { quote } from '../quote.js';
 import { isErrorNamed } from '../realm.js';
+import { networkReason, TooLarge } from './download.js';
 import { type HubModel, RECORD } from './hub.js';
-import { TooLarge } from './hub-bounds.js';
 
 /** Fetched where the model has them. */
 const optional = [
@@ -39,8 +39,8 @@ export async function downloadModel(model: HubModel, fetchFile: (file: string) =
       if (!(await fetchFile(file))) return false;
     } catch (error) {
       if (error instanceof HubApiError && error.statusCode === 404) return false;
-      if (!isNetworkFailure(error)) throw refused(error as Error, file, model);
-      networkFailure = error;
+      if (networkReason(error) === undefined) throw refused(error as Error, file, model);
+      networkFailure = error as Error;
       return false;
     }
     checkContent(file, model);
@@ -115,10 +115,6 @@ function record(files: readonly string[], { directory }: HubModel): void {
   }
 }
 
-// What the package throws for a wrong argument is a TypeError too, without a cause.
-const isNetworkFailure = (error: unknown): error is Error =>
-  (isErrorNamed(error, 'TypeError') && error.cause !== undefined) || (error as Error).name === 'AbortError';
-
 const urlOf = ({ endpoint, id, revision }: HubModel): string =>
   `${endpoint}${id}/resolve/${encodeURIComponent(revision)}/`;
 
@@ -135,12 +131,10 @@ function failure(model: HubModel, files: readonly string[], why: string, advice:
 }
 
 function unreachable(error: Error, files: readonly string[], model: HubModel): ModelError {
-  const { cause } = error as { cause?: { code?: string; message?: string } };
-  const reason = cause?.code ?? cause?.message ?? error.message;
   return failure(
     model,
     files,
-    `${new URL(model.endpoint).host} could not be reached, or the connection broke (${reason}).`,
+    `${new URL(model.endpoint).host} could not be reached, or the connection broke (${networkReason(error)}).`,
     'Try again with a connection; HF_ENDPOINT names another host, ORTUNE_CACHE a directory of models downloaded before.',
   );
 }

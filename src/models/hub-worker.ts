@@ -3,19 +3,14 @@
 // only where something is downloaded. A file is written into a directory of this download alone and renamed when it is
 // complete.
 
-import { createWriteStream, mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
 import { parentPort, workerData } from 'node:worker_threads';
 import { downloadFile } from '@huggingface/hub';
 import { outcomeOf } from '../errors.js';
+import { Bounds, save } from './download.js';
 import type { HubMessage, HubModel } from './hub.js';
-import { Bounds } from './hub-bounds.js';
 import { downloadModel } from './hub-download.js';
-
-const progressIntervalMs = 100;
 
 const model = workerData as HubModel;
 const stop = new AbortController();
@@ -25,18 +20,12 @@ const send = (message: HubMessage): void => parentPort!.postMessage(message);
 
 /** Puts a file into the model's directory; false where the model has none of that name. */
 async function fetchFile(file: string): Promise<boolean> {
-  bounds.begin(file, mostBytes(file));
+  bounds.begin(file);
   try {
     return await download(file);
   } catch (error) {
     throw bounds.failure ?? error;
   }
-}
-
-/** What is read into memory at once has less room: JSON to be parsed, and protobuf, which ends at 2 GiB by itself. */
-function mostBytes(file: string): number {
-  if (file.endsWith('.json')) return 2 ** 28;
-  return file.endsWith('.onnx') ? 2 ** 31 : model.limits.maxBytes;
 }
 
 async function download(file: string): Promise<boolean> {
@@ -58,30 +47,12 @@ async function download(file: string): Promise<boolean> {
     string,
   ];
   for (const place of [partial, path]) mkdirSync(dirname(place), { recursive: true });
-  const stream = Readable.fromWeb(blob.stream() as ReadableStream);
-  await pipeline(stream, counted(file, blob.size), createWriteStream(partial));
+  const totalBytes = blob.size;
+  await save({ body: blob.stream(), file, totalBytes }, partial, (loadedBytes) =>
+    send({ progress: { file, loadedBytes, totalBytes } }),
+  );
   renameSync(partial, path);
   return true;
-}
-
-/** Passes the bytes of a file on, and says how far it is. */
-function counted(file: string, totalBytes: number) {
-  return async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    let loadedBytes = 0;
-    let sentMs = Number.NEGATIVE_INFINITY;
-    for await (const chunk of chunks) {
-      yield chunk;
-      loadedBytes += chunk.byteLength;
-      if (loadedBytes > totalBytes) break;
-      const now = performance.now();
-      if (loadedBytes >= totalBytes || now - sentMs < progressIntervalMs) continue;
-      sentMs = now;
-      send({ progress: { file, loadedBytes, totalBytes } });
-    }
-    if (loadedBytes > totalBytes) throw new Error(`${file} has more than the ${totalBytes} bytes it was said to have.`);
-    if (loadedBytes < totalBytes) throw new Error(`${file} ended after ${loadedBytes} of ${totalBytes} bytes.`);
-    send({ progress: { file, loadedBytes, totalBytes } });
-  };
 }
 
 send({ outcome: await outcomeOf(() => downloadModel(model, fetchFile)) });

@@ -32,6 +32,12 @@ export interface ResolveOptions {
   onDownload?: ((event: DownloadEvent) => void) | undefined;
 }
 
+/** The same with the bound that an option sets. */
+export interface Resolving extends ResolveOptions {
+  /** Default that of downloads (environment.ts). */
+  maxDownloadBytes?: number | undefined;
+}
+
 /** A model of the hub, where it comes from and where it goes. */
 export interface HubModel {
   /** As the user wrote it. */
@@ -86,7 +92,7 @@ export function parseHubName(name: string): { id: string; revision: string } | u
  * @throws ModelError for a model that cannot be had from the hub; UsageError for a wrong HF_ENDPOINT; the signal's
  * reason
  */
-export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<string> {
+export async function resolveModel(name: string, options: Resolving = {}): Promise<string> {
   const packaged = packagedModel(name);
   if (packaged !== undefined) return packaged;
   const parsed = parseHubName(name);
@@ -98,7 +104,14 @@ export async function resolveModel(name: string, options: ResolveOptions = {}): 
   if (isWhole(directory)) return directory;
   const partial = join(cache, `${PARTIAL}${randomUUID()}`);
   const endpoint = hubEndpoint();
-  const source = { name, id, revision, endpoint, token: hubToken(endpoint), limits: downloadLimits() };
+  const source = {
+    name,
+    id,
+    revision,
+    endpoint,
+    token: hubToken(endpoint),
+    limits: downloadLimits(options.maxDownloadBytes),
+  };
   await download({ ...source, cache, directory, partial }, options);
   return directory;
 }

@@ -1,20 +1,16 @@
-// A file of an http(s) URL, fetched once to a folder of this machine, within the bounds of downloads (hub-bounds.ts).
+// A file of an http(s) URL, fetched once to a folder of this machine, within the bounds of downloads (download.ts).
 // Nothing of the user's goes along: no token, no cookie, and a URL with a password in it is refused. What a server
 // sends in place of a file (an error, a page of HTML) is named and not kept. The hub's models come another way
 // (hub.ts).
 
-import { createWriteStream } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
 import { downloadLimits } from '../environment.js';
 import { OrtuneError } from '../errors.js';
 import { formatBytes } from '../format.js';
 import { quote } from '../quote.js';
-import { isErrorNamed, messageOf } from '../realm.js';
-import { Bounds, TooLarge } from './hub-bounds.js';
+import { messageOf } from '../realm.js';
+import { Bounds, networkReason, save, TooLarge } from './download.js';
 
 /** How often a server may name another place of the file. */
 const mostRedirects = 5;
@@ -24,6 +20,8 @@ export const isRemote = (path: unknown): path is string => typeof path === 'stri
 export interface RemoteFile {
   /** Where it is now. */
   path: string;
+  /** The URL as it is shown. */
+  name: string;
   /** For a note: where it came from, with its size. */
   note: string;
 }
@@ -33,6 +31,8 @@ export interface FetchOptions {
   folder: string;
   /** Endings of names that can be read. */
   endings: readonly string[];
+  /** Most bytes; default those of downloads (environment.ts). */
+  maxDownloadBytes?: number | undefined;
   signal?: AbortSignal | undefined;
   /** Called with the bytes so far, and those that the server announced. */
   onProgress?: ((file: string, loadedBytes: number, totalBytes?: number) => void) | undefined;
@@ -47,22 +47,21 @@ export async function fetchRemote(text: string, options: FetchOptions): Promise<
   const { folder, endings, signal = new AbortController().signal } = options;
   const url = parsed(text);
   const file = fileOf(url, endings);
-  const shown = shownUrl(url);
+  const shown = quote(shownUrl(url));
   const path = join(folder, file);
-  const limits = downloadLimits();
-  const bounds = new Bounds(limits, signal);
-  bounds.begin(file, limits.maxBytes);
+  const bounds = new Bounds(downloadLimits(options.maxDownloadBytes), signal);
+  bounds.begin(file);
   try {
     const response = await follow(url, bounds);
     const announced = response.headers.get('content-length');
     const packed = response.headers.has('content-encoding');
     const totalBytes = announced === null || packed ? undefined : Number(announced);
     if (totalBytes !== undefined) bounds.announce(totalBytes);
-    const loaded = await written(response, path, (bytes, last) =>
-      options.onProgress?.(file, bytes, last ? bytes : totalBytes),
-    );
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const body = response.body ?? new Blob([]).stream();
+    const loaded = await save({ body, file, totalBytes }, path, (bytes, of) => options.onProgress?.(file, bytes, of));
     await refusePage(path, response, shown);
-    return { path, note: `${shown} was fetched for this run: ${formatBytes(loaded)}` };
+    return { path, name: shownUrl(url), note: `${shown} was fetched for this run: ${formatBytes(loaded)}` };
   } catch (error) {
     signal.throwIfAborted();
     throw explained(bounds.failure ?? error, shown);
@@ -78,20 +77,20 @@ function parsed(text: string): URL {
   }
   if (url.username !== '' || url.password !== '')
     throw new OrtuneError(
-      `${shownUrl(url)}: a URL with a name or a password in it is not fetched; fetch the file yourself, and give its path or its bytes`,
+      `${quote(shownUrl(url))}: a URL with a name or a password in it is not fetched; fetch the file yourself, and give its path or its bytes`,
     );
   return url;
 }
 
 /** The URL in messages, which must not show what may be a secret: without name, password and query. */
-const shownUrl = ({ origin, pathname }: URL): string => quote(`${origin}${pathname}`);
+const shownUrl = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
 
 /** The name that the file gets, which says what it is. */
 function fileOf(url: URL, endings: readonly string[]): string {
   const name = posix.basename(url.pathname).replaceAll(/[^\w.-]+/g, '_');
   if (endings.some((ending) => name.toLowerCase().endsWith(ending) && name.length > ending.length)) return name;
   throw new OrtuneError(
-    `${shownUrl(url)} does not say what it is: the path of a URL must end in ${endings.join(', ')}. Fetch it yourself, and give its path or its bytes`,
+    `${quote(shownUrl(url))} does not say what it is: the path of a URL must end in ${endings.join(', ')}. Fetch it yourself, and give its path or its bytes`,
   );
 }
 
@@ -105,7 +104,7 @@ async function follow(from: URL, bounds: Bounds): Promise<Response> {
       if (response.ok) return response;
       await response.body?.cancel();
       throw new OrtuneError(
-        `${shownUrl(url)}: the server answered ${response.status} ${response.statusText}`.trimEnd(),
+        `${quote(shownUrl(url))}: the server answered ${response.status} ${response.statusText}`.trimEnd(),
       );
     }
     await response.body?.cancel();
@@ -117,29 +116,6 @@ async function follow(from: URL, bounds: Bounds): Promise<Response> {
     if (next.username !== '' || next.password !== '') throw new OrtuneError('it leads to a URL with a password in it');
     url = next;
   }
-}
-
-async function written(
-  response: Response,
-  path: string,
-  told: (bytes: number, last: boolean) => void,
-): Promise<number> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  let loaded = 0;
-  let toldMs = performance.now();
-  const body = Readable.fromWeb((response.body ?? new Blob([]).stream()) as ReadableStream);
-  const counted = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of chunks) {
-      yield chunk;
-      loaded += chunk.byteLength;
-      if (performance.now() - toldMs < 100) continue;
-      toldMs = performance.now();
-      told(loaded, false);
-    }
-  };
-  await pipeline(body, counted, createWriteStream(path));
-  told(loaded, true);
-  return loaded;
 }
 
 /** @throws OrtuneError for a page in place of the file, such as that of a login, and for nothing */
@@ -168,8 +144,7 @@ function explained(error: unknown, shown: string): Error {
   if (error instanceof TooLarge) return named(`${error.message} ${error.advice}`);
   if (error instanceof OrtuneError) return named(error.message);
   if ((error as NodeJS.ErrnoException).path) return named(`it cannot be written (${messageOf(error)})`);
-  if (!isErrorNamed(error, 'TypeError')) return named(messageOf(error));
-  const { cause } = error as { cause?: { code?: string; message?: string } };
-  const reason = cause?.code ?? cause?.message ?? error.message;
+  const reason = networkReason(error);
+  if (reason === undefined) return named(messageOf(error));
   return named(`the server could not be reached, or the connection broke (${reason}); try again with a connection`);
 }

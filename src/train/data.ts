@@ -49,6 +49,7 @@ export async function openData(
       multiLabel,
       numLabels,
       form: formOf(config),
+      maxDownloadBytes: config.maxDownloadBytes,
     },
     signal,
   );
@@ -75,10 +76,10 @@ export function openEvaluation(
     signal?: AbortSignal | undefined;
   },
 ): Promise<OpenedDataset> {
-  const { data, multiLabel, labelNames } = config;
+  const { data, multiLabel, labelNames, maxDownloadBytes } = config;
   const task = taskNamed(config.task);
   const columns = task.columns(config, model);
-  const more = { multiLabel, form: formOf(config), alike: task.alike?.(config) };
+  const more = { multiLabel, form: formOf(config), alike: task.alike?.(config), maxDownloadBytes };
   const input = inputOf(data, given);
   const opened = openDataset({ train: input, columns, classes: labels, labelNames, ...more }, signal);
   return opened.catch(whatIsRead(config.model, readsOf(columns)));

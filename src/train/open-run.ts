@@ -82,7 +82,8 @@ export async function openRun(
     const augment = config.augmentModule && hashOfModule(config.augmentModule);
     const from = config.resume === undefined ? undefined : await resolveCheckpoint(config.output, config.resume);
     const { name, classes, options, parts: files, readsModel, lossFiles } = await loadTask(config.task);
-    const resolving = { signal, onDownload: listeners.download };
+    const { maxDownloadBytes } = config;
+    const resolving = { signal, onDownload: listeners.download, maxDownloadBytes };
     const { path: model } = keep(await placeModel(config.model, given.model, resolving));
     const values = readsModel ? await modelValues({ model, parts: files, bind: config.bind }) : undefined;
     const own = labelsOfConfig(readModelConfig(directoryOf(model)))?.names;

@@ -33,6 +33,8 @@ const answers: Record<string, (response: ServerResponse) => unknown> = {
     setImmediate(() => response.destroy());
   },
   '/silent.jsonl': () => {},
+  '/odd.jsonl': (response) => response.end(`${lines}no json\n`),
+  '/huge.onnx': (response) => response.writeHead(200, { 'content-length': 3e9 }).write('x'),
   '/large.jsonl': (response) => response.writeHead(200, { 'transfer-encoding': 'chunked' }).end('x'.repeat(5000)),
 };
 const server = createServer((request, response) => {
@@ -103,7 +105,7 @@ describe('is refused by name', () => {
     vi.stubEnv('ORTUNE_DOWNLOAD_MAX_BYTES', '1000');
     vi.stubEnv('ORTUNE_DOWNLOAD_TIMEOUT', '0.2');
     await expect(fetched(`${host}/large.jsonl`)).rejects.toThrow(
-      /than the 1 kB that are allowed\. ORTUNE_DOWNLOAD_MAX/,
+      /than the 1 kB that are allowed\. ORTUNE_DOWNLOAD_MAX_BYTES, or the option maxDownloadBytes,/,
     );
     await expect(fetched(`${host}/silent.jsonl`)).rejects.toThrow(/connection broke \(no answer came in 0\.2 s\)/);
   });
@@ -115,6 +117,31 @@ describe('is refused by name', () => {
     stop.abort(reason);
     await expect(fetching).rejects.toBe(reason);
   });
+});
+
+test('an .onnx file has the room that protobuf has, and an option bounds it further', async () => {
+  const url = `${host}/huge.onnx`;
+  await expect(inspectModel(url)).rejects.toThrow(
+    /huge\.onnx has more bytes than the 2\.15 GB .* No file of that name/,
+  );
+  await expect(inspectModel(`${host}/net.onnx`, { maxDownloadBytes: '1 kB' })).rejects.toThrow(
+    /net\.onnx has more bytes than the 1 kB that are allowed\. ORTUNE_DOWNLOAD_MAX/,
+  );
+});
+
+test('samples and errors are where the user said, in URLs and bytes alike', async () => {
+  const columns = [{ role: 'text', kind: 'text', name: 'text' }] as const;
+  const url = `${host}/a%20b/train.jsonl`;
+  for (const [train, at] of [
+    [{ files: [`${url}?token=secret`] }, url],
+    [{ name: 'train', file: { bytes: lines, format: 'jsonl' as const } }, 'train'],
+  ] as const) {
+    const { data, close } = await openDataset({ train, columns });
+    expect(data.location(1)).toBe(`${at}:2`);
+    await close();
+  }
+  const broken = openDataset({ train: { files: [`${host}/odd.jsonl`] }, columns });
+  await expect(broken).rejects.toThrow(`${host}/odd.jsonl:3: `);
 });
 
 test('data and a model by URL are what they are as files', async () => {

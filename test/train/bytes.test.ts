@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { runInNewContext } from 'node:vm';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { gradcheckModel } from '#ortune/commands/gradcheck.js';
 import { inspectModel } from '#ortune/commands/inspect.js';
 import { loadModel, predict } from '#ortune/commands/predict.js';
@@ -14,9 +14,12 @@ import { pathOf } from '#ortune/files/path-of.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../support/small-problem.js';
+import { temporaryDirectory } from '../support/temporary.js';
 import { modelFile, newRuns, train } from '../support/train.js';
 
 const { path } = smallProblem();
+// Of this file's alone: others write models there, too.
+vi.stubEnv('TMPDIR', temporaryDirectory('bytes'));
 const config = newRuns(path, { maxSteps: 2, batchSize: 16, eval: path('test.csv') });
 const names = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'onnx/model.onnx'];
 const files = (directory: string) =>

@@ -1,8 +1,14 @@
-// What a download may take of a machine: so many bytes, unpacked, and so much waiting for a server that does not answer
-// or lets bytes drip. A fetch that keeps to that, in place of the global one. Time is counted only while the server is
-// waited for: a slow disk is not its fault.
+// What every download has in common, of the hub's models and of the files of URLs: how it is written, told of and
+// explained, and what it may take of a machine: so many bytes, unpacked, and so much waiting for a server that does not
+// answer or lets bytes drip. A fetch that keeps to that, in place of the global one. Time is counted only while the
+// server is waited for: a slow disk is not its fault.
 
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { formatBytes } from '../format.js';
+import { isErrorNamed } from '../realm.js';
 import type { DownloadLimits } from './hub.js';
 
 /** A download that would pass a bound on bytes. */
@@ -17,6 +23,9 @@ export class TooLarge extends Error {
 
 /** A server has to send more than this in every `timeoutMs`, in bytes a second. */
 const leastBytesPerSecond = 1024;
+/** How often is told how far a file is. */
+const progressIntervalMs = 100;
+
 /** Of an answer that is no file: what the server says of an error. */
 const errorBytes = 1 << 20;
 
@@ -36,9 +45,9 @@ export class Bounds {
     this.#stop = stop;
   }
 
-  /** A file follows that is to have at most so many bytes. */
-  begin(file: string, most: number): void {
-    [this.#file, this.#mostOfFile, this.#fileBytes] = [file, most, 0];
+  /** A file of that name follows. */
+  begin(file: string): void {
+    [this.#file, this.#mostOfFile, this.#fileBytes] = [file, mostBytes(file, this.#limits), 0];
   }
 
   /** @throws TooLarge for a file of this size, before any of it comes */
@@ -110,7 +119,7 @@ export class Bounds {
   #tooLarge(most: number): TooLarge {
     const advice =
       most === this.#limits.maxBytes
-        ? 'ORTUNE_DOWNLOAD_MAX_BYTES allows more, for what you trust to be that large.'
+        ? 'ORTUNE_DOWNLOAD_MAX_BYTES, or the option maxDownloadBytes, allows more, for what you trust to be that large.'
         : 'No file of that name needs so many: choose another model.';
     return new TooLarge(`${this.#file} has more bytes than the ${formatBytes(most)} that are allowed.`, advice);
   }
@@ -119,6 +128,52 @@ export class Bounds {
     this.failure ??= error;
     return error;
   }
+}
+
+/** What is read into memory at once has less room: JSON to be parsed, and protobuf, which ends at 2 GiB by itself. */
+function mostBytes(file: string, { maxBytes }: DownloadLimits): number {
+  const most = file.endsWith('.json') ? 2 ** 28 : file.endsWith('.onnx') ? 2 ** 31 : maxBytes;
+  return Math.min(most, maxBytes);
+}
+
+/**
+ * Writes a body to a file, and gives its bytes.
+ * @param totalBytes as they were announced; undefined: they were not
+ * @param told how many bytes there are so far, ten times a second, and in the end
+ * @throws Error for another number of bytes than was announced
+ */
+export async function save(
+  { body, file, totalBytes }: { body: ReadableStream<Uint8Array>; file: string; totalBytes?: number | undefined },
+  path: string,
+  told: (loadedBytes: number, totalBytes?: number) => void,
+): Promise<number> {
+  let loaded = 0;
+  let toldMs = Number.NEGATIVE_INFINITY;
+  const counted = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      yield chunk;
+      loaded += chunk.byteLength;
+      if (totalBytes !== undefined && loaded > totalBytes) break;
+      if (loaded === totalBytes || performance.now() - toldMs < progressIntervalMs) continue;
+      toldMs = performance.now();
+      told(loaded, totalBytes);
+    }
+    if (totalBytes !== undefined && loaded > totalBytes)
+      throw new Error(`${file} has more than the ${totalBytes} bytes it was said to have.`);
+    if (totalBytes !== undefined && loaded < totalBytes)
+      throw new Error(`${file} ended after ${loaded} of ${totalBytes} bytes.`);
+  };
+  await pipeline(Readable.fromWeb(body as NodeStream), counted, createWriteStream(path));
+  told(loaded, loaded);
+  return loaded;
+}
+
+/** Why a server could not be reached, or a connection broke; undefined for an error that is of another kind. */
+export function networkReason(error: unknown): string | undefined {
+  const { name, cause, message } = error as Error & { cause?: { code?: string; message?: string } };
+  // What a fetch throws for a wrong argument is a TypeError too, without a cause.
+  if (!(isErrorNamed(error, 'TypeError') && cause !== undefined) && name !== 'AbortError') return undefined;
+  return cause?.code ?? cause?.message ?? message;
 }
 
 /** As a network that fails, which is what it amounts to. */
