@@ -10,7 +10,7 @@ import { compile, taskOutputs } from '#ortune/compile/compile.js';
 import type { Compiled, Mode } from '#ortune/compile/protocol.js';
 import type { TargetKind } from '#ortune/data/images/targets.js';
 import type { DeviceKind, Precision } from '#ortune/lower/target.js';
-import type { Graph, Value } from '#ortune/onnx/graph.js';
+import type { Dim, Graph, Value } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { ModelProtoSchema } from '#ortune/onnx/onnx_pb.js';
 import type { TaskSpec } from '#ortune/tasks/task.js';
@@ -21,13 +21,16 @@ export type Exporter = (typeof exporters)[number];
 
 /** One exported file; `kind` is the folder it lies in. */
 export interface Fixture {
-  kind: 'encoders' | 'masked-lm' | 'label-targets' | 'question-answering';
+  kind: 'encoders' | 'masked-lm' | 'label-targets' | 'question-answering' | 'causal-lm';
   family: string;
   exporter: Exporter;
 }
 
-const fixturesOf = (kind: Fixture['kind'], families: readonly string[]): Fixture[] =>
-  families.flatMap((family) => exporters.map((exporter) => ({ kind, family, exporter })));
+const fixturesOf = (
+  kind: Fixture['kind'],
+  families: readonly string[],
+  from: readonly Exporter[] = exporters,
+): Fixture[] => families.flatMap((family) => from.map((exporter) => ({ kind, family, exporter })));
 
 /** Every classifier, as rows of a parameterised test. */
 export const fixtures = fixturesOf('encoders', ['bert', 'distilbert', 'roberta', 'albert', 'electra', 'mpnet']);
@@ -43,6 +46,9 @@ export const targetFixtures: Fixture[] = ['labels', 'probabilities', 'values'].m
 
 /** An encoder with outputs for where answers begin and end. */
 export const answerFixtures = fixturesOf('question-answering', ['bert']);
+
+/** Decoders with the inputs of a cache, in batches of prompts with completions. */
+export const causalFixtures = fixturesOf('causal-lm', ['gpt2', 'llama', 'qwen3', 'gemma'], ['torchscript']);
 
 /** A file tensor that holds a parameter, as PyTorch has it or transposed. */
 export interface Place {
@@ -68,6 +74,8 @@ interface GoldenFile {
   /** Masked-LM: where the labels stood, counted over the tokens of the whole batch, and the mean over them. */
   masked_positions?: number[];
   masked_loss?: number;
+  /** Causal LM: the tokens whose logits decide the labels, counted likewise. */
+  target_positions?: number[];
   /** Next sentences. */
   pair_labels?: number[];
   pair_logits?: number[][];
@@ -129,6 +137,7 @@ const placesPerRow = ({ batch, labels }: Golden): number => Math.ceil((labels.le
 
 function taskOf(golden: Golden): TaskSpec {
   if (golden.answers) return { name: 'question-answering', options: { maxAnswerLength: 30, nBest: 1 } };
+  if (golden.target_positions) return { name: 'causal-lm', options: { form: 'prompt' } };
   if (!golden.masked_positions) {
     const { kind: targets = 'class', positiveWeights } = golden.targets ?? {};
     return { name: 'text-classification', options: { targets, positiveWeights } };
@@ -156,7 +165,10 @@ export function compileGolden(
   const trained = new Set(trainable.map((p) => p.name));
   const none = { hidden: 0, attention: 0, head: 0 };
   const { batch, length, family } = golden;
-  const shapes = Object.fromEntries(graph.inputs.map(({ name }) => [name, [batch, length]]));
+  const cached = (dims: readonly Dim[]) => dims.map((d, axis) => (typeof d === 'number' ? d : axis === 0 ? batch : 0));
+  const shapes = Object.fromEntries(
+    graph.inputs.map(({ name, shape }) => [name, name.startsWith('past_') ? cached(shape!) : [batch, length]]),
+  );
   const options = {
     trained,
     frozen: new Set<string>(),
@@ -182,13 +194,15 @@ export interface Feed {
  * number.
  */
 export function feedsOf(golden: Golden): Record<string, Feed> {
-  const { batch, inputs, labels, masked_positions: positions, pair_labels: pairs } = golden;
-  const rows = positions ? batch * placesPerRow(golden) : batch;
+  const { batch, length, inputs, labels, pair_labels: pairs } = golden;
+  const { masked_positions: positions, target_positions: predicting } = golden;
+  const rows = positions ? batch * placesPerRow(golden) : predicting ? batch * length : batch;
   return {
     ...Object.fromEntries(
       Object.entries(inputs).map(([name, { dtype, shape, data }]) => [name, { dtype, shape, values: data }]),
     ),
     ...(positions && { masked_positions: filledUp('int64', positions, rows) }),
+    ...(predicting && { target_positions: filledUp('int64', predicting, rows) }),
     ...targets(labels, rows, { labels: 'labels', weights: 'sample_weights', normaliser: 'normaliser' }),
     ...(golden.targets && {
       labels: {
@@ -234,6 +248,7 @@ export function expectedOutputs(golden: Golden, { loss, results }: Compiled): Ex
     [results.start, () => golden.answers!.start_logits.flat()],
     [results.end, () => golden.answers!.end_logits.flat()],
     [results.maskedLoss, () => [golden.masked_loss!]],
+    [results.tokenLoss, () => [golden.loss]],
     [results.predictions, () => golden.logits.map(likeliest)],
     [results.pairLoss, () => [golden.pair_loss!]],
     [results.pairPredictions, () => golden.pair_logits!.map(likeliest)],

@@ -10,6 +10,7 @@ import { Arena, sharedTensor } from '#ortune/runtime/arena.js';
 import { type Device, openDevice, type TensorView } from '#ortune/runtime/session.js';
 import {
   answerFixtures,
+  causalFixtures,
   compileGolden,
   expectedOutputs,
   feedsOf,
@@ -67,7 +68,7 @@ async function prepare(golden: Golden, mode: Mode) {
   };
 }
 
-const all = [...fixtures, ...maskedFixtures, ...targetFixtures, ...answerFixtures];
+const all = [...fixtures, ...maskedFixtures, ...targetFixtures, ...answerFixtures, ...causalFixtures];
 
 describe.each(all)('$family of $kind from the $exporter exporter, on the device', (fixture) => {
   const golden = readGolden(fixture);

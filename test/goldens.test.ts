@@ -8,6 +8,7 @@ import type { Compiled, Mode } from '#ortune/compile/protocol.js';
 import type { Value } from '#ortune/onnx/graph.js';
 import {
   answerFixtures,
+  causalFixtures,
   compileGolden,
   type Expected,
   expectedOutputs,
@@ -49,7 +50,7 @@ const numbers = (outputs: Outputs, name: Value): number[] =>
 const errorOf = (outputs: Outputs, { output, values }: Expected): number =>
   relativeError(numbers(outputs, output).slice(0, values.length), values);
 
-const all = [...fixtures, ...maskedFixtures, ...targetFixtures, ...answerFixtures];
+const all = [...fixtures, ...maskedFixtures, ...targetFixtures, ...answerFixtures, ...causalFixtures];
 
 describe.each(all)('$family of $kind from the $exporter exporter, standard ops', (fixture) => {
   const golden = readGolden(fixture);

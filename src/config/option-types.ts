@@ -6,11 +6,12 @@ export interface TrainFields {
   model: string | URL;
   /**
    * What the model is for: labels of texts, a label for each word of a text, answers to questions that are parts of a
-   * text, finding masked tokens, which needs no labels, vectors of texts that are near where their meanings are, scores
-   * of texts for a query, labels of pictures, or numbers of any model, against targets by losses that you name. Default
-   * that of the data: pictures where they are a folder, tensors or have an imageColumn, else text-classification.
+   * text, finding masked tokens, which needs no labels, writing texts, token after token, vectors of texts that are
+   * near where their meanings are, scores of texts for a query, labels of pictures, or numbers of any model, against
+   * targets by losses that you name. Default that of the data: pictures where they are a folder, tensors or have an
+   * imageColumn, else text-classification.
    */
-  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
+  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
   /**
    * Where to compute: cpu, webgpu, cuda, cuda:N, or auto for the fastest that works here. Takes auto, cpu, webgpu, cuda
    * or cuda:N. Default `"cpu"`.
@@ -237,6 +238,19 @@ export interface TrainFields {
   wholeWordMask?: boolean | undefined;
   /** masked-lm: also learn whether the text of pairColumn follows, or is that of another sample. Default `false`. */
   nextSentence?: boolean | undefined;
+  /** causal-lm: column that holds a prompt, which is read and not learnt; in place of textColumn. */
+  promptColumn?: string | undefined;
+  /** causal-lm: column that holds what follows the prompt. Default `"completion"`. */
+  completionColumn?: string | undefined;
+  /**
+   * causal-lm: column that holds a chat, a list of { role, content } or { from, value }; in place of textColumn. What
+   * the assistant says is learnt.
+   */
+  messagesColumn?: string | undefined;
+  /** causal-lm: prompts, and all of a chat, are learnt too. Default `false`. */
+  promptLoss?: boolean | undefined;
+  /** causal-lm: which end of a text longer than maxLength is cut off. Default `"right"`. */
+  truncationSide?: 'right' | 'left' | undefined;
   /**
    * Columns of texts that do not belong to that of textColumn, where that of pairColumn does. Takes a list of names.
    */
@@ -522,7 +536,7 @@ export interface EvalFields {
   /** Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision). */
   model: string | URL;
   /** What the model is for; default what the data are of, else what its inputs and config.json say. */
-  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
+  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
   /** Where to compute. Default `"cpu"`. */
   device?: 'cpu' | undefined;
   /**
@@ -687,6 +701,19 @@ export interface EvalFields {
   wholeWordMask?: boolean | undefined;
   /** masked-lm: also learn whether the text of pairColumn follows, or is that of another sample. Default `false`. */
   nextSentence?: boolean | undefined;
+  /** causal-lm: column that holds a prompt, which is read and not learnt; in place of textColumn. */
+  promptColumn?: string | undefined;
+  /** causal-lm: column that holds what follows the prompt. Default `"completion"`. */
+  completionColumn?: string | undefined;
+  /**
+   * causal-lm: column that holds a chat, a list of { role, content } or { from, value }; in place of textColumn. What
+   * the assistant says is learnt.
+   */
+  messagesColumn?: string | undefined;
+  /** causal-lm: prompts, and all of a chat, are learnt too. Default `false`. */
+  promptLoss?: boolean | undefined;
+  /** causal-lm: which end of a text longer than maxLength is cut off. Default `"right"`. */
+  truncationSide?: 'right' | 'left' | undefined;
   /**
    * Columns of texts that do not belong to that of textColumn, where that of pairColumn does. Takes a list of names.
    */
@@ -795,7 +822,7 @@ export interface PredictFields {
   /** Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision). */
   model: string | URL;
   /** What the model is for; default what its inputs and config.json say. */
-  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
+  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
   /** Where to compute. Default `"cpu"`. */
   device?: 'cpu' | undefined;
   /**
@@ -923,6 +950,15 @@ export interface PredictFields {
    * `5`.
    */
   topK?: number | undefined;
+  /** causal-lm: column that holds a prompt, which is read and not learnt; in place of textColumn. */
+  promptColumn?: string | undefined;
+  /**
+   * causal-lm: column that holds a chat, a list of { role, content } or { from, value }; in place of textColumn. What
+   * the assistant says is learnt.
+   */
+  messagesColumn?: string | undefined;
+  /** causal-lm: most tokens that are written behind a prompt. Takes a whole number of at least 1. Default `64`. */
+  maxNewTokens?: number | undefined;
   /**
    * sentence-similarity: how one vector comes of those of the tokens; default what the model directory says, else mean.
    */

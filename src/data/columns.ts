@@ -18,9 +18,9 @@ export const columnKinds = [
 ] as const;
 export type ColumnKind = (typeof columnKinds)[number];
 
-/** Rows whose columns are not simply by their names: texts with entities, questions with answers. */
+/** Rows whose columns are not simply by their names: texts with entities, questions with answers, chats. */
 export interface RowForm {
-  kind: 'entities' | 'answers';
+  kind: 'entities' | 'answers' | 'chats';
   /** Names of columns by role. */
   names: Readonly<Record<string, string>>;
 }

@@ -78,6 +78,7 @@ async function openPlaced(place: ModelPlace, options: OpenOptions): Promise<Save
   const parameters = [...graph.initializers].map(([alias, { shape }]) => ({ alias, shape }));
   const names = graph.inputs.map(({ name }) => name);
   const chain = await SessionChain.open(model, options.threads);
+  const closing: (() => Promise<void>)[] = [];
   const saved: SavedRun = {
     path: model.path,
     directory: model.directory,
@@ -87,6 +88,8 @@ async function openPlaced(place: ModelPlace, options: OpenOptions): Promise<Save
     outputs: graph.outputs,
     main,
     batch: fixedBatch(graph.inputs),
+    threads: options.threads,
+    onClose: (work) => closing.push(work),
     async run(inputs, outputs) {
       const fetched = await chain.run(inputs, [...outputs]);
       return Object.fromEntries(outputs.map((name, i) => [name, viewOf(fetched[i]!)]));
@@ -106,7 +109,10 @@ async function openPlaced(place: ModelPlace, options: OpenOptions): Promise<Save
       const task = taskNamed(name);
       return task.resultsOf(saved, batch, options, mode);
     },
-    close: () => chain.release().finally(place.close),
+    async close() {
+      for (const work of closing) await work();
+      await chain.release().finally(place.close);
+    },
   };
 }
 

@@ -21,12 +21,12 @@ export const scoreMetrics = ['loss', 'mse', 'rmse', 'mae', 'r2', 'pearson', 'spe
 
 /** Figures that count and do not measure. */
 export const isCount = (name: string): boolean => counts.has(name);
-const counts = new Set(['samples', 'masked', 'words', 'windows', 'support']);
+const counts = new Set(['samples', 'masked', 'tokens', 'words', 'windows', 'support']);
 
 /** Of these less is better, of all others more; of 'losses.y' as of 'loss'. */
 export const lessIsBetter = (name: string): boolean =>
   errors.has(name.split('.')[0]!) || errors.has(name.split('.').at(-1)!);
-const errors = new Set(['loss', 'losses', 'perplexity', 'mae', 'mse', 'rmse', 'wer', 'cer']);
+const errors = new Set(['loss', 'losses', 'perplexity', 'bitsPerByte', 'mae', 'mse', 'rmse', 'wer', 'cer']);
 
 /**
  * The metric of that name; with two classes precision, recall and f1 are those of the positive one.

@@ -20,6 +20,8 @@ const optional = [
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',
+  'chat_template.jinja',
+  'generation_config.json',
   'preprocessor_config.json',
 ] as const;
 

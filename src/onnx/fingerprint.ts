@@ -9,7 +9,7 @@ import type { ExternalFiles } from './external-files.js';
 import { graphOf, type Model } from './model.js';
 
 /** What decides what becomes of a sample before the graph sees it. */
-const preprocessing = ['tokenizer.json', 'tokenizer_config.json', 'preprocessor_config.json'];
+const preprocessing = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'preprocessor_config.json'];
 /** What beside the graph decides what a model makes of a sample. */
 const besides = ['config.json', ...preprocessing];
 

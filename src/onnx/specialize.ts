@@ -46,6 +46,7 @@ export function specialize(
   const out = graph.clone();
   out.types.clear();
   bindInputs(out, inputShapes);
+  takeEmpty(out);
   for (const [name, { dtype, shape }] of out.initializers) out.types.set(name, { dtype, shape });
   new Specializer(out, options).run();
   prune(out);
@@ -61,6 +62,14 @@ export function specialize(
   for (const output of out.outputs)
     Object.assign(output, { ...out.type(output.name), shape: [...out.shape(output.name)] });
   return out;
+}
+
+/** Inputs without elements are known: a cache of nothing, which what reads it dissolves with. */
+function takeEmpty(graph: Graph): void {
+  const isEmpty = ({ name }: { name: Value }): boolean => graph.shape(name).includes(0);
+  for (const { name, dtype } of graph.inputs.filter(isEmpty))
+    graph.initializers.set(name, Tensor.of(dtype, [], graph.shape(name)));
+  graph.inputs = graph.inputs.filter((input) => !isEmpty(input));
 }
 
 class Specializer implements Host {

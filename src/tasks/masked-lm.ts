@@ -6,9 +6,7 @@
 import { textColumns } from '../data/column-specs.js';
 import { type EncodeRequest, writeClasses, writerOf, writeWeights } from '../data/encode.js';
 import type { Slot } from '../data/slots.js';
-import { ModelError } from '../errors.js';
 import { pairOutput } from '../heads/pair-output.js';
-import { gatherTokens } from '../lower/gather-tokens.js';
 import { MaskedLmMetrics, type MaskedLmResult } from '../metrics/masked-tokens.js';
 import type { Builder } from '../onnx/builder.js';
 import type { Value } from '../onnx/graph.js';
@@ -16,13 +14,13 @@ import { metricsLine } from '../report/metrics.js';
 import { textDropout } from '../transfer/config.js';
 import { architecture } from './classes.js';
 import { fillMasks, likeliestTokens, type MaskPrediction, maskEncoder, maskPlaces, showMasks } from './fill-mask.js';
-import { taskInput } from './inputs.js';
 import { meanCrossEntropy } from './losses.js';
 import { maskedResults } from './masked-results.js';
 import { type Masking, maskRow, pairedRows, targetCount } from './masking.js';
 import type { Task, TaskLoss } from './task.js';
 import { textFields } from './text-fields.js';
 import { readsTexts, refusePacked, refusePictures, textPlan } from './texts.js';
+import { lossAtTokens, tokenLogits } from './token-loss.js';
 
 const name = 'masked-lm';
 
@@ -214,24 +212,17 @@ export function addMaskedLoss(
   logits: Value,
   { probability, pairs }: { probability: number; pairs?: Value | undefined },
 ): TaskLoss {
-  const shape = b.shape(logits);
-  if (shape.length !== 3)
-    throw new ModelError(
-      `Masked-LM takes logits of shape [batch, sequence, vocabulary]; output '${logits}' has rank ${shape.length}. ` +
-        'Export the model without its head (feature extraction) or with its language-model head (fill-mask).',
-    );
-  const [batch, length] = shape as [number, number, number];
-  const targets = batch * targetCount(length, probability);
-  const positions = taskInput(b, 'masked_positions', 'int64', [targets]);
-  const names = { labels: 'labels', weights: 'sample_weights', normaliser: 'normaliser' };
-  const masked = meanCrossEntropy(b, gatherTokens(b, logits, positions), names);
+  const exported =
+    'Export the model without its head (feature extraction) or with its language-model head (fill-mask).';
+  const [batch, length] = tokenLogits(b, logits, 'Masked-LM', exported);
+  const masked = lossAtTokens(b, logits, 'masked_positions', batch * targetCount(length, probability));
   const results = { maskedLoss: masked.loss, predictions: masked.predictions };
-  if (pairs === undefined) return { loss: masked.loss, inputs: [positions, ...masked.inputs], results };
+  if (pairs === undefined) return { loss: masked.loss, inputs: masked.inputs, results };
   const ofPairs = { labels: 'pair_labels', weights: 'pair_weights', normaliser: 'pair_normaliser' };
   const pair = meanCrossEntropy(b, pairs, ofPairs);
   return {
     loss: b.op('Add', [masked.loss, pair.loss], {}, { name: 'sum_loss' }),
-    inputs: [positions, ...masked.inputs, ...pair.inputs],
+    inputs: [...masked.inputs, ...pair.inputs],
     results: { ...results, pairLoss: pair.loss, pairPredictions: pair.predictions },
   };
 }

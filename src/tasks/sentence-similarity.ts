@@ -52,7 +52,7 @@ export const sentenceSimilarity = {
   fields: similarityFields,
   shared: ['textColumn', 'pairColumn', 'negativeColumns', 'scoreColumn', 'classColumn'] as const,
   opens: ({ inputs, config }) =>
-    readsTexts(inputs) && config.architectures?.some((one) => /(^|[a-z])Model$/.test(one)) === true,
+    readsTexts(inputs) && config.architectures?.some((one) => /(^|[a-z])(?<!LMHead)Model$/.test(one)) === true,
   contradictions: similarityContradictions,
   options(config, { directory } = {}): SimilarityOptions {
     const modules = (directory === undefined ? undefined : readModules(directory)) ?? plainModules;

@@ -284,5 +284,8 @@ export interface SavedRun extends SavedFacts {
   inputs: readonly string[];
   /** Rows of every run, where the file takes no other number. */
   batch: number | undefined;
+  threads: number | undefined;
+  /** Called once when the model is closed. */
+  onClose(work: () => Promise<void>): void;
   run(inputs: ReadonlyMap<string, TensorView>, outputs: readonly string[]): Promise<Results>;
 }

@@ -2,6 +2,7 @@
 
 import type { OwnFigures } from '../metrics/own.js';
 import type { ModelConfig } from '../transfer/config.js';
+import { causalLm } from './causal-lm.js';
 import type { ClassPrediction } from './classes.js';
 import { imageClassification } from './image-classification.js';
 import { maskedLm } from './masked-lm.js';
@@ -13,6 +14,7 @@ import { tensors } from './tensors.js';
 import { textClassification } from './text-classification.js';
 import { tokenClassification } from './token-classification.js';
 
+export type { WritingPrediction } from './causal/results.js';
 export type { FilledMask, MaskPrediction } from './fill-mask.js';
 export type { Answer, AnswerPrediction, AnswerResult } from './question-answering.js';
 export type { RerankingPrediction, RerankingResult } from './reranking.js';
@@ -25,6 +27,7 @@ export const tasks = [
   tokenClassification,
   questionAnswering,
   maskedLm,
+  causalLm,
   sentenceSimilarity,
   reranking,
   imageClassification,

@@ -19,6 +19,8 @@ const copied = [
   configFile,
   'special_tokens_map.json',
   'added_tokens.json',
+  'chat_template.jinja',
+  'generation_config.json',
   'vocab.txt',
   'vocab.json',
   'merges.txt',

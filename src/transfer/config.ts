@@ -91,11 +91,15 @@ export function maxPositions(
   config: ModelConfig,
   parameters: readonly { alias: string; shape: readonly number[] }[] = [],
 ): number {
-  const table = parameters.find(({ alias }) => /position_embeddings?\.weight$/.test(alias))?.shape[0];
-  const positions = config.max_position_embeddings ?? table;
+  const table = parameters.find(({ alias }) => /(position_embeddings?|wpe)\.weight$/.test(alias))?.shape[0];
+  const positions = config.max_position_embeddings ?? ownPositions(config) ?? table;
   if (positions === undefined || positions < 1) return Number.POSITIVE_INFINITY;
   return offsetPositions.has(config.model_type ?? '') ? positions - (config.pad_token_id ?? 1) - 1 : positions;
 }
+
+/** GPT-2's name for them; T5 has a number there that bounds nothing. */
+const ownPositions = ({ model_type: family, n_positions: count }: ModelConfig): number | undefined =>
+  typeof count === 'number' && !/t5/.test(family ?? '') ? count : undefined;
 
 export interface DropoutRates {
   /** After the embeddings and on the output of every sub-layer. */

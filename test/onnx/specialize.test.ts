@@ -239,3 +239,25 @@ describe('specialising', () => {
     expect(operators(specialize(graph, {}))).toEqual(['Reshape', 'Transpose', 'Reshape', 'Relu']);
   });
 });
+
+describe('an input without elements', () => {
+  const withCache = () => {
+    const { graph, b } = graphWith({ x: [2, 3, 4], past: [2, 5, 4] });
+    const all = b.op('Concat', ['past', 'x'], { axis: 1 });
+    const y = b.op('Add', [all, b.op('Cast', [b.op('Shape', ['past'], { start: 1, end: 2 })], { to: 1 })]);
+    graph.outputs.push({ name: y, ...graph.type(y), shape: undefined });
+    for (const input of graph.inputs) input.shape = ['batch', input.name === 'x' ? 3 : 'past', 4];
+    return graph;
+  };
+
+  it('is a constant, and what it is joined with is the other part', () => {
+    const graph = specialize(withCache(), { x: [2, 3, 4], past: [2, 0, 4] });
+    expect(graph.inputs.map(({ name }) => name)).toEqual(['x']);
+    expect(graph.nodes.map(({ op, inputs }) => [op, inputs[0]])).toEqual([['Add', 'x']]);
+  });
+
+  it('is refused where the batch would be empty, or the file has elements', () => {
+    expect(() => specialize(withCache(), { x: [0, 3, 4], past: [0, 2, 4] })).toThrow(/must be positive integers/);
+    expect(() => specialize(withCache(), { x: [2, 3, 4], past: [2, 2, 0] })).toThrow(/must be positive integers/);
+  });
+});

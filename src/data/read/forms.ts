@@ -3,6 +3,7 @@
 
 import type { RowForm } from '../columns.js';
 import { answersOf } from './answers.js';
+import { chatOf } from './chats.js';
 import { entitiesOf } from './entities.js';
 import type { FieldKind, FieldValues } from './record.js';
 import type { Row } from './row.js';
@@ -13,7 +14,7 @@ export interface FormValues {
   said?: string | undefined;
 }
 
-const forms = { entities: entitiesOf, answers: answersOf };
+const forms = { entities: entitiesOf, answers: answersOf, chats: chatOf };
 
 /**
  * @param wanted roles of the columns that are read

@@ -60,8 +60,10 @@ export const readOptions = (
   weights?: string,
 ): Pick<ReadOptions, 'columns' | 'structs' | 'sentences'> => ({
   columns: columnNames(columns, weights),
-  // Answers of questions, and ranges of entities.
-  structs: columns.flatMap(({ kind, form, name }) => (kind === 'ranges' && form ? [name] : [])),
+  // Answers of questions, ranges of entities, and messages of chats.
+  structs: columns.flatMap(({ kind, form, name }) =>
+    form && (kind === 'ranges' || form.kind === 'chats') ? [name] : [],
+  ),
   sentences: columns.some(({ form }) => form?.kind === 'entities'),
 });
 

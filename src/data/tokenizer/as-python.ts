@@ -14,6 +14,8 @@ export interface TokenizerContents {
   config?: Json | undefined;
   specialTokens?: Json | undefined;
   addedTokens?: Json | undefined;
+  /** Of a file of its own. */
+  chatTemplate?: string | undefined;
   /** config.json of the model. */
   model?: { model_type?: unknown; tokenizer_class?: unknown } | undefined;
 }
@@ -32,6 +34,10 @@ export interface PythonTokenizer {
   truncateLeft: boolean;
   padToken: string | undefined;
   maskToken: string | undefined;
+  /** That ends a text. */
+  endToken: string | undefined;
+  /** Those that tokenizer_config.json names, such as bos_token. */
+  named: Readonly<Record<string, string>>;
   /** Ids by content, of the vocabulary and of added tokens. */
   vocabulary: ReadonlyMap<string, number>;
   /** Ids of special tokens. */
@@ -135,6 +141,13 @@ export function asPython(contents: TokenizerContents): PythonTokenizer {
       'left',
     padToken: tokens('pad_token') ?? (isObject(padding) ? textOf(padding.pad_token) : undefined) ?? tokens('eos_token'),
     maskToken: tokens('mask_token'),
+    endToken: tokens('eos_token'),
+    named: Object.fromEntries(
+      namedTokens.flatMap((key) => {
+        const token = tokens(key);
+        return token === undefined ? [] : [[key, token]];
+      }),
+    ),
     vocabulary: vocabulary.ids,
     special: new Set(special.map(({ content }) => vocabulary.ids.get(content)!)),
     unknown: unknownOf(json.model as Json, vocabulary),

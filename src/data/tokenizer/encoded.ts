@@ -7,6 +7,15 @@ export interface Encoded {
   truncated: boolean;
 }
 
+/** All tokens of a text, whatever a model reads at once. */
+export interface WholeText {
+  ids: number[];
+  /**
+   * Where each token begins and ends in the text, in UTF-16 units, [2 * tokens]; 0, 0 of special tokens put around it.
+   */
+  places: number[];
+}
+
 /** More special tokens than a row has. */
 export const mostSpecial = 16;
 

@@ -8,6 +8,9 @@ import type { TokenizerContents } from './as-python.js';
 
 /** In the order in which a hash has them. */
 const names = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'];
+/** A chat template in a file of its own, in place of that of tokenizer_config.json. */
+const templateFile = 'chat_template.jinja';
+const hashed = [...names, templateFile];
 
 /** @throws ModelError for files that cannot be read or are no JSON objects, and where there is no tokenizer.json */
 export function readTokenizer(directory: string): TokenizerContents & { hash: string } {
@@ -17,15 +20,18 @@ export function readTokenizer(directory: string): TokenizerContents & { hash: st
   );
   if (!tokenizer) throw noTokenizer(directory);
   const model = readModelJson(directory, 'config.json');
-  return { tokenizer, config, specialTokens, addedTokens, model, hash: hashOf(bytes) };
+  const template = readModelFile(directory, templateFile);
+  const hash = hashOf([...bytes, template]);
+  return { tokenizer, config, specialTokens, addedTokens, model, chatTemplate: template?.toString(), hash };
 }
 
 /** SHA-256 of the files that decide the tokens of a text, beside the length it is cut to. */
-export const tokenizerHash = (directory: string): string => hashOf(names.map((name) => readModelFile(directory, name)));
+export const tokenizerHash = (directory: string): string =>
+  hashOf(hashed.map((name) => readModelFile(directory, name)));
 
 function hashOf(bytes: readonly (Uint8Array | undefined)[]): string {
   const hash = createHash('sha256');
-  for (const [i, found] of bytes.entries()) if (found) hash.update(names[i]!).update(found);
+  for (const [i, found] of bytes.entries()) if (found) hash.update(hashed[i]!).update(found);
   return hash.digest('hex');
 }
 

@@ -1,6 +1,7 @@
 // Messages between a thread that wants tokens and the process that makes them.
 
-import type { Encoded, MaskVocabulary, Window, WindowSource } from './encoded.js';
+import type { RenderedChat } from './chat.js';
+import type { Encoded, MaskVocabulary, WholeText, Window, WindowSource } from './encoded.js';
 
 /** What tokenising follows from; JSON. */
 export interface TextEncoding {
@@ -28,6 +29,8 @@ export type TokenizerRequest =
   | { kind: 'open'; encoding: TextEncoding }
   | { kind: 'texts'; texts: readonly (readonly [text: string, pair: string])[] }
   | { kind: 'words'; texts: readonly (readonly string[])[] }
+  | { kind: 'chats'; texts: readonly string[]; prompts: boolean }
+  | { kind: 'whole'; texts: readonly string[]; special: boolean }
   | { kind: 'windows'; texts: readonly WindowRequest[]; stride: number }
   | { kind: 'windowCounts'; texts: readonly WindowSource[]; stride: number }
   | { kind: 'mask'; wholeWords: boolean }
@@ -38,6 +41,8 @@ export type TokenizerRequest =
 export interface TokenizerFacts {
   padId: number;
   padLeft: boolean;
+  /** Of the token that ends a text; undefined: the files name none. */
+  endId: number | undefined;
   /** Largest id of the vocabulary. */
   largestId: number;
   notes: readonly string[];
@@ -51,8 +56,8 @@ export interface MaskFacts {
   continuing: readonly number[];
 }
 
-export const factsOf = ({ padId, padLeft, largestId, notes }: TokenizerFacts): TokenizerFacts => ({
-  ...{ padId, padLeft, largestId, notes },
+export const factsOf = ({ padId, padLeft, endId, largestId, notes }: TokenizerFacts): TokenizerFacts => ({
+  ...{ padId, padLeft, endId, largestId, notes },
 });
 
 export function maskFactsOf({ maskId, special, ordinary, continues }: MaskVocabulary): MaskFacts {
@@ -91,6 +96,9 @@ export interface TokenizerAnswers {
   open: TokenizerFacts;
   texts: readonly (Encoded | Failed)[];
   words: readonly (EncodedWords | Failed)[];
+  /** Of chats, as the text of a Conversation in JSON. */
+  chats: readonly (RenderedChat | Failed)[];
+  whole: readonly (WholeText | Failed)[];
   windows: readonly (Window | Failed)[];
   windowCounts: readonly ({ count: number } | Failed)[];
   mask: MaskFacts;

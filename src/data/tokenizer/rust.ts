@@ -8,10 +8,12 @@ import { isObject, type Json } from '../../files/json.js';
 import { formatCount } from '../../format.js';
 import { continuesWord } from '../word-boundaries.js';
 import { asPython, type PythonTokenizer, type TokenizerContents } from './as-python.js';
+import { ChatTemplate, templateOf } from './chat.js';
 import {
   type Encoded,
   type MaskVocabulary,
   mostSpecial,
+  type WholeText,
   type Window,
   type WindowOptions,
   type WindowSource,
@@ -75,6 +77,22 @@ export class RustTokenizer {
     // What is done behind the tokens is done once, when the words are put together.
     this.#words = open({ ...this.#python, json: { ...withPrefixSpace(json), post_processor: null } });
     this.#spaced = splitsBytes(json) && !isByteLevel(json.pre_tokenizer);
+  }
+
+  /** Id of the token that ends a text; undefined: the files name none. */
+  get endId(): number | undefined {
+    const { endToken, vocabulary } = this.#python;
+    return endToken === undefined ? undefined : vocabulary.get(endToken);
+  }
+
+  /** The chat template of the files. @throws Error where there is none, or it cannot be parsed */
+  chatTemplate({ config = {}, chatTemplate: file }: TokenizerContents): ChatTemplate {
+    const { named, special } = this.#python;
+    return new ChatTemplate(
+      templateOf(config, file),
+      named,
+      [...special].map((id) => this.tokenOf(id)),
+    );
   }
 
   /** Largest id of the vocabulary. */
@@ -154,6 +172,18 @@ export class RustTokenizer {
     let next = this.#python.truncateLeft ? of.length - kept(merged) : 0;
     const row = this.#row(merged, of.length > kept(merged));
     return { ...row, words: row.ids.map((_, i) => (specials[i] === 0 ? of[next++]! : -1)) };
+  }
+
+  /**
+   * All tokens of a text, with the special ones that the tokenizer puts around it or without. @throws Error for a text
+   * that is too long to be tokenised at once, and where the vocabulary has no token for a part of it
+   */
+  async whole(text: string, special: boolean): Promise<WholeText> {
+    this.#refuseLong(text.length);
+    const encoding = await this.#whole.encode(text, null, { addSpecialTokens: special });
+    refuseGrowth(encoding.getLength(), text);
+    const unitOf = unitsOf(text);
+    return { ids: encoding.getIds(), places: encoding.getOffsets().flat().map(unitOf) };
   }
 
   /** The text of tokens, without special ones or with them. */
@@ -259,6 +289,14 @@ function withPrefixSpace(json: Json): Json {
   // Offsets of words begin before the space.
   const places = isObject(behind) && behind.type === 'RobertaProcessing' ? { ...behind, ...spaced } : behind;
   return { ...json, pre_tokenizer: { ...before, ...spaced }, post_processor: places };
+}
+
+/** UTF-16 units before each code point of a text. */
+function unitsOf(text: string): (point: number) => number {
+  if (!/[\ud800-\udbff][\udc00-\udfff]/.test(text)) return (point) => point;
+  const units = [0];
+  for (const point of text) units.push(units.at(-1)! + point.length);
+  return (point) => units[point]!;
 }
 
 /** Tokens of the text itself. */

@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { quote } from '../../quote.js';
+import type { ChatTemplate, Conversation } from './chat.js';
 import type { WindowSource } from './encoded.js';
 import { readTokenizer } from './files.js';
 import type { Failed, TextEncoding, TokenizerAnswers, TokenizerRequest } from './protocol.js';
@@ -41,6 +42,8 @@ function lowerPriority(): void {
 }
 
 let tokenizer: RustTokenizer;
+/** Made when it is first asked for. */
+let chats: ChatTemplate | undefined;
 let encoding: TextEncoding;
 
 /** Does one item of a request under the watchdog's eyes. `size`: of what is read, in UTF-16 units. */
@@ -128,6 +131,24 @@ const handlers: {
       texts,
       (words) => sizeOfSource({ words }),
       (words) => tokenizer.encodeWords(words),
+    ),
+  chats({ texts, prompts }) {
+    chats ??= tokenizer.chatTemplate(readTokenizer(encoding.directory));
+    const template = chats;
+    return each(
+      texts,
+      (text) => text.length,
+      async (text) => {
+        const chat = JSON.parse(text) as Conversation;
+        return prompts ? { text: template.prompt(chat), spoken: [] } : template.render(chat);
+      },
+    );
+  },
+  whole: ({ texts, special }) =>
+    each(
+      texts,
+      (text) => text.length,
+      (text) => tokenizer.whole(text, special),
     ),
   windows: ({ texts, stride }) =>
     each(texts, sizeOfSource, async ({ window, ...source }) => {

@@ -17,7 +17,11 @@ function shapeFor(input: ValueInfo, wanted: readonly number[] | undefined): numb
   const refuse = (why: string): never => {
     throw new UsageError(`input ${quote(input.name)} is ${show(declared)}, so it cannot be ${show(wanted)}: ${why}`);
   };
-  if (!wanted.every((d) => Number.isInteger(d) && d > 0)) refuse('dimensions must be positive integers');
+  // An empty input is one that the model may do without, such as a cache of what was read before.
+  if (
+    !wanted.every((d, i) => Number.isInteger(d) && (d > 0 || (d === 0 && i > 0 && typeof declared?.[i] !== 'number')))
+  )
+    refuse('dimensions must be positive integers');
   if (declared && declared.length !== wanted.length)
     refuse(`expected ${declared.length} dimensions, found ${wanted.length}`);
   for (const [i, d] of wanted.entries())

@@ -11,7 +11,7 @@ import { elementCount, type Tensor } from '../tensor.js';
 const equal = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((d, i) => d === b[i]);
 
-const sameWhenTypeIs = new Set(['Cast', 'CastLike', 'Expand', 'Tile', 'Identity', 'Slice', 'Pad', 'Concat']);
+const sameWhenTypeIs = new Set(['Cast', 'CastLike', 'Expand', 'Tile', 'Identity', 'Slice', 'Pad']);
 
 /** What leaves the other operand as it is: a mask that hides nothing. */
 const neutralElements: Readonly<Record<string, number>> = { And: 1, Add: 0 };
@@ -45,6 +45,10 @@ export function unchanged(
     if (node.op === 'Slice' && numbers(4).some((step) => step < 0)) return undefined;
     if (node.op === 'Pad' && numbers(1).some((n) => n !== 0)) return undefined;
     return from && sameType(x) ? x : undefined;
+  }
+  if (node.op === 'Concat') {
+    const parts = node.inputs.filter((part) => elementCount(b.shape(part)) > 0);
+    return parts.length === 1 && sameType(parts[0]!) ? parts[0] : undefined;
   }
   if (node.op === 'Transpose') return permOf(node, to.shape.length).every((p, i) => p === i) ? x : undefined;
   if (node.op === 'Dropout') {

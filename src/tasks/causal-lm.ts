@@ -1,0 +1,200 @@
+// Language models that write token after token (GPT-2, Llama, Qwen, Gemma, …), in files as optimum exports them: one
+// decoder that takes the cache of what was read before. Training reads whole texts, so the cache is empty. The loss is
+// the mean cross-entropy of the tokens that count, given those before them: all of a text, or of a prompt with its
+// completion the latter. Saving gives the file its weights back, cache and all, for the transformers libraries to
+// generate with.
+
+import type { ColumnSpec } from '../data/columns.js';
+import { sequenceLengths } from '../data/sequence-lengths.js';
+import { tokenAxes } from '../data/text/encode.js';
+import { surveyTexts } from '../data/text/survey.js';
+import { readTokenizer } from '../data/tokenizer/files.js';
+import { UsageError } from '../errors.js';
+import { LanguageModelMetrics, type LanguageModelResult } from '../metrics/language-model.js';
+import { metricsLine } from '../report/metrics.js';
+import { decoderFields, takesCache } from './causal/decoder-inputs.js';
+import { type CausalEncoding, causalEncoder, targetAxis, targetFields } from './causal/encode.js';
+import { continued, tokenResults, type WritingPrediction, writtenTexts } from './causal/results.js';
+import type { Form } from './causal/rows.js';
+import { surveyRows } from './causal/survey.js';
+import type { Task } from './task.js';
+import { textFields } from './text-fields.js';
+import { readsTexts, refusePacked, refusePictures } from './texts.js';
+import { lossAtTokens, tokenLogits } from './token-loss.js';
+
+const name = 'causal-lm';
+
+export interface CausalOptions {
+  form: Form;
+  /** Prompts are gone on with, by so many tokens. */
+  maxNewTokens?: number;
+}
+
+export const causalLm = {
+  name,
+  purpose: 'writing texts, token after token',
+  fields: (kit) => {
+    const { z, about, path } = kit;
+    const { textColumn, maxLength, buckets } = textFields(kit);
+    const all = {
+      textColumn,
+      maxLength,
+      buckets,
+      promptColumn: path.optional().meta(
+        about(`${name}: column that holds a prompt, which is read and not learnt; in place of textColumn.`, {
+          value: 'NAME',
+        }),
+      ),
+      completionColumn: path
+        .default('completion')
+        .meta(about(`${name}: column that holds what follows the prompt.`, { value: 'NAME' })),
+      messagesColumn: path
+        .optional()
+        .meta(
+          about(
+            `${name}: column that holds a chat, a list of { role, content } or { from, value }; in place of textColumn. What the assistant says is learnt.`,
+            { value: 'NAME' },
+          ),
+        ),
+      promptLoss: z
+        .boolean()
+        .default(false)
+        .meta(
+          about(`${name}: prompts, and all of a chat, are learnt too.`, {
+            aliases: ['completion_only_loss', 'assistant_only_loss'],
+          }),
+        ),
+      truncationSide: z
+        .enum(['right', 'left'])
+        .default('right')
+        .meta(
+          about(`${name}: which end of a text longer than maxLength is cut off.`, {
+            aliases: ['truncation_side', 'truncation_mode'],
+          }),
+        ),
+    };
+    const maxNewTokens = kit.count
+      .default(64)
+      .meta(about(`${name}: most tokens that are written behind a prompt.`, { aliases: ['max_new_tokens'] }));
+    const predict = {
+      textColumn,
+      maxLength,
+      buckets,
+      promptColumn: all.promptColumn,
+      messagesColumn: all.messagesColumn,
+      maxNewTokens,
+    };
+    return { all, train: {}, predict };
+  },
+  shared: ['textColumn', 'promptColumn', 'completionColumn', 'messagesColumn'] as const,
+  *contradictions({ promptColumn, messagesColumn, promptLoss }) {
+    if (promptColumn !== undefined && messagesColumn !== undefined)
+      yield "options 'promptColumn' and 'messagesColumn' contradict each other: samples are prompts with completions, or chats; leave one out";
+    if (promptLoss && promptColumn === undefined && messagesColumn === undefined)
+      yield "option 'promptLoss' needs 'promptColumn' or 'messagesColumn', the column with what is not learnt otherwise: set one, or leave promptLoss out";
+  },
+  opens: ({ inputs, config }) =>
+    readsTexts(inputs) &&
+    (takesCache(inputs) || config.architectures?.some((one) => /ForCausalLM$|LMHeadModel$/.test(one)) === true),
+  options: ({ promptColumn, messagesColumn, maxNewTokens }): CausalOptions => ({
+    form: messagesColumn !== undefined ? 'chat' : promptColumn === undefined ? 'text' : 'prompt',
+    ...(maxNewTokens !== undefined && { maxNewTokens }),
+  }),
+  columns({ textColumn, promptColumn, completionColumn, messagesColumn }): ColumnSpec[] {
+    if (messagesColumn !== undefined) {
+      const form = { kind: 'chats', names: { text: messagesColumn } } as const;
+      return [{ role: 'text', kind: 'text', name: messagesColumn, form }];
+    }
+    if (promptColumn === undefined) return [{ role: 'text', kind: 'text', name: textColumn }];
+    return [
+      { role: 'text', kind: 'text', name: promptColumn },
+      { role: 'pair', kind: 'text', name: completionColumn, target: true },
+    ];
+  },
+  classes: false,
+  refuses: refusePictures(name, 'image-classification'),
+  // The file stays as it is, with the outputs that a cache is made of.
+  head: 'none',
+  headDropout: false,
+  dropout: { fallback: 0, head: [], headFallback: 0 },
+  cacheable: () => false,
+  async plan(model, config, tables, { form, maxNewTokens }) {
+    const { directory, inputs, maxPositions, embeddingRows, purpose } = model;
+    refusePacked(tables, `packed texts have no end of text, which task ${name} learns; give the texts themselves`);
+    const fields = decoderFields(inputs);
+    const open = maxNewTokens !== undefined;
+    const positions = open ? roomFor(maxNewTokens, maxPositions, directory) : maxPositions;
+    const { maxLength, buckets } = sequenceLengths({ positions }, config as never);
+    const { hash } = readTokenizer(directory);
+    const { promptLoss, truncationSide } = config;
+    // A text is gone on with from its end.
+    const keep = open || truncationSide === 'left' ? 'end' : 'start';
+    const encoding: CausalEncoding = {
+      ...{ directory, maxLength, hash, embeddingRows },
+      rows: { form, maxLength, keep, wholeLoss: promptLoss === true, open },
+    };
+    const axes = tokenAxes(buckets);
+    const plan = {
+      fields,
+      axes,
+      encoding,
+      preprocessing: { maxLength, buckets, promptLoss, truncationSide },
+      maxLength,
+    };
+    if (open) return plan;
+    const notes = purpose === 'train' ? await surveyTexts(encoding, tables) : [];
+    const read = await surveyRows(encoding, tables);
+    return {
+      ...plan,
+      fields: [...fields, ...targetFields],
+      axes: { ...axes, [targetAxis]: { buckets, follows: 'tokens' } },
+      windows: read.kept,
+      notes: [...notes, ...read.notes],
+    };
+  },
+  encoder: (encoding) => causalEncoder(encoding as CausalEncoding),
+  loss(b, { logits }, _) {
+    const [batch, length] = tokenLogits(
+      b,
+      logits!,
+      name,
+      'Export the model with its language-model head (text-generation).',
+    );
+    const { loss, inputs, predictions } = lossAtTokens(b, logits!, 'target_positions', batch * length);
+    return { loss, inputs, results: { tokenLoss: loss, predictions } };
+  },
+  resultsOf: (saved, batch, { maxNewTokens }, mode) =>
+    mode === 'predict' ? continued(saved, batch, maxNewTokens!) : tokenResults(saved, batch),
+  metrics: () => ['loss', 'perplexity', 'accuracy', 'bitsPerByte'],
+  meter: () => {
+    const metrics = new LanguageModelMetrics();
+    const numbers = (view: { data: unknown } | undefined) => view?.data as ArrayLike<number> & ArrayLike<bigint>;
+    return {
+      add({ tokenLoss, predictions }, { samples, inputs }) {
+        metrics.add(
+          samples.length,
+          { loss: Number(tokenLoss!.data[0]), predictions: numbers(predictions) },
+          {
+            labels: numbers(inputs.get('labels')),
+            weights: numbers(inputs.get('sample_weights')),
+            bytes: numbers(inputs.get('text_bytes')),
+          },
+        );
+      },
+      result: () => metrics.result(),
+    };
+  },
+  report: ({ samples, tokens, ...figures }) => `${samples} texts, ${tokens} tokens: ${metricsLine(figures)}`,
+  predict: (results, batch, _, __, tools) => writtenTexts(results, batch, tools),
+  unusable: (error): WritingPrediction => ({ text: '', finished: false, error }),
+  show: ({ text, error }, what) => `${what}\t${error ?? text}`,
+  config: (config) => config,
+} satisfies Task<CausalOptions, LanguageModelResult, WritingPrediction>;
+
+/** Positions that a prompt may take. @throws UsageError where none are left */
+function roomFor(maxNewTokens: number, positions: number, directory: string): number {
+  if (maxNewTokens < positions) return positions - maxNewTokens;
+  throw new UsageError(
+    `option 'maxNewTokens' is ${maxNewTokens}, and ${directory} has ${positions} positions for a prompt and what follows it: set it lower`,
+  );
+}

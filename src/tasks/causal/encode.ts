@@ -1,0 +1,78 @@
+// Rows of tokens in a batch's slot: the model's inputs, and behind them what the loss reads of the tokens that count.
+// The logits that decide a token are those at the token before it, so labels are shifted here and nowhere else.
+
+import { type EncodeRequest, type Encoder, SampleError, writerOf } from '../../data/encode.js';
+import type { Slot } from '../../data/slots.js';
+import { measureTexts, openTokenizer, tokenAxis, writeTokens } from '../../data/text/encode.js';
+import { TokenizerEnded } from '../../data/tokenizer/process.js';
+import type { TextEncoding } from '../../data/tokenizer/protocol.js';
+import { writePositions } from './decoder-inputs.js';
+import { type CausalRow, cannotRead, type RowOptions, readRows } from './rows.js';
+
+/** Axis of the tokens that may count. */
+export const targetAxis = 'targets';
+
+/** Fields of the loss, and the bytes of each row's text, which its meter reads. */
+export const targetFields = [
+  { name: 'target_positions', dtype: 'int64', shape: ['batch*targets'] },
+  { name: 'labels', dtype: 'int64', shape: ['batch*targets'] },
+  { name: 'sample_weights', dtype: 'float32', shape: ['batch*targets'] },
+  { name: 'text_bytes', dtype: 'float32', shape: ['batch'] },
+] as const;
+
+export type CausalEncoding = TextEncoding & { rows: RowOptions };
+
+export async function causalEncoder(encoding: CausalEncoding): Promise<Encoder> {
+  const { process, padId } = await openTokenizer(encoding);
+  const made = async ({ slices, samples }: EncodeRequest): Promise<CausalRow[]> => {
+    const found = await readRows(process, slices, [...samples.keys()], encoding.rows).catch((error) => {
+      if (error instanceof TokenizerEnded)
+        throw new SampleError(error.item ?? 0, cannotRead(encoding.rows, error.message));
+      throw error;
+    });
+    return found.map((row, i) => {
+      if ('error' in row) throw new SampleError(i, cannotRead(encoding.rows, row.error));
+      return row.ids.length > 0 ? row : { ...row, ids: [padId], counted: [false] };
+    });
+  };
+  return async (request, slot) => {
+    const rows = await made(request);
+    const encoded = rows.map((row) => ({ ...row, types: row.ids.map(() => 0) }));
+    const measured = measureTexts(slot, encoded);
+    const { axes } = measured;
+    writeTokens(slot, axes, encoded, { padId, padLeft: false });
+    writePositions(slot, axes);
+    if (encoding.rows.open) return { ...measured, weights: { normaliser: 0 } };
+    const normaliser = writeTargets(slot, axes, rows, request.weights);
+    if (normaliser === 0)
+      throw new SampleError(
+        0,
+        'no token of this text, nor of the others in its batch, counts: there is nothing to learn',
+      );
+    return { ...measured, weights: { normaliser } };
+  };
+}
+
+/** Writes what the loss reads; gives the sum of the weights. */
+function writeTargets(
+  slot: Slot,
+  axes: Readonly<Record<string, number>>,
+  rows: readonly CausalRow[],
+  weights: ArrayLike<number>,
+): number {
+  const [positions, labels, sampleWeights, bytes] = targetFields.map(({ name }) => writerOf(slot, name, axes)!);
+  for (const out of [positions!, labels!, sampleWeights!, bytes!]) out.fill(0);
+  let [at, sum] = [0, 0];
+  for (const [b, { ids, counted, bytes: size }] of rows.entries()) {
+    const weight = weights[b]!;
+    for (let i = 1; i < ids.length; i++) {
+      if (!counted[i]) continue;
+      positions!.set(at, b * axes[tokenAxis]! + i - 1);
+      labels!.set(at, ids[i]!);
+      sampleWeights!.set(at++, weight);
+      sum += weight;
+    }
+    bytes!.set(b, size * weight);
+  }
+  return sum;
+}

@@ -1,0 +1,67 @@
+// The thread that writes texts: the transformers library with one model, which stays open.
+
+import { serve } from '../../threads/serve.js';
+import { type Generated, type GenerateRequest, transformersLibrary } from './generate.js';
+
+type Library = Awaited<ReturnType<typeof transformersLibrary>>;
+
+let model: { directory: string; opened: Awaited<ReturnType<typeof open>> } | undefined;
+
+async function open({ directory, threads }: GenerateRequest) {
+  const library = await transformersLibrary();
+  const { env, AutoModelForCausalLM } = library;
+  Object.assign(env, { allowRemoteModels: false, allowLocalModels: true, localModelPath: '/' });
+  const session = threads === undefined ? {} : { session_options: { intraOpNumThreads: threads } };
+  const found = await AutoModelForCausalLM.from_pretrained(directory, { dtype: 'fp32', ...session });
+  return { library, found };
+}
+
+/** Prompts of one length are gone on with together: so none is padded, and each is what it would be alone. */
+async function generate(request: GenerateRequest): Promise<Generated[]> {
+  const { directory, prompts } = request;
+  if (model?.directory !== directory) model = { directory, opened: await open(request) };
+  const written: Generated[] = [];
+  for (const length of new Set(prompts.map((ids) => ids.length))) {
+    const rows = [...prompts.keys()].filter((i) => prompts[i]!.length === length);
+    const found = await continued(
+      model.opened,
+      rows.map((i) => prompts[i]!),
+      request,
+    );
+    for (const [k, i] of rows.entries()) written[i] = found[k]!;
+  }
+  return written;
+}
+
+async function continued(
+  { library, found }: Awaited<ReturnType<typeof open>>,
+  prompts: readonly (readonly number[])[],
+  { maxNewTokens }: GenerateRequest,
+): Promise<Generated[]> {
+  const output = await found.generate({
+    inputs: tensor(library, prompts),
+    attention_mask: tensor(
+      library,
+      prompts.map((ids) => ids.map(() => 1)),
+    ),
+    max_new_tokens: maxNewTokens,
+    do_sample: false,
+  } as never);
+  const { generation_config: own, config } = found as unknown as Record<
+    string,
+    { eos_token_id?: number | number[] } | null
+  >;
+  const ends = [own?.eos_token_id ?? config?.eos_token_id].flat();
+  const rows = (output as { tolist(): (bigint | number)[][] }).tolist();
+  return rows.map((row) => {
+    const ids = row.slice(prompts[0]!.length).map(Number);
+    const end = ids.findIndex((id) => ends.includes(id));
+    return end < 0 ? { ids, finished: false } : { ids: ids.slice(0, end), finished: true };
+  });
+}
+
+function tensor({ Tensor }: Library, rows: readonly (readonly number[])[]) {
+  return new Tensor('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, rows[0]!.length]);
+}
+
+serve({ default: generate });

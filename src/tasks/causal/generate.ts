@@ -1,0 +1,56 @@
+// Writing on from prompts with a saved model, by the transformers library in a thread of its own: what users will run
+// is what is measured and shown. Greedy, token by token with the file's cache.
+
+import { ModelError } from '../../errors.js';
+import { messageOf } from '../../realm.js';
+import { WorkerPool } from '../../threads/worker-pool.js';
+import type { SavedRun } from '../task.js';
+
+export interface GenerateRequest {
+  /** Model directory. */
+  directory: string;
+  /** Token ids of each prompt. */
+  prompts: readonly (readonly number[])[];
+  maxNewTokens: number;
+  threads: number | undefined;
+}
+
+export interface Generated {
+  /** Of what was written, without the token that ends it. */
+  ids: number[];
+  /** Whether the model ended the text. */
+  finished: boolean;
+}
+
+const pools = new WeakMap<object, WorkerPool>();
+
+/** What follows each prompt. @throws ModelError where the library cannot open the model */
+export async function generate(saved: SavedRun, request: Omit<GenerateRequest, 'directory'>): Promise<Generated[]> {
+  const pool = pools.get(saved) ?? opened(saved);
+  try {
+    return await pool.run<Generated[]>({ ...request, directory: saved.directory } satisfies GenerateRequest);
+  } catch (error) {
+    throw new ModelError(
+      `${saved.path}: the transformers library cannot write with the model: ${messageOf(error)}. It opens onnx/model.onnx of a ` +
+        'directory with config.json; install @huggingface/transformers where it is missing',
+    );
+  }
+}
+
+function opened(saved: SavedRun): WorkerPool {
+  const pool = new WorkerPool({ url: new URL('./generate-worker.js', import.meta.url), role: 'that writes texts' });
+  pools.set(saved, pool);
+  saved.onClose(() => pool.destroy());
+  return pool;
+}
+
+/** The transformers library under either of its names. */
+export async function transformersLibrary(): Promise<typeof import('@xenova/transformers')> {
+  const own: string = '@huggingface/transformers';
+  try {
+    return await import(own);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    return import('@xenova/transformers');
+  }
+}

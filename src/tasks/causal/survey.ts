@@ -1,0 +1,90 @@
+// What becomes of all samples before training: which have no token that counts and are left out, and how many are cut.
+// It is said then, with numbers, and not after hours of training on half of the data.
+
+import { locationOf, type Table } from '../../data/table.js';
+import { TokenizerEnded, TokenizerProcess } from '../../data/tokenizer/process.js';
+import { DataError, ModelError } from '../../errors.js';
+import { formatCount } from '../../format.js';
+import type { CausalEncoding } from './encode.js';
+import { cannotRead, readRows } from './rows.js';
+
+/** Samples that are tokenised in one request. */
+const block = 64;
+
+export interface SurveyedRows {
+  /** Of each table 1 for each sample that is used, 0 for others; undefined: all are. */
+  kept: (Uint32Array | undefined)[];
+  notes: string[];
+}
+
+/**
+ * Tokenises all samples of tables.
+ * @throws DataError for one that cannot be tokenised, with its place, and for a table without a token that counts
+ */
+export async function surveyRows(encoding: CausalEncoding, tables: readonly Table[]): Promise<SurveyedRows> {
+  const process = new TokenizerProcess(encoding, { background: false });
+  try {
+    if (encoding.rows.form === 'chat') await refuseTemplate(process, encoding);
+    const kept: SurveyedRows['kept'] = [];
+    const notes: string[] = [];
+    for (const table of tables) {
+      const { used, cut, dropped } = await surveyed(process, encoding, table);
+      const count = used.reduce((sum, one) => sum + one, 0);
+      const files = table.origin.files.join(', ');
+      const { maxLength, keep, form } = encoding.rows;
+      const what = form === 'text' ? 'texts' : 'samples';
+      if (count === 0 && table.count > 0)
+        throw new DataError(
+          `${files}: none of the ${formatCount(table.count)} ${what} has a token that counts; the first is at ${locationOf(table, 0)}. ` +
+            'Are the texts or completions empty, or longer prompts than maxLength allows?',
+        );
+      if (cut > 0)
+        notes.push(
+          `${files}: ${formatCount(cut)} of ${formatCount(table.count)} ${what} are longer than ${maxLength} tokens and are cut at their ${keep === 'start' ? 'end' : 'beginning'}`,
+        );
+      if (dropped.length > 0)
+        notes.push(
+          `${files}: ${formatCount(dropped.length)} of ${formatCount(table.count)} ${what} have no token that counts and are left out, ` +
+            `the first at ${locationOf(table, dropped[0]!)}${form !== 'text' && cut > 0 ? ': what is cut off is all of their completions. Raise maxLength, or set truncationSide left' : ''}`,
+        );
+      kept.push(dropped.length > 0 ? used : undefined);
+    }
+    return { kept, notes };
+  } finally {
+    await process.close();
+  }
+}
+
+/** @throws ModelError where the model has no chat template that can be used */
+async function refuseTemplate(process: TokenizerProcess, { directory }: CausalEncoding): Promise<void> {
+  await process.request({ kind: 'chats', texts: [], prompts: false }).catch((error: Error) => {
+    if (error instanceof ModelError || error instanceof TokenizerEnded) throw error;
+    throw new ModelError(`the tokenizer of ${directory} cannot be used: ${error.message}`);
+  });
+}
+
+async function surveyed(process: TokenizerProcess, { rows: options }: CausalEncoding, table: Table) {
+  const used = new Uint32Array(table.count).fill(1);
+  const dropped: number[] = [];
+  let cut = 0;
+  for (let first = 0; first < table.count; first += block) {
+    const members = Array.from({ length: Math.min(block, table.count - first) }, (_, i) => first + i);
+    const refuse = (row: number, why: string): never => {
+      throw new DataError(`${locationOf(table, row)}: ${cannotRead(options, why)}`);
+    };
+    const rows = await readRows(process, table.columns, members, options).catch((error) => {
+      if (error instanceof TokenizerEnded) refuse(members[error.item ?? 0]!, error.message);
+      throw error;
+    });
+    for (const [i, row] of rows.entries()) {
+      if ('error' in row) refuse(members[i]!, row.error);
+      else {
+        if (row.truncated) cut++;
+        if (row.counted.includes(true)) continue;
+        used[members[i]!] = 0;
+        dropped.push(members[i]!);
+      }
+    }
+  }
+  return { used, cut, dropped };
+}

@@ -1,0 +1,100 @@
+// Rows of a causal language model: which tokens count, where texts end, what is cut, and how many bytes tokens are.
+
+import { afterAll, describe, expect, it } from 'vitest';
+import { textTable } from '#ortune/data/samples.js';
+import { TokenizerProcess } from '#ortune/data/tokenizer/process.js';
+import { type RowOptions, readRows } from '#ortune/tasks/causal/rows.js';
+import { writeDecoder } from '../support/decoders.js';
+import { temporaryDirectory } from '../support/temporary.js';
+
+const tokenizer = new TokenizerProcess(
+  { directory: writeDecoder(temporaryDirectory('rows'), 'gpt2'), maxLength: 64 },
+  { background: false },
+);
+afterAll(() => tokenizer.close());
+const end = 0;
+
+async function rowOf(text: string, pair: string | undefined, more: Partial<RowOptions> = {}) {
+  const options: RowOptions = {
+    form: pair === undefined ? 'text' : 'prompt',
+    maxLength: 64,
+    keep: 'start',
+    wholeLoss: false,
+    ...more,
+  };
+  const { columns } = textTable([{ text, pair }]);
+  const [row] = await readRows(tokenizer, columns, [0], options);
+  if (!row || 'error' in row) throw new Error(row?.error);
+  return row;
+}
+const idsOf = async (text: string): Promise<number[]> => {
+  const [found] = await tokenizer.request({ kind: 'whole', texts: [text], special: true });
+  return (found as { ids: number[] }).ids;
+};
+const numbers = (counted: readonly boolean[]) => counted.map(Number).join('');
+
+describe('a text', () => {
+  it('is learnt from its second token on, with its end', async () => {
+    const text = 'the quick brown fox';
+    const row = await rowOf(text, undefined);
+    const ids = await idsOf(text);
+    expect(row.ids).toEqual([...ids, end]);
+    expect(numbers(row.counted)).toBe(`0${'1'.repeat(ids.length)}`);
+  });
+
+  it('does not end twice', async () => {
+    const row = await rowOf('a dog<|endoftext|>', undefined);
+    expect(row.ids.filter((id) => id === end)).toHaveLength(1);
+    expect(row.counted.at(-1)).toBe(true);
+  });
+
+  it('has the bytes of what counts, of letters that are several tokens once', async () => {
+    const text = 'x ü🎈 ox';
+    const row = await rowOf(text, undefined);
+    expect(row.ids.length).toBeGreaterThan(6);
+    expect(row.bytes).toBe(Buffer.byteLength(text) - 1);
+  });
+
+  it('has no token that counts where it is empty', async () => {
+    expect((await rowOf('', undefined)).counted).not.toContain(true);
+    expect((await rowOf('a dog', '')).counted).not.toContain(true);
+  });
+});
+
+describe('a prompt with its completion', () => {
+  it('is learnt from the completion on', async () => {
+    const [prompt, completion] = ['what is the colour of the sky?', ' it is blue'];
+    const row = await rowOf(prompt, completion);
+    const before = await idsOf(prompt);
+    expect(row.ids.slice(0, before.length)).toEqual(before);
+    expect(numbers(row.counted)).toBe('0'.repeat(before.length) + '1'.repeat(row.ids.length - before.length));
+    expect(row.bytes).toBe(completion.length);
+    const whole = await rowOf(prompt, completion, { wholeLoss: true });
+    expect(numbers(whole.counted)).toBe(`0${'1'.repeat(row.ids.length - 1)}`);
+  });
+
+  it('keeps the tokens of the prompt where both together would have others', async () => {
+    const [prompt, completion] = ['the qui', 'ck brown'];
+    const together = await idsOf(prompt + completion);
+    const before = await idsOf(prompt);
+    expect(together.slice(0, before.length)).not.toEqual(before);
+    const row = await rowOf(prompt, completion);
+    expect(row.ids).toEqual([...before, ...(await idsOf(completion)), end]);
+    expect(row.bytes).toBe(completion.length);
+  });
+
+  it('is cut at the end that is said', async () => {
+    const [prompt, completion] = ['how many legs has a dog?', ' a dog has four legs'];
+    const { ids } = await rowOf(prompt, completion);
+    const start = await rowOf(prompt, completion, { maxLength: 8 });
+    expect(start).toMatchObject({ ids: ids.slice(0, 8), truncated: true });
+    const last = await rowOf(prompt, completion, { maxLength: 8, keep: 'end' });
+    expect(last).toMatchObject({ ids: ids.slice(-8), truncated: true });
+    expect(last.counted[0]).toBe(false);
+  });
+
+  it('goes on without an end where it is to be written', async () => {
+    const row = await rowOf('the quick', undefined, { open: true });
+    expect(row.ids).toEqual(await idsOf('the quick'));
+  });
+});

@@ -1,0 +1,204 @@
+// Causal language models through the trainer, end to end: losses of PyTorch step by step, what the saved file writes in
+// the transformers library, evaluation, resuming, accumulation, and what is refused.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { env, pipeline } from '@xenova/transformers';
+import { describe, expect, it } from 'vitest';
+import { predict } from '#ortune/commands/predict.js';
+import { evaluate } from '#ortune/train/evaluate.js';
+import { Trainer } from '#ortune/train/trainer.js';
+import { writeDecoder, writtenBy } from '../support/decoders.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { newRuns, train } from '../support/train.js';
+
+const directory = temporaryDirectory('causal');
+const path = (name: string): string => join(directory, name);
+const write = (name: string, text: string): string => {
+  writeFileSync(path(name), text);
+  return path(name);
+};
+const golden = writtenBy('gpt2');
+const jsonl = (rows: readonly object[]): string => rows.map((row) => JSON.stringify(row)).join('\n');
+write('train.jsonl', jsonl(golden.rows));
+const texts = [
+  'the quick brown fox jumps over the lazy dog',
+  'a small bird sings in the old tree – ja, ein kleiner Vogel',
+  'how many legs has a dog?',
+  'the sun sets in the west and rises in the east, every day',
+];
+write('texts.jsonl', jsonl(texts.map((text) => ({ text }))));
+const gpt2 = writeDecoder(path('gpt2'), 'gpt2');
+
+const config = newRuns(path, {
+  task: 'causal-lm',
+  model: gpt2,
+  promptColumn: 'prompt',
+  batchSize: 2,
+  sampling: 'sequential',
+  learningRate: 1e-2,
+  schedule: 'constant',
+  warmupRatio: 0,
+  weightDecay: 0,
+});
+const ofTexts = { promptColumn: undefined, train: path('texts.jsonl') } as const;
+
+describe.each(['gpt2', 'llama'] as const)('%s', (family) => {
+  const { rows, losses, trained } = writtenBy(family);
+  const model = writeDecoder(path(`own-${family}`), family);
+
+  it('learns completions as PyTorch does, and the saved file writes what PyTorch writes', async () => {
+    const options = config({ model, epochs: losses.length, train: write(`${family}.jsonl`, jsonl(rows)) });
+    const { result, losses: found } = await train(options);
+    for (const [step, loss] of found.entries())
+      expect(Math.abs(loss / losses[step]! - 1), `step ${step}`).toBeLessThan(1e-3);
+    Object.assign(env, { allowRemoteModels: false, localModelPath: '/' });
+    const generator = await pipeline('text-generation', result.output, { dtype: 'fp32' });
+    for (const { prompt, tokens, text } of trained) {
+      const [one] = (await generator(prompt, { max_new_tokens: 12, do_sample: false, return_full_text: false })) as [
+        { generated_text: string },
+      ];
+      expect(one.generated_text).toBe(text);
+      const inputs = await generator.tokenizer(prompt);
+      const ids = (await generator.model.generate({ ...inputs, max_new_tokens: 12, do_sample: false })) as {
+        tolist(): bigint[][];
+      };
+      expect(ids.tolist()[0]!.slice(inputs.input_ids.dims[1]).map(Number)).toEqual(tokens);
+    }
+    await generator.dispose();
+    const written = await predict(
+      { task: 'causal-lm', model: result.output, maxNewTokens: 12, threads: 1 },
+      trained.map(({ prompt }) => prompt),
+    );
+    expect(written).toEqual(
+      trained.map(({ text, tokens }) => ({ text, finished: tokens.at(-1) === 0 && tokens.length < 12 })),
+    );
+    const outputs = JSON.parse(readFileSync(`${result.output}/config.json`, 'utf8'));
+    expect(outputs).toEqual(JSON.parse(readFileSync(`${model}/config.json`, 'utf8')));
+  });
+});
+
+describe('a run', () => {
+  it('measures as the saved file is measured, in bits for each byte of the texts', async () => {
+    const { result } = await train(config({ ...ofTexts, eval: path('texts.jsonl'), epochs: 4 }));
+    const metrics = result.metrics as unknown as Record<string, number>;
+    const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    const { loss, perplexity, tokens, samples, bitsPerByte } = metrics as Required<typeof metrics>;
+    expect(samples).toBe(4);
+    expect(perplexity).toBeCloseTo(Math.exp(loss!), 9);
+    // The first token of each text is given and not found, so its bytes do not count; here it is a letter or a word.
+    const counted = (loss! * tokens!) / Math.LN2 / bitsPerByte!;
+    expect(counted).toBeLessThan(bytes);
+    expect(counted).toBeGreaterThan(bytes - 4 * 4);
+    const saved = await evaluate({
+      task: 'causal-lm',
+      model: result.output,
+      data: path('texts.jsonl'),
+      batchSize: 3,
+      threads: 1,
+    });
+    expect(saved.metrics).toMatchObject({ samples, tokens });
+    for (const key of ['loss', 'bitsPerByte'] as const) expect(saved.metrics[key]).toBeCloseTo(metrics[key]!, 4);
+  });
+
+  it('gives the same bits with two workers, and when it is resumed', async () => {
+    const whole = config({ ...ofTexts, sampling: 'shuffle', epochs: 2, saveSteps: 2, saveTotalLimit: 3 });
+    const { bits, losses } = await train(whole);
+    expect((await train(config({ ...whole, output: path('two'), workers: 2 }))).bits).toBe(bits);
+    const resumed = await train({ ...whole, resume: `${whole.output}/checkpoints/step-2` });
+    expect(resumed.bits).toBe(bits);
+    expect(resumed.losses).toEqual(losses.slice(2));
+  });
+
+  it('divides by the counted tokens of all batches of a step', async () => {
+    const fixed = { ...ofTexts, maxSteps: 1 } as const;
+    const once = await train(config({ ...fixed, batchSize: 4 }));
+    const added = await train(config({ ...fixed, batchSize: 1, gradientAccumulationSteps: 4 }));
+    expect(Math.abs(added.losses[0]! / once.losses[0]! - 1)).toBeLessThan(1e-6);
+  });
+
+  it('leaves out samples of which no token counts, and says what is cut', async () => {
+    const rows = [
+      ...golden.rows,
+      { prompt: 'what is the colour of the sky? '.repeat(4), completion: ' blue' },
+      { prompt: 'a dog', completion: '' },
+    ];
+    const file = write('cut.jsonl', jsonl(rows));
+    const { warnings } = await train(config({ train: file, maxLength: 32, maxSteps: 1 }));
+    expect(warnings.join('\n')).toMatch(/1 of 4 samples are longer than 32 tokens and are cut at their end/);
+    expect(warnings.join('\n')).toMatch(
+      /2 of 4 samples have no token that counts and are left out, the first at .*cut\.jsonl:3/,
+    );
+    const kept = await train(config({ train: file, maxLength: 32, maxSteps: 1, truncationSide: 'left' }));
+    expect(kept.warnings.join('\n')).toMatch(/1 of 4 samples have no token .*cut\.jsonl:4/);
+  });
+});
+
+describe('chats', () => {
+  const chats = [
+    {
+      conversations: [
+        { from: 'human', value: 'the quick' },
+        { from: 'gpt', value: 'brown fox' },
+      ],
+    },
+    {
+      conversations: [
+        { from: 'human', value: 'a dog' },
+        { from: 'gpt', value: 'has four legs' },
+      ],
+    },
+  ];
+  const ofChats = { promptColumn: undefined, messagesColumn: 'messages', train: write('chats.jsonl', jsonl(chats)) };
+
+  it('are learnt where the assistant speaks, by the template of the model', async () => {
+    const { result, warnings } = await train(config({ ...ofChats, epochs: 12, eval: path('chats.jsonl') }));
+    expect(warnings.join('\n')).toContain('roles are read as human: user, gpt: assistant');
+    // 'brown fox', 'has four legs' and twice the end of a turn.
+    const spoken = Buffer.byteLength('brown foxhas four legs') + 2 * '<|im_end|>'.length;
+    const { loss, tokens, bitsPerByte } = result.metrics as unknown as Record<string, number>;
+    expect((loss! * tokens!) / Math.LN2 / bitsPerByte!).toBeCloseTo(spoken, 6);
+    const options = { task: 'causal-lm', model: result.output, messagesColumn: 'messages', maxNewTokens: 8 } as const;
+    const [said] = await predict({ ...options, threads: 1 }, ['the quick']);
+    const [read] = await predict({ ...options, threads: 1 }, { files: [path('chats.jsonl')] });
+    expect(said!.text).toBe(read!.text);
+  });
+
+  it('are refused with their place where the template refuses them', async () => {
+    const broken = writeDecoder(path('broken'), 'gpt2');
+    const file = join(broken, 'tokenizer_config.json');
+    const tokenizer = JSON.parse(readFileSync(file, 'utf8'));
+    writeFileSync(file, JSON.stringify({ ...tokenizer, chat_template: "{{ raise_exception('no such role') }}" }));
+    await expect(train(config({ ...ofChats, model: broken, maxSteps: 1 }))).rejects.toThrow(
+      /chats\.jsonl:1: the chat cannot be read: the model's chat template fails: no such role/,
+    );
+    writeFileSync(file, JSON.stringify({ ...tokenizer, chat_template: undefined }));
+    await expect(train(config({ ...ofChats, model: broken, maxSteps: 1 }))).rejects.toThrow(
+      /broken cannot be used: it names no chat template/,
+    );
+  });
+});
+
+describe('what cannot be is refused with what to do', () => {
+  it('data in which no token counts', async () => {
+    const file = write('nothing.jsonl', jsonl([{ prompt: 'a dog', completion: '' }]));
+    await expect(train(config({ train: file, maxSteps: 1 }))).rejects.toThrow(
+      /nothing\.jsonl: none of the 1 samples has a token that counts; the first is at .*:1/,
+    );
+  });
+
+  it.each([
+    [{ promptLoss: true, promptColumn: undefined }, /'promptLoss' needs 'promptColumn' or 'messagesColumn'/],
+    [{ messagesColumn: 'messages' }, /'promptColumn' and 'messagesColumn' contradict/],
+    [{ task: 'masked-lm' }, /'promptColumn' is for task causal-lm/],
+    [{ labelSmoothing: 0.1 }, /'labelSmoothing' is for classes/],
+  ] as const)('%j', (options, message) => {
+    expect(() => new Trainer(config(options as object))).toThrow(message);
+  });
+
+  it('more tokens to write than there are positions', async () => {
+    await expect(predict({ model: gpt2, maxNewTokens: 64 }, ['a'])).rejects.toThrow(
+      /'maxNewTokens' is 64, and .* has 64 positions/,
+    );
+  });
+});
