@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { inputRule, rules } from '../dist/autodiff/rules.js';
 import { definedOperators } from '../dist/onnx/defined/table.js';
+import { wholeNumberOperators } from '../dist/onnx/normalize/whole-numbers.js';
 import { isQuantisedOperator, NEWEST_OPSET } from '../dist/onnx/refuse.js';
 import { isOfSequences } from '../dist/onnx/specialize/sequences.js';
 
@@ -24,10 +25,9 @@ export const operators = {
 };
 
 /**
- * Constants become initializers; conditions are decided, or both branches are selected from; bodies are repeated; with
- * the DequantizeLinear behind it a QuantizeLinear becomes one operator.
+ * Constants become initializers; conditions are decided, or both branches are selected from; bodies are repeated.
  */
-const resolved = new Set(['Constant', 'If', 'Loop', 'QuantizeLinear', 'Scan']);
+const resolved = new Set(['Constant', 'If', 'Loop', 'Scan']);
 
 /** Older names of operators, which conversion replaces. */
 const renamed = { Scatter: 'ScatterElements', Upsample: 'Resize' };
@@ -43,6 +43,7 @@ export function standingOf(key) {
   }
   if (definedOperators.has(key)) return 'gradient';
   const [domain, op] = key.startsWith(`${microsoft}.`) ? [microsoft, key.slice(microsoft.length + 1)] : ['', key];
+  if (wholeNumberOperators.includes(key)) return 'gradient';
   if (resolved.has(key) || isOfSequences({ domain, op })) return 'resolved';
   if (isQuantisedOperator(domain, op)) return 'quantised';
   return domain === '' && versions[op]?.[0] > NEWEST_OPSET ? 'later opset' : 'not yet';
@@ -53,7 +54,10 @@ const limits = {
   Attention: 'not the scores behind a mask or a cap as an output (qk_matmul_output_mode 1 and 2)',
   BatchNormalization: 'statistics of the batch through its training form, which is replaced when a file is opened',
   Compress: 'the condition is a constant',
-  DequantizeLinear: 'of numbers that the file stores, which are frozen, or behind its QuantizeLinear',
+  ConvInteger:
+    'of what DynamicQuantizeLinear gives and weights that the file stores, up to the product with both scales',
+  DequantizeLinear:
+    'of numbers that the file stores, which are frozen; behind what rounds floats the gradient goes through',
   Det: 'up to 4 rows',
   DFT: 'as a product with a matrix, which maxGraphMemory bounds',
   MaxPool: 'storage_order 0',
@@ -62,9 +66,12 @@ const limits = {
   'com.microsoft.GatherBlockQuantized': '4 and 8 bits, rows of a table in blocks along its last axis, which are frozen',
   'com.microsoft.GroupQueryAttention': 'whole sequences, without a past',
   'com.microsoft.MatMulNBits': '4 and 8 bits; the weights are frozen, and dx is dy times their floats',
+  'com.microsoft.MatMulBnb4': 'the weights are frozen, and dx is dy times their floats',
   'com.microsoft.MultiHeadAttention': 'no past in a larger buffer',
+  MatMulInteger:
+    'of what DynamicQuantizeLinear gives and weights that the file stores, up to the product with both scales',
   NonZero: 'the input is known',
-  QuantizeLinear: 'only DequantizeLinear with the same scale reads it; the gradient goes straight through',
+  QuantizeLinear: '8 and 16 bits; the gradient goes straight through',
   Resize: 'not tf_crop_and_resize',
   STFT: 'as a product with a matrix, which maxGraphMemory bounds',
 };

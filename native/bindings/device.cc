@@ -74,6 +74,9 @@ Napi::Value create_session(const Napi::CallbackInfo& info) {
   spec->model = read_bytes(options.Get("model"));
   spec->constants = read_tensors(options.Get("constants"), kRunAlignment);
   spec->bound_inputs = read_tensors(options.Get("inputs"), kBoundAlignment);
+  // Nothing is summed over these.
+  for (session::Tensor& tensor : read_tensors(options.Get("inPlace"), kRunAlignment))
+    spec->bound_inputs.push_back(std::move(tensor));
   spec->bound_outputs = read_tensors(options.Get("outputs"), kBoundAlignment);
   spec->profile = options.Get("profile").As<Napi::String>();
   spec->optimization =

@@ -49,6 +49,8 @@ void Session::open(const SessionSpec& spec) {
   ort::check(
       api->AddSessionConfigEntry(options.get(), "optimization.disable_specified_optimizers",
                                  on_device_ ? "ConstantFolding;EliminateIdentity" : "ConstantFolding"));
+  // A product of whole numbers would be another function than the one whose gradient was derived.
+  ort::check(api->AddSessionConfigEntry(options.get(), "session.disable_quant_qdq", "1"));
   if (profiling_) ort::check(api->EnableProfiling(options.get(), to_path(spec.profile).c_str()));
   add_constants(spec.constants, options.get());
   if (on_device_) {

@@ -20,39 +20,44 @@ const OrtMemoryInfo* cpu_memory() {
 
 }  // namespace
 
-size_t element_bytes(ONNXTensorElementDataType type) {
+size_t element_bits(ONNXTensorElementDataType type) {
   switch (type) {
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT4:
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_INT4:
+      return 4;
     case ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8:
     case ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8:
     case ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL:
-      return 1;
+      return 8;
     case ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT16:
     case ONNX_TENSOR_ELEMENT_DATA_TYPE_INT16:
     case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16:
     case ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16:
-      return 2;
+      return 16;
     case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT:
     case ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32:
     case ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32:
-      return 4;
+      return 32;
     case ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64:
     case ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT64:
     case ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE:
-      return 8;
+      return 64;
     default:
       return 0;
   }
 }
 
 void check_length(const Tensor& tensor) {
-  size_t needed = element_bytes(tensor.type);
-  if (needed == 0)
+  const size_t bits = element_bits(tensor.type);
+  if (bits == 0)
     throw std::invalid_argument("tensor '" + tensor.name + "' has an element type that cannot be bound");
+  size_t needed = bits;
   for (int64_t dim : tensor.shape) {
     if (dim < 0 || (dim > 0 && needed > SIZE_MAX / static_cast<size_t>(dim)))
       throw std::invalid_argument("tensor '" + tensor.name + "' has an impossible shape");
     needed *= static_cast<size_t>(dim);
   }
+  needed = needed / 8 + (needed % 8 == 0 ? 0 : 1);
   if (tensor.bytes != needed)
     throw std::invalid_argument("tensor '" + tensor.name + "' (" + describe(tensor.type, tensor.shape) +
                                 ") needs " + std::to_string(needed) + " bytes and was given " +

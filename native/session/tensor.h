@@ -29,8 +29,8 @@ struct Slot {
   std::vector<int64_t> shape;
 };
 
-/// Bytes of one element; 0 for types that are not bound (strings, complex).
-size_t element_bytes(ONNXTensorElementDataType type);
+/// Bits of one element; 0 for types that are not bound (strings, complex). Those of 4 lie two in a byte.
+size_t element_bits(ONNXTensorElementDataType type);
 
 /// Throws std::invalid_argument unless `tensor` holds exactly the bytes its shape and type need.
 void check_length(const Tensor& tensor);

@@ -72,6 +72,10 @@ const tables: Readonly<Record<string, Pieces>> = {
     },
     hold: (b, { inputs: [x] }, [moved, cut, within]) => where(b, within!, add(b, x!, moved!), cut!),
   },
+  'ortune.DynamicFakeQuantize': {
+    decide: (b, node) => [sub(b, node.outputs[0]!, node.inputs[0]!)],
+    hold: (b, { inputs: [x] }, [moved]) => add(b, x!, moved!),
+  },
   // The maximum stays where it stood.
   MaxPool: {
     decide: (b, node) => [b.ops('MaxPool', node.inputs, Object.fromEntries(node.attrs), { outputs: 2 })[1]!],

@@ -4,6 +4,8 @@
 
 import { backward } from '../autodiff/backward.js';
 import type { InputShapes } from '../data/slots.js';
+import { roundsInside } from '../lower/definitions/stored.js';
+import { dequantiseLate } from '../lower/dequantise.js';
 import { lowerForDevice } from '../lower/devices/forms.js';
 import { fuse } from '../lower/fuse.js';
 import { lower } from '../lower/lower.js';
@@ -163,6 +165,7 @@ function lowerFor(b: Builder, { kernels, target = 'cpu' }: CompileOptions): void
   else if (kernels.has('ortune.Transpose')) pretransposeGemm(b);
   if (target === 'cpu') lower(b.graph, kernels);
   else lowerForDevice(b.graph, target);
+  dequantiseLate(b);
 }
 
 /** The static graph for inputs of certain shapes, in the forms that training works on. */
@@ -204,12 +207,23 @@ function bindParameters(
   const trained = [...options.trained].filter(used);
   const statistics = [...(options.statistics ?? [])].filter(used);
   const frozen = [...options.frozen].filter(used);
+  const inPlace = new Map(
+    [...graph.initializers].flatMap(([name, { dtype, shape, held }]) =>
+      held ? [[name, { dtype, shape, data: graph.initializers.get(name)!.data() }] as const] : [],
+    ),
+  );
+  // Which the runtime lays out anew; others it reads where they are.
+  const packed = new Set(graph.nodes.filter(roundsInside).flatMap((node) => node.inputs.slice(1)));
+  const [laidOut, read] = [true, false].map((of) => [...inPlace.keys()].filter((name) => packed.has(name) === of)) as [
+    string[],
+    string[],
+  ];
   // A device keeps one copy for all sessions, in buffers that they are bound to.
-  const [constants, held] = (options.target ?? 'cpu') === 'cpu' ? [frozen, []] : [[], frozen];
+  const [constants, held] = (options.target ?? 'cpu') === 'cpu' ? [[...frozen, ...laidOut], []] : [laidOut, frozen];
   const types = (name: string): GraphValue => ({ name, ...graph.type(name) });
-  const read = new Set(graph.nodes.flatMap((n) => n.inputs));
-  const inputs = fed.filter((i) => read.has(i.name)).map(({ name }) => types(name));
-  const bound = [...trained, ...statistics, ...held];
+  const readByNodes = new Set(graph.nodes.flatMap((n) => n.inputs));
+  const inputs = fed.filter((i) => readByNodes.has(i.name)).map(({ name }) => types(name));
+  const bound = [...trained, ...statistics, ...held, ...read];
   for (const name of bound) graph.initializers.delete(name);
   graph.inputs = [...inputs, ...bound.map(types)].map((v) => ({ ...v, shape: [...v.shape] }));
   return {
@@ -218,6 +232,7 @@ function bindParameters(
     trained,
     held,
     constants,
+    inPlace,
     statistics,
     gradients,
     updates,

@@ -28,6 +28,7 @@ import { type FilesBeside, jsonBytes, readFilesBeside } from '../transfer/beside
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
 import { writeModelDirectory } from '../transfer/directory.js';
 import { embeddingRows } from '../transfer/embedding.js';
+import { holdStored } from '../transfer/hold.js';
 import { type DrawOptions, drawParameters, resetStatistics } from '../transfer/init.js';
 import { chooseParameters, leftOutNote, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
 import { prepareModel, transferSteps } from '../transfer/steps.js';
@@ -45,7 +46,6 @@ import type {
   StatisticInfo,
   TrunkCut,
 } from './protocol.js';
-import { sharedStored } from './shared-stored.js';
 import { trunkCut } from './trunk-cut.js';
 
 interface Opened {
@@ -121,6 +121,7 @@ function openNow(request: OpenRequest): OpenedModel {
   const trainable = new Set(choice.trainable.map(({ name }) => name));
   const { updated, kept, notes: ofStatistics } = chooseStatistics(graph, trainable, request.batchNorm ?? 'batch');
   notes.push(...ofStatistics);
+  holdStored(graph, [...files, last]);
   const stored = storedTensors(graph);
   const ofStored = storedNote(graph);
   if (ofStored !== undefined) notes.push(ofStored);
@@ -141,7 +142,6 @@ function openNow(request: OpenRequest): OpenedModel {
     parameters,
     statistics,
     arena,
-    stored: sharedStored(graph),
     labels,
     dropout,
     ...hashes,
@@ -270,8 +270,9 @@ function memoryNow({ sets, recompute }: MemoryRequest): number[] {
   const { target = 'cpu' } = options;
   const counted = (request: CompileRequest): Counted => {
     const made = compileGraph(current().graph, request, { ...options, recompute: recompute ?? options.recompute });
-    const { graph, trained, held, statistics, gradients, updates } = made;
-    return { graph, bound: new Set([...trained, ...held, ...statistics, ...gradients.values(), ...updates.values()]) };
+    const { graph, trained, held, inPlace, statistics, gradients, updates } = made;
+    const given = [...trained, ...held, ...inPlace.keys(), ...statistics];
+    return { graph, bound: new Set([...given, ...gradients.values(), ...updates.values()]) };
   };
   return sets.map((requests) => bytesTogether(requests.map(counted), target));
 }
@@ -279,8 +280,7 @@ function memoryNow({ sets, recompute }: MemoryRequest): number[] {
 function cutNow(request: CutRequest): TrunkCut | undefined {
   const { graph, info } = current();
   const arena = Arena.over([...info.parameters, ...info.statistics], info.arena);
-  const bytesOf = (name: string) => info.stored.get(name)?.data ?? arena.array(name);
-  return trunkCut(graph, request, compileOptions(), bytesOf);
+  return trunkCut(graph, request, compileOptions(), (name) => arena.array(name));
 }
 
 function compileOptions(): CompileOptions {
@@ -288,7 +288,7 @@ function compileOptions(): CompileOptions {
   const reset = info.statistics.filter((s) => !s.updated);
   return {
     trained: new Set(choice.trainable.map((p) => p.name)),
-    frozen: new Set([...[...choice.frozen.filter(inArena), ...reset].map((p) => p.name), ...info.stored.keys()]),
+    frozen: new Set([...choice.frozen.filter(inArena), ...reset].map((p) => p.name)),
     statistics: new Set(info.statistics.filter((s) => s.updated).map((s) => s.name)),
     dropout: info.dropout,
     labelSmoothing: opening.labelSmoothing ?? 0,

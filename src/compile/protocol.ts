@@ -78,8 +78,6 @@ export interface OpenedModel {
   statistics: readonly StatisticInfo[];
   /** The arena of parameters and then statistics, initial values in place. */
   arena: SharedArrayBuffer;
-  /** Large tensors of rounded numbers, which all sessions share as they are stored. */
-  stored: ReadonlyMap<string, TensorView>;
   /** Label names, from the request or from the model's configuration. */
   labels: readonly string[];
   /** As trained with. */
@@ -164,8 +162,10 @@ export interface Compiled {
   results: Outputs;
   /** Parameters that are inputs of the graph (trained). */
   trained: readonly string[];
-  /** Parameters, and stored tensors, that are initializers of the graph (frozen, or evaluation). */
+  /** Parameters, and tensors in place, that are initializers of the graph (frozen, or evaluation). */
   constants: readonly string[];
+  /** Tensors that sessions read where they are, as constants or as inputs that they are bound to. */
+  inPlace: ReadonlyMap<string, TensorView>;
   /** Frozen parameters that are inputs of the graph: on a device with memory of its own. */
   held: readonly string[];
   /** Running averages that are inputs of the graph, since training changes them. */

@@ -33,8 +33,13 @@ export function trunkCut(
     graph.types.has(name) && !graph.initializers.has(name) && elementCount(graph.shape(name)) % batch === 0;
   if (!graphs.every((graph) => values.every((name) => fits(graph, name)))) return undefined;
   const types = graphs.map((graph) => values.map((name): CutValue => ({ name, ...graph.type(name) })));
-  const { model, constants } = compile(source, { mode: 'trunk', shapes: shapes.at(-1)!, cut: values }, options);
+  const { model, constants, inPlace } = compile(
+    source,
+    { mode: 'trunk', shapes: shapes.at(-1)!, cut: values },
+    options,
+  );
   const hash = createHash('sha256').update(JSON.stringify(values)).update(model);
-  for (const name of constants) hash.update(bytesOf(name));
+  for (const { data } of inPlace.values()) hash.update(data);
+  for (const name of constants) if (!inPlace.has(name)) hash.update(bytesOf(name));
   return { values, types, workPerSample: cut.workPerSample, hash: hash.digest('hex') };
 }

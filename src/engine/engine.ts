@@ -110,7 +110,7 @@ export class Engine {
     (this.#lossScale as TensorView).data[0] = lossScale.first;
     const build = async (request: CompileRequest): Promise<Compiled> =>
       unwrap(await worker.run<Outcome<Compiled>>(request, 'build'));
-    this.#sessions = new SessionStore(device, build, { ...state, stored: model.stored }, placed);
+    this.#sessions = new SessionStore(device, build, state, placed);
   }
 
   /** Opens a model with its transfer options. */

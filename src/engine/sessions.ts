@@ -21,8 +21,6 @@ export interface CompiledSession {
 interface State {
   parameters: Arena;
   averages: RunningStatistics;
-  /** Tensors of rounded numbers. */
-  stored: ReadonlyMap<string, TensorView>;
 }
 
 export class SessionStore {
@@ -56,8 +54,9 @@ export class SessionStore {
 
   async #prepare(request: CompileRequest): Promise<CompiledSession> {
     const { model, ...compiled } = await this.#build(request);
-    const { parameters: arena, averages, stored } = this.#state;
+    const { parameters: arena, averages } = this.#state;
     const { parameters, gradients } = this.#placed;
+    const { constants, inPlace } = compiled;
     const bound = [...compiled.trained, ...compiled.statistics, ...compiled.held];
     const loss = compiled.gradients.size > 0 ? compiled.loss : undefined;
     const written = [
@@ -67,8 +66,9 @@ export class SessionStore {
     ];
     const session = await this.#device.createSession({
       model,
-      constants: new Map(compiled.constants.map((name) => [name, stored.get(name) ?? arena.view(name)])),
+      constants: new Map(constants.map((name) => [name, inPlace.get(name) ?? arena.view(name)])),
       bound: { inputs: new Map(bound.map((name) => [name, parameters.tensor(name)])), outputs: new Map(written) },
+      inPlace: new Map([...inPlace].filter(([name]) => !constants.includes(name))),
     });
     const fetched = compiled.outputs.filter(({ name }) => name !== loss);
     const outputs = new Map(fetched.map((o) => [o.name, sharedTensor(o.dtype, o.shape)]));

@@ -15,10 +15,11 @@ import { fusedGradients } from './definitions/gradients.js';
 import { losses } from './definitions/losses.js';
 import { recurrences } from './definitions/recurrent.js';
 import { rounding } from './definitions/rounding.js';
-import type { Definition, Form } from './form.js';
+import { storedProducts } from './definitions/stored.js';
+import type { Form } from './form.js';
 
 /** By `domain.Op`, for every fused operator but the optimizers, which update memory in place. */
-export const definitions: ReadonlyMap<string, Definition> = new Map(
+export const definitions: ReadonlyMap<string, Form> = new Map(
   [
     fusedGradients,
     fusedForward,
@@ -29,7 +30,8 @@ export const definitions: ReadonlyMap<string, Definition> = new Map(
     losses,
     recurrences,
     rounding,
-  ].flatMap((table) => Object.entries(table)),
+    storedProducts,
+  ].flatMap((table) => Object.entries<Form>(table)),
 );
 
 /**
@@ -62,8 +64,8 @@ export function lower(graph: Graph, kernels: ReadonlySet<string>): void {
   graph.nodes = [];
   for (const node of nodes) {
     const definition = definitions.get(operatorKey(node));
-    if (!definition || (kernels.has(operatorKey(node)) && kernelTakes(graph, node))) graph.nodes.push(node);
-    else spellOut(b, node, definition);
+    const stays = !definition || (kernels.has(operatorKey(node)) && kernelTakes(graph, node));
+    if (stays || !spellOut(b, node, definition)) graph.nodes.push(node);
   }
 }
 

@@ -147,7 +147,7 @@ export function encodeGraph(graph: Graph, options: { withoutData?: (name: Value)
 }
 
 /** Protobuf length prefix of a field: its tag and byte count. */
-const prefix = (field: number, length: number): Uint8Array =>
+export const prefix = (field: number, length: number): Uint8Array =>
   new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish();
 
 export const byteCount = (pieces: readonly Uint8Array[]): number => pieces.reduce((n, p) => n + p.byteLength, 0);

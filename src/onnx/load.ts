@@ -24,9 +24,10 @@ import { constantTensor } from './normalize/constants.js';
 import { dropUnread, takeDecided } from './normalize/decided.js';
 import { inlineFunctions } from './normalize/inline.js';
 import { convertNode } from './normalize/opset.js';
-import { pairRounding } from './normalize/rounding.js';
 import { dropIdentities, nameNodes, sortNodes } from './normalize/tidy.js';
+import { computeWithFloats } from './normalize/whole-numbers.js';
 import { type ModelProto, ModelProtoSchema, type TensorProto } from './onnx_pb.js';
+import { type FileParts, readApart } from './read-file.js';
 import { refuse } from './refuse.js';
 import { elementCount } from './tensor.js';
 
@@ -39,7 +40,7 @@ export type { Model } from './model.js';
  */
 export function openModel(path: string, maxGraphMemory?: number, bind?: Bindings): Model {
   const file = findModelFile(path);
-  const proto = parseModel(readModelFile(file), file);
+  const proto = parseFile(file);
   const model: Model = {
     path: file,
     directory: modelDirectory(file),
@@ -112,7 +113,7 @@ function findModelFile(path: string): string {
 
 const TWO_GIB = 2 ** 31;
 
-function readModelFile(file: string): Uint8Array<ArrayBuffer> {
+function readModelFile(file: string): FileParts {
   if (/\.ckpt$|(^|\/)checkpoint$/.test(file))
     throw new ModelError(
       `${file} is a checkpoint of ONNX Runtime's training API, a training artifact; expected the forward model as .onnx.`,
@@ -126,14 +127,23 @@ function readModelFile(file: string): Uint8Array<ArrayBuffer> {
         `${file} is larger than 2 GiB, more than the ONNX format can hold in one file: it is damaged. ` +
           'Export the model with external data.',
       );
+    const parts = readApart(file);
+    if (parts) return parts;
     const bytes = readFileSync(file);
-    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return { message: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), data: new Map() };
   } catch (error) {
     if (error instanceof ModelError) throw error;
     throw new ModelError(
       `${file} cannot be read (${(error as NodeJS.ErrnoException).code}). Check that it is a file and its permissions.`,
     );
   }
+}
+
+function parseFile(file: string): ModelProto {
+  const { message, data } = readModelFile(file);
+  const proto = parseModel(message, file);
+  for (const [index, bytes] of data) proto.graph!.initializer[index]!.rawData = bytes as Uint8Array<ArrayBuffer>;
+  return proto;
 }
 
 function parseModel(bytes: Uint8Array<ArrayBuffer>, file: string): ModelProto {
@@ -231,7 +241,7 @@ export function toGraph(model: Model): Graph {
   sortNodes(graph, model);
   takeDecided(graph, model.bind);
   dropIdentities(graph);
-  pairRounding(graph, model.path);
+  computeWithFloats(graph, model.path);
   prune(graph);
   dropUnread(graph);
   return graph;

@@ -132,6 +132,11 @@ const products: Record<string, OperatorTraits> = {
     weights: { 5: { role: 'bias' } },
     stored: { 1: 'rounded numbers', 2: 'the scales of rounded numbers', 3: 'the zeros of rounded numbers' },
   },
+  'com.microsoft.MatMulBnb4': {
+    product: true,
+    work: rowWork,
+    stored: { 1: 'codes of numbers', 2: 'the scales of codes' },
+  },
   'com.microsoft.TransposeMatMul': { product: true, weights: matrices },
   'com.microsoft.FusedGemm': { product: true, weights: { ...matrices, 2: { role: 'bias' } } },
   Conv: { work: convolutionWork, autocast: 'low', noBfloat16: true, weights: scaleAndBias },
@@ -180,9 +185,9 @@ const movement: Record<string, OperatorTraits> = {
   'com.microsoft.GatherBlockQuantized': {
     stored: { 0: 'rounded numbers', 2: 'the scales of rounded numbers', 3: 'the zeros of rounded numbers' },
   },
+  'ortune.DynamicFakeQuantize': { rounds: true },
   'ortune.FakeQuantize': { rounds: true, stored: { 1: 'the scales of rounded numbers' } },
   DequantizeLinear: dequantising,
-  'com.microsoft.DequantizeLinear': dequantising,
   Shape: { measures: true },
   Size: { measures: true },
 };

@@ -4,25 +4,28 @@
 import { ModelError } from '../errors.js';
 import { quote } from '../quote.js';
 import { allBodies, bodiesOf, isControl } from './blocks.js';
+import { operatorKey } from './graph.js';
 import { attributeOf, domainOf, graphOf, type Model, nodeLabel, operatorName, opsetOf } from './model.js';
+import { wholeNumberOperators } from './normalize/whole-numbers.js';
 import type { FunctionProto, NodeProto } from './onnx_pb.js';
 
 export const OLDEST_OPSET = 7;
 export const NEWEST_OPSET = 25;
 
-const quantised = new Set(['DynamicQuantizeLinear', 'MatMulInteger', 'ConvInteger']);
-// com.microsoft: QAttention, QGemm, QLinearAdd, QOrderedMatMul, MatMulBnb4, DynamicQuantizeLSTM, …
+// com.microsoft: QOrderedMatMul, DynamicQuantizeLSTM, …
 const quantisedPattern =
   /^(Q(?=[A-Z])|Dequantize|Quantize|DynamicQuantize|MatMulInteger|ConvInteger)|NBits|Bnb4|FpQ4|BlockQuantized|BFPQuantize|Quantized/;
 // Around these everything else trains: their weights are frozen as they are stored.
-const aroundStored = new Set(['DequantizeLinear', 'GatherBlockQuantized', 'MatMulNBits']);
+const aroundStored = new Set(['DequantizeLinear', 'GatherBlockQuantized', 'MatMulBnb4', 'MatMulNBits']);
+const resolved = new Set(wholeNumberOperators);
 const trainingDomains = new Set(['ai.onnx.training', 'ai.onnx.preview.training']);
 
 /** Whether an operator computes with rounded numbers in a way that nothing around it can be trained. */
 export const isQuantisedOperator = (domain: string, op: string): boolean =>
-  domain === ''
-    ? quantised.has(op) || op.startsWith('QLinear')
-    : domain === 'com.microsoft' && quantisedPattern.test(op) && !aroundStored.has(op);
+  domain === 'com.microsoft' &&
+  quantisedPattern.test(op) &&
+  !aroundStored.has(op) &&
+  !resolved.has(operatorKey({ domain, op }));
 
 const isQuantised = (node: NodeProto): boolean => isQuantisedOperator(domainOf(node.domain), node.opType);
 
@@ -81,9 +84,8 @@ export function refuse(model: Model): void {
     const name = operatorName(node.opType, node.domain);
     if (isQuantised(node))
       throw new ModelError(
-        `${path} is quantised: node ${nodeLabel(node)} is ${name}. Of quantised files those are trained that store their ` +
-          'weights for MatMulNBits, GatherBlockQuantized or DequantizeLinear and compute with floats; else use the float32 or float16 model (in a ' +
-          'transformers.js directory: onnx/model.onnx).',
+        `${path} is quantised: node ${nodeLabel(node)} is ${name}, which ortune does not know. Use the float32 or ` +
+          'float16 model (in a transformers.js directory: onnx/model.onnx).',
       );
     const graphs = isControl(node) ? undefined : node.attribute.find((a) => a.g !== undefined || a.graphs.length > 0);
     if (graphs)

@@ -15,14 +15,24 @@ import { fourier } from './shapes/fourier.js';
 import { further } from './shapes/further.js';
 import { microsoft, ortune } from './shapes/fused.js';
 import { layout } from './shapes/layout.js';
+import { quantisedMicrosoft, quantisedOnnx, quantisedOrtune } from './shapes/quantised.js';
 import { recurrences, recurrentLayers } from './shapes/recurrent.js';
 import { reduceAndMake } from './shapes/reduce.js';
 import { windows } from './shapes/windows.js';
 
 const domains: Readonly<Record<string, TypeTable>> = {
-  '': { ...elementwise, ...layout, ...reduceAndMake, ...windows, ...fourier, ...further, ...recurrentLayers },
-  'com.microsoft': microsoft,
-  ortune: { ...ortune, ...batchNormalisation, ...channelsLast, ...recurrences },
+  '': {
+    ...elementwise,
+    ...layout,
+    ...reduceAndMake,
+    ...windows,
+    ...fourier,
+    ...further,
+    ...recurrentLayers,
+    ...quantisedOnnx,
+  },
+  'com.microsoft': { ...microsoft, ...quantisedMicrosoft },
+  ortune: { ...ortune, ...batchNormalisation, ...channelsLast, ...recurrences, ...quantisedOrtune },
 };
 
 /** The operators of a domain whose output types are known. */

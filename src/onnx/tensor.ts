@@ -9,12 +9,14 @@ export const elementCount = (shape: readonly number[]): number => shape.reduce((
 export class Tensor {
   readonly dtype: DataType;
   readonly shape: readonly number[];
+  readonly #held: boolean;
   #bytes: Uint8Array | (() => Uint8Array);
 
   /** `bytes`: little-endian elements in row-major order, or a function that reads them on first use. */
-  constructor(dtype: DataType, shape: readonly number[], bytes: Uint8Array | (() => Uint8Array)) {
+  constructor(dtype: DataType, shape: readonly number[], bytes: Uint8Array | (() => Uint8Array), held = false) {
     this.dtype = dtype;
     this.shape = shape;
+    this.#held = held;
     this.#bytes = bytes;
   }
 
@@ -39,6 +41,17 @@ export class Tensor {
 
   static scalar(dtype: DataType, value: number | bigint): Tensor {
     return Tensor.of(dtype, [value], []);
+  }
+
+  /** Whether sessions read it where it is: its bytes lie in shared memory and do not change. */
+  get held(): boolean {
+    return this.#held;
+  }
+
+  /** Its bytes from `offset` on as another tensor, in the same memory. */
+  part(dtype: DataType, shape: readonly number[], offset = 0): Tensor {
+    const length = bytesOfElements(dtype, elementCount(shape));
+    return new Tensor(dtype, shape, this.bytes().subarray(offset, offset + length), this.#held);
   }
 
   get size(): number {

@@ -17,6 +17,8 @@ export interface SessionSpec {
   constants?: ReadonlyMap<string, TensorView>;
   /** Bound once, in place; 64-byte aligned (see Arena). */
   bound?: { inputs: ReadonlyMap<string, BoundTensor>; outputs: ReadonlyMap<string, BoundTensor> };
+  /** Further inputs that it is bound to, which lie where a file was read to; nothing is summed over them. */
+  inPlace?: ReadonlyMap<string, TensorView>;
   /** File the runtime's profile (Chrome trace JSON) is written to when the session is released. */
   profile?: string;
   /** Default: what measured best for training graphs. */

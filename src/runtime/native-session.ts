@@ -4,7 +4,7 @@
 import { rename } from 'node:fs/promises';
 import { types } from 'node:util';
 import { ModelError, OrtuneError, UsageError } from '../errors.js';
-import { bytesPerElement, dataTypeFromOnnx, onnxDataType } from '../onnx/dtype.js';
+import { bytesOfElements, dataTypeFromOnnx, onnxDataType } from '../onnx/dtype.js';
 import { elementCount } from '../onnx/tensor.js';
 import type { Optimization, Session, SessionSpec, Traffic } from './device.js';
 import { asDeviceWork } from './device-errors.js';
@@ -31,7 +31,7 @@ const hostBytes = (tensors: ReadonlyMap<string, BoundTensor>): number =>
 
 function toHost(name: string, view: TensorView): NativeHostTensor {
   const { dtype, shape, data } = view;
-  const bytes = elementCount(shape) * bytesPerElement(dtype);
+  const bytes = bytesOfElements(dtype, elementCount(shape));
   if (data.byteLength !== bytes)
     throw new UsageError(
       `tensor '${name}' (${describe(dtype, shape)}) needs ${bytes} bytes, its array has ${data.byteLength}`,
@@ -91,6 +91,7 @@ export async function createSession(
       model: spec.model,
       constants: [...(spec.constants ?? [])].map(([name, view]) => toHost(name, view)),
       inputs: toNatives(spec.bound?.inputs),
+      inPlace: [...(spec.inPlace ?? [])].map(([name, view]) => toHost(name, view)),
       outputs: toNatives(spec.bound?.outputs),
       profile: spec.profile ?? '',
       optimization: optimizationLevels[spec.optimization ?? 'all'],
@@ -120,7 +121,9 @@ class HostSession implements Session {
   constructor(host: Host, created: NativeSession, spec: SessionSpec, onRelease: (session: Session) => void) {
     this.#host = host;
     this.#created = created;
-    this.#bound = new Set([...(spec.bound?.inputs.keys() ?? []), ...(spec.bound?.outputs.keys() ?? [])]);
+    this.#bound = new Set(
+      [spec.bound?.inputs, spec.inPlace, spec.bound?.outputs].flatMap((m) => [...(m?.keys() ?? [])]),
+    );
     this.#profile = spec.profile;
     this.#onRelease = onRelease;
   }

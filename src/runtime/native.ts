@@ -77,6 +77,8 @@ export interface NativeSpec {
   model: Uint8Array;
   constants: NativeHostTensor[];
   inputs: NativeTensor[];
+  /** Further inputs that are bound, wherever they lie. */
+  inPlace: NativeHostTensor[];
   outputs: NativeTensor[];
   /** Prefix of the profile's file; '' for none. */
   profile: string;

@@ -13,13 +13,21 @@ export function storedBecause(node: Node, input: number): string | undefined {
   return what && `${operatorKey(node)} ${quote(node.name)} reads it as ${what}, which are frozen`;
 }
 
-/** Those of a graph, in the order of their readers, and why each is frozen. */
+/** Those of a graph, in the order of their readers, and why each is frozen; rows may be looked up on the way. */
 export function storedTensors(graph: Graph): Map<Value, string> {
   const found = new Map<Value, string>();
+  const producers = graph.producers();
+  const sourceOf = (value: Value): Value => {
+    let source = value;
+    for (let node = producers.get(source); node && traitsOf(node).moves; node = producers.get(source))
+      source = node.inputs[0]!;
+    return source;
+  };
   for (const node of graph.nodes)
     for (const [input, value] of node.inputs.entries()) {
-      const why = graph.initializers.has(value) ? storedBecause(node, input) : undefined;
-      if (why !== undefined && !found.has(value)) found.set(value, why);
+      const why = value ? storedBecause(node, input) : undefined;
+      const source = why === undefined ? value : sourceOf(value);
+      if (why !== undefined && graph.initializers.has(source) && !found.has(source)) found.set(source, why);
     }
   return found;
 }

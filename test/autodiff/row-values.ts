@@ -13,6 +13,8 @@ export interface Row extends OperatorCase {
   what?: string;
   /** Inputs that the gradient is not checked for, though they are floats: rounding bounds, masks. */
   unchecked?: readonly number[];
+  /** Differences do not see its steps: what rounding moves an element by is held (check/piecewise.ts). */
+  held?: boolean;
 }
 
 const size = (shape: readonly number[]) => shape.reduce((n, d) => n * d, 1);

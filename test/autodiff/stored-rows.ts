@@ -27,6 +27,7 @@ export const storedProducts = [
     { axis: -2, low: -bound, high: bound },
     { domain: 'ortune', constants: [1], what: 'a scale for each channel' },
   ),
+  row('DynamicFakeQuantize', [any(3, 5)], {}, { domain: 'ortune', held: true }),
   microsoft(
     'MatMulNBits',
     [any(2, 3, 32), stored('uint8', 5, 2, 8), positive(5, 2)],
@@ -50,6 +51,24 @@ export const storedProducts = [
     [any(2, 32), stored('uint8', 5, 2, 16), positive(5, 2), stored('uint8', 5, 2)],
     { N: 5, K: 32, bits: 8, block_size: 16 },
     { constants, what: '8 bits' },
+  ),
+  microsoft(
+    'MatMulBnb4',
+    [any(2, 3, 32), stored('uint8', 80), positive(10)],
+    { N: 5, K: 32, block_size: 16, quant_type: 1 },
+    { constants, what: 'NF4' },
+  ),
+  microsoft(
+    'MatMulBnb4',
+    [any(2, 40), stored('uint8', 80), positive(10)],
+    { N: 4, K: 40, block_size: 16, quant_type: 0 },
+    { constants, what: 'FP4, blocks that end within rows' },
+  ),
+  microsoft(
+    'MatMulBnb4',
+    [any(2, 1056), stored('uint8', 4096 * 528), positive((4096 * 33) / 2)],
+    { N: 4096, K: 1056, block_size: 64, quant_type: 1 },
+    { constants, what: 'in two parts of whole blocks' },
   ),
   microsoft(
     'MatMulNBits',

@@ -7,7 +7,6 @@ import { fillFor, index } from '../autodiff/row-values.js';
 import { attentionRows } from './defined-attention-rows.js';
 import { goldenRows } from './defined-golden-rows.js';
 import { angles, type DefinedRow, int32, microsoft, row } from './defined-row.js';
-import { storedRows } from './defined-stored-rows.js';
 
 const { any, apart } = fillFor(31)('float32');
 
@@ -140,7 +139,6 @@ const convolutions: DefinedRow[] = [
 
 export const definedRows: readonly DefinedRow[] = [
   ...attentionRows,
-  ...storedRows,
   ...goldenRows,
   ...[activations, normalisations, standard, rotary, convolutions].flat(),
 ];

@@ -193,7 +193,32 @@ const fused = [
     bits: 4,
     block_size: 16,
   }),
+  row('MatMulBnb4', [x(2, 3, 24), Tensor.of('uint8', Array(24).fill(19), [24]), x(3)], {
+    N: 2,
+    K: 24,
+    block_size: 16,
+    quant_type: 1,
+  }),
+  row('GatherBlockQuantized', [Tensor.of('uint8', Array(40).fill(19), [5, 8]), Tensor.of('int64', [1, 4]), x(5, 1)], {
+    bits: 4,
+    block_size: 16,
+    quantize_axis: 1,
+  }),
+  row('GatherBlockQuantized', [Tensor.of('uint8', Array(80).fill(9), [5, 16]), Tensor.of('int64', [3], []), x(5, 1)], {
+    bits: 8,
+    block_size: 16,
+    quantize_axis: 1,
+  }),
 ].map(microsoft);
+
+const stored = (shape: number[]) => Tensor.of('int8', Array(shape.reduce((n, d) => n * d, 1)).fill(-3), shape);
+
+const rounded = [
+  row('DequantizeLinear', [stored([2, 3]), x()]),
+  row('DequantizeLinear', [stored([2, 3, 4]), x(3), stored([3])], { axis: 1 }),
+  row('DequantizeLinear', [stored([5, 3]), x(3, 3)], { axis: 0, block_size: 2 }),
+  row('DynamicQuantizeLinear', [x(2, 3)], {}, 3),
+];
 
 const recurrentCases = (['LSTM', 'GRU', 'RNN'] as const).flatMap((op): OperatorCase[] => [
   caseOf({ op, what: 'plain' }),
@@ -201,7 +226,7 @@ const recurrentCases = (['LSTM', 'GRU', 'RNN'] as const).flatMap((op): OperatorC
 ]);
 
 export const operatorCases: readonly OperatorCase[] = [
-  ...[...elementwise, ...layout, ...reductions, ...made, ...fused],
+  ...[...elementwise, ...layout, ...reductions, ...made, ...fused, ...rounded],
   ...imageCases,
   ...furtherCases,
   ...recurrentCases,

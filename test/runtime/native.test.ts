@@ -18,6 +18,7 @@ const spec = (changed: Partial<NativeSpec> = {}): NativeSpec => ({
   model: linear(),
   constants: [],
   inputs: [],
+  inPlace: [],
   outputs: [],
   profile: '',
   optimization: 99,

@@ -14,4 +14,12 @@ const fakeQuantize: Definition = (b, node) => {
   return [mul(b, zero === undefined ? cut : sub(b, cut, zero), scale)];
 };
 
-export const rounding = { 'ortune.FakeQuantize': fakeQuantize } as const satisfies Record<string, Definition>;
+/** To the 256 numbers between the least and the largest element, 0 among them. */
+const dynamicFakeQuantize: Definition = (b, { inputs: [x] }) => [
+  b.op('DequantizeLinear', b.ops('DynamicQuantizeLinear', [x!], {}, { outputs: 3 })),
+];
+
+export const rounding = {
+  'ortune.FakeQuantize': fakeQuantize,
+  'ortune.DynamicFakeQuantize': dynamicFakeQuantize,
+} as const satisfies Record<string, Definition>;

@@ -5,7 +5,6 @@
 import { activations } from './activations.js';
 import { convolutions } from './convolution.js';
 import type { Defined } from './definition.js';
-import { dequantisation } from './dequantise.js';
 import { groupQuery } from './group-query.js';
 import { microsoftAttention } from './microsoft-attention.js';
 import { normalisations } from './normalise.js';
@@ -17,7 +16,6 @@ export const definedOperators: ReadonlyMap<string, Defined> = new Map(
   [
     activations,
     convolutions,
-    dequantisation,
     groupQuery,
     microsoftAttention,
     normalisations,

@@ -2,8 +2,7 @@
 // ortune (what gradients are made of; each has a definition in standard operators in lower/).
 
 import type { StaticType } from '../graph.js';
-import { elementCount } from '../tensor.js';
-import type { TypeContext, TypeRule, TypeTable } from './context.js';
+import type { TypeRule, TypeTable } from './context.js';
 import { gemm, matmulShape } from './reduce.js';
 
 const same: TypeRule = (c) => [c.type(0)];
@@ -69,47 +68,7 @@ const attention: TypeRule = (c) => {
   ];
 };
 
-/** x [..., K] and weights [N, K], stored in blocks along K. */
-const matMulNBits: TypeRule = (c) => {
-  const { dtype, shape } = c.type(0);
-  const { n, k, bits, block } = blockedSizes(c);
-  const blocks = Math.ceil(k / block);
-  const elements = (input: number): number => elementCount(c.shape(input));
-  if (shape.at(-1) !== k) c.fail(`rows of [${shape}] do not fit K ${k}`);
-  if (c.dtype(1) !== 'uint8' || elements(1) !== (n * blocks * block * bits) / 8)
-    c.fail(`weights ${c.dtype(1)} [${c.shape(1)}] do not fit N ${n}, K ${k}, ${bits} bits, blocks of ${block}`);
-  if (c.dtype(2) !== dtype || elements(2) !== n * blocks) c.fail(`scales [${c.shape(2)}] do not fit ${n} x ${blocks}`);
-  const zeros = n * (c.has(3) && c.dtype(3) === 'uint8' ? Math.ceil((blocks * bits) / 8) : blocks);
-  if (c.has(3) && ((c.dtype(3) !== 'uint8' && c.dtype(3) !== dtype) || elements(3) !== zeros))
-    c.fail(`zero points ${c.dtype(3)} [${c.shape(3)}] do not fit ${n} x ${blocks}`);
-  if (c.has(4))
-    c.fail('it has an order of the rows (g_idx), which ortune does not know; quantise the model without it');
-  if (c.has(5) && c.shape(5).join() !== `${n}`) c.fail(`the bias [${c.shape(5)}] does not fit N ${n}`);
-  return [{ dtype, shape: [...shape.slice(0, -1), n] }];
-};
-
-/** Sizes of weights that are stored in blocks. */
-export function blockedSizes(c: TypeContext): { n: number; k: number; bits: number; block: number } {
-  const [n, k, bits, block] = [c.int('N', 0), c.int('K', 0), c.int('bits', 4), c.int('block_size', 0)];
-  if (n < 1 || k < 1 || block < 16 || (block & (block - 1)) !== 0)
-    c.fail(`N ${n}, K ${k} in blocks of ${block}: expected sizes above 0, and blocks of a power of 2 from 16 on`);
-  if (bits !== 4 && bits !== 8) c.fail(`its weights have ${bits} bits, expected 4 or 8; quantise the model to these`);
-  return { n, k, bits, block };
-}
-
-/** A scale for the tensor, or for each place along an axis. */
-const fakeQuantize: TypeRule = (c) => {
-  const { shape } = c.type(0);
-  const scales = elementCount(c.shape(1));
-  if (c.dtype(1) !== c.dtype(0)) c.fail(`its scale is ${c.dtype(1)}, its input ${c.dtype(0)}`);
-  if (scales !== 1 && scales !== shape[c.axis(c.int('axis', 1), shape.length)])
-    c.fail(`scales [${c.shape(1)}] do not fit [${shape}] along axis ${c.int('axis', 1)}`);
-  if (c.has(2) && elementCount(c.shape(2)) !== scales) c.fail(`zero points [${c.shape(2)}] do not fit the scales`);
-  return [c.type(0)];
-};
-
 export const microsoft: TypeTable = {
-  MatMulNBits: matMulNBits,
   FusedMatMul: fusedMatMul,
   Gelu: same,
   BiasGelu: same,
@@ -132,7 +91,6 @@ export const ortune: TypeTable = {
   CrossEntropy: crossEntropy,
   CrossEntropyGrad: (c) => [c.type(1)],
   Dropout: same,
-  FakeQuantize: fakeQuantize,
   Attention: attention,
   AttentionGrad: (c) => [c.type(1), c.type(2), c.type(3)],
 };

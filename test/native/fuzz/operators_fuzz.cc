@@ -1,6 +1,7 @@
 // libFuzzer: nodes of the domain `ortune` with any attributes and tensors, as a model file may have them,
 // through a function table that stands in for the runtime's (native/session). What the checks let through
 // must stay within its tensors. Also the checks of tensors that are bound (session/tensor.cc).
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -31,7 +32,7 @@ struct FuzzTensor {
   FuzzTensor(const FuzzTensor&) = delete;
   ~FuzzTensor() { std::free(data); }
   size_t bytes() const {
-    size_t n = session::element_bytes(type);
+    size_t n = session::element_bits(type) / 8;
     for (const int64_t dim : shape) n *= static_cast<size_t>(dim);
     return n;
   }
@@ -234,15 +235,15 @@ std::unique_ptr<FuzzTensor> draw_input(Node& node, const OrtCustomOp* op, size_t
 void check_bound(fuzz::Reader& in) {
   session::Tensor tensor;
   tensor.name = "x";
-  tensor.type = static_cast<ONNXTensorElementDataType>(in.upto(20) - 1);
+  tensor.type = static_cast<ONNXTensorElementDataType>(in.upto(24) - 1);
   for (int64_t rank = in.upto(5); rank-- > 0;) tensor.shape.push_back(in.integer());
   tensor.bytes = static_cast<size_t>(in.integer());
-  session::Slot slot{"x", static_cast<ONNXTensorElementDataType>(in.upto(20) - 1), tensor.shape};
+  session::Slot slot{"x", static_cast<ONNXTensorElementDataType>(in.upto(24) - 1), tensor.shape};
   try {
     session::check_length(tensor);
-    double needed = static_cast<double>(session::element_bytes(tensor.type));
-    for (const int64_t dim : tensor.shape) needed *= static_cast<double>(dim);
-    if (needed != static_cast<double>(tensor.bytes)) __builtin_trap();
+    double bits = static_cast<double>(session::element_bits(tensor.type));
+    for (const int64_t dim : tensor.shape) bits *= static_cast<double>(dim);
+    if (std::ceil(bits / 8) != static_cast<double>(tensor.bytes)) __builtin_trap();
   } catch (const std::invalid_argument&) {
   }
   try {
