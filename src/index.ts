@@ -67,6 +67,7 @@ export type {
   AnyMetrics,
   FilledMask,
   MaskPrediction,
+  MetricNameOf,
   Metrics,
   MetricsOf,
   PredictionOf,

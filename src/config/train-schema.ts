@@ -6,7 +6,7 @@ import type { WithGiven } from '../data/memory/given.js';
 import { pathOf } from '../files/path-of.js';
 import type { OwnMetrics } from '../metrics/own.js';
 import { optimizerFields, optimizerNames } from '../optim/rules.js';
-import { withTask } from '../tasks/tasks.js';
+import { type MetricNameOf, type TaskName, withTask } from '../tasks/tasks.js';
 import { contradictions } from './contradictions.js';
 import { computing } from './device-fields.js';
 import { about, batchSize, bytes, count, files, model, path, place, rate, running } from './fields.js';
@@ -359,8 +359,16 @@ const options = z.strictObject({
 
 /** Resolved configuration of a training run: every default filled in. */
 export type TrainConfig = z.output<typeof options>;
-/** What a user writes: only what has no default is required. */
-export type TrainOptions = WithGiven<TrainFields, 'train' | 'eval' | 'test'> & {
+/** What a user writes: only what has no default is required. `T`: the task, where it is known. */
+export type TrainOptions<T extends TaskName = TaskName> = Omit<
+  WithGiven<TrainFields, 'train' | 'eval' | 'test'>,
+  'metricForBestModel'
+> & {
+  /**
+   * Metric that decides which evaluation is the best, one of the task's or own.NAME; default loss. Where no task is
+   * named, which the data may decide, any text may be the name.
+   */
+  metricForBestModel?: MetricNameOf<T> | ([TaskName] extends [T] ? string & {} : never) | undefined;
   /** Functions that the run calls between two steps, and that may decide how it goes on. */
   callbacks?: Callbacks | undefined;
   /** Metrics of your own, by name, for each evaluation. */

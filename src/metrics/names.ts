@@ -5,19 +5,24 @@ import { UsageError } from '../errors.js';
 import type { Scores } from './classification.js';
 
 const scores = ['precision', 'recall', 'f1'] as const satisfies readonly (keyof Scores)[];
-const macro = scores.map((score) => `macro.${score}`);
+
+/** Names of figures that lie in an object of the result. */
+export const within = <P extends string, K extends string>(object: P, names: readonly K[]) =>
+  names.map((name) => `${object}.${name}` as const);
+
+const macro = within('macro', scores);
 
 /** Of classes: precision, recall and F1 in all their means. */
-export const classMetrics = ['loss', 'accuracy', ...scores, 'mcc', ...macro, ...scores.map((s) => `weighted.${s}`)];
+export const classMetrics = ['loss', 'accuracy', ...scores, 'mcc', ...macro, ...within('weighted', scores)] as const;
 
 /** Of labels that hold independently of each other. */
 export const labelMetrics = [
-  ...['loss', 'meanAveragePrecision', 'microAveragePrecision', 'rocAuc', 'accuracy', ...scores, ...macro],
-  ...scores.map((score) => `perSample.${score}`),
-];
+  ...(['loss', 'meanAveragePrecision', 'microAveragePrecision', 'rocAuc', 'accuracy', ...scores, ...macro] as const),
+  ...within('perSample', scores),
+] as const;
 
 /** Of scores. */
-export const scoreMetrics = ['loss', 'mse', 'rmse', 'mae', 'r2', 'pearson', 'spearman'];
+export const scoreMetrics = ['loss', 'mse', 'rmse', 'mae', 'r2', 'pearson', 'spearman'] as const;
 
 /** Figures that count and do not measure. */
 export const isCount = (name: string): boolean => counts.has(name);

@@ -16,12 +16,12 @@ export const retrievalMetrics = [
   'ndcg@10',
   'mrr@10',
   'map@100',
-  ...(['accuracy', 'precision', 'recall'] as const).flatMap((name) => cutoffs.map((k) => `${name}@${k}`)),
-];
+  ...(['accuracy', 'precision', 'recall'] as const).flatMap((name) => cutoffs.map((k) => `${name}@${k}` as const)),
+] as const;
 
 export class RetrievalMetrics {
   #queries = 0;
-  readonly #sums = new Map(retrievalMetrics.map((name) => [name, 0]));
+  readonly #sums = new Map<string, number>(retrievalMetrics.map((name) => [name, 0]));
 
   add({ found, relevant }: Ranked): void {
     this.#queries++;

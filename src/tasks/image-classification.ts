@@ -134,7 +134,7 @@ export const imageClassification = {
   loss: (b, { logits }, options) => addLoss(b, logits!, options),
   resultsOf: classifierResults,
   metrics: ({ targets }) =>
-    targets === 'labels' ? labelMetrics : ['loss', 'accuracy', 'top5Accuracy', ...classMetrics.slice(2)],
+    targets === 'labels' ? labelMetrics : (['loss', 'accuracy', 'top5Accuracy', ...classMetrics.slice(2)] as const),
   meter: (measured, options): Meter<Result> =>
     ownLossMeter<Result>(
       options.targets === 'labels' ? labelMeter(measured, options) : topMeter(measured.labels),

@@ -147,7 +147,7 @@ export const maskedLm = {
     addMaskedLoss(b, outputs.logits!, { probability, pairs: nextSentence ? outputs[pairOutput] : undefined }),
   resultsOf: (saved, batch, { topK }, mode) =>
     mode === 'predict' ? likeliestTokens(saved, batch, topK!) : maskedResults(saved, batch),
-  metrics: () => ['loss', 'perplexity', 'accuracy'],
+  metrics: () => ['loss', 'perplexity', 'accuracy'] as const,
   meter: () => {
     const metrics = new MaskedLmMetrics();
     const numbers = (view: { data: unknown } | undefined) => view?.data as ArrayLike<number> & ArrayLike<bigint>;

@@ -171,10 +171,11 @@ export const questionAnswering = {
   outputs: () => ({ start: answerOutputs[0], end: answerOutputs[1] }),
   loss: (b, outputs, { labelSmoothing }) => addAnswerLoss(b, outputs, labelSmoothing),
   resultsOf: (saved, batch) => answerResults(saved, batch),
-  metrics: () => [
-    ...['loss', 'exactMatch', 'f1', 'answerable.exactMatch', 'answerable.f1', 'unanswerable.exactMatch'],
-    ...['best.exactMatch', 'best.f1'],
-  ],
+  metrics: () =>
+    [
+      ...(['loss', 'exactMatch', 'f1', 'answerable.exactMatch', 'answerable.f1', 'unanswerable.exactMatch'] as const),
+      ...(['best.exactMatch', 'best.f1'] as const),
+    ] as const,
   meter: (_, options) => answerMeter(options),
   settled: ({ nullThreshold }) =>
     nullThreshold === undefined ? ({ best }) => (best ? { nullThreshold: best.nullThreshold } : {}) : undefined,

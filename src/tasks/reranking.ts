@@ -157,7 +157,8 @@ export const reranking = {
   loss: (b, { logits }, options) => addLoss(b, logits!, options),
   resultsOf: (saved, batch, { targets }) =>
     classifierResults(saved, batch, { reading: targets === 'values' ? 'values' : 'label' }),
-  metrics: ({ targets }) => ['loss', ...(targets === 'values' ? ['spearman', 'pearson'] : rerankingMetrics)],
+  metrics: ({ targets }) =>
+    ['loss', ...(targets === 'values' ? (['spearman', 'pearson'] as const) : rerankingMetrics)] as const,
   meter: (_, options) => rerankingMeter(options),
   report: ({ queries, ...result }: RerankingResult) =>
     `${result.samples} pairs${queries === undefined ? '' : ` of ${queries} queries`}: ${metricsLine(result)}`,

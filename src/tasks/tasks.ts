@@ -54,6 +54,11 @@ export type MetricsOf<T extends TaskName> = [TaskName] extends [T]
   ? AnyMetrics
   : Together<ResultOf<Extract<Row, { name: T }>>>;
 
+/** Names of a task's figures, and of own ones; where no task is named, of all tasks'. */
+export type MetricNameOf<T extends TaskName> =
+  | ReturnType<Extract<Row, { name: T }>['metrics']>[number]
+  | `own.${string}`;
+
 /** What is said of a sample by a model of a task; where no task is named, of a class. */
 export type PredictionOf<T extends TaskName> = [TaskName] extends [T]
   ? ClassPrediction

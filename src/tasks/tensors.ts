@@ -35,7 +35,7 @@ import { sampleShape } from './tensors/shapes.js';
 const name = 'tensors';
 
 /** Of one loss: what is measured depends on it. */
-interface TensorFigures {
+export interface TensorFigures {
   mae?: number;
   rmse?: number;
   r2?: number;
@@ -49,6 +49,9 @@ export interface TensorsResult extends TensorFigures {
   /** Where there are several losses: the figures of each, by its output. */
   outputs?: Readonly<Record<string, TensorFigures & { loss: number }>>;
 }
+
+/** Of one loss its own figures; of several those of each. */
+export type TensorMetric = 'loss' | keyof TensorFigures | `outputs.${string}.${'loss' | keyof TensorFigures}`;
 
 export interface TensorPrediction extends Prediction {
   /** Of one sample, by the model's outputs. */
@@ -191,11 +194,12 @@ export const tensors = {
   },
   loss: (b, outputs, options) => addLosses(b, outputs, options),
   resultsOf: tensorResults,
-  metrics: ({ losses }) => [
+  metrics: ({ losses }): TensorMetric[] => [
     'loss',
-    ...losses.flatMap((one) => {
+    ...losses.flatMap((one): TensorMetric[] => {
       const figures = figuresNamed(one);
-      return losses.length === 1 ? figures : ['loss', ...figures].map((figure) => `outputs.${one.label}.${figure}`);
+      if (losses.length === 1) return [...figures];
+      return (['loss', ...figures] as const).map((figure) => `outputs.${one.label}.${figure}` as const);
     }),
   ],
   meter: (_, { losses }) => {
@@ -275,7 +279,7 @@ export const tensors = {
 } satisfies Task<TensorOptions, TensorsResult, TensorPrediction>;
 
 const figureKind = (one: NamedLoss | FileLoss) => ('file' in one ? 'none' : tensorLosses[one.loss].figures);
-const figuresNamed = (one: NamedLoss | FileLoss): readonly string[] => figureNames[figureKind(one)];
+const figuresNamed = (one: NamedLoss | FileLoss): readonly (keyof TensorFigures)[] => figureNames[figureKind(one)];
 
 /** What tables that are in memory have as one sample of a column. */
 function shapesAmong(tables: readonly Table[]) {

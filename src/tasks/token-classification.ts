@@ -172,7 +172,8 @@ export const tokenClassification = {
   },
   loss: (b, { logits }, options) => addTokenLoss(b, logits!, options),
   resultsOf: tokenResults,
-  metrics: () => ['loss', 'accuracy', 'precision', 'recall', 'f1', 'strict.precision', 'strict.recall', 'strict.f1'],
+  metrics: () =>
+    ['loss', 'accuracy', 'precision', 'recall', 'f1', 'strict.precision', 'strict.recall', 'strict.f1'] as const,
   meter: ({ labels }) => tokenMeter(labels),
   report: (result) => `${result.samples} texts, ${result.words} words: ${metricsLine(result)}`,
   predict: predictPieces,

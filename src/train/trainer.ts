@@ -35,7 +35,7 @@ export class Trainer<T extends TaskName = TaskName> extends RunEvents<T> {
   readonly #decisions: Decisions;
 
   /** @throws UsageError for an option that is missing, unknown or out of bounds */
-  constructor(options: TrainOptions & { task?: T | undefined }) {
+  constructor(options: TrainOptions<T> & { task?: T | undefined }) {
     super();
     checkOptions(options, 'Trainer: options');
     const { callbacks = {}, metrics = {}, ...others } = options;

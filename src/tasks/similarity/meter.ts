@@ -4,6 +4,7 @@
 
 import { ofKind, textAt } from '../../data/columns.js';
 import { pearson, spearman } from '../../metrics/correlation.js';
+import { within } from '../../metrics/names.js';
 import { mostRanked, RetrievalMetrics, retrievalMetrics } from '../../metrics/retrieval.js';
 import type { MeasuredBatch, Meter, Results } from '../task.js';
 import { isClassed, isScored, type SimilarityLoss } from './losses.js';
@@ -24,9 +25,10 @@ export interface SimilarityResult {
 }
 
 /** The names of what there is with such a loss. */
-export function similarityMetrics(loss: SimilarityLoss): string[] {
-  if (isScored(loss.loss)) return ['loss', 'spearman', 'pearson'];
-  return ['loss', ...(loss.texts > 2 ? ['accuracy'] : []), ...retrievalMetrics.map((name) => `retrieval.${name}`)];
+export function similarityMetrics(loss: SimilarityLoss) {
+  if (isScored(loss.loss)) return ['loss', 'spearman', 'pearson'] as const;
+  const triplets = loss.texts > 2 ? (['accuracy'] as const) : [];
+  return ['loss', ...triplets, ...within('retrieval', retrievalMetrics)] as const;
 }
 
 export function similarityMeter(loss: SimilarityLoss, roles: readonly string[]): Meter<SimilarityResult> {

@@ -14,12 +14,12 @@ interface Figures {
 }
 
 /** Names of the figures of a kind. */
-export const figureNames: Record<TensorLoss['figures'], readonly string[]> = {
+export const figureNames = {
   errors: ['mae', 'rmse', 'r2'],
   classes: ['accuracy'],
   labels: ['accuracy'],
   none: [],
-};
+} as const satisfies Record<TensorLoss['figures'], readonly string[]>;
 
 /** Share of the places whose likeliest class is the target; outputs are [classes, …places] a sample. */
 class Classes implements Figures {

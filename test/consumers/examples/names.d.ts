@@ -1,7 +1,7 @@
 // What the examples of the documents take for granted: a new one's names go here.
 
 declare const Trainer: typeof import('ortune').Trainer;
-declare const options: import('ortune').TrainOptions;
+declare const options: import('ortune').TrainOptions<'text-classification'>;
 declare const texts: string[];
 declare const images: Uint8Array[];
 declare const bytes: Uint8Array;

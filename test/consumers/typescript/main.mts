@@ -50,6 +50,23 @@ export async function ofTask(): Promise<void> {
   console.log(accuracy, words, new Trainer({ model, ...data, task: 'classification' }));
 }
 
+/** What decides which evaluation is the best is a figure of the task, or the program's own. */
+export function best(name: string): void {
+  const evaluated = { model, ...data };
+  new Trainer({ ...evaluated, task: 'masked-lm', metricForBestModel: 'perplexity' });
+  new Trainer({ ...evaluated, task: 'text-classification', metricForBestModel: 'macro.f1' });
+  new Trainer({ ...evaluated, task: 'sentence-similarity', metricForBestModel: 'retrieval.ndcg@10' });
+  new Trainer({ ...evaluated, task: 'tensors', metricForBestModel: 'outputs.price.mae' });
+  new Trainer({ ...evaluated, task: 'image-classification', metricForBestModel: 'own.brier' });
+  // @ts-expect-error: of classes
+  new Trainer({ ...evaluated, task: 'masked-lm', metricForBestModel: 'f1' });
+  // @ts-expect-error: counts are no metrics
+  new Trainer({ ...evaluated, task: 'text-classification', metricForBestModel: 'samples' });
+  const options: TrainOptions<'reranking'> = { ...evaluated, metricForBestModel: 'mrr@10' };
+  // Without a task it may be any text.
+  console.log(options, new Trainer({ ...evaluated, metricForBestModel: name }));
+}
+
 /** Where no task is named every figure may be there. */
 export async function ofAnyTask(options: TrainOptions, other: Trainer): Promise<number | undefined> {
   const trainer = new Trainer(options);
