@@ -25,6 +25,7 @@ import { specialize } from '../onnx/specialize.js';
 import { elementCount, Tensor } from '../onnx/tensor.js';
 import { normals, uniform } from '../random.js';
 import { sharedTensor } from '../runtime/arena.js';
+import { reasonIn } from '../runtime/device-errors.js';
 import { type Device, openDevice, type TensorView } from '../runtime/session.js';
 import { chooseStatistics, useBatchStatistics } from '../transfer/batch-norm.js';
 import { chooseParameters } from '../transfer/parameters.js';
@@ -255,8 +256,14 @@ async function runnable(device: Device, graph: Graph): Promise<Runnable> {
         graph.outputs.map(({ name, dtype, shape }) => [name, sharedTensor(dtype, shape as number[])]),
       );
       await session.run(fed, outputs).catch((error: unknown) => {
-        // Its inputs were drawn to fit: what cannot run is the model.
-        throw error instanceof OrtuneError ? new ModelError(error.message, { cause: error }) : error;
+        // Its inputs were drawn to fit their declarations: what cannot run is the model, or it wants others.
+        if (!(error instanceof OrtuneError)) throw error;
+        const why = reasonIn(error.message.replace('a run of the graph failed: ', ''));
+        throw new ModelError(
+          `the model does not run with such inputs: ${why}. Say which it takes with --input ${form}; if it takes none, the ` +
+            'file is damaged.',
+          { cause: error },
+        );
       });
       return new Map([...outputs].map(([name, { dtype, shape, data }]) => [name, Tensor.view(dtype, shape, data)]));
     },

@@ -82,7 +82,7 @@ function inspect(path: string, config: { maxGraphMemory: number; bind: string[] 
   const choice = choiceOf(model, graph);
   const trainable = choice.trainable.map(({ name }) => name);
   const trained = new Set(
-    choice.trainable.flatMap(({ name, copies, transposedCopies }) => [name, ...copies, ...transposedCopies]),
+    choice.trainable.flatMap(({ name, copies, derived }) => [name, ...copies, ...derived.map((d) => d.name)]),
   );
   const reasons = new Map([
     ...storedTensors(graph),

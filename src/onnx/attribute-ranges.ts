@@ -56,6 +56,7 @@ const positiveFloats = new Set(['epsilon']);
 
 const words: Readonly<Record<string, readonly string[]>> = {
   auto_pad: ['NOTSET', 'SAME_UPPER', 'SAME_LOWER', 'VALID'],
+  approximate: ['none', 'tanh'],
 };
 
 const said = ([low, high]: Range): string =>

@@ -11,9 +11,9 @@ import type { Tensor } from '../onnx/tensor.js';
 import { type FilesBeside, jsonBytes, readFilesBeside, writeFilesBeside } from './beside.js';
 import type { ModelConfig } from './config.js';
 import type { Parameter } from './parameters.js';
-import { transposed } from './tied.js';
+import { derivedTensor } from './tied.js';
 
-type Copied = Pick<Parameter, 'name' | 'copies' | 'transposedCopies'>;
+type Copied = Pick<Parameter, 'name' | 'copies' | 'derived'>;
 
 /**
  * Writes `directory`/onnx/model.onnx, or each file of a joined model there, config.json and the tokenizer's files.
@@ -40,11 +40,11 @@ export function writeModelDirectory(
 ): string {
   mkdirSync(join(directory, 'onnx'), { recursive: true });
   const all = new Map(weights);
-  for (const { name, copies: others, transposedCopies } of copies) {
+  for (const { name, copies: others, derived } of copies) {
     const weight = weights.get(name);
     if (!weight) continue;
     for (const other of others) all.set(other, weight);
-    for (const other of transposedCopies) all.set(other, transposed(weight));
+    for (const { name: other, form } of derived) all.set(other, derivedTensor(weight, form));
   }
   const files = filesToSave(model, directory, all);
   saveModels(files);

@@ -15,7 +15,7 @@ import { Flow } from './flow.js';
 import { readableNames } from './names.js';
 import { anyPattern, type Named } from './patterns.js';
 import { storedTensors } from './stored.js';
-import { tieTransposed } from './tied.js';
+import { type Derived, tieDerived } from './tied.js';
 import { headWeights } from './trunk.js';
 import { judgeTensor, kindOf, type Use, type WeightKind } from './weights.js';
 
@@ -29,8 +29,8 @@ export interface Parameter extends Named {
    * once per use).
    */
   copies: readonly string[];
-  /** Those that hold it transposed (the output projection tied to an embedding). */
-  transposedCopies: readonly string[];
+  /** Those that the exporter made of it: transposed (the output projection tied to an embedding), or 1 − w. */
+  derived: readonly Derived[];
 }
 
 export interface ParameterChoice {
@@ -80,14 +80,14 @@ export function chooseParameters(
   const { origins, tensors } = 'parts' in model ? model : { origins: undefined, tensors: undefined };
   const aliases = readableNames(graph, found, (name) => origins?.get(name) ?? name);
   const copies = mergeCopies({ graph, uses: found, partOf: (name) => tensors?.get(name)?.part ?? '' }, aliases);
-  const tied = tieTransposed(graph, aliases.keys());
-  for (const name of [...tied.values()].flat()) aliases.delete(name);
+  const tied = tieDerived(graph, aliases.keys());
+  for (const { name } of [...tied.values()].flat()) aliases.delete(name);
   const head = new Set(outputs.flatMap((output) => [...headWeights(graph, output, found, aliases)]));
   const parameters = [...aliases].map(([name, alias]): Parameter => {
     const { dtype, shape } = graph.initializers.get(name)!;
     const kind = kindOf(found.get(name)!, shape);
-    const [same, transposedCopies] = [copies.get(name) ?? [], tied.get(name) ?? []];
-    return { name, alias, shape, dtype, kind, head: head.has(name), copies: same, transposedCopies };
+    const [same, derived] = [copies.get(name) ?? [], tied.get(name) ?? []];
+    return { name, alias, shape, dtype, kind, head: head.has(name), copies: same, derived };
   });
   if (parameters.length === 0)
     throw new UsageError(

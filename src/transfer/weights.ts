@@ -166,7 +166,7 @@ const mayReadTable = ({ node: { op }, input }: Use): boolean =>
   ['Add', 'Mul', 'Sub', 'Gather'].includes(op) || ((op === 'MatMul' || op === 'Gemm') && input === 0);
 
 /** A name as modules have: words joined by dots, none that an exporter made up. */
-const isOfModule = (name: string): boolean =>
+export const isOfModule = (name: string): boolean =>
   /^[A-Za-z_]\w*(\.\w+)*$/.test(name) &&
   !/^(val_|_?tensor_constant|_?lifted_tensor|c_lifted|const|scalar)|_output_\d+$/i.test(name);
 

@@ -70,6 +70,9 @@ describe('gradcheckModel', () => {
     await expect(check('input_ids=2x8:float32')).rejects.toThrow(
       /input 'input_ids' of the model is int64, found float32/,
     );
+    await expect(check('input_ids=2x8:70000..80000')).rejects.toThrow(
+      /the model does not run with such inputs: Gather '.*': indices element out of data bounds, .* Say which it takes/,
+    );
   });
 
   describe('against given gradients', () => {

@@ -37,6 +37,7 @@ test.each<[string, NodeProto, RegExp]>([
   ['a number that is none', named('Elu', ['x'], { alpha: float(Number.NaN) }), /'alpha' is NaN, expected a finite/],
   ['an infinite slope', named('Selu', ['x'], { gamma: float(Infinity) }), /'gamma' is Infinity/],
   ['a negative epsilon', named('LpNormalization', ['x'], { p: -1 }), /'p' is -1/],
+  ['an unknown approximation', named('Gelu', ['x'], { approximate: 'cubic' }), /'approximate' is none of none, tanh/],
   ['an unknown padding', named('Conv', ['x', 'w'], { auto_pad: 'ALL' }), /'auto_pad' is none of NOTSET, /],
   ['too few inputs', named('BatchNormalization', ['x', 'b', 'b']), /it has 3 inputs, expected 5/],
   ['an input left out', named('MatMul', ['x', '']), /input 1 is left out, which the operator needs/],
