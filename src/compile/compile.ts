@@ -29,7 +29,7 @@ import type { DropoutRates } from '../transfer/config.js';
 import { insertDropout } from '../transfer/dropout.js';
 import { logitsOf } from '../transfer/parameters.js';
 import { keepAbove, keepBelow } from '../trunk/cut.js';
-import type { Compiled, CompileRequest, GraphValue, Mode } from './protocol.js';
+import type { Compiled, CompileRequest, GraphValue } from './protocol.js';
 import { type Attached, attachPullback, attachVectors, stepLossGraph, vectorsInput } from './step-loss.js';
 
 export interface CompileOptions {
@@ -98,7 +98,7 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
   const fed: GraphValue[] = graph.inputs.map((i) => ({ name: i.name, ...b.type(i.name) }));
   // Before the linear layers are lowered: a loss may gather from its logits, which narrows the head to what it needs of
   // it.
-  const attached = attach(b, mode, read, options);
+  const attached = attach(b, request, read, options);
   const losses = attached?.loss === undefined ? [] : [attached.loss];
   // What is an output keeps its name below.
   if (attached) setOutputs(b, [...Object.values(attached.results), ...losses, ...updates.values()]);
@@ -139,13 +139,18 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
 }
 
 /** What a mode computes from the model's outputs; undefined: nothing more. */
-function attach(b: Builder, mode: Mode, read: Outputs, options: CompileOptions): Attached | undefined {
+function attach(
+  b: Builder,
+  { mode, fields: shapes }: CompileRequest,
+  read: Outputs,
+  options: CompileOptions,
+): Attached | undefined {
   const { task } = options;
   if (mode === 'predict' || mode === 'trunk') return undefined;
   if (mode === 'vectors') return attachVectors(b, read, task);
   if (mode === 'pullback') return attachPullback(b, read, task);
   const labelSmoothing = mode === 'train' ? options.labelSmoothing : 0;
-  return taskNamed(task.name).loss(b, read, { ...task.options, labelSmoothing });
+  return taskNamed(task.name).loss(b, read, { ...task.options, labelSmoothing, shapes });
 }
 
 function compileStepLoss({ shapes }: CompileRequest, options: CompileOptions): CompiledGraph {

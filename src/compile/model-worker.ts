@@ -139,6 +139,7 @@ function openNow(request: OpenRequest): OpenedModel {
   const hashes = { hash: fingerprint(...files, file), preprocessing: preprocessingHash(file) };
   const info = {
     ...valuesOf(graph),
+    shapedBy: taskNamed(request.task.name).shapedBy ?? [],
     parameters,
     statistics,
     arena,

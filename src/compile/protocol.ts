@@ -73,6 +73,8 @@ export interface OpenedModel {
   inputs: readonly ModelInput[];
   /** Those that the task reads. */
   outputs: readonly ModelValue[];
+  /** Fields of a batch, beside the inputs, whose shapes decide a graph. */
+  shapedBy: readonly string[];
   parameters: readonly ParameterInfo[];
   /** Running averages that are not those of the file, or will not be. */
   statistics: readonly StatisticInfo[];
@@ -111,6 +113,11 @@ export interface CompileRequest {
    * stepLoss that of `vectors`.
    */
   shapes: InputShapes;
+  /**
+   * Those of the fields of the batch that the task's loss is shaped by; undefined: it has none, or as large as it may
+   * be.
+   */
+  fields?: InputShapes | undefined;
   /** Values at which the frozen trunk ends: mode trunk computes them, the others start from them. */
   cut?: readonly string[] | undefined;
 }

@@ -249,6 +249,11 @@ export interface TrainFields {
   messagesColumn?: string | undefined;
   /** causal-lm: prompts, and all of a chat, are learnt too. Default `false`. */
   promptLoss?: boolean | undefined;
+  /**
+   * causal-lm: none has a text in each row; blocks has all texts one behind the other, cut every maxLength tokens.
+   * Default `"none"`.
+   */
+  packing?: 'none' | 'blocks' | undefined;
   /** causal-lm: which end of a text longer than maxLength is cut off. Default `"right"`. */
   truncationSide?: 'right' | 'left' | undefined;
   /**
@@ -712,6 +717,11 @@ export interface EvalFields {
   messagesColumn?: string | undefined;
   /** causal-lm: prompts, and all of a chat, are learnt too. Default `false`. */
   promptLoss?: boolean | undefined;
+  /**
+   * causal-lm: none has a text in each row; blocks has all texts one behind the other, cut every maxLength tokens.
+   * Default `"none"`.
+   */
+  packing?: 'none' | 'blocks' | undefined;
   /** causal-lm: which end of a text longer than maxLength is cut off. Default `"right"`. */
   truncationSide?: 'right' | 'left' | undefined;
   /**

@@ -102,7 +102,11 @@ export class Dataset {
 
   /** Makes a sample of each window of a text that is longer than a model reads. */
   divide(counts: Uint32Array): void {
-    const table = divided(this.table!, counts);
+    this.replace(divided(this.table!, counts));
+  }
+
+  /** Has other samples in the place of those in memory. */
+  replace(table: Table): void {
     this.#part = { ...this.#part, source: { table } };
     this.samples = table.count;
   }

@@ -311,10 +311,19 @@ export class Engine {
   #prepared(mode: Mode, batch: EngineBatch): Promise<CompiledSession> {
     const given = mode === 'stepLoss' ? { [vectorsInput]: inputOf(batch, vectorsInput).shape } : undefined;
     const { values: cut, shapes = given ?? this.#shapesOf(batch) } = batch.trunk ?? {};
-    return this.#sessions.get({ mode, shapes, cut });
+    const { shapedBy } = this.model;
+    // A loss over a step has no batch of its own, and predictions no loss.
+    const fields = shapedBy.length > 0 && mode !== 'stepLoss' ? shapesOfInputs(batch, shapedBy) : undefined;
+    return this.#sessions.get({ mode, shapes, fields, cut });
   }
 
   #shapesOf(batch: EngineBatch): InputShapes {
-    return Object.fromEntries(this.model.inputs.map(({ name }) => [name, inputOf(batch, name).shape]));
+    return shapesOfInputs(
+      batch,
+      this.model.inputs.map(({ name }) => name),
+    );
   }
 }
+
+const shapesOfInputs = (batch: EngineBatch, names: readonly string[]): InputShapes =>
+  Object.fromEntries(names.map((name) => [name, inputOf(batch, name).shape]));

@@ -44,8 +44,8 @@ export class SessionStore {
   }
 
   get(request: CompileRequest): Promise<CompiledSession> {
-    const { mode, shapes, cut } = request;
-    return this.#sessions.get(JSON.stringify([mode, shapes, cut]), () => this.#prepare(request));
+    const { mode, shapes, fields, cut } = request;
+    return this.#sessions.get(JSON.stringify([mode, shapes, fields, cut]), () => this.#prepare(request));
   }
 
   clear(): Promise<void> {

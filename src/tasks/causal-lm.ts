@@ -12,8 +12,9 @@ import { readTokenizer } from '../data/tokenizer/files.js';
 import { UsageError } from '../errors.js';
 import { LanguageModelMetrics, type LanguageModelResult } from '../metrics/language-model.js';
 import { metricsLine } from '../report/metrics.js';
+import { inBlocks } from './causal/blocks.js';
 import { decoderFields, takesCache } from './causal/decoder-inputs.js';
-import { type CausalEncoding, causalEncoder, targetAxis, targetFields } from './causal/encode.js';
+import { type CausalEncoding, causalEncoder, targetAxis, targetFields, targetsOf } from './causal/encode.js';
 import { continued, tokenResults, type WritingPrediction, writtenTexts } from './causal/results.js';
 import type { Form } from './causal/rows.js';
 import { surveyRows } from './causal/survey.js';
@@ -64,6 +65,15 @@ export const causalLm = {
             aliases: ['completion_only_loss', 'assistant_only_loss'],
           }),
         ),
+      packing: z
+        .enum(['none', 'blocks'])
+        .default('none')
+        .meta(
+          about(
+            `${name}: none has a text in each row; blocks has all texts one behind the other, cut every maxLength tokens.`,
+            { aliases: ['block_size', 'group_texts'] },
+          ),
+        ),
       truncationSide: z
         .enum(['right', 'left'])
         .default('right')
@@ -87,7 +97,15 @@ export const causalLm = {
     return { all, train: {}, predict };
   },
   shared: ['textColumn', 'promptColumn', 'completionColumn', 'messagesColumn'] as const,
-  *contradictions({ promptColumn, messagesColumn, promptLoss }) {
+  *contradictions({ promptColumn, messagesColumn, promptLoss, packing, streaming, weightColumn }) {
+    if (packing === 'blocks') {
+      if (promptColumn !== undefined || messagesColumn !== undefined)
+        yield "option 'packing' blocks is for running texts, and the samples are prompts or chats: leave packing out";
+      if (streaming)
+        yield "options 'packing' and 'streaming' contradict each other: blocks are made of all texts at once; leave one out";
+      if (weightColumn !== undefined)
+        yield "options 'packing' and 'weightColumn' contradict each other: a block may be of several texts; leave one out";
+    }
     if (promptColumn !== undefined && messagesColumn !== undefined)
       yield "options 'promptColumn' and 'messagesColumn' contradict each other: samples are prompts with completions, or chats; leave one out";
     if (promptLoss && promptColumn === undefined && messagesColumn === undefined)
@@ -126,7 +144,7 @@ export const causalLm = {
     const positions = open ? roomFor(maxNewTokens, maxPositions, directory) : maxPositions;
     const { maxLength, buckets } = sequenceLengths({ positions }, config as never);
     const { hash } = readTokenizer(directory);
-    const { promptLoss, truncationSide } = config;
+    const { promptLoss, truncationSide, packing } = config;
     // A text is gone on with from its end.
     const keep = open || truncationSide === 'left' ? 'end' : 'start';
     const encoding: CausalEncoding = {
@@ -138,29 +156,31 @@ export const causalLm = {
       fields,
       axes,
       encoding,
-      preprocessing: { maxLength, buckets, promptLoss, truncationSide },
+      preprocessing: { maxLength, buckets, promptLoss, truncationSide, packing },
       maxLength,
     };
     if (open) return plan;
     const notes = purpose === 'train' ? await surveyTexts(encoding, tables) : [];
-    const read = await surveyRows(encoding, tables);
-    return {
+    const whole = {
       ...plan,
       fields: [...fields, ...targetFields],
-      axes: { ...axes, [targetAxis]: { buckets, follows: 'tokens' } },
-      windows: read.kept,
-      notes: [...notes, ...read.notes],
+      axes: { ...axes, [targetAxis]: targetsOf(buckets) },
     };
+    if (packing === 'blocks') return { ...whole, tables: await inBlocks(encoding, tables), notes };
+    const read = await surveyRows(encoding, tables);
+    return { ...whole, windows: read.kept, notes: [...notes, ...read.notes] };
   },
   encoder: (encoding) => causalEncoder(encoding as CausalEncoding),
-  loss(b, { logits }, _) {
+  shapedBy: ['target_positions'],
+  loss(b, { logits }, { shapes }) {
     const [batch, length] = tokenLogits(
       b,
       logits!,
       name,
       'Export the model with its language-model head (text-generation).',
     );
-    const { loss, inputs, predictions } = lossAtTokens(b, logits!, 'target_positions', batch * length);
+    const targets = shapes?.target_positions?.[0] ?? batch * length;
+    const { loss, inputs, predictions } = lossAtTokens(b, logits!, 'target_positions', targets);
     return { loss, inputs, results: { tokenLoss: loss, predictions } };
   },
   resultsOf: (saved, batch, { maxNewTokens }, mode) =>
@@ -184,7 +204,7 @@ export const causalLm = {
       result: () => metrics.result(),
     };
   },
-  report: ({ samples, tokens, ...figures }) => `${samples} texts, ${tokens} tokens: ${metricsLine(figures)}`,
+  report: ({ samples, tokens, ...figures }) => `${samples} rows, ${tokens} tokens: ${metricsLine(figures)}`,
   predict: (results, batch, _, __, tools) => writtenTexts(results, batch, tools),
   unusable: (error): WritingPrediction => ({ text: '', finished: false, error }),
   show: ({ text, error }, what) => `${what}\t${error ?? text}`,

@@ -8,7 +8,7 @@ import type { z } from 'zod';
 import type { FieldKit } from '../config/fields.js';
 import type { ColumnSpec } from '../data/columns.js';
 import type { EncodeRequest, Encoder } from '../data/encode.js';
-import type { Axis, Field, Slot } from '../data/slots.js';
+import type { Axis, Field, InputShapes, Slot } from '../data/slots.js';
 import type { Table } from '../data/table.js';
 import type { HeadName } from '../heads/heads.js';
 import type { Builder } from '../onnx/builder.js';
@@ -92,6 +92,8 @@ export interface EncodingPlan {
   notes?: readonly string[] | undefined;
   /** For each of the tables how many windows each sample has; undefined: one. Samples become their windows. */
   windows?: readonly (Uint32Array | undefined)[] | undefined;
+  /** What takes the place of each of the tables, whose samples become others. */
+  tables?: readonly Table[] | undefined;
   /** Longest sample in tokens, where longer ones are cut. */
   maxLength?: number | undefined;
 }
@@ -238,8 +240,14 @@ export interface Task<O extends object = object, M extends object = object, P ex
   encoder(encoding: object, options: O): Promise<Encoder>;
   /** The outputs of the model that it reads, by its own names for them; default the main one as `logits`. */
   outputs?(options: O, model: { main: Value; all: readonly Value[] }): Outputs;
-  /** In the model worker: the loss over the outputs that it reads. */
-  loss(b: Builder, outputs: Outputs, options: O & { labelSmoothing: number }): TaskLoss;
+  /** Fields of a batch, beside the model's inputs, whose shapes decide the graph of the loss; default none. */
+  readonly shapedBy?: readonly string[];
+  /** In the model worker: the loss over the outputs that it reads; `shapes` has those of `shapedBy`, where known. */
+  loss(
+    b: Builder,
+    outputs: Outputs,
+    options: O & { labelSmoothing: number; shapes?: InputShapes | undefined },
+  ): TaskLoss;
   /** Where the loss of training is over all batches of a step at once; undefined: `loss`, of each batch. */
   stepLoss?(options: O): StepLoss<O> | undefined;
   /** The results of `loss` from the outputs of a saved file. @throws ModelError for a file that is not of the task */

@@ -8,9 +8,9 @@ import { type Given, inputOf } from '../data/memory/given.js';
 import { formOf } from '../data/read/form.js';
 import { type OpenedDataset, openDataset, Splits } from '../data/splits.js';
 import type { Table } from '../data/table.js';
-import { DataError } from '../errors.js';
+import { DataError, UsageError } from '../errors.js';
 import { readsOf, whatIsRead } from '../tasks/reads.js';
-import type { ModelValues } from '../tasks/task.js';
+import type { EncodingPlan, ModelValues } from '../tasks/task.js';
 import { taskNamed } from '../tasks/tasks.js';
 
 /**
@@ -85,13 +85,20 @@ export function openEvaluation(
   return opened.catch(whatIsRead(config.model, readsOf(columns)));
 }
 
-/** Divides the parts that are in memory as a task planned it for their tables. */
-export function divideParts(
-  parts: readonly (Dataset | undefined)[],
-  windows: readonly (Uint32Array | undefined)[] = [],
-): void {
+/**
+ * Makes of the samples that are in memory what a task planned for their tables. @throws UsageError where they must be
+ * in memory and are not
+ */
+export function divideParts(parts: readonly (Dataset | undefined)[], { windows = [], tables }: EncodingPlan): void {
   const inMemory = parts.filter((part) => part?.table !== undefined);
   for (const [i, counts] of windows.entries()) if (counts) inMemory[i]!.divide(counts);
+  if (!tables) return;
+  const other = parts.find((part) => part !== undefined && part.table === undefined);
+  if (other)
+    throw new UsageError(
+      `${other.files.join(', ')}: option 'packing' needs all samples in memory, and these are streamed or given one by one: leave packing out`,
+    );
+  for (const [i, table] of tables.entries()) inMemory[i]!.replace(table);
 }
 
 /** The tables of those of the parts that are in memory. */

@@ -149,7 +149,7 @@ export async function evaluate<T extends TaskName = TaskName>(
     };
     const loaded = await openLoader(loading, model, spec, tablesOf([opened.data]));
     loader = loaded.loader;
-    divideParts([opened.data], loaded.plan.windows);
+    divideParts([opened.data], loaded.plan);
     const times = new StepTimes();
     const meter = task.meter({ labels: labels ?? [], samples }, spec.options);
     const run = async (batch: Batch): Promise<Results> =>

@@ -48,7 +48,9 @@ export async function checkMemory(
   if (limit === undefined && !engine.device.ownMemory) return undefined;
   const need = await needOf(config, engine, loader);
   const capacity = capacityOf(has(), engine);
-  const shape = Object.values(shapesAt(engine, loader, config.batchSize, axisLengths(loader.layout).at(-1)!))[0]!;
+  const shape = Object.values(
+    shapesAt(engine, loader, config.batchSize, axisLengths(loader.layout).at(-1)!).shapes,
+  )[0]!;
   const memory: Memory = { need, batches, shape, limit, capacity };
   const estimatedBytes = bytesFor(need, batches);
   const words = needWords(memory);
@@ -128,12 +130,16 @@ async function needOf(config: Config, engine: Engine, loader: DataLoader, recomp
   };
 }
 
-const shapesAt = ({ model }: Engine, { layout }: DataLoader, batchSize: number, lengths: AxisLengths): InputShapes =>
-  shapesOf(
-    layout,
-    model.inputs.map(({ name }) => name),
-    { ...lengths, [batchAxis]: batchSize },
-  );
+const shapesAt = (
+  { model }: Engine,
+  { layout }: DataLoader,
+  batchSize: number,
+  lengths: AxisLengths,
+): { shapes: InputShapes; fields: InputShapes } => {
+  const all = { ...lengths, [batchAxis]: batchSize };
+  const inputs = model.inputs.map(({ name }) => name);
+  return { shapes: shapesOf(layout, inputs, all), fields: shapesOf(layout, model.shapedBy, all) };
+};
 
 async function activationsOf(config: Config, engine: Engine, loader: DataLoader, recompute: Recompute): Promise<Line> {
   const { batchSize: batch } = config;
@@ -145,7 +151,7 @@ async function activationsOf(config: Config, engine: Engine, loader: DataLoader,
   const onHost = !engine.device.ownMemory;
   const sets = sizes.map((size): CompileRequest[] => {
     const train = (lengths: AxisLengths): CompileRequest => {
-      return { mode: 'train', shapes: shapesAt(engine, loader, size, lengths) };
+      return { mode: 'train', ...shapesAt(engine, loader, size, lengths) };
     };
     if (onHost) return [train(longest)];
     const evaluate = { ...train(longest), mode: 'evaluate' } as const;

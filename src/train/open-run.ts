@@ -111,7 +111,7 @@ export async function openRun(
       throw error;
     });
     keep(loader);
-    divideParts(parts, planned.windows);
+    divideParts(parts, planned);
     const memory = await checkMemory(config, engine, loader);
     const accumulator =
       config.gradientAccumulationSteps > 1

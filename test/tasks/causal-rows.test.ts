@@ -1,16 +1,15 @@
 // Rows of a causal language model: which tokens count, where texts end, what is cut, and how many bytes tokens are.
 
 import { afterAll, describe, expect, it } from 'vitest';
-import { textTable } from '#ortune/data/samples.js';
+import { samplesOf, textTable } from '#ortune/data/samples.js';
 import { TokenizerProcess } from '#ortune/data/tokenizer/process.js';
+import { blockOf, inBlocks } from '#ortune/tasks/causal/blocks.js';
 import { type RowOptions, readRows } from '#ortune/tasks/causal/rows.js';
 import { writeDecoder } from '../support/decoders.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
-const tokenizer = new TokenizerProcess(
-  { directory: writeDecoder(temporaryDirectory('rows'), 'gpt2'), maxLength: 64 },
-  { background: false },
-);
+const encoding = { directory: writeDecoder(temporaryDirectory('rows'), 'gpt2'), maxLength: 64 };
+const tokenizer = new TokenizerProcess(encoding, { background: false });
 afterAll(() => tokenizer.close());
 const end = 0;
 
@@ -96,5 +95,32 @@ describe('a prompt with its completion', () => {
   it('goes on without an end where it is to be written', async () => {
     const row = await rowOf('the quick', undefined, { open: true });
     expect(row.ids).toEqual(await idsOf('the quick'));
+  });
+});
+
+describe('blocks', () => {
+  const texts = ['the quick brown fox', 'a small bird sings – ja 🎈', '', 'a dog'];
+  const rows: RowOptions = { form: 'text', maxLength: 16, keep: 'start', wholeLoss: false };
+
+  it('have all tokens of all texts, each text with its end, and the bytes of what is learnt', async () => {
+    const [table] = await inBlocks({ ...encoding, rows }, [textTable(texts)]);
+    const all: number[] = [];
+    for (const text of texts) if (text !== '') all.push(...(await idsOf(text)), end);
+    const members = Uint32Array.from({ length: table!.count }, (_, i) => i);
+    const { slices, location } = samplesOf(table!, members, { index: 0 });
+    const blocks = [...members].map((row) => blockOf(slices, row));
+    expect(blocks.flatMap(({ ids }) => ids)).toEqual(all);
+    expect(blocks.map(({ ids }) => ids.length)).toEqual([16, 16, all.length - 32]);
+    expect(blocks.every(({ counted }) => !counted[0] && counted.slice(1).every(Boolean))).toBe(true);
+    const learnt = blocks.reduce((sum, { bytes }) => sum + bytes, 0);
+    const written = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    expect(written - learnt).toBeGreaterThan(0);
+    expect(written - learnt).toBeLessThan(12);
+    expect(location(0)).toBe('text:1');
+    expect(location(2)).toBe('text:2');
+  });
+
+  it('are none where no text has two tokens', async () => {
+    await expect(inBlocks({ ...encoding, rows }, [textTable([''])])).rejects.toThrow(/no two tokens/);
   });
 });

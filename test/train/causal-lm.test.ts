@@ -101,6 +101,20 @@ describe('a run', () => {
     for (const key of ['loss', 'bitsPerByte'] as const) expect(saved.metrics[key]).toBeCloseTo(metrics[key]!, 4);
   });
 
+  it('learns blocks of running text, and measures them as the saved file is measured', async () => {
+    const blocks = { packing: 'blocks', maxLength: 16 } as const;
+    const { result, warnings } = await train(config({ ...ofTexts, ...blocks, eval: path('texts.jsonl'), epochs: 1 }));
+    expect(warnings.join('\n')).not.toMatch(/are cut/);
+    const saved = await evaluate({
+      ...{ task: 'causal-lm', model: result.output, data: path('texts.jsonl'), threads: 1 },
+      ...blocks,
+    });
+    const { samples, tokens, loss } = result.metrics as unknown as Record<string, number>;
+    expect(samples).toBeGreaterThan(4);
+    expect(saved.metrics).toMatchObject({ samples, tokens });
+    expect(saved.metrics.loss).toBeCloseTo(loss!, 4);
+  });
+
   it('gives the same bits with two workers, and when it is resumed', async () => {
     const whole = config({ ...ofTexts, sampling: 'shuffle', epochs: 2, saveSteps: 2, saveTotalLimit: 3 });
     const { bits, losses } = await train(whole);
@@ -191,6 +205,8 @@ describe('what cannot be is refused with what to do', () => {
     [{ promptLoss: true, promptColumn: undefined }, /'promptLoss' needs 'promptColumn' or 'messagesColumn'/],
     [{ messagesColumn: 'messages' }, /'promptColumn' and 'messagesColumn' contradict/],
     [{ task: 'masked-lm' }, /'promptColumn' is for task causal-lm/],
+    [{ packing: 'blocks' }, /'packing' blocks is for running texts/],
+    [{ packing: 'blocks', promptColumn: undefined, streaming: true }, /'packing' and 'streaming' contradict/],
     [{ labelSmoothing: 0.1 }, /'labelSmoothing' is for classes/],
   ] as const)('%j', (options, message) => {
     expect(() => new Trainer(config(options as object))).toThrow(message);

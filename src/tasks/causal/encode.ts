@@ -2,15 +2,24 @@
 // The logits that decide a token are those at the token before it, so labels are shifted here and nowhere else.
 
 import { type EncodeRequest, type Encoder, SampleError, writerOf } from '../../data/encode.js';
-import type { Slot } from '../../data/slots.js';
+import type { Axis, Slot } from '../../data/slots.js';
 import { measureTexts, openTokenizer, tokenAxis, writeTokens } from '../../data/text/encode.js';
 import { TokenizerEnded } from '../../data/tokenizer/process.js';
 import type { TextEncoding } from '../../data/tokenizer/protocol.js';
+import { areBlocks, blockOf } from './blocks.js';
 import { writePositions } from './decoder-inputs.js';
 import { type CausalRow, cannotRead, type RowOptions, readRows } from './rows.js';
 
-/** Axis of the tokens that may count. */
+/** Axis of the tokens that count, an average over the rows of a batch: a few forms for each length of the rows. */
 export const targetAxis = 'targets';
+
+/** All tokens of rows of a length, and fewer: logits are computed for no more tokens than these. */
+const targetCounts = (length: number): number[] => [Math.ceil(length / 8), Math.ceil(length / 3), length];
+
+/** The axis for rows of these lengths. */
+export const targetsOf = (lengths: readonly number[]): Axis => ({
+  buckets: [...new Set(lengths.flatMap(targetCounts))].sort((a, b) => a - b),
+});
 
 /** Fields of the loss, and the bytes of each row's text, which its meter reads. */
 export const targetFields = [
@@ -25,6 +34,7 @@ export type CausalEncoding = TextEncoding & { rows: RowOptions };
 export async function causalEncoder(encoding: CausalEncoding): Promise<Encoder> {
   const { process, padId } = await openTokenizer(encoding);
   const made = async ({ slices, samples }: EncodeRequest): Promise<CausalRow[]> => {
+    if (areBlocks(slices)) return Array.from(samples, (_, row) => blockOf(slices, row));
     const found = await readRows(process, slices, [...samples.keys()], encoding.rows).catch((error) => {
       if (error instanceof TokenizerEnded)
         throw new SampleError(error.item ?? 0, cannotRead(encoding.rows, error.message));
@@ -39,7 +49,10 @@ export async function causalEncoder(encoding: CausalEncoding): Promise<Encoder> 
     const rows = await made(request);
     const encoded = rows.map((row) => ({ ...row, types: row.ids.map(() => 0) }));
     const measured = measureTexts(slot, encoded);
-    const { axes } = measured;
+    const counted = rows.reduce((sum, row) => sum + row.counted.filter(Boolean).length, 0);
+    const tokens = measured.axes[tokenAxis]!;
+    const targets = targetCounts(tokens).find((count) => count * slot.batchSize >= counted)!;
+    const axes = { ...measured.axes, ...(encoding.rows.open ? {} : { [targetAxis]: targets }) };
     writeTokens(slot, axes, encoded, { padId, padLeft: false });
     writePositions(slot, axes);
     if (encoding.rows.open) return { ...measured, weights: { normaliser: 0 } };
@@ -49,7 +62,7 @@ export async function causalEncoder(encoding: CausalEncoding): Promise<Encoder> 
         0,
         'no token of this text, nor of the others in its batch, counts: there is nothing to learn',
       );
-    return { ...measured, weights: { normaliser } };
+    return { ...measured, axes, weights: { normaliser } };
   };
 }
 

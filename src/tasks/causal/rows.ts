@@ -25,7 +25,9 @@ export interface CausalRow {
   ids: number[];
   /** Whether each token is one that the model learns to write. The first never is: nothing stands before it. */
   counted: boolean[];
-  /** UTF-8 bytes of the text of the counted tokens. */
+  /** UTF-8 bytes of the text of each token. */
+  sizes: number[];
+  /** Of the counted tokens. */
   bytes: number;
   truncated: boolean;
 }
@@ -159,11 +161,7 @@ function withoutEnd({ ids, places }: WholeText): WholeText {
   return { ids: ids.slice(0, count), places: places.slice(0, 2 * count) };
 }
 
-function rowOf(
-  { text, counted: ranges }: Passage,
-  { ids, places }: WholeText,
-  end: number | undefined,
-): CausalRow & { sizes: number[] } {
+function rowOf({ text, counted: ranges }: Passage, { ids, places }: WholeText, end: number | undefined): CausalRow {
   const row = { ids: [...ids], counted: [] as boolean[], bytes: 0, truncated: false, sizes: [] as number[] };
   let seen = 0;
   for (let i = 0; i < ids.length; i++) {
@@ -186,12 +184,13 @@ function rowOf(
   return row;
 }
 
-function cut(row: CausalRow & { sizes: number[] }, { maxLength, keep }: RowOptions): CausalRow {
+function cut(row: CausalRow, { maxLength, keep }: RowOptions): CausalRow {
   const { ids, counted, sizes } = row;
   const beyond = ids.length - maxLength;
   const [from, to] = beyond <= 0 ? [0, ids.length] : keep === 'start' ? [0, maxLength] : [beyond, ids.length];
   const kept = counted.slice(from, to);
-  kept[0] = false;
-  const bytes = kept.reduce((sum, one, i) => sum + (one ? sizes[from + i]! : 0), 0);
-  return { ids: ids.slice(from, to), counted: kept, bytes, truncated: beyond > 0 };
+  if (kept.length > 0) kept[0] = false;
+  const own = sizes.slice(from, to);
+  const bytes = own.reduce((sum, size, i) => sum + (kept[i] ? size : 0), 0);
+  return { ids: ids.slice(from, to), counted: kept, sizes: own, bytes, truncated: beyond > 0 };
 }

@@ -40,7 +40,7 @@ export async function surveyRows(encoding: CausalEncoding, tables: readonly Tabl
         );
       if (cut > 0)
         notes.push(
-          `${files}: ${formatCount(cut)} of ${formatCount(table.count)} ${what} are longer than ${maxLength} tokens and are cut at their ${keep === 'start' ? 'end' : 'beginning'}`,
+          `${files}: ${formatCount(cut)} of ${formatCount(table.count)} ${what} are longer than ${maxLength} tokens and are cut at their ${keep === 'start' ? 'end' : 'beginning'}${form === 'text' ? '; packing blocks learns all of them' : ''}`,
         );
       if (dropped.length > 0)
         notes.push(
