@@ -37,7 +37,8 @@ export function addCompare(program: Command): void {
   );
 }
 
-const titleOf = ({ strategy, seed }: ComparedRun): string => `${strategy}, seed ${seed}`;
+const titleOf = ({ strategy, seed, prepares }: ComparedRun): string =>
+  `${strategy}${prepares ? ', vectors' : ''}, seed ${seed}`;
 
 async function compareAloud(config: CompareConfig, signal: AbortSignal): Promise<CompareResult> {
   const { compare } = await import('../compare/compare.js');

@@ -23,6 +23,8 @@ export interface ComparedRun {
   /** From 1. */
   number: number;
   of: number;
+  /** Trains the vectors that the strategy's next run starts from; it has no result of its own. */
+  prepares?: true;
 }
 
 export interface CompareHooks {
@@ -65,7 +67,8 @@ async function compareAll(config: CompareConfig, hooks: CompareHooks): Promise<C
   }
   const measured: Measured[] = [];
   for (const [i, run] of runs.entries()) {
-    const compared: ComparedRun = { strategy: run.strategy, seed: run.seed, number: i + 1, of: runs.length };
+    const { strategy, seed, prepares } = run;
+    const compared: ComparedRun = { strategy, seed, number: i + 1, of: runs.length, ...(prepares && { prepares }) };
     const known = records.get(run.name)?.finished !== undefined;
     if (!known) {
       const onRun = (trainer: Trainer) => hooks.onRun?.(compared, trainer);
@@ -73,11 +76,26 @@ async function compareAll(config: CompareConfig, hooks: CompareHooks): Promise<C
     }
     const record = records.get(run.name);
     if (!record?.finished) break;
-    const { finished, seconds } = record;
-    measured.push({ ...run, output: join(run.options.output, 'model'), record: { ...record, finished } });
-    hooks.onResult?.(compared, { value: finished.metrics[metric]!, seconds, known });
+    if (prepares) continue;
+    const before = runs[i - 1]?.prepares ? records.get(runs[i - 1]!.name) : undefined;
+    const whole = withBefore({ ...record, finished: record.finished }, before);
+    measured.push({ ...run, output: join(run.options.output, 'model'), record: whole });
+    hooks.onResult?.(compared, { value: whole.finished.metrics[metric]!, seconds: whole.seconds, known });
   }
-  return sumUp(config, measured, runs.length);
+  return sumUp(config, measured, runs.filter(({ prepares }) => !prepares).length);
+}
+
+/** A run together with the one that trained what it started from. */
+function withBefore(record: Measured['record'], before: RunRecord | undefined): Measured['record'] {
+  if (!before?.finished) return record;
+  const { steps } = before.finished;
+  const curve = record.finished.curve.map((point) => ({ ...point, step: steps + point.step }));
+  return {
+    ...record,
+    trainable: before.trainable + record.trainable,
+    seconds: before.seconds + record.seconds,
+    finished: { ...record.finished, steps: steps + record.finished.steps, curve },
+  };
 }
 
 function sumUp({ output, metric }: CompareConfig, measured: readonly Measured[], runs: number): CompareResult {

@@ -4,8 +4,9 @@
 import { join } from 'node:path';
 import { type CompareConfig, trainPart } from '../config/compare-schema.js';
 import { parseOptions } from '../config/options.js';
-import { strategyOptions } from '../config/strategies.js';
+import { contrastive, strategyOptions } from '../config/strategies.js';
 import { type TrainConfig, trainSchema } from '../config/train-schema.js';
+import { vectorOptions } from './vectors.js';
 
 export interface PlannedRun {
   strategy: string;
@@ -13,6 +14,8 @@ export interface PlannedRun {
   /** 'first-2-seed0': its directory in output. */
   name: string;
   options: TrainConfig;
+  /** Trains what the next run starts from, and is no part of the table. */
+  prepares?: true;
 }
 
 const nameOf = (strategy: string, seed: number): string => `${strategy.replace(':', '-')}-seed${seed}`;
@@ -25,14 +28,26 @@ export function seedsOf({ seed, seeds }: Pick<CompareConfig, 'seed' | 'seeds'>):
 export function plannedRuns(config: CompareConfig): PlannedRun[] {
   const shared = trainPart(config);
   return seedsOf(config).flatMap((seed) =>
-    config.strategies.map((strategy) => {
+    config.strategies.flatMap((strategy): PlannedRun[] => {
       const name = nameOf(strategy, seed);
       const own = { ...config.overrides?.[strategy], ...strategyOptions(strategy) };
       const given = { ...shared, ...own };
       // One for all runs, since seeds share the frozen trunk.
       const trunkCacheDirectory = given.trunkCacheDirectory ?? join(config.output, 'cache');
       const run = { ...given, seed, output: join(config.output, name), trunkCacheDirectory, overwrite: false };
-      return { strategy, seed, name, options: parseOptions(trainSchema, run, `strategy ${strategy}`) };
+      const first = strategy === contrastive ? [vectorRun(shared, { ...config, strategy, seed, name })] : [];
+      const model = first[0] ? join(first[0].options.output, 'model') : given.model;
+      const options = parseOptions(trainSchema, { ...run, model }, `strategy ${strategy}`);
+      return [...first, { strategy, seed, name, options }];
     }),
   );
+}
+
+function vectorRun(
+  shared: TrainConfig,
+  { strategy, seed, name: head, output }: Pick<PlannedRun, 'strategy' | 'seed' | 'name'> & { output: string },
+): PlannedRun {
+  const name = `${head}-vectors`;
+  const options = vectorOptions(shared, { seed, output: join(output, name) }, `strategy ${strategy}`);
+  return { strategy, seed, name, options, prepares: true };
 }

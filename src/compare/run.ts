@@ -4,7 +4,15 @@ import { OrtuneError, UsageError } from '../errors.js';
 import type { StartEvent, TrainResult } from '../events.js';
 import { Trainer } from '../train/trainer.js';
 import type { PlannedRun } from './plan.js';
-import { type FinishedRun, figuresOf, type RunRecord, readCurve, resumeOrRestart, writeRecord } from './record.js';
+import {
+  type Figures,
+  type FinishedRun,
+  figuresOf,
+  type RunRecord,
+  readCurve,
+  resumeOrRestart,
+  writeRecord,
+} from './record.js';
 import { removeStaleRuns } from './remove-stale-runs.js';
 
 export interface Comparison {
@@ -29,7 +37,7 @@ export async function runPlanned(run: PlannedRun, comparison: Comparison): Promi
   const trainer = new Trainer(options);
   let record: RunRecord | undefined;
   trainer.on('start', (event) => {
-    refuseOtherData(run, event, comparison);
+    if (!run.prepares) refuseOtherData(run, event, comparison);
     record = newRecord(run, event, earlier);
     if (event.totalSteps === 0) begin(run, record, comparison);
   });
@@ -71,7 +79,7 @@ function begin(run: PlannedRun, record: RunRecord, { runs, records, overwrite, o
 
 /** Files are the same for all runs; a held-out share differs from seed to seed. */
 function refuseOtherData({ options, seed }: PlannedRun, { samples }: StartEvent, { runs, records }: Comparison): void {
-  for (const other of runs) {
+  for (const other of runs.filter(({ prepares }) => !prepares)) {
     const then = records.get(other.name)?.samples;
     if (!then || (options.evalSplit !== undefined && other.seed !== seed)) continue;
     if (then.train === samples.train && then.eval === samples.eval) continue;
@@ -85,6 +93,7 @@ function refuseOtherData({ options, seed }: PlannedRun, { samples }: StartEvent,
 async function finishedOf(run: PlannedRun, { steps, stepMs, metrics }: TrainResult): Promise<FinishedRun> {
   const curve = await readCurve(run);
   // A run that was resumed after its last evaluation does not evaluate again.
-  const last = metrics ? figuresOf(run, metrics) : curve.find((point) => point.step === steps)!.metrics;
-  return { steps, ...(Number.isFinite(stepMs) && { stepMs }), metrics: last, curve };
+  const last = (): Figures => curve.find((point) => point.step === steps)!.metrics;
+  const found = metrics ? figuresOf(run, metrics) : run.prepares ? {} : last();
+  return { steps, ...(Number.isFinite(stepMs) && { stepMs }), metrics: found, curve };
 }

@@ -8,7 +8,7 @@ import { withTask } from '../tasks/tasks.js';
 import { contradictions, unknownMetric } from './contradictions.js';
 import { about, forbidden, path } from './fields.js';
 import type { CompareFields, TrainFields } from './option-types.js';
-import { defaultStrategies, knownStrategies, strategyOptions } from './strategies.js';
+import { contrastive, defaultStrategies, knownStrategies, strategyOptions } from './strategies.js';
 import { type SharedTaskField, sharedTaskFields } from './task-fields.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from './train-schema.js';
 
@@ -60,7 +60,7 @@ const options = z.strictObject({
     .prefault(defaultStrategies)
     .meta(
       about(
-        'Ways of using the model: untouched (a new head, no training), frozen (the head alone is trained), scratch (no pre-trained weight), finetuned, or first:K (finetuned, the first K layers only); default the first four.',
+        'Ways of using the model: untouched (a new head, no training), frozen (the head alone is trained), scratch (no pre-trained weight), finetuned, contrastive (vectors that are near within a class are learnt first, then the head alone), or first:K (finetuned, the first K layers only); default the first four.',
         { value: 'NAME', aliases: ['strategy'], expects: `a list, each one of ${knownStrategies}` },
       ),
     ),
@@ -121,6 +121,7 @@ function* problems(config: CompareConfig): Generator<string> {
     if (isOwnMetric(config[option])) yield `option '${option}': metrics of your own (own.…) are for single runs`;
   yield* measured(config);
   for (const name of config.strategies) yield* unknownStrategy('strategies', name);
+  if (config.strategies.includes(contrastive)) yield* unlikeClasses(config);
   for (const name of Object.keys(config.overrides ?? {})) yield* unknownStrategy('overrides', name);
   yield* repeated('strategies', config.strategies);
   if (typeof config.seeds !== 'number') yield* repeated('seeds', config.seeds);
@@ -132,6 +133,19 @@ function* measured({ test, eval: files, evalSplit, evalStrategy }: CompareConfig
     yield "nothing to compare the strategies on: give 'test', or 'eval', or 'evalSplit' for a share of the training data";
   else if (evalStrategy === 'no')
     yield "option 'evalStrategy' no leaves nothing to compare the strategies on: give 'test', or leave evalStrategy out";
+}
+
+/** What texts with one class each, in files of their own, are not. */
+function* unlikeClasses(config: CompareConfig): Generator<string> {
+  const { task, pairColumn, evalSplit, multiLabel, labelColumns, labelRows, regression } = config;
+  if (task !== 'text-classification')
+    yield `strategy 'contrastive' is for task text-classification, and the task is ${task}; leave it out`;
+  const others = { pairColumn, multiLabel, labelColumns, labelRows, regression };
+  for (const [option, given] of Object.entries(others))
+    if (given !== undefined && given !== false)
+      yield `strategy 'contrastive' and option '${option}' contradict each other: it learns from texts with one class each; leave one out`;
+  if (evalSplit !== undefined)
+    yield "strategy 'contrastive' and option 'evalSplit' contradict each other: what is held out from the head would be learnt by the vectors; give 'eval' or 'test'";
 }
 
 function* unknownStrategy(option: string, name: string): Generator<string> {

@@ -11,15 +11,20 @@ const named: Readonly<Record<string, StrategyOptions>> = {
   frozen: { freeze: 'trunk' },
   scratch: { init: 'random' },
   finetuned: {},
+  // Vectors that are near within a class come first (src/compare/vectors.ts); then the head alone is trained on them.
+  contrastive: { freeze: 'trunk' },
 };
+
+/** The strategy whose trunk has learnt vectors of the classes. */
+export const contrastive = 'contrastive';
 
 /** The strategy that the others are held against: nothing pre-trained is used. */
 export const scratch = 'scratch';
 
-export const defaultStrategies = Object.keys(named);
+export const defaultStrategies = Object.keys(named).filter((name) => name !== contrastive);
 
 /** The names there are, for messages. */
-export const knownStrategies = `${defaultStrategies.join(', ')}, or first:K for the first K layers, such as first:2`;
+export const knownStrategies = `${Object.keys(named).join(', ')}, or first:K for the first K layers, such as first:2`;
 
 /** What a strategy sets of a training run; undefined for a name that is none. */
 export function strategyOptions(name: string): StrategyOptions | undefined {

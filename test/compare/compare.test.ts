@@ -54,6 +54,8 @@ function changedTrunk(output: string): string[] {
   return [...before.keys()].filter((name) => before.get(name) !== after.get(name) && !name.startsWith('classifier'));
 }
 
+type Hashes = [Map<string, string>, Map<string, string>, Map<string, string>];
+
 describe('a comparison', () => {
   // Run once, looked at twice.
   const everything = config({ evalSplit: 0.25, evalSteps: 2 });
@@ -94,6 +96,41 @@ describe('a comparison', () => {
     for (const { name, seeds, mean } of [of('frozen'), of('scratch')])
       expect(mean, name).toBeCloseTo((seeds[0]!.value + seeds[1]!.value) / 2, 12);
   }, 240_000);
+
+  it('trains vectors of the classes first, and then the head on them, where the strategy is contrastive', async () => {
+    const parts: string[] = [];
+    const tokenizer = buildWordPiece(
+      lines.map((line) => JSON.parse(line).text),
+      { minFrequency: 1, maxLength: 32 },
+    );
+    const model = path('headless');
+    writeEncoder(model, { layers: 1, hidden: 32, heads: 2, positions: 32, tokenizer, head: 'none' });
+    const strategies = ['contrastive', 'frozen'];
+    const options = config({ model, strategies, seeds: 1, maxSteps: 6, learningRate: 1e-2 });
+    const { result, of, ran } = await compared(options, {
+      onRun: ({ strategy, prepares, number, of: all }, trainer) =>
+        parts.push(`${strategy} ${prepares ? 'vectors ' : ''}${number}/${all} ${trainer.config.task}`),
+    });
+    expect(parts).toEqual([
+      'contrastive vectors 1/3 sentence-similarity',
+      'contrastive 2/3 text-classification',
+      'frozen 3/3 text-classification',
+    ]);
+    expect(ran).toHaveLength(3);
+    expect(result).toMatchObject({ interrupted: false });
+    // Both parts count.
+    expect(of('contrastive')).toMatchObject({ steps: 12 });
+    expect(of('contrastive').trainable).toBeGreaterThan(of('frozen').trainable);
+    expect(of('contrastive').mean).toBeGreaterThanOrEqual(of('frozen').mean);
+    const vectors = `${options.output}/contrastive-seed0-vectors/model`;
+    const [learnt, kept, before] = [vectors, of('contrastive').seeds[0]!.output, model].map(weightHashes) as Hashes;
+    expect([...before.keys()].filter((name) => before.get(name) !== learnt.get(name)).length).toBeGreaterThan(10);
+    for (const [name, hash] of learnt) expect(kept.get(name), name).toBe(hash);
+    expect(json(`${vectors}/1_Pooling/config.json`).pooling_mode_cls_token).toBe(true);
+    const again = await compared(options);
+    expect(again.ran).toEqual([]);
+    expect(again.of('contrastive')).toEqual(of('contrastive'));
+  });
 
   it('keeps the first layers alone where the strategy says so', async () => {
     const texts = lines.map((line) => JSON.parse(line).text);

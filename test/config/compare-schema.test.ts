@@ -54,10 +54,20 @@ describe('the options of a comparison', () => {
   });
 
   it.each<[object, string | RegExp]>([
+    [{ strategies: 'contrastive', pairColumn: 'b' }, /'contrastive' and option 'pairColumn' contradict each other/],
+    [{ strategies: 'contrastive', multiLabel: true }, /texts with one class each/],
+    [
+      { strategies: 'contrastive', test: undefined, evalSplit: 0.2 },
+      /what is held out .* would be learnt by the vectors/,
+    ],
+    [
+      { strategies: 'contrastive', task: 'masked-lm', metric: 'loss' },
+      /for task text-classification, and the task is masked-lm/,
+    ],
     [
       { strategies: ['frozn'] },
       "option 'strategies' names the unknown strategy 'frozn'; did you mean 'frozen'? There are untouched, frozen, " +
-        'scratch, finetuned, or first:K for the first K layers, such as first:2',
+        'scratch, finetuned, contrastive, or first:K for the first K layers, such as first:2',
     ],
     [{ strategies: ['first:0'] }, /unknown strategy 'first:0'\. There are untouched, .* such as first:2$/],
     [{ strategies: [] }, /^option 'strategies' must be a list, each one of untouched, .*, found \[\]$/],
