@@ -31,6 +31,7 @@ import { embeddingRows } from '../transfer/embedding.js';
 import { holdStored } from '../transfer/hold.js';
 import { type DrawOptions, drawParameters, resetStatistics } from '../transfer/init.js';
 import { chooseParameters, leftOutNote, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
+import { findSiblings, mergedNote, type SiblingFile } from '../transfer/siblings.js';
 import { prepareModel, transferSteps } from '../transfer/steps.js';
 import { storedNote, storedTensors } from '../transfer/stored.js';
 import { type CompileOptions, compile, compileGraph, taskOutputs } from './compile.js';
@@ -57,6 +58,7 @@ interface Opened {
   info: OpenedModel;
   /** What will be saved with it. */
   beside: FilesBeside;
+  siblings: readonly SiblingFile[];
 }
 
 let opened: Opened | undefined;
@@ -131,6 +133,11 @@ function openNow(request: OpenRequest): OpenedModel {
     if (!noted.has(name)) notes.push(`not trained: ${quote(name)} (${reason})`);
   const share = leftOutNote({ ...choice, leftOut: choice.leftOut.filter(({ name }) => !noted.has(name)) });
   if (share !== undefined) notes.push(share);
+  const siblings = findSiblings(model, taskNamed(request.task.name).siblings ?? [], {
+    graph,
+    parameters: [...choice.trainable, ...choice.frozen],
+  });
+  notes.push(...siblings.notes, ...mergedNote(choice, graph));
   const drawn = request.init === 'random' ? { seed: request.seed, deviation: config.initializer_range } : undefined;
   const { parameters, statistics, arena } = loadParameters(graph, choice, { updated, kept }, drawn);
   const positions = maxPositions(config, parameters);
@@ -151,7 +158,16 @@ function openNow(request: OpenRequest): OpenedModel {
     embeddingRows: embeddingRows(graph),
     notes,
   };
-  opened = { request, model, config, graph, choice, info, beside: readFilesBeside(directory, positions) };
+  opened = {
+    request,
+    model,
+    config,
+    graph,
+    choice,
+    info,
+    beside: readFilesBeside(directory, positions),
+    siblings: siblings.files,
+  };
   return info;
 }
 
@@ -303,7 +319,7 @@ function compileOptions(): CompileOptions {
 }
 
 function saveNow({ directory, arena: buffer, preprocessor, settled }: SaveRequest): string {
-  const { model, choice, config, info, request, beside } = current();
+  const { model, choice, config, info, request, beside, siblings } = current();
   const { task, init } = request;
   const { config: configure, files } = taskNamed(task.name);
   const saved = configure(config, info.labels, { ...task.options, ...settled });
@@ -327,6 +343,7 @@ function saveNow({ directory, arena: buffer, preprocessor, settled }: SaveReques
           copies: changed,
           beside: new Map([...beside, ...more]),
           preprocessor,
+          siblings,
         }),
       ),
     );

@@ -7,11 +7,11 @@ export interface TrainFields {
   /**
    * What the model is for: labels of texts, a label for each word of a text, answers to questions that are parts of a
    * text, finding masked tokens, which needs no labels, writing texts, token after token, vectors of texts that are
-   * near where their meanings are, scores of texts for a query, labels of pictures, or numbers of any model, against
-   * targets by losses that you name. Default that of the data: pictures where they are a folder, tensors or have an
-   * imageColumn, else text-classification.
+   * near where their meanings are, scores of texts for a query, texts to texts: translation, summaries, labels of
+   * pictures, or numbers of any model, against targets by losses that you name. Default that of the data: pictures
+   * where they are a folder, tensors or have an imageColumn, else text-classification.
    */
-  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
+  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'seq2seq' | 'image-classification' | 'tensors' | undefined;
   /**
    * Where to compute: cpu, webgpu, cuda, cuda:N, or auto for the fastest that works here. Takes auto, cpu, webgpu, cuda
    * or cuda:N. Default `"cpu"`.
@@ -305,6 +305,21 @@ export interface TrainFields {
    * reranking: binary cross-entropy (scores from 0 to 1), or the squared error of scores of any size. Default `"bce"`.
    */
   rerankingLoss?: 'bce' | 'mse' | undefined;
+  /** seq2seq: column that holds what is read, such as document; default source. */
+  sourceColumn?: string | undefined;
+  /** seq2seq: column that holds what is to be written, such as summary; default target. */
+  targetColumn?: string | undefined;
+  /** seq2seq: key of the source in the column translation, as in {"translation": {"en": …, "de": …}}. */
+  sourceLang?: string | undefined;
+  /** seq2seq: key of the target there. */
+  targetLang?: string | undefined;
+  /** seq2seq: goes before every source, as in 'translate English to German: '; default that of the model. */
+  sourcePrefix?: string | undefined;
+  /**
+   * seq2seq: longest target in tokens; longer ones are cut and counted. Default maxLength. Takes a whole number of at
+   * least 1.
+   */
+  maxTargetLength?: number | undefined;
   /**
    * Column with the paths of the pictures, from the folder of the file on, or in Parquet with the pictures themselves;
    * default image.
@@ -541,7 +556,7 @@ export interface EvalFields {
   /** Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision). */
   model: string | URL;
   /** What the model is for; default what the data are of, else what its inputs and config.json say. */
-  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
+  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'seq2seq' | 'image-classification' | 'tensors' | undefined;
   /** Where to compute. Default `"cpu"`. */
   device?: 'cpu' | undefined;
   /**
@@ -773,6 +788,21 @@ export interface EvalFields {
    * reranking: binary cross-entropy (scores from 0 to 1), or the squared error of scores of any size. Default `"bce"`.
    */
   rerankingLoss?: 'bce' | 'mse' | undefined;
+  /** seq2seq: column that holds what is read, such as document; default source. */
+  sourceColumn?: string | undefined;
+  /** seq2seq: column that holds what is to be written, such as summary; default target. */
+  targetColumn?: string | undefined;
+  /** seq2seq: key of the source in the column translation, as in {"translation": {"en": …, "de": …}}. */
+  sourceLang?: string | undefined;
+  /** seq2seq: key of the target there. */
+  targetLang?: string | undefined;
+  /** seq2seq: goes before every source, as in 'translate English to German: '; default that of the model. */
+  sourcePrefix?: string | undefined;
+  /**
+   * seq2seq: longest target in tokens; longer ones are cut and counted. Default maxLength. Takes a whole number of at
+   * least 1.
+   */
+  maxTargetLength?: number | undefined;
   /**
    * Column with the paths of the pictures, from the folder of the file on, or in Parquet with the pictures themselves;
    * default image.
@@ -832,7 +862,7 @@ export interface PredictFields {
   /** Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision). */
   model: string | URL;
   /** What the model is for; default what its inputs and config.json say. */
-  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'image-classification' | 'tensors' | undefined;
+  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'seq2seq' | 'image-classification' | 'tensors' | undefined;
   /** Where to compute. Default `"cpu"`. */
   device?: 'cpu' | undefined;
   /**

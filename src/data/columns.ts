@@ -32,6 +32,8 @@ export interface ColumnSpec {
   kind: ColumnKind;
   /** Its name in the data: a column of a table, a key of an object, a tensor of a file. */
   name: string;
+  /** Of a text: the column of objects that have it under its name, as {"translation": {"en": …, "de": …}}. */
+  within?: string | undefined;
   /** Names that it may have where it has no such one, of pictures in tables; a note says which was taken. */
   others?: readonly string[] | undefined;
   /** Of texts: a number or a boolean is its text, as of classes that nothing lists. */

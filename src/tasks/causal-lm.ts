@@ -10,7 +10,7 @@ import { tokenAxes } from '../data/text/encode.js';
 import { surveyTexts } from '../data/text/survey.js';
 import { readTokenizer } from '../data/tokenizer/files.js';
 import { UsageError } from '../errors.js';
-import { LanguageModelMetrics, type LanguageModelResult } from '../metrics/language-model.js';
+import type { LanguageModelResult } from '../metrics/language-model.js';
 import { metricsLine } from '../report/metrics.js';
 import { inBlocks } from './causal/blocks.js';
 import { decoderFields, takesCache } from './causal/decoder-inputs.js';
@@ -22,6 +22,7 @@ import type { Task } from './task.js';
 import { textFields } from './text-fields.js';
 import { readsTexts, refusePacked, refusePictures } from './texts.js';
 import { lossAtTokens, tokenLogits } from './token-loss.js';
+import { tokenMeter, tokenMetrics } from './token-meter.js';
 
 const name = 'causal-lm';
 
@@ -185,25 +186,8 @@ export const causalLm = {
   },
   resultsOf: (saved, batch, { maxNewTokens }, mode) =>
     mode === 'predict' ? continued(saved, batch, maxNewTokens!) : tokenResults(saved, batch),
-  metrics: () => ['loss', 'perplexity', 'accuracy', 'bitsPerByte'],
-  meter: () => {
-    const metrics = new LanguageModelMetrics();
-    const numbers = (view: { data: unknown } | undefined) => view?.data as ArrayLike<number> & ArrayLike<bigint>;
-    return {
-      add({ tokenLoss, predictions }, { samples, inputs }) {
-        metrics.add(
-          samples.length,
-          { loss: Number(tokenLoss!.data[0]), predictions: numbers(predictions) },
-          {
-            labels: numbers(inputs.get('labels')),
-            weights: numbers(inputs.get('sample_weights')),
-            bytes: numbers(inputs.get('text_bytes')),
-          },
-        );
-      },
-      result: () => metrics.result(),
-    };
-  },
+  metrics: () => tokenMetrics,
+  meter: tokenMeter,
   report: ({ samples, tokens, ...figures }) => `${samples} rows, ${tokens} tokens: ${metricsLine(figures)}`,
   predict: (results, batch, _, __, tools) => writtenTexts(results, batch, tools),
   unusable: (error): WritingPrediction => ({ text: '', finished: false, error }),

@@ -218,6 +218,10 @@ export interface Task<O extends object = object, M extends object = object, P ex
   refuses?(inputs: readonly ModelValue[]): string | undefined;
   /** Files of the model directory that are joined into one graph, and how; default one file. */
   readonly parts?: readonly ModelPart[];
+  /**
+   * Further files of the directory that hold the weights of these, and get the trained ones too where they are there.
+   */
+  readonly siblings?: readonly string[];
   readonly head: HeadName;
   /** Whether dropout goes before the last layer in training. */
   readonly headDropout: boolean;

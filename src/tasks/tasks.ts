@@ -9,7 +9,8 @@ import { maskedLm } from './masked-lm.js';
 import { questionAnswering } from './question-answering.js';
 import { reranking } from './reranking.js';
 import { sentenceSimilarity } from './sentence-similarity.js';
-import type { ModelValue, Task, TaskConfig } from './task.js';
+import { seq2seq } from './seq2seq.js';
+import type { ModelValue, Prediction, Task, TaskConfig } from './task.js';
 import { tensors } from './tensors.js';
 import { textClassification } from './text-classification.js';
 import { tokenClassification } from './token-classification.js';
@@ -30,6 +31,7 @@ export const tasks = [
   causalLm,
   sentenceSimilarity,
   reranking,
+  seq2seq,
   imageClassification,
   tensors,
 ] as const;
@@ -62,7 +64,9 @@ export type MetricNameOf<T extends TaskName> =
 /** What is said of a sample by a model of a task; where no task is named, of a class. */
 export type PredictionOf<T extends TaskName> = [TaskName] extends [T]
   ? ClassPrediction
-  : Awaited<ReturnType<Extract<Row, { name: T }>['predict']>>[number];
+  : Extract<Row, { name: T; predict: unknown }> extends { predict(...args: never[]): infer P }
+    ? Extract<Awaited<P>, readonly unknown[]>[number]
+    : Prediction;
 
 export const taskNames = tasks.map(({ name }) => name) as [TaskName, ...TaskName[]];
 

@@ -15,10 +15,10 @@ import { meanCrossEntropy } from './losses.js';
  * @returns the loss, and the likeliest token of each place
  * @throws ModelError when the logits have another rank
  */
-export function lossAtTokens(b: Builder, logits: Value, name: string, targets: number) {
+export function lossAtTokens(b: Builder, logits: Value, name: string, targets: number, labelSmoothing = 0) {
   const positions = taskInput(b, name, 'int64', [targets]);
   const names = { labels: 'labels', weights: 'sample_weights', normaliser: 'normaliser' };
-  const found = meanCrossEntropy(b, gatherTokens(b, logits, positions), names);
+  const found = meanCrossEntropy(b, gatherTokens(b, logits, positions), names, labelSmoothing);
   return { ...found, inputs: [positions, ...found.inputs] };
 }
 

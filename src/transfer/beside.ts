@@ -26,6 +26,9 @@ const copied = [
   'merges.txt',
   'spiece.model',
   'sentencepiece.bpe.model',
+  'source.spm',
+  'target.spm',
+  'generation_config.json',
   preprocessorFile,
 ];
 

@@ -57,6 +57,7 @@ const rules: Readonly<Record<string, Rule>> = {
   hidden_dropout_prob: rate,
   attention_probs_dropout_prob: rate,
   dropout: rate,
+  dropout_rate: rate,
   attention_dropout: rate,
   classifier_dropout: rate,
   classifier_dropout_prob: rate,
@@ -132,7 +133,7 @@ export function dropoutOf(
 ): DropoutRates {
   const rate = (...keys: readonly string[]): number | undefined =>
     keys.map((key) => config[key]).find((value) => typeof value === 'number');
-  const hidden = rate('hidden_dropout_prob', 'dropout') ?? fallback;
+  const hidden = rate('hidden_dropout_prob', 'dropout', 'dropout_rate') ?? fallback;
   return {
     hidden,
     attention: rate('attention_probs_dropout_prob', 'attention_dropout') ?? hidden,

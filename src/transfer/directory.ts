@@ -11,6 +11,7 @@ import type { Tensor } from '../onnx/tensor.js';
 import { type FilesBeside, jsonBytes, readFilesBeside, writeFilesBeside } from './beside.js';
 import type { ModelConfig } from './config.js';
 import type { Parameter } from './parameters.js';
+import { type SiblingFile, siblingsToSave } from './siblings.js';
 import { derivedTensor } from './tied.js';
 
 type Copied = Pick<Parameter, 'name' | 'copies' | 'derived'>;
@@ -19,7 +20,8 @@ type Copied = Pick<Parameter, 'name' | 'copies' | 'derived'>;
  * Writes `directory`/onnx/model.onnx, or each file of a joined model there, config.json and the tokenizer's files.
  * `model` is the one with the fitted head; a weight goes to all its copies. May be the directory the model came from.
  * @param weights by their names in the graph
- * @param options `beside`: files that go with the model; default those beside the file that it came from
+ * @param options `beside`: files that go with the model; default those beside the file that it came from. `siblings`:
+ *   further files of its weights
  * @returns the path of the last .onnx file
  */
 export function writeModelDirectory(
@@ -31,11 +33,13 @@ export function writeModelDirectory(
     copies = [],
     beside = readFilesBeside(model.directory),
     preprocessor,
+    siblings = [],
   }: {
     config: ModelConfig;
     copies?: readonly Copied[];
     beside?: FilesBeside;
     preprocessor?: object | undefined;
+    siblings?: readonly SiblingFile[];
   },
 ): string {
   mkdirSync(join(directory, 'onnx'), { recursive: true });
@@ -47,7 +51,7 @@ export function writeModelDirectory(
     for (const { name: other, form } of derived) all.set(other, derivedTensor(weight, form));
   }
   const files = filesToSave(model, directory, all);
-  saveModels(files);
+  saveModels([...siblingsToSave(siblings, weights, join(directory, 'onnx')), ...files]);
   writeFilesBeside(directory, new Map([...beside, ['config.json', jsonBytes(config)]]), preprocessor);
   return files.at(-1)!.file;
 }

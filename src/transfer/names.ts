@@ -9,6 +9,9 @@ import type { Use } from './weights.js';
 /** A name as PyTorch gives parameters: words joined by dots. */
 export const isReadable = (name: string): boolean => /^\w+(\.\w+)+$/.test(name);
 
+/** What a tensor was called before Optimum merged two decoders into one file. */
+export const beforeMerge = (name: string): string => name.replace(/_merged_\d+$/, '');
+
 /**
  * name → readable name, in the order of `weights`.
  * @param inFile what a tensor or a node of the graph is called in its file, where the graph is joined of several
@@ -21,7 +24,7 @@ export function readableNames(
   const consumers = graph.consumers();
   return new Map(
     [...weights].map(([name, [use]]) => {
-      const own = inFile(name);
+      const own = beforeMerge(inFile(name));
       return [
         name,
         isReadable(own) ? own : (fromBias(graph, consumers, use!, inFile) ?? fromPath(use!, inFile) ?? own),
@@ -41,7 +44,7 @@ function fromBias(
   const [reader] = consumers.get(node.outputs[0]!) ?? [];
   if (reader?.op !== 'Add') return undefined;
   const value = reader.inputs.find((input) => graph.initializers.has(input));
-  const bias = value && inFile(value);
+  const bias = value && beforeMerge(inFile(value));
   return bias && isReadable(bias) && bias.endsWith('.bias') ? bias.replace(/bias$/, 'weight') : undefined;
 }
 

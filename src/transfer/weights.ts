@@ -9,6 +9,7 @@ import type { Tensor } from '../onnx/tensor.js';
 import { quote } from '../quote.js';
 import type { Flow } from './flow.js';
 import { isArithmetic, knownTable } from './known-tables.js';
+import { beforeMerge } from './names.js';
 import { storedBecause } from './stored.js';
 
 /** Whether a weight may go through a node that reads it as `value`: the node only arranges or casts what it reads. */
@@ -120,7 +121,7 @@ export function judgeTensor(graph: Graph, flow: Flow, candidate: Candidate): Jud
     const { node, input } = readers[0]!;
     return none(`no derivative flows through input ${input} of ${operatorKey(node)} ${quote(node.name)}`);
   }
-  const buffer = buffers.get(inFile.split(/[./]/).at(-1)!);
+  const buffer = buffers.get(beforeMerge(inFile).split(/[./]/).at(-1)!);
   if (buffer) return { uses, constant: `its name says that it is ${buffer}` };
   const why = constantBecause(graph, flow, { ...candidate, tensor, uses, unusual });
   return why === undefined ? { uses } : { uses, constant: why };
@@ -148,6 +149,8 @@ function constantBecause(
     return number && (constant || anonymous || isArithmetic(tensor.numbers()[0]!)) ? 'a number' : undefined;
   }
   if (place && constant) return `a Constant node's value, which ${place}`;
+  if (uses.every(({ role }) => role === 'bias') && isEmptyRow(tensor) && !isOfModule(beforeMerge(inFile)))
+    return "a row of zeros that is added, as the constant of BART's kind is";
   if (uses.some(({ node }) => node.op === 'Sub' || node.op === 'Div') && scalesInput(graph, flow, of))
     return 'the mean or deviation by which an input is normalised';
   if (uses.every(({ node }) => givesAngles(flow, node)))
@@ -160,6 +163,10 @@ function constantBecause(
     ? `a constant of the exporter, which ${place}`
     : undefined;
 }
+
+/** [1, N] zeros: a bias that is learned has one axis. */
+const isEmptyRow = (tensor: Tensor): boolean =>
+  tensor.shape.length === 2 && tensor.shape[0] === 1 && tensor.numbers().every((x) => x === 0);
 
 /** Places of tables that were computed: what is added or multiplied, looked up, or given to a learned layer. */
 const mayReadTable = ({ node: { op }, input }: Use): boolean =>

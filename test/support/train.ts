@@ -1,7 +1,7 @@
 // Runs the trainer on a small problem through the library, and looks at what it wrote.
 
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import type { TrainResult } from '#ortune/events.js';
@@ -32,7 +32,7 @@ export interface Ran {
   result: TrainResult;
   losses: number[];
   warnings: string[];
-  /** Hash of the trained .onnx file. */
+  /** Hash of the trained .onnx file, or files. */
   bits: string;
 }
 
@@ -49,8 +49,19 @@ export async function train(
   });
   trainer.on('warning', ({ message }) => warnings.push(message));
   const result = await trainer.run({ signal });
-  return { result, losses, warnings, bits: hashOf(readFileSync(modelFile(result.output))) };
+  return {
+    result,
+    losses,
+    warnings,
+    bits: hashOf(Buffer.concat(modelFiles(result.output).map((file) => readFileSync(file)))),
+  };
 }
+
+const modelFiles = (directory: string): string[] => {
+  const folder = join(directory, 'onnx');
+  const files = readdirSync(folder).filter((file) => file.endsWith('.onnx'));
+  return files.sort().map((file) => join(folder, file));
+};
 
 export const modelFile = (directory: string): string => join(directory, 'onnx', 'model.onnx');
 

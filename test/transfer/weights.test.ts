@@ -180,3 +180,18 @@ test('weights in Constant nodes are trained and saved there', () => {
   expect(initializers.get('w')!.numbers()).toEqual(trained.numbers());
   expect(initializers.get('slope')!.numbers()).toEqual(tensor(4, 1, 1).numbers());
 });
+
+test("a constant of BART's kind is none, whether its name was kept, merged or lost", () => {
+  const row = () => Tensor.of('float32', new Float32Array(4), [1, 4]);
+  for (const name of ['m.final_logits_bias', 'm.final_logits_bias_merged_0', 'onnx::Add_709_merged_57']) {
+    const model = chain([
+      ['MatMul', { w: tensor(4, 4) }],
+      ['Add', { [name]: row() }],
+    ]);
+    const { names, reasons } = choose(model);
+    expect(names).toEqual(['w']);
+    expect(reasons.get(name)).toMatch(/a constant of BART's kind|a row of zeros that is added/);
+  }
+  const learned = chain([['Add', { 'onnx::Add_7': tensor(1, 4) }]]);
+  expect(choose(learned).names).toEqual(['onnx::Add_7']);
+});

@@ -49,7 +49,9 @@ export interface TableRecord {
 /** The columns that `readRaw` has to read; `weights` is that of the weights. */
 export const columnNames = (columns: readonly ColumnSpec[], weights?: string): string[] => [
   ...new Set([
-    ...columns.flatMap(({ name, role, form, parts = form ? [form.names[role] ?? []].flat() : [name] }) => parts),
+    ...columns.flatMap(
+      ({ name, role, form, within, parts = form ? [form.names[role] ?? []].flat() : [within ?? name] }) => parts,
+    ),
     ...(weights === undefined ? [] : [weights]),
   ]),
 ];
@@ -60,10 +62,11 @@ export const readOptions = (
   weights?: string,
 ): Pick<ReadOptions, 'columns' | 'structs' | 'sentences'> => ({
   columns: columnNames(columns, weights),
-  // Answers of questions, ranges of entities, and messages of chats.
-  structs: columns.flatMap(({ kind, form, name }) =>
-    form && (kind === 'ranges' || form.kind === 'chats') ? [name] : [],
-  ),
+  // Answers of questions, ranges of entities, messages of chats, and texts by language.
+  structs: columns.flatMap(({ kind, form, name, within }) => {
+    if (within !== undefined) return [within];
+    return form && (kind === 'ranges' || form.kind === 'chats') ? [name] : [];
+  }),
   sentences: columns.some(({ form }) => form?.kind === 'entities'),
 });
 
@@ -113,11 +116,22 @@ export function fieldOf(row: RawRecord['row'], column: string, place: string): u
   return row[names[at]!];
 }
 
+/** What the object in a column has under a name. @throws DataError where it is none, or has no such one */
+function innerField(row: RawRecord['row'], column: string, name: string, place: string): unknown {
+  const object = fieldOf(row, column, place);
+  if (typeof object !== 'object' || object === null || Array.isArray(object))
+    throw new DataError(
+      `${place}: column ${quote(column)} must hold an object with a text under ${quote(name)}, found ${describe(object)}`,
+    );
+  return fieldOf(object as RawRecord['row'], name, `${place}: in column ${quote(column)}`);
+}
+
 type Reader<V> = (row: RawRecord['row'], column: string, place: string, spec: ColumnSpec) => V;
 
 const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
   text(row, column, place, spec) {
-    const value = fieldOf(row, column, place);
+    const { within } = spec;
+    const value = within === undefined ? fieldOf(row, column, place) : innerField(row, within, column, place);
     if (spec.named) return readers.class(row, column, place, spec);
     if (typeof value === 'string') return value;
     throw new DataError(`${place}: column ${quote(column)} must be a text, found ${describe(value)}`);

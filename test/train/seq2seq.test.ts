@@ -1,0 +1,190 @@
+// Texts to texts through the trainer and the evaluation: forms of the data, prefixes, what the stock runtime measures
+// of the saved files, and what is refused. Gradients and generation: test/seq2seq-goldens.test.ts.
+
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { TrainOptions } from '#ortune/config/train-schema.js';
+import { evaluate } from '#ortune/train/evaluate.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { type Ran, train } from '../support/train.js';
+
+const directory = temporaryDirectory('seq2seq');
+const path = (name: string): string => join(directory, name);
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/seq2seq/${name}`, import.meta.url));
+const golden = JSON.parse(readFileSync(fixture('t5.golden.json'), 'utf8')) as {
+  rows: { translation: { en: string; de: string } }[];
+  loss: number;
+};
+const { rows } = golden;
+const jsonl = (name: string, lines: readonly object[]): string => {
+  writeFileSync(path(name), lines.map((line) => JSON.stringify(line)).join('\n'));
+  return path(name);
+};
+const translations = jsonl('translations.jsonl', rows);
+
+const usual = {
+  ...{ task: 'seq2seq', model: fixture('t5'), train: translations, sourceLang: 'en', targetLang: 'de' },
+  ...{ batchSize: 2, maxSteps: 3, learningRate: 1e-3, threads: 1, saveSteps: 100 },
+} as const;
+let runs = 0;
+const options = (more: object = {}) => ({ ...usual, output: path(`run${runs++}`), ...more }) as TrainOptions;
+const plain = { sourceLang: undefined, targetLang: undefined };
+
+/** The fixture's directory with changes. */
+function changed(name: string, change: (folder: string) => void): string {
+  const folder = path(name);
+  cpSync(fixture('t5'), folder, { recursive: true });
+  change(folder);
+  return folder;
+}
+const configured = (name: string, more: object, file = 'config.json'): string =>
+  changed(name, (folder) => {
+    const config = JSON.parse(readFileSync(join(folder, file), 'utf8')) as object;
+    writeFileSync(join(folder, file), JSON.stringify({ ...config, ...more }));
+  });
+
+describe('a run over translations', () => {
+  let ran: Ran;
+  beforeAll(async () => {
+    const quantised = changed('quantised', (folder) =>
+      copyFileSync(join(folder, 'onnx/encoder_model.onnx'), join(folder, 'onnx/encoder_model_quantized.onnx')),
+    );
+    ran = await train(options({ model: quantised, eval: rows, sourcePrefix: 'translate: ' }));
+  });
+
+  it('learns, and is measured by the stock runtime as by the training graph', async () => {
+    expect(ran.losses.at(-1)).toBeLessThan(ran.losses[0]!);
+    const data = { task: 'seq2seq', data: rows, sourceLang: 'en', targetLang: 'de', threads: 1 } as const;
+    const { metrics } = await evaluate({ ...data, model: ran.result.output });
+    const found = ran.result.metrics as unknown as Record<string, number>;
+    expect(metrics).toMatchObject({ samples: 3, tokens: 45, accuracy: found.accuracy });
+    expect(metrics.loss).toBeCloseTo(found.loss!, 4);
+    expect(metrics.perplexity).toBeCloseTo(Math.exp(metrics.loss!), 6);
+    const bytes = rows.reduce((sum, { translation }) => sum + Buffer.byteLength(translation.de), 0);
+    expect(metrics.bitsPerByte).toBeCloseTo((metrics.loss! * 45) / bytes / Math.LN2, 6);
+    const untrained = await evaluate({ ...data, model: fixture('t5') });
+    expect(untrained.metrics.loss).toBeCloseTo(golden.loss, 4);
+  });
+
+  it('saves the files that transformers.js and optimum open, and leaves out and names those of other types', () => {
+    const saved = readdirSync(join(ran.result.output, 'onnx')).sort();
+    expect(saved).toEqual(
+      ['decoder_model', 'decoder_model_merged', 'decoder_with_past_model', 'encoder_model'].map((f) => `${f}.onnx`),
+    );
+    expect(existsSync(join(ran.result.output, 'generation_config.json'))).toBe(true);
+    expect(ran.warnings).toContainEqual(
+      expect.stringMatching(/^encoder_model_quantized.onnx: left out of the saved directory.* from before training/),
+    );
+    expect(ran.warnings).toContainEqual(
+      'decoder_model.onnx, decoder_with_past_model.onnx: the trained weights go there too',
+    );
+  });
+
+  it('says in config.json what goes before the texts', () => {
+    const config = JSON.parse(readFileSync(join(ran.result.output, 'config.json'), 'utf8')) as object;
+    expect(config).toMatchObject({ is_encoder_decoder: true, prefix: 'translate: ', model_type: 't5' });
+  });
+});
+
+it('columns of any name, and targets that are cut', async () => {
+  const csv = path('summaries.csv');
+  writeFileSync(csv, `document,summary\n${rows.map(({ translation: { en, de } }) => `"${en}","${de}"`).join('\n')}\n`);
+  const { losses, result } = await train(
+    options({
+      ...plain,
+      train: csv,
+      sourceColumn: 'document',
+      targetColumn: 'summary',
+      maxTargetLength: 8,
+      maxSteps: 1,
+    }),
+  );
+  expect(losses).toHaveLength(1);
+  const { truncated } = await evaluate({
+    ...{ task: 'seq2seq', model: result.output, data: csv, threads: 1, maxTargetLength: 8 },
+    ...{ sourceColumn: 'document', targetColumn: 'summary' },
+  });
+  expect(truncated).toBe(3);
+});
+
+it('a prefix of the configuration is kept, and those of tasks are said', async () => {
+  const model = configured('prefixed', { task_specific_params: { summarization: { prefix: 'sum: ', num_beams: 4 } } });
+  const { warnings, result } = await train(options({ model, maxSteps: 1 }));
+  expect(warnings).toContainEqual(
+    expect.stringMatching(/^config.json has prefixes for its tasks \(summarization: 'sum: '\).* set sourcePrefix/),
+  );
+  const saved = JSON.parse(readFileSync(join(result.output, 'config.json'), 'utf8')) as {
+    task_specific_params: object;
+  };
+  expect(saved.task_specific_params).toEqual({ summarization: { num_beams: 4 } });
+  expect(saved).not.toHaveProperty('prefix');
+});
+
+describe('what is refused', () => {
+  it.each<[string, RegExp, () => object]>([
+    [
+      'a directory without its merged file',
+      /holds no decoder_model_merged.onnx: this task trains a model of 2 files/,
+      () => ({ model: changed('unmerged', (folder) => rmSync(join(folder, 'onnx/decoder_model_merged.onnx'))) }),
+    ],
+    [
+      'a decoder of another model beside the merged one',
+      /decoder_model.onnx: '.*' equals no weight of the files that are trained, so this file is not of the same model/,
+      () => ({
+        model: changed('mixed', (folder) =>
+          copyFileSync(fixture('marian/onnx/decoder_model_merged.onnx'), join(folder, 'onnx/decoder_model.onnx')),
+        ),
+      }),
+    ],
+    [
+      'an encoder that the decoder cannot attend to',
+      /decoder_model_merged.onnx has no input|cannot be fed by 'encoder_model\/last_hidden_state'/,
+      () => ({
+        model: changed('swapped', (folder) =>
+          copyFileSync(join(folder, 'onnx/decoder_model.onnx'), join(folder, 'onnx/encoder_model.onnx')),
+        ),
+      }),
+    ],
+    [
+      'a model that does not say what its decoder starts with',
+      /config.json names no decoder_start_token_id/,
+      () => ({
+        model: changed('unsaid', (folder) => {
+          rmSync(join(folder, 'generation_config.json'));
+          writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 't5', pad_token_id: 0 }));
+        }),
+      }),
+    ],
+    [
+      'languages as tokens',
+      /models of type 'mbart' put a token of its language before every text, which seq2seq does not do yet/,
+      () => ({ model: configured('languages', { model_type: 'mbart' }) }),
+    ],
+    [
+      'an empty target',
+      /empty.jsonl:2: the target text is empty: there is nothing to learn from it/,
+      () => ({ train: jsonl('empty.jsonl', [rows[0]!, { translation: { en: 'a dog', de: ' ' } }]) }),
+    ],
+    [
+      'a language that a row has not',
+      /other.jsonl:2: in column 'translation': no column 'de'; found 'en', 'fr'/,
+      () => ({ train: jsonl('other.jsonl', [rows[0]!, { translation: { en: 'a', fr: 'b' } }]) }),
+    ],
+    [
+      'a column of texts in the place of translations',
+      /texts.jsonl:1: column 'translation' must hold an object with a text under 'en', found a value of type string/,
+      () => ({ train: jsonl('texts.jsonl', [{ translation: 'a' }]) }),
+    ],
+    [
+      'one language',
+      /options 'sourceLang' and 'targetLang' belong together: set targetLang too/,
+      () => ({ targetLang: undefined }),
+    ],
+    ['a language into itself', /are both 'en': a text would be translated into itself/, () => ({ targetLang: 'en' })],
+    ['keys and columns', /name keys of the column translation; leave sourceColumn/, () => ({ sourceColumn: 'a' })],
+  ])('%s', async (_, message, more) => {
+    await expect(train(options(more()))).rejects.toThrow(message);
+  });
+});
