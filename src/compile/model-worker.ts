@@ -26,6 +26,7 @@ import { serve } from '../threads/serve.js';
 import { chooseStatistics, type Statistic } from '../transfer/batch-norm.js';
 import { type FilesBeside, jsonBytes, readFilesBeside } from '../transfer/beside.js';
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
+import { withFloatHead } from '../transfer/dequantise.js';
 import { writeModelDirectory } from '../transfer/directory.js';
 import { embeddingRows } from '../transfer/embedding.js';
 import { holdStored } from '../transfer/hold.js';
@@ -94,10 +95,12 @@ function openNow(request: OpenRequest): OpenedModel {
   const own = labelsOfConfig(config)?.names ?? [];
   const labels = request.labels ?? own;
   if (files.length === 0) refuseOtherInput(file, request.task);
-  const { model: last, note } = fitted(trunk.model, config, request, labels);
+  const { model: whole, note: ofLayer } = request.labels ? withFloatHead(trunk.model) : { model: trunk.model };
+  const { model: last, note } = fitted(whole, config, request, labels);
   const notes = [
     ...ofGraphs,
     ...trunk.notes,
+    ...(ofLayer === undefined ? [] : [ofLayer]),
     ...(note === undefined ? [] : [note]),
     ...otherProblem(config, labels, request),
   ];

@@ -480,6 +480,8 @@ export interface TrainFields {
    * of at least 1.
    */
   keepLayers?: number | undefined;
+  /** Make floats of weights that the file stores as rounded numbers: they train, and are saved as floats. */
+  dequantise?: boolean | undefined;
   /**
    * Start from the weights of the model, or from weights drawn anew, as in training from scratch. Default
    * `"pretrained"`.

@@ -42,6 +42,14 @@ export const transfer = {
       aliases: ['num_layers', 'num_hidden_layers', 'truncate_layers'],
     }),
   ),
+  dequantise: z
+    .boolean()
+    .optional()
+    .meta(
+      about('Make floats of weights that the file stores as rounded numbers: they train, and are saved as floats.', {
+        aliases: ['dequantize', 'unquantize'],
+      }),
+    ),
   init: z
     .enum(['pretrained', 'random'])
     .default('pretrained')

@@ -3,11 +3,14 @@
 
 import type { Model } from '../onnx/model.js';
 import type { ModelConfig } from './config.js';
+import { dequantise } from './dequantise.js';
 import { keepLayers } from './keep-layers.js';
 
 export interface TransferOptions {
   /** How many layers of the trunk stay, from the first; undefined: all. */
   keepLayers?: number | undefined;
+  /** Whether weights that the file stores as rounded numbers become floats. */
+  dequantise?: boolean | undefined;
 }
 
 interface Prepared {
@@ -21,7 +24,10 @@ interface Step<K extends keyof TransferOptions = keyof TransferOptions> {
   prepare(model: Model, config: ModelConfig, value: TransferOptions[K]): Prepared & { note: string | undefined };
 }
 
-export const transferSteps: readonly Step[] = [{ option: 'keepLayers', prepare: keepLayers }];
+export const transferSteps: readonly Step[] = [
+  { option: 'dequantise', prepare: dequantise as Step['prepare'] },
+  { option: 'keepLayers', prepare: keepLayers as Step['prepare'] },
+];
 
 /** @throws UsageError, ModelError for a model that does not have what an option requires */
 export function prepareModel(

@@ -59,6 +59,10 @@ export class FileGraph {
     return this.#readers.get(value) ?? [];
   }
 
+  tensor(name: string): TensorProto | undefined {
+    return this.#tensors.get(name);
+  }
+
   /** The tensor that an operand is, behind casts and transposes. */
   constant(value: string): Constant | undefined {
     const passed: NodeProto[] = [];

@@ -1,0 +1,75 @@
+// The floats that stored numbers of few bits stand for, computed here and not by the runtime: for tensors that become
+// floats in the file.
+
+import { convertFloat } from '../convert.js';
+import { isPacked } from '../dtype.js';
+import { elementCount, Tensor } from '../tensor.js';
+
+/** The element at each place, of 4 bits too. */
+function elementsOf(tensor: Tensor): (i: number) => number {
+  const data = tensor.data();
+  if (!isPacked(tensor.dtype)) return (i) => Number(data[i]);
+  const signed = tensor.dtype === 'int4';
+  return (i) => {
+    const half = (Number(data[i >> 1]) >> (4 * (i & 1))) & 15;
+    return signed && half > 7 ? half - 16 : half;
+  };
+}
+
+const floatsOf = (scales: Tensor): Float32Array => convertFloat(scales, 'float32').data() as Float32Array;
+
+/** In the type of the scales. */
+const inTypeOf = (scales: Tensor, shape: readonly number[], values: Float32Array): Tensor =>
+  convertFloat(Tensor.view('float32', shape, values), scales.dtype);
+
+/**
+ * (q − zero) · scale, with one scale for all, for each place along an axis or for each block along it, as a
+ * DequantizeLinear has them.
+ */
+export function linearValues(
+  stored: Tensor,
+  scales: Tensor,
+  zeros: Tensor | undefined,
+  { axis, block }: { axis: number; block: number },
+): Tensor {
+  const { shape, size } = stored;
+  const along = axis < 0 ? axis + shape.length : axis;
+  const [q, scale] = [elementsOf(stored), floatsOf(scales)];
+  const zero = zeros ? elementsOf(zeros) : () => 0;
+  const [length, inner] = [shape[along] ?? 1, elementCount(shape.slice(along + 1))];
+  const blocks = block > 0 ? Math.ceil(length / block) : 0;
+  const values = new Float32Array(size);
+  for (let i = 0; i < size; i++) {
+    const place = Math.floor(i / inner) % length;
+    const of =
+      blocks > 0
+        ? (Math.floor(i / (inner * length)) * blocks + Math.floor(place / block)) * inner + (i % inner)
+        : place;
+    const at = scales.size === 1 ? 0 : of;
+    values[i] = (q(i) - zero(zeros?.size === 1 ? 0 : at)) * scale[at]!;
+  }
+  return inTypeOf(scales, shape, values);
+}
+
+/** Of a MatMulNBits with weights [N, K]: the matrix [K, N] that rows are multiplied by. */
+export function blockValues(
+  [packed, scales, zeros]: readonly [Tensor, Tensor, Tensor | undefined],
+  { bits, block, shape: [n, k] }: { bits: number; block: number; shape: readonly [number, number] },
+): Tensor {
+  const blocks = Math.ceil(k / block);
+  const dtype = bits === 4 ? 'uint4' : 'uint8';
+  const [q, scale] = [elementsOf(packed.part(dtype, [n, blocks * block])), floatsOf(scales)];
+  const perRow = bits === 4 ? 2 * Math.ceil(blocks / 2) : blocks;
+  const middle = 2 ** (bits - 1);
+  const ofBytes = zeros?.dtype === 'uint8' ? elementsOf(zeros.part(dtype, [n, perRow])) : undefined;
+  const ofFloats = zeros && !ofBytes ? floatsOf(zeros) : undefined;
+  const values = new Float32Array(k * n);
+  for (let row = 0; row < n; row++)
+    for (let column = 0; column < k; column++) {
+      const part = Math.floor(column / block);
+      const at = row * blocks + part;
+      const zero = ofBytes ? ofBytes(row * perRow + part) : ofFloats ? ofFloats[at]! : middle;
+      values[column * n + row] = (q(row * blocks * block + column) - zero) * scale[at]!;
+    }
+  return inTypeOf(scales, [k, n], values);
+}

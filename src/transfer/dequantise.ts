@@ -1,0 +1,59 @@
+// Stored weights as floats that train: all of them as an option says, or those of the layer that gives the logits,
+// which a new head takes the place of.
+
+import { UsageError } from '../errors.js';
+import { formatBytes } from '../format.js';
+import { dequantiseFile } from '../onnx/file/dequantise.js';
+import { FileGraph } from '../onnx/file/file-graph.js';
+import { graphOf, type Model, operatorName } from '../onnx/model.js';
+import { quote } from '../quote.js';
+import type { ModelConfig } from './config.js';
+
+/**
+ * The model with float weights, which saving writes as floats. `model` itself stays as it is.
+ * @throws UsageError for a model that stores none as rounded numbers
+ */
+export function dequantise(model: Model, config: ModelConfig, wanted: boolean | undefined) {
+  if (!wanted) return { model, config, note: undefined };
+  const { model: made, made: names } = dequantiseFile(model);
+  if (names.length === 0)
+    throw new UsageError(
+      `dequantise: ${model.path} has no weights stored as rounded numbers that can become floats. Leave dequantise out.`,
+    );
+  const tensors = new Map(graphOf(made).initializer.map((tensor) => [tensor.name, tensor.rawData.byteLength]));
+  const bytes = names.reduce((sum, name) => sum + (tensors.get(name) ?? 0), 0);
+  return {
+    model: made,
+    config,
+    note: `${names.length} tensors of rounded numbers became floats (${formatBytes(bytes)}): they train, and are saved as floats`,
+  };
+}
+
+/** The model with float weights in the layer that computes the logits, where that has stored ones. */
+export function withFloatHead(model: Model): { model: Model; note?: string | undefined } {
+  const outputs = graphOf(model).output.map(({ name }) => name);
+  const output = outputs.find((name) => name === 'logits') ?? outputs[0]!;
+  const { model: made, made: names } = dequantiseFile(model, lastLayer(new FileGraph(graphOf(model)), output));
+  const note =
+    names.length > 0
+      ? `the last layer has floats now in place of rounded numbers: ${names.map(quote).join(', ')}`
+      : undefined;
+  return { model: made, note };
+}
+
+/** The values from an output back to its product, and those that make the product's weights. */
+function lastLayer(file: FileGraph, output: string): Set<string> {
+  const values = new Set<string>();
+  for (let value: string | undefined = output; value !== undefined && !values.has(value); ) {
+    values.add(value);
+    const node = file.producer(value);
+    const op = node && operatorName(node.opType, node.domain);
+    const at = node?.input.findIndex((input) => file.constant(input)) ?? -1;
+    if (op === 'Identity' || op === 'Dropout' || op === 'Cast') value = node!.input[0]!;
+    else if (op === 'Add' && at >= 0) value = node!.input[1 - at]!;
+    else
+      value =
+        op === 'MatMul' || op === 'Gemm' || op === 'Transpose' ? node!.input.at(op === 'Transpose' ? 0 : 1) : undefined;
+  }
+  return values;
+}
