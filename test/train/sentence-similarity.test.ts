@@ -83,6 +83,15 @@ describe('sentence similarity', () => {
     });
     expect(saved.metrics.loss).toBeCloseTo(metrics.loss, 5);
     expect(saved.metrics.retrieval).toEqual(metrics.retrieval);
+    // A corpus with what answers other questions, and with what is known already.
+    const documents = [...rows.slice(8), rows[0]!].map(({ answer }) => ({ question: '', answer }));
+    const searched = await evaluate<'sentence-similarity'>({
+      ...{ task, model: result.output, textColumn, pairColumn, batchSize: 8 },
+      data: [path('dev.jsonl'), write('corpus.jsonl', documents)],
+    });
+    expect(searched.metrics).toMatchObject({ samples: 8, retrieval: { queries: 8, documents: 48 } });
+    expect(searched.metrics.retrieval!['map@100']).toBeLessThan(metrics.retrieval!['map@100']!);
+    expect(searched.metrics.loss).toBeGreaterThan(0);
     const model = await loadModel(result.output);
     try {
       const { question, answer, other } = rows[0]!;
@@ -167,6 +176,16 @@ describe('sentence similarity', () => {
     });
     expect(saved.metrics.loss).toBeCloseTo(metrics.loss, 4);
     expect(saved.metrics.retrieval!['map@100']).toBeCloseTo(metrics.retrieval!['map@100']!, 5);
+    // A prompt goes before them.
+    const measured = { task, model: result.output, batchSize: 8, textColumn, classColumn: 'kind' } as const;
+    const prompted = await evaluate<'sentence-similarity'>({
+      ...{ ...measured, data: path('classes-dev.jsonl'), queryPrompt: 'the river ' },
+    });
+    const longer = classed.slice(0, 24).map((row) => ({ ...row, question: `the river ${row.question}` }));
+    const data = write('classes-longer.jsonl', longer);
+    const written = await evaluate<'sentence-similarity'>({ ...measured, data, pooling: 'mean' });
+    expect(Math.abs(prompted.metrics.loss - saved.metrics.loss)).toBeGreaterThan(1e-3);
+    expect(prompted.metrics.loss).toBeCloseTo(written.metrics.loss, 4);
   });
 
   it.each([
@@ -201,6 +220,9 @@ describe('sentence similarity', () => {
     const train = write('bad.jsonl', [rows[0]!, { question: 'what', answer: '\t ' }]);
     const run = new Trainer({ ...options, train, eval: undefined, output: path('bad') }).run();
     await expect(run).rejects.toThrow(/bad\.jsonl:2: the text of pairColumn is empty/);
+    const alone = write('alone.jsonl', [rows[0]!, { question: ' ', answer: 'a document' }]);
+    const learning = new Trainer({ ...options, train: alone, eval: undefined, output: path('bad') }).run();
+    await expect(learning).rejects.toThrow(/alone\.jsonl:2: the text of textColumn is empty/);
     await expect(embedTexts({ model: 'models/tiny-en' }, ['dog'])).rejects.toThrow(
       /no output gives a vector for each token/,
     );

@@ -14,7 +14,7 @@ import {
 } from '../../data/encode.js';
 import type { Slot } from '../../data/slots.js';
 import type { TextEncoding } from '../../data/tokenizer/protocol.js';
-import { maskWidth, type SimilarityLoss } from './losses.js';
+import { isSearched, maskWidth, type SimilarityLoss } from './losses.js';
 import { classRole, textsOf, writeMask } from './mask.js';
 import type { Modules, Pooling } from './modules.js';
 
@@ -44,13 +44,15 @@ export async function similarityEncoder(encoding: Encoding): Promise<Encoder> {
   const compared = await before(roles.map((role) => promptOf(modules, role)));
   const single = await before([alone]);
   return async (whole, slot) => {
+    const documents = loss && isSearched(loss.loss) && !whole.augment ? documentsAlone(whole) : new Set<number>();
     // A prediction is of one text, or of two.
-    const columns = loss ? filledTexts(whole, roles) : filledColumns(whole, roles);
-    const { prompts, skipped } = columns.length === 1 ? single : compared;
+    const columns = loss ? filledTexts(whole, roles, documents) : filledColumns(whole, roles);
+    const { prompts, skipped } = loss || columns.length > 1 ? compared : single;
     const texts = Array.from(whole.samples, (_, row) =>
       columns.map((own, k) => [prompts[k] + own[row]!, ''] as const),
     ).flat();
-    const found = await text.encodeRows(tokenizer, whole, texts, columns.length);
+    const weights = whole.weights.map((weight, row) => (documents.has(row) ? 0 : weight));
+    const found = await text.encodeRows(tokenizer, { ...whole, weights }, texts, columns.length);
     const { rows, request, bad } = found;
     const measured = text.measureTexts(slot, rows);
     const axes: Record<string, number> = { ...measured.axes, ...(!loss && { texts: columns.length }) };
@@ -69,11 +71,19 @@ const empty = (role: string): string =>
 export const promptOf = ({ prompts }: Pick<Modules, 'prompts'>, role: string): string =>
   (role === 'text' ? prompts.query : prompts.document) ?? '';
 
-/** The texts of each column. @throws SampleError for an empty one */
-export function filledTexts(request: EncodeRequest, roles: readonly string[]): string[][] {
+/** Of data to evaluate on: rows without a first text, whose others are searched and are no part of the loss. */
+const documentsAlone = (request: EncodeRequest): Set<number> =>
+  new Set(textsOf(request, 'text').flatMap((text, row) => (text.trim() === '' ? [row] : [])));
+
+/** The texts of each column; of rows `documents` the first may be empty. @throws SampleError for an empty one */
+export function filledTexts(
+  request: EncodeRequest,
+  roles: readonly string[],
+  documents: ReadonlySet<number> = new Set(),
+): string[][] {
   const columns = roles.map((role) => textsOf(request, role));
   for (const [k, texts] of columns.entries()) {
-    const row = texts.findIndex((text) => text.trim() === '');
+    const row = texts.findIndex((text, i) => text.trim() === '' && !(k === 0 && documents.has(i)));
     if (row >= 0) throw new SampleError(row, empty(roles[k]!));
   }
   return columns;

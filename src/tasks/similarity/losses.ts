@@ -38,6 +38,9 @@ export const isScored = (loss: LossName): boolean => loss === 'cosine' || loss =
 /** Whether samples are single texts with classes. */
 export const isClassed = (loss: LossName): boolean => loss === 'supervised-contrastive';
 
+/** Whether first texts are queries for second ones. */
+export const isSearched = (loss: LossName): boolean => !isScored(loss) && !isClassed(loss);
+
 /** Rows of the mask that takes pairs of samples out, for each sample; undefined: the loss has none. */
 export function maskWidth({ loss, texts }: Pick<SimilarityLoss, 'loss' | 'texts'>): string | undefined {
   if (loss === 'multiple-negatives') return `${texts - 1}*batch`;

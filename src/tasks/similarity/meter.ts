@@ -48,15 +48,21 @@ export function similarityMeter(loss: SimilarityLoss, roles: readonly string[]):
       const [mask, positives] = [numbers('pair_mask'), numbers('positives')];
       sum += similarityLossOf({ embeddings, texts, size, weights, scores: given, mask, positives }, loss);
       normaliser += loss.loss === 'cosent' ? 1 : positives ? sumOfMated(weights, positives) : sumOf(weights);
-      samples += count;
       for (let row = 0; row < count; row++) {
         if (corpus instanceof Classes) {
           const [text, of] = [roles[0]!, classRole].map((role) => textAt(ofKind(slices, role, 'text')!, row));
+          samples++;
           corpus.add(text!, of!, unitOf(embeddings, row * size, size));
           continue;
         }
         const vectors = roles.map((_, k) => unitOf(embeddings, (row * texts + k) * size, size));
         const [anchor, positive] = vectors as [Float64Array, Float64Array];
+        const own = roles.map((role) => textAt(ofKind(slices, role, 'text')!, row));
+        if (!scored && own[0]!.trim() === '') {
+          corpus.addDocuments(own.slice(1), vectors.slice(1));
+          continue;
+        }
+        samples++;
         const near = dot(anchor, positive);
         if (scored) {
           cosines.push(near);
@@ -64,10 +70,7 @@ export function similarityMeter(loss: SimilarityLoss, roles: readonly string[]):
           continue;
         }
         if (vectors.slice(2).every((negative) => near > dot(anchor, negative))) hits++;
-        corpus.add(
-          roles.map((role) => textAt(ofKind(slices, role, 'text')!, row)),
-          vectors,
-        );
+        corpus.add(own, vectors);
       }
     },
     async result() {
@@ -96,11 +99,17 @@ class Corpus {
   add([anchor, ...texts]: readonly string[], [vector, ...vectors]: readonly Float64Array[]): void {
     const query = this.#queries.get(anchor!) ?? { vector: vector!, relevant: new Set() };
     this.#queries.set(anchor!, query);
-    for (const [k, text] of texts.entries()) {
+    const [relevant] = this.addDocuments(texts, vectors);
+    query.relevant.add(relevant!);
+  }
+
+  /** Texts that are searched; their numbers. */
+  addDocuments(texts: readonly string[], vectors: readonly Float64Array[]): number[] {
+    return texts.map((text, k) => {
       const at = this.#documents.get(text) ?? this.#vectors.push(vectors[k]!) - 1;
       this.#documents.set(text, at);
-      if (k === 0) query.relevant.add(at);
-    }
+      return at;
+    });
   }
 
   measure(): Promise<Retrieval> {
