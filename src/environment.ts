@@ -19,6 +19,15 @@ export const defaultThreads = (): number => readThreads(process.env.ORTUNE_THREA
 /** The variables of this process, for a thread that is given some of them by hand. */
 export const processEnvironment = (): NodeJS.ProcessEnv => process.env;
 
+/**
+ * The variables of a process that runs a script by this one's executable: Electron's opens the application instead,
+ * unless it is told to be Node.
+ */
+export const scriptEnvironment = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  ...(process.versions.electron !== undefined && { ELECTRON_RUN_AS_NODE: '1' }),
+});
+
 /** Instruction set of ortune's kernels: ORTUNE_INSTRUCTION_SET, else undefined for the widest of the processor. */
 export const chosenInstructionSet = (): string | undefined => process.env.ORTUNE_INSTRUCTION_SET || undefined;
 

@@ -1,9 +1,11 @@
 // Programs that use ortune as it is installed, each in a process of its own: what they find, load and start is not what
 // this test runner would.
 
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { describeWhere } from '../support/describe-where.js';
 import { installPrograms, type Printed, runNode } from '../support/installed.js';
 import { smallProblem } from '../support/small-problem.js';
 
@@ -53,6 +55,17 @@ describe('threads', () => {
   it('a worker of a worker', async () => expectTrained(await run('workers', 'nested.mjs')));
 
   it("a process whose globals are a browser's", async () => expectTrained(await run('workers', 'browser-like.mjs')));
+});
+
+// What stands in for Electron's executable is a script of a shell.
+describeWhere(process.platform === 'win32' ? 'there is no shell' : undefined, 'a process of Electron', () => {
+  it('starts its processes as Node', async () => {
+    const application = join(programs, 'application');
+    const opens = '[ "$ELECTRON_RUN_AS_NODE" = 1 ] || { echo "a window opens" >&2; exit 9; }';
+    writeFileSync(application, `#!/bin/sh\n${opens}\nexec '${process.execPath}' "$@"\n`, { mode: 0o755 });
+    const args = ['--import', './electron-like.mjs', 'plain.mjs'];
+    expectTrained(await runNode(args, join(programs, 'workers'), { ...env, APPLICATION: application }));
+  });
 });
 
 describe('a program that goes on', () => {

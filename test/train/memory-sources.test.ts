@@ -114,6 +114,21 @@ describe('rows by number', () => {
       /train: the samples of get:train are not the same/,
     );
   });
+
+  it('that come slowly cost their own time, beside the steps, and no step more', async () => {
+    let spentMs = 0;
+    const get = async (i: number) => {
+      const started = performance.now();
+      await new Promise((done) => setTimeout(done, 3));
+      spentMs += performance.now() - started;
+      return rows[i]!;
+    };
+    const usual = await train(config({ train: access }));
+    const slow = await train(config({ train: { length: rows.length, get } }));
+    expect(slow.bits).toBe(usual.bits);
+    expect(slow.result.stepMs).toBeLessThan(3 * usual.result.stepMs + 20);
+    expect(1000 * slow.result.seconds - spentMs).toBeLessThan(3000 * usual.result.seconds + 1000);
+  });
 });
 
 it('words with tags, and typed arrays of them, are those of a file', async () => {

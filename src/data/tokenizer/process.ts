@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
+import { scriptEnvironment } from '../../environment.js';
 import { ModelError } from '../../errors.js';
 import { beforeThreadEnds } from '../../threads/closing.js';
 import { plugAndPlay } from '../../threads/exec-argv.js';
@@ -151,7 +152,7 @@ export class TokenizerProcess {
 
   async #start(): Promise<void> {
     if (this.#closed) throw new TokenizerEnded('the tokenizer is closed');
-    const { NODE_OPTIONS: _, ...env } = process.env;
+    const { NODE_OPTIONS: _, ...env } = scriptEnvironment();
     this.#stderr = '';
     const child = fork(service, this.#background ? ['background'] : [], {
       cwd: dirname(service),
