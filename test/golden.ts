@@ -157,10 +157,12 @@ export function compileGolden(
   kernels: ReadonlySet<string>,
   device: DeviceKind = 'cpu',
   precision: Precision = 'float32',
+  more: object = {},
 ): { graph: Graph; compiled: Compiled } {
   const model = openModel(golden.file);
   const graph = toGraph(model);
-  const task = taskOf(golden);
+  const { name, options: own } = taskOf(golden);
+  const task = { name, options: { ...own, ...more } };
   const { trainable } = chooseParameters(model, graph, { outputs: Object.values(taskOutputs(graph, task)) });
   const trained = new Set(trainable.map((p) => p.name));
   const none = { hidden: 0, attention: 0, head: 0 };

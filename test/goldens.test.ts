@@ -25,8 +25,8 @@ import {
 
 type Outputs = InferenceSession.OnnxValueMapType;
 
-async function run(golden: Golden, mode: Mode): Promise<{ compiled: Compiled; outputs: Outputs }> {
-  const { graph, compiled } = compileGolden(golden, mode, new Set());
+async function run(golden: Golden, mode: Mode, more = {}): Promise<{ compiled: Compiled; outputs: Outputs }> {
+  const { graph, compiled } = compileGolden(golden, mode, new Set(), 'cpu', 'float32', more);
   const session = await InferenceSession.create(compiled.model, { intraOpNumThreads: 1 });
   const given = feedsOf(golden);
   const feeds: Record<string, Tensor> = {};
@@ -84,6 +84,24 @@ it.each(maskedFixtures)('$family from $exporter computes logits at the masked pl
     expect(outputs[expected.output]!.dims[0]).toBeLessThan(golden.batch * golden.length);
     expect(errorOf(outputs, expected), expected.output).toBeLessThan(1e-5);
   }
+});
+
+describe.each(causalFixtures)('$family of causal-lm, its logits a few rows at a time', (fixture) => {
+  const golden = readGolden(fixture);
+  // Parts of 5 and 6 rows.
+  const few = { mostLogits: 6 * 320 };
+
+  it('gives the loss, the likeliest tokens and every gradient of PyTorch', async () => {
+    const evaluation = await run(golden, 'evaluate', few);
+    for (const expected of expectedOutputs(golden, evaluation.compiled))
+      expect(errorOf(evaluation.outputs, expected), expected.output).toBeLessThan(1e-5);
+    const { compiled, outputs } = await run(golden, 'train', few);
+    const errors = gradientErrors(golden, (tensor) => {
+      const gradient = compiled.gradients.get(tensor);
+      return gradient === undefined ? undefined : numbers(outputs, gradient);
+    });
+    expect(errors.filter((e) => !(e.error <= 2e-5))).toEqual([]);
+  });
 });
 
 it('sees an error of 0.05 % in one gradient', () => {

@@ -13,6 +13,7 @@ import { lossScaleInput, toMixedPrecision } from '../lower/mixed-precision.js';
 import { useOrtuneGemm } from '../lower/ortune-gemm.js';
 import { pretransposeGemm } from '../lower/pretranspose-gemm.js';
 import { recomputeLayers } from '../lower/recompute.js';
+import { runInTurn } from '../lower/row-chunks.js';
 import { scheduleGradientsEarly } from '../lower/schedule-gradients.js';
 import type { DeviceKind, Precision } from '../lower/target.js';
 import { Builder } from '../onnx/builder.js';
@@ -128,6 +129,7 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
     ...Object.values(results),
   ]);
   prune(graph);
+  if (training) runInTurn(b);
   const parameters = new Set([...changing, ...options.frozen]);
   if (training && options.recompute === 'layers') recomputeLayers(b, { forward, parameters });
   if (training && precision !== 'float32')

@@ -30,6 +30,8 @@ export interface CausalOptions {
   form: Form;
   /** Prompts are gone on with, by so many tokens. */
   maxNewTokens?: number;
+  /** Most logits that are there at once in training; default 2^24. */
+  mostLogits?: number;
 }
 
 export const causalLm = {
@@ -173,7 +175,7 @@ export const causalLm = {
   },
   encoder: (encoding) => causalEncoder(encoding as CausalEncoding),
   shapedBy: ['target_positions'],
-  loss(b, { logits }, { shapes }) {
+  loss(b, { logits }, { shapes, mostLogits }) {
     const [batch, length] = tokenLogits(
       b,
       logits!,
@@ -181,7 +183,7 @@ export const causalLm = {
       'Export the model with its language-model head (text-generation).',
     );
     const targets = shapes?.target_positions?.[0] ?? batch * length;
-    const { loss, inputs, predictions } = lossAtTokens(b, logits!, 'target_positions', targets);
+    const { loss, inputs, predictions } = lossAtTokens(b, logits!, 'target_positions', targets, { mostLogits });
     return { loss, inputs, results: { tokenLoss: loss, predictions } };
   },
   resultsOf: (saved, batch, { maxNewTokens }, mode) =>

@@ -6,6 +6,7 @@
 import type { TargetKind } from '../data/images/targets.js';
 import type { Field } from '../data/slots.js';
 import { ModelError, UsageError } from '../errors.js';
+import { splitRows } from '../lower/row-chunks.js';
 import { type Builder, float } from '../onnx/builder.js';
 import type { Value } from '../onnx/graph.js';
 import { Tensor } from '../onnx/tensor.js';
@@ -127,27 +128,37 @@ function smoothed(b: Builder, targets: Value, kind: Exclude<TargetKind, 'class'>
  * Mean cross-entropy over rows of logits [N, C], each with a class and a weight, and the likeliest class of each row.
  * Adds the inputs labels int64 [N], weights float32 [N] and normaliser float32 [] under the names given; a label of
  * -100 and a weight of 0 leave a row out.
+ * @param logits of all rows, or of some of them each (lower/row-chunks.ts)
  */
 export function meanCrossEntropy(
   b: Builder,
-  logits: Value,
+  logits: Value | readonly Value[],
   names: { labels: string; weights: string; normaliser: string },
   labelSmoothing = 0,
 ) {
-  const rows = b.shape(logits)[0]!;
+  const parts = [logits].flat() as Value[];
+  const rows = parts.reduce((sum, part) => sum + b.shape(part)[0]!, 0);
   const labels = taskInput(b, names.labels, 'int64', [rows]);
   const weights = taskInput(b, names.weights, 'float32', [rows]);
   const normaliser = taskInput(b, names.normaliser, 'float32', []);
-  const float32 = b.type(logits).dtype === 'float32' ? logits : b.op('Cast', [logits], { to: 1 });
   const attrs = { ignore_index: -100, label_smoothing: float(labelSmoothing) };
-  const [sum] = b.ops('CrossEntropy', [float32, labels, weights], attrs, {
-    domain: 'ortune',
-    outputs: 2,
-    name: 'loss',
-  });
+  const [ofLabels, ofWeights] = [labels, weights].map((value) =>
+    parts.length === 1 ? [value] : splitRows(b, value, parts.length),
+  );
+  const sums: Value[] = [];
+  const likeliest: Value[] = [];
+  for (const [i, part] of parts.entries()) {
+    const float32 = b.type(part).dtype === 'float32' ? part : b.op('Cast', [part], { to: 1 });
+    const inputs = [float32, ofLabels![i]!, ofWeights![i]!];
+    const [sum] = b.ops('CrossEntropy', inputs, attrs, { domain: 'ortune', outputs: 2, name: 'loss' });
+    sums.push(sum!);
+    const last = parts.length === 1 ? { name: 'predictions' } : {};
+    likeliest.push(b.op('ArgMax', [float32], { axis: 1, keepdims: 0 }, last));
+  }
+  const sum = sums.reduce((x, y) => b.op('Add', [x, y]));
   return {
-    loss: b.op('Div', [sum!, normaliser], {}, { name: 'mean_loss' }),
-    predictions: b.op('ArgMax', [float32], { axis: 1, keepdims: 0 }, { name: 'predictions' }),
+    loss: b.op('Div', [sum, normaliser], {}, { name: 'mean_loss' }),
+    predictions: parts.length === 1 ? likeliest[0]! : b.op('Concat', likeliest, { axis: 0 }, { name: 'predictions' }),
     inputs: [labels, weights, normaliser],
   };
 }

@@ -215,7 +215,9 @@ export function addMaskedLoss(
   const exported =
     'Export the model without its head (feature extraction) or with its language-model head (fill-mask).';
   const [batch, length] = tokenLogits(b, logits, 'Masked-LM', exported);
-  const masked = lossAtTokens(b, logits, 'masked_positions', batch * targetCount(length, probability));
+  const targets = batch * targetCount(length, probability);
+  // Of few tokens, whose logits are there at once.
+  const masked = lossAtTokens(b, logits, 'masked_positions', targets, { mostLogits: Number.POSITIVE_INFINITY });
   const results = { maskedLoss: masked.loss, predictions: masked.predictions };
   if (pairs === undefined) return { loss: masked.loss, inputs: masked.inputs, results };
   const ofPairs = { labels: 'pair_labels', weights: 'pair_weights', normaliser: 'pair_normaliser' };

@@ -137,7 +137,7 @@ export const seq2seq = {
   outputs: (_, { main }) => ({ logits: main }),
   loss(b, { logits }, { labelSmoothing }) {
     const [batch, length] = tokenLogits(b, logits!, name, 'Export the model for text2text-generation.');
-    const found = lossAtTokens(b, logits!, 'target_positions', batch * length, labelSmoothing);
+    const found = lossAtTokens(b, logits!, 'target_positions', batch * length, { labelSmoothing });
     return { ...found, results: { tokenLoss: found.loss, predictions: found.predictions } };
   },
   resultsOf: (saved, batch) => tokenResults(saved, batch),

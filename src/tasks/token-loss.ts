@@ -3,22 +3,36 @@
 
 import { ModelError } from '../errors.js';
 import { gatherTokens } from '../lower/gather-tokens.js';
+import { inChunks } from '../lower/row-chunks.js';
 import type { Builder } from '../onnx/builder.js';
 import type { Value } from '../onnx/graph.js';
 import { taskInput } from './inputs.js';
 import { meanCrossEntropy } from './losses.js';
 
+/** Most logits that are there at once: 64 MiB. */
+const usualLogits = 2 ** 24;
+
 /**
  * Adds the mean cross-entropy over `targets` tokens of `logits` [B, T, V]. Its inputs: int64 [targets] under `name`,
  * counting the tokens of the batch row after row, labels int64 and sample_weights float32 of the same length, and
- * normaliser float32 []. A weight of 0 leaves a place out.
+ * normaliser float32 []. A weight of 0 leaves a place out. The logits are computed for no more tokens at once than
+ * `mostLogits` numbers hold.
  * @returns the loss, and the likeliest token of each place
  * @throws ModelError when the logits have another rank
  */
-export function lossAtTokens(b: Builder, logits: Value, name: string, targets: number, labelSmoothing = 0) {
+export function lossAtTokens(
+  b: Builder,
+  logits: Value,
+  name: string,
+  targets: number,
+  { mostLogits = usualLogits, labelSmoothing }: { mostLogits?: number | undefined; labelSmoothing?: number } = {},
+) {
+  const vocabulary = b.shape(logits).at(-1)!;
   const positions = taskInput(b, name, 'int64', [targets]);
+  const rows = gatherTokens(b, logits, positions);
+  const parts = inChunks(b, rows, Math.min(targets, Math.ceil((targets * vocabulary) / mostLogits)));
   const names = { labels: 'labels', weights: 'sample_weights', normaliser: 'normaliser' };
-  const found = meanCrossEntropy(b, gatherTokens(b, logits, positions), names, labelSmoothing);
+  const found = meanCrossEntropy(b, parts, names, labelSmoothing);
   return { ...found, inputs: [positions, ...found.inputs] };
 }
 

@@ -1,10 +1,13 @@
 // Rows of a causal language model: which tokens count, where texts end, what is cut, and how many bytes tokens are.
 
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { samplesOf, textTable } from '#ortune/data/samples.js';
 import { TokenizerProcess } from '#ortune/data/tokenizer/process.js';
 import { blockOf, inBlocks } from '#ortune/tasks/causal/blocks.js';
 import { type RowOptions, readRows } from '#ortune/tasks/causal/rows.js';
+import { surveyRows } from '#ortune/tasks/causal/survey.js';
 import { writeDecoder } from '../support/decoders.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
@@ -122,5 +125,43 @@ describe('blocks', () => {
 
   it('are none where no text has two tokens', async () => {
     await expect(inBlocks({ ...encoding, rows }, [textTable([''])])).rejects.toThrow(/no two tokens/);
+  });
+});
+
+describe('a survey before training', () => {
+  const prompts = [
+    { text: 'the quick', pair: ' brown fox' },
+    { text: 'what is the colour of the sky? '.repeat(4), pair: ' blue' },
+    { text: 'a dog', pair: '' },
+  ];
+  const rows: RowOptions = { form: 'prompt', maxLength: 32, keep: 'start', wholeLoss: false };
+
+  it('leaves out samples of which no token counts, and says what is cut', async () => {
+    const { kept, notes } = await surveyRows({ ...encoding, rows }, [textTable(prompts)]);
+    expect(kept).toEqual([Uint32Array.of(1, 0, 0)]);
+    expect(notes).toEqual([
+      'text: 1 of 3 samples are longer than 32 tokens and are cut at their end',
+      'text: 2 of 3 samples have no token that counts and are left out, the first at text:2: what is cut off is all of ' +
+        'their completions. Raise maxLength, or set truncationSide left',
+    ]);
+    const fromEnd = await surveyRows({ ...encoding, rows: { ...rows, keep: 'end' } }, [textTable(prompts)]);
+    expect(fromEnd.kept).toEqual([Uint32Array.of(1, 1, 0)]);
+  });
+
+  it('refuses data in which no token counts, and chats that the template refuses, with the place', async () => {
+    const empty = surveyRows({ ...encoding, rows }, [textTable([prompts[2]!])]);
+    await expect(empty).rejects.toThrow(/text: none of the 1 samples has a token that counts; the first is at text:1/);
+    const chats = textTable([JSON.stringify({ messages: [{ role: 'user', content: 'Hello' }] })]);
+    const withTemplate = async (template: string | undefined): Promise<unknown> => {
+      const directory = writeDecoder(temporaryDirectory('template'), 'gpt2');
+      const file = join(directory, 'tokenizer_config.json');
+      const config = JSON.parse(readFileSync(file, 'utf8'));
+      writeFileSync(file, JSON.stringify({ ...config, chat_template: template }));
+      return surveyRows({ directory, maxLength: 64, rows: { ...rows, form: 'chat' } }, [chats]);
+    };
+    await expect(withTemplate("{{ raise_exception('no such role') }}")).rejects.toThrow(
+      /text:1: the chat cannot be read: the model's chat template fails: no such role/,
+    );
+    await expect(withTemplate(undefined)).rejects.toThrow(/cannot be used: it names no chat template/);
   });
 });

@@ -130,22 +130,6 @@ describe('a run', () => {
     const added = await train(config({ ...fixed, batchSize: 1, gradientAccumulationSteps: 4 }));
     expect(Math.abs(added.losses[0]! / once.losses[0]! - 1)).toBeLessThan(1e-6);
   });
-
-  it('leaves out samples of which no token counts, and says what is cut', async () => {
-    const rows = [
-      ...golden.rows,
-      { prompt: 'what is the colour of the sky? '.repeat(4), completion: ' blue' },
-      { prompt: 'a dog', completion: '' },
-    ];
-    const file = write('cut.jsonl', jsonl(rows));
-    const { warnings } = await train(config({ train: file, maxLength: 32, maxSteps: 1 }));
-    expect(warnings.join('\n')).toMatch(/1 of 4 samples are longer than 32 tokens and are cut at their end/);
-    expect(warnings.join('\n')).toMatch(
-      /2 of 4 samples have no token that counts and are left out, the first at .*cut\.jsonl:3/,
-    );
-    const kept = await train(config({ train: file, maxLength: 32, maxSteps: 1, truncationSide: 'left' }));
-    expect(kept.warnings.join('\n')).toMatch(/1 of 4 samples have no token .*cut\.jsonl:4/);
-  });
 });
 
 describe('chats', () => {
@@ -177,30 +161,9 @@ describe('chats', () => {
     const [read] = await predict({ ...options, threads: 1 }, { files: [path('chats.jsonl')] });
     expect(said!.text).toBe(read!.text);
   });
-
-  it('are refused with their place where the template refuses them', async () => {
-    const broken = writeDecoder(path('broken'), 'gpt2');
-    const file = join(broken, 'tokenizer_config.json');
-    const tokenizer = JSON.parse(readFileSync(file, 'utf8'));
-    writeFileSync(file, JSON.stringify({ ...tokenizer, chat_template: "{{ raise_exception('no such role') }}" }));
-    await expect(train(config({ ...ofChats, model: broken, maxSteps: 1 }))).rejects.toThrow(
-      /chats\.jsonl:1: the chat cannot be read: the model's chat template fails: no such role/,
-    );
-    writeFileSync(file, JSON.stringify({ ...tokenizer, chat_template: undefined }));
-    await expect(train(config({ ...ofChats, model: broken, maxSteps: 1 }))).rejects.toThrow(
-      /broken cannot be used: it names no chat template/,
-    );
-  });
 });
 
 describe('what cannot be is refused with what to do', () => {
-  it('data in which no token counts', async () => {
-    const file = write('nothing.jsonl', jsonl([{ prompt: 'a dog', completion: '' }]));
-    await expect(train(config({ train: file, maxSteps: 1 }))).rejects.toThrow(
-      /nothing\.jsonl: none of the 1 samples has a token that counts; the first is at .*:1/,
-    );
-  });
-
   it.each([
     [{ promptLoss: true, promptColumn: undefined }, /'promptLoss' needs 'promptColumn' or 'messagesColumn'/],
     [{ messagesColumn: 'messages' }, /'promptColumn' and 'messagesColumn' contradict/],

@@ -22,7 +22,7 @@ export function nameNodes(): (node: NodeProto) => string {
  * Topological order, the file's where that is one already.
  * ModelError: a value that nothing computes or that two nodes compute, a cycle.
  */
-export function sortNodes(graph: Graph, model: Model): void {
+export function sortNodes(graph: Graph, model: Pick<Model, 'path'>): void {
   const producers = new Map<Value, Node>();
   const given = new Set([...graph.initializers.keys(), ...graph.inputs.map((v) => v.name)]);
   const damaged = (what: string): never => {
