@@ -52,11 +52,12 @@ type Show = (prediction: Prediction, what: string) => string;
 
 /** A line for each text; one that cannot be used is said on the way. */
 function ofTexts(predictions: readonly Prediction[], inputs: readonly TextInput[], show: Show): Result {
-  const rows = predictions.map((prediction, i) => ({ ...textOf(inputs[i]!), ...prediction }));
-  const lines = rows.map(({ text, pair }, i) => ({
-    prediction: predictions[i]!,
-    what: oneLine(text + (pair ? ` | ${pair}` : '')),
-  }));
+  const texts = inputs.map(textOf);
+  const rows = predictions.map((prediction, i) => ({ ...texts[i]!, ...prediction }));
+  const lines = predictions.map((prediction, i) => {
+    const { text, pair } = texts[i]!;
+    return { prediction, what: oneLine(text + (pair ? ` | ${pair}` : '')) };
+  });
   return { json: { predictions: rows }, ...shownLines(lines, show) };
 }
 

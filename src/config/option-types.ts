@@ -320,6 +320,22 @@ export interface TrainFields {
    * least 1.
    */
   maxTargetLength?: number | undefined;
+  /** seq2seq: most tokens that are written for a source, greedily. Takes a whole number of at least 1. Default `64`. */
+  maxNewTokens?: number | undefined;
+  /**
+   * seq2seq, eval: the model writes by itself, and its texts are compared with the targets (textMetrics). Default
+   * `false`.
+   */
+  predictWithGenerate?: boolean | undefined;
+  /**
+   * seq2seq, predictWithGenerate: what is measured of texts, of exactMatch, bleu, chrf, chrf++, rouge, meteor, wer,
+   * cer, distinct (docs/text-metrics.md). Takes a list of names.
+   */
+  textMetrics?: string | readonly string[] | undefined;
+  /** seq2seq, predictWithGenerate: tokens of BLEU, METEOR and distinct-n; zh for Chinese. Default `"13a"`. */
+  textTokenizer?: '13a' | 'zh' | 'char' | 'intl' | 'none' | undefined;
+  /** seq2seq, predictWithGenerate: words of ROUGE, a to z and digits, or letters of all scripts. Default `"latin"`. */
+  rougeWords?: 'latin' | 'unicode' | undefined;
   /**
    * Column with the paths of the pictures, from the folder of the file on, or in Parquet with the pictures themselves;
    * default image.
@@ -805,6 +821,22 @@ export interface EvalFields {
    * least 1.
    */
   maxTargetLength?: number | undefined;
+  /** seq2seq: most tokens that are written for a source, greedily. Takes a whole number of at least 1. Default `64`. */
+  maxNewTokens?: number | undefined;
+  /**
+   * seq2seq, eval: the model writes by itself, and its texts are compared with the targets (textMetrics). Default
+   * `false`.
+   */
+  predictWithGenerate?: boolean | undefined;
+  /**
+   * seq2seq, predictWithGenerate: what is measured of texts, of exactMatch, bleu, chrf, chrf++, rouge, meteor, wer,
+   * cer, distinct (docs/text-metrics.md). Takes a list of names.
+   */
+  textMetrics?: string | readonly string[] | undefined;
+  /** seq2seq, predictWithGenerate: tokens of BLEU, METEOR and distinct-n; zh for Chinese. Default `"13a"`. */
+  textTokenizer?: '13a' | 'zh' | 'char' | 'intl' | 'none' | undefined;
+  /** seq2seq, predictWithGenerate: words of ROUGE, a to z and digits, or letters of all scripts. Default `"latin"`. */
+  rougeWords?: 'latin' | 'unicode' | undefined;
   /**
    * Column with the paths of the pictures, from the folder of the file on, or in Parquet with the pictures themselves;
    * default image.
@@ -999,7 +1031,7 @@ export interface PredictFields {
    * the assistant says is learnt.
    */
   messagesColumn?: string | undefined;
-  /** causal-lm: most tokens that are written behind a prompt. Takes a whole number of at least 1. Default `64`. */
+  /** seq2seq: most tokens that are written for a source, greedily. Takes a whole number of at least 1. Default `64`. */
   maxNewTokens?: number | undefined;
   /**
    * sentence-similarity: how one vector comes of those of the tokens; default what the model directory says, else mean.
@@ -1018,6 +1050,12 @@ export interface PredictFields {
    * none.
    */
   prompt?: string | undefined;
+  /** seq2seq: column that holds what is read, such as document; default source. */
+  sourceColumn?: string | undefined;
+  /** seq2seq: key of the source in the column translation, as in {"translation": {"en": …, "de": …}}. */
+  sourceLang?: string | undefined;
+  /** seq2seq: goes before every source, as in 'translate English to German: '; default that of the model. */
+  sourcePrefix?: string | undefined;
   /**
    * Column with the paths of the pictures, from the folder of the file on, or in Parquet with the pictures themselves;
    * default image.

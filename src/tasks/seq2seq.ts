@@ -10,18 +10,17 @@ import { tokenAxes, tokenFields } from '../data/text/encode.js';
 import { surveyTexts } from '../data/text/survey.js';
 import { readTokenizer } from '../data/tokenizer/files.js';
 import type { TextEncoding } from '../data/tokenizer/protocol.js';
-import { ModelError } from '../errors.js';
-import type { LanguageModelResult } from '../metrics/language-model.js';
-import { metricsLine } from '../report/metrics.js';
+import { ModelError, UsageError } from '../errors.js';
 import { readModelConfig, textDropout } from '../transfer/config.js';
-import { tokenResults } from './causal/results.js';
+import { continued, tokenResults, type WritingPrediction, writtenTexts } from './causal/results.js';
 import { decoderInput, type SequenceEncoding, sequenceEncoder, targetAxis, targetFields } from './seq2seq/encode.js';
+import { sequenceContradictions, sequenceFields } from './seq2seq/fields.js';
+import { type SequenceResult, sequenceMeter, sequenceReport, type Writing } from './seq2seq/meter.js';
 import { ownPrefix, prefixNotes, sequenceTokens, withPrefix } from './seq2seq/model.js';
-import type { Prediction, Task, TaskConfig } from './task.js';
-import { textFields } from './text-fields.js';
+import type { Task, TaskConfig } from './task.js';
 import { refusePacked, refusePictures } from './texts.js';
 import { lossAtTokens, tokenLogits } from './token-loss.js';
-import { tokenMeter, tokenMetrics } from './token-meter.js';
+import { tokenMetrics } from './token-meter.js';
 
 const name = 'seq2seq';
 const encoderFile = 'encoder_model';
@@ -29,66 +28,27 @@ const encoderFile = 'encoder_model';
 export interface SequenceOptions {
   /** What goes before every source. */
   prefix: string;
+  /** Of predictions: most tokens that are written. */
+  maxNewTokens?: number;
+  /** Of an evaluation in which the model writes by itself. */
+  writing?: Writing;
 }
 
 export const seq2seq = {
   name,
   purpose: 'texts to texts: translation, summaries',
-  fields: (kit) => {
-    const { z, about, path, count } = kit;
-    const { maxLength, buckets } = textFields(kit);
-    const all = {
-      sourceColumn: path
-        .optional()
-        .meta(about(`${name}: column that holds what is read, such as document; default source.`, { value: 'NAME' })),
-      targetColumn: path.optional().meta(
-        about(`${name}: column that holds what is to be written, such as summary; default target.`, {
-          value: 'NAME',
-        }),
-      ),
-      sourceLang: path.optional().meta(
-        about(`${name}: key of the source in the column translation, as in {"translation": {"en": …, "de": …}}.`, {
-          value: 'KEY',
-          aliases: ['source_lang'],
-        }),
-      ),
-      targetLang: path
-        .optional()
-        .meta(about(`${name}: key of the target there.`, { value: 'KEY', aliases: ['target_lang'] })),
-      sourcePrefix: z
-        .string()
-        .optional()
-        .meta(
-          about(
-            `${name}: goes before every source, as in 'translate English to German: '; default that of the model.`,
-            {
-              value: 'TEXT',
-              aliases: ['source_prefix', 'prefix'],
-            },
-          ),
-        ),
-      maxLength,
-      maxTargetLength: count.optional().meta(
-        about(`${name}: longest target in tokens; longer ones are cut and counted. Default maxLength.`, {
-          aliases: ['max_target_length'],
-        }),
-      ),
-      buckets,
-    };
-    return { all, train: {}, predict: {} };
-  },
+  fields: sequenceFields,
   shared: ['sourceColumn', 'targetColumn', 'sourceLang', 'targetLang', 'sourcePrefix'] as const,
-  *contradictions({ sourceColumn, targetColumn, sourceLang, targetLang }) {
-    if ((sourceLang === undefined) !== (targetLang === undefined))
-      yield `options 'sourceLang' and 'targetLang' belong together: set ${sourceLang === undefined ? 'sourceLang' : 'targetLang'} too, or leave both out`;
-    if (sourceLang !== undefined && sourceLang === targetLang)
-      yield `options 'sourceLang' and 'targetLang' are both '${sourceLang}': a text would be translated into itself`;
-    if (sourceLang !== undefined && (sourceColumn !== undefined || targetColumn !== undefined))
-      yield "options 'sourceLang' and 'targetLang' name keys of the column translation; leave sourceColumn and targetColumn out";
+  contradictions: sequenceContradictions,
+  options(config, { directory } = {}): SequenceOptions {
+    const { sourcePrefix, predictWithGenerate, maxNewTokens } = config;
+    const prefix = sourcePrefix ?? (directory === undefined ? '' : ownPrefix(readModelConfig(directory)));
+    // Predictions have no such option.
+    if (predictWithGenerate === undefined) return { prefix, maxNewTokens };
+    if (!predictWithGenerate || directory === undefined) return { prefix };
+    const { textMetrics: metrics, textTokenizer: tokenizer, rougeWords } = config;
+    return { prefix, writing: { directory, maxNewTokens, metrics: { metrics, tokenizer, rougeWords } } };
   },
-  options: ({ sourcePrefix }, { directory } = {}): SequenceOptions => ({
-    prefix: sourcePrefix ?? (directory === undefined ? '' : ownPrefix(readModelConfig(directory))),
-  }),
   columns: sequenceColumns,
   classes: false,
   refuses: refusePictures(name, 'image-classification'),
@@ -110,7 +70,7 @@ export const seq2seq = {
   dropout: textDropout,
   // Nothing is kept of a frozen trunk (no writeTargets): the decoder reads the targets.
   cacheable: () => false,
-  async plan(model, config, tables, { prefix }) {
+  async plan(model, config, tables, { prefix, maxNewTokens, writing }) {
     refusePacked(tables, 'packed texts are of one column; give the texts themselves');
     const { directory, inputs, maxPositions, embeddingRows, purpose } = model;
     if (!inputs.some((input) => input.name === decoderInput))
@@ -119,13 +79,30 @@ export const seq2seq = {
       { positions: maxPositions },
       { maxLength: config.maxLength, buckets: config.buckets },
     );
+    const most = maxNewTokens ?? writing?.maxNewTokens ?? 0;
+    if (most >= maxPositions)
+      throw new UsageError(
+        `option 'maxNewTokens' is ${most}, and the decoder of ${directory} has ${maxPositions} positions, one of them for its start: set it lower`,
+      );
     const maxTargetLength = Math.min(config.maxTargetLength ?? maxLength, maxPositions);
     const { start, pad } = sequenceTokens(directory);
     const files: TextEncoding = { directory, maxLength, hash: readTokenizer(directory).hash, embeddingRows };
     const notes = purpose === 'train' ? await surveyTexts(files, [...tables, ...tables.map(ofTargets)]) : [];
     const encoding: SequenceEncoding = { files, maxTargetLength, prefix, start, pad };
+    const fields = tokenFields(inputs.filter((input) => input.name !== decoderInput));
+    if (maxNewTokens !== undefined) {
+      const alone = { ...files, tolerant: true };
+      const sources = { ...encoding, files: alone, sourcesAlone: true };
+      return {
+        fields,
+        axes: tokenAxes(buckets),
+        encoding: sources,
+        preprocessing: { maxLength, buckets, prefix },
+        maxLength,
+      };
+    }
     return {
-      fields: [...tokenFields(inputs.filter((input) => input.name !== decoderInput)), ...targetFields],
+      fields: [...fields, ...targetFields],
       axes: { ...tokenAxes(buckets), [targetAxis]: { buckets: bucketsUpTo(maxTargetLength) } },
       encoding,
       preprocessing: { maxLength, maxTargetLength, buckets, prefix, start, pad },
@@ -140,12 +117,19 @@ export const seq2seq = {
     const found = lossAtTokens(b, logits!, 'target_positions', batch * length, { labelSmoothing });
     return { ...found, results: { tokenLoss: found.loss, predictions: found.predictions } };
   },
-  resultsOf: (saved, batch) => tokenResults(saved, batch),
+  async resultsOf(saved, batch, { maxNewTokens, writing }, mode) {
+    if (mode === 'predict') return continued(saved, batch, maxNewTokens!, 'sequence');
+    const found = await tokenResults(saved, batch);
+    return writing ? { ...found, ...(await continued(saved, batch, writing.maxNewTokens, 'sequence')) } : found;
+  },
   metrics: () => tokenMetrics,
-  meter: tokenMeter,
-  report: ({ samples, tokens, ...figures }) => `${samples} texts, ${tokens} tokens: ${metricsLine(figures)}`,
+  meter: (_, { writing }) => sequenceMeter(writing),
+  report: sequenceReport,
+  predict: (results, batch, _, __, tools) => writtenTexts(results, batch, tools),
+  unusable: (error): WritingPrediction => ({ text: '', finished: false, error }),
+  show: ({ text, error }, what) => `${what}\t${error ?? text}`,
   config: (config, _, { prefix }) => withPrefix(config, prefix),
-} satisfies Task<SequenceOptions, LanguageModelResult, Prediction>;
+} satisfies Task<SequenceOptions, SequenceResult, WritingPrediction>;
 
 function sequenceColumns({ sourceColumn, targetColumn, sourceLang, targetLang }: TaskConfig): ColumnSpec[] {
   const within = sourceLang === undefined ? {} : { within: 'translation' };

@@ -10,7 +10,7 @@ import { questionAnswering } from './question-answering.js';
 import { reranking } from './reranking.js';
 import { sentenceSimilarity } from './sentence-similarity.js';
 import { seq2seq } from './seq2seq.js';
-import type { ModelValue, Prediction, Task, TaskConfig } from './task.js';
+import type { ModelValue, Task, TaskConfig } from './task.js';
 import { tensors } from './tensors.js';
 import { textClassification } from './text-classification.js';
 import { tokenClassification } from './token-classification.js';
@@ -20,6 +20,7 @@ export type { FilledMask, MaskPrediction } from './fill-mask.js';
 export type { Answer, AnswerPrediction, AnswerResult } from './question-answering.js';
 export type { RerankingPrediction, RerankingResult } from './reranking.js';
 export type { SimilarityPrediction, SimilarityResult } from './sentence-similarity.js';
+export type { SequenceResult } from './seq2seq/meter.js';
 export type { TensorPrediction, TensorsResult } from './tensors.js';
 export type { TokenPrediction, TokenResult } from './token-classification.js';
 
@@ -64,9 +65,7 @@ export type MetricNameOf<T extends TaskName> =
 /** What is said of a sample by a model of a task; where no task is named, of a class. */
 export type PredictionOf<T extends TaskName> = [TaskName] extends [T]
   ? ClassPrediction
-  : Extract<Row, { name: T; predict: unknown }> extends { predict(...args: never[]): infer P }
-    ? Extract<Awaited<P>, readonly unknown[]>[number]
-    : Prediction;
+  : Awaited<ReturnType<Extract<Row, { name: T }>['predict']>>[number];
 
 export const taskNames = tasks.map(({ name }) => name) as [TaskName, ...TaskName[]];
 

@@ -5,7 +5,10 @@ import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, wr
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { predict } from '#ortune/commands/predict.js';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
+import { measureTexts } from '#ortune/metrics/texts/measure.js';
+import { taskNamed } from '#ortune/tasks/tasks.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { type Ran, train } from '../support/train.js';
@@ -16,6 +19,7 @@ const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/seq
 const golden = JSON.parse(readFileSync(fixture('t5.golden.json'), 'utf8')) as {
   rows: { translation: { en: string; de: string } }[];
   loss: number;
+  generated: { source: string; text: string }[];
 };
 const { rows } = golden;
 const jsonl = (name: string, lines: readonly object[]): string => {
@@ -122,6 +126,62 @@ it('a prefix of the configuration is kept, and those of tasks are said', async (
   expect(saved).not.toHaveProperty('prefix');
 });
 
+describe('texts that the model writes', () => {
+  const written = (source: string) => golden.generated.find((one) => one.source === source)!.text;
+  const known = rows.filter(({ translation }) => golden.generated.some(({ source }) => source === translation.en));
+  const model = fixture('t5');
+
+  it('are what the transformers library writes, of texts and of files', async () => {
+    const options = { model, task: 'seq2seq', maxNewTokens: 40, threads: 1 } as const;
+    const sources = golden.generated.map(({ source }) => source);
+    const found = await predict(options, sources);
+    expect(found.map(({ text }) => text)).toEqual(golden.generated.map(({ text }) => text));
+    // One that ends by itself, and ones that maxNewTokens ends.
+    expect(found.map(({ finished }) => finished)).toEqual(found.map(({ text }) => text === ''));
+    const of = await predict({ ...options, sourceLang: 'en' }, { files: [jsonl('known.jsonl', known)] });
+    expect(of.map(({ text }) => text)).toEqual(known.map(({ translation }) => written(translation.en)));
+  });
+
+  it('are measured beside the targets', async () => {
+    const options = { model, task: 'seq2seq', data: known, sourceLang: 'en', targetLang: 'de', threads: 1 } as const;
+    const { metrics, task } = await evaluate({
+      ...{ ...options, predictWithGenerate: true, maxNewTokens: 40 },
+      ...{ textMetrics: 'cer,exactMatch,chrf', textTokenizer: 'char' },
+    });
+    const texts = known.map(({ translation }) => written(translation.en));
+    const targets = known.map(({ translation }) => translation.de);
+    const expected = measureTexts(texts, targets, { metrics: ['cer', 'exactMatch', 'chrf'], tokenizer: 'char' });
+    expect(metrics).toMatchObject({
+      cer: expected.cer,
+      exactMatch: 0,
+      chrf: expected.chrf,
+      signatures: expected.signatures,
+    });
+    expect(metrics).not.toHaveProperty('bleu');
+    expect(metrics.loss).toBeGreaterThan(0);
+    expect([...metrics.written!].sort((a, b) => a.text.length - b.text.length)).toEqual(
+      texts.map((text, i) => ({ text, target: targets[i]! })).sort((a, b) => a.text.length - b.text.length),
+    );
+    expect(taskNamed(task).report(metrics)).toMatch(/^2 texts, .*chrf: nrefs:1\|.*wrote ".*"\n {3}to be "/s);
+  });
+
+  it.each<[string, RegExp, object]>([
+    [
+      'more than the decoder has room for',
+      /'maxNewTokens' is 48, and the decoder of .* has 48 positions, one of them for its start: set it lower/,
+      { model: fixture('marian'), maxNewTokens: 48 },
+    ],
+    [
+      'a metric that is none',
+      /option 'textMetrics': there is no 'blue'; there are exactMatch, bleu/,
+      { textMetrics: 'blue' },
+    ],
+  ])('%s is refused', async (_, message, more) => {
+    const options = { model, task: 'seq2seq', data: rows, sourceLang: 'en', targetLang: 'de', threads: 1 } as const;
+    await expect(evaluate({ ...options, predictWithGenerate: true, ...more })).rejects.toThrow(message);
+  });
+});
+
 describe('what is refused', () => {
   it.each<[string, RegExp, () => object]>([
     [
@@ -183,6 +243,7 @@ describe('what is refused', () => {
       () => ({ targetLang: undefined }),
     ],
     ['a language into itself', /are both 'en': a text would be translated into itself/, () => ({ targetLang: 'en' })],
+    ['texts that it writes on the way', /'predictWithGenerate' is of eval/, () => ({ predictWithGenerate: true })],
     ['keys and columns', /name keys of the column translation; leave sourceColumn/, () => ({ sourceColumn: 'a' })],
   ])('%s', async (_, message, more) => {
     await expect(train(options(more()))).rejects.toThrow(message);

@@ -7,12 +7,13 @@ type Library = Awaited<ReturnType<typeof transformersLibrary>>;
 
 let model: { directory: string; opened: Awaited<ReturnType<typeof open>> } | undefined;
 
-async function open({ directory, threads }: GenerateRequest) {
+async function open({ kind, directory, threads }: GenerateRequest) {
   const library = await transformersLibrary();
-  const { env, AutoModelForCausalLM } = library;
+  const { env, AutoModelForCausalLM, AutoModelForSeq2SeqLM } = library;
   Object.assign(env, { allowRemoteModels: false, allowLocalModels: true, localModelPath: '/' });
   const session = threads === undefined ? {} : { session_options: { intraOpNumThreads: threads } };
-  const found = await AutoModelForCausalLM.from_pretrained(directory, { dtype: 'fp32', ...session });
+  const opener = kind === 'decoder' ? AutoModelForCausalLM : AutoModelForSeq2SeqLM;
+  const found = await opener.from_pretrained(directory, { dtype: 'fp32', ...session });
   return { library, found };
 }
 
@@ -36,7 +37,7 @@ async function generate(request: GenerateRequest): Promise<Generated[]> {
 async function continued(
   { library, found }: Awaited<ReturnType<typeof open>>,
   prompts: readonly (readonly number[])[],
-  { maxNewTokens }: GenerateRequest,
+  { kind, maxNewTokens }: GenerateRequest,
 ): Promise<Generated[]> {
   const output = await found.generate({
     inputs: tensor(library, prompts),
@@ -54,7 +55,8 @@ async function continued(
   const ends = [own?.eos_token_id ?? config?.eos_token_id].flat();
   const rows = (output as { tolist(): (bigint | number)[][] }).tolist();
   return rows.map((row) => {
-    const ids = row.slice(prompts[0]!.length).map(Number);
+    // A sequence begins with the token that its decoder starts with.
+    const ids = row.slice(kind === 'decoder' ? prompts[0]!.length : 1).map(Number);
     const end = ids.findIndex((id) => ends.includes(id));
     return end < 0 ? { ids, finished: false } : { ids: ids.slice(0, end), finished: true };
   });

@@ -6,7 +6,11 @@ import { messageOf } from '../../realm.js';
 import { WorkerPool } from '../../threads/worker-pool.js';
 import type { SavedRun } from '../task.js';
 
+/** A decoder goes on with prompts; one of a sequence writes by what its encoder read. */
+export type ModelKind = 'decoder' | 'sequence';
+
 export interface GenerateRequest {
+  kind: ModelKind;
   /** Model directory. */
   directory: string;
   /** Token ids of each prompt. */
@@ -24,15 +28,17 @@ export interface Generated {
 
 const pools = new WeakMap<object, WorkerPool>();
 
-/** What follows each prompt. @throws ModelError where the library cannot open the model */
+/**
+ * What follows each prompt, or is written of each source. @throws ModelError where the library cannot open the model
+ */
 export async function generate(saved: SavedRun, request: Omit<GenerateRequest, 'directory'>): Promise<Generated[]> {
   const pool = pools.get(saved) ?? opened(saved);
   try {
     return await pool.run<Generated[]>({ ...request, directory: saved.directory } satisfies GenerateRequest);
   } catch (error) {
     throw new ModelError(
-      `${saved.path}: the transformers library cannot write with the model: ${messageOf(error)}. It opens onnx/model.onnx of a ` +
-        'directory with config.json; install @huggingface/transformers where it is missing',
+      `${saved.path}: the transformers library cannot write with the model: ${messageOf(error)}. It opens a directory ` +
+        'with config.json and the files in onnx/; install @huggingface/transformers where it is missing',
     );
   }
 }

@@ -6,7 +6,7 @@ import type { TensorView } from '../../runtime/session.js';
 import { runInParts } from '../masked-results.js';
 import { asLogits } from '../reading.js';
 import type { MeasuredBatch, Prediction, PredictTools, Results, SavedRun } from '../task.js';
-import { generate } from './generate.js';
+import { generate, type ModelKind } from './generate.js';
 
 export interface WritingPrediction extends Prediction {
   /** What follows the prompt. */
@@ -36,11 +36,15 @@ export async function tokenResults(saved: SavedRun, { inputs }: MeasuredBatch): 
   return { tokenLoss: view('float64', Float64Array.of(loss)), predictions: view('int32', predictions) };
 }
 
-/** What follows the prompts of a batch: tokens one behind the other, how many each has, and whether it is finished. */
+/**
+ * What follows the prompts of a batch, or is written of its sources: tokens one behind the other, how many each has,
+ * and whether it is finished.
+ */
 export async function continued(
   saved: SavedRun,
   { inputs, samples }: MeasuredBatch,
   maxNewTokens: number,
+  kind: ModelKind = 'decoder',
 ): Promise<Results> {
   const [tokens, mask] = [inputs.get('input_ids')!, inputs.get('attention_mask')];
   const length = tokens.shape[1]!;
@@ -49,7 +53,7 @@ export async function continued(
       .filter((at) => !mask || Number(mask.data[at]) === 1)
       .map((at) => Number(tokens.data[at])),
   );
-  const found = await generate(saved, { prompts, maxNewTokens, threads: saved.threads });
+  const found = await generate(saved, { kind, prompts, maxNewTokens, threads: saved.threads });
   return {
     ids: view('int32', Int32Array.from(found.flatMap(({ ids }) => ids))),
     counts: view(
@@ -65,18 +69,22 @@ export async function continued(
 
 /** As texts. */
 export async function writtenTexts(
-  { ids, counts, finished }: Results,
+  results: Results,
   { samples }: MeasuredBatch,
   { decode }: PredictTools,
 ): Promise<WritingPrediction[]> {
+  const texts = await decode(tokenRows(results, samples.length), true);
+  return texts.map((text, row) => ({ text, finished: Number(results.finished!.data[row]) === 1 }));
+}
+
+/** The tokens that were written, a list for each row. */
+export function tokenRows({ ids, counts }: Results, rows: number): number[][] {
   let at = 0;
-  const rows = Array.from(samples, (_, row) => {
+  return Array.from({ length: rows }, (_, row) => {
     const from = at;
     at += Number(counts!.data[row]);
     return Array.from(ids!.data.subarray(from, at) as Int32Array);
   });
-  const texts = await decode(rows, true);
-  return texts.map((text, row) => ({ text, finished: Number(finished!.data[row]) === 1 }));
 }
 
 const view = (dtype: 'int32' | 'float64', data: Int32Array | Float64Array): TensorView => ({

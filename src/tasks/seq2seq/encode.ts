@@ -31,6 +31,8 @@ export interface SequenceEncoding {
   /** The token that the decoder starts with, and the one that fills up. */
   start: number;
   pad: number;
+  /** Nothing of a target is written: predictions. */
+  sourcesAlone?: boolean;
 }
 
 export async function sequenceEncoder({
@@ -39,6 +41,7 @@ export async function sequenceEncoder({
   prefix,
   start,
   pad,
+  sourcesAlone,
 }: SequenceEncoding): Promise<Encoder> {
   const sources = await openTokenizer(files);
   const targets =
@@ -46,7 +49,12 @@ export async function sequenceEncoder({
   return async (whole, slot) => {
     const read = textsOf(whole, 'text').map((text) => [prefix + text, ''] as const);
     const found = await encodeRows(sources, whole, read, 1);
-    const { rows, request } = found;
+    const { rows, request, bad } = found;
+    const measured = measureTexts(slot, rows);
+    if (sourcesAlone) {
+      writeTokens(slot, measured.axes, rows, sources);
+      return { ...measured, weights: { normaliser: 0 }, ...(bad && { bad }) };
+    }
     const written = textsOf(request, 'target');
     const empty = written.findIndex((text) => text.trim() === '');
     if (empty >= 0)
@@ -57,7 +65,6 @@ export async function sequenceEncoder({
       written.map((text) => [text, ''] as const),
       1,
     );
-    const measured = measureTexts(slot, rows);
     const longest = Math.max(1, ...labels.map(({ ids }) => ids.length));
     const axes = { ...measured.axes, [targetAxis]: bucketFor(slot.layout.axes[targetAxis]!, longest) };
     writeTokens(slot, axes, rows, sources);
