@@ -320,13 +320,16 @@ export interface TrainFields {
    * least 1.
    */
   maxTargetLength?: number | undefined;
-  /** seq2seq: most tokens that are written for a source, greedily. Takes a whole number of at least 1. Default `64`. */
-  maxNewTokens?: number | undefined;
   /**
    * seq2seq, eval: the model writes by itself, and its texts are compared with the targets (textMetrics). Default
    * `false`.
    */
   predictWithGenerate?: boolean | undefined;
+  /**
+   * seq2seq, predictWithGenerate: most tokens that are written for a source, greedily. Takes a whole number of at least
+   * 1. Default `64`.
+   */
+  generationMaxLength?: number | undefined;
   /**
    * seq2seq, predictWithGenerate: what is measured of texts, of exactMatch, bleu, chrf, chrf++, rouge, meteor, wer,
    * cer, distinct (docs/text-metrics.md). Takes a list of names.
@@ -821,13 +824,16 @@ export interface EvalFields {
    * least 1.
    */
   maxTargetLength?: number | undefined;
-  /** seq2seq: most tokens that are written for a source, greedily. Takes a whole number of at least 1. Default `64`. */
-  maxNewTokens?: number | undefined;
   /**
    * seq2seq, eval: the model writes by itself, and its texts are compared with the targets (textMetrics). Default
    * `false`.
    */
   predictWithGenerate?: boolean | undefined;
+  /**
+   * seq2seq, predictWithGenerate: most tokens that are written for a source, greedily. Takes a whole number of at least
+   * 1. Default `64`.
+   */
+  generationMaxLength?: number | undefined;
   /**
    * seq2seq, predictWithGenerate: what is measured of texts, of exactMatch, bleu, chrf, chrf++, rouge, meteor, wer,
    * cer, distinct (docs/text-metrics.md). Takes a list of names.

@@ -41,13 +41,16 @@ export const seq2seq = {
   shared: ['sourceColumn', 'targetColumn', 'sourceLang', 'targetLang', 'sourcePrefix'] as const,
   contradictions: sequenceContradictions,
   options(config, { directory } = {}): SequenceOptions {
-    const { sourcePrefix, predictWithGenerate, maxNewTokens } = config;
+    const { sourcePrefix, predictWithGenerate, maxNewTokens, generationMaxLength } = config;
     const prefix = sourcePrefix ?? (directory === undefined ? '' : ownPrefix(readModelConfig(directory)));
     // Predictions have no such option.
     if (predictWithGenerate === undefined) return { prefix, maxNewTokens };
     if (!predictWithGenerate || directory === undefined) return { prefix };
     const { textMetrics: metrics, textTokenizer: tokenizer, rougeWords } = config;
-    return { prefix, writing: { directory, maxNewTokens, metrics: { metrics, tokenizer, rougeWords } } };
+    return {
+      prefix,
+      writing: { directory, maxNewTokens: generationMaxLength, metrics: { metrics, tokenizer, rougeWords } },
+    };
   },
   columns: sequenceColumns,
   classes: false,
@@ -82,7 +85,7 @@ export const seq2seq = {
     const most = maxNewTokens ?? writing?.maxNewTokens ?? 0;
     if (most >= maxPositions)
       throw new UsageError(
-        `option 'maxNewTokens' is ${most}, and the decoder of ${directory} has ${maxPositions} positions, one of them for its start: set it lower`,
+        `option '${writing ? 'generationMaxLength' : 'maxNewTokens'}' is ${most}, and the decoder of ${directory} has ${maxPositions} positions, one of them for its start: set it lower`,
       );
     const maxTargetLength = Math.min(config.maxTargetLength ?? maxLength, maxPositions);
     const { start, pad } = sequenceTokens(directory);

@@ -145,7 +145,7 @@ describe('texts that the model writes', () => {
   it('are measured beside the targets', async () => {
     const options = { model, task: 'seq2seq', data: known, sourceLang: 'en', targetLang: 'de', threads: 1 } as const;
     const { metrics, task } = await evaluate({
-      ...{ ...options, predictWithGenerate: true, maxNewTokens: 40 },
+      ...{ ...options, predictWithGenerate: true, generationMaxLength: 40 },
       ...{ textMetrics: 'cer,exactMatch,chrf', textTokenizer: 'char' },
     });
     const texts = known.map(({ translation }) => written(translation.en));
@@ -168,8 +168,8 @@ describe('texts that the model writes', () => {
   it.each<[string, RegExp, object]>([
     [
       'more than the decoder has room for',
-      /'maxNewTokens' is 48, and the decoder of .* has 48 positions, one of them for its start: set it lower/,
-      { model: fixture('marian'), maxNewTokens: 48 },
+      /'generationMaxLength' is 48, and the decoder of .* has 48 positions, one of them for its start: set it lower/,
+      { model: fixture('marian'), generationMaxLength: 48 },
     ],
     [
       'a metric that is none',

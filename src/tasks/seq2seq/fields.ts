@@ -46,11 +46,9 @@ export function sequenceFields(kit: FieldKit) {
       aliases: ['max_target_length'],
     }),
   );
-  const maxNewTokens = count.default(64).meta(
-    about(`${name}: most tokens that are written for a source, greedily.`, {
-      aliases: ['max_new_tokens', 'generation_max_length'],
-    }),
-  );
+  const maxNewTokens = count
+    .default(64)
+    .meta(about(`${name}: most tokens that are written for a source, greedily.`, { aliases: ['max_new_tokens'] }));
   const measured = {
     predictWithGenerate: z
       .boolean()
@@ -60,6 +58,12 @@ export function sequenceFields(kit: FieldKit) {
           aliases: ['predict_with_generate'],
         }),
       ),
+    // Not maxNewTokens: by that other tasks know a prediction.
+    generationMaxLength: count.default(64).meta(
+      about(`${name}, predictWithGenerate: most tokens that are written for a source, greedily.`, {
+        aliases: ['generation_max_length'],
+      }),
+    ),
     textMetrics: z
       .union([path, z.array(path).min(1)])
       .transform((value) => [value].flat().flatMap((text) => text.split(',').map((one) => one.trim())))
@@ -81,7 +85,7 @@ export function sequenceFields(kit: FieldKit) {
   };
   const { sourceColumn, sourceLang } = columns;
   return {
-    all: { ...columns, sourcePrefix, maxLength, maxTargetLength, buckets, maxNewTokens, ...measured },
+    all: { ...columns, sourcePrefix, maxLength, maxTargetLength, buckets, ...measured },
     train: {},
     predict: { sourceColumn, sourceLang, sourcePrefix, maxLength, buckets, maxNewTokens },
   };
