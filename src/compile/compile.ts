@@ -129,9 +129,9 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
     ...Object.values(results),
   ]);
   prune(graph);
-  if (training) runInTurn(b);
   const parameters = new Set([...changing, ...options.frozen]);
   if (training && options.recompute === 'layers') recomputeLayers(b, { forward, parameters });
+  if (training) runInTurn(b);
   if (training && precision !== 'float32')
     toMixedPrecision(b, precision, { loss: attached!.loss!, gradients: new Set(gradients.values()), parameters });
   lowerFor(b, options);
