@@ -25,8 +25,8 @@ export function addInspect(program: Command): void {
       const { tensors, elements, trainable } = found.parameters;
       const operators = Object.entries(found.operators).map(([name, count]) => `${shown(name)} ${count}`);
       const missing = found.undifferentiable.map(({ op, node }) => `  ${shown(op)} (node ${quote(node)})`);
-      const left = found.tensors.flatMap(({ name, reason }) =>
-        reason === undefined ? [] : [`  ${quote(name)}: ${reason}`],
+      const left = found.tensors.flatMap(({ name, alias, reason }) =>
+        reason === undefined ? [] : [`  ${quote(name)}${alias === undefined ? '' : ` (${shown(alias)})`}: ${reason}`],
       );
       const control = found.control.map(({ op, node, becomes }) => `  ${op} ${quote(node)}: ${becomes}`);
       const more = left.length > MOST_LISTED ? [`  and ${left.length - MOST_LISTED} more: see --json`] : [];

@@ -19,7 +19,7 @@ import { isOfSequences } from '../onnx/specialize/sequences.js';
 import { elementCount } from '../onnx/tensor.js';
 import { unknownOperators } from '../onnx/unknown.js';
 import { chooseParameters, type ParameterChoice } from '../transfer/parameters.js';
-import { storedTensors } from '../transfer/stored.js';
+import { storedNames, storedTensors } from '../transfer/stored.js';
 
 export interface InspectedValue {
   name: string;
@@ -39,7 +39,14 @@ export interface Inspection {
    * Each of those tensors, and those of rounded numbers, in the order of the file, and why it would not be trained
    * where it would not.
    */
-  tensors: { name: string; shape: readonly number[]; trained: boolean; reason?: string }[];
+  tensors: {
+    name: string;
+    /** As the module that has it is called, where the file has another name; options know both. */
+    alias?: string;
+    shape: readonly number[];
+    trained: boolean;
+    reason?: string;
+  }[];
   /** Nodes of the file by operator, local functions and sub-graphs inlined, most frequent first. */
   operators: Record<string, number>;
   /**
@@ -84,6 +91,12 @@ function inspect(path: string, config: { maxGraphMemory: number; bind: string[] 
   const trained = new Set(
     choice.trainable.flatMap(({ name, copies, derived }) => [name, ...copies, ...derived.map((d) => d.name)]),
   );
+  const aliases = new Map([
+    ...storedNames(graph),
+    ...choice.trainable.flatMap(({ name, alias, copies, derived }) =>
+      [name, ...copies, ...derived.map((d) => d.name)].map((of) => [of, alias] as const),
+    ),
+  ]);
   const reasons = new Map([
     ...storedTensors(graph),
     ...choice.leftOut.map(({ name, reason }) => [name, reason] as const),
@@ -93,8 +106,14 @@ function inspect(path: string, config: { maxGraphMemory: number; bind: string[] 
   );
   const floats = all.filter(([, { dtype }]) => isFloat(dtype));
   const tensors = all.map(([name, { shape }]) => {
-    const reason = reasons.get(name);
-    return { name, shape, trained: trained.has(name), ...(reason !== undefined && { reason }) };
+    const [alias, reason] = [aliases.get(name), reasons.get(name)];
+    return {
+      name,
+      ...(alias !== undefined && alias !== name && { alias }),
+      shape,
+      trained: trained.has(name),
+      ...(reason !== undefined && { reason }),
+    };
   });
   return {
     opset: opsetOf(model.proto.opsetImport) ?? 0,

@@ -6,6 +6,7 @@ import { formatBytes } from '../format.js';
 import { dequantiseFile } from '../onnx/file/dequantise.js';
 import { FileGraph } from '../onnx/file/file-graph.js';
 import { graphOf, type Model, operatorName } from '../onnx/model.js';
+import type { NodeProto } from '../onnx/onnx_pb.js';
 import { quote } from '../quote.js';
 import type { ModelConfig } from './config.js';
 
@@ -47,13 +48,25 @@ function lastLayer(file: FileGraph, output: string): Set<string> {
   for (let value: string | undefined = output; value !== undefined && !values.has(value); ) {
     values.add(value);
     const node = file.producer(value);
-    const op = node && operatorName(node.opType, node.domain);
-    const at = node?.input.findIndex((input) => file.constant(input)) ?? -1;
-    if (op === 'Identity' || op === 'Dropout' || op === 'Cast') value = node!.input[0]!;
-    else if (op === 'Add' && at >= 0) value = node!.input[1 - at]!;
-    else
-      value =
-        op === 'MatMul' || op === 'Gemm' || op === 'Transpose' ? node!.input.at(op === 'Transpose' ? 0 : 1) : undefined;
+    value = node && before(file, node);
   }
   return values;
+}
+
+/** What a node of a last layer makes its output of: its bias and casts apart, and of a product the weights. */
+function before(file: FileGraph, { opType, domain, input }: NodeProto): string | undefined {
+  switch (operatorName(opType, domain)) {
+    case 'Identity':
+    case 'Dropout':
+    case 'Cast':
+    case 'Transpose':
+      return input[0];
+    case 'MatMul':
+    case 'Gemm':
+      return input[1];
+    case 'Add':
+      return input.find((x) => !file.constant(x));
+    default:
+      return undefined;
+  }
 }

@@ -51,8 +51,11 @@ function fromBias(
 /** /encoder/layer.0/query/MatMul → encoder.layer.0.query.weight; /rnn/LSTM_1 → rnn.weight_ih_l1 */
 function fromPath({ node, role, input }: Use, inFile: (name: string) => string): string | undefined {
   const name = inFile(node.name);
-  const path = name.split('/').slice(1, -1);
+  const path = modulePath(name);
   const part = traitsOf(node).weights?.[input]?.part;
   const last = part === undefined ? role : part + (/_(\d+)$/.exec(name)?.[1] ?? '0');
-  return path.length > 0 ? [...path, last].join('.') : undefined;
+  return path ? `${path}.${last}` : undefined;
 }
+
+/** Of the module that a node belongs to, as TorchScript writes it: /encoder/query/MatMul → encoder.query */
+export const modulePath = (node: string): string => node.split('/').slice(1, -1).join('.');

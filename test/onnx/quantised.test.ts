@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { gradcheckModel } from '#ortune/commands/gradcheck.js';
+import { inspectModel } from '#ortune/commands/inspect.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import type { NodeProto, TensorProto } from '#ortune/onnx/onnx_pb.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
@@ -48,6 +49,15 @@ it.each(['rounded.onnx', 'nbits4-b16.onnx', 'qdq4-b16.onnx', 'dynamic-uint8.onnx
       failed: 0,
       notMeasurable: 0,
     });
+  },
+);
+
+it.each(['dynamic-uint8.onnx', 'dynamic-fused.onnx', 'nbits4-b16.onnx', 'qdq4-b16.onnx'])(
+  'inspect calls the stored matrices of %s by their modules, beside their names in the file',
+  async (file) => {
+    const { tensors } = await inspectModel(join(folder, file));
+    const aliases = tensors.flatMap(({ name, alias }) => (/MatMul/.test(name) && alias ? [alias] : []));
+    expect(aliases.sort()).toEqual(['down.weight', 'head.weight', 'up.weight']);
   },
 );
 

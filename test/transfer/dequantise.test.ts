@@ -61,6 +61,13 @@ it.each(['dynamic-uint8.onnx', 'dynamic-fused.onnx'])('the last layer of %s alon
   expect(graphOf(model).initializer.some(({ dataType, dims }) => dataType === 1 && dims.join() === '32,3')).toBe(true);
 });
 
+it('numbers of another size than the node says stay what they are', () => {
+  const model = openModel(join(folder, 'nbits4-b16.onnx'));
+  for (const node of graphOf(model).node)
+    for (const attribute of node.attribute) if (attribute.name === 'N') attribute.i = 2n ** 31n;
+  expect(() => dequantise(model, {}, true)).toThrow(/no weights stored as rounded numbers that can become floats/);
+});
+
 it('a model of floats has nothing to become floats, and the head of floats stays', () => {
   const model = openModel(join(folder, 'rounded.onnx'));
   expect(() => dequantise(model, {}, true)).toThrow(/no weights stored as rounded numbers that can become floats/);

@@ -9,7 +9,7 @@ import { attributeOf, freeName, graphOf, type Model, operatorName } from '../mod
 import { type GraphProto, type NodeProto, NodeProtoSchema } from '../onnx_pb.js';
 import type { Tensor } from '../tensor.js';
 import { FileGraph } from './file-graph.js';
-import { blockValues, linearValues } from './stored-values.js';
+import { blockValues, fitsBlocks, fitsLinear, linearValues } from './stored-values.js';
 import { copyOfGraph, dropDeadNodes } from './surgery.js';
 
 export interface Dequantised {
@@ -135,6 +135,7 @@ class Dequantising {
     const known = this.#known.get(key);
     const [stored, scales, zeros] = [numbers, scale, zero].map((of) => this.#tensor(of));
     if (known !== undefined || !stored || !scales || (zero && !zeros)) return known;
+    if (!fitsLinear(stored, scales, zeros, scaled)) return undefined;
     const made = this.#add(name ?? this.#nameFor(numbers), linearValues(stored, scales, zeros, scaled));
     this.#known.set(key, made);
     return made;
@@ -145,8 +146,9 @@ class Dequantising {
     const [packed, scales, zeros] = [numbers, scale, zero].map((of) => this.#tensor(of));
     if (!packed || !scales || (zero && !zeros) || order) return undefined;
     const [bits, block] = [intOf(node, 'bits', 4), intOf(node, 'block_size', 0)];
-    const shape = [intOf(node, 'N', 0), intOf(node, 'K', 0)] as const;
-    return this.#add(this.#nameFor(numbers), blockValues([packed, scales, zeros], { bits, block, shape }));
+    const blocked = { bits, block, shape: [intOf(node, 'N', 0), intOf(node, 'K', 0)] as const };
+    if (!fitsBlocks([packed, scales, zeros], blocked)) return undefined;
+    return this.#add(this.#nameFor(numbers), blockValues([packed, scales, zeros], blocked));
   }
 
   /** Without what quantisers put behind the names of the tensors that they make. */

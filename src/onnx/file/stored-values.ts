@@ -2,7 +2,7 @@
 // floats in the file.
 
 import { convertFloat } from '../convert.js';
-import { isPacked } from '../dtype.js';
+import { isFloat, isPacked } from '../dtype.js';
 import { elementCount, Tensor } from '../tensor.js';
 
 /** The element at each place, of 4 bits too. */
@@ -21,6 +21,50 @@ const floatsOf = (scales: Tensor): Float32Array => convertFloat(scales, 'float32
 /** In the type of the scales. */
 const inTypeOf = (scales: Tensor, shape: readonly number[], values: Float32Array): Tensor =>
   convertFloat(Tensor.view('float32', shape, values), scales.dtype);
+
+/**
+ * Whether scales and zero points fit the numbers, as the type rule of the operator will say again where they do not.
+ */
+export function fitsLinear(
+  { shape }: Tensor,
+  scales: Tensor,
+  zeros: Tensor | undefined,
+  { axis, block }: { axis: number; block: number },
+): boolean {
+  const along = axis < 0 ? axis + shape.length : axis;
+  const single = scales.size === 1;
+  if (!single && shape[along] === undefined) return false;
+  const expected = block > 0 ? shape.with(along, Math.ceil(shape[along]! / block)) : [shape[along]!];
+  return (
+    isFloat(scales.dtype) &&
+    (single || scales.size === elementCount(expected)) &&
+    (!zeros || zeros.size === scales.size || zeros.size === 1)
+  );
+}
+
+/** The same of a MatMulNBits. */
+export function fitsBlocks(
+  [packed, scales, zeros]: readonly [Tensor, Tensor, Tensor | undefined],
+  { bits, block, shape: [n, k] }: Blocked,
+): boolean {
+  const blocks = Math.ceil(k / block);
+  const perRow = zeros?.dtype === 'uint8' ? Math.ceil((blocks * bits) / 8) : blocks;
+  return (
+    (bits === 4 || bits === 8) &&
+    block > 0 &&
+    packed.byteLength === (n * blocks * block * bits) / 8 &&
+    isFloat(scales.dtype) &&
+    scales.size === n * blocks &&
+    (!zeros || zeros.size === n * perRow)
+  );
+}
+
+/** Of weights [N, K] in blocks along K. */
+export interface Blocked {
+  bits: number;
+  block: number;
+  shape: readonly [number, number];
+}
 
 /**
  * (q − zero) · scale, with one scale for all, for each place along an axis or for each block along it, as a
@@ -54,7 +98,7 @@ export function linearValues(
 /** Of a MatMulNBits with weights [N, K]: the matrix [K, N] that rows are multiplied by. */
 export function blockValues(
   [packed, scales, zeros]: readonly [Tensor, Tensor, Tensor | undefined],
-  { bits, block, shape: [n, k] }: { bits: number; block: number; shape: readonly [number, number] },
+  { bits, block, shape: [n, k] }: Blocked,
 ): Tensor {
   const blocks = Math.ceil(k / block);
   const dtype = bits === 4 ? 'uint4' : 'uint8';

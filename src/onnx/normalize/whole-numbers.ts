@@ -153,7 +153,8 @@ export class WholeNumbers {
     const added = [...inputs];
     while (added.at(-1) === '') added.pop();
     this.#nodes.push({
-      name: this.#unique(`${this.#node.name}/${key.slice(dot + 1)}`),
+      // Of the same module.
+      name: this.#unique(`${this.#node.name}.${key.slice(dot + 1)}`),
       op: key.slice(dot + 1),
       domain: key.slice(0, Math.max(0, dot)),
       inputs: added,
