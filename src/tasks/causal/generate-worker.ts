@@ -1,9 +1,20 @@
 // The thread that writes texts: the transformers library with one model, which stays open.
 
 import { serve } from '../../threads/serve.js';
-import { type Generated, type GenerateRequest, transformersLibrary } from './generate.js';
+import type { Generated, GenerateRequest } from './generate.js';
 
-type Library = Awaited<ReturnType<typeof transformersLibrary>>;
+type Library = typeof import('@xenova/transformers');
+
+/** The transformers library under either of its names: texts, so that bundlers leave alone what may not be there. */
+async function transformersLibrary(): Promise<Library> {
+  const [name, other]: string[] = ['@huggingface/transformers', '@xenova/transformers'];
+  try {
+    return await import(name!);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    return import(other!);
+  }
+}
 
 let model: { directory: string; opened: Awaited<ReturnType<typeof open>> } | undefined;
 

@@ -49,14 +49,3 @@ function opened(saved: SavedRun): WorkerPool {
   saved.onClose(() => pool.destroy());
   return pool;
 }
-
-/** The transformers library under either of its names: texts, so that bundlers leave alone what may not be there. */
-export async function transformersLibrary(): Promise<typeof import('@xenova/transformers')> {
-  const [name, other]: string[] = ['@huggingface/transformers', '@xenova/transformers'];
-  try {
-    return await import(name!);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    return import(other!);
-  }
-}

@@ -2,6 +2,7 @@
 
 declare const Trainer: typeof import('ortune').Trainer;
 declare const options: import('ortune').TrainOptions<'text-classification'>;
+declare module '@huggingface/transformers';
 declare const texts: string[];
 declare const images: Uint8Array[];
 declare const bytes: Uint8Array;
