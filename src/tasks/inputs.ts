@@ -1,4 +1,4 @@
-// The inputs that a task adds to a graph beside the model's own.
+// What a task adds to a graph around the model's outputs before its loss: inputs beside the model's own.
 
 import { ModelError } from '../errors.js';
 import type { Builder } from '../onnx/builder.js';
@@ -13,3 +13,7 @@ export function taskInput(b: Builder, name: string, dtype: DataType, shape: numb
     );
   return b.input(name, dtype, shape);
 }
+
+/** An output as a loss takes it: of 16 bits as float32. */
+export const inFloat32 = (b: Builder, output: Value): Value =>
+  b.type(output).dtype === 'float32' ? output : b.op('Cast', [output], { to: 1 });

@@ -7,10 +7,11 @@ import type { TargetKind } from '../data/images/targets.js';
 import type { Field } from '../data/slots.js';
 import { ModelError, UsageError } from '../errors.js';
 import { splitRows } from '../lower/row-chunks.js';
-import { type Builder, float } from '../onnx/builder.js';
+import type { Builder } from '../onnx/builder.js';
 import type { Value } from '../onnx/graph.js';
 import { Tensor } from '../onnx/tensor.js';
-import { taskInput } from './inputs.js';
+import { inFloat32, taskInput } from './inputs.js';
+import { summedCrossEntropy } from './losses/cross-entropy.js';
 import { tensorLosses, weighted } from './losses/named.js';
 import { addOwnLoss, type OwnLossOptions } from './losses/own.js';
 import type { TaskLoss } from './task.js';
@@ -55,7 +56,7 @@ export function addLoss(b: Builder, logits: Value, options: LossOptions = {}): T
   const labels = taskInput(b, 'labels', byClass ? 'int64' : 'float32', byClass ? [batch] : [batch, classes]);
   const weights = taskInput(b, 'sample_weights', 'float32', [batch]);
   const normaliser = taskInput(b, 'normaliser', 'float32', []);
-  const float32 = b.type(logits).dtype === 'float32' ? logits : b.op('Cast', [logits], { to: 1 });
+  const float32 = inFloat32(b, logits);
   const losses = loss
     ? addOwnLoss(b, loss, float32, labels)
     : byClass
@@ -63,24 +64,12 @@ export function addLoss(b: Builder, logits: Value, options: LossOptions = {}): T
       : rowLoss[targets](b, float32, smoothed(b, labels, targets, labelSmoothing), positiveWeights);
   const sum = losses
     ? weighted(b, losses, weights)
-    : classLoss(b, float32, labels, weights, { labelSmoothing, classWeights });
+    : summedCrossEntropy(b, float32, labels, weights, { labelSmoothing, classWeights });
   return {
     loss: b.op('Div', [sum, normaliser], {}, { name: 'mean_loss' }),
     inputs: [labels, weights, normaliser],
     results: { logits, ...(loss && { losses: losses! }) },
   };
-}
-
-function classLoss(b: Builder, logits: Value, labels: Value, weights: Value, options: LossOptions): Value {
-  const { labelSmoothing = 0, classWeights } = options;
-  const perClass = classWeights ? b.constant(Tensor.of('float32', classWeights), 'class_weights') : '';
-  const [sum] = b.ops(
-    'CrossEntropy',
-    [logits, labels, weights, perClass],
-    { ignore_index: -100, label_smoothing: float(labelSmoothing) },
-    { domain: 'ortune', outputs: 2, name: 'loss' },
-  );
-  return sum!;
 }
 
 /** Loss [B] of each row of logits z against its targets t, both [B, C]. In standard operators: logits are few. */
@@ -141,17 +130,14 @@ export function meanCrossEntropy(
   const labels = taskInput(b, names.labels, 'int64', [rows]);
   const weights = taskInput(b, names.weights, 'float32', [rows]);
   const normaliser = taskInput(b, names.normaliser, 'float32', []);
-  const attrs = { ignore_index: -100, label_smoothing: float(labelSmoothing) };
   const [ofLabels, ofWeights] = [labels, weights].map((value) =>
     parts.length === 1 ? [value] : splitRows(b, value, parts.length),
   );
   const sums: Value[] = [];
   const likeliest: Value[] = [];
   for (const [i, part] of parts.entries()) {
-    const float32 = b.type(part).dtype === 'float32' ? part : b.op('Cast', [part], { to: 1 });
-    const inputs = [float32, ofLabels![i]!, ofWeights![i]!];
-    const [sum] = b.ops('CrossEntropy', inputs, attrs, { domain: 'ortune', outputs: 2, name: 'loss' });
-    sums.push(sum!);
+    const float32 = inFloat32(b, part);
+    sums.push(summedCrossEntropy(b, float32, ofLabels![i]!, ofWeights![i]!, { labelSmoothing }));
     const last = parts.length === 1 ? { name: 'predictions' } : {};
     likeliest.push(b.op('ArgMax', [float32], { axis: 1, keepdims: 0 }, last));
   }

@@ -4,6 +4,7 @@
 import { DataError } from '../../errors.js';
 import { isObject } from '../../files/json.js';
 import { quote } from '../../quote.js';
+import { unitsOf } from '../code-points.js';
 import type { FormValues } from './forms.js';
 import { describe, missingColumn, type Row } from './row.js';
 
@@ -67,7 +68,7 @@ function listOf(value: Row, place: string): unknown[] {
  * not there
  */
 function placeOf(answer: string, start: number, context: string, place: string): [number, number] {
-  const units = /[\ud800-\udbff]/.test(context) ? [...context].slice(0, start).join('').length : start;
+  const units = unitsOf(context)(start);
   const at = [units, start].find((one) => context.startsWith(answer, one));
   if (at !== undefined) return [at, at + answer.length];
   const elsewhere = context.indexOf(answer);

@@ -5,6 +5,7 @@
 import { DataError } from '../../errors.js';
 import { isObject } from '../../files/json.js';
 import { quote } from '../../quote.js';
+import { unitsOf } from '../code-points.js';
 import type { FormValues } from './forms.js';
 import { labelOf, noClass } from './label-value.js';
 import { describe, missingColumn, type Row } from './row.js';
@@ -157,7 +158,7 @@ const rangesOf = (list: readonly unknown[]): Range[] =>
 /** @throws DataError for ranges outside the text, without a label or over each other */
 function ofSpans({ text, ranges, units }: Spans, place: string): FormValues['values'] {
   if (typeof text !== 'string') throw new DataError(`${place}: the text must be a text, found ${describe(text)}`);
-  const at = placesOf(text, units);
+  const at = units === points ? unitsOf(text) : (place: number): number => place;
   const length = units === points ? [...text].length : text.length;
   const spans = ranges.map(({ start, end, label, text: held }, k) => {
     const what = `${place}: range ${k + 1} (${String(start)} to ${String(end)}, ${quote(String(label))})`;
@@ -184,12 +185,4 @@ function ofSpans({ text, ranges, units }: Spans, place: string): FormValues['val
     // The class of tokens outside, then two for each range.
     spanTags: ['O', ...spans.flatMap(({ name }) => [`B-${name}`, `I-${name}`])],
   };
-}
-
-/** UTF-16 places by the export's. */
-function placesOf(text: string, units: Spans['units']): (at: number) => number {
-  if (units === 'UTF-16' || !/[\ud800-\udbff][\udc00-\udfff]/.test(text)) return (at) => at;
-  const places = [0];
-  for (const point of text) places.push(places.at(-1)! + point.length);
-  return (at) => places[at]!;
 }

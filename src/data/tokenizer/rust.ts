@@ -6,6 +6,7 @@
 import tokenizers, { type Encoding } from 'tokenizers';
 import { isObject, type Json } from '../../files/json.js';
 import { formatCount } from '../../format.js';
+import { unitsOf } from '../code-points.js';
 import { continuesWord } from '../word-boundaries.js';
 import { asPython, type PythonTokenizer, type TokenizerContents } from './as-python.js';
 import { ChatTemplate, templateOf } from './chat.js';
@@ -289,14 +290,6 @@ function withPrefixSpace(json: Json): Json {
   // Offsets of words begin before the space.
   const places = isObject(behind) && behind.type === 'RobertaProcessing' ? { ...behind, ...spaced } : behind;
   return { ...json, pre_tokenizer: { ...before, ...spaced }, post_processor: places };
-}
-
-/** UTF-16 units before each code point of a text. */
-function unitsOf(text: string): (point: number) => number {
-  if (!/[\ud800-\udbff][\udc00-\udfff]/.test(text)) return (point) => point;
-  const units = [0];
-  for (const point of text) units.push(units.at(-1)! + point.length);
-  return (point) => units[point]!;
 }
 
 /** Tokens of the text itself. */

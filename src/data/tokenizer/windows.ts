@@ -5,6 +5,7 @@
 // here, too.
 
 import tokenizers, { type Encoding } from 'tokenizers';
+import { unitsOf } from '../code-points.js';
 import type { Window, WindowOptions, WindowSource } from './encoded.js';
 import { refuseGrowth } from './growth.js';
 
@@ -143,18 +144,4 @@ function noRoom(around: number, before: number, maxLength: number): Error {
 function textsOf(encoding: Encoding): number[] {
   const special = encoding.getSpecialTokensMask();
   return encoding.getSequenceIds().map((id, i) => (special[i] === 1 ? -1 : (id ?? 0)));
-}
-
-/** UTF-16 places of a text by those of its code points. */
-function unitsOf(text: string): (at: number) => number {
-  // Without pairs of surrogates they are the same.
-  if (!/[\ud800-\udbff][\udc00-\udfff]/.test(text)) return (at) => at;
-  const places: number[] = [];
-  let units = 0;
-  for (const point of text) {
-    places.push(units);
-    units += point.length;
-  }
-  places.push(units);
-  return (at) => places[at] ?? units;
 }

@@ -5,9 +5,10 @@
 import { ModelError } from '../../errors.js';
 import { answerOutputs } from '../../heads/answers.js';
 import { crossEntropy } from '../../metrics/cross-entropy.js';
-import { type Builder, float } from '../../onnx/builder.js';
+import type { Builder } from '../../onnx/builder.js';
 import type { Value } from '../../onnx/graph.js';
-import { taskInput } from '../inputs.js';
+import { inFloat32, taskInput } from '../inputs.js';
+import { summedCrossEntropy } from '../losses/cross-entropy.js';
 import type { MeasuredBatch, Outputs, Results, SavedRun, TaskLoss } from '../task.js';
 
 /**
@@ -25,15 +26,8 @@ export function addAnswerLoss(b: Builder, { start, end }: Outputs, labelSmoothin
   const [starts, ends] = ['start_positions', 'end_positions'].map((name) => taskInput(b, name, 'int64', [batch]));
   const weights = taskInput(b, 'sample_weights', 'float32', [batch]);
   const normaliser = taskInput(b, 'normaliser', 'float32', []);
-  const sum = (logits: Value, positions: Value): Value => {
-    const float32 = b.type(logits).dtype === 'float32' ? logits : b.op('Cast', [logits], { to: 1 });
-    const attrs = { ignore_index: -100, label_smoothing: float(labelSmoothing) };
-    return b.ops('CrossEntropy', [float32, positions, weights], attrs, {
-      domain: 'ortune',
-      outputs: 2,
-      name: 'loss',
-    })[0]!;
-  };
+  const sum = (logits: Value, positions: Value): Value =>
+    summedCrossEntropy(b, inFloat32(b, logits), positions, weights, { labelSmoothing });
   const both = b.op('Add', [sum(start!, starts!), sum(end!, ends!)]);
   const loss = b.op('Div', [b.op('Mul', [both, b.scalar('float32', 0.5)]), normaliser], {}, { name: 'mean_loss' });
   return { loss, inputs: [starts!, ends!, weights, normaliser], results: { start: start!, end: end! } };

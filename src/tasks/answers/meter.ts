@@ -3,10 +3,10 @@
 // question is counted when all of them are there.
 
 import { ofKind, textAt } from '../../data/columns.js';
-import { partOf } from '../../data/text/windows.js';
 import { type Answered, type AnswerScores, answerScores, bestThreshold, scoresAt } from '../../metrics/answers.js';
 import { ratio } from '../../metrics/classification.js';
 import type { Meter } from '../task.js';
+import { WholeTexts } from '../whole-texts.js';
 import { answerLoss } from './loss.js';
 import { answersOfText, answersOfWindow, nullOddsOf, type WindowAnswers } from './spans.js';
 
@@ -42,7 +42,7 @@ export interface AnswerMeasure {
 
 export function answerMeter({ maxAnswerLength: maxLength, nullThreshold }: AnswerMeasure): Meter<AnswerResult> {
   const questions: Answered[] = [];
-  const waiting = new Map<number, WindowAnswers[]>();
+  const texts = new WholeTexts<WindowAnswers>();
   let [windows, loss, total] = [0, 0, 0];
   return {
     add(results, batch) {
@@ -53,12 +53,8 @@ export function answerMeter({ maxAnswerLength: maxLength, nullThreshold }: Answe
         loss += weights[row]! * answerLoss(results, batch, row);
         total += weights[row]!;
         const found = answersOfWindow(results, batch, row, context, { count: 1, maxLength });
-        const part = partOf(batch.slices, row) ?? { text: -1, window: 0, windows: 1 };
-        const parts = waiting.get(part.text) ?? [];
-        parts[part.window] = found ?? { spans: [], nullScore: 0 };
-        waiting.set(part.text, parts);
-        if (parts.filter(Boolean).length < part.windows) continue;
-        waiting.delete(part.text);
+        const parts = texts.add(batch, row, found ?? { spans: [], nullScore: 0 });
+        if (!parts) continue;
         const whole = answersOfText(parts, 1);
         const right = rightAnswers(batch.slices, row, context);
         const [best] = whole.spans;

@@ -4,7 +4,7 @@ import { ModelError } from '../../errors.js';
 import { hiddenOutput } from '../../heads/hidden-name.js';
 import type { Builder } from '../../onnx/builder.js';
 import type { Value } from '../../onnx/graph.js';
-import { taskInput } from '../inputs.js';
+import { inFloat32, taskInput } from '../inputs.js';
 import type { MeasuredBatch, Results, SavedRun } from '../task.js';
 import { unit } from './losses.js';
 import { unitOf } from './measured-loss.js';
@@ -27,7 +27,7 @@ export function pooled(
     );
   const [rows, tokens, size] = shape as [number, number, number];
   const weights = taskInput(b, 'pooling_weights', 'float32', [rows, tokens]);
-  const float32 = b.type(hidden).dtype === 'float32' ? hidden : b.op('Cast', [hidden], { to: 1 });
+  const float32 = inFloat32(b, hidden);
   const vectors =
     pooling === 'max'
       ? largest(b, float32, weights)

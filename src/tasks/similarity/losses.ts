@@ -6,10 +6,11 @@
 // fill a batch up nor gradient accumulation change it; CoSENT has one value for a batch, and the normaliser counts
 // batches.
 
-import { type Builder, float } from '../../onnx/builder.js';
+import type { Builder } from '../../onnx/builder.js';
 import type { Value } from '../../onnx/graph.js';
 import { Tensor } from '../../onnx/tensor.js';
 import { taskInput } from '../inputs.js';
+import { summedCrossEntropy } from '../losses/cross-entropy.js';
 import type { TaskLoss } from '../task.js';
 
 export const lossNames = [
@@ -194,11 +195,5 @@ const weighted = (b: Builder, rows: Value, { weights }: Feeds): Value =>
   b.op('ReduceSum', [b.op('Mul', [rows, weights()])], { keepdims: 0 });
 
 /** Σ weight · cross-entropy of each row of logits, whose answers are known beforehand. */
-function crossEntropy(b: Builder, logits: Value, answers: readonly number[], weights: Value): Value {
-  const attrs = { ignore_index: -100, label_smoothing: float(0) };
-  return b.ops('CrossEntropy', [logits, b.ints(answers), weights], attrs, {
-    domain: 'ortune',
-    outputs: 2,
-    name: 'loss',
-  })[0]!;
-}
+const crossEntropy = (b: Builder, logits: Value, answers: readonly number[], weights: Value): Value =>
+  summedCrossEntropy(b, logits, b.ints(answers), weights);

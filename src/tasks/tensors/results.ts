@@ -7,7 +7,7 @@ import type { Value } from '../../onnx/graph.js';
 import { elementCount } from '../../onnx/tensor.js';
 import { quote } from '../../quote.js';
 import type { TensorView } from '../../runtime/session.js';
-import { taskInput } from '../inputs.js';
+import { inFloat32, taskInput } from '../inputs.js';
 import { lossFiles } from '../losses/loss-files.js';
 import { lossesOf, tensorLosses, weighted } from '../losses/named.js';
 import type { MeasuredBatch, Outputs, Results, SavedRun, TaskLoss } from '../task.js';
@@ -53,7 +53,7 @@ type TargetInput = (column: string, dtype: DataType, shape: readonly number[]) =
 function namedLoss(b: Builder, { output, target, loss }: NamedLoss, outputs: Outputs, input: TargetInput): Value {
   const row = tensorLosses[loss];
   const value = outputs[output]!;
-  const y = b.type(value).dtype === 'float32' ? value : b.op('Cast', [value], { to: 1 });
+  const y = inFloat32(b, value);
   const shape = b.shape(y);
   if (shape.length === 0 || (loss === 'cross-entropy' && shape.length < 2))
     throw new ModelError(

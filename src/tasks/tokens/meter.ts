@@ -2,7 +2,6 @@
 // of them are there.
 
 import { ofKind } from '../../data/columns.js';
-import { partOf } from '../../data/text/windows.js';
 import { ratio } from '../../metrics/classification.js';
 import {
   type Chunk,
@@ -14,6 +13,7 @@ import {
   strictChunks,
 } from '../../metrics/entities.js';
 import type { MeasuredBatch, Meter, Results } from '../task.js';
+import { WholeTexts } from '../whole-texts.js';
 import { ignored } from './labels.js';
 
 export interface TokenResult extends Partial<EntityResult> {
@@ -42,7 +42,7 @@ export function tokenMeter(labels: readonly string[]): Meter<TokenResult> {
   const scheme = schemeOf(labels);
   const [lenient, strict] = [new EntityCounts(), new EntityCounts()];
   let [samples, words, loss, hits] = [0, 0, 0, 0];
-  const waiting = new Map<number, Units[]>();
+  const texts = new WholeTexts<Units>();
   const name = (label: number): string => labels[label]!;
 
   function count(units: Units, gold: Chunk[] | undefined): void {
@@ -74,14 +74,8 @@ export function tokenMeter(labels: readonly string[]): Meter<TokenResult> {
           units.found.push(found);
           units.places.push([starts[i]!, ends[i]!]);
         }
-        const part = partOf(batch.slices, row) ?? { text: -1, window: 0, windows: 1 };
-        const parts = waiting.get(part.text) ?? [];
-        parts[part.window] = units;
-        if (parts.filter(Boolean).length < part.windows) {
-          waiting.set(part.text, parts);
-          continue;
-        }
-        waiting.delete(part.text);
+        const parts = texts.add(batch, row, units);
+        if (!parts) continue;
         const all = {
           gold: parts.flatMap(({ gold }) => gold),
           found: parts.flatMap(({ found }) => found),

@@ -51,7 +51,14 @@ export async function tokenNotes(encoding: TextEncoding, stride: number, tables:
 }
 
 function noteOfEmpty(table: Table): string[] {
+  const words = ofKind(table.columns, 'words', 'texts');
+  const texts = ofKind(table.columns, 'text', 'text');
+  const bytes = texts && bytesOfSpans(texts);
   const empty = Array.from({ length: table.count }, (_, row) => row).filter((row) => {
+    if (words && words.offsets[row + 1]! > words.offsets[row]!) return false;
+    // Few begin with what may be white space.
+    const [first = 0] = bytes?.(row) ?? [];
+    if (first > 0x20 && first < 0x7f) return false;
     const source = windowSource(table.columns, row);
     return 'words' in source ? source.words.length === 0 : source.text.trim() === '';
   });
