@@ -1037,7 +1037,10 @@ export interface PredictFields {
    * the assistant says is learnt.
    */
   messagesColumn?: string | undefined;
-  /** seq2seq: most tokens that are written for a source, greedily. Takes a whole number of at least 1. Default `64`. */
+  /**
+   * causal-lm, seq2seq: most tokens that are written behind a prompt, or of a source. Takes a whole number of at least
+   * 1. Default `64`.
+   */
   maxNewTokens?: number | undefined;
   /**
    * sentence-similarity: how one vector comes of those of the tokens; default what the model directory says, else mean.

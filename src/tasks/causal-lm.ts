@@ -19,7 +19,7 @@ import { continued, tokenResults, type WritingPrediction, writtenTexts } from '.
 import type { Form } from './causal/rows.js';
 import { surveyRows } from './causal/survey.js';
 import type { Task } from './task.js';
-import { textFields } from './text-fields.js';
+import { maxNewTokensField, textFields } from './text-fields.js';
 import { readsTexts, refusePacked, refusePictures } from './texts.js';
 import { lossAtTokens, tokenLogits } from './token-loss.js';
 import { tokenMeter, tokenMetrics } from './token-meter.js';
@@ -86,16 +86,13 @@ export const causalLm = {
           }),
         ),
     };
-    const maxNewTokens = kit.count
-      .default(64)
-      .meta(about(`${name}: most tokens that are written behind a prompt.`, { aliases: ['max_new_tokens'] }));
     const predict = {
       textColumn,
       maxLength,
       buckets,
       promptColumn: all.promptColumn,
       messagesColumn: all.messagesColumn,
-      maxNewTokens,
+      maxNewTokens: maxNewTokensField(kit),
     };
     return { all, train: {}, predict };
   },

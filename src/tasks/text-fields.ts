@@ -23,6 +23,14 @@ export const textFields = ({ z, about, path, count }: FieldKit) => ({
     ),
 });
 
+/** Of predictions that are texts. */
+export const maxNewTokensField = ({ about, count }: FieldKit) =>
+  count.default(64).meta(
+    about('causal-lm, seq2seq: most tokens that are written behind a prompt, or of a source.', {
+      aliases: ['max_new_tokens'],
+    }),
+  );
+
 /** Of tasks that read long texts in windows. */
 export const strideField = ({ z, about }: FieldKit) =>
   z

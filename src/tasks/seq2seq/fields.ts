@@ -6,7 +6,7 @@ import { textMetrics as known } from '../../metrics/texts/figures.js';
 import { rougeWords } from '../../metrics/texts/rouge.js';
 import { textTokenizers } from '../../metrics/texts/tokenizers.js';
 import type { TaskConfig } from '../task.js';
-import { textFields } from '../text-fields.js';
+import { maxNewTokensField, textFields } from '../text-fields.js';
 
 const name = 'seq2seq';
 
@@ -46,9 +46,6 @@ export function sequenceFields(kit: FieldKit) {
       aliases: ['max_target_length'],
     }),
   );
-  const maxNewTokens = count
-    .default(64)
-    .meta(about(`${name}: most tokens that are written for a source, greedily.`, { aliases: ['max_new_tokens'] }));
   const measured = {
     predictWithGenerate: z
       .boolean()
@@ -87,7 +84,7 @@ export function sequenceFields(kit: FieldKit) {
   return {
     all: { ...columns, sourcePrefix, maxLength, maxTargetLength, buckets, ...measured },
     train: {},
-    predict: { sourceColumn, sourceLang, sourcePrefix, maxLength, buckets, maxNewTokens },
+    predict: { sourceColumn, sourceLang, sourcePrefix, maxLength, buckets, maxNewTokens: maxNewTokensField(kit) },
   };
 }
 
