@@ -9,6 +9,7 @@ import { writeEncoder } from '#ortune/models/directory.js';
 import { buildWordPiece } from '#ortune/models/wordpiece.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { Trainer } from '#ortune/train/trainer.js';
+import { digitsFile, digitsRuns } from '../support/digits.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { newRuns, type Run, train } from '../support/train.js';
 
@@ -90,6 +91,18 @@ describe('the focal loss', () => {
     const options = { model: result.output, data: path('dev.jsonl'), ...more, loss, threads: 1 };
     expect((await evaluate(options)).metrics.loss).toBeCloseTo((result.metrics as { loss: number }).loss, 5);
   });
+});
+
+it('of pictures a graph takes classes, or the probabilities that mixing makes', async () => {
+  const digits = digitsRuns(path('digits'));
+  const more = { epochs: 1, maxSteps: 3, eval: digitsFile('test'), threads: 1 };
+  const usual = await train(digits(more));
+  const own = await train(digits({ ...more, loss: graph('cross-entropy.onnx') }));
+  for (const [i, loss] of usual.losses.entries()) expect(Math.abs(own.losses[i]! - loss)).toBeLessThan(1e-6);
+  expect(own.result.metrics!.loss).toBeCloseTo(usual.result.metrics!.loss, 5);
+  await expect(train(digits({ ...more, loss: graph('focal.onnx'), augmentation: ['mixup'] }))).rejects.toThrow(
+    /focal\.onnx takes 'labels' as int64; the targets are probabilities of classes, which are float32/,
+  );
 });
 
 it('scores have mae and huber, which the saved model knows', async () => {
