@@ -145,5 +145,13 @@ export const zeros = (b: Builder, type: StaticType): Value => filled(b, type, 0)
 /** An axis counted from the front. */
 export const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
+/** The first `count` along an axis. */
+export const firstOf = (b: Builder, x: Value, axis: number, count: number): Value =>
+  b.shape(x)[axis] === count ? x : between(b, x, axis, 0, count);
+
+/** Those from `start` to before `end` along an axis. */
+export const between = (b: Builder, x: Value, axis: number, start: number, end: number): Value =>
+  b.op('Slice', [x, b.ints([start]), b.ints([end]), b.ints([axis])]);
+
 /** 0, 1, … count − 1. */
 export const indices = (count: number): number[] => Array.from({ length: count }, (_, i) => i);

@@ -1,6 +1,6 @@
 // Gradients of operators that move elements without choosing among them: reshaping, transposing, joining, repeating.
 
-import { axisOf, indices, inverse, sum, transpose, view, zeros } from '../../onnx/formulas.js';
+import { axisOf, between, indices, inverse, sum, transpose, view, zeros } from '../../onnx/formulas.js';
 import { attrInt, attrInts, type Value } from '../../onnx/graph.js';
 import type { InputRule, RuleContext, RuleTable } from './context.js';
 
@@ -14,7 +14,7 @@ function concatPart({ b, node, x }: RuleContext, input: number, dy: Value): Valu
   const axis = axisOf(attrInt(node, 'axis', 0), b.shape(dy).length);
   const sizes = x.map((value) => b.shape(value)[axis]!);
   const start = sizes.slice(0, input).reduce((a, s) => a + s, 0);
-  return b.op('Slice', [dy, b.ints([start]), b.ints([start + sizes[input]!]), b.ints([axis])]);
+  return between(b, dy, axis, start, start + sizes[input]!);
 }
 
 /** The gradients of the parts joined again, zeros for parts that do not reach the loss. */

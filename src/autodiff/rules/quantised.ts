@@ -2,14 +2,13 @@
 // what lies below them gets dy times the floats that they stand for, made for some rows at a time.
 
 import {
-  between,
   codedRowsBetween,
   partsOfRows,
   rowsBetween,
   storedProduct,
   withinRange,
 } from '../../onnx/formulas/quantised.js';
-import { rows, view, where } from '../../onnx/formulas.js';
+import { between, rows, view, where } from '../../onnx/formulas.js';
 import type { Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { codedSizes } from '../../onnx/shapes/quantised.js';

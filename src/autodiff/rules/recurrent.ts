@@ -3,6 +3,7 @@
 // operator gives the gradients of the products of all steps, and one product of matrices that of R.
 
 import { unrolled } from '../../lower/recurrent/unrolled.js';
+import { between } from '../../onnx/formulas.js';
 import type { Value } from '../../onnx/graph.js';
 import type { InputRule, RuleContext, RuleTable } from './context.js';
 
@@ -32,7 +33,7 @@ const state =
 /** Of the last of three gates. */
 const resetBias: InputRule = (c) => {
   const hidden = c.b.shape(c.x[1]!)[1]!;
-  return c.b.op('Slice', [ofRecurrent(c), c.b.ints([2 * hidden]), c.b.ints([3 * hidden]), c.b.ints([1])]);
+  return between(c.b, ofRecurrent(c), 1, 2 * hidden, 3 * hidden);
 };
 
 export const recurrent: RuleTable = {

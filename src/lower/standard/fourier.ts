@@ -5,7 +5,7 @@
 
 import { checkBytes } from '../../onnx/budget.js';
 import type { Builder } from '../../onnx/builder.js';
-import { add, indices, inverse, mul, sub, transpose, view } from '../../onnx/formulas.js';
+import { add, firstOf, indices, inverse, mul, sub, transpose, view } from '../../onnx/formulas.js';
 import type { Node, Value } from '../../onnx/graph.js';
 import { TypeContext } from '../../onnx/shapes/context.js';
 import { dftOf, stftOf } from '../../onnx/shapes/fourier.js';
@@ -60,8 +60,7 @@ const dft: Definition = (b, node) => {
   // The axis before the last one; a transform longer than it reads zeros behind, which need no rows.
   const order = [...indices(rank - 1).filter((i) => i !== axis), axis, rank - 1];
   const count = Math.min(shape[axis]!, real ? Math.floor(length / 2) + 1 : length);
-  let x = transpose(b, node.inputs[0]!, order);
-  if (count < shape[axis]!) x = b.op('Slice', [x, b.ints([0]), b.ints([count]), b.ints([rank - 2])]);
+  const x = firstOf(b, transpose(b, node.inputs[0]!, order), rank - 2, count);
   const [re, im] = partsOf(b, x);
   const m = matrices(b, node, x, count, bins, length, back);
   const y = real ? toReal(b, re, im!, m, length) : transformed(b, re, im, m);

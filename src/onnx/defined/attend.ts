@@ -4,7 +4,21 @@
 
 import type { Builder } from '../builder.js';
 import type { DataType } from '../dtype.js';
-import { add, cast, div, expand, greaterOrEqual, indices, less, max, mul, tanh, transpose, view } from '../formulas.js';
+import {
+  add,
+  cast,
+  div,
+  expand,
+  firstOf,
+  greaterOrEqual,
+  indices,
+  less,
+  max,
+  mul,
+  tanh,
+  transpose,
+  view,
+} from '../formulas.js';
 import type { Value } from '../graph.js';
 import { Tensor } from '../tensor.js';
 
@@ -75,7 +89,7 @@ function softmaxWithSink(b: Builder, scores: Value, sink: Value): Value {
   const [batch, heads, length, keys] = b.shape(scores) as [number, number, number, number];
   const column = expand(b, view(b, sink, [1, heads, 1, 1]), [batch, heads, length, 1]);
   const all = b.op('Softmax', [b.op('Concat', [scores, column], { axis: 3 })], { axis: -1 });
-  return b.op('Slice', [all, b.ints([0]), b.ints([keys]), b.ints([3])]);
+  return firstOf(b, all, 3, keys);
 }
 
 /** Which keys a query sees that stands `past` places behind the first key: those up to its own. [1, 1, T, S] */

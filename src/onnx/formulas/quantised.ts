@@ -4,19 +4,11 @@
 
 import type { Builder } from '../builder.js';
 import { bytesOfElements, type DataType } from '../dtype.js';
-import { add, axisOf, cast, div, greaterOrEqual, indices, mul, sub, view } from '../formulas.js';
+import { add, axisOf, cast, div, firstOf, greaterOrEqual, indices, mul, sub, view } from '../formulas.js';
 import { attrInt, type Node, type Value } from '../graph.js';
 import { TypeContext } from '../shapes/context.js';
 import { blockedSizes } from '../shapes/quantised.js';
 import { elementCount, Tensor } from '../tensor.js';
-
-/** The first `count` along an axis. */
-export const firstOf = (b: Builder, x: Value, axis: number, count: number): Value =>
-  b.shape(x)[axis] === count ? x : between(b, x, axis, 0, count);
-
-/** Those from `start` to before `end` along an axis. */
-export const between = (b: Builder, x: Value, axis: number, start: number, end: number): Value =>
-  b.op('Slice', [x, b.ints([start]), b.ints([end]), b.ints([axis])]);
 
 /** What a node with weights [N, K] in blocks along K stores them as. */
 export interface BlockedRows {

@@ -7,6 +7,7 @@
 // batches.
 
 import type { Builder } from '../../onnx/builder.js';
+import { between } from '../../onnx/formulas.js';
 import type { Value } from '../../onnx/graph.js';
 import { Tensor } from '../../onnx/tensor.js';
 import { taskInput } from '../inputs.js';
@@ -100,7 +101,7 @@ const losses: Record<LossName, Loss> = {
     const others = texts - 1;
     const size = b.shape(embeddings)[2]!;
     const anchors = unit(b, part(b, embeddings, 0));
-    const candidates = unit(b, b.op('Reshape', [slice(b, embeddings, 1, 1, texts), b.ints([others * batch, size])]));
+    const candidates = unit(b, b.op('Reshape', [between(b, embeddings, 1, 1, texts), b.ints([others * batch, size])]));
     const masked = (rows: Value, columns: Value, out: Value): Value =>
       b.op('Add', [times(b, cosines(b, rows, columns), scale), out]);
     const own = Array.from({ length: batch }, (_, i) => i * others);
@@ -166,11 +167,8 @@ const losses: Record<LossName, Loss> = {
 
 const times = (b: Builder, x: Value, factor: number): Value => b.op('Mul', [x, b.scalar('float32', factor)]);
 
-const slice = (b: Builder, x: Value, axis: number, from: number, to: number): Value =>
-  b.op('Slice', [x, b.ints([from]), b.ints([to]), b.ints([axis])]);
-
 /** Text `k` of each sample: [B, D]. */
-const part = (b: Builder, x: Value, k: number): Value => b.op('Squeeze', [slice(b, x, 1, k, k + 1), b.ints([1])]);
+const part = (b: Builder, x: Value, k: number): Value => b.op('Squeeze', [between(b, x, 1, k, k + 1), b.ints([1])]);
 
 const overSize = (b: Builder, x: Value): Value => b.op('ReduceSum', [x, b.ints([1])], { keepdims: 0 });
 
@@ -181,7 +179,7 @@ export function unit(b: Builder, x: Value): Value {
 }
 
 /** The first `size` numbers of each vector, brought to length 1. */
-const shrunk = (b: Builder, x: Value, size: number): Value => unit(b, slice(b, x, 2, 0, size));
+const shrunk = (b: Builder, x: Value, size: number): Value => unit(b, between(b, x, 2, 0, size));
 
 /** Of unit vectors [N, D] and [M, D]: [N, M]. */
 const cosines = (b: Builder, x: Value, y: Value): Value =>
