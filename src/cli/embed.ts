@@ -26,7 +26,7 @@ async function embed(config: EmbedConfig, given: readonly string[], signal: Abor
   const input = await inputsOf('texts', given, config, { signal, onNote });
   const texts = textsIn(input).map((one) => (typeof one === 'string' ? one : one.text));
   const vectors = await showDownload((onDownload) => embedTexts(options, texts, { signal, onNote, onDownload }));
-  write(vectors);
+  write(vectors, texts);
   const made = { output, texts: texts.length, size: vectors.size };
   return { json: made, text: `${output}: ${made.texts} vectors of ${made.size} numbers` };
 }

@@ -4,6 +4,7 @@
 import type { PredictConfig } from '../config/schema.js';
 import { UsageError } from '../errors.js';
 import { writeNpy } from '../files/write-npy.js';
+import { writeParquet } from '../files/write-parquet.js';
 import { writeSafetensors } from '../files/write-safetensors.js';
 import type { ResolveOptions } from '../models/hub.js';
 import { unitOf } from '../tasks/similarity/measured-loss.js';
@@ -71,17 +72,28 @@ function sizeOf(found: number, dimensions = found): number {
   throw new UsageError(`option 'dimensions' is ${dimensions}, and the model's vectors have ${found} numbers`);
 }
 
+type WriteVectors = (vectors: Vectors, texts: readonly string[]) => void;
+
 /** What is done with vectors by the end of a file's name. */
-const writers: Readonly<Record<string, (path: string, vectors: Vectors) => void>> = {
-  '.safetensors': (path, { data, size }) =>
-    writeSafetensors(path, [{ name: 'embeddings', dtype: 'float32', shape: [data.length / size, size], data }]),
-  '.npy': (path, { data, size }) => writeNpy(path, data, [data.length / size, size]),
+const writers: Readonly<Record<string, (path: string) => WriteVectors>> = {
+  '.safetensors':
+    (path) =>
+    ({ data, size }) =>
+      writeSafetensors(path, [{ name: 'embeddings', dtype: 'float32', shape: [data.length / size, size], data }]),
+  '.npy':
+    (path) =>
+    ({ data, size }) =>
+      writeNpy(path, data, [data.length / size, size]),
+  '.parquet':
+    (path) =>
+    ({ data, size }, texts) =>
+      writeParquet(path, texts, data, size),
 };
 
 /** @throws UsageError for a name that says no format */
-export function writerOfVectors(path: string): (vectors: Vectors) => void {
+export function writerOfVectors(path: string): WriteVectors {
   const end = Object.keys(writers).find((ending) => path.endsWith(ending));
   if (end === undefined)
-    throw new UsageError(`option 'output' must end in ${Object.keys(writers).join(' or ')}, found ${path}`);
-  return (vectors) => writers[end]!(path, vectors);
+    throw new UsageError(`option 'output' must end in ${Object.keys(writers).join(', ')}; found ${path}`);
+  return writers[end]!(path);
 }

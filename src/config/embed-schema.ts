@@ -33,9 +33,12 @@ export const embedSchema = z.strictObject({
     .optional()
     .meta(about('Keep so many numbers of each vector, of a model that was trained with matryoshkaDims.')),
   output: path.meta(
-    about('File to write the vectors to, [texts, size] in float32: .safetensors (as embeddings) or .npy.', {
-      value: 'FILE',
-    }),
+    about(
+      'File to write the vectors to, [texts, size] in float32: .safetensors (as embeddings), .npy, or .parquet beside the texts.',
+      {
+        value: 'FILE',
+      },
+    ),
   ),
 });
 

@@ -14,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { OrtuneError } from '../errors.js';
 import { isRunning } from './processes.js';
 
 const LARGEST_WRITE = 2 ** 30;
@@ -94,5 +95,14 @@ export function removePartials(directory: string): void {
   for (const name of readdirSync(directory)) {
     const writer = partial.exec(name)?.[1];
     if (writer !== undefined && !isRunning(Number(writer))) rmSync(join(directory, name), { force: true });
+  }
+}
+
+/** The same for a file that a user asked for. @throws OrtuneError that names it */
+export function writeResult(path: string, content: string | Uint8Array): void {
+  try {
+    writeAtomically(path, content);
+  } catch (error) {
+    throw new OrtuneError(`${path} cannot be written: ${(error as Error).message}`);
   }
 }

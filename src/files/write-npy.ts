@@ -1,7 +1,6 @@
 // A NumPy file of one float32 array: version 1.0 of the format, little-endian, rows one behind the other.
 
-import { OrtuneError } from '../errors.js';
-import { writeAtomically } from './atomic-file.js';
+import { writeResult } from './atomic-file.js';
 
 /** Where the data begin is a multiple of this. */
 const alignment = 64;
@@ -17,9 +16,5 @@ export function writeNpy(path: string, data: Float32Array, shape: readonly numbe
   head.writeUInt8(1, 6);
   head.writeUInt16LE(length, 8);
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  try {
-    writeAtomically(path, Buffer.concat([head, Buffer.from(`${header.padEnd(length - 1)}\n`, 'latin1'), bytes]));
-  } catch (error) {
-    throw new OrtuneError(`${path} cannot be written: ${(error as Error).message}`);
-  }
+  writeResult(path, Buffer.concat([head, Buffer.from(`${header.padEnd(length - 1)}\n`, 'latin1'), bytes]));
 }

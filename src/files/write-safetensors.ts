@@ -3,7 +3,7 @@
 import { OrtuneError } from '../errors.js';
 import type { DataType, TypedArray } from '../onnx/dtype.js';
 import { quote } from '../quote.js';
-import { writeAtomically } from './atomic-file.js';
+import { writeResult } from './atomic-file.js';
 import { encodeHeader, type StoredType } from './safetensors.js';
 
 const stored: Partial<Record<DataType, StoredType>> = {
@@ -36,9 +36,5 @@ export function writeSafetensors(path: string, tensors: readonly NamedTensor[]):
     { writer: 'ortune' },
   );
   const bytes = tensors.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  try {
-    writeAtomically(path, Buffer.concat([header, ...bytes]));
-  } catch (error) {
-    throw new OrtuneError(`${path} cannot be written: ${(error as Error).message}`);
-  }
+  writeResult(path, Buffer.concat([header, ...bytes]));
 }

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { describe, expect, it, test } from 'vitest';
 import { writerOfVectors } from '#ortune/commands/embed.js';
 import { mineNegatives, writeMined } from '#ortune/commands/mine.js';
@@ -54,10 +55,11 @@ describe('mining', () => {
   });
 });
 
-test('vectors are written as NumPy and safetensors files', () => {
+test('vectors are written as NumPy, safetensors and Parquet files', async () => {
   const data = Float32Array.of(1, 2, 3, 4, 5, 6);
+  const texts = ['a dog', '狗\u0000'];
   const npy = join(directory, 'v.npy');
-  writerOfVectors(npy)({ data, size: 3 });
+  writerOfVectors(npy)({ data, size: 3 }, texts);
   const bytes = readFileSync(npy);
   expect(bytes.subarray(0, 8)).toEqual(Buffer.from('\x93NUMPY\x01\x00', 'latin1'));
   const begin = 10 + bytes.readUInt16LE(8);
@@ -67,9 +69,15 @@ test('vectors are written as NumPy and safetensors files', () => {
   );
   expect(new Float32Array(bytes.buffer.slice(bytes.byteOffset + begin, bytes.byteOffset + bytes.length))).toEqual(data);
   const safe = join(directory, 'v.safetensors');
-  writerOfVectors(safe)({ data, size: 3 });
+  writerOfVectors(safe)({ data, size: 3 }, texts);
   const header = JSON.parse(readFileSync(safe).toString('utf8', 8, 8 + Number(readFileSync(safe).readBigUInt64LE())));
   expect(header.embeddings).toMatchObject({ dtype: 'F32', shape: [2, 3] });
+  const parquet = join(directory, 'v.parquet');
+  writerOfVectors(parquet)({ data, size: 3 }, texts);
+  expect(await parquetReadObjects({ file: await asyncBufferFromFile(parquet) })).toEqual([
+    { text: 'a dog', embedding: [1, 2, 3] },
+    { text: '狗\u0000', embedding: [4, 5, 6] },
+  ]);
   expect(() => writerOfVectors('v.csv')).toThrow(UsageError);
-  expect(() => writerOfVectors('v.csv')).toThrow(/must end in \.safetensors or \.npy/);
+  expect(() => writerOfVectors('v.csv')).toThrow(/must end in \.safetensors, \.npy, \.parquet/);
 });
