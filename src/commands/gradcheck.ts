@@ -208,9 +208,9 @@ function drawInputs(
 
 function drawInput(graph: Graph, info: ValueInfo, spec: InputSpec | undefined, random: (i: number) => number): Tensor {
   const { name, dtype } = info;
-  // Of 16 bits in the file, perhaps, and computed in float32 here.
-  const isWide = dtype === 'float32' && (spec?.dtype === 'float16' || spec?.dtype === 'bfloat16');
-  if (spec?.dtype && spec.dtype !== dtype && !isWide)
+  // Floats of another width in the file, perhaps, and computed in float32 here.
+  const isOther = dtype === 'float32' && spec?.dtype !== undefined && isFloat(spec.dtype);
+  if (spec?.dtype && spec.dtype !== dtype && !isOther)
     throw new UsageError(`input '${name}' of the model is ${dtype}, found ${spec.dtype} in its specification`);
   if (!spec && !info.shape)
     throw new UsageError(`the file gives no shape for input '${name}': say it with --input ${name}=… (${form})`);

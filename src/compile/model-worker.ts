@@ -120,7 +120,7 @@ function openNow(request: OpenRequest): OpenedModel {
   refuseOtherTypes(file, choice, request);
   if (choice.computed)
     notes.push(
-      `the file computes in ${choice.computed}: it is trained in float32, and the weights are rounded to ${choice.computed} when saved`,
+      `the file computes in ${choice.computed}: it is trained in float32, and the weights are saved as ${choice.computed}`,
     );
   refuseUntrained(model, wanted, choice);
   const trainable = new Set(choice.trainable.map(({ name }) => name));
@@ -221,7 +221,7 @@ function refuseOtherTypes(file: Model, { trainable, frozen }: ParameterChoice, {
   const other = [...trainable, ...(init === 'random' ? frozen : [])].find((p) => !inArena(p));
   if (!other) return;
   throw new ModelError(
-    `${file.path}: parameter ${quote(other.name)} is ${other.dtype}; ortune trains float32 models, and those of float16 and bfloat16 in float32. ` +
+    `${file.path}: parameter ${quote(other.name)} is ${other.dtype}; ortune trains float32 models, and in float32 those of 16 bits or whose inputs are float64. ` +
       `Export the model in float32${init === 'random' ? '' : ', or freeze the parameter'}.`,
   );
 }

@@ -4,7 +4,7 @@ import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { defaultThreads } from '../environment.js';
 import { ModelError } from '../errors.js';
 import { convertFloat } from '../onnx/convert.js';
-import type { DataType } from '../onnx/dtype.js';
+import { type DataType, isFloat } from '../onnx/dtype.js';
 import type { Value } from '../onnx/graph.js';
 import type { JoinedModel, JoinedPart } from '../onnx/join.js';
 import { restingInputs } from '../onnx/load.js';
@@ -24,8 +24,8 @@ interface Link {
   resting: Readonly<Record<string, OrtTensor>>;
 }
 
-/** What batches hold for an input of a model: 16-bit floats are made of float32, as in training. */
-export const fedType = (dtype: DataType): DataType => (dtype === 'float16' || dtype === 'bfloat16' ? 'float32' : dtype);
+/** What batches hold for an input of a model: floats of other widths are made of float32, as in training. */
+export const fedType = (dtype: DataType): DataType => (isFloat(dtype) ? 'float32' : dtype);
 
 export class SessionChain {
   readonly #ort: Runtime;
@@ -135,7 +135,7 @@ function copyOf(
   const view = inputs.get(name);
   if (!view) throw new ModelError(`The model needs an input ${quote(name)}, which this task does not feed.`);
   const { dtype, data, shape } = view;
-  const isWide = dtype === 'float32' && wanted !== undefined && wanted !== dtype && fedType(wanted) === dtype;
-  const fed = isWide ? convertFloat(Tensor.view(dtype, shape, data), wanted).data() : data;
-  return new ort.Tensor((isWide ? wanted : dtype) as 'int64', copyOutside(fed as BigInt64Array), [...shape]);
+  const isOther = dtype === 'float32' && wanted !== undefined && wanted !== dtype && fedType(wanted) === dtype;
+  const fed = isOther ? convertFloat(Tensor.view(dtype, shape, data), wanted).data() : data;
+  return new ort.Tensor((isOther ? wanted : dtype) as 'int64', copyOutside(fed as BigInt64Array), [...shape]);
 }

@@ -1,6 +1,7 @@
-// A graph that computes in 16 bits, made to compute in float32 for training: its weights are float32 parameters of the
-// same values, and what is between them is not rounded. Only the graph that trains is changed: saving writes the
-// weights back into the file's own graph, in its type (onnx/save.ts).
+// A graph that computes in 16 bits, or from float64 to float64, made to compute in float32 for training: its weights
+// are float32 parameters of the same values (the nearest ones of float64), and what is between them is not rounded to
+// 16 bits. Only the graph that trains is changed: saving writes the weights back into the file's own graph, in its type
+// (onnx/save.ts).
 
 import { convertFloat } from '../onnx/convert.js';
 import { type DataType, dataTypeFromOnnx, onnxDataType } from '../onnx/dtype.js';
@@ -15,19 +16,24 @@ const typeAttributes = ['to', 'dtype', 'output_datatype'];
 
 /**
  * Makes the graph compute in float32, in place.
- * @returns the 16-bit type that it computed in; undefined where there was none, weights that are only stored so apart
+ * @returns the type that it computed in; undefined where that is float32, whatever types weights are stored in, or
+ *   single values in between have
  */
 export function computeInFloat32(graph: Graph): DataType | undefined {
   widenStoredWeights(graph);
-  const found = halfIn(graph);
+  const found = halfIn(graph) ?? doubleOf(graph);
   if (!found) return undefined;
+  const other: OtherType = found === 'float64' ? (dtype) => dtype === 'float64' : isHalf;
   for (const [name, tensor] of graph.initializers)
-    if (isHalf(tensor.dtype)) graph.initializers.set(name, widened(tensor));
-  for (const node of graph.nodes) for (const [name, attr] of node.attrs) node.attrs.set(name, widenedAttr(name, attr));
-  for (const info of [...graph.inputs, ...graph.outputs]) if (isHalf(info.dtype)) info.dtype = 'float32';
+    if (other(tensor.dtype)) graph.initializers.set(name, asFloat32(tensor));
+  for (const node of graph.nodes)
+    for (const [name, attr] of node.attrs) node.attrs.set(name, attrAsFloat32(name, attr, other));
+  for (const info of [...graph.inputs, ...graph.outputs]) if (other(info.dtype)) info.dtype = 'float32';
   dropCasts(graph);
   return found;
 }
+
+type OtherType = (dtype: DataType | undefined) => boolean;
 
 /** The 16-bit type of a tensor, or that a Cast makes. */
 function halfIn(graph: Graph): DataType | undefined {
@@ -36,16 +42,18 @@ function halfIn(graph: Graph): DataType | undefined {
   return [...stored, ...made].find(isHalf);
 }
 
-const widened = (tensor: Tensor): Tensor =>
+/** float64 where the graph takes or gives it: elsewhere it is a constant's or a table's, whose digits may matter. */
+const doubleOf = (graph: Graph): DataType | undefined =>
+  [...graph.inputs, ...graph.outputs].find(({ dtype }) => dtype === 'float64')?.dtype;
+
+const asFloat32 = (tensor: Tensor): Tensor =>
   new Tensor('float32', tensor.shape, () => convertFloat(tensor, 'float32').bytes());
 
-function widenedAttr(name: string, attr: Attr): Attr {
-  if (attr.kind === 'tensor' && isHalf((attr.value as Tensor).dtype))
-    return { kind: 'tensor', value: widened(attr.value as Tensor) };
+function attrAsFloat32(name: string, attr: Attr, other: OtherType): Attr {
+  if (attr.kind === 'tensor' && other((attr.value as Tensor).dtype))
+    return { kind: 'tensor', value: asFloat32(attr.value as Tensor) };
   const isType = attr.kind === 'int' && typeAttributes.includes(name);
-  return isType && isHalf(dataTypeFromOnnx(Number(attr.value)))
-    ? { kind: 'int', value: onnxDataType('float32') }
-    : attr;
+  return isType && other(dataTypeFromOnnx(Number(attr.value))) ? { kind: 'int', value: onnxDataType('float32') } : attr;
 }
 
 /** Casts of float32 weights to float32, which would stand between a weight and its use. */

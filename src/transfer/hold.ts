@@ -1,6 +1,7 @@
 // Large tensors of rounded numbers, and what scales them, in memory that all sessions of a model read where it is and
 // that saving reads too: they are there once, however many graphs there are.
 
+import { types } from 'node:util';
 import type { Graph } from '../onnx/graph.js';
 import { graphOf, type Model } from '../onnx/model.js';
 import { Tensor } from '../onnx/tensor.js';
@@ -35,7 +36,7 @@ export function holdStored(graph: Graph, files: readonly Model[]): void {
 function hold(tensor: Tensor): Tensor {
   const { dtype, shape } = tensor;
   const bytes = tensor.bytes();
-  if (bytes.buffer instanceof SharedArrayBuffer && bytes.byteOffset === 0) return new Tensor(dtype, shape, bytes, true);
+  if (types.isSharedArrayBuffer(bytes.buffer) && bytes.byteOffset === 0) return new Tensor(dtype, shape, bytes, true);
   const { data } = sharedTensor('uint8', [bytes.byteLength]);
   data.set(bytes as never);
   return new Tensor(dtype, shape, data as Uint8Array, true);

@@ -93,7 +93,7 @@ describe('a picture model that was converted to float16, inputs and outputs too,
   });
 });
 
-describe.each(['float16', 'bfloat16'] as const)('a graph that computes in %s', (half) => {
+describe.each(['float16', 'bfloat16', 'float64'] as const)('a graph that computes in %s', (half) => {
   /** y = resize(x · w + 1 · 3, 2), with w once as float32 that is cast, and what an exporter writes between. */
   function halfGraph(): Graph {
     const graph = new Graph();
@@ -142,4 +142,21 @@ describe.each(['float16', 'bfloat16'] as const)('a graph that computes in %s', (
     computeInFloat32(graph);
     expect(computeInFloat32(graph)).toBeUndefined();
   });
+});
+
+it('float64 between float32 inputs and outputs stays: digits may be what it is for', () => {
+  const graph = new Graph();
+  graph.inputs = [{ name: 'x', dtype: 'float32', shape: [2] }];
+  graph.initializers.set('rates', Tensor.of('float64', [1, 1e-9]));
+  const cast = (input: string, name: string, dtype: 'float32' | 'float64') =>
+    graph.nodes.push({
+      ...{ name, op: 'Cast', domain: '', inputs: [input], outputs: [name] },
+      attrs: new Map([['to', { kind: 'int', value: onnxDataType(dtype) }]]),
+    });
+  cast('x', 'wide', 'float64');
+  graph.nodes.push({ name: 'p', op: 'Mul', domain: '', inputs: ['wide', 'rates'], outputs: ['p'], attrs: new Map() });
+  cast('p', 'y', 'float32');
+  graph.outputs = [{ name: 'y', dtype: 'float32', shape: [2] }];
+  expect(computeInFloat32(graph)).toBeUndefined();
+  expect(graph.initializers.get('rates')!.dtype).toBe('float64');
 });
