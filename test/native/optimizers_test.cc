@@ -7,16 +7,18 @@ namespace test {
 
 using namespace ortune;
 
+namespace {
+
 struct Case {
   bool adamw;
   float max_norm, momentum, nesterov;
 };
 
-static const std::vector<int64_t> kRanges = {0, 1, 16, 33, 33, 33, 48, 40048, 40064, 40071};
-static constexpr int64_t kLength = 40100;
-static constexpr int kSteps = 3;
+const std::vector<int64_t> kRanges = {0, 1, 16, 33, 33, 33, 48, 40048, 40064, 40071};
+constexpr int64_t kLength = 40100;
+constexpr int kSteps = 3;
 
-static std::vector<float> hyper_of(const Case& c, int step, int64_t range_count) {
+std::vector<float> hyper_of(const Case& c, int step, int64_t range_count) {
   std::vector<float> hyper;
   for (int64_t r = 0; r < range_count; ++r) {
     const float decay = r % 2 ? 0.0f : 0.05f, lr = 1e-2f;
@@ -31,7 +33,7 @@ static std::vector<float> hyper_of(const Case& c, int step, int64_t range_count)
 }
 
 /// p, first, second and the norm after kSteps, in double precision.
-static std::vector<double> reference(const Case& c) {
+std::vector<double> reference(const Case& c) {
   Floats start(kLength, 0), gradient(kLength, 0);
   start.fill(61);
   std::vector<double> p, m(kLength), v(kLength);
@@ -72,8 +74,8 @@ static std::vector<double> reference(const Case& c) {
 }
 
 /// One step over the arenas.
-static float step_once(const Target& target, Order order, bool adamw, Floats& p, Floats& m, Floats& v,
-                       Floats& g, const std::vector<float>& hyper, float max_norm) {
+float step_once(const Target& target, Order order, bool adamw, Floats& p, Floats& m, Floats& v, Floats& g,
+                const std::vector<float>& hyper, float max_norm) {
   const int64_t count = static_cast<int64_t>(kRanges.size()) / 2;
   std::vector<int64_t> first_chunk(static_cast<size_t>(count + 1));
   std::vector<double> squares(static_cast<size_t>(count_chunks(kRanges.data(), count, first_chunk.data())));
@@ -86,7 +88,7 @@ static float step_once(const Target& target, Order order, bool adamw, Floats& p,
   return norm;
 }
 
-static void test_case(const Target& target, const Case& c) {
+void test_case(const Target& target, const Case& c) {
   const std::string what = target.name + (c.adamw ? " adamw" : " sgd") + " max norm " +
                            std::to_string(c.max_norm) + (c.momentum != 0 ? " momentum" : "") +
                            (c.nesterov != 0 ? " nesterov" : "");
@@ -112,7 +114,7 @@ static void test_case(const Target& target, const Case& c) {
   check_close(what, got.data(), reference(c), 2e-6, 5e-7);
 }
 
-static void test_not_finite(const Target& target) {
+void test_not_finite(const Target& target) {
   for (bool adamw : {true, false})
     for (float bad : {NAN, INFINITY}) {
       Floats p(kLength, 0), m(kLength, 0), v(kLength, 0), g(kLength, 0);
@@ -130,6 +132,8 @@ static void test_not_finite(const Target& target) {
           target.name + " nothing is updated when a gradient is not finite");
     }
 }
+
+}  // namespace
 
 void test_optimizers(const Target& target) {
   for (float max_norm : {0.0f, 1.0f, 1e6f}) {

@@ -8,13 +8,15 @@ namespace test {
 
 using namespace ortune;
 
+namespace {
+
 struct Case {
   Cell cell;
   int64_t steps, batch, hidden;
   bool reverse, lengths, states;
 };
 
-static std::vector<Case> cases() {
+std::vector<Case> cases() {
   std::vector<Case> all;
   for (Cell cell : {Cell::kLstm, Cell::kGru, Cell::kTanh, Cell::kRelu})
     for (const Case& s :
@@ -25,7 +27,7 @@ static std::vector<Case> cases() {
   return all;
 }
 
-static std::string label(const Target& target, const Case& s) {
+std::string label(const Target& target, const Case& s) {
   std::string text = target.name + " recurrent";
   for (int64_t n :
        {static_cast<int64_t>(s.cell), s.steps, s.batch, s.hidden, static_cast<int64_t>(s.reverse)})
@@ -124,10 +126,10 @@ struct Reference {
   Doubles all, h, c, dproducts, drecurrent, dh, dc;
 };
 
-static double logistic(double x) { return 1 / (1 + exp(-x)); }
+double logistic(double x) { return 1 / (1 + exp(-x)); }
 
 /// One sequence after the other, whose steps are kept to go back through them.
-static Reference reference(Tensors& x) {
+Reference reference(Tensors& x) {
   const Case& s = x.s;
   const int64_t H = s.hidden, G = x.G;
   const auto size = [](int64_t n) { return static_cast<size_t>(n); };
@@ -225,7 +227,7 @@ static Reference reference(Tensors& x) {
   return out;
 }
 
-static void test_case(const Target& target, const Case& s) {
+void test_case(const Target& target, const Case& s) {
   const std::string what = label(target, s);
   stable(what, [&](Order order, int offset) {
     Tensors x(s, offset);
@@ -252,6 +254,8 @@ static void test_case(const Target& target, const Case& s) {
   check_close(what + " dh", x.dh.data(), want.dh, 2e-5, 2e-5);
   if (lstm) check_close(what + " dc", x.dc.data(), want.dc, 2e-5, 2e-5);
 }
+
+}  // namespace
 
 void test_recurrent(const Target& target) {
   for (const Case& s : cases()) test_case(target, s);
