@@ -19,12 +19,13 @@ using ortune::kernels;
 constexpr int64_t kPanelsFrom = 32;
 
 /// How many taps of C channels a group are read as one: channels too few to be a row of a product come with
-/// the taps of the filter's row where these are neighbours in memory, else with all taps.
+/// the taps of the filter's row where these are neighbours in memory, else with all taps. At least one, of
+/// filters without taps too.
 int64_t taps_in_run(const ConvWindow& window, int64_t groups, int64_t C) {
   constexpr int64_t kFew = 8;
   if (C >= kFew) return 1;
   const bool neighbours = groups == 1 && window.dilations.w == 1 && window.kernel.w > 1;
-  return neighbours ? window.kernel.w : window.kernel.count();
+  return ortune::at_least_one(neighbours ? window.kernel.w : window.kernel.count());
 }
 
 struct ConvOptions {
