@@ -142,7 +142,10 @@ export const causalLm = {
     const fields = decoderFields(inputs);
     const open = maxNewTokens !== undefined;
     const positions = open ? roomFor(maxNewTokens, maxPositions, directory) : maxPositions;
-    const { maxLength, buckets } = sequenceLengths({ positions }, config as never);
+    const { maxLength, buckets } = sequenceLengths(
+      { positions },
+      { maxLength: config.maxLength, buckets: config.buckets },
+    );
     const { hash } = readTokenizer(directory);
     const { promptLoss, truncationSide, packing } = config;
     // A text is gone on with from its end.
