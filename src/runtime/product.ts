@@ -10,7 +10,9 @@ import type { Device } from './device.js';
 /** Rows of the large product. */
 export const largeProduct = 2048;
 
-/** A product of so many rows is timed first; a device that takes long for it is not timed with a large one. */
+/**
+ * A product of so many rows is timed first, then ever larger ones, until one takes a device long enough to be timed.
+ */
 const smallProduct = 256;
 const longMs = 20;
 
@@ -42,11 +44,12 @@ export async function timeProduct(device: Device, size: number, runs: number): P
   return ms;
 }
 
-/** The same with as many rows as the device is fast enough for. */
+/** The same with as many rows as the device is fast enough for: twice as many at a time, up to the large product. */
 export async function timeFittingProduct(device: Device, runs: number): Promise<{ ms: number[]; size: number }> {
-  const ms = await timeProduct(device, smallProduct, runs);
-  if (Math.min(...ms) > longMs) return { ms, size: smallProduct };
-  return { ms: await timeProduct(device, largeProduct, runs), size: largeProduct };
+  for (let size = smallProduct; ; size *= 2) {
+    const ms = await timeProduct(device, size, runs);
+    if (size >= largeProduct || Math.min(...ms) > longMs) return { ms, size };
+  }
 }
 
 /** GFLOP/s of a product of so many rows that takes so long. */
