@@ -17,7 +17,8 @@ import type { TaskSpec } from '#ortune/tasks/task.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 
 export const exporters = ['torchscript', 'dynamo'] as const;
-export type Exporter = (typeof exporters)[number];
+/** `genai` writes the layout of onnxruntime-genai's model builder. */
+export type Exporter = (typeof exporters)[number] | 'genai';
 
 /** One exported file; `kind` is the folder it lies in. */
 export interface Fixture {
@@ -48,7 +49,10 @@ export const targetFixtures: Fixture[] = ['labels', 'probabilities', 'values'].m
 export const answerFixtures = fixturesOf('question-answering', ['bert']);
 
 /** Decoders with the inputs of a cache, in batches of prompts with completions. */
-export const causalFixtures = fixturesOf('causal-lm', ['gpt2', 'llama', 'qwen3', 'gemma'], ['torchscript']);
+export const causalFixtures = [
+  ...fixturesOf('causal-lm', ['gpt2', 'llama', 'qwen3', 'gemma'], ['torchscript']),
+  ...fixturesOf('causal-lm', ['llama-genai'], ['genai']),
+];
 
 /** A file tensor that holds a parameter, as PyTorch has it or transposed. */
 export interface Place {

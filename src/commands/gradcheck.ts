@@ -13,6 +13,7 @@ import { type ModelArgument, withModel } from '../models/given-model.js';
 import type { ResolveOptions } from '../models/hub.js';
 import { checkInputType } from '../onnx/budget.js';
 import { Builder } from '../onnx/builder.js';
+import { cacheAxis, isCache } from '../onnx/cache-inputs.js';
 import { type DataType, isFloat } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
 import { type Graph, prune, type ValueInfo } from '../onnx/graph.js';
@@ -53,7 +54,9 @@ export function parseInput(text: string): InputSpec {
   const spec: InputSpec = { name: text.slice(0, at), shape };
   const wrong = (what: string) => new UsageError(`input '${text}': ${what}; an input is given as ${form}`);
   if (at < 1) throw wrong('there is no NAME=');
-  if (shape.some((d) => !Number.isSafeInteger(d) || d < 1))
+  // A cache of nothing has no elements.
+  const least = isCache(spec.name) ? 0 : 1;
+  if (shape.some((d, axis) => !Number.isSafeInteger(d) || d < (axis > 0 ? least : 1)))
     throw wrong(`'${dims}' is no shape of whole numbers above 0`);
   for (const part of rest) {
     const range = part.match(/^(-?[\d.]+)\.\.(-?[\d.]+)$/);
@@ -69,8 +72,8 @@ export function parseInput(text: string): InputSpec {
 /**
  * Compares the derived gradient of every trainable parameter of a model with a central difference, or with the
  * gradients of a file (`against`). What cannot be measured neither passes nor fails, and has its reason. Inputs without
- * a specification get batch 2 and length 8 for dimensions the file leaves open, row numbers for look-ups in a weight, 0
- * or 1 for other integers, and -1 to 1 for floats.
+ * a specification get batch 2 and length 8 for dimensions the file leaves open, length 0 for a cache, row numbers for
+ * look-ups in a weight, 0 or 1 for other integers, and -1 to 1 for floats.
  * @throws UsageError for an input the model does not have; ModelError for operators without a rule
  */
 export async function gradcheckModel(
@@ -214,7 +217,9 @@ function drawInput(graph: Graph, info: ValueInfo, spec: InputSpec | undefined, r
     throw new UsageError(`input '${name}' of the model is ${dtype}, found ${spec.dtype} in its specification`);
   if (!spec && !info.shape)
     throw new UsageError(`the file gives no shape for input '${name}': say it with --input ${name}=… (${form})`);
-  const shape = spec?.shape ?? info.shape!.map((d, axis) => (typeof d === 'number' ? d : axis === 0 ? 2 : 8));
+  const growing = !spec && isCache(name) ? cacheAxis(info.shape!) : -1;
+  const size = (axis: number): number => (axis === growing ? 0 : axis === 0 ? 2 : 8);
+  const shape = spec?.shape ?? info.shape!.map((d, axis) => (typeof d === 'number' ? d : size(axis)));
   checkInputType(name, { dtype, shape }, graph.maxBytes);
   const [low, high] = spec?.range ?? (isFloat(dtype) ? [-1, 1] : [0, rows(graph, name) - 1]);
   const draw = (i: number): number =>

@@ -1,24 +1,34 @@
 // A graph for the smallest inputs that its file allows, to judge it before data are there: what the file itself asks
 // for shows then, whatever batches will be. Dimensions that the file leaves open are 1 along the first axis, else one
-// length for all; a network may need larger ones than another, so a few are tried.
+// length for all; a network may need larger ones than another, so a few are tried. A decoder reads whole sequences in
+// training, so its cache is empty first.
 
 import { OrtuneError } from '../errors.js';
 import { quote } from '../quote.js';
 import { checkInputType, checkPeak, checkWork, OverBudget, weightElements } from './budget.js';
+import { cacheAxis, isCache } from './cache-inputs.js';
 import type { Construct, Graph, ValueInfo } from './graph.js';
 import { specialize } from './specialize.js';
 import { unknownOperators } from './unknown.js';
 
 const lengths = [8, 64, 224];
 
-/** Dimensions of one name have one size. Undefined where an input's rank is not known. */
-function nominalShapes(inputs: readonly ValueInfo[], length: number): Record<string, number[]> | undefined {
+/**
+ * Dimensions of one name have one size. Undefined where an input's rank is not known.
+ * @param empty whether caches are
+ */
+function nominalShapes(
+  inputs: readonly ValueInfo[],
+  { length, empty }: { length: number; empty: boolean },
+): Record<string, number[]> | undefined {
   const named = new Map<string, number>();
   const shapes: Record<string, number[]> = {};
   for (const { name, shape } of inputs) {
     if (!shape) return undefined;
+    const growing = empty && isCache(name) ? cacheAxis(shape) : -1;
     shapes[name] = shape.map((dim, axis) => {
       if (typeof dim === 'number') return dim;
+      if (axis === growing) return 0;
       const size = axis === 0 ? 1 : length;
       if (dim === null) return size;
       const known = named.get(dim) ?? size;
@@ -52,8 +62,10 @@ export function judgeGraph(graph: Graph, became: Became = new Map()): string | u
   if (unknownOperators(graph).length > 0) return undefined;
   const open = openDims(graph.inputs);
   let failure: OrtuneError | undefined;
-  for (const length of open.size > 0 ? lengths : [1]) {
-    const shapes = nominalShapes(graph.inputs, length);
+  const caches = graph.inputs.some(({ name }) => isCache(name)) ? [true, false] : [false];
+  const tried = caches.flatMap((empty) => (open.size > 0 ? lengths : [1]).map((length) => ({ length, empty })));
+  for (const sizes of tried) {
+    const shapes = nominalShapes(graph.inputs, sizes);
     if (!shapes) return undefined;
     try {
       became.clear();

@@ -21,6 +21,7 @@ describe('parseInput', () => {
       range: [-0.5, 0.5],
     });
     expect(parseInput('scalar=')).toEqual({ name: 'scalar', shape: [] });
+    expect(parseInput('past_key_values.0.key=2x2x0x16')).toMatchObject({ shape: [2, 2, 0, 16] });
   });
 
   it.each([

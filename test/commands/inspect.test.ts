@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { inspectModel } from '#ortune/commands/inspect.js';
 import { buildEncoder } from '#ortune/models/encoder.js';
@@ -27,6 +28,14 @@ describe('inspectModel', () => {
     expect(found.parameters.elements).toBe(embeddings + layer + head);
     expect(found.parameters.trainable).toBe(embeddings + layer + head);
     expect(found.operators).toMatchObject({ MatMul: 8, Gemm: 2, LayerNormalization: 3, Softmax: 1 });
+    expect(found.undifferentiable).toEqual([]);
+  });
+
+  it('judges a decoder by whole sequences, with nothing in its cache', async () => {
+    const file = fileURLToPath(new URL('../fixtures/causal-lm/llama-genai.onnx', import.meta.url));
+    const found = await inspectModel(file);
+    expect(found.shapeProblem).toBeUndefined();
+    expect(found.operators).toMatchObject({ 'com.microsoft.GroupQueryAttention': 2 });
     expect(found.undifferentiable).toEqual([]);
   });
 

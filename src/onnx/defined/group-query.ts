@@ -43,7 +43,7 @@ const groupQueryAttention = (c: DefinedNode): (Value | undefined)[] => {
   const past = c.has(3) ? c.shape(3)[2]! : 0;
   if (past > 0)
     c.fail(
-      `past_key is ${past} tokens long; only whole sequences are known here, without a past. Use the model of the first step`,
+      `past_key is ${past} tokens long; only whole sequences are known here, whose past is empty: give the inputs of the cache the length 0`,
     );
   if (total !== undefined && total !== length)
     c.fail(`total_sequence_length is ${total}, expected the ${length} tokens of the query: a past is not known here`);

@@ -6,20 +6,20 @@ import { writerOf } from '../../data/encode.js';
 import type { AxisLengths, Dim, Field, Slot } from '../../data/slots.js';
 import { tokenAxis, tokenFields } from '../../data/text/encode.js';
 import { UsageError } from '../../errors.js';
+import { isCache } from '../../onnx/cache-inputs.js';
 import { quote } from '../../quote.js';
 import type { ModelValue } from '../task.js';
 
 const positionInput = 'position_ids';
 /** How many logits are computed, from the last token on; 0: all. */
 const countInput = /^num_logits_to_keep$|^logits_to_keep$/;
-const cacheInput = /^past(_key_values)?[._]/;
 
 /** Inputs that texts are written to; the others are known beforehand. */
 export const textInputs = (inputs: readonly ModelValue[]): ModelValue[] =>
-  inputs.filter(({ name }) => name !== positionInput && !cacheInput.test(name) && !countInput.test(name));
+  inputs.filter(({ name }) => name !== positionInput && !isCache(name) && !countInput.test(name));
 
 /** Whether the file takes a cache: it is a decoder's that writes token by token. */
-export const takesCache = (inputs: readonly ModelValue[]): boolean => inputs.some(({ name }) => cacheInput.test(name));
+export const takesCache = (inputs: readonly ModelValue[]): boolean => inputs.some(({ name }) => isCache(name));
 
 /**
  * A field for each input: [batch, tokens] of tokens and positions, no elements of a cache.
@@ -28,7 +28,7 @@ export const takesCache = (inputs: readonly ModelValue[]): boolean => inputs.som
 export function decoderFields(inputs: readonly ModelValue[]): Field[] {
   const ofTexts = tokenFields(textInputs(inputs));
   return inputs.map(({ name, dtype, shape }): Field => {
-    if (cacheInput.test(name)) return { name, dtype, shape: emptyCache(name, shape) };
+    if (isCache(name)) return { name, dtype, shape: emptyCache(name, shape) };
     if (countInput.test(name)) return { name, dtype, shape: shape?.map(() => 1) ?? [] };
     if (name === positionInput) return { name, dtype, shape: ['batch', tokenAxis] };
     return ofTexts.find((field) => field.name === name)!;
