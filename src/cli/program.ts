@@ -17,6 +17,7 @@ import { write } from './output.js';
 import { addPack } from './pack.js';
 import { addPredict } from './predict.js';
 import { addPreview } from './preview.js';
+import { addRetrieve } from './retrieve.js';
 import { addTrain } from './train.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -38,6 +39,7 @@ for (const add of [
   addPredict,
   addEmbed,
   addMine,
+  addRetrieve,
   addPreview,
   addInspect,
   addGradcheck,
