@@ -72,7 +72,7 @@ it.each(goldens)('$name', async (golden) => {
     const rows = data.rows({ batchSize: 8, seed: 0, epoch: 0 });
     for await (const batch of loader.batches(rows)) {
       const figuresOf = (results: Results) => {
-        const meter = task.meter({ labels: [], samples: 8 }, spec.options as never);
+        const meter = task.meter({ labels: [], samples: 8, directory: '' }, spec.options as never);
         meter.add(results, batch);
         return flat(meter.result());
       };

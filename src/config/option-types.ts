@@ -257,6 +257,30 @@ export interface TrainFields {
   /** causal-lm: which end of a text longer than maxLength is cut off. Default `"right"`. */
   truncationSide?: 'right' | 'left' | undefined;
   /**
+   * causal-lm, seq2seq: the model writes by itself, and its texts are compared with the targets (textMetrics). Default
+   * `false`.
+   */
+  predictWithGenerate?: boolean | undefined;
+  /**
+   * causal-lm, seq2seq, predictWithGenerate, generateSamples: most tokens that are written of a sample, greedily. Takes
+   * a whole number of at least 1. Default `64`.
+   */
+  generationMaxLength?: number | undefined;
+  /**
+   * causal-lm, seq2seq, predictWithGenerate: what is measured of texts, of exactMatch, bleu, chrf, chrf++, rouge,
+   * meteor, wer, cer, distinct (docs/text-metrics.md). Takes a list of names.
+   */
+  textMetrics?: string | readonly string[] | undefined;
+  /**
+   * causal-lm, seq2seq, predictWithGenerate: tokens of BLEU, METEOR and distinct-n; zh for Chinese. Default `"13a"`.
+   */
+  textTokenizer?: '13a' | 'zh' | 'char' | 'intl' | 'none' | undefined;
+  /**
+   * causal-lm, seq2seq, predictWithGenerate: words of ROUGE, a to z and digits, or letters of all scripts. Default
+   * `"latin"`.
+   */
+  rougeWords?: 'latin' | 'unicode' | undefined;
+  /**
    * Columns of texts that do not belong to that of textColumn, where that of pairColumn does. Takes a list of names.
    */
   negativeColumns?: string | readonly string[] | undefined;
@@ -321,25 +345,6 @@ export interface TrainFields {
    */
   maxTargetLength?: number | undefined;
   /**
-   * seq2seq, eval: the model writes by itself, and its texts are compared with the targets (textMetrics). Default
-   * `false`.
-   */
-  predictWithGenerate?: boolean | undefined;
-  /**
-   * seq2seq, predictWithGenerate: most tokens that are written for a source, greedily. Takes a whole number of at least
-   * 1. Default `64`.
-   */
-  generationMaxLength?: number | undefined;
-  /**
-   * seq2seq, predictWithGenerate: what is measured of texts, of exactMatch, bleu, chrf, chrf++, rouge, meteor, wer,
-   * cer, distinct (docs/text-metrics.md). Takes a list of names.
-   */
-  textMetrics?: string | readonly string[] | undefined;
-  /** seq2seq, predictWithGenerate: tokens of BLEU, METEOR and distinct-n; zh for Chinese. Default `"13a"`. */
-  textTokenizer?: '13a' | 'zh' | 'char' | 'intl' | 'none' | undefined;
-  /** seq2seq, predictWithGenerate: words of ROUGE, a to z and digits, or letters of all scripts. Default `"latin"`. */
-  rougeWords?: 'latin' | 'unicode' | undefined;
-  /**
    * Column with the paths of the pictures, from the folder of the file on, or in Parquet with the pictures themselves;
    * default image.
    */
@@ -392,6 +397,11 @@ export interface TrainFields {
    * names, as in {x: features}. Default `{}`.
    */
   inputColumns?: Readonly<Record<string, string>> | undefined;
+  /**
+   * causal-lm, seq2seq: of so many samples of the evaluation data, the first ones, the model writes by itself at each
+   * evaluation, which the log shows; 0: none. Takes a whole number of at least 0. Default `3`.
+   */
+  generateSamples?: number | undefined;
   /**
    * sentence-similarity: the loss compares all samples of a step, of gradientAccumulationSteps batches, which go
    * through the model one after the other, twice (gradient caching): as one batch of all would, in the memory of one.
@@ -761,6 +771,30 @@ export interface EvalFields {
   /** causal-lm: which end of a text longer than maxLength is cut off. Default `"right"`. */
   truncationSide?: 'right' | 'left' | undefined;
   /**
+   * causal-lm, seq2seq: the model writes by itself, and its texts are compared with the targets (textMetrics). Default
+   * `false`.
+   */
+  predictWithGenerate?: boolean | undefined;
+  /**
+   * causal-lm, seq2seq, predictWithGenerate, generateSamples: most tokens that are written of a sample, greedily. Takes
+   * a whole number of at least 1. Default `64`.
+   */
+  generationMaxLength?: number | undefined;
+  /**
+   * causal-lm, seq2seq, predictWithGenerate: what is measured of texts, of exactMatch, bleu, chrf, chrf++, rouge,
+   * meteor, wer, cer, distinct (docs/text-metrics.md). Takes a list of names.
+   */
+  textMetrics?: string | readonly string[] | undefined;
+  /**
+   * causal-lm, seq2seq, predictWithGenerate: tokens of BLEU, METEOR and distinct-n; zh for Chinese. Default `"13a"`.
+   */
+  textTokenizer?: '13a' | 'zh' | 'char' | 'intl' | 'none' | undefined;
+  /**
+   * causal-lm, seq2seq, predictWithGenerate: words of ROUGE, a to z and digits, or letters of all scripts. Default
+   * `"latin"`.
+   */
+  rougeWords?: 'latin' | 'unicode' | undefined;
+  /**
    * Columns of texts that do not belong to that of textColumn, where that of pairColumn does. Takes a list of names.
    */
   negativeColumns?: string | readonly string[] | undefined;
@@ -824,25 +858,6 @@ export interface EvalFields {
    * least 1.
    */
   maxTargetLength?: number | undefined;
-  /**
-   * seq2seq, eval: the model writes by itself, and its texts are compared with the targets (textMetrics). Default
-   * `false`.
-   */
-  predictWithGenerate?: boolean | undefined;
-  /**
-   * seq2seq, predictWithGenerate: most tokens that are written for a source, greedily. Takes a whole number of at least
-   * 1. Default `64`.
-   */
-  generationMaxLength?: number | undefined;
-  /**
-   * seq2seq, predictWithGenerate: what is measured of texts, of exactMatch, bleu, chrf, chrf++, rouge, meteor, wer,
-   * cer, distinct (docs/text-metrics.md). Takes a list of names.
-   */
-  textMetrics?: string | readonly string[] | undefined;
-  /** seq2seq, predictWithGenerate: tokens of BLEU, METEOR and distinct-n; zh for Chinese. Default `"13a"`. */
-  textTokenizer?: '13a' | 'zh' | 'char' | 'intl' | 'none' | undefined;
-  /** seq2seq, predictWithGenerate: words of ROUGE, a to z and digits, or letters of all scripts. Default `"latin"`. */
-  rougeWords?: 'latin' | 'unicode' | undefined;
   /**
    * Column with the paths of the pictures, from the folder of the file on, or in Parquet with the pictures themselves;
    * default image.

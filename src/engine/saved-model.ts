@@ -79,6 +79,7 @@ async function openPlaced(place: ModelPlace, options: OpenOptions): Promise<Save
   const names = graph.inputs.map(({ name }) => name);
   const chain = await SessionChain.open(model, options.threads);
   const closing: (() => Promise<void>)[] = [];
+  const positions = maxPositions(config, parameters);
   const saved: SavedRun = {
     path: model.path,
     directory: model.directory,
@@ -88,6 +89,7 @@ async function openPlaced(place: ModelPlace, options: OpenOptions): Promise<Save
     outputs: graph.outputs,
     main,
     batch: fixedBatch(graph.inputs),
+    maxPositions: positions,
     threads: options.threads,
     onClose: (work) => closing.push(work),
     async run(inputs, outputs) {
@@ -102,7 +104,7 @@ async function openPlaced(place: ModelPlace, options: OpenOptions): Promise<Save
     path: model.path,
     main,
     directory: model.directory,
-    maxPositions: maxPositions(config, parameters),
+    maxPositions: positions,
     embeddingRows: embeddingRows(graph),
     config,
     run(mode, { name, options }, batch) {

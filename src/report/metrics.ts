@@ -2,6 +2,7 @@
 
 import { formatNumber } from '../format.js';
 import { isCount } from '../metrics/names.js';
+import { shown } from '../quote.js';
 
 /** 'loss 0.0512, accuracy 0.9841, f1 0.9750': the figures that stand for the whole, in their own order. */
 export function metricsLine(metrics: object): string {
@@ -18,3 +19,11 @@ export function alignRows(rows: readonly (readonly string[])[]): string {
     .map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '))
     .join('\n');
 }
+
+/** What a model read, what it wrote of that, and what that was to be; long texts cut. */
+export const writtenLines = (written: readonly { input: string; text: string; target: string }[]): string[] =>
+  written.flatMap(({ input, text, target }) => [
+    `  read  "${shown(input)}"`,
+    `  wrote "${shown(text)}"`,
+    `  to be "${shown(target)}"`,
+  ]);

@@ -4,7 +4,8 @@ import type { TrainConfig } from '../config/train-schema.js';
 import type { TrainerEvents, TrainResult } from '../events.js';
 import { formatBytes, formatCount, formatDuration, formatNumber } from '../format.js';
 import { shown } from '../quote.js';
-import { metricsLine } from './metrics.js';
+import type { AnyMetrics } from '../tasks/tasks.js';
+import { metricsLine, writtenLines } from './metrics.js';
 
 type Described = Exclude<keyof TrainerEvents, 'download' | 'step' | 'epoch'>;
 type Description<E extends Described> = (event: TrainerEvents[E], config: TrainConfig) => string | undefined;
@@ -35,7 +36,10 @@ export const describeEvent: { [E in Described]: Description<E> } = {
   skipped: ({ step, reason, samples }) => `note: step ${step} left out: ${reason}. Its samples: ${some(samples, 4)}`,
   badSample: ({ place, reason }) => `note: left out: ${place}: ${reason}`,
   evaluation: ({ name, step, metrics, best }) =>
-    `${name} after step ${step}: ${metricsLine(metrics)}${best ? ' (best so far)' : ''}`,
+    [
+      `${name} after step ${step}: ${metricsLine(metrics)}${best ? ' (best so far)' : ''}`,
+      ...writtenLines((metrics as AnyMetrics).written ?? []),
+    ].join('\n'),
   checkpoint: ({ path }) => `checkpoint ${path}`,
   stopped: ({ reason, step }, { metricForBestModel, earlyStoppingPatience: patience = 1 }) =>
     reason !== 'early stopping'

@@ -10,19 +10,21 @@ import { tokenAxes } from '../data/text/encode.js';
 import { surveyTexts } from '../data/text/survey.js';
 import { readTokenizer } from '../data/tokenizer/files.js';
 import { UsageError } from '../errors.js';
-import type { LanguageModelResult } from '../metrics/language-model.js';
-import { metricsLine } from '../report/metrics.js';
 import { inBlocks } from './causal/blocks.js';
 import { decoderFields, takesCache } from './causal/decoder-inputs.js';
 import { type CausalEncoding, causalEncoder, targetAxis, targetFields, targetsOf } from './causal/encode.js';
+import { toldOf, writtenInEvaluation } from './causal/evaluated.js';
 import { continued, tokenResults, type WritingPrediction, writtenTexts } from './causal/results.js';
 import type { Form } from './causal/rows.js';
 import { surveyRows } from './causal/survey.js';
-import type { Task } from './task.js';
+import type { MeasuredBatch, SavedFiles, Task } from './task.js';
 import { maxNewTokensField, textFields } from './text-fields.js';
 import { readsTexts, refusePacked, refusePictures } from './texts.js';
 import { lossAtTokens, tokenLogits } from './token-loss.js';
-import { tokenMeter, tokenMetrics } from './token-meter.js';
+import { writingContradictions, writingFields } from './writing/fields.js';
+import { type WritingResult, writingMeter } from './writing/meter.js';
+import { checkLibrary, type Writing, wantedOf, writingMetrics, writingOf } from './writing/options.js';
+import { writingReport } from './writing/report.js';
 
 const name = 'causal-lm';
 
@@ -30,9 +32,19 @@ export interface CausalOptions {
   form: Form;
   /** Prompts are gone on with, by so many tokens. */
   maxNewTokens?: number;
+  /** All of a row is learnt, so that no prompt can be told from what follows it. */
+  running?: boolean;
+  /** What the model writes by itself in evaluations. */
+  writing?: Writing;
   /** Most logits that are there at once in training; default 2^24. */
   mostLogits?: number;
 }
+
+const written = {
+  wanted: ({ writing }: CausalOptions) => wantedOf(writing),
+  of: (files: SavedFiles, batch: MeasuredBatch, { writing, running = false }: CausalOptions, rows: number) =>
+    writtenInEvaluation(files, batch, { running, maxNewTokens: writing!.maxNewTokens }, rows),
+};
 
 export const causalLm = {
   name,
@@ -40,6 +52,7 @@ export const causalLm = {
   fields: (kit) => {
     const { z, about, path } = kit;
     const { textColumn, maxLength, buckets } = textFields(kit);
+    const writing = writingFields(kit);
     const all = {
       textColumn,
       maxLength,
@@ -85,6 +98,7 @@ export const causalLm = {
             aliases: ['truncation_side', 'truncation_mode'],
           }),
         ),
+      ...writing.all,
     };
     const predict = {
       textColumn,
@@ -94,10 +108,12 @@ export const causalLm = {
       messagesColumn: all.messagesColumn,
       maxNewTokens: maxNewTokensField(kit),
     };
-    return { all, train: {}, predict };
+    return { all, train: writing.train, predict };
   },
   shared: ['textColumn', 'promptColumn', 'completionColumn', 'messagesColumn'] as const,
-  *contradictions({ promptColumn, messagesColumn, promptLoss, packing, streaming, weightColumn }) {
+  *contradictions(config) {
+    const { promptColumn, messagesColumn, promptLoss, packing, streaming, weightColumn, predictWithGenerate } = config;
+    yield* writingContradictions(config);
     if (packing === 'blocks') {
       if (promptColumn !== undefined || messagesColumn !== undefined)
         yield "option 'packing' blocks is for running texts, and the samples are prompts or chats: leave packing out";
@@ -110,14 +126,19 @@ export const causalLm = {
       yield "options 'promptColumn' and 'messagesColumn' contradict each other: samples are prompts with completions, or chats; leave one out";
     if (promptLoss && promptColumn === undefined && messagesColumn === undefined)
       yield "option 'promptLoss' needs 'promptColumn' or 'messagesColumn', the column with what is not learnt otherwise: set one, or leave promptLoss out";
+    if (predictWithGenerate && ((promptColumn === undefined && messagesColumn === undefined) || promptLoss))
+      yield "option 'predictWithGenerate' compares what is written behind prompts with what follows them in the data: set promptColumn or messagesColumn and leave promptLoss out, or leave predictWithGenerate out";
   },
   opens: ({ inputs, config }) =>
     readsTexts(inputs) &&
     (takesCache(inputs) || config.architectures?.some((one) => /ForCausalLM$|LMHeadModel$/.test(one)) === true),
-  options: ({ promptColumn, messagesColumn, maxNewTokens }): CausalOptions => ({
-    form: messagesColumn !== undefined ? 'chat' : promptColumn === undefined ? 'text' : 'prompt',
-    ...(maxNewTokens !== undefined && { maxNewTokens }),
-  }),
+  options(config): CausalOptions {
+    const { promptColumn, messagesColumn, promptLoss, maxNewTokens } = config;
+    const form = messagesColumn !== undefined ? 'chat' : promptColumn === undefined ? 'text' : 'prompt';
+    if (maxNewTokens !== undefined) return { form, maxNewTokens };
+    const writing = writingOf(config);
+    return { form, ...(writing && { writing, running: form === 'text' || promptLoss === true }) };
+  },
   columns({ textColumn, promptColumn, completionColumn, messagesColumn }): ColumnSpec[] {
     if (messagesColumn !== undefined) {
       const form = { kind: 'chats', names: { text: messagesColumn } } as const;
@@ -136,7 +157,7 @@ export const causalLm = {
   headDropout: false,
   dropout: { fallback: 0, head: [], headFallback: 0 },
   cacheable: () => false,
-  async plan(model, config, tables, { form, maxNewTokens }) {
+  async plan(model, config, tables, { form, maxNewTokens, writing }) {
     const { directory, inputs, maxPositions, embeddingRows, purpose } = model;
     refusePacked(tables, `packed texts have no end of text, which task ${name} learns; give the texts themselves`);
     const fields = decoderFields(inputs);
@@ -163,6 +184,7 @@ export const causalLm = {
       maxLength,
     };
     if (open) return plan;
+    checkLibrary(writing);
     const notes = purpose === 'train' ? await surveyTexts(encoding, tables) : [];
     const whole = {
       ...plan,
@@ -186,16 +208,20 @@ export const causalLm = {
     const { loss, inputs, predictions } = lossAtTokens(b, logits!, 'target_positions', targets, { mostLogits });
     return { loss, inputs, results: { tokenLoss: loss, predictions } };
   },
-  resultsOf: (saved, batch, { maxNewTokens }, mode) =>
-    mode === 'predict' ? continued(saved, batch, maxNewTokens!) : tokenResults(saved, batch),
-  metrics: () => tokenMetrics,
-  meter: tokenMeter,
-  report: ({ samples, tokens, ...figures }) => `${samples} rows, ${tokens} tokens: ${metricsLine(figures)}`,
+  async resultsOf(saved, batch, options, mode) {
+    if (mode === 'predict') return continued(saved, batch, options.maxNewTokens!);
+    const found = await tokenResults(saved, batch);
+    return options.writing ? { ...found, ...(await written.of(saved, batch, options, batch.samples.length)) } : found;
+  },
+  written,
+  metrics: ({ writing }) => writingMetrics(writing),
+  meter: ({ directory }, { writing }) => writingMeter(writing, directory, toldOf),
+  report: (result) => writingReport(result, 'rows'),
   predict: (results, batch, _, __, tools) => writtenTexts(results, batch, tools),
   unusable: (error): WritingPrediction => ({ text: '', finished: false, error }),
   show: ({ text, error }, what) => `${what}\t${error ?? text}`,
   config: (config) => config,
-} satisfies Task<CausalOptions, LanguageModelResult, WritingPrediction>;
+} satisfies Task<CausalOptions, WritingResult, WritingPrediction>;
 
 /** Positions that a prompt may take. @throws UsageError where none are left */
 function roomFor(maxNewTokens: number, positions: number, directory: string): number {

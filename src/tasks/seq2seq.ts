@@ -3,7 +3,7 @@
 // the decoder is the branch of the merged file that reads whole targets. The loss is the mean cross-entropy of the
 // target's tokens, each given those before it.
 
-import type { ColumnSpec } from '../data/columns.js';
+import { type ColumnSpec, ofKind, textAt } from '../data/columns.js';
 import { bucketsUpTo, sequenceLengths } from '../data/sequence-lengths.js';
 import type { Table } from '../data/table.js';
 import { tokenAxes, tokenFields } from '../data/text/encode.js';
@@ -15,12 +15,13 @@ import { readModelConfig, textDropout } from '../transfer/config.js';
 import { continued, tokenResults, type WritingPrediction, writtenTexts } from './causal/results.js';
 import { decoderInput, type SequenceEncoding, sequenceEncoder, targetAxis, targetFields } from './seq2seq/encode.js';
 import { sequenceContradictions, sequenceFields } from './seq2seq/fields.js';
-import { type SequenceResult, sequenceMeter, sequenceReport, type Writing } from './seq2seq/meter.js';
 import { ownPrefix, prefixNotes, sequenceTokens, withPrefix } from './seq2seq/model.js';
-import type { Task, TaskConfig } from './task.js';
+import type { MeasuredBatch, Results, SavedFiles, Task, TaskConfig } from './task.js';
 import { refusePacked, refusePictures } from './texts.js';
 import { lossAtTokens, tokenLogits } from './token-loss.js';
-import { tokenMetrics } from './token-meter.js';
+import { type WritingResult, writingMeter } from './writing/meter.js';
+import { checkLibrary, type Writing, wantedOf, writingMetrics, writingOf } from './writing/options.js';
+import { writingReport } from './writing/report.js';
 
 const name = 'seq2seq';
 const encoderFile = 'encoder_model';
@@ -30,9 +31,16 @@ export interface SequenceOptions {
   prefix: string;
   /** Of predictions: most tokens that are written. */
   maxNewTokens?: number;
-  /** Of an evaluation in which the model writes by itself. */
+  /** What the model writes by itself in evaluations. */
   writing?: Writing;
 }
+
+const written = {
+  wanted: ({ writing }: SequenceOptions) => wantedOf(writing),
+  of: (files: SavedFiles, batch: MeasuredBatch, { writing }: SequenceOptions, rows: number) =>
+    // The first position is that of the token that the decoder starts with.
+    continued(files, batch, Math.min(writing!.maxNewTokens, files.maxPositions - 1), 'sequence', rows),
+};
 
 export const seq2seq = {
   name,
@@ -41,16 +49,10 @@ export const seq2seq = {
   shared: ['sourceColumn', 'targetColumn', 'sourceLang', 'targetLang', 'sourcePrefix'] as const,
   contradictions: sequenceContradictions,
   options(config, { directory } = {}): SequenceOptions {
-    const { sourcePrefix, predictWithGenerate, maxNewTokens, generationMaxLength } = config;
+    const { sourcePrefix, maxNewTokens } = config;
     const prefix = sourcePrefix ?? (directory === undefined ? '' : ownPrefix(readModelConfig(directory)));
-    // Predictions have no such option.
-    if (predictWithGenerate === undefined) return { prefix, maxNewTokens };
-    if (!predictWithGenerate || directory === undefined) return { prefix };
-    const { textMetrics: metrics, textTokenizer: tokenizer, rougeWords } = config;
-    return {
-      prefix,
-      writing: { directory, maxNewTokens: generationMaxLength, metrics: { metrics, tokenizer, rougeWords } },
-    };
+    const writing = writingOf(config);
+    return { prefix, ...(maxNewTokens !== undefined && { maxNewTokens }), ...(writing && { writing }) };
   },
   columns: sequenceColumns,
   classes: false,
@@ -76,16 +78,17 @@ export const seq2seq = {
   async plan(model, config, tables, { prefix, maxNewTokens, writing }) {
     refusePacked(tables, 'packed texts are of one column; give the texts themselves');
     const { directory, inputs, maxPositions, embeddingRows, purpose } = model;
+    checkLibrary(writing);
     if (!inputs.some((input) => input.name === decoderInput))
       throw new ModelError(`${directory}: the decoder has no input for the tokens of a target (input_ids)`);
     const { maxLength, buckets } = sequenceLengths(
       { positions: maxPositions },
       { maxLength: config.maxLength, buckets: config.buckets },
     );
-    const most = maxNewTokens ?? writing?.maxNewTokens ?? 0;
+    const most = maxNewTokens ?? (writing?.metrics ? writing.maxNewTokens : 0);
     if (most >= maxPositions)
       throw new UsageError(
-        `option '${writing ? 'generationMaxLength' : 'maxNewTokens'}' is ${most}, and the decoder of ${directory} has ${maxPositions} positions, one of them for its start: set it lower`,
+        `option '${maxNewTokens === undefined ? 'generationMaxLength' : 'maxNewTokens'}' is ${most}, and the decoder of ${directory} has ${maxPositions} positions, one of them for its start: set it lower`,
       );
     const maxTargetLength = Math.min(config.maxTargetLength ?? maxLength, maxPositions);
     const { start, pad } = sequenceTokens(directory);
@@ -120,19 +123,20 @@ export const seq2seq = {
     const found = lossAtTokens(b, logits!, 'target_positions', batch * length, { labelSmoothing });
     return { ...found, results: { tokenLoss: found.loss, predictions: found.predictions } };
   },
-  async resultsOf(saved, batch, { maxNewTokens, writing }, mode) {
-    if (mode === 'predict') return continued(saved, batch, maxNewTokens!, 'sequence');
+  async resultsOf(saved, batch, options, mode) {
+    if (mode === 'predict') return continued(saved, batch, options.maxNewTokens!, 'sequence');
     const found = await tokenResults(saved, batch);
-    return writing ? { ...found, ...(await continued(saved, batch, writing.maxNewTokens, 'sequence')) } : found;
+    return options.writing ? { ...found, ...(await written.of(saved, batch, options, batch.samples.length)) } : found;
   },
-  metrics: () => tokenMetrics,
-  meter: (_, { writing }) => sequenceMeter(writing),
-  report: sequenceReport,
+  written,
+  metrics: ({ writing }) => writingMetrics(writing),
+  meter: ({ directory }, { writing }) => writingMeter(writing, directory, toldOf),
+  report: (result) => writingReport(result, 'texts'),
   predict: (results, batch, _, __, tools) => writtenTexts(results, batch, tools),
   unusable: (error): WritingPrediction => ({ text: '', finished: false, error }),
   show: ({ text, error }, what) => `${what}\t${error ?? text}`,
   config: (config, _, { prefix }) => withPrefix(config, prefix),
-} satisfies Task<SequenceOptions, SequenceResult, WritingPrediction>;
+} satisfies Task<SequenceOptions, WritingResult, WritingPrediction>;
 
 function sequenceColumns({ sourceColumn, targetColumn, sourceLang, targetLang }: TaskConfig): ColumnSpec[] {
   const within = sourceLang === undefined ? {} : { within: 'translation' };
@@ -147,3 +151,9 @@ const ofTargets = (table: Table): Table => {
   const { target } = table.columns;
   return target ? { ...table, columns: { text: target } } : table;
 };
+
+/** Of a row of a batch: what was read, and what is to be written. */
+const toldOf = (_: Results, { slices }: MeasuredBatch, row: number) => ({
+  input: textAt(ofKind(slices, 'text', 'text')!, row),
+  target: textAt(ofKind(slices, 'target', 'text')!, row),
+});

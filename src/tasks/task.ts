@@ -128,6 +128,8 @@ export interface Measured {
   labels: readonly string[];
   /** How many there are. */
   samples: number;
+  /** Where the files beside the model are, by which tokens become texts. */
+  directory: string;
 }
 
 /** A batch as results are read beside it. */
@@ -256,6 +258,16 @@ export interface Task<O extends object = object, M extends object = object, P ex
   stepLoss?(options: O): StepLoss<O> | undefined;
   /** The results of `loss` from the outputs of a saved file. @throws ModelError for a file that is not of the task */
   resultsOf(run: SavedRun, batch: MeasuredBatch, options: O, mode: 'evaluate' | 'predict'): Promise<Results>;
+  /** What the model writes by itself in evaluations, by the files that it is saved as; absent: nothing. */
+  readonly written?: {
+    /** Of how many samples, the first ones; and whether an evaluation is none without. */
+    wanted(options: O): { samples: number; needed: boolean };
+    /**
+     * Of the first `rows` samples of a batch: results that the meter reads beside those of `loss`.
+     * @throws ModelError where the files cannot be written with
+     */
+    of(files: SavedFiles, batch: MeasuredBatch, options: O, rows: number): Promise<Results>;
+  };
   /** Names of its figures: paths in the result, such as 'macro.f1'. */
   metrics(options: O): readonly string[];
   meter(measured: Measured, options: O): Meter<M>;
@@ -288,16 +300,22 @@ export interface Task<O extends object = object, M extends object = object, P ex
   files?(options: O, model: { outputs: readonly ModelValue[]; maxPositions: number }): Readonly<Record<string, object>>;
 }
 
+/** A saved model as a library opens it by itself. */
+export interface SavedFiles extends Pick<SavedFacts, 'path' | 'directory'> {
+  /** Infinity when it has no position table. */
+  maxPositions: number;
+  threads: number | undefined;
+  /** Called once when the model is closed. */
+  onClose(work: () => Promise<void>): void;
+}
+
 /** A saved file that can be run a few rows at a time. */
-export interface SavedRun extends SavedFacts {
+export interface SavedRun extends SavedFacts, SavedFiles {
   /** Outputs that the file states. */
   outputs: readonly ModelValue[];
   /** Names of the model's inputs. */
   inputs: readonly string[];
   /** Rows of every run, where the file takes no other number. */
   batch: number | undefined;
-  threads: number | undefined;
-  /** Called once when the model is closed. */
-  onClose(work: () => Promise<void>): void;
   run(inputs: ReadonlyMap<string, TensorView>, outputs: readonly string[]): Promise<Results>;
 }

@@ -20,9 +20,9 @@ export type { FilledMask, MaskPrediction } from './fill-mask.js';
 export type { Answer, AnswerPrediction, AnswerResult } from './question-answering.js';
 export type { RerankingPrediction, RerankingResult } from './reranking.js';
 export type { SimilarityPrediction, SimilarityResult } from './sentence-similarity.js';
-export type { SequenceResult } from './seq2seq/meter.js';
 export type { TensorPrediction, TensorsResult } from './tensors.js';
 export type { TokenPrediction, TokenResult } from './token-classification.js';
+export type { WritingResult, WrittenText } from './writing/meter.js';
 
 export const tasks = [
   textClassification,

@@ -151,7 +151,7 @@ export async function evaluate<T extends TaskName = TaskName>(
     loader = loaded.loader;
     divideParts([opened.data], loaded.plan);
     const times = new StepTimes();
-    const meter = task.meter({ labels: labels ?? [], samples }, spec.options);
+    const meter = task.meter({ labels: labels ?? [], samples, directory: model.directory }, spec.options);
     const run = async (batch: Batch): Promise<Results> =>
       withNumbers(await model.run('evaluate', spec, batch), batch, model.path);
     const context = { labels: labels ?? [], samples, data: 'test' } as const;

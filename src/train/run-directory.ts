@@ -34,6 +34,8 @@ export class RunDirectory {
   readonly model: string;
   /** Where checkpoints go. */
   readonly checkpoints: string;
+  /** Where the model is while an evaluation has it write. */
+  readonly written: string;
   readonly #config: TrainConfig;
   readonly #resumeStep: number | undefined;
   readonly #early: [event: string, values: object][] = [];
@@ -53,6 +55,7 @@ export class RunDirectory {
     this.path = config.output;
     this.model = join(this.path, 'model');
     this.checkpoints = checkpointsOf(this.path);
+    this.written = join(this.path, '.written');
     this.#config = config;
     this.#resumeStep = resumeStep;
     if (this.#goesOn) this.#badSamples.push(...readBadSamples(this.#badPath));
@@ -155,7 +158,8 @@ export class RunDirectory {
   /** What a run that was killed was in the middle of writing; checkpoints see to their own. */
   #removeLeftovers(): void {
     for (const directory of [this.path, this.model, join(this.model, 'onnx')]) removePartials(directory);
-    rmSync(stagingOf(this.model), { recursive: true, force: true });
+    for (const path of [stagingOf(this.model), this.written, stagingOf(this.written)])
+      rmSync(path, { recursive: true, force: true });
     rmSync(join(this.path, 'metrics.jsonl.partial'), { force: true });
   }
 

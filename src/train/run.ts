@@ -61,6 +61,8 @@ export interface Run {
   best: BestTracker;
   /** The program's own. */
   metrics: OwnMetrics;
+  /** Evaluations are without samples of what the model writes: these could not be written. */
+  writesNothing?: boolean;
   /** A callback has ended it. */
   stopped: boolean;
   /** Whether the weights of the best evaluation are the ones to write. */

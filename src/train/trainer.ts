@@ -192,7 +192,7 @@ export class Trainer<T extends TaskName = TaskName> extends RunEvents<T> {
     // What is asked for from outside comes without the step's outcomes.
     await collectOutcomes(run, this.#emit);
     run.progress.evaluationDue = true;
-    const metrics = await measureRun(run, 'eval', signal);
+    const metrics = await this.#measure(run, 'eval', signal);
     if (!metrics) return false;
     const names = taskNamed(run.task.name).metrics(run.task.options);
     const value = isOwnMetric(name) ? ownFigure(metrics, name) : metricOf(metrics, name, names);
@@ -202,6 +202,11 @@ export class Trainer<T extends TaskName = TaskName> extends RunEvents<T> {
     this.#report(run, { name: 'eval', step: run.progress.step, metrics, best: better });
     await this.#decisions.settle();
     return better;
+  }
+
+  /** What is to be known of the evaluation is said as a note. */
+  #measure(run: Run, name: 'eval' | 'test', signal: AbortSignal | undefined): Promise<Metrics | undefined> {
+    return measureRun(run, name, signal, (message) => this.#warn(run, message));
   }
 
   #report(run: Run, event: EvaluationEvent): void {
@@ -254,7 +259,7 @@ export class Trainer<T extends TaskName = TaskName> extends RunEvents<T> {
     const { preprocessor } = run.plan;
     await engine.save(directory.model, { preprocessor, settled }).catch((error) => this.#keepWeights(run, step, error));
     this.#emit('saved', { path: directory.model });
-    const test = data.test && (await measureRun(run, 'test', signal));
+    const test = data.test && (await this.#measure(run, 'test', signal));
     if (test) this.#report(run, { name: 'test', step, metrics: test, best: false });
     await this.#decisions.settle();
     await directory.flush();
@@ -274,7 +279,7 @@ export class Trainer<T extends TaskName = TaskName> extends RunEvents<T> {
   async #settle(run: Run, metrics: Metrics | undefined, signal: AbortSignal | undefined): Promise<object | undefined> {
     const { name, options } = run.task;
     const settle = run.data.eval && taskNamed(name).settled?.(options);
-    const measured = settle && (metrics ?? (await measureRun(run, 'eval', signal)));
+    const measured = settle && (metrics ?? (await this.#measure(run, 'eval', signal)));
     if (!measured) return undefined;
     const settled = settle(measured);
     run.task = { name, options: { ...options, ...settled } };
@@ -301,7 +306,7 @@ export class Trainer<T extends TaskName = TaskName> extends RunEvents<T> {
       return { step, metrics: run.evaluation?.step === step ? run.evaluation.metrics : undefined };
     await loadWeights(run, best);
     const known = run.bestEvaluation;
-    return { step: best, metrics: known?.step === best ? known.metrics : await measureRun(run, 'eval', signal) };
+    return { step: best, metrics: known?.step === best ? known.metrics : await this.#measure(run, 'eval', signal) };
   }
 
   #announce(run: Run): void {

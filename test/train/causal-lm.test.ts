@@ -40,6 +40,7 @@ const config = newRuns(path, {
   schedule: 'constant',
   warmupRatio: 0,
   weightDecay: 0,
+  generateSamples: 0,
 });
 const ofTexts = { promptColumn: undefined, train: path('texts.jsonl') } as const;
 

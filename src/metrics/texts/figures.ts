@@ -2,6 +2,7 @@
 // itself, measures text by text. BLEU and chrF are 0 to 100 as sacrebleu gives them, everything else is a share.
 
 import { type SharedOptions, textMeters } from './meters.js';
+import { rougeFigures } from './rouge.js';
 
 export const textMetrics = [
   'exactMatch',
@@ -36,6 +37,15 @@ export interface TextFigures {
   /** The same of two words in a row. */
   distinct2?: number;
 }
+
+export type TextFigureName = keyof TextFigures;
+
+/** Names of the figures that metrics come to. */
+export const figuresOfTexts = (metrics: readonly TextMetric[]): TextFigureName[] =>
+  metrics.flatMap((name): readonly TextFigureName[] => {
+    if (name === 'rouge') return rougeFigures;
+    return name === 'distinct' ? ['distinct1', 'distinct2'] : [name];
+  });
 
 export interface TextResult extends TextFigures {
   /** How many texts. */

@@ -2,12 +2,12 @@
 
 import { serve } from '../../threads/serve.js';
 import type { Generated, GenerateRequest } from './generate.js';
+import { libraryNames } from './library.js';
 
 type Library = typeof import('@xenova/transformers');
 
-/** The transformers library under either of its names: texts, so that bundlers leave alone what may not be there. */
 async function transformersLibrary(): Promise<Library> {
-  const [name, other]: string[] = ['@huggingface/transformers', '@xenova/transformers'];
+  const [name, other] = libraryNames;
   try {
     return await import(name!);
   } catch (error) {

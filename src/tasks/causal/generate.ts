@@ -4,7 +4,8 @@
 import { ModelError } from '../../errors.js';
 import { messageOf } from '../../realm.js';
 import { WorkerPool } from '../../threads/worker-pool.js';
-import type { SavedRun } from '../task.js';
+import type { SavedFiles } from '../task.js';
+import { missingLibrary, transformersInstalled } from './library.js';
 
 /** A decoder goes on with prompts; one of a sequence writes by what its encoder read. */
 export type ModelKind = 'decoder' | 'sequence';
@@ -31,19 +32,20 @@ const pools = new WeakMap<object, WorkerPool>();
 /**
  * What follows each prompt, or is written of each source. @throws ModelError where the library cannot open the model
  */
-export async function generate(saved: SavedRun, request: Omit<GenerateRequest, 'directory'>): Promise<Generated[]> {
+export async function generate(saved: SavedFiles, request: Omit<GenerateRequest, 'directory'>): Promise<Generated[]> {
   const pool = pools.get(saved) ?? opened(saved);
   try {
     return await pool.run<Generated[]>({ ...request, directory: saved.directory } satisfies GenerateRequest);
   } catch (error) {
+    if (!transformersInstalled()) throw new ModelError(`${saved.path}: ${missingLibrary}`);
     throw new ModelError(
       `${saved.path}: the transformers library cannot write with the model: ${messageOf(error)}. It opens a directory ` +
-        'with config.json and the files in onnx/; install @huggingface/transformers where it is missing',
+        'with config.json and the files in onnx/',
     );
   }
 }
 
-function opened(saved: SavedRun): WorkerPool {
+function opened(saved: SavedFiles): WorkerPool {
   const pool = new WorkerPool({ url: new URL('./generate-worker.js', import.meta.url), role: 'that writes texts' });
   pools.set(saved, pool);
   saved.onClose(() => pool.destroy());

@@ -5,7 +5,7 @@ import { crossEntropy } from '../../metrics/cross-entropy.js';
 import type { TensorView } from '../../runtime/session.js';
 import { runInParts } from '../masked-results.js';
 import { asLogits } from '../reading.js';
-import type { MeasuredBatch, Prediction, PredictTools, Results, SavedRun } from '../task.js';
+import type { MeasuredBatch, Prediction, PredictTools, Results, SavedFiles, SavedRun } from '../task.js';
 import { generate, type ModelKind } from './generate.js';
 
 export interface WritingPrediction extends Prediction {
@@ -37,22 +37,37 @@ export async function tokenResults(saved: SavedRun, { inputs }: MeasuredBatch): 
 }
 
 /**
- * What follows the prompts of a batch, or is written of its sources: tokens one behind the other, how many each has,
- * and whether it is finished.
+ * What follows the prompts of a batch, or is written of its sources, of the first `rows` of them: tokens one behind the
+ * other, how many each has, and whether it is finished.
  */
-export async function continued(
-  saved: SavedRun,
-  { inputs, samples }: MeasuredBatch,
+export function continued(
+  saved: SavedFiles,
+  { inputs, samples }: Pick<MeasuredBatch, 'inputs' | 'samples'>,
   maxNewTokens: number,
   kind: ModelKind = 'decoder',
+  rows = samples.length,
 ): Promise<Results> {
+  return writtenBehind(saved, rowsOfTokens(inputs, rows), maxNewTokens, kind);
+}
+
+/** The tokens of the first rows, without those that fill up. */
+export function rowsOfTokens(inputs: MeasuredBatch['inputs'], rows: number): number[][] {
   const [tokens, mask] = [inputs.get('input_ids')!, inputs.get('attention_mask')];
   const length = tokens.shape[1]!;
-  const prompts = Array.from(samples, (_, row) =>
+  return Array.from({ length: rows }, (_, row) =>
     Array.from({ length }, (_, i) => row * length + i)
       .filter((at) => !mask || Number(mask.data[at]) === 1)
       .map((at) => Number(tokens.data[at])),
   );
+}
+
+/** Of each prompt, in the form of results. @throws as generate */
+export async function writtenBehind(
+  saved: SavedFiles,
+  prompts: readonly (readonly number[])[],
+  maxNewTokens: number,
+  kind: ModelKind,
+): Promise<Results> {
   const found = await generate(saved, { kind, prompts, maxNewTokens, threads: saved.threads });
   return {
     ids: view('int32', Int32Array.from(found.flatMap(({ ids }) => ids))),
@@ -87,7 +102,7 @@ export function tokenRows({ ids, counts }: Results, rows: number): number[][] {
   });
 }
 
-const view = (dtype: 'int32' | 'float64', data: Int32Array | Float64Array): TensorView => ({
+export const view = (dtype: 'int32' | 'float64', data: Int32Array | Float64Array): TensorView => ({
   dtype,
   shape: [data.length],
   data: data as Int32Array,

@@ -1,12 +1,9 @@
-// Options of texts to texts: the columns, what goes before a source, lengths, and what is measured of texts that the
-// model writes by itself.
+// Options of texts to texts: the columns, what goes before a source, and lengths.
 
 import type { FieldKit } from '../../config/fields.js';
-import { textMetrics as known } from '../../metrics/texts/figures.js';
-import { rougeWords } from '../../metrics/texts/rouge.js';
-import { textTokenizers } from '../../metrics/texts/tokenizers.js';
 import type { TaskConfig } from '../task.js';
 import { maxNewTokensField, textFields } from '../text-fields.js';
+import { writingContradictions, writingFields } from '../writing/fields.js';
 
 const name = 'seq2seq';
 
@@ -46,50 +43,17 @@ export function sequenceFields(kit: FieldKit) {
       aliases: ['max_target_length'],
     }),
   );
-  const measured = {
-    predictWithGenerate: z
-      .boolean()
-      .default(false)
-      .meta(
-        about(`${name}, eval: the model writes by itself, and its texts are compared with the targets (textMetrics).`, {
-          aliases: ['predict_with_generate'],
-        }),
-      ),
-    // Not maxNewTokens: by that other tasks know a prediction.
-    generationMaxLength: count.default(64).meta(
-      about(`${name}, predictWithGenerate: most tokens that are written for a source, greedily.`, {
-        aliases: ['generation_max_length'],
-      }),
-    ),
-    textMetrics: z
-      .union([path, z.array(path).min(1)])
-      .transform((value) => [value].flat().flatMap((text) => text.split(',').map((one) => one.trim())))
-      .default(['bleu', 'chrf'])
-      .meta(
-        about(
-          `${name}, predictWithGenerate: what is measured of texts, of ${known.join(', ')} (docs/text-metrics.md).`,
-          { value: 'NAME,..', expects: 'a list of names' },
-        ),
-      ),
-    textTokenizer: z
-      .enum(textTokenizers)
-      .default('13a')
-      .meta(about(`${name}, predictWithGenerate: tokens of BLEU, METEOR and distinct-n; zh for Chinese.`)),
-    rougeWords: z
-      .enum(rougeWords)
-      .default('latin')
-      .meta(about(`${name}, predictWithGenerate: words of ROUGE, a to z and digits, or letters of all scripts.`)),
-  };
+  const writing = writingFields(kit);
   const { sourceColumn, sourceLang } = columns;
   return {
-    all: { ...columns, sourcePrefix, maxLength, maxTargetLength, buckets, ...measured },
-    train: {},
+    all: { ...columns, sourcePrefix, maxLength, maxTargetLength, buckets, ...writing.all },
+    train: writing.train,
     predict: { sourceColumn, sourceLang, sourcePrefix, maxLength, buckets, maxNewTokens: maxNewTokensField(kit) },
   };
 }
 
 export function* sequenceContradictions(config: TaskConfig): Iterable<string> {
-  const { sourceColumn, targetColumn, sourceLang, targetLang, predictWithGenerate, textMetrics, train } = config;
+  const { sourceColumn, targetColumn, sourceLang, targetLang } = config;
   // Predictions have no targets.
   if ('targetColumn' in config || 'predictWithGenerate' in config) {
     if ((sourceLang === undefined) !== (targetLang === undefined))
@@ -99,9 +63,5 @@ export function* sequenceContradictions(config: TaskConfig): Iterable<string> {
   }
   if (sourceLang !== undefined && (sourceColumn !== undefined || targetColumn !== undefined))
     yield "options 'sourceLang' and 'targetLang' name keys of the column translation; leave sourceColumn and targetColumn out";
-  const names: readonly string[] = known;
-  const other = (textMetrics as string[] | undefined)?.find((one) => !names.includes(one));
-  if (other !== undefined) yield `option 'textMetrics': there is no '${other}'; there are ${known.join(', ')}`;
-  if (predictWithGenerate && train !== undefined)
-    yield "option 'predictWithGenerate' is of eval, which runs the saved files: leave it out here, and measure the trained model";
+  yield* writingContradictions(config);
 }
