@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { inspectSchema } from '../config/schema.js';
 import { formatCount } from '../format.js';
 import { quote, shown } from '../quote.js';
+import { apartNotes } from '../transfer/tied.js';
 import { addOptions, configOf, execute } from './command.js';
 import { showDownload } from './download.js';
 
@@ -30,12 +31,14 @@ export function addInspect(program: Command): void {
       );
       const control = found.control.map(({ op, node, becomes }) => `  ${op} ${quote(node)}: ${becomes}`);
       const more = left.length > MOST_LISTED ? [`  and ${left.length - MOST_LISTED} more: see --json`] : [];
+      const apart = found.tensors.flatMap(({ name, like }) => (like === undefined ? [] : [{ name, weight: like }]));
       const lines = [
         `opset       ${found.opset}`,
         `inputs      ${found.inputs.map(shape).join('; ')}`,
         `outputs     ${found.outputs.map(shape).join('; ')}`,
         `parameters  ${formatCount(elements)} in ${tensors} tensors, ${formatCount(trainable)} of them trainable`,
         ...(left.length === 0 ? [] : ['not trained:', ...left.slice(0, MOST_LISTED), ...more]),
+        ...apartNotes(apart),
         `operators   ${operators.join(', ')}`,
         ...Object.entries(found.bound).map(([name, value]) => `bound       ${shown(name)} is ${value}`),
         ...(control.length === 0 ? [] : ['with the inputs tried:', ...control]),

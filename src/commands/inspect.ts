@@ -46,6 +46,8 @@ export interface Inspection {
     shape: readonly number[];
     trained: boolean;
     reason?: string;
+    /** The weight that it looks as if it was computed of, where the two are trained apart. */
+    like?: string;
   }[];
   /** Nodes of the file by operator, local functions and sub-graphs inlined, most frequent first. */
   operators: Record<string, number>;
@@ -101,18 +103,20 @@ function inspect(path: string, config: { maxGraphMemory: number; bind: string[] 
     ...storedTensors(graph),
     ...choice.leftOut.map(({ name, reason }) => [name, reason] as const),
   ]);
+  const apart = new Map(choice.apart.map(({ name, weight }) => [name, weight]));
   const all = [...fileTensors(model)].filter(
     ([name, { dtype, shape }]) => (isFloat(dtype) || reasons.has(name)) && elementCount(shape) > 1,
   );
   const floats = all.filter(([, { dtype }]) => isFloat(dtype));
   const tensors = all.map(([name, { shape }]) => {
-    const [alias, reason] = [aliases.get(name), reasons.get(name)];
+    const [alias, reason, like] = [aliases.get(name), reasons.get(name), apart.get(name)];
     return {
       name,
       ...(alias !== undefined && alias !== name && { alias }),
       shape,
       trained: trained.has(name),
       ...(reason !== undefined && { reason }),
+      ...(like !== undefined && { like }),
     };
   });
   return {
@@ -153,7 +157,7 @@ function choiceOf(model: Model, graph: Graph): ParameterChoice {
   try {
     return chooseParameters(model, graph);
   } catch (error) {
-    if (error instanceof OrtuneError) return { trainable: [], frozen: [], leftOut: [] };
+    if (error instanceof OrtuneError) return { trainable: [], frozen: [], leftOut: [], apart: [] };
     throw error;
   }
 }

@@ -35,6 +35,7 @@ import { chooseParameters, leftOutNote, type Parameter, type ParameterChoice } f
 import { findSiblings, mergedNote, type SiblingFile } from '../transfer/siblings.js';
 import { prepareModel, transferSteps } from '../transfer/steps.js';
 import { storedNote, storedTensors } from '../transfer/stored.js';
+import { apartNotes } from '../transfer/tied.js';
 import { type CompileOptions, compile, compileGraph, taskOutputs } from './compile.js';
 import type {
   Compiled,
@@ -136,6 +137,7 @@ function openNow(request: OpenRequest): OpenedModel {
     if (!noted.has(name)) notes.push(`not trained: ${quote(name)} (${reason})`);
   const share = leftOutNote({ ...choice, leftOut: choice.leftOut.filter(({ name }) => !noted.has(name)) });
   if (share !== undefined) notes.push(share);
+  notes.push(...apartNotes(choice.apart));
   const siblings = findSiblings(model, taskNamed(request.task.name).siblings ?? [], {
     graph,
     parameters: [...choice.trainable, ...choice.frozen],

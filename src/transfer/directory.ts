@@ -48,7 +48,7 @@ export function writeModelDirectory(
     const weight = weights.get(name);
     if (!weight) continue;
     for (const other of others) all.set(other, weight);
-    for (const { name: other, form } of derived) all.set(other, derivedTensor(weight, form));
+    for (const form of derived) all.set(form.name, derivedTensor(weight, form));
   }
   const files = filesToSave(model, directory, all);
   saveModels([...siblingsToSave(siblings, weights, join(directory, 'onnx')), ...files]);

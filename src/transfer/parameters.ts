@@ -15,7 +15,7 @@ import { Flow } from './flow.js';
 import { readableNames } from './names.js';
 import { anyPattern, type Named } from './patterns.js';
 import { storedTensors } from './stored.js';
-import { type Derived, tieDerived } from './tied.js';
+import { type Apart, type Derived, tieDerived } from './tied.js';
 import { headWeights } from './trunk.js';
 import { judgeTensor, kindOf, type Use, type WeightKind } from './weights.js';
 
@@ -29,7 +29,7 @@ export interface Parameter extends Named {
    * once per use).
    */
   copies: readonly string[];
-  /** Those that the exporter made of it: transposed (the output projection tied to an embedding), or 1 − w. */
+  /** Those that the exporter made of it: transposed (the output projection tied to an embedding), 1 − w, w / ‖w‖. */
   derived: readonly Derived[];
 }
 
@@ -37,6 +37,8 @@ export interface ParameterChoice {
   trainable: Parameter[];
   frozen: Parameter[];
   leftOut: LeftOut[];
+  /** Weights that look as if they were one. */
+  apart: Apart[];
   /** The 16-bit type that the file computes in, where it does; `graph` computes in float32. */
   computed?: DataType | undefined;
 }
@@ -80,7 +82,7 @@ export function chooseParameters(
   const { origins, tensors } = 'parts' in model ? model : { origins: undefined, tensors: undefined };
   const aliases = readableNames(graph, found, (name) => origins?.get(name) ?? name);
   const copies = mergeCopies({ graph, uses: found, partOf: (name) => tensors?.get(name)?.part ?? '' }, aliases);
-  const tied = tieDerived(graph, aliases.keys());
+  const { derived: tied, apart } = tieDerived(graph, aliases.keys());
   for (const { name } of [...tied.values()].flat()) aliases.delete(name);
   const head = new Set(outputs.flatMap((output) => [...headWeights(graph, output, found, aliases)]));
   const parameters = [...aliases].map(([name, alias]): Parameter => {
@@ -98,7 +100,7 @@ export function chooseParameters(
   const trainable = parameters.filter((p) => !isFrozen(p));
   if (trainable.length === 0)
     throw new UsageError(`freeze ${freeze.join(', ')} leaves none of ${parameters.length} parameters to train`);
-  return { trainable, frozen: parameters.filter(isFrozen), leftOut, ...(computed && { computed }) };
+  return { trainable, frozen: parameters.filter(isFrozen), leftOut, apart, ...(computed && { computed }) };
 }
 
 /**

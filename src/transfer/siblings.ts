@@ -17,7 +17,7 @@ import type { Tensor } from '../onnx/tensor.js';
 import { quote } from '../quote.js';
 import { beforeMerge, readableNames } from './names.js';
 import { logitsOf, type Parameter, weightsOf } from './parameters.js';
-import { derivedTensor } from './tied.js';
+import { transposedTensor } from './tied.js';
 
 /** The parameter that a tensor of a sibling is, and whether it lies transposed there. */
 interface Held {
@@ -86,8 +86,7 @@ class Equal {
     for (const { name, alias } of parameters) {
       const value = graph.initializers.get(name)!;
       this.#add(value, { parameter: name, transposed: false, alias });
-      if (value.shape.length === 2)
-        this.#add(derivedTensor(value, 'transposed'), { parameter: name, transposed: true, alias });
+      if (value.shape.length === 2) this.#add(transposedTensor(value), { parameter: name, transposed: true, alias });
     }
   }
 
@@ -133,7 +132,7 @@ export function siblingsToSave(
       throw new ModelError(`${path} changed during the run: the trained weights cannot be written into it`);
     const own = [...tensors].flatMap(([name, { parameter, transposed: turned }]) => {
       const weight = weights.get(parameter);
-      return weight ? [[name, turned ? derivedTensor(weight, 'transposed') : weight] as const] : [];
+      return weight ? [[name, turned ? transposedTensor(weight) : weight] as const] : [];
     });
     return { model, file: join(folder, basename(path)), weights: new Map(own) };
   });

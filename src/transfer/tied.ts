@@ -1,25 +1,41 @@
-// Weights that an exporter folded arithmetic into: what it multiplies by w transposed, or by 1 − w, it writes as a
-// tensor of its own, which trained apart would drift from w. Where the bytes prove it, that tensor becomes an operator
-// of w again; saving writes both.
+// Weights that an exporter folded arithmetic into: what it multiplies by w transposed, by 1 − w or by w with rows of
+// norm 1, it writes as a tensor of its own, which trained apart would drift from w. Where the bytes prove it, that
+// tensor becomes operators of w again; saving writes both. Where they only suggest it, it is said.
 
-import type { Graph, Node, Value } from '../onnx/graph.js';
+import type { Graph, Value } from '../onnx/graph.js';
 import { Tensor } from '../onnx/tensor.js';
+import { quote } from '../quote.js';
+import { type Arithmetic, arithmeticOf, computed, writeArithmetic } from './arithmetic.js';
 import { isOfModule } from './weights.js';
 
-/** A tensor of the file that follows from a weight: its last two axes swapped, or 1 − w. */
-export interface Derived {
+/** What was made of a weight: its arithmetic, then its last two axes swapped. */
+export interface Form {
+  arithmetic?: Arithmetic;
+  transposed: boolean;
+}
+
+/** A tensor of the file that follows from a weight. */
+export interface Derived extends Form {
   name: Value;
-  form: 'transposed' | 'complement';
+}
+
+/** A tensor that looks like one, and the weight that it is trained apart from. */
+export interface Apart {
+  name: Value;
+  weight: Value;
+}
+
+export interface Tied {
+  /** For each weight the tensors that now follow it. */
+  derived: Map<Value, Derived[]>;
+  apart: Apart[];
 }
 
 /** What follows from so few different numbers may be equal by chance: identities, ones and zeros. */
 const distinctNumbers = 16;
 
-/**
- * Puts an operator, in place, where a tensor among `weights` follows from another of them.
- * @returns for each weight the tensors that now follow it
- */
-export function tieDerived(graph: Graph, weights: Iterable<Value>): Map<Value, Derived[]> {
+/** Puts operators, in place, where a tensor among `weights` follows from another of them. */
+export function tieDerived(graph: Graph, weights: Iterable<Value>): Tied {
   const names = [...weights];
   const groups = new Map<string, Value[]>();
   for (const name of names) {
@@ -29,51 +45,67 @@ export function tieDerived(graph: Graph, weights: Iterable<Value>): Map<Value, D
   const isTable = tablesOf(graph);
   // What words are looked up in comes first: the others are its copies. Then what has a name.
   const rank = (name: Value): number => (isTable(name) ? 0 : isOfModule(name) ? 1 : 2);
-  const tied = new Map<Value, Derived[]>();
+  const derived = new Map<Value, Derived[]>();
+  const apart: Apart[] = [];
   const used = new Set<Value>();
   for (const first of names.toSorted((a, b) => rank(a) - rank(b))) {
-    if (used.has(first)) continue;
-    const weight = graph.initializers.get(first)!;
+    const weight = graph.initializers.get(first);
+    if (used.has(first) || !weight) continue;
+    const varied = isVaried(weight);
     for (const name of groups.get(keyOf(weight))!) {
-      if (name === first || used.has(name) || tied.has(name)) continue;
-      const form = formOf(weight, graph.initializers.get(name)!, isTable(first), isOfModule(name));
+      if (name === first || used.has(name) || derived.has(name)) continue;
+      const form = formOf(weight, graph.initializers.get(name)!, isTable(first) || varied, varied);
       if (!form) continue;
+      // A weight with a name of its own is one.
+      if (form === 'rows' || (form.arithmetic && isOfModule(name))) {
+        if (!apart.some((one) => one.name === first && one.weight === name)) apart.push({ name, weight: first });
+        continue;
+      }
       used.add(name);
       graph.initializers.delete(name);
-      graph.nodes.unshift(nodeOf(graph, first, name, form));
-      tied.set(first, [...(tied.get(first) ?? []), { name, form }]);
+      writeArithmetic(graph, {
+        weight: first,
+        name,
+        ...form,
+        ...(form.transposed && { permute: swapLast(weight.shape.map((_, axis) => axis)) }),
+      });
+      derived.set(first, [...(derived.get(first) ?? []), { name, ...form }]);
     }
   }
-  return tied;
+  return { derived, apart: apart.filter(({ name, weight }) => !used.has(name) && !used.has(weight)) };
 }
 
-function formOf(x: Tensor, y: Tensor, isTable: boolean, isNamed: boolean): Derived['form'] | undefined {
-  const swapped = follows(y, x.shape.length > 1 ? swappedShape(x.shape) : [], placesSwapped(x.shape), x, (v) => v);
-  if (swapped && (isTable || isVaried(x))) return 'transposed';
-  // A weight with a name of its own is one.
-  const complement =
-    !isNamed &&
-    follows(
-      y,
-      x.shape,
-      (i) => i,
-      x,
-      (v) => Math.fround(1 - v),
-    );
-  return complement && isVaried(x) ? 'complement' : undefined;
+/** What to say of tensors that stay apart. */
+export const apartNotes = (apart: readonly Apart[]): string[] =>
+  apart.map(
+    ({ name, weight }) =>
+      `${quote(name)} looks as if it was computed of ${quote(weight)}; they are trained apart, since nothing proves that they are one weight`,
+  );
+
+/**
+ * @param moved whether x holds enough for its transpose to be no chance
+ * @param varied the same for other arithmetic
+ */
+function formOf(x: Tensor, y: Tensor, moved: boolean, varied: boolean): Form | 'rows' | undefined {
+  if (y.dtype !== x.dtype) return undefined;
+  const swapped = x.shape.length > 1 && y.shape.join() === swapLast(x.shape).join();
+  const place = placesSwapped(x.shape);
+  if (moved && swapped && isMoved(x, y, place)) return { transposed: true };
+  if (!varied) return undefined;
+  let found: Form | 'rows' | undefined;
+  for (const transposed of [false, true]) {
+    if (transposed ? !swapped : y.shape.join() !== x.shape.join()) continue;
+    const arithmetic = arithmeticOf(x, y, transposed ? place : undefined);
+    if (arithmetic === 'rows') found = 'rows';
+    else if (arithmetic) return { arithmetic, transposed };
+  }
+  return found;
 }
 
-/** Whether element `place(i)` of y is what `f` makes of element i of x. */
-function follows(
-  y: Tensor,
-  shape: readonly number[],
-  place: (i: number) => number,
-  x: Tensor,
-  f: (v: number) => number,
-): boolean {
-  if (y.dtype !== x.dtype || y.shape.join() !== shape.join()) return false;
+/** Whether element `place(i)` of y is element i of x. */
+function isMoved(x: Tensor, y: Tensor, place: (i: number) => number): boolean {
   const [from, to] = [x.data() as Float32Array, y.data() as Float32Array];
-  for (let i = 0; i < from.length; i++) if (to[place(i)] !== f(from[i]!)) return false;
+  for (let i = 0; i < from.length; i++) if (to[place(i)] !== from[i]) return false;
   return true;
 }
 
@@ -81,19 +113,6 @@ function isVaried(tensor: Tensor): boolean {
   const seen = new Set<number>();
   for (const v of tensor.data() as Float32Array) if (seen.add(v).size >= distinctNumbers) return true;
   return false;
-}
-
-function nodeOf(graph: Graph, weight: Value, name: Value, form: Derived['form']): Node {
-  const node = { name: `/tied/${name}`, domain: '', outputs: [name] };
-  const { dtype, shape } = graph.initializers.get(weight)!;
-  if (form === 'transposed') {
-    const axes = shape.map((_, axis) => axis);
-    const perm = [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!];
-    return { ...node, op: 'Transpose', inputs: [weight], attrs: new Map([['perm', { kind: 'ints', value: perm }]]) };
-  }
-  const one = `/tied/${dtype}/one`;
-  graph.initializers.set(one, Tensor.scalar(dtype, 1));
-  return { ...node, op: 'Sub', inputs: [one, weight], attrs: new Map() };
 }
 
 function tablesOf(graph: Graph): (name: Value) => boolean {
@@ -106,7 +125,8 @@ function tablesOf(graph: Graph): (name: Value) => boolean {
 
 const keyOf = ({ dtype, shape }: Tensor): string => `${dtype} ${shape.toSorted((a, b) => a - b)}`;
 
-const swappedShape = (shape: readonly number[]): number[] => [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!];
+/** A list with its last two swapped. */
+const swapLast = (list: readonly number[]): number[] => [...list.slice(0, -2), list.at(-1)!, list.at(-2)!];
 
 /** Where an element stands when the last two axes are swapped. */
 function placesSwapped(shape: readonly number[]): (i: number) => number {
@@ -118,14 +138,16 @@ function placesSwapped(shape: readonly number[]): (i: number) => number {
 }
 
 /** The values of a tensor that follows from a weight. */
-export function derivedTensor(weight: Tensor, form: Derived['form']): Tensor {
-  const from = weight.data() as Float32Array;
+export function derivedTensor(weight: Tensor, { arithmetic, transposed }: Form): Tensor {
+  const tensor = arithmetic ? computed(weight, arithmetic) : weight;
+  return transposed ? transposedTensor(tensor) : tensor;
+}
+
+/** The last two axes swapped. */
+export function transposedTensor(tensor: Tensor): Tensor {
+  const from = tensor.data() as Float32Array;
   const to = from.slice();
-  if (form === 'complement') {
-    for (let i = 0; i < from.length; i++) to[i] = 1 - from[i]!;
-    return Tensor.view(weight.dtype, weight.shape, to);
-  }
-  const place = placesSwapped(weight.shape);
+  const place = placesSwapped(tensor.shape);
   for (let i = 0; i < from.length; i++) to[place(i)] = from[i]!;
-  return Tensor.view(weight.dtype, swappedShape(weight.shape), to);
+  return Tensor.view(tensor.dtype, swapLast(tensor.shape), to);
 }
