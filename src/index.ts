@@ -59,6 +59,12 @@ export {
   type ImageModelOptions,
   writeImageModel,
 } from './models/images.js';
+export {
+  buildLanguageModel,
+  type LanguageModelDirectoryOptions,
+  writeLanguageModel,
+} from './models/language/build.js';
+export type { LanguageModelOptions } from './models/language/options.js';
 export { buildWordPiece } from './models/wordpiece.js';
 export type { ClassPrediction as Prediction } from './tasks/classes.js';
 export type {

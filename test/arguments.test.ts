@@ -154,6 +154,32 @@ const rows: Row[] = [
     (layers) => o.buildEncoder({ layers }),
     [null, '2', 0, 1.5, Number.NaN, Symbol('s'), {}],
   ],
+  ['buildLanguageModel', 'options', (value) => o.buildLanguageModel(value), noObjects],
+  [
+    'buildLanguageModel',
+    "'architecture'",
+    (architecture) => o.buildLanguageModel({ architecture }),
+    [undefined, null, 3, 'bert', 'toString'],
+  ],
+  [
+    'buildLanguageModel',
+    "'hidden'",
+    (hidden) => o.buildLanguageModel({ architecture: 'gpt2', hidden }),
+    [null, '2', 0, 1.5, Number.NaN, Symbol('s'), {}],
+  ],
+  [
+    'writeLanguageModel',
+    'directory',
+    (value) => o.writeLanguageModel(value, { architecture: 'gpt2' }),
+    [...noTexts, ''],
+  ],
+  ['writeLanguageModel', 'options', (value) => o.writeLanguageModel(path('l'), value), noObjects],
+  [
+    'writeLanguageModel',
+    'tokenizer',
+    (tokenizer) => o.writeLanguageModel(path('l'), { architecture: 'gpt2', tokenizer }),
+    [null, 3, 'a', {}, { tokenizer: {} }],
+  ],
   ['buildImageModel', 'options', (value) => o.buildImageModel(value), noObjects],
   [
     'buildImageModel',

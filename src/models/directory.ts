@@ -53,8 +53,12 @@ export function writeEncoder(to: string | URL, options: EncoderDirectoryOptions 
     pad_token_id: 0,
     ...(size.head === 'classification' && labelsOf(labels)),
   };
-  writeModelFiles(directory, buildEncoder(size), {
-    'config.json': config,
-    ...(tokenizer && { 'tokenizer.json': tokenizer.tokenizer, 'tokenizer_config.json': tokenizer.config }),
-  });
+  writeModelFiles(
+    directory,
+    { model: buildEncoder(size) },
+    {
+      'config.json': config,
+      ...(tokenizer && { 'tokenizer.json': tokenizer.tokenizer, 'tokenizer_config.json': tokenizer.config }),
+    },
+  );
 }

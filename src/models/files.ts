@@ -10,10 +10,14 @@ export const labelsOf = (labels: readonly string[]) => ({
   label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
 });
 
-/** Writes `onnx/model.onnx` and JSON files by name. */
-export function writeModelFiles(directory: string, onnx: Uint8Array, files: Record<string, unknown>): void {
+/** Writes models into `onnx/` by their names without .onnx, and JSON files by name. */
+export function writeModelFiles(
+  directory: string,
+  models: Readonly<Record<string, Uint8Array>>,
+  files: Readonly<Record<string, unknown>>,
+): void {
   mkdirSync(join(directory, 'onnx'), { recursive: true });
-  writeFileSync(join(directory, 'onnx', 'model.onnx'), onnx);
+  for (const [name, bytes] of Object.entries(models)) writeFileSync(join(directory, 'onnx', `${name}.onnx`), bytes);
   for (const [name, value] of Object.entries(files))
     writeFileSync(join(directory, name), `${JSON.stringify(value, null, 2)}\n`);
 }

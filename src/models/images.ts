@@ -208,8 +208,12 @@ export function writeImageModel(to: string | URL, options: ImageModelDirectoryOp
   const onnx = buildImageModel({ ...rest, classes: labels.length });
   const { imageSize = 224 } = rest;
   const { config, preprocessor } = networks[rest.model](imageSize, rest);
-  writeModelFiles(directory, onnx, {
-    'config.json': { ...config, num_channels: 3, image_size: imageSize, ...labelsOf(labels) },
-    'preprocessor_config.json': preprocessor,
-  });
+  writeModelFiles(
+    directory,
+    { model: onnx },
+    {
+      'config.json': { ...config, num_channels: 3, image_size: imageSize, ...labelsOf(labels) },
+      'preprocessor_config.json': preprocessor,
+    },
+  );
 }

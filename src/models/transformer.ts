@@ -25,23 +25,48 @@ export interface TransformerContext {
   draw: WeightStream;
 }
 
-/** The weight of a module as float32, in the file's kind of storage: normal(0, 0.02), as BERT and ViT start. */
-export function matrix({ w, size, draw }: TransformerContext, module: string, shape: [number, number]): string {
-  const data = draw.normal(shape[0] * shape[1], 0.02);
+/** Standard deviation that most families start their matrices with. */
+const usualDeviation = 0.02;
+
+/** The weight of a module as float32, in the file's kind of storage: normal(0, deviation). */
+export function matrix(
+  { w, size, draw }: TransformerContext,
+  module: string,
+  shape: [number, number],
+  deviation = usualDeviation,
+): string {
+  const data = draw.normal(shape[0] * shape[1], deviation);
   const weight = w.weight(`${module}.weight`, shape, data, size.storage);
   return size.storage === 'float32' ? weight : w.op(scopeOf(module), 'Cast', [weight], { to: 1 });
 }
 
 export const scopeOf = (module: string): string =>
-  `/${module.replaceAll('.', '/').replace(/layer\/(\d+)/, 'layer.$1')}`;
+  `/${module.replaceAll('.', '/').replace(/(layers?|block|h)\/(\d+)/g, '$1.$2')}`;
+
+export interface LinearOptions {
+  /** Default true. */
+  bias?: boolean;
+  /** Of the initial weights; default 0.02. */
+  deviation?: number;
+  /** Name of what comes out, where it is an output of the graph. */
+  as?: string;
+}
 
 /** x[..., in] -> [..., out]: MatMul and Add, bias first, as the exporter writes nn.Linear over three axes. */
-export function linear(c: TransformerContext, module: string, x: string, inputs: number, outputs: number): string {
+export function linear(
+  c: TransformerContext,
+  module: string,
+  x: string,
+  inputs: number,
+  outputs: number,
+  { bias = true, deviation, as }: LinearOptions = {},
+): string {
   const { w } = c;
   const scope = scopeOf(module);
-  const weight = matrix(c, module, [inputs, outputs]);
-  const bias = w.weight(`${module}.bias`, [outputs], new Float32Array(outputs));
-  return w.op(scope, 'Add', [bias, w.op(scope, 'MatMul', [x, weight])]);
+  const weight = matrix(c, module, [inputs, outputs], deviation);
+  if (!bias) return w.op(scope, 'MatMul', [x, weight], {}, as);
+  const added = w.weight(`${module}.bias`, [outputs], new Float32Array(outputs));
+  return w.op(scope, 'Add', [added, w.op(scope, 'MatMul', [x, weight])], {}, as);
 }
 
 /** x[B, in] -> [B, out]: Gemm with PyTorch's [out, in] weight, as the exporter writes nn.Linear over two axes. */
@@ -66,7 +91,18 @@ export function layerNorm({ w, size }: TransformerContext, module: string, x: st
   return w.op(scopeOf(module), 'LayerNormalization', [x, scale, bias], { axis: -1, epsilon: float(size.epsilon) }, as);
 }
 
-/** One of the two dimensions of input_ids, as a scalar. */
+/** x / √(mean of x² + ε) · weight, over the last axis; without a mean to subtract and without a bias. */
+export function rmsNorm({ w, size }: TransformerContext, module: string, x: string): string {
+  const scope = scopeOf(module);
+  const weight = w.weight(`${module}.weight`, [size.hidden], new Float32Array(size.hidden).fill(1));
+  const square = w.op(scope, 'Pow', [x, w.scalar(scope, 2)]);
+  const mean = w.op(scope, 'ReduceMean', [square], { axes: [-1], keepdims: 1 });
+  const root = w.op(scope, 'Sqrt', [w.op(scope, 'Add', [mean, w.scalar(scope, size.epsilon)])]);
+  const normed = w.op(scope, 'Mul', [x, w.op(scope, 'Div', [w.scalar(scope, 1), root])]);
+  return w.op(scope, 'Mul', [weight, normed]);
+}
+
+/** One dimension of a value, as a scalar. */
 export function dimension(w: TorchScriptWriter, scope: string, of: string, axis: number): string {
   const shape = w.op(scope, 'Shape', [of]);
   return w.op(scope, 'Gather', [shape, w.constant(scope, Tensor.scalar('int64', axis))], { axis: 0 });
@@ -104,6 +140,14 @@ export function selfAttention(c: TransformerContext, module: string, x: string, 
   const weights = w.op(scope, 'Softmax', [masked], { axis: -1 });
   const mixed = w.op(scope, 'Transpose', [w.op(scope, 'MatMul', [weights, v])], { perm: [0, 2, 1, 3] });
   return w.op(scope, 'Reshape', [mixed, shapeLike(c, scope, batch, sequence, -1)], { allowzero: 0 });
+}
+
+/** x · ½(1 + tanh(√(2/π)(x + 0.044715 x³))), the approximation that GPT-2 has */
+export function tanhGelu(w: TorchScriptWriter, scope: string, x: string): string {
+  const cube = w.op(scope, 'Mul', [w.op(scope, 'Pow', [x, w.scalar(scope, 3)]), w.scalar(scope, 0.044715)]);
+  const inner = w.op(scope, 'Mul', [w.op(scope, 'Add', [x, cube]), w.scalar(scope, Math.sqrt(2 / Math.PI))]);
+  const share = w.op(scope, 'Add', [w.op(scope, 'Tanh', [inner]), w.scalar(scope, 1)]);
+  return w.op(scope, 'Mul', [w.op(scope, 'Mul', [x, w.scalar(scope, 0.5)]), share]);
 }
 
 /** x * (1 + erf(x / sqrt 2)) * 0.5 */

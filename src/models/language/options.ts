@@ -1,0 +1,99 @@
+// Sizes of language models that are built: what there is to say of each family, its defaults, and what fits together.
+
+import { checkOptions, kindOfValue } from '../../arguments.js';
+import { UsageError } from '../../errors.js';
+import type { TransformerContext } from '../transformer.js';
+
+/** Decoders alone, which go on with a text. */
+export const decoderArchitectures = ['gpt2', 'llama'] as const;
+export const languageArchitectures = [...decoderArchitectures] as const;
+export type LanguageArchitecture = (typeof languageArchitectures)[number];
+
+export interface LanguageModelOptions {
+  /** The family whose graph is built. */
+  architecture: LanguageArchitecture;
+  /** Transformer layers; default 4. */
+  layers?: number;
+  /** Width of the residual stream; default 256. */
+  hidden?: number;
+  /** Attention heads; must divide `hidden`; default `hidden` / 64, at least 1. */
+  heads?: number;
+  /** Heads of keys and values, each shared by several of the queries (llama); must divide `heads`; default `heads`. */
+  keyValueHeads?: number;
+  /** Width of the feed-forward layer; default 4 · hidden, of llama ⅔ of that in whole 64s. */
+  feedForward?: number;
+  /** Rows of the word embedding; default 8192. */
+  vocabulary?: number;
+  /** Longest sequence in tokens; default 512. */
+  positions?: number;
+  /** Whether the output layer is the word embedding; default true. */
+  tiedEmbeddings?: boolean;
+  /** Seed of the initial weights; default 0. */
+  seed?: number;
+}
+
+export type LanguageModelSize = Required<LanguageModelOptions>;
+
+/** What the graph of a family is written with. */
+export interface LanguageModelContext extends TransformerContext {
+  model: LanguageModelSize;
+}
+
+/** The options by name. */
+export const languageModelKeys: readonly string[] = [
+  ...['architecture', 'layers', 'hidden', 'heads', 'keyValueHeads', 'feedForward', 'vocabulary', 'positions'],
+  ...['tiedEmbeddings', 'seed'],
+];
+
+/** @throws UsageError for what is no whole number of at least `least` */
+function whole(options: LanguageModelOptions, name: keyof LanguageModelOptions, fallback: number, least = 1): number {
+  const { [name]: value = fallback } = options;
+  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
+  throw new UsageError(
+    `language model option '${name}' must be a whole number of at least ${least}, found ${typeof value === 'number' ? value : kindOfValue(value)}`,
+  );
+}
+
+/** Fills in the defaults; throws UsageError for sizes that make no model. */
+export function languageModelSize(options: LanguageModelOptions): LanguageModelSize {
+  checkOptions(options, 'buildLanguageModel: options', languageModelKeys);
+  const { architecture } = options;
+  if (!languageArchitectures.includes(architecture))
+    throw new UsageError(
+      `language model option 'architecture' must be one of ${languageArchitectures.join(', ')}, found ${kindOfValue(architecture)} '${architecture}'`,
+    );
+  const hidden = whole(options, 'hidden', 256);
+  const heads = whole(options, 'heads', Math.max(1, Math.floor(hidden / 64)));
+  const wide = architecture === 'llama' ? 64 * Math.ceil((8 * hidden) / 3 / 64) : 4 * hidden;
+  const keyValueHeads = whole(options, 'keyValueHeads', heads);
+  const numbers = {
+    ...{ hidden, heads, keyValueHeads },
+    layers: whole(options, 'layers', 4),
+    feedForward: whole(options, 'feedForward', wide),
+    vocabulary: whole(options, 'vocabulary', 8192),
+    positions: whole(options, 'positions', 512),
+    seed: whole(options, 'seed', 0, 0),
+  };
+  const { tiedEmbeddings = true } = options;
+  if (typeof tiedEmbeddings !== 'boolean')
+    throw new UsageError(
+      `language model option 'tiedEmbeddings' must be true or false, found ${kindOfValue(tiedEmbeddings)}`,
+    );
+  const divides = (of: string, whole: number, by: string, part: number) => {
+    if (whole % part !== 0)
+      throw new UsageError(
+        `language model option '${by}' must divide '${of}': ${whole} is no multiple of ${part}. Choose a multiple of it, or another ${by}.`,
+      );
+  };
+  divides('hidden', hidden, 'heads', heads);
+  divides('heads', heads, 'keyValueHeads', keyValueHeads);
+  if (architecture === 'llama' && (hidden / heads) % 2 !== 0)
+    throw new UsageError(
+      `language model options 'hidden' ${hidden} and 'heads' ${heads} give heads of ${hidden / heads} numbers, and rotary positions turn pairs of them: choose an even size`,
+    );
+  if (architecture !== 'llama' && keyValueHeads !== heads)
+    throw new UsageError(
+      `language model option 'keyValueHeads' is for llama: ${architecture} has keys and values for each of its ${heads} heads`,
+    );
+  return { architecture, ...numbers, tiedEmbeddings };
+}
