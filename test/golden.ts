@@ -10,10 +10,11 @@ import { compile, taskOutputs } from '#ortune/compile/compile.js';
 import type { Compiled, Mode } from '#ortune/compile/protocol.js';
 import type { TargetKind } from '#ortune/data/images/targets.js';
 import type { DeviceKind, Precision } from '#ortune/lower/target.js';
-import type { Dim, Graph, Value } from '#ortune/onnx/graph.js';
+import { type Dim, type Graph, prune, type Value } from '#ortune/onnx/graph.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { ModelProtoSchema } from '#ortune/onnx/onnx_pb.js';
 import type { TaskSpec } from '#ortune/tasks/task.js';
+import { taskNamed } from '#ortune/tasks/tasks.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
 
 export const exporters = ['torchscript', 'dynamo'] as const;
@@ -136,6 +137,45 @@ export function readSafetensors(file: string): Map<string, Float32Array> {
   );
 }
 
+/**
+ * A golden of a causal language model whose rows are samples of one row, one behind the other, with padding behind the
+ * last: what PyTorch has of them apart holds for them too.
+ */
+export function inOneRow(golden: Golden): Golden {
+  const { batch, length, inputs } = golden;
+  const mask = inputs.attention_mask!.data;
+  const tokens = [...mask.keys()].filter((at) => mask[at] === 1);
+  const padding = 3;
+  const padded = (values: readonly number[], fill: number): number[] => [
+    ...values,
+    ...new Array<number>(padding).fill(fill),
+  ];
+  const row = (data: number[]) => ({ dtype: 'int64' as const, shape: [1, data.length] as [number, number], data });
+  const places = tokens.map((at) => at % length);
+  return {
+    ...golden,
+    batch: 1,
+    length: tokens.length + padding,
+    inputs: {
+      input_ids: row(
+        padded(
+          tokens.map((at) => inputs.input_ids!.data[at]!),
+          0,
+        ),
+      ),
+      attention_mask: row(padded(new Array(tokens.length).fill(1), 0)),
+      position_ids: row(padded(places, 0)),
+      sample_of_token: row(
+        padded(
+          tokens.map((at) => Math.floor(at / length)),
+          batch - 1,
+        ),
+      ),
+    },
+    target_positions: golden.target_positions!.map((at) => tokens.indexOf(at)),
+  };
+}
+
 /** Masked places for each row of the batch: so many that one or more of all stay empty and are filled up. */
 const placesPerRow = ({ batch, labels }: Golden): number => Math.ceil((labels.length + 1) / batch);
 
@@ -167,8 +207,12 @@ export function compileGolden(
   const graph = toGraph(model);
   const { name, options: own } = taskOf(golden);
   const task = { name, options: { ...own, ...more } };
-  const { trainable } = chooseParameters(model, graph, { outputs: Object.values(taskOutputs(graph, task)) });
+  const outputs = Object.values(taskOutputs(graph, task));
+  graph.outputs = graph.outputs.filter((output) => outputs.includes(output.name));
+  prune(graph);
+  const { trainable } = chooseParameters(model, graph, { outputs });
   const trained = new Set(trainable.map((p) => p.name));
+  taskNamed(name).prepare?.(graph, trained, task.options);
   const none = { hidden: 0, attention: 0, head: 0 };
   const { batch, length, family } = golden;
   const cached = (dims: readonly Dim[]) => dims.map((d, axis) => (typeof d === 'number' ? d : axis === 0 ? batch : 0));

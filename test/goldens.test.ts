@@ -16,6 +16,7 @@ import {
   fixtures,
   type Golden,
   gradientErrors,
+  inOneRow,
   maskedFixtures,
   maskedLogits,
   readGolden,
@@ -96,6 +97,22 @@ describe.each(causalFixtures)('$family of causal-lm, its logits a few rows at a 
     for (const expected of expectedOutputs(golden, evaluation.compiled))
       expect(errorOf(evaluation.outputs, expected), expected.output).toBeLessThan(1e-5);
     const { compiled, outputs } = await run(golden, 'train', few);
+    const errors = gradientErrors(golden, (tensor) => {
+      const gradient = compiled.gradients.get(tensor);
+      return gradient === undefined ? undefined : numbers(outputs, gradient);
+    });
+    expect(errors.filter((e) => !(e.error <= 2e-5))).toEqual([]);
+  });
+});
+
+describe.each(causalFixtures)('$family of causal-lm, its samples in one row', (fixture) => {
+  const golden = inOneRow(readGolden(fixture));
+
+  it('gives the loss, the likeliest tokens and every gradient that PyTorch has of the samples apart', async () => {
+    const evaluation = await run(golden, 'evaluate', { sharedRows: true });
+    for (const expected of expectedOutputs(golden, evaluation.compiled))
+      expect(errorOf(evaluation.outputs, expected), expected.output).toBeLessThan(1e-5);
+    const { compiled, outputs } = await run(golden, 'train', { sharedRows: true });
     const errors = gradientErrors(golden, (tensor) => {
       const gradient = compiled.gradients.get(tensor);
       return gradient === undefined ? undefined : numbers(outputs, gradient);

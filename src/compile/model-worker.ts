@@ -125,6 +125,7 @@ function openNow(request: OpenRequest): OpenedModel {
     );
   refuseUntrained(model, wanted, choice);
   const trainable = new Set(choice.trainable.map(({ name }) => name));
+  taskNamed(request.task.name).prepare?.(graph, trainable, request.task.options);
   const { updated, kept, notes: ofStatistics } = chooseStatistics(graph, trainable, request.batchNorm ?? 'batch');
   notes.push(...ofStatistics);
   holdStored(graph, [...files, last]);

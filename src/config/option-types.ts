@@ -250,10 +250,10 @@ export interface TrainFields {
   /** causal-lm: prompts, and all of a chat, are learnt too. Default `false`. */
   promptLoss?: boolean | undefined;
   /**
-   * causal-lm: none has a text in each row; blocks has all texts one behind the other, cut every maxLength tokens.
-   * Default `"none"`.
+   * causal-lm: none has a sample in each row; samples has as many of the training data as fit, which do not see each
+   * other; blocks has all texts one behind the other, cut every maxLength tokens. Default `"none"`.
    */
-  packing?: 'none' | 'blocks' | undefined;
+  packing?: 'none' | 'samples' | 'blocks' | undefined;
   /** causal-lm: which end of a text longer than maxLength is cut off. Default `"right"`. */
   truncationSide?: 'right' | 'left' | undefined;
   /**
@@ -764,10 +764,10 @@ export interface EvalFields {
   /** causal-lm: prompts, and all of a chat, are learnt too. Default `false`. */
   promptLoss?: boolean | undefined;
   /**
-   * causal-lm: none has a text in each row; blocks has all texts one behind the other, cut every maxLength tokens.
-   * Default `"none"`.
+   * causal-lm: none has a sample in each row; samples has as many of the training data as fit, which do not see each
+   * other; blocks has all texts one behind the other, cut every maxLength tokens. Default `"none"`.
    */
-  packing?: 'none' | 'blocks' | undefined;
+  packing?: 'none' | 'samples' | 'blocks' | undefined;
   /** causal-lm: which end of a text longer than maxLength is cut off. Default `"right"`. */
   truncationSide?: 'right' | 'left' | undefined;
   /**

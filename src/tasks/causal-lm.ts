@@ -10,12 +10,23 @@ import { tokenAxes } from '../data/text/encode.js';
 import { surveyTexts } from '../data/text/survey.js';
 import { readTokenizer } from '../data/tokenizer/files.js';
 import { UsageError } from '../errors.js';
+import { keepApart } from './causal/apart.js';
 import { inBlocks } from './causal/blocks.js';
+import { refuseMixing } from './causal/by-token.js';
 import { decoderFields, takesCache } from './causal/decoder-inputs.js';
-import { type CausalEncoding, causalEncoder, targetAxis, targetFields, targetsOf } from './causal/encode.js';
+import {
+  type CausalEncoding,
+  causalEncoder,
+  sampleField,
+  targetAxis,
+  targetFields,
+  targetsOf,
+} from './causal/encode.js';
 import { toldOf, writtenInEvaluation } from './causal/evaluated.js';
+import { readPositions } from './causal/own-positions.js';
 import { continued, tokenResults, type WritingPrediction, writtenTexts } from './causal/results.js';
 import type { Form } from './causal/rows.js';
+import { inSharedRows } from './causal/shared-rows.js';
 import { surveyRows } from './causal/survey.js';
 import type { MeasuredBatch, SavedFiles, Task } from './task.js';
 import { maxNewTokensField, textFields } from './text-fields.js';
@@ -30,6 +41,8 @@ const name = 'causal-lm';
 
 export interface CausalOptions {
   form: Form;
+  /** Several samples share a row in training, and do not see each other. */
+  sharedRows?: boolean;
   /** Prompts are gone on with, by so many tokens. */
   maxNewTokens?: number;
   /** All of a row is learnt, so that no prompt can be told from what follows it. */
@@ -82,12 +95,12 @@ export const causalLm = {
           }),
         ),
       packing: z
-        .enum(['none', 'blocks'])
+        .enum(['none', 'samples', 'blocks'])
         .default('none')
         .meta(
           about(
-            `${name}: none has a text in each row; blocks has all texts one behind the other, cut every maxLength tokens.`,
-            { aliases: ['block_size', 'group_texts'] },
+            `${name}: none has a sample in each row; samples has as many of the training data as fit, which do not see each other; blocks has all texts one behind the other, cut every maxLength tokens.`,
+            { aliases: ['block_size', 'group_texts', 'packing_strategy'] },
           ),
         ),
       truncationSide: z
@@ -114,13 +127,13 @@ export const causalLm = {
   *contradictions(config) {
     const { promptColumn, messagesColumn, promptLoss, packing, streaming, weightColumn, predictWithGenerate } = config;
     yield* writingContradictions(config);
-    if (packing === 'blocks') {
-      if (promptColumn !== undefined || messagesColumn !== undefined)
-        yield "option 'packing' blocks is for running texts, and the samples are prompts or chats: leave packing out";
+    if (packing === 'blocks' && (promptColumn !== undefined || messagesColumn !== undefined))
+      yield "option 'packing' blocks is for running texts, and the samples are prompts or chats: set packing samples, or leave it out";
+    if (packing === 'blocks' || packing === 'samples') {
       if (streaming)
-        yield "options 'packing' and 'streaming' contradict each other: blocks are made of all texts at once; leave one out";
+        yield "options 'packing' and 'streaming' contradict each other: rows are made of all samples at once; leave one out";
       if (weightColumn !== undefined)
-        yield "options 'packing' and 'weightColumn' contradict each other: a block may be of several texts; leave one out";
+        yield "options 'packing' and 'weightColumn' contradict each other: a row may be of several samples; leave one out";
     }
     if (promptColumn !== undefined && messagesColumn !== undefined)
       yield "options 'promptColumn' and 'messagesColumn' contradict each other: samples are prompts with completions, or chats; leave one out";
@@ -133,11 +146,15 @@ export const causalLm = {
     readsTexts(inputs) &&
     (takesCache(inputs) || config.architectures?.some((one) => /ForCausalLM$|LMHeadModel$/.test(one)) === true),
   options(config): CausalOptions {
-    const { promptColumn, messagesColumn, promptLoss, maxNewTokens } = config;
+    const { promptColumn, messagesColumn, promptLoss, packing, maxNewTokens } = config;
     const form = messagesColumn !== undefined ? 'chat' : promptColumn === undefined ? 'text' : 'prompt';
     if (maxNewTokens !== undefined) return { form, maxNewTokens };
     const writing = writingOf(config);
-    return { form, ...(writing && { writing, running: form === 'text' || promptLoss === true }) };
+    return {
+      form,
+      ...(packing === 'samples' && { sharedRows: true }),
+      ...(writing && { writing, running: form === 'text' || promptLoss === true }),
+    };
   },
   columns({ textColumn, promptColumn, completionColumn, messagesColumn }): ColumnSpec[] {
     if (messagesColumn !== undefined) {
@@ -192,21 +209,31 @@ export const causalLm = {
       axes: { ...axes, [targetAxis]: targetsOf(buckets) },
     };
     if (packing === 'blocks') return { ...whole, tables: await inBlocks(encoding, tables), notes };
+    if (packing === 'samples' && purpose === 'train') {
+      const { notes: ofRows, ...shared } = await inSharedRows(encoding, tables);
+      return { ...whole, ...shared, fields: [...whole.fields, sampleField], notes: [...notes, ...ofRows] };
+    }
     const read = await surveyRows(encoding, tables);
     return { ...whole, windows: read.kept, notes: [...notes, ...read.notes] };
   },
   encoder: (encoding) => causalEncoder(encoding as CausalEncoding),
+  prepare(graph, trained, { sharedRows }) {
+    if (!sharedRows) return;
+    readPositions(graph);
+    refuseMixing(graph, trained);
+  },
   shapedBy: ['target_positions'],
-  loss(b, { logits }, { shapes, mostLogits }) {
+  loss(b, { logits }, { shapes, mostLogits, sharedRows }) {
     const [batch, length] = tokenLogits(
       b,
       logits!,
       name,
       'Export the model with its language-model head (text-generation).',
     );
+    const apart = sharedRows ? [keepApart(b, [batch, length])] : [];
     const targets = shapes?.target_positions?.[0] ?? batch * length;
     const { loss, inputs, predictions } = lossAtTokens(b, logits!, 'target_positions', targets, { mostLogits });
-    return { loss, inputs, results: { tokenLoss: loss, predictions } };
+    return { loss, inputs: [...apart, ...inputs], results: { tokenLoss: loss, predictions } };
   },
   async resultsOf(saved, batch, options, mode) {
     if (mode === 'predict') return continued(saved, batch, options.maxNewTokens!);

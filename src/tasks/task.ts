@@ -13,7 +13,7 @@ import type { Table } from '../data/table.js';
 import type { HeadName } from '../heads/heads.js';
 import type { Builder } from '../onnx/builder.js';
 import type { DataType } from '../onnx/dtype.js';
-import type { Dim, Value } from '../onnx/graph.js';
+import type { Dim, Graph, Value } from '../onnx/graph.js';
 import type { ModelPart } from '../onnx/join.js';
 import type { TensorView } from '../runtime/session.js';
 import type { DropoutDefaults, ModelConfig } from '../transfer/config.js';
@@ -246,6 +246,11 @@ export interface Task<O extends object = object, M extends object = object, P ex
   encoder(encoding: object, options: O): Promise<Encoder>;
   /** The outputs of the model that it reads, by its own names for them; default the main one as `logits`. */
   outputs?(options: O, model: { main: Value; all: readonly Value[] }): Outputs;
+  /**
+   * Changes the graph of a file that is to be trained, whose shapes are not known yet; the file stays as it is.
+   * @throws ModelError for a model that the options are not for
+   */
+  prepare?(graph: Graph, trained: ReadonlySet<Value>, options: O): void;
   /** Fields of a batch, beside the model's inputs, whose shapes decide the graph of the loss; default none. */
   readonly shapedBy?: readonly string[];
   /** In the model worker: the loss over the outputs that it reads; `shapes` has those of `shapedBy`, where known. */

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { samplesOf, textTable } from '#ortune/data/samples.js';
 import { TokenizerProcess } from '#ortune/data/tokenizer/process.js';
-import { blockOf, inBlocks } from '#ortune/tasks/causal/blocks.js';
+import { inBlocks } from '#ortune/tasks/causal/blocks.js';
+import { madeRow } from '#ortune/tasks/causal/row-table.js';
 import { type RowOptions, readRows } from '#ortune/tasks/causal/rows.js';
 import { surveyRows } from '#ortune/tasks/causal/survey.js';
 import { writeDecoder } from '../support/decoders.js';
@@ -111,7 +112,7 @@ describe('blocks', () => {
     for (const text of texts) if (text !== '') all.push(...(await idsOf(text)), end);
     const members = Uint32Array.from({ length: table!.count }, (_, i) => i);
     const { slices, location } = samplesOf(table!, members, { index: 0 });
-    const blocks = [...members].map((row) => blockOf(slices, row));
+    const blocks = [...members].map((row) => madeRow(slices, row));
     expect(blocks.flatMap(({ ids }) => ids)).toEqual(all);
     expect(blocks.map(({ ids }) => ids.length)).toEqual([16, 16, all.length - 32]);
     expect(blocks.every(({ counted }) => !counted[0] && counted.slice(1).every(Boolean))).toBe(true);

@@ -114,6 +114,20 @@ describe('a run', () => {
     expect(tokens).toBeGreaterThan(15 * (samples! - 1));
   });
 
+  it('learns samples that share rows as it learns them apart', async () => {
+    const options = { learningRate: 1e-3, epochs: 3, eval: path('train.jsonl') } as const;
+    const apart = await train(config(options));
+    const shared = await train(config({ ...options, batchSize: 1, packing: 'samples' }));
+    expect(shared.losses).toHaveLength(3);
+    for (const [step, loss] of shared.losses.entries()) expect(loss / apart.losses[step]!).toBeCloseTo(1, 5);
+    const [one, other] = [apart, shared].map(({ result }) => result.metrics as unknown as Record<string, number>);
+    expect(other).toMatchObject({ samples: 2, tokens: one!.tokens });
+    for (const key of ['loss', 'bitsPerByte']) expect(other![key]! / one![key]!).toBeCloseTo(1, 5);
+    const many = { ...ofTexts, maxLength: 32, packing: 'samples', sampling: 'shuffle', epochs: 2 } as const;
+    const [bits, two] = [await train(config(many)), await train(config({ ...many, workers: 2 }))];
+    expect(two.bits).toBe(bits.bits);
+  });
+
   it('gives the same bits with two workers, and when it is resumed', async () => {
     const whole = config({ ...ofTexts, sampling: 'shuffle', epochs: 2, saveSteps: 2, saveTotalLimit: 3 });
     const { bits, losses } = await train(whole);
@@ -169,6 +183,7 @@ describe('what cannot be is refused with what to do', () => {
     [{ task: 'masked-lm' }, /'promptColumn' is for task causal-lm/],
     [{ packing: 'blocks' }, /'packing' blocks is for running texts/],
     [{ packing: 'blocks', promptColumn: undefined, streaming: true }, /'packing' and 'streaming' contradict/],
+    [{ packing: 'samples', weightColumn: 'weight' }, /'packing' and 'weightColumn' contradict/],
     [{ labelSmoothing: 0.1 }, /'labelSmoothing' is for classes/],
   ] as const)('%j', (options, message) => {
     expect(() => new Trainer(config(options as object))).toThrow(message);

@@ -10,7 +10,7 @@ import { isCache } from '../../onnx/cache-inputs.js';
 import { quote } from '../../quote.js';
 import type { ModelValue } from '../task.js';
 
-const positionInput = 'position_ids';
+export const positionInput = 'position_ids';
 /** How many logits are computed, from the last token on; 0: all. */
 const countInput = /^num_logits_to_keep$|^logits_to_keep$/;
 
@@ -46,9 +46,14 @@ function emptyCache(name: string, shape: ModelValue['shape']): Dim[] {
   return shape.map((d, axis) => (axis === 0 ? 'batch' : typeof d === 'number' ? d : 0));
 }
 
-/** Writes positions 0, 1, … of every row. */
-export function writePositions(slot: Slot, axes: AxisLengths): void {
+/** Writes the places of tokens in their samples; those of padding go on with the last one's. */
+export function writePositions(slot: Slot, axes: AxisLengths, places: readonly (readonly number[])[]): void {
   const out = writerOf(slot, positionInput, axes);
+  if (!out) return;
   const length = axes[tokenAxis]!;
-  for (let at = 0; out && at < slot.batchSize * length; at++) out.set(at, at % length);
+  for (let b = 0; b < slot.batchSize; b++) {
+    const of = places[b] ?? [];
+    const beyond = (of.at(-1) ?? -1) + 1 - of.length;
+    for (let i = 0; i < length; i++) out.set(b * length + i, of[i] ?? i + beyond);
+  }
 }

@@ -2,12 +2,12 @@
 // The logits that decide a token are those at the token before it, so labels are shifted here and nowhere else.
 
 import { type EncodeRequest, type Encoder, SampleError, writerOf } from '../../data/encode.js';
-import type { Axis, Slot } from '../../data/slots.js';
+import type { Axis, AxisLengths, Slot } from '../../data/slots.js';
 import { measureTexts, openTokenizer, tokenAxis, writeTokens } from '../../data/text/encode.js';
 import { TokenizerEnded } from '../../data/tokenizer/process.js';
 import type { TextEncoding } from '../../data/tokenizer/protocol.js';
-import { areBlocks, blockOf } from './blocks.js';
 import { writePositions } from './decoder-inputs.js';
+import { areMade, madeRow } from './row-table.js';
 import { type CausalRow, cannotRead, type RowOptions, readRows } from './rows.js';
 
 /** Axis of the tokens that count, an average over the rows of a batch: a few forms for each length of the rows. */
@@ -29,12 +29,15 @@ export const targetFields = [
   { name: 'text_bytes', dtype: 'float32', shape: ['batch'] },
 ] as const;
 
+/** Which sample of its row each token is of, for masks that keep samples apart. */
+export const sampleField = { name: 'sample_of_token', dtype: 'int64', shape: ['batch', tokenAxis] } as const;
+
 export type CausalEncoding = TextEncoding & { rows: RowOptions };
 
 export async function causalEncoder(encoding: CausalEncoding): Promise<Encoder> {
   const { process, padId } = await openTokenizer(encoding);
   const made = async ({ slices, samples }: EncodeRequest): Promise<CausalRow[]> => {
-    if (areBlocks(slices)) return Array.from(samples, (_, row) => blockOf(slices, row));
+    if (areMade(slices)) return Array.from(samples, (_, row) => madeRow(slices, row));
     const found = await readRows(process, slices, [...samples.keys()], encoding.rows).catch((error) => {
       if (error instanceof TokenizerEnded)
         throw new SampleError(error.item ?? 0, cannotRead(encoding.rows, error.message));
@@ -54,7 +57,9 @@ export async function causalEncoder(encoding: CausalEncoding): Promise<Encoder> 
     const targets = targetCounts(tokens).find((count) => count * slot.batchSize >= counted)!;
     const axes = { ...measured.axes, ...(encoding.rows.open ? {} : { [targetAxis]: targets }) };
     writeTokens(slot, axes, encoded, { padId, padLeft: false });
-    writePositions(slot, axes);
+    const places = rows.map((row) => row.places ?? row.ids.map((_, i) => i));
+    writePositions(slot, axes, places);
+    writeSamples(slot, axes, places);
     if (encoding.rows.open) return { ...measured, weights: { normaliser: 0 } };
     const normaliser = writeTargets(slot, axes, rows, request.weights);
     if (normaliser === 0)
@@ -64,6 +69,21 @@ export async function causalEncoder(encoding: CausalEncoding): Promise<Encoder> 
       );
     return { ...measured, axes, weights: { normaliser } };
   };
+}
+
+/** Padding is of the last sample of its row: no token before it sees it, and it sees tokens itself. */
+function writeSamples(slot: Slot, axes: AxisLengths, places: readonly (readonly number[])[]): void {
+  const out = writerOf(slot, sampleField.name, axes);
+  if (!out) return;
+  const length = axes[tokenAxis]!;
+  for (let b = 0; b < slot.batchSize; b++) {
+    const of = places[b] ?? [];
+    let sample = 0;
+    for (let i = 0; i < length; i++) {
+      if (i > 0 && of[i] === 0) sample++;
+      out.set(b * length + i, sample);
+    }
+  }
 }
 
 /** Writes what the loss reads; gives the sum of the weights. */

@@ -29,6 +29,8 @@ export interface CausalRow {
   sizes: number[];
   /** Of the counted tokens. */
   bytes: number;
+  /** Of each token its place in its sample, where the row is of several; a sample begins at 0. */
+  places?: readonly number[];
   truncated: boolean;
 }
 

@@ -6,10 +6,11 @@ import { TokenizerEnded, TokenizerProcess } from '../../data/tokenizer/process.j
 import { DataError, ModelError } from '../../errors.js';
 import { formatCount } from '../../format.js';
 import type { CausalEncoding } from './encode.js';
-import { cannotRead, readRows } from './rows.js';
+import { rowsOfTable } from './read-table.js';
+import type { CausalRow } from './rows.js';
 
-/** Samples that are tokenised in one request. */
-const block = 64;
+/** Is given each row with a token that counts, the sample that it is of, and the table's number. */
+export type TakeRow = (row: CausalRow, sample: number, table: number) => void;
 
 export interface SurveyedRows {
   /** Of each table 1 for each sample that is used, 0 for others; undefined: all are. */
@@ -21,14 +22,19 @@ export interface SurveyedRows {
  * Tokenises all samples of tables.
  * @throws DataError for one that cannot be tokenised, with its place, and for a table without a token that counts
  */
-export async function surveyRows(encoding: CausalEncoding, tables: readonly Table[]): Promise<SurveyedRows> {
+export async function surveyRows(
+  encoding: CausalEncoding,
+  tables: readonly Table[],
+  take: TakeRow = () => {},
+): Promise<SurveyedRows> {
   const process = new TokenizerProcess(encoding, { background: false });
   try {
     if (encoding.rows.form === 'chat') await refuseTemplate(process, encoding);
     const kept: SurveyedRows['kept'] = [];
     const notes: string[] = [];
-    for (const table of tables) {
-      const { used, cut, dropped } = await surveyed(process, encoding, table);
+    for (const [i, table] of tables.entries()) {
+      const taken = (row: CausalRow, sample: number) => take(row, sample, i);
+      const { used, cut, dropped } = await surveyed(process, encoding, table, taken);
       const count = used.reduce((sum, one) => sum + one, 0);
       const files = table.origin.files.join(', ');
       const { maxLength, keep, form } = encoding.rows;
@@ -63,27 +69,21 @@ async function refuseTemplate(process: TokenizerProcess, { directory }: CausalEn
   });
 }
 
-async function surveyed(process: TokenizerProcess, { rows: options }: CausalEncoding, table: Table) {
+async function surveyed(
+  process: TokenizerProcess,
+  { rows: options }: CausalEncoding,
+  table: Table,
+  take: (row: CausalRow, sample: number) => void,
+) {
   const used = new Uint32Array(table.count).fill(1);
   const dropped: number[] = [];
   let cut = 0;
-  for (let first = 0; first < table.count; first += block) {
-    const members = Array.from({ length: Math.min(block, table.count - first) }, (_, i) => first + i);
-    const refuse = (row: number, why: string): never => {
-      throw new DataError(`${locationOf(table, row)}: ${cannotRead(options, why)}`);
-    };
-    const rows = await readRows(process, table.columns, members, options).catch((error) => {
-      if (error instanceof TokenizerEnded) refuse(members[error.item ?? 0]!, error.message);
-      throw error;
-    });
-    for (const [i, row] of rows.entries()) {
-      if ('error' in row) refuse(members[i]!, row.error);
-      else {
-        if (row.truncated) cut++;
-        if (row.counted.includes(true)) continue;
-        used[members[i]!] = 0;
-        dropped.push(members[i]!);
-      }
+  for await (const { row, sample } of rowsOfTable(process, table, options)) {
+    if (row.truncated) cut++;
+    if (row.counted.includes(true)) take(row, sample);
+    else {
+      used[sample] = 0;
+      dropped.push(sample);
     }
   }
   return { used, cut, dropped };
