@@ -27,7 +27,7 @@ import type { Outputs, TaskSpec } from '../tasks/task.js';
 import { taskNamed } from '../tasks/tasks.js';
 import { useBatchStatistics } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
-import { insertDropout } from '../transfer/dropout.js';
+import { type AdapterDropout, insertAdapterDropout, insertDropout } from '../transfer/dropout.js';
 import { logitsOf } from '../transfer/parameters.js';
 import { keepAbove, keepBelow } from '../trunk/cut.js';
 import type { Compiled, CompileRequest, GraphValue } from './protocol.js';
@@ -41,6 +41,8 @@ export interface CompileOptions {
   /** Names of the running averages of BatchNormalization that training updates: inputs of the graph; default none. */
   statistics?: ReadonlySet<string>;
   dropout: DropoutRates;
+  /** On what an adapter reads, and the nodes that read it. */
+  adapterDropout?: AdapterDropout | undefined;
   /** Of the training loss. */
   labelSmoothing: number;
   task: TaskSpec;
@@ -88,6 +90,7 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
   const asTrained = training || mode === 'vectors';
   const dropout = task.headDropout ? options.dropout : { ...options.dropout, head: 0 };
   if (asTrained) insertDropout(b, Object.values(read)[0]!, dropout, { family: options.family, trained: changing });
+  if (asTrained && options.adapterDropout) insertAdapterDropout(b, options.adapterDropout);
   // What is not finite is looked for in the graph that trains.
   const updates = asTrained || mode === 'diagnose' ? useBatchStatistics(b, statistics) : new Map<Value, Value>();
   if (cut && mode === 'trunk') keepBelow(graph, cut);

@@ -7,7 +7,7 @@ import { labelsOfConfig, pairs } from '../data/labels.js';
 import { ModelError, OrtuneError, type Outcome, outcomeOf, UsageError } from '../errors.js';
 import { writeStaged } from '../files/staging.js';
 import type { HeadResult } from '../heads/classification.js';
-import { heads } from '../heads/heads.js';
+import { type HeadName, heads } from '../heads/heads.js';
 import { bytesTogether, type Counted } from '../lower/memory.js';
 import { recurrentNotes } from '../lower/recurrent/fused.js';
 import { dimensions, elementTypeOf } from '../onnx/file/surgery.js';
@@ -23,6 +23,10 @@ import { Arena } from '../runtime/arena.js';
 import type { ModelValues, TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed } from '../tasks/tasks.js';
 import { serve } from '../threads/serve.js';
+import { type Attached, attachAdapter } from '../transfer/adapter/attach.js';
+import { mergeInto } from '../transfer/adapter/merge.js';
+import type { AdapterOptions } from '../transfer/adapter/options.js';
+import { writeAdapter } from '../transfer/adapter/write.js';
 import { chooseStatistics, type Statistic } from '../transfer/batch-norm.js';
 import { type FilesBeside, jsonBytes, readFilesBeside } from '../transfer/beside.js';
 import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../transfer/config.js';
@@ -57,6 +61,7 @@ interface Opened {
   config: ModelConfig;
   graph: Graph;
   choice: ParameterChoice;
+  adapted: Attached | undefined;
   info: OpenedModel;
   /** What will be saved with it. */
   beside: FilesBeside;
@@ -91,6 +96,10 @@ function openNow(request: OpenRequest): OpenedModel {
     throw new UsageError(
       `${step.option} is for a model of one file, and ${request.model} has ${files.length + 1}: leave it out`,
     );
+  if (files.length > 0 && request.lora)
+    throw new UsageError(
+      `adapter is for a model of one file, and ${request.model} has ${files.length + 1}: leave it out`,
+    );
   const trunk = prepareModel(file, readModelConfig(file.directory), request);
   const { config } = trunk;
   const own = labelsOfConfig(config)?.names ?? [];
@@ -113,11 +122,14 @@ function openNow(request: OpenRequest): OpenedModel {
   const wanted = Object.values(taskOutputs(graph, request.task));
   graph.outputs = graph.outputs.filter((o) => wanted.includes(o.name));
   prune(graph);
-  const choice = chooseParameters(model, graph, {
+  const weights = chooseParameters(model, graph, {
     freeze: request.freeze,
     trainable: request.trainable,
     outputs: wanted,
   });
+  const adapted = request.lora && adaptNow(graph, weights, config, request, request.lora);
+  const choice = adapted?.choice ?? weights;
+  notes.push(...(adapted?.notes ?? []));
   refuseOtherTypes(file, choice, request);
   if (choice.computed)
     notes.push(
@@ -170,12 +182,28 @@ function openNow(request: OpenRequest): OpenedModel {
     config,
     graph,
     choice,
+    adapted,
     info,
     beside: readFilesBeside(directory, positions),
     siblings: siblings.files,
   };
   return info;
 }
+
+/** Gives the model the adapter that the request asks for. */
+function adaptNow(
+  graph: Graph,
+  choice: ParameterChoice,
+  config: ModelConfig,
+  { seed, task }: OpenRequest,
+  options: AdapterOptions,
+): Attached {
+  const ownHead = !withoutOwnHead.has(taskNamed(task.name).head);
+  return attachAdapter(graph, choice, { options, config, seed, ownHead });
+}
+
+/** Heads that come with the model: what they compute is not the task's own. */
+const withoutOwnHead: ReadonlySet<HeadName> = new Set(['none', 'language-model', 'embedding']);
 
 /** Where config.json says that the outputs mean something else than what they will be trained for. */
 function otherProblem(config: ModelConfig, labels: readonly string[], { task, labels: given }: OpenRequest): string[] {
@@ -307,7 +335,7 @@ function cutNow(request: CutRequest): TrunkCut | undefined {
 }
 
 function compileOptions(): CompileOptions {
-  const { choice, config, info, request: opening } = current();
+  const { choice, config, info, request: opening, adapted } = current();
   const reset = info.statistics.filter((s) => !s.updated);
   return {
     trained: new Set(choice.trainable.map((p) => p.name)),
@@ -321,39 +349,53 @@ function compileOptions(): CompileOptions {
     kernels: new Set(opening.kernels),
     target: opening.target ?? 'cpu',
     precision: opening.precision,
+    adapterDropout: adapted && { rate: opening.lora!.dropout, readers: adapted.readers },
   };
 }
 
-function saveNow({ directory, arena: buffer, preprocessor, settled }: SaveRequest): string {
-  const { model, choice, config, info, request, beside, siblings } = current();
+function saveNow({ directory, form = 'model', arena: buffer, preprocessor, settled }: SaveRequest): string {
+  const { model, choice, config, info, request, beside, siblings, adapted } = current();
   const { task, init } = request;
   const { config: configure, files } = taskNamed(task.name);
   const saved = configure(config, info.labels, { ...task.options, ...settled });
   const more = Object.entries(files?.(task.options, info) ?? {}).map(
     ([name, json]) => [name, jsonBytes(json)] as const,
   );
-  const changed = init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable;
   const arena = Arena.over([...info.parameters, ...info.statistics], buffer);
-  const weights = new Map(
-    [...changed, ...info.statistics].map(({ name, shape }) => [
-      name,
-      Tensor.view('float32', shape, arena.array(name).slice()),
-    ]),
-  );
+  const currently = ({ name, shape }: { name: string; shape: readonly number[] }): Tensor =>
+    Tensor.view('float32', shape, arena.array(name).slice());
+  const named = (name: string): Parameter => [...choice.trainable, ...choice.frozen].find((p) => p.name === name)!;
+  const allBeside = new Map([...beside, ...more]);
+  if (form === 'adapter')
+    return written(directory, (staging) => {
+      writeAdapter(staging, adapted!, (name) => currently(named(name)), {
+        config: saved,
+        beside: allBeside,
+        preprocessor,
+        base: model.directory,
+        taskType: taskNamed(task.name).peftType ?? null,
+        dropout: request.lora!.dropout,
+      });
+      return staging;
+    });
+  const kept = adapted?.saved ?? (init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable);
+  const merged = adapted ? mergeInto(adapted, currently) : [];
+  const weights = new Map([
+    ...[...kept, ...info.statistics].map((parameter) => [parameter.name, currently(parameter)] as const),
+    ...merged.map(({ parameter, weight }) => [parameter.name, weight] as const),
+  ]);
+  const changed = [...kept, ...merged.map(({ parameter }) => parameter)];
+  const writing = { config: saved, copies: changed, beside: allBeside, preprocessor, siblings };
+  return written(directory, (staging) => writeModelDirectory(model, staging, weights, writing));
+}
+
+/** Has `write` fill the directory; the path that it gives, there. @throws OrtuneError where it cannot be written */
+function written(directory: string, write: (staging: string) => string): string {
   try {
-    const file = writeStaged(directory, (staging) =>
-      relative(
-        staging,
-        writeModelDirectory(model, staging, weights, {
-          config: saved,
-          copies: changed,
-          beside: new Map([...beside, ...more]),
-          preprocessor,
-          siblings,
-        }),
-      ),
+    return join(
+      directory,
+      writeStaged(directory, (staging) => relative(staging, write(staging))),
     );
-    return join(directory, file);
   } catch (error) {
     if (error instanceof OrtuneError || !(error as NodeJS.ErrnoException).code) throw error;
     throw new OrtuneError(`the trained model cannot be written to ${directory}: ${(error as Error).message}`);

@@ -8,6 +8,7 @@ import type { ModelPart } from '../onnx/join.js';
 import type { ArenaEntry } from '../runtime/arena.js';
 import type { TensorView } from '../runtime/session.js';
 import type { ModelValue, Outputs, TaskSpec } from '../tasks/task.js';
+import type { AdapterOptions } from '../transfer/adapter/options.js';
 import type { BatchNormMode, Statistic } from '../transfer/batch-norm.js';
 import type { DropoutRates } from '../transfer/config.js';
 import type { TransferOptions } from '../transfer/steps.js';
@@ -35,6 +36,8 @@ export interface OpenRequest extends TransferOptions {
   headLayers?: readonly number[] | undefined;
   /** Where the weights start: at the file's values (the default) or drawn anew from the seed. */
   init?: 'pretrained' | 'random' | undefined;
+  /** An adapter beside the weights, which are frozen then; undefined: none. */
+  lora?: AdapterOptions | undefined;
   /** Whose statistics BatchNormalization layers take that train; default the batch's. */
   batchNorm?: BatchNormMode | undefined;
   /** Which activations are computed again for their gradients; default none. */
@@ -185,6 +188,8 @@ export interface Compiled {
 
 export interface SaveRequest {
   directory: string;
+  /** A model, with an adapter merged in where there is one (the default), or the adapter alone. */
+  form?: 'model' | 'adapter' | undefined;
   arena: SharedArrayBuffer;
   /** preprocessor_config.json, where it is not to be the model's own. */
   preprocessor?: Readonly<Record<string, unknown>> | undefined;

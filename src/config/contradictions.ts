@@ -5,6 +5,7 @@ import { functionPrefix } from '../data/memory/names.js';
 import { isOwnMetric } from '../metrics/own.js';
 import { nearest } from '../nearest.js';
 import { taskNamed } from '../tasks/tasks.js';
+import { isAdapterKind } from '../transfer/adapter/options.js';
 import { ofOtherTasks } from './task-fields.js';
 import type { TrainConfig } from './train-schema.js';
 
@@ -20,6 +21,7 @@ export function contradictions(config: TrainConfig): string[] {
     ...classes(config),
     ...ofTask(config),
     ...resuming(config),
+    ...adapter(config),
   ];
 }
 
@@ -125,4 +127,24 @@ function* classes({
 function* resuming({ overwrite, resume }: TrainConfig): Generator<string> {
   if (overwrite && resume !== undefined)
     yield "options 'overwrite' and 'resume' contradict each other: one replaces the run in output, the other goes on with it; leave one out (the flag --no-overwrite does so for a file)";
+}
+
+function* adapter(config: TrainConfig): Generator<string> {
+  const { adapter: kind, init, freeze } = config;
+  const ofKind = (['loraRank', 'loraAlpha', 'rslora', 'loraTargets'] as const).filter(
+    (key) => config[key] !== undefined,
+  );
+  const others = (['loraDropout', 'modulesToSave', 'saveAdapter'] as const).filter((key) => config[key] !== undefined);
+  if (kind === undefined) {
+    for (const key of [...ofKind, ...others])
+      yield `option '${key}' is for adapters: set 'adapter' to lora, or leave ${key} out`;
+    return;
+  }
+  if (!isAdapterKind(kind))
+    for (const key of ofKind)
+      yield `options 'adapter' and '${key}' contradict each other: the adapter in ${kind} is as it was made; leave ${key} out, or set adapter to lora`;
+  if (init === 'random')
+    yield "options 'adapter' and 'init' contradict each other: an adapter learns beside weights that stay, and random ones are of no use; leave one out";
+  if (freeze.length > 0)
+    yield "options 'adapter' and 'freeze' contradict each other: with an adapter all weights stay but those of modulesToSave; leave freeze out";
 }

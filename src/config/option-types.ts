@@ -516,6 +516,25 @@ export interface TrainFields {
    * `"pretrained"`.
    */
   init?: 'pretrained' | 'random' | undefined;
+  /** Train an adapter and not the weights: lora, or the directory of one in PEFT's form, which is trained further. */
+  adapter?: string | undefined;
+  /** Rank of the matrices of an adapter; default 8. Takes a whole number of at least 1. */
+  loraRank?: number | undefined;
+  /** What an adapter adds is multiplied by alpha / rank; default twice the rank. Takes a number above 0. */
+  loraAlpha?: number | undefined;
+  /** Multiply by alpha / √rank. */
+  rslora?: boolean | undefined;
+  /** Dropout on what the matrices of an adapter read; default none. Takes a number of at least 0 and below 1. */
+  loraDropout?: number | undefined;
+  /**
+   * Layers that have an adapter: default, those that PEFT has for the family; all-linear, every linear layer but the
+   * head; or names and globs, of tables and convolutions too.
+   */
+  loraTargets?: string | readonly string[] | undefined;
+  /** With an adapter: parameters that are trained as they are. Default: a head that is no language model's. */
+  modulesToSave?: string | readonly string[] | undefined;
+  /** Write the adapter alone, in PEFT's form, to adapter/ in output; default a model with the adapter merged in. */
+  saveAdapter?: boolean | undefined;
   /**
    * Statistics of BatchNormalization while training: of each batch in layers whose scale or bias trains, or those of
    * the file in all. Default `"batch"`.

@@ -58,6 +58,54 @@ export const transfer = {
         aliases: ['from_scratch', 'initialization'],
       }),
     ),
+  adapter: path
+    .optional()
+    .meta(
+      about(
+        "Train an adapter and not the weights: lora, or the directory of one in PEFT's form, which is trained further.",
+        { value: 'lora|DIR', aliases: ['peft', 'lora', 'use_lora', 'peft_type'] },
+      ),
+    ),
+  loraRank: count
+    .optional()
+    .meta(about('Rank of the matrices of an adapter; default 8.', { aliases: ['lora_r', 'r', 'rank'] })),
+  loraAlpha: z
+    .number()
+    .gt(0)
+    .optional()
+    .meta(about('What an adapter adds is multiplied by alpha / rank; default twice the rank.', { aliases: ['alpha'] })),
+  rslora: z
+    .boolean()
+    .optional()
+    .meta(about('Multiply by alpha / √rank.', { aliases: ['use_rslora', 'rank_stabilized'] })),
+  loraDropout: rate
+    .optional()
+    .meta(about('Dropout on what the matrices of an adapter read; default none.', { aliases: ['adapter_dropout'] })),
+  loraTargets: patterns
+    .optional()
+    .meta(
+      about(
+        'Layers that have an adapter: default, those that PEFT has for the family; all-linear, every linear layer but the head; or names and globs, of tables and convolutions too.',
+        { value: 'PATTERN', aliases: ['target_modules', 'lora_target_modules'] },
+      ),
+    ),
+  modulesToSave: patterns.optional().meta(
+    about("With an adapter: parameters that are trained as they are. Default: a head that is no language model's.", {
+      value: 'PATTERN',
+      aliases: ['modules_to_save'],
+    }),
+  ),
+  saveAdapter: z
+    .boolean()
+    .optional()
+    .meta(
+      about(
+        "Write the adapter alone, in PEFT's form, to adapter/ in output; default a model with the adapter merged in.",
+        {
+          aliases: ['adapter_only'],
+        },
+      ),
+    ),
   batchNorm: z
     .enum(['batch', 'frozen'])
     .default('batch')

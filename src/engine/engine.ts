@@ -282,8 +282,10 @@ export class Engine {
     return undefined;
   }
 
-  /** Writes the model directory with the weights as they are now; returns the path of the ONNX file. */
-  async save(directory: string, more: Pick<SaveRequest, 'preprocessor' | 'settled'> = {}): Promise<string> {
+  /**
+   * Writes the model directory with the weights as they are now; returns the path of the ONNX file, or of an adapter.
+   */
+  async save(directory: string, more: Pick<SaveRequest, 'preprocessor' | 'settled' | 'form'> = {}): Promise<string> {
     await this.download();
     const request: SaveRequest = { directory, arena: this.parameters.buffer, ...more };
     return unwrap(await this.#worker.run<Outcome<string>>(request, 'save'));

@@ -24,8 +24,15 @@ export interface NamedTensor {
   data: TypedArray;
 }
 
-/** @throws OrtuneError where the file cannot be written, or the format has no such type */
-export function writeSafetensors(path: string, tensors: readonly NamedTensor[]): void {
+/**
+ * @param metadata for other programs. @throws OrtuneError where the file cannot be written, or the format has no such
+ * type
+ */
+export function writeSafetensors(
+  path: string,
+  tensors: readonly NamedTensor[],
+  metadata: Readonly<Record<string, string>> = {},
+): void {
   const header = encodeHeader(
     tensors.map(({ name, dtype, shape }) => {
       const type = stored[dtype];
@@ -33,7 +40,7 @@ export function writeSafetensors(path: string, tensors: readonly NamedTensor[]):
         throw new OrtuneError(`${path}: ${quote(name)} is ${dtype}, which a .safetensors file does not hold here`);
       return { name, shape, dtype: type };
     }),
-    { writer: 'ortune' },
+    { writer: 'ortune', ...metadata },
   );
   const bytes = tensors.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   writeResult(path, Buffer.concat([header, ...bytes]));

@@ -171,6 +171,7 @@ export const causalLm = {
   refuses: refusePictures(name, 'image-classification'),
   // The file stays as it is, with the outputs that a cache is made of.
   head: 'none',
+  peftType: 'CAUSAL_LM',
   headDropout: false,
   dropout: { fallback: 0, head: [], headFallback: 0 },
   cacheable: () => false,

@@ -120,6 +120,7 @@ export const questionAnswering = {
   classes: false,
   refuses: refusePictures(name, 'image-classification'),
   head: 'answers',
+  peftType: 'QUESTION_ANS',
   // Nor has the transformers library dropout there, but for DistilBERT.
   headDropout: false,
   dropout: textDropout,

@@ -99,6 +99,7 @@ export const reranking = {
   classes: false,
   refuses: refusePictures(name, 'image-classification'),
   head: 'score',
+  peftType: 'SEQ_CLS',
   headDropout: true,
   dropout: textDropout,
   // Nothing is kept of a frozen trunk (no writeTargets): a sample is several rows.

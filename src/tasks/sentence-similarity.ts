@@ -93,6 +93,7 @@ export const sentenceSimilarity = {
   classes: false,
   refuses: refusePictures(name, 'image-classification'),
   head: 'embedding',
+  peftType: 'FEATURE_EXTRACTION',
   headDropout: false,
   dropout: textDropout,
   // Nothing is kept of a frozen trunk (no writeTargets): the vectors of a batch are compared with each other.

@@ -71,6 +71,7 @@ export const seq2seq = {
   siblings: ['decoder_model', 'decoder_with_past_model'],
   // The files stay as they are, with the outputs that a cache is made of.
   head: 'none',
+  peftType: 'SEQ_2_SEQ_LM',
   headDropout: false,
   dropout: textDropout,
   // Nothing is kept of a frozen trunk (no writeTargets): the decoder reads the targets.

@@ -225,6 +225,8 @@ export interface Task<O extends object = object, M extends object = object, P ex
    */
   readonly siblings?: readonly string[];
   readonly head: HeadName;
+  /** What PEFT calls the task; absent: it has no name for it. */
+  readonly peftType?: string;
   /** Whether dropout goes before the last layer in training. */
   readonly headDropout: boolean;
   readonly dropout: DropoutDefaults;

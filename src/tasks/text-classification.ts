@@ -92,6 +92,7 @@ export const textClassification = {
   classes: true,
   refuses: refusePictures(name, 'image-classification'),
   head: 'classification',
+  peftType: 'SEQ_CLS',
   headDropout: true,
   dropout: textDropout,
   cacheable: () => true,

@@ -128,6 +128,7 @@ export const tokenClassification = {
   classes: true,
   refuses: refusePictures(name, 'image-classification'),
   head: 'tokens',
+  peftType: 'TOKEN_CLS',
   headDropout: true,
   dropout: textDropout,
   // Nothing is kept of a frozen trunk (no writeTargets): where the tags go depends on the tokens.

@@ -26,6 +26,7 @@ import { openLoader } from '../tasks/loader.js';
 import { hashOfLossFiles } from '../tasks/losses/loss-files.js';
 import type { TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed } from '../tasks/tasks.js';
+import { adapterOf } from '../transfer/adapter/options.js';
 import { readModelConfig } from '../transfer/config.js';
 import { TrunkCache } from '../trunk/trunk-cache.js';
 import { BadSamples, type SkippedSample } from './bad-samples.js';
@@ -93,7 +94,7 @@ export async function openRun(
     const task: TaskSpec = { name, options: options(config, { ...targets, directory: directoryOf(model) }) };
     const loss = hashOfLossFiles(lossFiles?.(task.options) ?? []);
     const labels = classes ? data.labels.names : undefined;
-    const engine = keep(await Engine.open({ ...config, model, labels, task, parts: files }));
+    const engine = keep(await Engine.open({ ...config, model, labels, task, parts: files, lora: adapterOf(config) }));
     const batches = batchSizeFor(engine.model.inputs, config.batchSize);
     config = { ...config, batchSize: batches.batchSize };
     const parts = [data.train, data.eval, data.test].filter((part) => part !== undefined);

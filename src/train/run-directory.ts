@@ -30,7 +30,7 @@ export const lockRun = (output: string): Promise<Lock> => Lock.take(join(output,
 
 export class RunDirectory {
   readonly path: string;
-  /** Where the trained model goes. */
+  /** Where the trained model goes, or the adapter. */
   readonly model: string;
   /** Where checkpoints go. */
   readonly checkpoints: string;
@@ -53,7 +53,7 @@ export class RunDirectory {
    */
   constructor(config: TrainConfig, { resumeStep }: { resumeStep?: number | undefined } = {}) {
     this.path = config.output;
-    this.model = join(this.path, 'model');
+    this.model = join(this.path, config.saveAdapter ? 'adapter' : 'model');
     this.checkpoints = checkpointsOf(this.path);
     this.written = join(this.path, '.written');
     this.#config = config;

@@ -257,7 +257,10 @@ export class Trainer<T extends TaskName = TaskName> extends RunEvents<T> {
     const { step, metrics } = await this.#chooseWeights(run, signal);
     const settled = await this.#settle(run, metrics, signal);
     const { preprocessor } = run.plan;
-    await engine.save(directory.model, { preprocessor, settled }).catch((error) => this.#keepWeights(run, step, error));
+    const form = run.config.saveAdapter ? 'adapter' : 'model';
+    await engine
+      .save(directory.model, { preprocessor, settled, form })
+      .catch((error) => this.#keepWeights(run, step, error));
     this.#emit('saved', { path: directory.model });
     const test = data.test && (await this.#measure(run, 'test', signal));
     if (test) this.#report(run, { name: 'test', step, metrics: test, best: false });

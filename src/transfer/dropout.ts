@@ -7,6 +7,7 @@
 import { type Builder, float } from '../onnx/builder.js';
 import { dependentNodes, type Graph, type Node, type Value } from '../onnx/graph.js';
 import { traitsOf } from '../onnx/operators.js';
+import { addsAdapter } from './adapter/insert.js';
 import type { DropoutRates } from './config.js';
 
 /** Graph input with the mask's key: uint32 [4] = seed, optimizer step, micro-step, rank. */
@@ -44,14 +45,47 @@ export function insertDropout(
     counts[kind]++;
     const readers = place.readers.filter((reader) => touched?.has(reader) ?? true);
     if (rates[kind] === 0 || readers.length === 0) continue;
-    if (!graph.types.has(keyInput)) b.input(keyInput, 'uint32', [4]);
-    const attrs = { ratio: float(rates[kind]), id };
-    const dropped = b.op('Dropout', [value, keyInput], attrs, { domain: 'ortune', name: `dropout.${kind}` });
-    const node = graph.nodes.pop()!;
-    for (const reader of readers) reader.inputs = reader.inputs.map((input) => (input === value ? dropped : input));
-    graph.nodes.splice(Math.min(...readers.map((reader) => graph.nodes.indexOf(reader))), 0, node);
+    dropBefore(b, { value, readers, rate: rates[kind], id, name: `dropout.${kind}` });
   }
   return counts;
+}
+
+/** Has the readers of a value read it with dropout. `id`: of the place. */
+function dropBefore(
+  b: Builder,
+  {
+    value,
+    readers,
+    rate,
+    id,
+    name,
+  }: { value: Value; readers: readonly Node[]; rate: number; id: number; name: string },
+): void {
+  const { graph } = b;
+  if (!graph.types.has(keyInput)) b.input(keyInput, 'uint32', [4]);
+  const dropped = b.op('Dropout', [value, keyInput], { ratio: float(rate), id }, { domain: 'ortune', name });
+  const node = graph.nodes.pop()!;
+  for (const reader of readers) reader.inputs = reader.inputs.map((input) => (input === value ? dropped : input));
+  graph.nodes.splice(Math.min(...readers.map((reader) => graph.nodes.indexOf(reader))), 0, node);
+}
+
+/** Dropout on what adapters read, each with a mask of its own; `readers`: names of the nodes. */
+export interface AdapterDropout {
+  rate: number;
+  readers: readonly string[];
+}
+
+/** Numbers of places behind those of the model's own dropout. */
+const firstAdapterPlace = 1 << 16;
+
+/** Inserts dropout before the first product of every adapter, in place. */
+export function insertAdapterDropout(b: Builder, { rate, readers }: AdapterDropout): void {
+  if (rate === 0) return;
+  const places = new Map(readers.map((name, i) => [name, firstAdapterPlace + i]));
+  for (const node of [...b.graph.nodes]) {
+    const id = places.get(node.name);
+    if (id !== undefined) dropBefore(b, { value: node.inputs[0]!, readers: [node], rate, id, name: 'dropout.adapter' });
+  }
 }
 
 interface LinearLayer {
@@ -102,12 +136,12 @@ class Places {
     return withoutDropout[this.#family] === this.#subLayer(linear.x) ? [] : [{ kind: 'hidden', value, readers }];
   }
 
-  /** x·W + bias, or x·W, with a constant W. */
+  /** x·W + bias, or x·W, with a constant W; an adapter may add to it. */
   #linear(value: Value): LinearLayer | undefined {
     const isConstant = (v: Value): boolean => this.#graph.initializers.has(v);
     let node = this.#producers.get(value);
-    while (node?.op === 'Add' && node.inputs.some(isConstant)) {
-      const rest = node.inputs.find((input) => !isConstant(input));
+    while (node?.op === 'Add' && (addsAdapter(node) || node.inputs.some(isConstant))) {
+      const rest = addsAdapter(node) ? node.inputs[0] : node.inputs.find((input) => !isConstant(input));
       node = rest === undefined ? undefined : this.#producers.get(rest);
     }
     if (!node || (node.op !== 'MatMul' && node.op !== 'Gemm') || !isConstant(node.inputs[1]!)) return undefined;

@@ -1,7 +1,7 @@
 // Runs the trainer on a small problem through the library, and looks at what it wrote.
 
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import type { TrainResult } from '#ortune/events.js';
@@ -32,7 +32,7 @@ export interface Ran {
   result: TrainResult;
   losses: number[];
   warnings: string[];
-  /** Hash of the trained .onnx file, or files. */
+  /** Hash of the trained .onnx file, or files, or of the adapter alone. */
   bits: string;
 }
 
@@ -59,6 +59,7 @@ export async function train(
 
 const modelFiles = (directory: string): string[] => {
   const folder = join(directory, 'onnx');
+  if (!existsSync(folder)) return [join(directory, 'adapter_model.safetensors')];
   const files = readdirSync(folder).filter((file) => file.endsWith('.onnx'));
   return files.sort().map((file) => join(folder, file));
 };
