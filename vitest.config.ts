@@ -20,6 +20,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 240_000,
     hookTimeout: 240_000,
+    // Built code is loaded by Node itself, as by users' programs.
+    server: { deps: { external: [/\/dist\/.*\.js$/] } },
     reporters: ['default', './test/support/slowest-files.ts'],
     projects: [
       { extends: true, test: { name: 'unit', include: unit, isolate: false } },

@@ -1,7 +1,7 @@
 // Which files of the repository a file names: its imports, the workers it starts, the programs and fixtures it runs or
 // reads. Found in the text, without a compiler: every string that resolves to a file of the repository counts, or to a
 // folder of test/ (a template counts up to its first value); imports of types alone do not. Built code stands for its
-// source: '#ortune/x.js' and 'dist/x.js' are src/x.ts.
+// source: '#ortune/x.js' and 'dist/x.js' are src/x.ts, and so is the 'x.js' of builtFile('x.js').
 
 import { readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -33,7 +33,8 @@ function resolved(string, directory, files) {
   const path = start.startsWith('.')
     ? normalize(join(directory, start))
     : start.replace(/^(?:#ortune|dist)\//, 'src/').replace(/^\//, '');
-  return [path, path.replace(/\.js$/, '.ts')].find((candidate) => files.has(candidate));
+  const sources = [path, `src/${path}`].map((file) => file.replace(/\.js$/, '.ts'));
+  return [path, ...sources].find((candidate) => files.has(candidate));
 }
 
 /** For each file, and folder of test/, the files that name it. */

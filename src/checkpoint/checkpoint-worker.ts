@@ -2,6 +2,7 @@
 // back. The copy is made here, at normal priority, because the run stands still until it is done.
 
 import { workerData } from 'node:worker_threads';
+import { builtFile } from '../built.js';
 import { type Outcome, outcomeOf } from '../errors.js';
 import { encodeHeader } from '../files/safetensors.js';
 import { lowPriorityThread } from '../threads/low-priority.js';
@@ -42,7 +43,7 @@ async function writeSnapshot(request: WriteRequest): Promise<Outcome<void>> {
     'model.safetensors': part('model.safetensors'),
     'optimizer.safetensors': part('optimizer.safetensors'),
   };
-  write ??= await lowPriorityThread<WriteTask, Outcome<void>>(new URL('./checkpoint-thread.js', import.meta.url));
+  write ??= await lowPriorityThread<WriteTask, Outcome<void>>(builtFile('checkpoint/checkpoint-thread.js'));
   return write({ ...request, tensors });
 }
 

@@ -5,6 +5,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { types } from 'node:util';
 import type { Worker } from 'node:worker_threads';
+import { builtFile } from '../built.js';
 import { OrtuneError, type Outcome, UsageError, unwrap } from '../errors.js';
 import { elementCount } from '../onnx/tensor.js';
 import { WorkerPool } from '../threads/worker-pool.js';
@@ -123,7 +124,7 @@ function openWorker(sources: readonly CheckpointSource[]): WorkerPool {
     if (data.length !== elementCount(shape)) throw new Error(`${what} of shape [${shape}] has ${data.length} elements`);
   }
   return new WorkerPool({
-    url: new URL('./checkpoint-worker.js', import.meta.url),
+    url: builtFile('checkpoint/checkpoint-worker.js'),
     workerData: sources.map(posted),
     role: 'of checkpoints',
   });

@@ -4,8 +4,8 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import type { Command } from 'commander';
+import { packageRoot } from '../built.js';
 import { OrtuneError } from '../errors.js';
-import { packageRoot } from '../runtime/platform.js';
 import { addOutputFlags, execute } from './command.js';
 
 export function addBuildAddon(program: Command): void {

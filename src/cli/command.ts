@@ -3,9 +3,9 @@
 // stderr.
 
 import { type Command, Option as Flag, InvalidArgumentError } from 'commander';
-import type { z } from 'zod';
 import { listOptions, type Option, parseOptions } from '../config/options.js';
 import { readYaml, YamlProblem } from '../config/yaml.js';
+import type { z } from '../config/zod.js';
 import { OrtuneError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { isError } from '../realm.js';

@@ -2,7 +2,9 @@
 // help and wrong usage answer at once.
 
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { packageRoot } from '../built.js';
 import { printable } from '../quote.js';
 import { addBench } from './bench.js';
 import { addBuildAddon } from './build-addon.js';
@@ -20,7 +22,7 @@ import { addPreview } from './preview.js';
 import { addRetrieve } from './retrieve.js';
 import { addTrain } from './train.js';
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
   version: string;
 };
 

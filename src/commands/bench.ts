@@ -8,9 +8,10 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { z } from 'zod';
+import { builtFile } from '../built.js';
 import { parseOptions } from '../config/options.js';
 import { type BenchStepConfig, type BenchStepOptions, benchStepSchema } from '../config/schema.js';
+import { z } from '../config/zod.js';
 import { Engine, type EngineBatch } from '../engine/engine.js';
 import { type Outcome, unwrap } from '../errors.js';
 import { type ResolveOptions, resolveModel } from '../models/hub.js';
@@ -70,7 +71,7 @@ const isImageModel = (model: string): boolean => imageModels.some((name) => name
 
 /** What the bench needs to know of the model, which is built in `directory` unless one was named. */
 async function prepareModel(options: object): Promise<Outcome<BenchModel>> {
-  const script = fileURLToPath(new URL('./bench-model.js', import.meta.url));
+  const script = fileURLToPath(builtFile('commands/bench-model.js'));
   const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(options)]);
   return JSON.parse(stdout);
 }

@@ -1,7 +1,6 @@
 // The options of `ortune compare`: those of a training run, which hold for every run, and which strategies and seeds to
 // run. What makes up a strategy, or must be equal for the figures to be comparable, cannot be overridden.
 
-import { z } from 'zod';
 import { isOwnMetric } from '../metrics/own.js';
 import { nearest } from '../nearest.js';
 import { withTask } from '../tasks/tasks.js';
@@ -11,6 +10,7 @@ import type { CompareFields, TrainFields } from './option-types.js';
 import { contrastive, defaultStrategies, knownStrategies, strategyOptions } from './strategies.js';
 import { type SharedTaskField, sharedTaskFields } from './task-fields.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from './train-schema.js';
+import { z } from './zod.js';
 
 const train = trainSchema.shape;
 

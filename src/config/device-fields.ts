@@ -1,9 +1,9 @@
 // The options that say where a run computes and in what: see fields.ts for the conventions.
 
-import { z } from 'zod';
 import { precisions } from '../lower/target.js';
 import { deviceNames } from '../runtime/kinds.js';
 import { about, count } from './fields.js';
+import { z } from './zod.js';
 
 export const computing = {
   device: z

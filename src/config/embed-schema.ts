@@ -1,9 +1,9 @@
 // What `ortune embed` and `ortune mine` take: of a model's options those of reading texts and making vectors.
 
-import { z } from 'zod';
 import { about, count, path } from './fields.js';
 import { reading } from './reading-fields.js';
 import { predictSchema } from './schema.js';
+import { z } from './zod.js';
 
 const { shape } = predictSchema;
 const texts = {

@@ -1,10 +1,10 @@
 // What a schema objects to, as sentences for people: the option by its full path ('groups[1].learningRate'), what it
 // takes, what was found, and for a name that there is not the one that was probably meant.
 
-import type { z } from 'zod';
 import { nearest } from '../nearest.js';
 import { quote } from '../quote.js';
 import { expectation, type Shape, shapeAt } from './shape.js';
+import type { z } from './zod.js';
 
 type Path = readonly PropertyKey[];
 type Name = { key: string; aliases: readonly string[] };

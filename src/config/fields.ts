@@ -3,10 +3,10 @@
 // lists other names people type, so that a wrong key is answered with the right one. Options of tasks are in their
 // files.
 
-import { z } from 'zod';
 import { presetNames as augmentationPresets, augmentationSchema } from '../data/images/augment/chain.js';
 import { pathOf } from '../files/path-of.js';
 import { defaultGraphMemory } from '../onnx/budget.js';
+import { z } from './zod.js';
 
 // A type alias, not an interface: zod's metadata wants an index signature.
 type Extra = {

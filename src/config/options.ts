@@ -2,11 +2,11 @@
 // messages, the command line's flags and the table in docs/options.md. Nested keys are written with a dot
 // ('dropout.hidden').
 
-import type { z } from 'zod';
 import { UsageError } from '../errors.js';
 import { withoutUrls } from '../files/path-of.js';
 import { explain, show } from './explain.js';
 import { expectation, type Shape, shapeOf } from './shape.js';
+import type { z } from './zod.js';
 
 type Schema = z.ZodObject;
 

@@ -1,6 +1,5 @@
 // The options of `ortune pack`: see fields.ts for the conventions.
 
-import { z } from 'zod';
 import { parseSize } from '../data/pack/fit-picture.js';
 import { imageFields } from '../tasks/image-fields.js';
 import { about, count, fieldKit, files, path, place, running } from './fields.js';
@@ -8,6 +7,7 @@ import type { PackFields } from './option-types.js';
 import { reading } from './reading-fields.js';
 import { taskFields } from './task-fields.js';
 import { trainSchema } from './train-schema.js';
+import { z } from './zod.js';
 
 const { textColumn, pairColumn, labelColumn, maxLength } = taskFields.all;
 const { workers } = running;

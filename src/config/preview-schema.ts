@@ -1,11 +1,11 @@
 // The options of `ortune preview`: see fields.ts for the conventions.
 
-import { z } from 'zod';
 import { imageFields } from '../tasks/image-fields.js';
 import { about, fieldKit, place } from './fields.js';
 import type { PreviewFields } from './option-types.js';
 import { reading } from './reading-fields.js';
 import { trainSchema } from './train-schema.js';
+import { z } from './zod.js';
 
 const { model, train, labelColumn, augmentation, seed, workers, multiLabel } = trainSchema.shape;
 const { images, pictureFiles } = imageFields(fieldKit);

@@ -1,9 +1,9 @@
 // The options that say how data files are read: see fields.ts for the conventions. Where they are left out, the file
 // itself is looked at, and what was assumed is said.
 
-import { z } from 'zod';
 import { encodingNamed } from '../data/read/encoding.js';
 import { about, bytes } from './fields.js';
+import { z } from './zod.js';
 
 const character = /^[^\r\n]$/;
 

@@ -1,9 +1,9 @@
 // The options of `ortune retrieve`: see fields.ts for the conventions.
 
-import { z } from 'zod';
 import { about, count, files, path, place } from './fields.js';
 import { reading } from './reading-fields.js';
 import { taskFields } from './task-fields.js';
+import { z } from './zod.js';
 
 const { textColumn, pairColumn } = taskFields.all;
 

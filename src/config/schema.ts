@@ -1,7 +1,6 @@
 // The options of every command but train, once: a zod schema gives type, default, bounds and help; options.ts derives
 // flags, messages and the documentation table from it. fields.ts has the conventions, train-schema.ts the training run.
 
-import { z } from 'zod';
 import type { WithGiven } from '../data/memory/given.js';
 import type { OwnMetrics } from '../metrics/own.js';
 import { imageModels } from '../models/image-names.js';
@@ -13,6 +12,7 @@ import type { EvalFields, GradcheckFields, InspectFields, PredictFields } from '
 import { reading } from './reading-fields.js';
 import { task, taskFields } from './task-fields.js';
 import { trainSchema } from './train-schema.js';
+import { z } from './zod.js';
 
 const evalBatchSize = batchSize
   .default(32)

@@ -1,7 +1,7 @@
 // A schema as the plain tree that zod's JSON Schema gives: what an option may be, said in words, and the part of the
 // tree that a path leads to. Only the constructs that the schemas of this package use are known here.
 
-import { z } from 'zod';
+import { z } from './zod.js';
 
 /** The part of JSON Schema that the schemas of this package come out as, with the metadata of fields.ts. */
 export interface Shape {

@@ -1,9 +1,9 @@
 // The options of all tasks together, as the schemas of commands take them: each task says its own, and which of them
 // there are depends on nothing but the table of tasks.
 
-import { z } from 'zod';
 import { type TaskName, taskNames, tasks } from '../tasks/tasks.js';
 import { about, fieldKit } from './fields.js';
+import { z } from './zod.js';
 
 type FieldsOf<T> = T extends { fields: (kit: never) => infer F } ? F : never;
 type Each = FieldsOf<(typeof tasks)[number]>;

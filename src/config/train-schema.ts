@@ -1,6 +1,5 @@
 // The options of a training run: see fields.ts for the conventions.
 
-import { z } from 'zod';
 import type { Callbacks } from '../callbacks.js';
 import type { WithGiven } from '../data/memory/given.js';
 import { pathOf } from '../files/path-of.js';
@@ -14,6 +13,7 @@ import type { TrainFields } from './option-types.js';
 import { reading } from './reading-fields.js';
 import { task, taskFields } from './task-fields.js';
 import { patterns, transfer } from './transfer-fields.js';
+import { z } from './zod.js';
 
 const share = z.number().gt(0).lt(1);
 

@@ -1,8 +1,8 @@
 // The options that say what becomes of the model: which of its weights are kept, drawn anew or trained, and with what
 // head and dropout. See fields.ts for the conventions.
 
-import { z } from 'zod';
 import { about, count, listOf, path, rate } from './fields.js';
+import { z } from './zod.js';
 
 /** One pattern over parameters, or several. */
 export const patterns = listOf(path);

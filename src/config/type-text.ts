@@ -1,9 +1,9 @@
 // The options of a schema as the source of a TypeScript interface, whose comments an editor shows: what z.input infers
 // is the same type, and says nothing. scripts/option-table.mjs writes them to option-types.ts.
 
-import type { z } from 'zod';
 import { show } from './explain.js';
 import { expectation, type Shape, shapeOf } from './shape.js';
+import type { z } from './zod.js';
 
 const width = 120;
 

@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
+import { builtFile } from '../built.js';
 import { OrtuneError, type Outcome, UsageError, unwrap } from '../errors.js';
 import type { ThreadError } from '../threads/causes.js';
 import { WorkerPool } from '../threads/worker-pool.js';
@@ -18,7 +19,7 @@ export class DataClient {
   readonly scratch = join(tmpdir(), `ortune-${process.pid}-${clients++}`);
   readonly #removeScratch = (): void => rmSync(this.scratch, { recursive: true, force: true });
   /** A thread that dies is replaced: no task relies on what another held. */
-  readonly #pool = new WorkerPool({ url: new URL('./data-worker.js', import.meta.url), role: 'that reads the data' });
+  readonly #pool = new WorkerPool({ url: builtFile('data/data-worker.js'), role: 'that reads the data' });
   #closed = false;
   readonly #standIns: (() => void)[] = [];
 

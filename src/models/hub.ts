@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { builtFile } from '../built.js';
 import { downloadLimits, hubEndpoint, hubToken, modelCache } from '../environment.js';
 import { type Outcome, unwrap } from '../errors.js';
 import { Lock } from '../files/lock.js';
@@ -139,7 +140,7 @@ async function download(model: HubModel, { signal, onDownload }: ResolveOptions)
   const role = 'that downloads models';
   // A cache that can only be read may still have it all.
   const lock = await Lock.take(join(model.partial, LOCK), 'the download').catch(() => undefined);
-  const thread = startThread({ url: new URL('./hub-worker.js', import.meta.url), workerData: model, role });
+  const thread = startThread({ url: builtFile('models/hub-worker.js'), workerData: model, role });
   const abort = (): void => thread.postMessage('abort');
   signal?.addEventListener('abort', abort);
   try {

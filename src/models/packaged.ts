@@ -5,9 +5,10 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { packageRoot } from '../built.js';
 import { ModelError } from '../errors.js';
 import { toInstall } from '../package-manager.js';
-import { packageFolder, packageRoot } from '../runtime/platform.js';
+import { packageFolder } from '../runtime/platform.js';
 
 /** Their names; scripts/pack/pack.mjs makes a package of each. */
 export const packagedModels: readonly string[] = ['tiny-en', 'tiny-emoji'];

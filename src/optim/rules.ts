@@ -1,6 +1,6 @@
 // The optimizers, a row each: names, options, state and updates of all are read from here.
 
-import type { z } from 'zod';
+import type { z } from '../config/zod.js';
 import { adamw } from './rules/adamw.js';
 import type { OptimizerRule } from './rules/rule.js';
 import { sgd } from './rules/sgd.js';

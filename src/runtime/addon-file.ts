@@ -3,9 +3,10 @@
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { packageRoot } from '../built.js';
 import { OrtuneError } from '../errors.js';
 import { toInstall, toRun } from '../package-manager.js';
-import { hasPackages, inClone, isMusl, packageFolder, packageRoot, platformName, platformPackage } from './platform.js';
+import { hasPackages, inClone, isMusl, packageFolder, platformName, platformPackage } from './platform.js';
 
 const built = path.join(packageRoot, 'build', 'Release', 'ortune.node');
 

@@ -4,8 +4,8 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isNonGlibcLinuxSync } from 'detect-libc';
+import { packageRoot } from '../built.js';
 
 /** Those that the runtime's package has a library for. */
 export const platforms = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64', 'win32-arm64'] as const;
@@ -22,9 +22,6 @@ export const isMusl = (): boolean => isNonGlibcLinuxSync();
 export const hasPackages = (): boolean => (platforms as readonly string[]).includes(platformName());
 
 export const platformPackage = (what: 'addon' | 'runtime'): string => `@ortune/${what}-${platformName()}`;
-
-/** ortune's own folder. */
-export const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 
 /** In a clone the sources lie beside the built code. */
 export const inClone = (): boolean => existsSync(path.join(packageRoot, 'src/runtime'));

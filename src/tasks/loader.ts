@@ -1,5 +1,6 @@
 // Starts the loader of a task's samples for a model: what the task plans, in the terms of src/data.
 
+import { builtFile } from '../built.js';
 import { DataLoader, type LoaderOptions } from '../data/loader.js';
 import type { AugmentModule } from '../data/own-augmentation.js';
 import { slotLayout } from '../data/slots.js';
@@ -48,6 +49,6 @@ export function startLoader(
 ): DataLoader {
   const workerData: EncodeWorkerData = { task, encoding, augmentModule };
   const layout = slotLayout(fields, options.batchSize, axes);
-  const worker = new URL('./encode-worker.js', import.meta.url);
+  const worker = builtFile('tasks/encode-worker.js');
   return new DataLoader({ layout, preprocessing, worker, workerData, workers }, options);
 }

@@ -4,8 +4,8 @@
 // behind the name of a head (src/heads), the option fields take zod as an argument, encoders are imported by their
 // threads.
 
-import type { z } from 'zod';
 import type { FieldKit } from '../config/fields.js';
+import type { z } from '../config/zod.js';
 import type { ColumnSpec } from '../data/columns.js';
 import type { EncodeRequest, Encoder } from '../data/encode.js';
 import type { Axis, Field, InputShapes, Slot } from '../data/slots.js';

@@ -2,7 +2,17 @@
 // others in an empty folder, started in a process of its own.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +35,11 @@ beforeAll(() => {
   const code = (file: string): boolean => !/\.(d\.ts|map|tsbuildinfo)$/.test(file);
   cpSync(path.join(root, 'dist'), path.join(ortune, 'dist'), { recursive: true, filter: code });
   cpSync(path.join(root, 'package.json'), path.join(ortune, 'package.json'));
-  for (const name of ['detect-libc', '@bufbuild', '@huggingface', 'onnxruntime-common'])
+  const { dependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    dependencies: object;
+  };
+  const names = [...Object.keys(dependencies), 'onnxruntime-common'];
+  for (const name of new Set(names.map((name) => name.split('/')[0]!)))
     symlinkSync(path.join(root, 'node_modules', name), modules(name));
 });
 afterEach(() => {

@@ -2,6 +2,7 @@
 // all have one size, else as `pixels`, one picture behind the other, with `heights` and `widths`; and their `labels`:
 // [N], or [N, classes] of numbers; and weights where there are any. Pictures that cannot be decoded are left out.
 
+import { builtFile } from '../../built.js';
 import { DataError } from '../../errors.js';
 import { columnKind } from '../column-kinds.js';
 import { ofKind } from '../columns.js';
@@ -85,7 +86,7 @@ export async function packImages(options: PackImagesOptions): Promise<PackedImag
     const whole = await packBlocks<PixelTask, PixelBlock>(writer, {
       ...options,
       ...{ samples: table.count, blockSamples, workerData, taken },
-      worker: new URL('./pixel-worker.js', import.meta.url),
+      worker: builtFile('data/pack/pixel-worker.js'),
       task: (from, end) => taskOf(table, from, end),
     });
     if (!whole) return undefined;

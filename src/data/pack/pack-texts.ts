@@ -3,6 +3,7 @@
 // `truncated`, from `second_from` to `second_to` the tokens of the second type, its class in `labels` and, where it has
 // one, its weight.
 
+import { builtFile } from '../../built.js';
 import { ofKind, type Slices, textAt } from '../columns.js';
 import { locationOf, type Table } from '../table.js';
 import { tokenizerHash } from '../tokenizer/files.js';
@@ -59,7 +60,7 @@ export async function packTexts(options: PackTextsOptions): Promise<PackedTexts 
       ...options,
       samples: table.count,
       blockSamples,
-      worker: new URL('./token-worker.js', import.meta.url),
+      worker: builtFile('data/pack/token-worker.js'),
       workerData,
       task: (first, end) => taskOf(table, first, end),
     });

@@ -1,6 +1,7 @@
 // Retrieval of texts for others out of a corpus, by a thread that is started for it, so that the host's event loop
 // never waits.
 
+import { builtFile } from '../../built.js';
 import { type Outcome, unwrap } from '../../errors.js';
 import { WorkerPool } from '../../threads/worker-pool.js';
 import { orAborted } from '../data-client.js';
@@ -14,7 +15,7 @@ import type { Retrieved, RetrieveRequest } from './protocol.js';
  */
 export async function retrieve(request: RetrieveRequest, signal?: AbortSignal): Promise<Retrieved> {
   signal?.throwIfAborted();
-  const url = new URL('./retrieve-worker.js', import.meta.url);
+  const url = builtFile('data/retrieve/retrieve-worker.js');
   const pool = new WorkerPool({ url, role: 'that retrieves texts' });
   try {
     return unwrap(await orAborted(pool.run<Outcome<Retrieved>>(request), signal));

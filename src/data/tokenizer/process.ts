@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
+import { builtFile } from '../../built.js';
 import { scriptEnvironment } from '../../environment.js';
 import { ModelError } from '../../errors.js';
 import { beforeThreadEnds } from '../../threads/closing.js';
@@ -22,7 +23,7 @@ import {
 } from './protocol.js';
 import { RepeatedTexts } from './repeated.js';
 
-const service = fileURLToPath(new URL('./service.js', import.meta.url));
+const service = fileURLToPath(builtFile('data/tokenizer/service.js'));
 
 /** Why a process ended without an answer, and on which of the texts. */
 export class TokenizerEnded extends Error {

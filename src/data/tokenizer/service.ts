@@ -5,6 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { builtFile } from '../../built.js';
 import { quote } from '../../quote.js';
 import type { ChatTemplate, Conversation } from './chat.js';
 import type { WindowSource } from './encoded.js';
@@ -23,7 +24,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 const numbers = new Float64Array(new SharedArrayBuffer(8 * watched.length));
 numbers[watched.item] = -1;
-const watchdog = new Worker(new URL('./watchdog.js', import.meta.url), { workerData: numbers.buffer });
+const watchdog = new Worker(builtFile('data/tokenizer/watchdog.js'), { workerData: numbers.buffer });
 /** Nothing of others' is run before it: it is loaded by the threads that tokenising may then keep busy for ever. */
 const watching = new Promise((ready) => watchdog.once('message', ready));
 watchdog.unref();

@@ -1,7 +1,7 @@
 // AdamW with decoupled weight decay (Loshchilov and Hutter, 2019), as torch.optim.AdamW; the kernel is
 // native/optim/adamw.cc.
 
-import { z } from 'zod';
+import { z } from '../../config/zod.js';
 import { add, div, mul, sqrt, sub } from '../../onnx/formulas.js';
 import type { Value } from '../../onnx/graph.js';
 import { optimizerRule } from './rule.js';

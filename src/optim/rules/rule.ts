@@ -2,7 +2,7 @@
 // a fused kernel and as a graph of standard operators. To add one: a file beside this, its row in ../rules.ts, and its
 // kernel with a line in native/ops/kernels.h.
 
-import type { z } from 'zod';
+import type { z } from '../../config/zod.js';
 import type { Builder } from '../../onnx/builder.js';
 import type { Value } from '../../onnx/graph.js';
 

@@ -1,7 +1,7 @@
 // Stochastic gradient descent with momentum, as torch.optim.SGD; the kernel is native/optim/sgd.cc. PyTorch starts the
 // velocity at the first gradient, undamped; without dampening a velocity that starts at zero gives the same.
 
-import { z } from 'zod';
+import { z } from '../../config/zod.js';
 import { add, mul, sub } from '../../onnx/formulas.js';
 import { optimizerRule } from './rule.js';
 

@@ -1,6 +1,7 @@
 // Writing on from prompts with a saved model, by the transformers library in a thread of its own: what users will run
 // is what is measured and shown. Greedy, token by token with the file's cache.
 
+import { builtFile } from '../../built.js';
 import { ModelError } from '../../errors.js';
 import { messageOf } from '../../realm.js';
 import { WorkerPool } from '../../threads/worker-pool.js';
@@ -46,7 +47,7 @@ export async function generate(saved: SavedFiles, request: Omit<GenerateRequest,
 }
 
 function opened(saved: SavedFiles): WorkerPool {
-  const pool = new WorkerPool({ url: new URL('./generate-worker.js', import.meta.url), role: 'that writes texts' });
+  const pool = new WorkerPool({ url: builtFile('tasks/causal/generate-worker.js'), role: 'that writes texts' });
   pools.set(saved, pool);
   saved.onClose(() => pool.destroy());
   return pool;

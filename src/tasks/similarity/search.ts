@@ -1,6 +1,7 @@
 // The nearest vectors of a corpus for each query, computed by a thread that is started for it, so that the host's event
 // loop never waits.
 
+import { builtFile } from '../../built.js';
 import { defaultThreads } from '../../environment.js';
 import { WorkerPool } from '../../threads/worker-pool.js';
 
@@ -24,7 +25,7 @@ export interface Found {
 
 /** Finds them by dot product. */
 export async function nearest(request: Omit<SearchRequest, 'threads'>, threads = defaultThreads()): Promise<Found> {
-  const url = new URL('./search-worker.js', import.meta.url);
+  const url = builtFile('tasks/similarity/search-worker.js');
   const pool = new WorkerPool({ url, role: 'that searches vectors' });
   try {
     return await pool.run<Found>({ ...request, threads });

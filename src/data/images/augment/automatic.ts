@@ -2,7 +2,7 @@
 // torchvision.transforms.v2 (0.28). Sources: Cubuk et al., RandAugment (2019); Müller and Hutter, TrivialAugment
 // (2021).
 
-import { z } from 'zod';
+import { z } from '../../../config/zod.js';
 import type { Size } from '../preprocessing.js';
 import { recolour } from './colour.js';
 import type { Rng } from './draws.js';

@@ -1,7 +1,7 @@
 // An augmentation as the configuration lists it: steps in their order, each by its name or as {op: name, option:
 // value}; or the name of a usual chain.
 
-import { z } from 'zod';
+import { z } from '../../../config/zod.js';
 import { UsageError } from '../../../errors.js';
 import { nearest } from '../../../nearest.js';
 import { automatic } from './automatic.js';

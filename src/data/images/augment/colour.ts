@@ -1,7 +1,7 @@
 // The steps that change colours, and random erasing: names, defaults and meaning of torchvision.transforms.v2 (0.28),
 // on uint8.
 
-import { z } from 'zod';
+import { z } from '../../../config/zod.js';
 import type { Rng } from './draws.js';
 import type { Program } from './program.js';
 import { probability, range, type StepKind, stepKind } from './step.js';

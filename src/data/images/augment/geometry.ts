@@ -1,6 +1,6 @@
 // The steps that move pixels: names, defaults and meaning of torchvision.transforms.v2 (0.28), on uint8.
 
-import { z } from 'zod';
+import { z } from '../../../config/zod.js';
 import type { Rectangle } from '../picture.js';
 import type { Size } from '../preprocessing.js';
 import type { Rng } from './draws.js';

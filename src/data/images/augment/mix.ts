@@ -3,7 +3,7 @@
 // (0.28); where a chain names both, each batch has one of them, by chance. Sources: Zhang et al., mixup (2017); Yun et
 // al., CutMix (2019).
 
-import { z } from 'zod';
+import { z } from '../../../config/zod.js';
 import { addon } from '../../../runtime/native.js';
 import type { ImageShape } from '../pixels.js';
 import type { Rng } from './draws.js';

@@ -1,7 +1,7 @@
 // What a step of an augmentation chain is to the chain: the options that the configuration may give it, and how it
 // draws its parameters and appends its operations. To add one: a row in geometry.ts or colour.ts.
 
-import { z } from 'zod';
+import { z } from '../../../config/zod.js';
 import type { Size } from '../preprocessing.js';
 import type { Rng } from './draws.js';
 import type { Program } from './program.js';

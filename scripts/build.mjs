@@ -1,0 +1,118 @@
+#!/usr/bin/env node
+// Writes dist/*.js from src/. Node opens all imports of a module at once, and hundreds of files take hundreds of
+// handles and half a second: so modules are gathered into some eighty parts, dist/part-*.js. A part holds the modules
+// that exactly the same starts load (the library, the command, each thread), so that no thread loads what it does not
+// need, and each module stands in one part alone. dist/ has a file for every module of src/ all the same, which gives
+// on what the part exports: what tests import and what users run is one code. Dependencies stay outside. Types are
+// those of tsc.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const [src, dist] = [join(root, 'src'), join(root, 'dist')];
+const modules = readdirSync(src, { recursive: true })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.slice(0, -'.ts'.length).replaceAll('\\', '/'));
+const fileOf = (module) => join(src, `${module}.ts`);
+
+// In a part a module is not where it was.
+for (const module of modules)
+  if (module !== 'built' && /\bnew URL\('\.+\/.*', import\.meta\.url\)/.test(readFileSync(fileOf(module), 'utf8')))
+    throw new Error(`src/${module}.ts: what is started is named by builtFile (src/built.ts)`);
+
+/** The modules that others name so. */
+const named = (pattern, by = modules) =>
+  by.flatMap((module) => {
+    const names = [...readFileSync(fileOf(module), 'utf8').matchAll(pattern)].map(([, name]) => name);
+    return names.map((name) => (name.startsWith('.') ? join(dirname(module), name) : name).replaceAll('\\', '/'));
+  });
+/** What threads and processes are started from. A start is in no part, since it does something. */
+const started = ['index', 'cli/main', ...named(/\bbuiltFile\('([^']+)\.js'\)/g)];
+/** What is loaded before all others, or later: what a command needs when it runs, what a thread needs for pictures. */
+const ofCommands = (module) => module.startsWith('cli/');
+const later = named(
+  /\bawait import\('(\.[^']+)\.js'\)/g,
+  modules.filter((module) => !ofCommands(module)),
+);
+const apart = ['unbundled', 'cli/program', ...later];
+const starts = [...new Set([...started, ...apart])];
+const alone = new Set(started.map(fileOf));
+
+/** For each file, the numbers of the starts that load it. */
+function startsOfFiles(context) {
+  const found = new Map();
+  for (const [number, start] of starts.entries()) {
+    const reached = new Set([fileOf(start)]);
+    for (const file of reached) {
+      const { importedIds, dynamicallyImportedIds } = context.getModuleInfo(file);
+      const commands = start === 'cli/main' ? dynamicallyImportedIds : [];
+      for (const id of [...importedIds, ...commands]) if (id.startsWith(src)) reached.add(id);
+    }
+    for (const file of reached) found.set(file, [...(found.get(file) ?? []), number]);
+  }
+  return found;
+}
+
+/** For each file that is in a part, the part's name: that of the first of its modules. */
+function partsOfFiles(context) {
+  const names = new Map();
+  const parts = new Map();
+  const startsOf = startsOfFiles(context);
+  for (const module of modules.toSorted()) {
+    const file = fileOf(module);
+    const key = startsOf.get(file)?.join();
+    if (key === undefined || alone.has(file)) continue;
+    if (!names.has(key)) names.set(key, `part-${module.replaceAll('/', '-')}`);
+    parts.set(file, names.get(key));
+  }
+  return parts;
+}
+
+let parts;
+
+const bundle = await rolldown({
+  input: Object.fromEntries(modules.map((module) => [module, fileOf(module)])),
+  external: (id) => !id.startsWith('.') && !id.startsWith(src),
+  preserveEntrySignatures: 'allow-extension', // parts export what others need of them
+  platform: 'node',
+  tsconfig: join(root, 'tsconfig.json'),
+  transform: { target: 'es2023' },
+  // A dynamic import of what is loaded anyway is right where it is: in another thread it is not loaded anyway.
+  checks: { ineffectiveDynamicImport: false, pluginTimings: false },
+});
+const { output } = await bundle.generate({
+  format: 'esm',
+  entryFileNames: '[name].js',
+  chunkFileNames: '[name].js',
+  minifyInternalExports: false,
+  sourcemap: true,
+  codeSplitting: {
+    includeDependenciesRecursively: false,
+    groups: [
+      {
+        debugName: 'parts',
+        name: (file, context) => {
+          parts ??= partsOfFiles(context);
+          return parts.get(file);
+        },
+      },
+    ],
+  },
+});
+await bundle.close();
+
+/** Only what changed is written, and at once: programs may be running from here. */
+const written = new Set();
+for (const { fileName, code, source = code } of output) {
+  const file = join(dist, fileName);
+  written.add(file);
+  if (existsSync(file) && readFileSync(file, 'utf8') === source) continue;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(`${file}.new`, source);
+  renameSync(`${file}.new`, file);
+}
+for (const name of readdirSync(dist, { recursive: true }))
+  if (/\.js(\.map)?$/.test(name) && !written.has(join(dist, name))) rmSync(join(dist, name));
