@@ -16,6 +16,7 @@ import { ModelProtoSchema } from '#ortune/onnx/onnx_pb.js';
 import type { TaskSpec } from '#ortune/tasks/task.js';
 import { taskNamed } from '#ortune/tasks/tasks.js';
 import { chooseParameters } from '#ortune/transfer/parameters.js';
+import { decoderFamilies } from './support/decoders.js';
 
 export const exporters = ['torchscript', 'dynamo'] as const;
 /** `genai` writes the layout of onnxruntime-genai's model builder. */
@@ -51,7 +52,11 @@ export const answerFixtures = fixturesOf('question-answering', ['bert']);
 
 /** Decoders with the inputs of a cache, in batches of prompts with completions. */
 export const causalFixtures = [
-  ...fixturesOf('causal-lm', ['gpt2', 'llama', 'qwen3', 'gemma'], ['torchscript']),
+  ...fixturesOf(
+    'causal-lm',
+    decoderFamilies.filter((family) => !family.endsWith('genai')),
+    ['torchscript'],
+  ),
   ...fixturesOf('causal-lm', ['llama-genai'], ['genai']),
 ];
 

@@ -7,12 +7,17 @@ import { fileURLToPath } from 'node:url';
 
 const fixtures = fileURLToPath(new URL('../fixtures/causal-lm/', import.meta.url));
 
-export type DecoderFamily = 'gpt2' | 'llama' | 'qwen3' | 'gemma';
+export const decoderFamilies = [
+  ...(['gpt2', 'llama', 'qwen3', 'gemma', 'smollm3', 'phi3', 'mistral', 'gemma3'] as const),
+  'llama-genai',
+] as const;
+export type DecoderFamily = (typeof decoderFamilies)[number];
 
 /** Writes the model directory of a family; returns its path. */
 export function writeDecoder(directory: string, family: DecoderFamily): string {
   mkdirSync(join(directory, 'onnx'), { recursive: true });
-  copyFileSync(join(fixtures, `${family}-torchscript.onnx`), join(directory, 'onnx', 'model.onnx'));
+  const file = family.endsWith('genai') ? `${family}.onnx` : `${family}-torchscript.onnx`;
+  copyFileSync(join(fixtures, file), join(directory, 'onnx', 'model.onnx'));
   copyFileSync(join(fixtures, `${family}.config.json`), join(directory, 'config.json'));
   for (const name of ['tokenizer.json', 'tokenizer_config.json'])
     copyFileSync(join(fixtures, name), join(directory, name));

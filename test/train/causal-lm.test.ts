@@ -1,9 +1,8 @@
-// Causal language models through the trainer, end to end: losses of PyTorch step by step, what the saved file writes in
-// the transformers library, evaluation, resuming, accumulation, and what is refused.
+// Causal language models through the trainer, end to end: evaluation, rows that texts share, resuming, accumulation,
+// and what is refused. causal-families.test.ts has what models of each family learn and write.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { env, pipeline } from '@xenova/transformers';
 import { describe, expect, it } from 'vitest';
 import { predict } from '#ortune/commands/predict.js';
 import { evaluate } from '#ortune/train/evaluate.js';
@@ -43,42 +42,6 @@ const config = newRuns(path, {
   generateSamples: 0,
 });
 const ofTexts = { promptColumn: undefined, train: path('texts.jsonl') } as const;
-
-describe.each(['gpt2', 'llama'] as const)('%s', (family) => {
-  const { rows, losses, trained } = writtenBy(family);
-  const model = writeDecoder(path(`own-${family}`), family);
-
-  it('learns completions as PyTorch does, and the saved file writes what PyTorch writes', async () => {
-    const options = config({ model, epochs: losses.length, train: write(`${family}.jsonl`, jsonl(rows)) });
-    const { result, losses: found } = await train(options);
-    for (const [step, loss] of found.entries())
-      expect(Math.abs(loss / losses[step]! - 1), `step ${step}`).toBeLessThan(1e-3);
-    Object.assign(env, { allowRemoteModels: false, localModelPath: '/' });
-    const generator = await pipeline('text-generation', result.output, { dtype: 'fp32' });
-    for (const { prompt, tokens, text } of trained) {
-      const [one] = (await generator(prompt, { max_new_tokens: 12, do_sample: false, return_full_text: false })) as [
-        { generated_text: string },
-      ];
-      expect(one.generated_text).toBe(text);
-      const inputs = await generator.tokenizer(prompt);
-      const ids = (await generator.model.generate({ ...inputs, max_new_tokens: 12, do_sample: false })) as {
-        tolist(): bigint[][];
-      };
-      expect(ids.tolist()[0]!.slice(inputs.input_ids.dims[1]).map(Number)).toEqual(tokens);
-    }
-    await generator.dispose();
-    if (family !== 'gpt2') return;
-    const written = await predict(
-      { task: 'causal-lm', model: result.output, maxNewTokens: 12, threads: 1 },
-      trained.map(({ prompt }) => prompt),
-    );
-    expect(written).toEqual(
-      trained.map(({ text, tokens }) => ({ text, finished: tokens.at(-1) === 0 && tokens.length < 12 })),
-    );
-    const outputs = JSON.parse(readFileSync(`${result.output}/config.json`, 'utf8'));
-    expect(outputs).toEqual(JSON.parse(readFileSync(`${model}/config.json`, 'utf8')));
-  });
-});
 
 describe('a run', () => {
   it('measures as the saved file is measured, in bits for each byte of the texts', async () => {
