@@ -12,10 +12,12 @@ import { Matcher } from '../onnx/restore/match.js';
 /** A value added to the scores, or the inputs of a Where with '' for the scores, which it replaces by a low number. */
 type Bias = Value | readonly Value[];
 
-/** A value before its heads are brought forward: [B, T, H, d], or [T, B, H, d] where the batch is the second axis. */
+/** How the axes of a value stand: [B, T, H, d], [T, B, H, d], or [B, H, T, d] where nothing else is known of it. */
+type Order = 'tokens' | 'batch second' | 'heads first';
+
 interface Heads {
   value: Value;
-  batchSecond: boolean;
+  order: Order;
 }
 
 /** The parts of one attention. */
@@ -27,9 +29,10 @@ interface Attention {
   /** In order of application. */
   biases: Bias[];
   dropout: Node | undefined;
-  /** What the fused node replaces; the last of them gives [B, T, H, d], or with the batch as its second axis. */
+  /** What the fused node replaces. */
   nodes: Node[];
-  batchSecond: boolean;
+  /** Of what the last of them gives. */
+  order: Order;
 }
 
 const products = ['MatMul', 'com.microsoft.FusedMatMul'];
@@ -80,9 +83,9 @@ function findAttention(m: Matcher, softmax: Node): Attention | undefined {
   const dropout = m.onlyConsumer(weights, 'ortune.Dropout');
   const dropped = dropout?.outputs[0] ?? weights;
   const mix = m.onlyConsumer(dropped, ...products);
-  const last = mix && m.onlyConsumer(mix.outputs[0]!, 'Transpose');
-  const order = last && attrInts(last, 'perm')?.join();
-  if (!last || (order !== '0,2,1,3' && order !== '2,0,1,3')) return undefined;
+  if (!mix) return undefined;
+  const last = m.onlyConsumer(mix.outputs[0]!, 'Transpose');
+  const order = orders.get(last ? attrInts(last, 'perm')!.join() : '');
   if (mix.inputs[0] !== dropped || !isPlain(mix) || attrInt(mix, 'transA', 0) || attrFloat(mix, 'alpha', 1) !== 1)
     return undefined;
   const v = splitValue(m, mix.inputs[1]!, attrInt(mix, 'transB', 0) !== 0, '0,2,1,3');
@@ -92,10 +95,16 @@ function findAttention(m: Matcher, softmax: Node): Attention | undefined {
     ...scores,
     v,
     dropout,
-    batchSecond: order === '2,0,1,3',
-    nodes: [...scores.nodes, softmax, ...(dropout ? [dropout] : []), mix, last],
+    order: order ?? 'heads first',
+    nodes: [...scores.nodes, softmax, ...(dropout ? [dropout] : []), mix, ...(last && order ? [last] : [])],
   };
 }
+
+/** By what the transpose behind [B, H, T, d] makes of it. */
+const orders: ReadonlyMap<string, Order> = new Map([
+  ['0,2,1,3', 'tokens'],
+  ['2,0,1,3', 'batch second'],
+]);
 
 type Scores = Pick<Attention, 'q' | 'k' | 'scale' | 'biases' | 'nodes'>;
 
@@ -149,14 +158,14 @@ const isPlain = (product: Node): boolean =>
   !attrInt(product, 'transBatchA', 0) && !attrInt(product, 'transBatchB', 0) && product.inputs.length === 2;
 
 /** [B, T, H, d] */
-const shapeOf = (m: Matcher, { value, batchSecond }: Heads): number[] => {
-  const [first, second, ...rest] = m.graph.shape(value) as [number, number, number, number];
-  return batchSecond ? [second, first, ...rest] : [first, second, ...rest];
+const shapeOf = ({ graph }: { graph: Graph }, { value, order }: Heads): [number, number, number, number] => {
+  const [a, b, c, size] = graph.shape(value) as [number, number, number, number];
+  return order === 'tokens' ? [a, b, c, size] : order === 'batch second' ? [b, a, c, size] : [a, c, b, size];
 };
 
 /**
- * What a product's operand is a multiple of, if all transposes on the way, the product's own included, together are
- * the `wanted` one; or that after an exchange of the first two axes.
+ * What a product's operand is a multiple of, as far back that all transposes on the way, the product's own included,
+ * together are the `wanted` one; or that after an exchange of the first two axes; or without bringing heads forward.
  */
 function splitValue(
   m: Matcher,
@@ -165,7 +174,11 @@ function splitValue(
   wanted: string,
 ): (Heads & { factor: number }) | undefined {
   let [value, perm, factor] = [operand, transposed ? [0, 1, 3, 2] : [0, 1, 2, 3], 1];
+  let known: (Heads & { factor: number }) | undefined;
+  const exchanged = (a: number, b: number): string =>
+    perm.map((axis) => (axis === a ? b : axis === b ? a : axis)).join();
   while (perm.join() !== wanted) {
+    if (exchanged(1, 2) === wanted) known = { value, order: 'heads first', factor };
     const node = m.producer(value, 'Transpose', 'Mul', 'Div');
     const scaled = m.scaled(node);
     const before = node && attrInts(node, 'perm');
@@ -175,34 +188,40 @@ function splitValue(
     } else if (before?.length === 4) {
       perm = perm.map((axis) => before[axis]!);
       value = node!.inputs[0]!;
-    } else {
-      const exchanged = perm.map((axis) => (axis < 2 ? 1 - axis : axis));
-      return exchanged.join() === wanted ? { value, batchSecond: true, factor } : undefined;
-    }
+    } else return exchanged(0, 1) === wanted ? { value, order: 'batch second', factor } : known;
   }
-  return { value, batchSecond: false, factor };
+  return { value, order: 'tokens', factor };
 }
 
 /** `made`: the biases so far, by what they are made of; layers share them. */
 function emit(b: Builder, attention: Attention, made: Map<string, Value>): void {
-  const { q, k, v, scale, biases, dropout, nodes, batchSecond } = attention;
+  const { q, k, v, scale, biases, dropout, nodes, order } = attention;
   const last = nodes.at(-1)!;
-  const rows = ({ value, batchSecond }: Heads): Value => {
-    const [first, second, heads, size] = b.shape(value) as [number, number, number, number];
-    const x = b.op('Reshape', [value, b.ints([first, second, heads * size])]);
-    return batchSecond ? transpose(b, x, [1, 0, 2]) : x;
+  const rows = ({ value, order }: Heads): Value => {
+    const apart = order === 'heads first' ? transpose(b, value, [0, 2, 1, 3]) : value;
+    const [first, second, heads, size] = b.shape(apart) as [number, number, number, number];
+    const x = b.op('Reshape', [apart, b.ints([first, second, heads * size])]);
+    return order === 'batch second' ? transpose(b, x, [1, 0, 2]) : x;
   };
+  const [batch, length, heads, size] = shapeOf(b, q);
   const inputs = [rows(q), rows(k), rows(v), biasOf(b, biases, made), dropout?.inputs[1] ?? ''];
   const attrs = {
-    heads: b.shape(q.value)[2]!,
+    heads,
     scale: float(scale),
     ...(dropout && { ratio: dropout.attrs.get('ratio')!, id: dropout.attrs.get('id')! }),
   };
   const name = `${nodes[0]!.name.replace(/[^/]*$/, '')}Attention`;
   const fused = b.op('Attention', inputs, attrs, { domain: 'ortune', name });
-  const y = batchSecond ? transpose(b, fused, [1, 0, 2]) : fused;
+  const given = { ...last, domain: '', attrs: new Map() };
+  if (order === 'heads first') {
+    const apart = b.op('Reshape', [fused, b.ints([batch, length, heads, size])]);
+    const perm = { kind: 'ints', value: [0, 2, 1, 3] } as const;
+    b.append({ ...given, op: 'Transpose', inputs: [apart], attrs: new Map([['perm', perm]]) });
+    return;
+  }
+  const y = order === 'batch second' ? transpose(b, fused, [1, 0, 2]) : fused;
   const shape = b.ints(b.shape(last.outputs[0]!));
-  b.append({ ...last, op: 'Reshape', inputs: [y, shape], attrs: new Map() });
+  b.append({ ...given, op: 'Reshape', inputs: [y, shape] });
 }
 
 /** What the biases make of scores of 0, with four axes. */

@@ -149,7 +149,11 @@ class Specializer implements Host {
     delete node.construct;
     const defined = definedOperators.get(operatorKey(node));
     if (defined) {
-      for (const part of spelledOut(defined, this.#builder, node, this.constant)) this.#visit(part);
+      const known = new Set(this.#graph.initializers.keys());
+      const parts = spelledOut(defined, this.#builder, node, this.constant);
+      for (const [name, tensor] of this.#graph.initializers)
+        if (!known.has(name)) this.#rename(name, this.#shared.made(name, tensor));
+      for (const part of parts) this.#visit(part);
       // Nodes that were visited may have given way to others.
       forgetViews(this.#builder);
       return;

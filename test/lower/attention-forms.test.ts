@@ -144,6 +144,16 @@ describe('attention is found with', () => {
       },
     ],
     ['the batch as second axis of the result', { finish: (b, mixed) => forward(b, mixed, [2, 0, 1, 3]) }],
+    ['mixed values that are read elsewhere too', { also: (b, { mixed }) => [b.op('Neg', [mixed])] }],
+    ['a result whose heads stay in front', { finish: (b, mixed) => b.op('Neg', [mixed]) }],
+    ['a result that is transposed otherwise', { finish: (b, mixed) => forward(b, mixed, [1, 0, 2, 3]) }],
+    [
+      'operands whose heads stand in front',
+      {
+        scores: (b, q, k) => b.op('MatMul', [b.op('Tanh', [q]), swap(b, b.op('Tanh', [k]))]),
+        mix: (b, p) => b.op('MatMul', [p, b.op('Reshape', ['v', b.ints([2, 2, 5, 4])])]),
+      },
+    ],
     ['its result as rows', { finish: (b, mixed) => b.op('Reshape', [forward(b, mixed), b.ints([6, 8])]) }],
   ])('%s', async (_, parts) => {
     expect(await fuse(written(parts))).toBe(1);
@@ -155,10 +165,7 @@ describe('attention stays in parts where', () => {
     ['the scores are read elsewhere', { also: (b, { scores }) => [b.op('Neg', [scores])] }],
     ['the biased scores are read elsewhere', { also: (b, { biased }) => [b.op('Neg', [biased])] }],
     ['the weights are an output', { also: (_, { softmax }) => [softmax] }],
-    ['the mixed values are read elsewhere', { also: (b, { mixed }) => [b.op('Neg', [mixed])] }],
     ['the softmax is over the queries', { axis: 2 }],
-    ['heads stay in front', { finish: (b, mixed) => b.op('Neg', [mixed]) }],
-    ['the result is transposed otherwise', { finish: (b, mixed) => forward(b, mixed, [1, 0, 2, 3]) }],
     ['the weights are scaled', { mix: (b, p, v) => b.op('Mul', [b.op('MatMul', [p, v]), number(b, 2)]) }],
     [
       'the weights are transposed',
@@ -168,7 +175,6 @@ describe('attention stays in parts where', () => {
         mix: (b, p) => b.op('MatMul', [swap(b, p), forward(b, split(b, 'q'))]),
       },
     ],
-    ['the values are no heads', { mix: (b, p) => b.op('MatMul', [p, b.op('Reshape', ['v', b.ints([2, 2, 5, 4])])]) }],
     ['the values are scaled', { mix: (b, p, v) => b.op('MatMul', [p, b.op('Mul', [v, number(b, 2)])]) }],
     [
       'queries and keys have other heads',

@@ -1,6 +1,7 @@
 // Finds nodes that compute what an earlier node has computed (exporters write the attention mask once per layer), and
 // small constants that are equal. Trainable tensors and random operators are never shared.
 
+import { createHash } from 'node:crypto';
 import type { Node, Value } from '../graph.js';
 import { Tensor } from '../tensor.js';
 
@@ -42,8 +43,14 @@ export class Shared {
 
   /** The name of an equal constant seen before (at most 64 bytes), else `name`. */
   constant(name: Value, tensor: Tensor): Value {
-    if (tensor.byteLength > 64) return name;
-    const key = `${tensor.dtype}[${tensor.shape}]${Buffer.from(tensor.bytes()).toString('latin1')}`;
+    return tensor.byteLength > 64 ? name : this.made(name, tensor);
+  }
+
+  /** The same whatever its size: of constants that a layer's attention is given, such as causal masks. */
+  made(name: Value, tensor: Tensor): Value {
+    const bytes = Buffer.from(tensor.bytes());
+    const values = bytes.length > 64 ? createHash('sha256').update(bytes).digest() : bytes;
+    const key = `${tensor.dtype}[${tensor.shape}]${values.toString('latin1')}`;
     const known = this.#constants.get(key);
     if (known === undefined) this.#constants.set(key, name);
     return known ?? name;
