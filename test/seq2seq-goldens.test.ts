@@ -1,19 +1,24 @@
-// T5, Marian and BART in the files of optimum, trained as one graph: loss, every gradient of both files and 20 steps as
-// PyTorch has them. What is saved holds the trained weights in every file, and the transformers library writes with it,
-// token for token, what Python's writes greedily. See fixtures/seq2seq/make.py.
+// T5, Marian, BART, mBART and M2M-100 (with NLLB's tokenizer) in the files of optimum, trained as one graph: loss,
+// every gradient of both files and 20 steps as PyTorch has them. What is saved holds the trained weights in every file,
+// and the transformers library writes with it, token for token, what Python's writes greedily. See
+// fixtures/seq2seq/make.py.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AutoModelForSeq2SeqLM, env, pipeline, type Tensor } from '@xenova/transformers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readTokenizer } from '#ortune/data/tokenizer/files.js';
+import { RustTokenizer } from '#ortune/data/tokenizer/rust.js';
 import { Engine, type EngineBatch } from '#ortune/engine/engine.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { type Optimizer, parameterRanges } from '#ortune/optim/optimizer.js';
 import { sharedTensor } from '#ortune/runtime/arena.js';
+import { languagesOf } from '#ortune/tasks/seq2seq/languages.js';
 import { seq2seq } from '#ortune/tasks/seq2seq.js';
 import { type Place, readSafetensors } from './golden.js';
 import { temporaryDirectory } from './support/temporary.js';
+import { writeByFiles } from './support/write-by-files.js';
 
 interface Numbers {
   shape: [number, number];
@@ -31,6 +36,9 @@ interface Golden {
   smoothing: number;
   smoothed_loss: number;
   adamw: { lr: number; betas: [number, number]; eps: number; weight_decay: number; clip: number; losses: number[] };
+  /** Of models of many languages: the codes of source and target, and what Python's `generate` is given. */
+  languages?: [string, string];
+  generates?: object;
   generated: Written[];
   generated_after: Written[];
   parameters: { name: string; shape: number[]; in: Record<string, Place[]> }[];
@@ -39,7 +47,6 @@ interface Golden {
 env.allowRemoteModels = false;
 const root = temporaryDirectory('seq2seq');
 const path = (name: string): string => fileURLToPath(new URL(`./fixtures/seq2seq/${name}`, import.meta.url));
-const task = { name: 'seq2seq', options: { prefix: '' } };
 
 /** The golden's rows as the loader writes them: tokens that count first. */
 function batchOf({ inputs, labels }: Golden): { batch: EngineBatch; counted: number } {
@@ -65,11 +72,15 @@ const norm = (values: Float32Array): number => Math.hypot(...values);
 const transposed = (values: Float32Array, [rows, columns]: readonly number[]): Float32Array =>
   values.map((_, i) => values[(i % rows!) * columns! + Math.floor(i / rows!)]!);
 
-describe.each(['t5', 'marian', 'bart'])('%s', (family) => {
+describe.each(['t5', 'marian', 'bart', 'mbart', 'nllb'])('%s', (family) => {
   const golden = JSON.parse(readFileSync(path(`${family}.golden.json`), 'utf8')) as Golden;
   const { batch, counted } = batchOf(golden);
   const { adamw } = golden;
   const saved = join(root, family);
+  const [source, target] = golden.languages ?? [];
+  const languages = languagesOf(path(family), { source, target });
+  const task = { name: 'seq2seq', options: { prefix: '', ...(languages && { languages }) } };
+  const tokenizer = new RustTokenizer(readTokenizer(path(family)), 512, languages?.around.source);
   let engine: Engine;
   const open = (labelSmoothing = 0): Promise<Engine> => {
     const dropout = { hidden: 0, attention: 0, head: 0 };
@@ -147,22 +158,47 @@ describe.each(['t5', 'marian', 'bart'])('%s', (family) => {
     } finally {
       await trained.close();
     }
-    for (const [directory, texts] of [
-      [path(family), golden.generated],
-      [saved, golden.generated_after],
+    for (const [directory, texts, given] of [
+      [path(family), golden.generated, golden.generates],
+      // Saved with its languages.
+      [saved, golden.generated_after, {}],
     ] as const) {
       const model = await AutoModelForSeq2SeqLM.from_pretrained(directory, { dtype: 'fp32' });
       const write = await pipeline('text2text-generation', directory, { dtype: 'fp32' });
       for (const { source, tokens, text } of texts) {
         const ids = (write as unknown as { tokenizer(text: string): Record<string, Tensor> }).tokenizer(source);
-        const found = await model.generate({ ...ids, max_new_tokens: 40, do_sample: false } as never);
+        const found = await model.generate({ ...ids, max_new_tokens: 40, do_sample: false, ...given } as never);
         expect((found as Tensor).tolist()[0].map(Number), source).toEqual(tokens);
-        expect(await write(source, { max_new_tokens: 40 } as never)).toEqual([{ generated_text: text }]);
+        expect(await write(source, { max_new_tokens: 40, ...given } as never)).toEqual([{ generated_text: text }]);
       }
       await write.dispose();
       await model.dispose();
     }
   });
+
+  // Of mBART the pipelines, Python's too, force the language that its decoder started with.
+  const pipelines = [
+    ...(family === 'mbart' ? [] : [['translation', 'translation_text'] as const]),
+    ...(golden.languages ? [] : [['summarization', 'summary_text'] as const]),
+  ];
+  for (const [name, key] of pipelines)
+    it(`writes that in the pipeline ${name} too`, async () => {
+      const write = await pipeline(name, saved, { dtype: 'fp32' });
+      const given = { max_new_tokens: 40, src_lang: source, tgt_lang: target };
+      for (const one of golden.generated_after)
+        expect(await write(one.source, given as never)).toEqual([{ [key]: one.text }]);
+      await write.dispose();
+    });
+
+  if (existsSync(path(`${family}/onnx/decoder_model.onnx`)))
+    it('writes that by the files without a merged one', async () => {
+      for (const cache of [false, true])
+        for (const { source: text, tokens } of golden.generated_after) {
+          const { ids } = await tokenizer.encode(text);
+          const begin = tokens.slice(0, golden.languages ? 2 : 1);
+          expect(await writeByFiles(saved, ids, { begin, end: tokens.at(-1)!, most: 40, cache })).toEqual(tokens);
+        }
+    });
 
   it('is saved with the trained weights in every file, as they lie there', () => {
     const files = [...new Set(golden.parameters.flatMap(({ in: places }) => Object.keys(places)))];

@@ -333,9 +333,12 @@ export interface TrainFields {
   sourceColumn?: string | undefined;
   /** seq2seq: column that holds what is to be written, such as summary; default target. */
   targetColumn?: string | undefined;
-  /** seq2seq: key of the source in the column translation, as in {"translation": {"en": …, "de": …}}. */
+  /**
+   * seq2seq: language of the sources: their key in the column translation, as in {"translation": {"en": …, "de": …}},
+   * and of models of many languages (mBART, M2M-100, NLLB) their code there, such as en_XX.
+   */
   sourceLang?: string | undefined;
-  /** seq2seq: key of the target there. */
+  /** seq2seq: language of the targets. */
   targetLang?: string | undefined;
   /** seq2seq: goes before every source, as in 'translate English to German: '; default that of the model. */
   sourcePrefix?: string | undefined;
@@ -866,9 +869,12 @@ export interface EvalFields {
   sourceColumn?: string | undefined;
   /** seq2seq: column that holds what is to be written, such as summary; default target. */
   targetColumn?: string | undefined;
-  /** seq2seq: key of the source in the column translation, as in {"translation": {"en": …, "de": …}}. */
+  /**
+   * seq2seq: language of the sources: their key in the column translation, as in {"translation": {"en": …, "de": …}},
+   * and of models of many languages (mBART, M2M-100, NLLB) their code there, such as en_XX.
+   */
   sourceLang?: string | undefined;
-  /** seq2seq: key of the target there. */
+  /** seq2seq: language of the targets. */
   targetLang?: string | undefined;
   /** seq2seq: goes before every source, as in 'translate English to German: '; default that of the model. */
   sourcePrefix?: string | undefined;
@@ -1095,8 +1101,13 @@ export interface PredictFields {
   prompt?: string | undefined;
   /** seq2seq: column that holds what is read, such as document; default source. */
   sourceColumn?: string | undefined;
-  /** seq2seq: key of the source in the column translation, as in {"translation": {"en": …, "de": …}}. */
+  /**
+   * seq2seq: language of the sources: their key in the column translation, as in {"translation": {"en": …, "de": …}},
+   * and of models of many languages (mBART, M2M-100, NLLB) their code there, such as en_XX.
+   */
   sourceLang?: string | undefined;
+  /** seq2seq: language of the targets. */
+  targetLang?: string | undefined;
   /** seq2seq: goes before every source, as in 'translate English to German: '; default that of the model. */
   sourcePrefix?: string | undefined;
   /**

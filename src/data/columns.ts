@@ -34,7 +34,10 @@ export interface ColumnSpec {
   name: string;
   /** Of a text: the column of objects that have it under its name, as {"translation": {"en": …, "de": …}}. */
   within?: string | undefined;
-  /** Names that it may have where it has no such one, of pictures in tables; a note says which was taken. */
+  /**
+   * Names that it may have where it has no such one: of pictures in tables, where a note says which was taken, and of
+   * texts within objects.
+   */
   others?: readonly string[] | undefined;
   /** Of texts: a number or a boolean is its text, as of classes that nothing lists. */
   named?: boolean | undefined;

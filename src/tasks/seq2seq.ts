@@ -12,10 +12,12 @@ import { readTokenizer } from '../data/tokenizer/files.js';
 import type { TextEncoding } from '../data/tokenizer/protocol.js';
 import { ModelError, UsageError } from '../errors.js';
 import { readModelConfig, textDropout } from '../transfer/config.js';
+import type { Writer } from './causal/generate.js';
 import { continued, tokenResults, type WritingPrediction, writtenTexts } from './causal/results.js';
 import { decoderInput, type SequenceEncoding, sequenceEncoder, targetAxis, targetFields } from './seq2seq/encode.js';
 import { sequenceContradictions, sequenceFields } from './seq2seq/fields.js';
-import { ownPrefix, prefixNotes, sequenceTokens, withPrefix } from './seq2seq/model.js';
+import { type Languages, languagesOf, refuseSwapped } from './seq2seq/languages.js';
+import { languageFiles, ownPrefix, prefixNotes, sequenceTokens, withPrefix } from './seq2seq/model.js';
 import type { MeasuredBatch, Results, SavedFiles, Task, TaskConfig } from './task.js';
 import { refusePacked, refusePictures } from './texts.js';
 import { lossAtTokens, tokenLogits } from './token-loss.js';
@@ -29,6 +31,8 @@ const encoderFile = 'encoder_model';
 export interface SequenceOptions {
   /** What goes before every source. */
   prefix: string;
+  /** Where texts carry a token of their language. */
+  languages?: Languages;
   /** Of predictions: most tokens that are written. */
   maxNewTokens?: number;
   /** What the model writes by itself in evaluations. */
@@ -37,10 +41,16 @@ export interface SequenceOptions {
 
 const written = {
   wanted: ({ writing }: SequenceOptions) => wantedOf(writing),
-  of: (files: SavedFiles, batch: MeasuredBatch, { writing }: SequenceOptions, rows: number) =>
+  of: (files: SavedFiles, batch: MeasuredBatch, options: SequenceOptions, rows: number) =>
     // The first position is that of the token that the decoder starts with.
-    continued(files, batch, Math.min(writing!.maxNewTokens, files.maxPositions - 1), 'sequence', rows),
+    continued(files, batch, Math.min(options.writing!.maxNewTokens, files.maxPositions - 1), writes(options), rows),
 };
+
+const writes = ({ languages }: SequenceOptions): Writer => ({
+  kind: 'sequence',
+  start: languages?.start,
+  forced: languages?.forced,
+});
 
 export const seq2seq = {
   name,
@@ -52,7 +62,13 @@ export const seq2seq = {
     const { sourcePrefix, maxNewTokens } = config;
     const prefix = sourcePrefix ?? (directory === undefined ? '' : ownPrefix(readModelConfig(directory)));
     const writing = writingOf(config);
-    return { prefix, ...(maxNewTokens !== undefined && { maxNewTokens }), ...(writing && { writing }) };
+    const languages = directory === undefined ? undefined : pairOf(config, directory, prefix);
+    return {
+      prefix,
+      ...(maxNewTokens !== undefined && { maxNewTokens }),
+      ...(writing && { writing }),
+      ...(languages && { languages }),
+    };
   },
   columns: sequenceColumns,
   classes: false,
@@ -76,7 +92,7 @@ export const seq2seq = {
   dropout: textDropout,
   // Nothing is kept of a frozen trunk (no writeTargets): the decoder reads the targets.
   cacheable: () => false,
-  async plan(model, config, tables, { prefix, maxNewTokens, writing }) {
+  async plan(model, config, tables, { prefix, maxNewTokens, writing, languages }) {
     refusePacked(tables, 'packed texts are of one column; give the texts themselves');
     const { directory, inputs, maxPositions, embeddingRows, purpose } = model;
     checkLibrary(writing);
@@ -92,10 +108,11 @@ export const seq2seq = {
         `option '${maxNewTokens === undefined ? 'generationMaxLength' : 'maxNewTokens'}' is ${most}, and the decoder of ${directory} has ${maxPositions} positions, one of them for its start: set it lower`,
       );
     const maxTargetLength = Math.min(config.maxTargetLength ?? maxLength, maxPositions);
-    const { start, pad } = sequenceTokens(directory);
+    const { start, pad } = sequenceTokens(directory, languages?.start);
+    const around = languages?.around;
     const files: TextEncoding = { directory, maxLength, hash: readTokenizer(directory).hash, embeddingRows };
     const notes = purpose === 'train' ? await surveyTexts(files, [...tables, ...tables.map(ofTargets)]) : [];
-    const encoding: SequenceEncoding = { files, maxTargetLength, prefix, start, pad };
+    const encoding: SequenceEncoding = { files, maxTargetLength, prefix, around, start, pad };
     const fields = tokenFields(inputs.filter((input) => input.name !== decoderInput));
     if (maxNewTokens !== undefined) {
       const alone = { ...files, tolerant: true };
@@ -104,7 +121,7 @@ export const seq2seq = {
         fields,
         axes: tokenAxes(buckets),
         encoding: sources,
-        preprocessing: { maxLength, buckets, prefix },
+        preprocessing: { maxLength, buckets, prefix, around },
         maxLength,
       };
     }
@@ -112,7 +129,7 @@ export const seq2seq = {
       fields: [...fields, ...targetFields],
       axes: { ...tokenAxes(buckets), [targetAxis]: { buckets: bucketsUpTo(maxTargetLength) } },
       encoding,
-      preprocessing: { maxLength, maxTargetLength, buckets, prefix, start, pad },
+      preprocessing: { maxLength, maxTargetLength, buckets, prefix, around, start, pad },
       maxLength,
       notes: [...new Set(notes), ...(purpose === 'train' ? prefixNotes(readModelConfig(directory), prefix) : [])],
     };
@@ -125,7 +142,7 @@ export const seq2seq = {
     return { ...found, results: { tokenLoss: found.loss, predictions: found.predictions } };
   },
   async resultsOf(saved, batch, options, mode) {
-    if (mode === 'predict') return continued(saved, batch, options.maxNewTokens!, 'sequence');
+    if (mode === 'predict') return continued(saved, batch, options.maxNewTokens!, writes(options));
     const found = await tokenResults(saved, batch);
     return options.writing ? { ...found, ...(await written.of(saved, batch, options, batch.samples.length)) } : found;
   },
@@ -137,14 +154,35 @@ export const seq2seq = {
   unusable: (error): WritingPrediction => ({ text: '', finished: false, error }),
   show: ({ text, error }, what) => `${what}\t${error ?? text}`,
   config: (config, _, { prefix }) => withPrefix(config, prefix),
+  files: ({ languages }, { directory }) => (languages ? languageFiles(directory, languages) : {}),
 } satisfies Task<SequenceOptions, WritingResult, WritingPrediction>;
 
 function sequenceColumns({ sourceColumn, targetColumn, sourceLang, targetLang }: TaskConfig): ColumnSpec[] {
-  const within = sourceLang === undefined ? {} : { within: 'translation' };
-  return [
-    { role: 'text', kind: 'text', name: sourceLang ?? sourceColumn ?? 'source', ...within },
-    { role: 'target', kind: 'text', name: targetLang ?? targetColumn ?? 'target', target: true, ...within },
-  ];
+  const columns = [
+    { role: 'text', kind: 'text', column: sourceColumn ?? 'source', language: sourceLang },
+    { role: 'target', kind: 'text', column: targetColumn ?? 'target', language: targetLang, target: true },
+  ] as const;
+  const named = sourceColumn !== undefined || targetColumn !== undefined;
+  return columns.map(({ column, language, ...spec }): ColumnSpec => {
+    if (named || language === undefined) return { ...spec, name: column };
+    // Data have en where a model has en_XX.
+    const others = language.includes('_') ? [language.split('_')[0]!] : [];
+    return { ...spec, name: language, within: 'translation', others };
+  });
+}
+
+/**
+ * The languages of a model of many. @throws UsageError, ModelError where languages do not fit model, data or each other
+ */
+function pairOf(config: TaskConfig, directory: string, prefix: string): Languages | undefined {
+  const { sourceLang, targetLang, sourceColumn, targetColumn } = config;
+  const languages = languagesOf(directory, { source: sourceLang, target: targetLang });
+  if (!languages && sourceLang !== undefined && (sourceColumn !== undefined || targetColumn !== undefined))
+    throw new UsageError(
+      "options 'sourceLang' and 'targetLang' name keys of the column translation for a model of one pair of languages; leave sourceColumn and targetColumn out",
+    );
+  refuseSwapped(directory, { sourceLang, targetLang, sourceColumn, targetColumn, prefix });
+  return languages;
 }
 
 /** A table with the targets in the place of the texts. */

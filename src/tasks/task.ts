@@ -304,7 +304,10 @@ export interface Task<O extends object = object, M extends object = object, P ex
   /** The configuration that a model is saved with. */
   config(config: ModelConfig, labels: readonly string[], options: O): ModelConfig;
   /** Further JSON files that a model is saved with, by their paths in its directory. */
-  files?(options: O, model: { outputs: readonly ModelValue[]; maxPositions: number }): Readonly<Record<string, object>>;
+  files?(
+    options: O,
+    model: { outputs: readonly ModelValue[]; maxPositions: number; directory: string },
+  ): Readonly<Record<string, object>>;
 }
 
 /** A saved model as a library opens it by itself. */

@@ -27,6 +27,10 @@ const jsonl = (name: string, lines: readonly object[]): string => {
   return path(name);
 };
 const translations = jsonl('translations.jsonl', rows);
+const columns = jsonl(
+  'columns.jsonl',
+  rows.map(({ translation }) => translation),
+);
 
 const usual = {
   ...{ task: 'seq2seq', model: fixture('t5'), train: translations, sourceLang: 'en', targetLang: 'de' },
@@ -90,6 +94,25 @@ describe('a run over translations', () => {
     const config = JSON.parse(readFileSync(join(ran.result.output, 'config.json'), 'utf8')) as object;
     expect(config).toMatchObject({ is_encoder_decoder: true, prefix: 'translate: ', model_type: 't5' });
   });
+});
+
+it('languages as tokens: learnt, measured and written, and those of the run are the saved ones', async () => {
+  const { loss, generated_after: after } = JSON.parse(readFileSync(fixture('mbart.golden.json'), 'utf8'));
+  const [model, languages] = [fixture('mbart'), { sourceLang: 'en_XX', targetLang: 'de_DE' }];
+  const { metrics } = await evaluate({ ...{ task: 'seq2seq', model, data: rows, threads: 1 }, ...languages });
+  expect(metrics.loss).toBeCloseTo(loss, 4);
+  const more = { batchSize: 3, maxSteps: 160, learningRate: 1e-2, schedule: 'constant', warmupRatio: 0 } as const;
+  const { result } = await train(options({ ...more, model, ...languages }));
+  const json = (file: string) => JSON.parse(readFileSync(join(result.output, file), 'utf8'));
+  const [german] = after[0].tokens;
+  expect(json('generation_config.json')).toMatchObject({ decoder_start_token_id: german, eos_token_id: 2 });
+  expect(json('tokenizer_config.json')).toMatchObject({ src_lang: 'en_XX', tgt_lang: 'de_DE' });
+  const texts = after as { source: string; text: string }[];
+  const written = await predict(
+    { model: result.output, task: 'seq2seq', maxNewTokens: 40, threads: 1 },
+    texts.map(({ source }) => source),
+  );
+  expect(written.map(({ text }) => text)).toEqual(texts.map(({ text }) => text));
 });
 
 it('columns of any name, and targets that are cut', async () => {
@@ -220,9 +243,26 @@ describe('what is refused', () => {
       }),
     ],
     [
-      'languages as tokens',
-      /models of type 'mbart' put a token of its language before every text, which seq2seq does not do yet/,
+      'languages whose tokens are not known',
+      /models of type 'mbart' put a token of its language beside every text, and of tokenizer_class 'T5Tokenizer' it is not known how/,
       () => ({ model: configured('languages', { model_type: 'mbart' }) }),
+    ],
+    [
+      'a language that the model has not',
+      /option 'sourceLang': the model has no language 'en'; near it are en_XX, /,
+      () => ({ model: fixture('mbart') }),
+    ],
+    [
+      'columns of the languages the other way round',
+      /the source is read from column 'de', the target from 'en': swap the two/,
+      () => ({
+        model: fixture('mbart'),
+        train: columns,
+        sourceLang: 'en_XX',
+        targetLang: 'de_DE',
+        sourceColumn: 'de',
+        targetColumn: 'en',
+      }),
     ],
     [
       'an empty target',
@@ -245,7 +285,11 @@ describe('what is refused', () => {
       () => ({ targetLang: undefined }),
     ],
     ['a language into itself', /are both 'en': a text would be translated into itself/, () => ({ targetLang: 'en' })],
-    ['keys and columns', /name keys of the column translation; leave sourceColumn/, () => ({ sourceColumn: 'a' })],
+    [
+      'keys and columns',
+      /name keys of the column translation for a model of one pair of languages; leave sourceColumn/,
+      () => ({ train: columns, sourceColumn: 'en', targetColumn: 'de' }),
+    ],
   ])('%s', async (_, message, more) => {
     await expect(train(options(more()))).rejects.toThrow(message);
   });

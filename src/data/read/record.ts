@@ -117,21 +117,29 @@ export function fieldOf(row: RawRecord['row'], column: string, place: string): u
 }
 
 /** What the object in a column has under a name. @throws DataError where it is none, or has no such one */
-function innerField(row: RawRecord['row'], column: string, name: string, place: string): unknown {
+function innerField(
+  row: RawRecord['row'],
+  column: string,
+  name: string,
+  place: string,
+  others: readonly string[] = [],
+): unknown {
   const object = fieldOf(row, column, place);
   if (typeof object !== 'object' || object === null || Array.isArray(object))
     throw new DataError(
       `${place}: column ${quote(column)} must hold an object with a text under ${quote(name)}, found ${describe(object)}`,
     );
-  return fieldOf(object as RawRecord['row'], name, `${place}: in column ${quote(column)}`);
+  const inner = object as RawRecord['row'];
+  const other = Object.hasOwn(inner, name) ? undefined : others.find((one) => Object.hasOwn(inner, one));
+  return fieldOf(inner, other ?? name, `${place}: in column ${quote(column)}`);
 }
 
 type Reader<V> = (row: RawRecord['row'], column: string, place: string, spec: ColumnSpec) => V;
 
 const readers: { [K in FieldKind]: Reader<FieldValues[K]> } = {
   text(row, column, place, spec) {
-    const { within } = spec;
-    const value = within === undefined ? fieldOf(row, column, place) : innerField(row, within, column, place);
+    const { within, others } = spec;
+    const value = within === undefined ? fieldOf(row, column, place) : innerField(row, within, column, place, others);
     if (spec.named) return readers.class(row, column, place, spec);
     if (typeof value === 'string') return value;
     throw new DataError(`${place}: column ${quote(column)} must be a text, found ${describe(value)}`);

@@ -6,6 +6,7 @@
 import { isObject, type Json, textOf } from '../../files/json.js';
 import { quote } from '../../quote.js';
 import { type PythonPipeline, pipelines, type Settings } from './pipelines.js';
+import type { AroundTexts } from './protocol.js';
 import { pythonClass } from './python-classes.js';
 
 /** Contents of the files; undefined where there is none. */
@@ -91,8 +92,11 @@ class Vocabulary {
   }
 }
 
-/** @throws Error for settings that cannot be followed */
-export function asPython(contents: TokenizerContents): PythonTokenizer {
+/**
+ * `around`: special tokens around texts, in place of those of the files. @throws Error for settings that cannot be
+ * followed
+ */
+export function asPython(contents: TokenizerContents, around?: AroundTexts): PythonTokenizer {
   const config = mergedConfig(contents);
   const { tokenizer, model } = contents;
   if (!isObject(tokenizer.model)) throw new Error('it has no model');
@@ -116,6 +120,7 @@ export function asPython(contents: TokenizerContents): PythonTokenizer {
   const tokens = (key: string): string | undefined => contentOf(config[key]) ?? pipeline?.tokens[key];
   const json: Json = { ...tokenizer, truncation: null, padding: null };
   if (pipeline) notes.push(...rebuild(json, pipeline, settingsOf(tokenizer, config, pipeline, vocabulary), name!));
+  if (around) json.post_processor = templateAround(around);
   // Without special tokens, and the second of two texts of the second type.
   json.post_processor ??= {
     type: 'TemplateProcessing',
@@ -154,6 +159,12 @@ export function asPython(contents: TokenizerContents): PythonTokenizer {
     notes,
   };
 }
+
+const templateAround = ({ before, after }: AroundTexts): Json => {
+  const [front, back] = [before, after].map((tokens) => tokens.map((id) => ({ SpecialToken: { id, type_id: 0 } })));
+  const texts = (...ids: string[]) => [...front!, ...ids.map((id) => ({ Sequence: { id, type_id: 0 } })), ...back!];
+  return { type: 'TemplateProcessing', single: texts('A'), pair: texts('A', 'B'), special_tokens: {} };
+};
 
 /** Without a name where the file is of an old version. */
 function kindOf(model: Json): string {

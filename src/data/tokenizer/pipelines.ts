@@ -75,6 +75,17 @@ function robertaTemplate(settings: Settings, begin: string, end: string): Json {
   return template(settings, single, [...single, special(eos, 0), text('B', 0), special(eos, 0)], [bos, eos]);
 }
 
+/** The token of the language before A </s>, or behind it; undefined where the vocabulary has none. */
+function languageTemplate(settings: Settings, usual: string, before: boolean): Json | undefined {
+  const named = settings.value('src_lang');
+  const language = typeof named === 'string' ? named : usual;
+  if (settings.id(language) === undefined) return undefined;
+  const end = settings.token('eos_token')!;
+  const around = (...texts: Json[]): Json[] =>
+    before ? [special(language, 0), ...texts, special(end, 0)] : [...texts, special(end, 0), special(language, 0)];
+  return template(settings, around(text('A', 0)), around(text('A', 0), text('B', 0)), [end, language]);
+}
+
 const robertaProcessing = (settings: Settings, end: string, begin: string): Json => {
   const [sep, cls] = [settings.token(end)!, settings.token(begin)!];
   return {
@@ -111,6 +122,7 @@ const robertaTokens = {
   ...{ bos_token: '<s>', eos_token: '</s>', sep_token: '</s>', cls_token: '<s>', unk_token: '<unk>' },
   ...{ pad_token: '<pad>', mask_token: '<mask>' },
 };
+const { bos_token: _, ...mbart50Tokens } = robertaTokens;
 const endOfText = '<|endoftext|>';
 
 const qwenPattern =
@@ -283,6 +295,39 @@ export const pipelines: Readonly<Record<string, PythonPipeline>> = {
       const count = settings.value('extra_ids');
       return Array.from({ length: typeof count === 'number' ? count : 100 }, (_, i) => `<extra_id_${i}>`);
     },
+  },
+  MBartTokenizer: {
+    model: 'Unigram',
+    tokens: robertaTokens,
+    maskTakesSpace: true,
+    build: (settings) => ({
+      normalizer: null,
+      preTokenizer: splits([{ type: 'WhitespaceSplit' }, metaspace('always')]),
+      model: { unk_id: 3, byte_fallback: false },
+      postProcessor: languageTemplate(settings, 'en_XX', false),
+    }),
+  },
+  MBart50Tokenizer: {
+    model: 'Unigram',
+    tokens: mbart50Tokens,
+    maskTakesSpace: true,
+    build: (settings) => ({
+      normalizer: sequence([...(settings.charsmap ? [settings.charsmap] : []), replace({ Regex: ' {2,}' }, ' ')]),
+      preTokenizer: metaspace('always'),
+      model: { unk_id: 3, byte_fallback: false },
+      postProcessor: languageTemplate(settings, 'en_XX', true),
+    }),
+  },
+  NllbTokenizer: {
+    model: 'BPE',
+    tokens: robertaTokens,
+    maskTakesSpace: true,
+    build: (settings) => ({
+      normalizer: settings.charsmap ? sequence([settings.charsmap, replace({ Regex: ' {2,}' }, ' ')]) : null,
+      preTokenizer: metaspace('always'),
+      model: { dropout: null, unk_token: settings.token('unk_token'), fuse_unk: true, byte_fallback: false },
+      postProcessor: languageTemplate(settings, 'eng_Latn', !settings.flag('legacy_behaviour', false)),
+    }),
   },
   CamembertTokenizer: {
     model: 'Unigram',

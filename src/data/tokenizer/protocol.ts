@@ -3,6 +3,12 @@
 import type { RenderedChat } from './chat.js';
 import type { Encoded, MaskVocabulary, WholeText, Window, WindowSource } from './encoded.js';
 
+/** Special tokens around a text. */
+export interface AroundTexts {
+  before: readonly string[];
+  after: readonly string[];
+}
+
 /** What tokenising follows from; JSON. */
 export interface TextEncoding {
   /** Holds tokenizer.json and, where there is one, tokenizer_config.json. */
@@ -13,6 +19,8 @@ export interface TextEncoding {
   hash?: string | undefined;
   /** Rows of the model's embedding; undefined: not known. */
   embeddingRows?: number | undefined;
+  /** In place of those that the files put around texts. */
+  around?: AroundTexts | undefined;
   /** Texts that cannot be read by the model are left out of their batch instead of ending it: predictions. */
   tolerant?: boolean | undefined;
   /** Most that one text may take, beside what goes with its length; default 5 s of processor time and 1 GiB. */

@@ -138,8 +138,8 @@ const otherPipelines = new Set(
   (
     'BarthezTokenizer BigBirdTokenizer BlenderbotTokenizer CodeGenTokenizer CodeLlamaTokenizer CohereTokenizer ' +
     'DPRQuestionEncoderTokenizer EsmcTokenizer FunnelTokenizer GemmaTokenizer HerbertTokenizer LasrTokenizer ' +
-    'LayoutLMv2Tokenizer LayoutLMv3Tokenizer LayoutXLMTokenizer LukeTokenizer MBart50Tokenizer MBartTokenizer ' +
-    'MLukeTokenizer MarkupLMTokenizer NllbTokenizer NougatTokenizer OpenAIGPTTokenizer PegasusTokenizer ' +
+    'LayoutLMv2Tokenizer LayoutLMv3Tokenizer LayoutXLMTokenizer LukeTokenizer ' +
+    'MLukeTokenizer MarkupLMTokenizer NougatTokenizer OpenAIGPTTokenizer PegasusTokenizer ' +
     'Qwen3_5Tokenizer ReformerTokenizer RemBertTokenizer RoFormerTokenizer SeamlessM4TTokenizer Siglip2Tokenizer ' +
     'SplinterTokenizer Tipsv2Tokenizer UdopTokenizer VideoPrismTokenizer WhisperTokenizer XGLMTokenizer ' +
     'XLNetTokenizer'

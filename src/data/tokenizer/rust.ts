@@ -21,7 +21,7 @@ import {
 } from './encoded.js';
 import { fronts, type SureFronts, sureFronts } from './fronts.js';
 import { refuseGrowth } from './growth.js';
-import { mostUnits } from './protocol.js';
+import { type AroundTexts, mostUnits } from './protocol.js';
 import { Windows } from './windows.js';
 
 // A CommonJS module whose names Node does not see.
@@ -60,9 +60,12 @@ export class RustTokenizer {
   /** Tokens of words that were counted. */
   readonly #lengths = new Map<string, number>();
 
-  /** `maxLength`: most tokens of a row, special tokens included. @throws Error for files that cannot be used */
-  constructor(contents: TokenizerContents, maxLength: number) {
-    this.#python = asPython(contents);
+  /**
+   * `maxLength`: most tokens of a row, special tokens included; `around`: these, in place of the files'. @throws Error
+   * for files that cannot be used
+   */
+  constructor(contents: TokenizerContents, maxLength: number, around?: AroundTexts) {
+    this.#python = asPython(contents, around);
     const { json, padToken, padLeft, truncateLeft, vocabulary, notes, unknown } = this.#python;
     this.#tokenizer = open(this.#python);
     this.#tokenizer.disablePadding();

@@ -117,7 +117,7 @@ const handlers: {
     if (encoding.hash !== undefined && contents.hash !== encoding.hash)
       throw new Error('the tokenizer has been changed since the start');
     // A vocabulary may be large.
-    tokenizer = await bounded(0, 10_000_000, () => new RustTokenizer(contents, encoding.maxLength));
+    tokenizer = await bounded(0, 10_000_000, () => new RustTokenizer(contents, encoding.maxLength, encoding.around));
     if (process.argv.includes('background')) lowerPriority();
     return factsOf(tokenizer);
   },

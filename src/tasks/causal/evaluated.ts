@@ -34,7 +34,7 @@ export async function writtenInEvaluation(
       'int32',
       Int32Array.from(places, (place) => place[end]),
     );
-  return { ...(await writtenBehind(files, prompts, most, 'decoder')), from: ends(0), to: ends(1) };
+  return { ...(await writtenBehind(files, prompts, most, { kind: 'decoder' })), from: ends(0), to: ends(1) };
 }
 
 /**

@@ -48,7 +48,7 @@ async function generate(request: GenerateRequest): Promise<Generated[]> {
 async function continued(
   { library, found }: Awaited<ReturnType<typeof open>>,
   prompts: readonly (readonly number[])[],
-  { kind, maxNewTokens }: GenerateRequest,
+  { kind, maxNewTokens, start, forced }: GenerateRequest,
 ): Promise<Generated[]> {
   const output = await found.generate({
     inputs: tensor(library, prompts),
@@ -58,6 +58,8 @@ async function continued(
     ),
     max_new_tokens: maxNewTokens,
     do_sample: false,
+    ...(start !== undefined && { decoder_start_token_id: start }),
+    ...(forced !== undefined && { forced_bos_token_id: forced }),
   } as never);
   const { generation_config: own, config } = found as unknown as Record<
     string,

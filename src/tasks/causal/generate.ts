@@ -11,8 +11,17 @@ import { missingLibrary, transformersInstalled } from './library.js';
 /** A decoder goes on with prompts; one of a sequence writes by what its encoder read. */
 export type ModelKind = 'decoder' | 'sequence';
 
-export interface GenerateRequest {
+/** How a model is made to write. */
+export interface Writer {
   kind: ModelKind;
+  /**
+   * Of a sequence: the token that the decoder starts with, and the one that it writes first; default the model's own.
+   */
+  start?: number | undefined;
+  forced?: number | undefined;
+}
+
+export interface GenerateRequest extends Writer {
   /** Model directory. */
   directory: string;
   /** Token ids of each prompt. */

@@ -6,7 +6,7 @@ import type { TensorView } from '../../runtime/session.js';
 import { runInParts } from '../masked-results.js';
 import { asLogits } from '../reading.js';
 import type { MeasuredBatch, Prediction, PredictTools, Results, SavedFiles, SavedRun } from '../task.js';
-import { generate, type ModelKind } from './generate.js';
+import { generate, type Writer } from './generate.js';
 
 export interface WritingPrediction extends Prediction {
   /** What follows the prompt. */
@@ -44,10 +44,10 @@ export function continued(
   saved: SavedFiles,
   { inputs, samples }: Pick<MeasuredBatch, 'inputs' | 'samples'>,
   maxNewTokens: number,
-  kind: ModelKind = 'decoder',
+  writer: Writer = { kind: 'decoder' },
   rows = samples.length,
 ): Promise<Results> {
-  return writtenBehind(saved, rowsOfTokens(inputs, rows), maxNewTokens, kind);
+  return writtenBehind(saved, rowsOfTokens(inputs, rows), maxNewTokens, writer);
 }
 
 /** The tokens of the first rows, without those that fill up. */
@@ -66,9 +66,9 @@ export async function writtenBehind(
   saved: SavedFiles,
   prompts: readonly (readonly number[])[],
   maxNewTokens: number,
-  kind: ModelKind,
+  writer: Writer,
 ): Promise<Results> {
-  const found = await generate(saved, { kind, prompts, maxNewTokens, threads: saved.threads });
+  const found = await generate(saved, { ...writer, prompts, maxNewTokens, threads: saved.threads });
   return {
     ids: view('int32', Int32Array.from(found.flatMap(({ ids }) => ids))),
     counts: view(

@@ -6,7 +6,7 @@ import { ofKind, textAt } from '../../data/columns.js';
 import { type EncodeRequest, type Encoder, SampleError, writerOf } from '../../data/encode.js';
 import { bucketFor, type Slot } from '../../data/slots.js';
 import { encodeRows, measureTexts, openTokenizer, writeTokens } from '../../data/text/encode.js';
-import type { TextEncoding } from '../../data/tokenizer/protocol.js';
+import type { AroundTexts, TextEncoding } from '../../data/tokenizer/protocol.js';
 
 /** Axis of the tokens of a target. */
 export const targetAxis = 'targets';
@@ -28,6 +28,8 @@ export interface SequenceEncoding {
   maxTargetLength: number;
   /** What goes before every source. */
   prefix: string;
+  /** Special tokens around the texts, where these carry a token of their language; default those of the files. */
+  around?: { source: AroundTexts; target: AroundTexts } | undefined;
   /** The token that the decoder starts with, and the one that fills up. */
   start: number;
   pad: number;
@@ -39,13 +41,17 @@ export async function sequenceEncoder({
   files,
   maxTargetLength,
   prefix,
+  around,
   start,
   pad,
   sourcesAlone,
 }: SequenceEncoding): Promise<Encoder> {
-  const sources = await openTokenizer(files);
+  const sources = await openTokenizer({ ...files, around: around?.source });
+  const alike = maxTargetLength === files.maxLength && !around;
   const targets =
-    maxTargetLength === files.maxLength ? sources : await openTokenizer({ ...files, maxLength: maxTargetLength });
+    alike || sourcesAlone
+      ? sources
+      : await openTokenizer({ ...files, maxLength: maxTargetLength, around: around?.target });
   return async (whole, slot) => {
     const read = textsOf(whole, 'text').map((text) => [prefix + text, ''] as const);
     const found = await encodeRows(sources, whole, read, 1);

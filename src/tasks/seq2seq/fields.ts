@@ -20,14 +20,17 @@ export function sequenceFields(kit: FieldKit) {
         about(`${name}: column that holds what is to be written, such as summary; default target.`, { value: 'NAME' }),
       ),
     sourceLang: path.optional().meta(
-      about(`${name}: key of the source in the column translation, as in {"translation": {"en": …, "de": …}}.`, {
-        value: 'KEY',
-        aliases: ['source_lang'],
-      }),
+      about(
+        `${name}: language of the sources: their key in the column translation, as in {"translation": {"en": …, "de": …}}, and of models of many languages (mBART, M2M-100, NLLB) their code there, such as en_XX.`,
+        {
+          value: 'CODE',
+          aliases: ['source_lang'],
+        },
+      ),
     ),
     targetLang: path
       .optional()
-      .meta(about(`${name}: key of the target there.`, { value: 'KEY', aliases: ['target_lang'] })),
+      .meta(about(`${name}: language of the targets.`, { value: 'CODE', aliases: ['target_lang'] })),
   };
   const sourcePrefix = z
     .string()
@@ -44,16 +47,24 @@ export function sequenceFields(kit: FieldKit) {
     }),
   );
   const writing = writingFields(kit);
-  const { sourceColumn, sourceLang } = columns;
+  const { sourceColumn, sourceLang, targetLang } = columns;
   return {
     all: { ...columns, sourcePrefix, maxLength, maxTargetLength, buckets, ...writing.all },
     train: writing.train,
-    predict: { sourceColumn, sourceLang, sourcePrefix, maxLength, buckets, maxNewTokens: maxNewTokensField(kit) },
+    predict: {
+      sourceColumn,
+      sourceLang,
+      targetLang,
+      sourcePrefix,
+      maxLength,
+      buckets,
+      maxNewTokens: maxNewTokensField(kit),
+    },
   };
 }
 
 export function* sequenceContradictions(config: TaskConfig): Iterable<string> {
-  const { sourceColumn, targetColumn, sourceLang, targetLang } = config;
+  const { sourceLang, targetLang } = config;
   // Predictions have no targets.
   if ('targetColumn' in config || 'predictWithGenerate' in config) {
     if ((sourceLang === undefined) !== (targetLang === undefined))
@@ -61,7 +72,5 @@ export function* sequenceContradictions(config: TaskConfig): Iterable<string> {
     if (sourceLang !== undefined && sourceLang === targetLang)
       yield `options 'sourceLang' and 'targetLang' are both '${sourceLang}': a text would be translated into itself`;
   }
-  if (sourceLang !== undefined && (sourceColumn !== undefined || targetColumn !== undefined))
-    yield "options 'sourceLang' and 'targetLang' name keys of the column translation; leave sourceColumn and targetColumn out";
   yield* writingContradictions(config);
 }

@@ -8,30 +8,25 @@ import { isObject } from '../../files/json.js';
 import { readModelJson } from '../../files/model-files.js';
 import { quote } from '../../quote.js';
 import { type ModelConfig, readModelConfig } from '../../transfer/config.js';
+import type { Languages } from './languages.js';
 
 export interface SequenceTokens {
   start: number;
   pad: number;
 }
 
-/** Families whose targets begin with a token of their language, which a plain tokenizer does not know how to choose. */
-const multilingual = new Set(['mbart', 'm2m_100', 'nllb-moe', 'plbart']);
-
-/** @throws ModelError where a token is not named, and for models whose texts begin with a token of their language */
-export function sequenceTokens(directory: string): SequenceTokens {
+/**
+ * @param given the token to start with, where the language decides it. @throws ModelError where a token is not named
+ */
+export function sequenceTokens(directory: string, given?: number): SequenceTokens {
   const config = readModelConfig(directory);
   const generation = readModelJson(directory, 'generation_config.json') ?? {};
-  if (multilingual.has(config.model_type ?? ''))
-    throw new ModelError(
-      `${join(directory, 'config.json')}: models of type ${quote(config.model_type!)} put a token of its language before every text, ` +
-        'which seq2seq does not do yet. Expected T5, BART, Marian or another model of one pair of languages.',
-    );
   const token = (...keys: string[]): number | undefined =>
     keys
       .flatMap((key) => [generation[key], config[key]])
       .find((value): value is number => Number.isSafeInteger(value) && (value as number) >= 0);
   const pad = token('pad_token_id');
-  const start = token('decoder_start_token_id', 'bos_token_id');
+  const start = given ?? token('decoder_start_token_id', 'bos_token_id');
   if (pad === undefined || start === undefined)
     throw new ModelError(
       `${join(directory, 'config.json')} names no ${start === undefined ? 'decoder_start_token_id' : 'pad_token_id'}: what the decoder of a ` +
@@ -76,4 +71,17 @@ export function prefixNotes(config: ModelConfig, prefix: string): string[] {
     `config.json has prefixes for its tasks (${known.map(([task, own]) => `${task}: ${quote(own)}`).join(', ')}), and nothing goes before the ` +
       'sources here; set sourcePrefix to train with one. The saved model has the one that it is trained with',
   ];
+}
+
+/** Files that a model of many languages is saved with: the pair that it was trained for is the usual one. */
+export function languageFiles(directory: string, { source, target, start, forced }: Languages) {
+  const writes = {
+    ...(start !== undefined && { decoder_start_token_id: start }),
+    ...(forced !== undefined && { forced_bos_token_id: forced }),
+  };
+  const read = (name: string) => readModelJson(directory, name) ?? {};
+  return {
+    'generation_config.json': { ...read('generation_config.json'), ...writes },
+    'tokenizer_config.json': { ...read('tokenizer_config.json'), src_lang: source, tgt_lang: target },
+  };
 }
