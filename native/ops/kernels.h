@@ -173,69 +173,73 @@ enum class Activation { kNone, kRelu, kRelu6, kHardSigmoid, kHardSwish, kSwish }
 ///   PICTURE(name, Args)  void name(const Args&): not cut into chunks
 ///   OPTIMIZER(name, Op, states, numbers...)  a kernel over Update, which is the operator ortune.Op: how many
 ///     arenas of state it has, and the numbers that it takes for each range, in their order (Op##Numbers)
-#define ORTUNE_KERNELS(KERNEL, PICTURE, OPTIMIZER)                                                   \
-  /* their arguments are above */                                                                    \
-  KERNEL(gelu_grad, GeluGrad)                                                                        \
-  KERNEL(bias_gelu, BiasGelu)                                                                        \
-  KERNEL(bias_gelu_grad, BiasGeluGrad)                                                               \
-  KERNEL(transpose, Transpose)                                                                       \
-  KERNEL(dropout, Dropout)                                                                           \
-  KERNEL(softmax_grad, SoftmaxGrad)                                                                  \
-  KERNEL(log_softmax_grad, LogSoftmaxGrad)                                                           \
-  KERNEL(layer_norm_grad, LayerNormGrad)                                                             \
-  KERNEL(bias_grad, BiasGrad)                                                                        \
-  KERNEL(add_partials, AddPartials)                                                                  \
-  KERNEL(embedding_zero, EmbeddingGrad)                                                              \
-  KERNEL(embedding_add, EmbeddingGrad)                                                               \
-  KERNEL(cross_entropy, CrossEntropy)                                                                \
-  KERNEL(cross_entropy_total, CrossEntropy)                                                          \
-  KERNEL(cross_entropy_grad, CrossEntropyGrad)                                                       \
-  /* attention.h */                                                                                  \
-  KERNEL(attention, Attention)                                                                       \
-  KERNEL(attention_grad, AttentionGrad)                                                              \
-  /* batch_norm.h */                                                                                 \
-  KERNEL(moments, Moments)                                                                           \
-  KERNEL(statistics, Statistics)                                                                     \
-  KERNEL(normalise, Normalise)                                                                       \
-  KERNEL(norm_sums, NormSums)                                                                        \
-  KERNEL(norm_grad, NormGrad)                                                                        \
-  KERNEL(activate, Activate)                                                                         \
-  /* gemm.h */                                                                                       \
-  KERNEL(gemm_pack, Gemm)                                                                            \
-  KERNEL(gemm, Gemm)                                                                                 \
-  KERNEL(gemm_total, Gemm)                                                                           \
-  /* conv_panels.h */                                                                                \
-  KERNEL(conv_panels_pack, ConvPanelsPack)                                                           \
-  KERNEL(conv_panels, ConvPanels)                                                                    \
-  /* conv.h */                                                                                       \
-  KERNEL(conv_pack, ConvPack)                                                                        \
-  KERNEL(conv, Conv)                                                                                 \
-  KERNEL(conv_weight, ConvWeight)                                                                    \
-  KERNEL(conv_weight_total, ConvWeight)                                                              \
-  /* depthwise.h */                                                                                  \
-  KERNEL(depthwise_pack, DepthwisePack)                                                              \
-  KERNEL(depthwise, Depthwise)                                                                       \
-  KERNEL(depthwise_weight, DepthwiseWeight)                                                          \
-  KERNEL(depthwise_weight_total, DepthwiseWeight)                                                    \
-  /* pool.h */                                                                                       \
-  KERNEL(pool, Pool)                                                                                 \
-  KERNEL(max_pool_grad, MaxPoolGrad)                                                                 \
-  /* recurrent.h */                                                                                  \
-  KERNEL(recurrent_pack, RecurrentPack)                                                              \
-  KERNEL(recurrent_step, Recurrence)                                                                 \
-  KERNEL(recurrent_grad_step, RecurrenceGrad)                                                        \
-  /* optim/update.h */                                                                               \
-  KERNEL(gradient_norm, Update)                                                                      \
-  KERNEL(gradient_norm_total, Update)                                                                \
-  OPTIMIZER(adamw, AdamW, 2, rate, beta1, beta2, epsilon, decay, mean_correction, square_correction) \
-  OPTIMIZER(sgd, Sgd, 1, rate, momentum, dampening, nesterov, decay)                                 \
-  /* data/render.h */                                                                                \
-  PICTURE(resample, Resample)                                                                        \
-  PICTURE(affine, Affine)                                                                            \
-  PICTURE(finish, Finish)                                                                            \
-  /* data/colour.h */                                                                                \
-  PICTURE(colour, Colour)                                                                            \
-  /* data/mix.h */                                                                                   \
+#define ORTUNE_KERNELS(KERNEL, PICTURE, OPTIMIZER)                                             \
+  /* their arguments are above */                                                              \
+  KERNEL(gelu_grad, GeluGrad)                                                                  \
+  KERNEL(bias_gelu, BiasGelu)                                                                  \
+  KERNEL(bias_gelu_grad, BiasGeluGrad)                                                         \
+  KERNEL(transpose, Transpose)                                                                 \
+  KERNEL(dropout, Dropout)                                                                     \
+  KERNEL(softmax_grad, SoftmaxGrad)                                                            \
+  KERNEL(log_softmax_grad, LogSoftmaxGrad)                                                     \
+  KERNEL(layer_norm_grad, LayerNormGrad)                                                       \
+  KERNEL(bias_grad, BiasGrad)                                                                  \
+  KERNEL(add_partials, AddPartials)                                                            \
+  KERNEL(embedding_zero, EmbeddingGrad)                                                        \
+  KERNEL(embedding_add, EmbeddingGrad)                                                         \
+  KERNEL(cross_entropy, CrossEntropy)                                                          \
+  KERNEL(cross_entropy_total, CrossEntropy)                                                    \
+  KERNEL(cross_entropy_grad, CrossEntropyGrad)                                                 \
+  /* attention.h */                                                                            \
+  KERNEL(attention, Attention)                                                                 \
+  KERNEL(attention_grad, AttentionGrad)                                                        \
+  /* batch_norm.h */                                                                           \
+  KERNEL(moments, Moments)                                                                     \
+  KERNEL(statistics, Statistics)                                                               \
+  KERNEL(normalise, Normalise)                                                                 \
+  KERNEL(norm_sums, NormSums)                                                                  \
+  KERNEL(norm_grad, NormGrad)                                                                  \
+  KERNEL(activate, Activate)                                                                   \
+  /* gemm.h */                                                                                 \
+  KERNEL(gemm_pack, Gemm)                                                                      \
+  KERNEL(gemm, Gemm)                                                                           \
+  KERNEL(gemm_total, Gemm)                                                                     \
+  /* conv_panels.h */                                                                          \
+  KERNEL(conv_panels_pack, ConvPanelsPack)                                                     \
+  KERNEL(conv_panels, ConvPanels)                                                              \
+  /* conv.h */                                                                                 \
+  KERNEL(conv_pack, ConvPack)                                                                  \
+  KERNEL(conv, Conv)                                                                           \
+  KERNEL(conv_weight, ConvWeight)                                                              \
+  KERNEL(conv_weight_total, ConvWeight)                                                        \
+  /* depthwise.h */                                                                            \
+  KERNEL(depthwise_pack, DepthwisePack)                                                        \
+  KERNEL(depthwise, Depthwise)                                                                 \
+  KERNEL(depthwise_weight, DepthwiseWeight)                                                    \
+  KERNEL(depthwise_weight_total, DepthwiseWeight)                                              \
+  /* pool.h */                                                                                 \
+  KERNEL(pool, Pool)                                                                           \
+  KERNEL(max_pool_grad, MaxPoolGrad)                                                           \
+  /* recurrent.h */                                                                            \
+  KERNEL(recurrent_pack, RecurrentPack)                                                        \
+  KERNEL(recurrent_step, Recurrence)                                                           \
+  KERNEL(recurrent_grad_step, RecurrenceGrad)                                                  \
+  /* optim/update.h */                                                                         \
+  KERNEL(gradient_norm, Update)                                                                \
+  KERNEL(gradient_norm_total, Update)                                                          \
+  OPTIMIZER(adam, Adam, 2, rate, beta1, beta2, epsilon, decay, coupled_decay, mean_correction, \
+            square_correction)                                                                 \
+  OPTIMIZER(sgd, Sgd, 1, rate, momentum, dampening, nesterov, decay)                           \
+  OPTIMIZER(rmsprop, RMSprop, 2, rate, alpha, epsilon, momentum, decay)                        \
+  OPTIMIZER(adadelta, Adadelta, 2, rate, rho, epsilon, decay)                                  \
+  OPTIMIZER(lion, Lion, 1, rate, beta1, beta2, decay)                                          \
+  /* data/render.h */                                                                          \
+  PICTURE(resample, Resample)                                                                  \
+  PICTURE(affine, Affine)                                                                      \
+  PICTURE(finish, Finish)                                                                      \
+  /* data/colour.h */                                                                          \
+  PICTURE(colour, Colour)                                                                      \
+  /* data/mix.h */                                                                             \
   PICTURE(mix, Mix)
 #define ORTUNE_NOTHING(...)
 

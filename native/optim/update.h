@@ -9,11 +9,12 @@
 
 namespace ortune {
 
-constexpr int kHyper = 8;  // float32 numbers per range: those of the optimizer, then zeros
+constexpr int kHyper = 9;  // float32 numbers per range: the L1 penalty, those of the optimizer, then zeros
 
 struct Update {
-  float *p, *first, *second;  // parameters; AdamW's m and v, or SGD's velocity and null
-  const float* g;
+  float *p, *first,
+      *second;  // parameters; the optimizer's states, such as Adam's m and v; null where it has fewer
+  float* g;     // gradients; gradient_norm adds those of L1 penalties
   const int64_t* ranges;       // [range_count][2]: begin and end, ascending, not overlapping
   const int64_t* first_chunk;  // [range_count + 1]: the first chunk of each range, see count_chunks
   const float* hyper;          // [range_count][kHyper], see numbers_of
@@ -62,21 +63,23 @@ static inline float clip_factor(const Update& a) {
   return a.max_norm > 0 && factor < 1 ? factor : 1.0f;
 }
 
-// AdamWNumbers and so on: the numbers of a range, in the order of the optimizer's line in ops/kernels.h.
+// AdamNumbers and so on: the numbers of a range, in the order of the optimizer's line in ops/kernels.h.
 #define ORTUNE_OPTIMIZER(name, Op, states, ...)   \
   struct Op##Numbers {                            \
     float __VA_ARGS__;                            \
   };                                              \
   static_assert(states <= 2, "first and second"); \
-  static_assert(sizeof(Op##Numbers) <= kHyper * sizeof(float), "too many numbers");
+  static_assert(sizeof(Op##Numbers) < kHyper * sizeof(float), "too many numbers");
 ORTUNE_KERNELS(ORTUNE_NOTHING, ORTUNE_NOTHING, ORTUNE_OPTIMIZER)
 #undef ORTUNE_OPTIMIZER
 template <class Numbers>
 static inline Numbers numbers_of(const Update& a, int64_t range) {
   Numbers numbers;
-  memcpy(&numbers, a.hyper + range * kHyper, sizeof numbers);
+  memcpy(&numbers, a.hyper + range * kHyper + 1, sizeof numbers);
   return numbers;
 }
+
+static inline float l1_of(const Update& a, int64_t range) { return a.hyper[range * kHyper]; }
 
 /// When the gradient holds a NaN or an infinity nothing is updated.
 static inline bool is_finite(float x) { return x - x == 0; }

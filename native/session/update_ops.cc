@@ -25,7 +25,7 @@ void require_ranges(const Input& ranges, int64_t length) {
   }
 }
 
-/// Inputs: parameters, gradients, `states` arenas of optimizer state, ranges [R, 2], hyper [R, 8], clip [1].
+/// Inputs: parameters, gradients, `states` arenas of optimizer state, ranges [R, 2], hyper [R, 9], clip [1].
 template <int states>
 void update(Context& c, void (*kernel)(const ortune::Update&, int64_t)) {
   const Input p = c.input(0), g = c.input(1), ranges = c.input(2 + states), hyper = c.input(3 + states),
@@ -39,7 +39,8 @@ void update(Context& c, void (*kernel)(const ortune::Update&, int64_t)) {
   require(g.count() == p.count(), "the gradients must be as long as the parameters");
   require_ranges(ranges, p.count());
   const int64_t count = ranges.shape[0];
-  require(hyper.count() == count * ortune::kHyper, "hyper must have 8 numbers per range");
+  require(hyper.count() == count * ortune::kHyper,
+          "hyper must have " + std::to_string(ortune::kHyper) + " numbers per range");
   require(clip.count() == 1, "clip must be one number");
 
   const int64_t* range = static_cast<const int64_t*>(ranges.data);
@@ -50,7 +51,7 @@ void update(Context& c, void (*kernel)(const ortune::Update&, int64_t)) {
   const ortune::Update args{static_cast<float*>(p.data),
                             state[0],
                             state[1],
-                            g.floats(),
+                            static_cast<float*>(g.data),
                             range,
                             first_chunk,
                             hyper.floats(),

@@ -69,6 +69,11 @@ static inline F32 keep(F32 v, Full) { return v; }
 static inline F32 keep(F32 v, Tail tail) { return iota() < set(static_cast<uint32_t>(tail.n)) ? v : F32{}; }
 
 static inline F32 abs(F32 x) { return (F32)((U32)x & 0x7fffffffu); }
+/// -1, 0 or 1; 0 for what is no number.
+static inline F32 sign(F32 x) {
+  const F32 one = set(1.0f), none = {};
+  return (x > none ? one : none) - (x < none ? one : none);
+}
 
 // What the extensions lack, and two comparisons that compilers turn into slow masked loads. A NaN in x stays.
 #if defined(__AVX512F__)

@@ -442,7 +442,7 @@ export interface TrainFields {
   /** Highest learning rate. Takes a number above 0. Default `0.00005`. */
   learningRate?: number | undefined;
   /** Course of the learning rate after warm-up. Default `"linear"`. */
-  schedule?: 'linear' | 'cosine' | 'cosine_with_restarts' | 'polynomial' | 'constant' | undefined;
+  schedule?: 'linear' | 'cosine' | 'cosine_with_restarts' | 'polynomial' | 'constant' | 'warmup_stable_decay' | 'one_cycle' | 'step' | 'exponential' | undefined;
   /** Part of all steps in which the learning rate rises. Takes a number from 0 to 1. Default `0.1`. */
   warmupRatio?: number | undefined;
   /** Steps of warm-up; overrides warmupRatio. Takes a whole number of at least 0. */
@@ -454,34 +454,74 @@ export interface TrainFields {
   scheduleCycles?: number | undefined;
   /** Exponent of the polynomial schedule. Takes a number above 0. Default `1`. */
   schedulePower?: number | undefined;
-  /** Learning rate that the polynomial schedule ends at. Takes a number of at least 0. Default `1e-7`. */
-  learningRateEnd?: number | undefined;
-  /** Update rule. Default `"adamw"`. */
-  optimizer?: 'adamw' | 'sgd' | undefined;
   /**
-   * Decoupled weight decay; biases and normalisation parameters are left out. Takes a number of at least 0. Default
-   * `0.01`.
+   * Learning rate that the schedules polynomial and warmup_stable_decay end at. Takes a number of at least 0. Default
+   * `1e-7`.
+   */
+  learningRateEnd?: number | undefined;
+  /**
+   * warmup_stable_decay: part of all steps, at the end, in which the learning rate falls. Takes a number from 0 to 1.
+   * Default `0.2`.
+   */
+  scheduleDecayRatio?: number | undefined;
+  /**
+   * step and exponential: what the learning rate is multiplied by in scheduleStepSize steps. Takes a number above 0 and
+   * of at most 1. Default `0.1`.
+   */
+  scheduleGamma?: number | undefined;
+  /**
+   * step and exponential: optimizer steps; default a third of those after warm-up. Takes a whole number of at least 1.
+   */
+  scheduleStepSize?: number | undefined;
+  /** Update rule. Default `"adamw"`. */
+  optimizer?: 'adamw' | 'adam' | 'sgd' | 'rmsprop' | 'adadelta' | 'lion' | undefined;
+  /**
+   * Weight decay: decoupled with adamw and lion, else added to the gradient; biases and normalisation parameters are
+   * left out. Takes a number of at least 0. Default `0.01`.
    */
   weightDecay?: number | undefined;
-  /** AdamW: decay of the first moment. Takes a number of at least 0 and below 1. Default `0.9`. */
+  /** Adam, AdamW: decay of the first moment. Takes a number of at least 0 and below 1. Default `0.9`. */
   adamBeta1?: number | undefined;
-  /** AdamW: decay of the second moment. Takes a number of at least 0 and below 1. Default `0.999`. */
+  /** Adam, AdamW: decay of the second moment. Takes a number of at least 0 and below 1. Default `0.999`. */
   adamBeta2?: number | undefined;
-  /** AdamW: added to the denominator. Takes a number above 0. Default `1e-8`. */
+  /** Adam, AdamW: added to the denominator. Takes a number above 0. Default `1e-8`. */
   adamEpsilon?: number | undefined;
   /** SGD: momentum. Takes a number of at least 0 and below 1. Default `0.9`. */
   momentum?: number | undefined;
   /** SGD: momentum in the form of Nesterov. Default `false`. */
   nesterov?: boolean | undefined;
+  /** RMSprop: decay of the mean of squared gradients. Takes a number of at least 0 and below 1. Default `0.99`. */
+  rmspropAlpha?: number | undefined;
+  /** RMSprop: added to the denominator. Takes a number above 0. Default `1e-8`. */
+  rmspropEpsilon?: number | undefined;
+  /** RMSprop: momentum. Takes a number of at least 0 and below 1. Default `0`. */
+  rmspropMomentum?: number | undefined;
   /**
-   * Parameters with a learning rate or weight decay of their own: a list of {parameters: PATTERN, learningRate,
-   * weightDecay}; the first that matches counts. Takes a list, each an object of parameters, learningRate, weightDecay.
-   * Default `[]`.
+   * Adadelta: decay of the means of squared gradients and changes. Takes a number of at least 0 and below 1. Default
+   * `0.9`.
+   */
+  adadeltaRho?: number | undefined;
+  /** Adadelta: added to both means. Takes a number above 0. Default `0.000001`. */
+  adadeltaEpsilon?: number | undefined;
+  /** Lion: share of the momentum in a change. Takes a number of at least 0 and below 1. Default `0.9`. */
+  lionBeta1?: number | undefined;
+  /** Lion: decay of the momentum. Takes a number of at least 0 and below 1. Default `0.99`. */
+  lionBeta2?: number | undefined;
+  /**
+   * L1 penalty: l1·Σ|w| is part of what is minimised, though not of the loss that is shown; biases and normalisation
+   * parameters are left out. Takes a number of at least 0. Default `0`.
+   */
+  l1?: number | undefined;
+  /**
+   * Parameters with a learning rate, weight decay or L1 penalty of their own: a list of {parameters: PATTERN,
+   * learningRate, weightDecay, l1}; the first that matches counts. Takes a list, each an object of parameters,
+   * learningRate, weightDecay, l1. Default `[]`.
    */
   groups?: readonly ({
     parameters: string | readonly string[];
     learningRate?: number | undefined;
     weightDecay?: number | undefined;
+    l1?: number | undefined;
   })[] | undefined;
   /**
    * Gradients are scaled down to this norm over all parameters; 0 turns it off. Takes a number of at least 0. Default

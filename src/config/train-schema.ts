@@ -5,6 +5,7 @@ import type { WithGiven } from '../data/memory/given.js';
 import { pathOf } from '../files/path-of.js';
 import type { OwnMetrics } from '../metrics/own.js';
 import { optimizerFields, optimizerNames } from '../optim/rules.js';
+import { scheduleNames } from '../optim/schedule.js';
 import { type MetricNameOf, type TaskName, withTask } from '../tasks/tasks.js';
 import { contradictions } from './contradictions.js';
 import { computing } from './device-fields.js';
@@ -25,6 +26,7 @@ const group = z.strictObject({
     .optional()
     .meta({ aliases: ['lr'] }),
   weightDecay: z.number().min(0).optional(),
+  l1: z.number().min(0).optional(),
 });
 
 const augmentModule = z
@@ -161,7 +163,7 @@ const optimisation = {
     .default(5e-5)
     .meta(about('Highest learning rate.', { aliases: ['lr'] })),
   schedule: z
-    .enum(['linear', 'cosine', 'cosine_with_restarts', 'polynomial', 'constant'])
+    .enum(scheduleNames)
     .default('linear')
     .meta(about('Course of the learning rate after warm-up.', { aliases: ['lr_scheduler_type', 'scheduler'] })),
   warmupRatio: z.number().min(0).max(1).default(0.1).meta(about('Part of all steps in which the learning rate rises.')),
@@ -184,7 +186,32 @@ const optimisation = {
     .number()
     .min(0)
     .default(1e-7)
-    .meta(about('Learning rate that the polynomial schedule ends at.', { aliases: ['lr_end'] })),
+    .meta(
+      about('Learning rate that the schedules polynomial and warmup_stable_decay end at.', {
+        aliases: ['lr_end', 'min_lr'],
+      }),
+    ),
+  scheduleDecayRatio: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.2)
+    .meta(about('warmup_stable_decay: part of all steps, at the end, in which the learning rate falls.')),
+  scheduleGamma: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.1)
+    .meta(
+      about('step and exponential: what the learning rate is multiplied by in scheduleStepSize steps.', {
+        aliases: ['gamma', 'lr_decay'],
+      }),
+    ),
+  scheduleStepSize: count.optional().meta(
+    about('step and exponential: optimizer steps; default a third of those after warm-up.', {
+      aliases: ['step_size', 'decay_steps'],
+    }),
+  ),
   optimizer: z
     .enum(optimizerNames)
     .default('adamw')
@@ -193,14 +220,28 @@ const optimisation = {
     .number()
     .min(0)
     .default(0.01)
-    .meta(about('Decoupled weight decay; biases and normalisation parameters are left out.')),
+    .meta(
+      about(
+        'Weight decay: decoupled with adamw and lion, else added to the gradient; biases and normalisation parameters are left out.',
+      ),
+    ),
   ...optimizerFields,
+  l1: z
+    .number()
+    .min(0)
+    .default(0)
+    .meta(
+      about(
+        'L1 penalty: l1·Σ|w| is part of what is minimised, though not of the loss that is shown; biases and normalisation parameters are left out.',
+        { aliases: ['l1_regularization', 'l1_penalty'] },
+      ),
+    ),
   groups: z
     .array(group)
     .prefault([])
     .meta(
       about(
-        'Parameters with a learning rate or weight decay of their own: a list of {parameters: PATTERN, learningRate, weightDecay}; the first that matches counts.',
+        'Parameters with a learning rate, weight decay or L1 penalty of their own: a list of {parameters: PATTERN, learningRate, weightDecay, l1}; the first that matches counts.',
         { aliases: ['param_groups', 'parameter_groups'] },
       ),
     ),

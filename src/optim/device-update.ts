@@ -61,10 +61,12 @@ export async function deviceUpdate(
   outputs.set('good', good!);
   const undo = await beside?.onDevice(good!);
   if (undo) inputs.set('besideFinite', undo.finite);
+  const l1 = ranges.some((range) => range.l1);
   const model = updateGraph({
     optimizer,
     updated,
     ranges: ranges.length,
+    l1,
     loss,
     beside: undo !== undefined,
     scaled,
@@ -80,7 +82,7 @@ export async function deviceUpdate(
     setCounts(steps, scaling);
     await placedCounts.upload();
   };
-  return new DeviceUpdate(device.name, { session, fetch, undo, restore }, ranges.length, {
+  return new DeviceUpdate(device.name, { session, fetch, undo, restore }, numbersOf(ranges.length, l1), {
     rows,
     scaling: scaled ? newScaling() : undefined,
     lossScale: scaled ? placedCounts.tensor('scale') : undefined,
@@ -110,12 +112,12 @@ class DeviceUpdate implements Update {
   constructor(
     device: string,
     parts: Parts,
-    ranges: number,
+    numbers: readonly string[],
     { rows, ...scaled }: { rows: number } & Pick<Update, 'scaling' | 'lossScale'>,
   ) {
     this.#device = device;
     this.#parts = parts;
-    this.#numbers = new Map(numbersOf(ranges).map((name) => [name, sharedTensor('float32', [])]));
+    this.#numbers = new Map(numbers.map((name) => [name, sharedTensor('float32', [])]));
     this.#history = sharedTensor('float32', [rows, historyColumns.length]);
     this.scaling = scaled.scaling;
     this.lossScale = scaled.lossScale;
@@ -125,11 +127,13 @@ class DeviceUpdate implements Update {
     if (this.#pending === this.#history.shape[0])
       throw new Error('the outcomes of the steps before were not asked for');
     const set = (name: string, value: number): void => {
-      this.#numbers.get(name)!.data[0] = value;
+      const number = this.#numbers.get(name);
+      if (number) number.data[0] = value;
     };
-    for (const [r, { learningRate, weightDecay }] of rows.entries()) {
+    for (const [r, { learningRate, weightDecay, l1 = 0 }] of rows.entries()) {
       set(`rate${r}`, learningRate);
       set(`decay${r}`, weightDecay);
+      set(`l1/${r}`, l1);
     }
     set('maxNorm', maxNorm);
     this.#row.data[0] = this.#pending;

@@ -17,8 +17,10 @@ import {
   type UpdateStep,
 } from './update.js';
 
-/** Numbers that a kernel reads for a range, the optimizer's first: kHyper in native/optim/update.h. */
-const hyperNumbers = 8;
+/**
+ * Numbers that a kernel reads for a range, the L1 penalty and then the optimizer's: kHyper in native/optim/update.h.
+ */
+const hyperNumbers = 9;
 
 export async function fusedUpdate(
   device: Device,
@@ -93,7 +95,7 @@ class FusedUpdate implements Update {
     const options = this.#options;
     const { numbers } = ruleOf(options.name);
     rows.forEach((group, i) => {
-      const row = Object.values(numbers(options, group, this.steps + 1));
+      const row = [group.l1 ?? 0, ...Object.values(numbers(options, group, this.steps + 1))];
       this.#hyper.data.set(row as never, hyperNumbers * i);
     });
     this.#clip.data[0] = maxNorm;

@@ -26,7 +26,7 @@ export function parameterRanges(
       continue;
     }
     const end = entry.offset + entry.length;
-    if (open && open.learningRate === options.learningRate && open.weightDecay === options.weightDecay) {
+    if (open && sameOptions(open, options)) {
       open.end = end;
       continue;
     }
@@ -35,6 +35,9 @@ export function parameterRanges(
   }
   return ranges;
 }
+
+const sameOptions = (a: GroupOptions, b: GroupOptions): boolean =>
+  a.learningRate === b.learningRate && a.weightDecay === b.weightDecay && (a.l1 ?? 0) === (b.l1 ?? 0);
 
 export class Optimizer {
   readonly options: OptimizerOptions;
@@ -99,7 +102,7 @@ export class Optimizer {
    */
   update(factor: number, maxGradNorm: number): Promise<void> {
     return this.#update.run({
-      rows: this.ranges.map(({ learningRate, weightDecay }) => ({ learningRate: learningRate * factor, weightDecay })),
+      rows: this.ranges.map((range) => ({ ...range, learningRate: range.learningRate * factor })),
       maxNorm: maxGradNorm,
     });
   }

@@ -9,6 +9,7 @@ import { add, cast, div, equal, indices, less, mul, not, sqrt, sum, view, where 
 import { Graph, type Value } from '../onnx/graph.js';
 import { elementCount, Tensor } from '../onnx/tensor.js';
 import { lossScale } from './loss-scale.js';
+import { sign } from './rules/rule.js';
 import { type OptimizerOptions, ruleOf } from './rules.js';
 
 /** A tensor that the update changes, and which range's options are its. */
@@ -22,6 +23,8 @@ export interface UpdateGraphOptions {
   optimizer: OptimizerOptions;
   updated: readonly Updated[];
   ranges: number;
+  /** Whether a range has an L1 penalty. */
+  l1: boolean;
   /** Whether there is a loss, and a flag for what is beside: both have to be finite. */
   loss: boolean;
   beside: boolean;
@@ -37,8 +40,8 @@ export const historyColumns = ['loss', 'norm', 'good', 'scale', 'goodSteps'] as 
 const largest = 3.4e38;
 
 /** Names of the numbers fed at every step, float32 []; `row`, int32 [], is where in the history it goes. */
-export const numbersOf = (ranges: number): string[] => [
-  ...indices(ranges).flatMap((r) => [`rate${r}`, `decay${r}`]),
+export const numbersOf = (ranges: number, l1: boolean): string[] => [
+  ...indices(ranges).flatMap((r) => [`rate${r}`, `decay${r}`, ...(l1 ? [`l1/${r}`] : [])]),
   'maxNorm',
 ];
 
@@ -50,6 +53,7 @@ export function updateGraph({
   optimizer,
   updated,
   ranges,
+  l1,
   loss,
   beside,
   scaled,
@@ -59,15 +63,18 @@ export function updateGraph({
   const b = new Builder(graph);
   const input = (name: string, shape: readonly number[]): Value => b.input(name, 'float32', shape);
   const rule = ruleOf(optimizer.name);
-  for (const name of numbersOf(ranges)) input(name, []);
+  for (const name of numbersOf(ranges, l1)) input(name, []);
   b.input('row', 'int32', []);
   for (const [i, { shape }] of updated.entries())
     for (const part of ['p', 'g', ...rule.states]) input(`${part}${i}`, shape);
   for (const name of countersOf(optimizer, scaled)) input(name, []);
   const history = input('history', [rows, historyColumns.length]);
+  const gradients = updated.map(({ range }, i) =>
+    l1 ? add(b, `g${i}`, mul(b, sign(b, `p${i}`), `l1/${range}`)) : `g${i}`,
+  );
   const norm = sqrt(
     b,
-    updated.map((_, i) => squares(b, `g${i}`)).reduce((x, y) => add(b, x, y)),
+    gradients.map((g) => squares(b, g)).reduce((x, y) => add(b, x, y)),
   );
   // A comparison with what is no number does not hold.
   const conditions = [less(b, norm, largest)];
@@ -79,7 +86,7 @@ export function updateGraph({
   const clip = where(b, clips, ratio, 1);
   const step = rule.step(b, optimizer, (name, next) => count(b, name, next, good));
   for (const [i, { range }] of updated.entries()) {
-    const values = step(i, range, mul(b, `g${i}`, clip));
+    const values = step(i, range, mul(b, gradients[i]!, clip));
     for (const [part, value] of Object.entries(values)) store(b, `${part}${i}`, where(b, good, value, `${part}${i}`));
   }
   const flag = cast(b, good, 'float32');

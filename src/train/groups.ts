@@ -1,6 +1,6 @@
 // Which parameters get which learning rate and decay: the first group of the configuration that matches, and where it
 // says nothing the options of the run. Biases and the parameters of normalisations (rank 0 and 1) are not decayed, as
-// in the Hugging Face Trainer, unless a group says so.
+// in the Hugging Face Trainer, nor drawn to zero, unless a group says so.
 
 import type { ParameterInfo } from '../compile/protocol.js';
 import type { TrainConfig } from '../config/train-schema.js';
@@ -18,7 +18,7 @@ import { anyPattern } from '../transfer/patterns.js';
  */
 export function groupOptions(
   parameters: readonly ParameterInfo[],
-  config: Pick<TrainConfig, 'groups' | 'learningRate' | 'weightDecay'>,
+  config: Pick<TrainConfig, 'groups' | 'learningRate' | 'weightDecay' | 'l1'>,
 ): Map<string, GroupOptions> {
   const groups = config.groups.map((group, i) => ({
     ...group,
@@ -32,6 +32,7 @@ export function groupOptions(
     options.set(parameter.name, {
       learningRate: group?.learningRate ?? config.learningRate,
       weightDecay: group?.weightDecay ?? (parameter.shape.length < 2 ? 0 : config.weightDecay),
+      l1: group?.l1 ?? (parameter.shape.length < 2 ? 0 : config.l1),
     });
   }
   const idle = groups.findIndex(({ used }) => !used);

@@ -59,7 +59,10 @@ describe('parseOptions', () => {
       'option \'memoryLimit\' must be a number of bytes, or a size such as 4GB or 512 MiB, found "4 gigs"',
     ],
     [{ warmupRatio: 2 }, "option 'warmupRatio' must be a number from 0 to 1, found 2"],
-    [{ optimizer: 'lion' }, 'option \'optimizer\' must be one of adamw, sgd, found "lion"'],
+    [
+      { optimizer: 'lamb' },
+      'option \'optimizer\' must be one of adamw, adam, sgd, rmsprop, adadelta, lion, found "lamb"',
+    ],
     [{ dropout: { head: 1 } }, "option 'dropout.head' must be a number of at least 0 and below 1, found 1"],
     [{ nesterov: 'yes' }, 'option \'nesterov\' must be true or false, found "yes"'],
     [{ buckets: [] }, "option 'buckets' must be a list, each a whole number of at least 1, found []"],
@@ -156,7 +159,7 @@ describe('listOptions', () => {
     expect(byKey.get('nesterov')).toMatchObject({ flag: '--nesterov', value: undefined, kind: 'boolean' });
     expect(byKey.get('train')).toMatchObject({ value: 'FILE', required: true });
     expect(byKey.get('resume')).toMatchObject({ value: 'CHECKPOINT', impliedValue: 'latest' });
-    expect(byKey.get('optimizer')).toMatchObject({ value: 'adamw|sgd', choices: ['adamw', 'sgd'] });
+    expect(byKey.get('nonFinite')).toMatchObject({ value: 'stop|skip', choices: ['stop', 'skip'] });
     expect(byKey.get('sampling')).toMatchObject({ value: 'NAME', choices: expect.arrayContaining(['balanced']) });
   });
 

@@ -14,7 +14,8 @@ const kernels = new Map(
 const snake = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 
 it('every kernel of an update belongs to a row', () => {
-  expect([...kernels.keys()].sort()).toEqual(optimizerNames.map((name) => ruleOf(name).op).sort());
+  const used = new Set(optimizerNames.map((name) => ruleOf(name).op));
+  expect([...kernels.keys()].sort()).toEqual([...used].sort());
 });
 
 describe.each(optimizerNames)('%s', (name) => {
@@ -29,7 +30,7 @@ describe.each(optimizerNames)('%s', (name) => {
   it('gives the numbers that its kernel takes, in the order of the kernel', () => {
     const numbers = rule.numbers(options, { learningRate: 0.25, weightDecay: 0.125 }, 3);
     expect(Object.keys(numbers).map(snake).join(', ')).toBe(kernels.get(rule.op)!.numbers);
-    expect(numbers).toMatchObject({ rate: 0.25, decay: 0.125 });
+    expect(numbers).toMatchObject({ rate: 0.25, [name === 'adam' ? 'coupledDecay' : 'decay']: 0.125 });
     for (const value of Object.values(numbers)) expect(value).toSatisfy(Number.isFinite);
   });
 });

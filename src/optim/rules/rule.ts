@@ -4,12 +4,15 @@
 
 import type { z } from '../../config/zod.js';
 import type { Builder } from '../../onnx/builder.js';
+import { add, cast, less, mul, sub } from '../../onnx/formulas.js';
 import type { Value } from '../../onnx/graph.js';
 
 /** What is the same for all parameters of a group; `learningRate` is multiplied by the schedule's factor. */
 export interface GroupOptions {
   learningRate: number;
   weightDecay: number;
+  /** Added to each gradient with the sign of its weight: the derivative of l1·Σ|w| in the loss. Default 0. */
+  l1?: number;
 }
 
 /** A run of consecutive arena elements with one set of options. */
@@ -18,7 +21,10 @@ export interface ParameterRange extends GroupOptions {
   end: number;
 }
 
-/** The new values of a tensor and of its state, by name ('p' is the parameter), from its clipped gradient. */
+/**
+ * The new values of a tensor and of its state, by name ('p' is the parameter), from its clipped gradient. They take the
+ * place of the old ones when they are computed: a value that reads an old one must not be independent of its successor.
+ */
 export type DeviceStep = (index: number, range: number, gradient: Value) => Record<string, Value>;
 
 export interface OptimizerRule<Options extends { name: string }, Fields extends z.ZodRawShape> {
@@ -49,3 +55,13 @@ export interface OptimizerRule<Options extends { name: string }, Fields extends 
 export const optimizerRule = <Options extends { name: string }, Fields extends z.ZodRawShape>(
   rule: OptimizerRule<Options, Fields>,
 ): OptimizerRule<Options, Fields> => rule;
+
+/** A running mean's next value, `old`·decay + `fresh`·(1 - decay), with the decay that a kernel has: in float32. */
+export function moved(b: Builder, old: Value, fresh: Value, decay: number): Value {
+  const kept = Math.fround(decay);
+  return add(b, mul(b, old, kept), mul(b, fresh, 1 - kept));
+}
+
+/** -1, 0 or 1, float32. WebGPU has no Sign. */
+export const sign = (b: Builder, x: Value): Value =>
+  sub(b, cast(b, less(b, 0, x), 'float32'), cast(b, less(b, x, 0), 'float32'));
