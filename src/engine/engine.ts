@@ -113,9 +113,11 @@ export class Engine {
     this.#sessions = new SessionStore(device, build, state, placed);
   }
 
-  /** Opens a model with its transfer options. */
-  static async open(options: EngineOptions): Promise<Engine> {
-    const worker = new WorkerPool(modelThread);
+  /**
+   * Opens a model with its transfer options.
+   * @param worker a pool of `modelThread` that was started before; it is closed with the engine
+   */
+  static async open(options: EngineOptions, worker = new WorkerPool(modelThread)): Promise<Engine> {
     const { threads, device: name = 'cpu', precision: wanted = 'float32', ...modelOptions } = options;
     let device: Device | undefined;
     try {

@@ -10,6 +10,7 @@ import type { Given } from '../data/memory/given.js';
 import { hashOfModule } from '../data/own-augmentation.js';
 import type { Splits } from '../data/splits.js';
 import { Engine } from '../engine/engine.js';
+import { modelThread } from '../engine/model-thread.js';
 import { modelValues } from '../engine/model-values.js';
 import { UsageError } from '../errors.js';
 import { type OwnMetrics, ownDirection } from '../metrics/own.js';
@@ -26,6 +27,7 @@ import { openLoader } from '../tasks/loader.js';
 import { hashOfLossFiles } from '../tasks/losses/loss-files.js';
 import type { TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed } from '../tasks/tasks.js';
+import { WorkerPool } from '../threads/worker-pool.js';
 import { adapterOf } from '../transfer/adapter/options.js';
 import { readModelConfig } from '../transfer/config.js';
 import { TrunkCache } from '../trunk/trunk-cache.js';
@@ -83,6 +85,9 @@ export async function openRun(
     const augment = config.augmentModule && hashOfModule(config.augmentModule);
     const from = config.resume === undefined ? undefined : await resolveCheckpoint(config.output, config.resume);
     const { name, classes, options, parts: files, readsModel, lossFiles } = await loadTask(config.task);
+    // It loads its modules while the data are read.
+    const thread = new WorkerPool(modelThread);
+    keep({ close: () => thread.destroy() });
     const { maxDownloadBytes } = config;
     const resolving = { signal, onDownload: listeners.download, maxDownloadBytes };
     const { path: model } = keep(await placeModel(config.model, given.model, resolving));
@@ -94,7 +99,8 @@ export async function openRun(
     const task: TaskSpec = { name, options: options(config, { ...targets, directory: directoryOf(model) }) };
     const loss = hashOfLossFiles(lossFiles?.(task.options) ?? []);
     const labels = classes ? data.labels.names : undefined;
-    const engine = keep(await Engine.open({ ...config, model, labels, task, parts: files, lora: adapterOf(config) }));
+    const opening = { ...config, model, labels, task, parts: files, lora: adapterOf(config) };
+    const engine = keep(await Engine.open(opening, thread));
     const batches = batchSizeFor(engine.model.inputs, config.batchSize);
     config = { ...config, batchSize: batches.batchSize };
     const parts = [data.train, data.eval, data.test].filter((part) => part !== undefined);
@@ -105,10 +111,10 @@ export async function openRun(
       badSample: (sample: BadSample) => bad?.add(sample),
       remark: (remark: PlacedRemark) => remarks.add(remark),
     };
-    const opening = openLoader(loading, { ...engine.model, purpose: 'train' }, task, tablesOf(parts));
-    const { loader, plan: planned } = await orAborted(opening, signal).catch((error) => {
+    const loaded = openLoader(loading, { ...engine.model, purpose: 'train' }, task, tablesOf(parts));
+    const { loader, plan: planned } = await orAborted(loaded, signal).catch((error) => {
       // What is opened in spite of an abort is closed when it is there.
-      opening.then(({ loader }) => loader.close()).catch(() => {});
+      loaded.then(({ loader }) => loader.close()).catch(() => {});
       throw error;
     });
     keep(loader);

@@ -142,8 +142,9 @@ export function siblingsToSave(
 export function mergedNote({ trainable }: { trainable: readonly Parameter[] }, graph: Graph): string[] {
   const consumers = graph.consumers();
   const merged = trainable.filter(({ name }) => {
+    if (beforeMerge(name) === name || consumers.get(name)!.length === 1) return false;
     const numbers = graph.initializers.get(name)!.numbers();
-    return beforeMerge(name) !== name && consumers.get(name)!.length > 1 && numbers.every((x) => x === numbers[0]);
+    return numbers.every((x) => x === numbers[0]);
   });
   if (merged.length === 0) return [];
   return [
