@@ -38,10 +38,12 @@ export function normalWeights(seed: number, stream: number, length: number, devi
 /** The initial weights of one model, tensor by tensor: each draw is a stream of its own. */
 export class WeightStream {
   readonly #seed: number;
-  #stream = 0;
+  #stream: number;
 
-  constructor(seed: number) {
+  /** `first`: the stream of the first draw; files of one model draw from different ones. */
+  constructor(seed: number, first = 0) {
     this.#seed = seed;
+    this.#stream = first;
   }
 
   normal(elements: number, deviation: number): Float32Array {

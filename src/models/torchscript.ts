@@ -70,6 +70,11 @@ export class TorchScriptWriter {
     return this.constant(scope, Tensor.scalar('float32', value));
   }
 
+  /** What has been written so far. */
+  get graph(): Graph {
+    return this.#graph;
+  }
+
   /** The bytes of the ONNX file. */
   finish(): Uint8Array {
     return encodeGraph(this.#graph);

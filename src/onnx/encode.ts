@@ -88,7 +88,7 @@ export const encodeNode = (node: Node): NodeProto =>
     attribute: [...node.attrs].map(([name, attr]) => encodeAttribute(name, attr)),
   });
 
-const encodeValueInfo = ({ name, dtype, shape }: ValueInfo): ValueInfoProto =>
+export const encodeValueInfo = ({ name, dtype, shape }: ValueInfo): ValueInfoProto =>
   create(ValueInfoProtoSchema, {
     name,
     type: {

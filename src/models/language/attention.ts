@@ -76,26 +76,34 @@ const counted = (w: TorchScriptWriter, scope: string, end: string): string => {
   return w.op(scope, 'Range', [number(0), end, number(1)]);
 };
 
+/** 0, 1, … for the tokens of ids [B, T]: [T] */
+export const placesOf = (w: TorchScriptWriter, scope: string, ids: string): string =>
+  counted(w, scope, dimension(w, scope, ids, 1));
+
 /** Places of the tokens that are read now and of all, behind `past` others: [T] and [S]. */
-function places(w: TorchScriptWriter, scope: string, ids: string, past: string) {
+export function placesBehind(w: TorchScriptWriter, scope: string, ids: string, past: string) {
   const before = dimension(w, scope, past, 2);
-  const length = dimension(w, scope, ids, 1);
-  const queries = w.op(scope, 'Add', [counted(w, scope, length), before]);
-  return { queries, keys: counted(w, scope, w.op(scope, 'Add', [length, before])) };
+  const queries = w.op(scope, 'Add', [placesOf(w, scope, ids), before]);
+  const all = w.op(scope, 'Add', [dimension(w, scope, ids, 1), before]);
+  return { queries, keys: counted(w, scope, all) };
 }
 
 /** Whether a token at a place sees another: those up to its own. Booleans [T, S] */
-function upTo(w: TorchScriptWriter, scope: string, { queries, keys }: { queries: string; keys: string }): string {
+export function upTo(
+  w: TorchScriptWriter,
+  scope: string,
+  { queries, keys }: { queries: string; keys: string },
+): string {
   const rows = w.op(scope, 'Unsqueeze', [queries, w.ints(scope, 1)]);
   return w.op(scope, 'LessOrEqual', [w.op(scope, 'Unsqueeze', [keys, w.ints(scope, 0)]), rows]);
 }
 
 /** An attention mask [B, S] of 1 and 0 as booleans [B, 1, 1, S]. */
-const given = (w: TorchScriptWriter, scope: string, mask: string): string =>
+export const given = (w: TorchScriptWriter, scope: string, mask: string): string =>
   w.op(scope, 'Unsqueeze', [w.op(scope, 'Cast', [mask], { to: 9 }), w.ints(scope, 1, 2)]);
 
 /** 0 where something is seen, and a low number where not. */
-const additive = (w: TorchScriptWriter, scope: string, seen: string): string =>
+export const additive = (w: TorchScriptWriter, scope: string, seen: string): string =>
   w.op(scope, 'Where', [seen, w.scalar(scope, 0), w.scalar(scope, unseen)]);
 
 /** Names of a decoder's inputs. */
@@ -117,7 +125,7 @@ export function decoderInputs(w: TorchScriptWriter, scope: string, vocabulary: n
   const mask = w.input('attention_mask', 'int64', [batchAxis, totalAxis]);
   const positions = w.input('position_ids', 'int64', [batchAxis, tokenAxis]);
   w.output('logits', 'float32', [batchAxis, tokenAxis, vocabulary]);
-  const causal = upTo(w, scope, places(w, scope, ids, 'past_key_values.0.key'));
+  const causal = upTo(w, scope, placesBehind(w, scope, ids, 'past_key_values.0.key'));
   const seen = w.op(scope, 'And', [causal, given(w, scope, mask)]);
   return { ids, positions, mask: additive(w, scope, seen) };
 }

@@ -1,6 +1,6 @@
-// Language models of any size, as ONNX, freshly initialised from a seed: decoders of the families of GPT-2 and Llama
-// with their cache, in the files and by the names that optimum exports, so that transformers.js writes with what is
-// trained. `writeLanguageModel` puts one on disk in transformers.js layout.
+// Language models of any size, as ONNX, freshly initialised from a seed: decoders of the families of GPT-2 and Llama,
+// encoders with decoders as T5 and Marian, with their cache, in the files and by the names that optimum exports, so
+// that transformers.js writes with what is trained. `writeLanguageModel` puts one on disk in transformers.js layout.
 
 import { checkOptions, checkPath, isObject } from '../../arguments.js';
 import { UsageError } from '../../errors.js';
@@ -8,9 +8,12 @@ import { writeModelFiles } from '../files.js';
 import { WeightStream } from '../normal.js';
 import { TorchScriptWriter } from '../torchscript.js';
 import type { TokenizerFiles } from '../wordpiece.js';
+import { buildEncoderDecoder, type EncoderDecoder } from './encoder-decoder.js';
 import { gpt2 } from './gpt2.js';
 import { llama, ropeTheta } from './llama.js';
+import { marian } from './marian.js';
 import {
+  isEncoderDecoder,
   type LanguageArchitecture,
   type LanguageModelContext,
   type LanguageModelOptions,
@@ -18,14 +21,19 @@ import {
   languageModelKeys,
   languageModelSize,
 } from './options.js';
+import { buckets, farthest, t5 } from './t5.js';
 
 interface Family {
   /** Of the norms. */
   epsilon: number;
-  write(c: LanguageModelContext): void;
+  /** Writes a decoder's graph, or what an encoder and a decoder are. */
+  write: ((c: LanguageModelContext) => void) | EncoderDecoder;
   /** config.json: the fields of the transformers library. */
   config(size: LanguageModelSize): Record<string, unknown>;
 }
+
+/** What encoders with decoders were trained with by their authors; `--dropout` of a run is another. */
+const dropout = 0.1;
 
 const families: Record<LanguageArchitecture, Family> = {
   gpt2: {
@@ -63,6 +71,49 @@ const families: Record<LanguageArchitecture, Family> = {
       mlp_bias: false,
     }),
   },
+  t5: {
+    epsilon: 1e-6,
+    write: t5,
+    config: (size) => ({
+      architectures: ['T5ForConditionalGeneration'],
+      model_type: 't5',
+      is_encoder_decoder: true,
+      d_model: size.hidden,
+      d_kv: size.hidden / size.heads,
+      d_ff: size.feedForward,
+      num_layers: size.layers,
+      num_decoder_layers: size.decoderLayers,
+      num_heads: size.heads,
+      n_positions: size.positions,
+      feed_forward_proj: 'relu',
+      relative_attention_num_buckets: buckets,
+      relative_attention_max_distance: farthest,
+      layer_norm_epsilon: 1e-6,
+      dropout_rate: dropout,
+    }),
+  },
+  marian: {
+    epsilon: 1e-5,
+    write: marian,
+    config: (size) => ({
+      architectures: ['MarianMTModel'],
+      model_type: 'marian',
+      is_encoder_decoder: true,
+      d_model: size.hidden,
+      encoder_layers: size.layers,
+      decoder_layers: size.decoderLayers,
+      encoder_attention_heads: size.heads,
+      decoder_attention_heads: size.heads,
+      encoder_ffn_dim: size.feedForward,
+      decoder_ffn_dim: size.feedForward,
+      max_position_embeddings: size.positions,
+      activation_function: 'swish',
+      scale_embedding: true,
+      share_encoder_decoder_embeddings: true,
+      init_std: 0.02,
+      dropout,
+    }),
+  },
 };
 
 /**
@@ -71,17 +122,24 @@ const families: Record<LanguageArchitecture, Family> = {
  * Inputs: `input_ids` and `position_ids` int64 [batch_size, sequence_length], `attention_mask` int64 [batch_size, past
  * + sequence_length], and for each layer `past_key_values.N.key` and `.value` float32 [batch_size, key-value heads,
  * past, hidden / heads]. Outputs: `logits` float32 [batch_size, sequence_length, vocabulary] and `present.N.key` and
- * `.value`. Weights have the names that they have in PyTorch, those of linear maps lie [in, out], and begin as the
- * transformers library begins them: normal with deviation 0.02, of GPT-2's output maps 0.02 / √(2 · layers).
+ * `.value`. Of t5 and marian two files: `encoder_model` of `input_ids` and `attention_mask` to `last_hidden_state`, and
+ * `decoder_model_merged`, which takes that and the tokens of the target, with the caches of both and
+ * `use_cache_branch`. Weights have the names that they have in PyTorch, those of linear maps lie [in, out], and begin
+ * as the transformers library begins them: normal with deviation 0.02, of GPT-2's output maps 0.02 / √(2 · layers), of
+ * T5's maps by what they read and their embedding 1.
  * @returns the bytes of each file, by its name without .onnx
  * @throws UsageError for sizes that make no model
  */
 export function buildLanguageModel(options: LanguageModelOptions): Record<string, Uint8Array> {
-  const model = languageModelSize(options);
-  const family = families[model.architecture];
+  return filesOf(languageModelSize(options));
+}
+
+function filesOf(model: LanguageModelSize): Record<string, Uint8Array> {
+  const { epsilon, write } = families[model.architecture];
+  const size = { hidden: model.hidden, heads: model.heads, epsilon, storage: 'float32' } as const;
+  if (typeof write !== 'function') return buildEncoderDecoder({ size, model }, write);
   const w = new TorchScriptWriter(17);
-  const size = { hidden: model.hidden, heads: model.heads, epsilon: family.epsilon, storage: 'float32' } as const;
-  family.write({ w, size, draw: new WeightStream(model.seed), model });
+  write({ w, size, draw: new WeightStream(model.seed), model });
   return { model: w.finish() };
 }
 
@@ -114,16 +172,26 @@ export function writeLanguageModel(to: string | URL, options: LanguageModelDirec
     throw new UsageError('writeLanguageModel: tokenizer must be { tokenizer, config }, the contents of both files');
   const vocabulary = rest.vocabulary ?? (tokenizer && Object.keys(tokenizer.tokenizer.model.vocab).length);
   const size = languageModelSize({ ...rest, ...(vocabulary && { vocabulary }) });
-  const special = tokenizer ? specialIds(tokenizer) : { bos_token_id: 0, eos_token_id: 0, pad_token_id: 0 };
+  const paired = isEncoderDecoder(size.architecture);
+  const usual: Record<string, number> = paired
+    ? { pad_token_id: 0, eos_token_id: 1 }
+    : { bos_token_id: 0, eos_token_id: 0, pad_token_id: 0 };
+  const named = tokenizer ? specialIds(tokenizer) : usual;
+  const special = {
+    ...named,
+    ...(paired && { decoder_start_token_id: named.pad_token_id }),
+    // Where a text is cut off; Python takes token 0 where nothing is said.
+    ...(size.architecture === 'marian' && { forced_eos_token_id: named.eos_token_id }),
+  };
   const config = {
     ...families[size.architecture].config(size),
     vocab_size: size.vocabulary,
     tie_word_embeddings: size.tiedEmbeddings,
-    initializer_range: 0.02,
+    ...(!paired && { initializer_range: 0.02 }),
     use_cache: true,
     ...special,
   };
-  writeModelFiles(directory, buildLanguageModel(size), {
+  writeModelFiles(directory, filesOf(size), {
     'config.json': config,
     'generation_config.json': special,
     ...(tokenizer && { 'tokenizer.json': tokenizer.tokenizer, 'tokenizer_config.json': tokenizer.config }),

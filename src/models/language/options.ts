@@ -6,14 +6,18 @@ import type { TransformerContext } from '../transformer.js';
 
 /** Decoders alone, which go on with a text. */
 export const decoderArchitectures = ['gpt2', 'llama'] as const;
-export const languageArchitectures = [...decoderArchitectures] as const;
+/** Encoders with decoders, which write one text of another. */
+export const encoderDecoderArchitectures = ['t5', 'marian'] as const;
+export const languageArchitectures = [...decoderArchitectures, ...encoderDecoderArchitectures] as const;
 export type LanguageArchitecture = (typeof languageArchitectures)[number];
 
 export interface LanguageModelOptions {
   /** The family whose graph is built. */
   architecture: LanguageArchitecture;
-  /** Transformer layers; default 4. */
+  /** Transformer layers, of t5 and marian those of the encoder; default 4. */
   layers?: number;
+  /** Layers of the decoder (t5, marian); default `layers`. */
+  decoderLayers?: number;
   /** Width of the residual stream; default 256. */
   hidden?: number;
   /** Attention heads; must divide `hidden`; default `hidden` / 64, at least 1. */
@@ -26,11 +30,14 @@ export interface LanguageModelOptions {
   vocabulary?: number;
   /** Longest sequence in tokens; default 512. */
   positions?: number;
-  /** Whether the output layer is the word embedding; default true. */
+  /** Whether the output layer is the word embedding; default true, and always so of t5 and marian. */
   tiedEmbeddings?: boolean;
   /** Seed of the initial weights; default 0. */
   seed?: number;
 }
+
+export const isEncoderDecoder = (architecture: LanguageArchitecture): boolean =>
+  (encoderDecoderArchitectures as readonly string[]).includes(architecture);
 
 export type LanguageModelSize = Required<LanguageModelOptions>;
 
@@ -41,7 +48,17 @@ export interface LanguageModelContext extends TransformerContext {
 
 /** The options by name. */
 export const languageModelKeys: readonly string[] = [
-  ...['architecture', 'layers', 'hidden', 'heads', 'keyValueHeads', 'feedForward', 'vocabulary', 'positions'],
+  ...[
+    'architecture',
+    'layers',
+    'decoderLayers',
+    'hidden',
+    'heads',
+    'keyValueHeads',
+    'feedForward',
+    'vocabulary',
+    'positions',
+  ],
   ...['tiedEmbeddings', 'seed'],
 ];
 
@@ -66,9 +83,10 @@ export function languageModelSize(options: LanguageModelOptions): LanguageModelS
   const heads = whole(options, 'heads', Math.max(1, Math.floor(hidden / 64)));
   const wide = architecture === 'llama' ? 64 * Math.ceil((8 * hidden) / 3 / 64) : 4 * hidden;
   const keyValueHeads = whole(options, 'keyValueHeads', heads);
+  const layers = whole(options, 'layers', 4);
   const numbers = {
-    ...{ hidden, heads, keyValueHeads },
-    layers: whole(options, 'layers', 4),
+    ...{ layers, hidden, heads, keyValueHeads },
+    decoderLayers: whole(options, 'decoderLayers', layers),
     feedForward: whole(options, 'feedForward', wide),
     vocabulary: whole(options, 'vocabulary', 8192),
     positions: whole(options, 'positions', 512),
@@ -94,6 +112,15 @@ export function languageModelSize(options: LanguageModelOptions): LanguageModelS
   if (architecture !== 'llama' && keyValueHeads !== heads)
     throw new UsageError(
       `language model option 'keyValueHeads' is for llama: ${architecture} has keys and values for each of its ${heads} heads`,
+    );
+  const paired = isEncoderDecoder(architecture);
+  if (!paired && options.decoderLayers !== undefined)
+    throw new UsageError(
+      `language model option 'decoderLayers' is for ${encoderDecoderArchitectures.join(' and ')}: ${architecture} has layers alone`,
+    );
+  if (paired && !tiedEmbeddings)
+    throw new UsageError(
+      `language model option 'tiedEmbeddings' must be true for ${architecture}, whose encoder, decoder and output layer share one embedding`,
     );
   return { architecture, ...numbers, tiedEmbeddings };
 }
