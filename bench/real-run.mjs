@@ -33,6 +33,8 @@ export function realRun(name, usualSteps) {
   mkdirSync(root, { recursive: true });
   return {
     say,
+    /** The run directory. */
+    root,
     short: flags.short,
     maxSteps,
     /** Rows as a file of the run directory: its path. */

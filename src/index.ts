@@ -65,7 +65,8 @@ export {
   writeLanguageModel,
 } from './models/language/build.js';
 export type { LanguageModelOptions } from './models/language/options.js';
-export { buildWordPiece } from './models/wordpiece.js';
+export { type BytePairOptions, buildBytePairs } from './models/tokenizer/byte-pairs.js';
+export { buildWordPiece } from './models/tokenizer/wordpiece.js';
 export type { ClassPrediction as Prediction } from './tasks/classes.js';
 export type {
   AnswerPrediction,

@@ -189,6 +189,14 @@ const rows: Row[] = [
   ],
   ['writeImageModel', 'directory', (value) => o.writeImageModel(value, { model: 'resnet18' }), [...noTexts, '']],
   ['writeImageModel', 'options', (value) => o.writeImageModel(path('i'), value), noObjects],
+  ['buildBytePairs', 'texts', (value) => o.buildBytePairs(value), [...nothings, 'a text', {}, Promise.resolve(texts)]],
+  ['buildBytePairs', 'text 1', (value) => o.buildBytePairs(['a', value]), [null, undefined, 3, {}, ['b']]],
+  [
+    'buildBytePairs',
+    'options',
+    (value) => o.buildBytePairs(texts, value),
+    noObjects.filter((value) => value !== undefined),
+  ],
   ['buildWordPiece', 'texts', (value) => o.buildWordPiece(value), [...nothings, 'a text', {}, Promise.resolve(texts)]],
   ['buildWordPiece', 'text 1', (value) => o.buildWordPiece(['a', value]), [null, undefined, 3, {}, ['b']]],
   [

@@ -5,7 +5,7 @@ import { checkOptions, checkPath, checkTexts, isObject } from '../arguments.js';
 import { UsageError } from '../errors.js';
 import { buildEncoder, type EncoderOptions, encoderKeys, encoderSize } from './encoder.js';
 import { labelsOf, writeModelFiles } from './files.js';
-import type { TokenizerFiles } from './wordpiece.js';
+import type { TokenizerFiles } from './tokenizer/wordpiece.js';
 
 export interface EncoderDirectoryOptions extends Omit<EncoderOptions, 'labels'> {
   /** Names of the classes, in the order of the logits; default LABEL_0 and LABEL_1. */

@@ -5,7 +5,7 @@ import { env, pipeline } from '@xenova/transformers';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type LoadedModel, loadModel } from '#ortune/commands/predict.js';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import type { FilledMask, MaskPrediction } from '#ortune/tasks/fill-mask.js';
 import { temporaryDirectory } from '../support/temporary.js';
 

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadModel, predict, type TokenPrediction, writeEncoder } from '#ortune/index.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import { ortune } from '../support/command.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { train } from '../support/train.js';

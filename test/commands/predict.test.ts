@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadModel, ModelError, predict, UsageError, writeEncoder } from '#ortune/index.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 const root = temporaryDirectory('predict');

@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { type CompareHooks, compare } from '#ortune/compare/compare.js';
 import type { CompareOptions } from '#ortune/config/compare-schema.js';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import { smallProblem } from '../support/small-problem.js';
 import { weightHashes } from '../support/train.js';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { env, pipeline } from '@xenova/transformers';
 import { describe, expect, it } from 'vitest';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 const directory = temporaryDirectory('encoder');

@@ -3,8 +3,8 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import { TorchScriptWriter } from '#ortune/models/torchscript.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
 import type { Dim } from '#ortune/onnx/graph.js';
 
 export const texts = ['free cash offer', 'meeting at lunch', 'patch', 'cash for lunch and lunch for cash', 'free free'];

@@ -7,7 +7,7 @@ import type { DataInput } from '#ortune/data/protocol.js';
 import { Splits } from '#ortune/data/splits.js';
 import { subset } from '#ortune/data/table.js';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import { tokenClassification } from '#ortune/tasks/token-classification.js';
 import { entitiesOf } from '#ortune/tasks/tokens/entities.js';
 import { insideOf } from '#ortune/tasks/tokens/labels.js';

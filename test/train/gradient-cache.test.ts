@@ -8,7 +8,7 @@ import type { Batch } from '#ortune/data/loader.js';
 import { openDataset } from '#ortune/data/splits.js';
 import { Engine } from '#ortune/engine/engine.js';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import { Accumulator } from '#ortune/optim/accumulator.js';
 import { lossEntry } from '#ortune/optim/update.js';
 import { openLoader } from '#ortune/tasks/loader.js';

@@ -10,7 +10,7 @@ import type { TrainOptions } from '#ortune/config/train-schema.js';
 import type { MultiLabelResult } from '#ortune/metrics/multi-label.js';
 import type { ScoreResult } from '#ortune/metrics/scores.js';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import { thresholdsOf } from '#ortune/tasks/thresholds.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { Trainer } from '#ortune/train/trainer.js';

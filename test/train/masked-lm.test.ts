@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { predict } from '#ortune/commands/predict.js';
 import type { MaskedLmResult } from '#ortune/metrics/masked-tokens.js';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { Trainer } from '#ortune/train/trainer.js';

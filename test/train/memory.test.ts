@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import { childResult } from '../support/children.js';
 import { temporaryDirectory } from '../support/temporary.js';
 

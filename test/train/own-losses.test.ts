@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { digitsFile, digitsRuns } from '../support/digits.js';

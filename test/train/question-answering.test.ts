@@ -8,7 +8,7 @@ import { env, pipeline } from '@xenova/transformers';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '#ortune/commands/predict.js';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import type { AnswerPrediction, AnswerResult } from '#ortune/tasks/tasks.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { Trainer } from '#ortune/train/trainer.js';

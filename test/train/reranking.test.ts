@@ -7,7 +7,7 @@ import { AutoModelForSequenceClassification, AutoTokenizer, env } from '@xenova/
 import { describe, expect, it } from 'vitest';
 import { predict } from '#ortune/commands/predict.js';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import type { RerankingPrediction, RerankingResult } from '#ortune/tasks/tasks.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { Trainer } from '#ortune/train/trainer.js';

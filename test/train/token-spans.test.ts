@@ -9,7 +9,7 @@ import { loadModel } from '#ortune/commands/predict.js';
 import { readForm } from '#ortune/data/read/forms.js';
 import { readRaw } from '#ortune/data/read/raw.js';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import type { TokenPrediction, TokenResult } from '#ortune/tasks/token-classification.js';
 import { entitiesOf } from '#ortune/tasks/tokens/entities.js';
 import { evaluate } from '#ortune/train/evaluate.js';

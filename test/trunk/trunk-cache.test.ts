@@ -10,7 +10,7 @@ import { compare } from '#ortune/compare/compare.js';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import type { TrainResult, TrunkEvent } from '#ortune/events.js';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import { hash } from '#ortune/random.js';
 import { Trainer } from '#ortune/train/trainer.js';
 import { smallProblem } from '../support/small-problem.js';

@@ -1,5 +1,5 @@
-// Encoders with decoders as Marian, and the first transformer: layer normalisation behind each block, fixed sinusoids as
-// positions, one embedding for all, which is scaled where words are looked up. As the transformers library writes
+// Encoders with decoders as Marian, and the first transformer: layer normalisation behind each block, fixed sinusoids
+// as positions, one embedding for all, which is scaled where words are looked up. As the transformers library writes
 // MarianMTModel, without its bias of words, which is always 0. Source: Junczys-Dowmunt et al., Marian (2018).
 
 import { layerNorm, linear, scopeOf } from '../transformer.js';

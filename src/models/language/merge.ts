@@ -1,6 +1,7 @@
 // The two graphs of a decoder that attends to an encoder, without a cache and with one, as one file: an If on
-// `use_cache_branch` whose then_branch reads the cache and whose else_branch reads whole targets, with the weights beside
-// it for both. As optimum's decoder_model_merged.onnx, which transformers.js opens and ortune trains by its else_branch.
+// `use_cache_branch` whose then_branch reads the cache and whose else_branch reads whole targets, with the weights
+// beside it for both. As optimum's decoder_model_merged.onnx, which transformers.js opens and ortune trains by its
+// else_branch.
 
 import { create } from '@bufbuild/protobuf';
 import { concat, encodeNode, encodeTensor, encodeValueInfo, modelPieces } from '../../onnx/encode.js';

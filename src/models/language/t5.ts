@@ -10,7 +10,9 @@ import type { LanguageModelContext } from './options.js';
 
 export const [buckets, farthest] = [32, 128];
 
-/** The bucket of each distance −128 … 128 of a key behind its query: exact up to a quarter or half, then by logarithm. */
+/**
+ * The bucket of each distance −128 … 128 of a key behind its query: exact up to a quarter or half, then by logarithm.
+ */
 export function distanceBuckets(bothSides: boolean): number[] {
   const count = bothSides ? buckets / 2 : buckets;
   const exact = count / 2;

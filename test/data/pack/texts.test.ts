@@ -12,7 +12,7 @@ import { idProblem, secondOf } from '#ortune/data/pack/tokens.js';
 import { StoredTensors } from '#ortune/data/stored-tensors.js';
 import { DataError, UsageError } from '#ortune/errors.js';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import { openLoader } from '#ortune/tasks/loader.js';
 import { textLoader } from '../../support/loaders.js';
 import { columns, corpora, corpus } from '../corpora.js';

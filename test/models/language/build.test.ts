@@ -1,5 +1,5 @@
-// Built language models beside Python's transformers (test/fixtures/built): logits of the same weights at once and token by
-// token with the cache, what is written greedily, and how weights begin.
+// Built language models beside Python's transformers (test/fixtures/built): logits of the same weights at once and
+// token by token with the cache, what is written greedily, and how weights begin.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
