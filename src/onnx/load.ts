@@ -1,7 +1,7 @@
 // Opening a model file, and the way from the file to the normalised graph. A model is checked once, here: whatever
 // opens is whole (external data included) and free of what ortune refuses by name.
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { ModelError } from '../errors.js';
@@ -106,10 +106,17 @@ function findModelFile(path: string): string {
       `${path} is a checkpoint, which holds the state of a run and no model. The run's trained model is in the folder model/ of its ` +
         "output; 'ortune train' with --resume goes on from a checkpoint and writes it.",
     );
+  const others = ['onnx', '.'].flatMap((folder) => onnxFilesOf(join(full, folder)).map((file) => join(folder, file)));
   throw new ModelError(
-    `${path} holds no model: neither onnx/model.onnx nor model.onnx is in it. Name the .onnx file itself, or export one there.`,
+    `${path} holds no model: neither onnx/model.onnx nor model.onnx is in it. ` +
+      (others.length > 0
+        ? `Name the .onnx file itself, such as ${join(path, others[0]!)}.`
+        : 'Name the .onnx file itself, or export one there.'),
   );
 }
+
+const onnxFilesOf = (folder: string): string[] =>
+  existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.onnx')) : [];
 
 const TWO_GIB = 2 ** 31;
 

@@ -50,7 +50,6 @@ export function findSiblings(
 ): Siblings {
   const folder = dirname(model.parts[0]!.model.path);
   const paths = names.map((name) => join(folder, `${name}.onnx`)).filter((path) => existsSync(path));
-  if (names.length === 0) return { files: [], notes: [] };
   const known = new Equal(graph, parameters);
   const files = paths.map((path): SiblingFile => {
     const sibling = openModel(path);
@@ -60,8 +59,13 @@ export function findSiblings(
     const tensors = [...aliases].map(([name, alias]) => [name, known.to(own, { name, alias, path })] as const);
     return { path, hash: fingerprint(sibling), tensors: new Map(tensors) };
   });
-  const kept = new Set([...model.parts.map(({ name }) => `${name}.onnx`), ...paths.map((path) => basename(path))]);
-  const others = readdirSync(folder).filter((file) => file.endsWith('.onnx') && !kept.has(file));
+  const trained = model.parts.map(({ model: { path } }) => basename(path));
+  const kept = new Set([...trained, ...paths.map((path) => basename(path))]);
+  const stems = new Set(trained.map(stemOf));
+  const others = readdirSync(folder)
+    .filter((file) => file.endsWith('.onnx') && !kept.has(file))
+    // Files of several parts belong together, whatever they are called.
+    .filter((file) => names.length > 0 || stems.has(stemOf(file)));
   return {
     files,
     notes: [
@@ -77,6 +81,9 @@ export function findSiblings(
     ],
   };
 }
+
+/** The name without what transformers.js says the type of the weights by. */
+const stemOf = (file: string): string => file.replace(/(_(fp16|quantized|u?int8|q8|bnb4|q[124](f16)?))?\.onnx$/, '');
 
 /** Parameters by their values, as they are and transposed. */
 class Equal {

@@ -13,12 +13,18 @@ export const decoderFamilies = [
 ] as const;
 export type DecoderFamily = (typeof decoderFamilies)[number];
 
+/** Files that are no family's own export. */
+const others: Readonly<Record<string, { file: string; config: DecoderFamily }>> = {
+  'llama-genai': { file: 'llama-genai.onnx', config: 'llama-genai' },
+  'llama-fp16': { file: 'llama-fp16.onnx', config: 'llama' },
+};
+
 /** Writes the model directory of a family; returns its path. */
-export function writeDecoder(directory: string, family: DecoderFamily): string {
+export function writeDecoder(directory: string, family: DecoderFamily | 'llama-fp16'): string {
+  const { file, config } = others[family] ?? { file: `${family}-torchscript.onnx`, config: family };
   mkdirSync(join(directory, 'onnx'), { recursive: true });
-  const file = family.endsWith('genai') ? `${family}.onnx` : `${family}-torchscript.onnx`;
   copyFileSync(join(fixtures, file), join(directory, 'onnx', 'model.onnx'));
-  copyFileSync(join(fixtures, `${family}.config.json`), join(directory, 'config.json'));
+  copyFileSync(join(fixtures, `${config}.config.json`), join(directory, 'config.json'));
   for (const name of ['tokenizer.json', 'tokenizer_config.json'])
     copyFileSync(join(fixtures, name), join(directory, name));
   return directory;

@@ -56,7 +56,8 @@ function opened(model: Four, siblings: Record<string, Four>) {
   for (const [name, tensors] of Object.entries(siblings)) write(join(directory, 'onnx', `${name}.onnx`), tensors);
   const joined = joinModels(onlyPart, openFiles(directory, undefined));
   const choice = chooseParameters(joined, joined.graph);
-  const find = () => findSiblings(joined, ['other'], { graph: joined.graph, parameters: choice.trainable });
+  const find = (names = ['other']) =>
+    findSiblings(joined, names, { graph: joined.graph, parameters: choice.trainable });
   return { directory, joined, choice, find };
 }
 
@@ -97,6 +98,17 @@ describe('a sibling', () => {
     expect(() => writeModelDirectory(withBias.joined, target, weights, { config: {}, siblings: files })).toThrow(
       /other.onnx changed during the run/,
     );
+  });
+
+  it('of another type is left out, and said; a file of another name is none of a model of one file', () => {
+    const { find } = opened(own, { model_q4: own, model_fp16: own, modelling: own });
+    const [note] = find([]).notes;
+    expect(note?.split(', ').sort().slice(0, 2)).toEqual([
+      expect.stringMatching(/^model_fp16.onnx/),
+      expect.stringMatching(/^model_q4.onnx/),
+    ]);
+    expect(note).toMatch(/: left out of the saved directory/);
+    expect(note).not.toContain('modelling');
   });
 
   it('is refused where equal weights cannot be told, and where one equals none', () => {

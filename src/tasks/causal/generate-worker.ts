@@ -28,7 +28,10 @@ async function open({ kind, directory, threads }: GenerateRequest) {
   return { library, found };
 }
 
-/** Prompts of one length are gone on with together: so none is padded, and each is what it would be alone. */
+/**
+ * Prompts of one length are gone on with together: so none is padded, and each is what it would be alone. The library
+ * pads on the left, which GroupQueryAttention does not take: it counts the tokens of a row from its first place.
+ */
 async function generate(request: GenerateRequest): Promise<Generated[]> {
   const { directory, prompts } = request;
   if (model?.directory !== directory) model = { directory, opened: await open(request) };
