@@ -119,6 +119,11 @@ export interface TrainResult<T extends TaskName = TaskName> {
   samplesPerSecond: number;
   /** Median, from the request for a batch to the end of the update. */
   stepMs: number;
+  /**
+   * Floating-point operations of training, forward and backward: those of the products and convolutions of its graphs,
+   * two for a multiply-add, padding included.
+   */
+  flops: number;
   /** Training texts longer than maxLength or the model's positions; they were cut. */
   truncated: number;
   /** Steps left out because they were not finite. */

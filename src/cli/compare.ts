@@ -38,7 +38,7 @@ export function addCompare(program: Command): void {
 }
 
 const titleOf = ({ strategy, seed, prepares }: ComparedRun): string =>
-  `${strategy}${prepares ? ', vectors' : ''}, seed ${seed}`;
+  `${strategy}${prepares ? ', first part' : ''}, seed ${seed}`;
 
 async function compareAloud(config: CompareConfig, signal: AbortSignal): Promise<CompareResult> {
   const { compare } = await import('../compare/compare.js');
@@ -50,6 +50,10 @@ async function compareAloud(config: CompareConfig, signal: AbortSignal): Promise
       onRun: (run, trainer) => {
         line.message(`run ${run.number} of ${run.of}: ${titleOf(run)}`);
         listen(trainer, line, shown);
+      },
+      onRetrieved: ({ texts, documents, notes }) => {
+        line.message(`${texts} of ${documents} texts retrieved`);
+        for (const note of notes) line.message(`note: ${note}`);
       },
       onResult: (run, { value, seconds, known }) => {
         const when = known ? 'had been run' : `in ${formatDuration(seconds)}`;

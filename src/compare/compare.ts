@@ -2,10 +2,15 @@
 // Trainer, in a directory of its own, one after the other. What has been run is not run again; the table is made of the
 // records.
 
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkHooks, checkOptions } from '../arguments.js';
 import { type CompareConfig, type CompareOptions, compareSchema } from '../config/compare-schema.js';
 import { parseOptions } from '../config/options.js';
+import { taskDriven } from '../config/strategies.js';
+import type { Retrieved } from '../data/retrieve/protocol.js';
+import { retrieve } from '../data/retrieve/retrieve.js';
+import { OrtuneError } from '../errors.js';
 import { writeAtomically } from '../files/atomic-file.js';
 import { lockRun } from '../train/run-directory.js';
 import type { Trainer } from '../train/trainer.js';
@@ -15,6 +20,7 @@ import { type RunRecord, readRecord, writeJson } from './record.js';
 import type { CompareResult } from './result.js';
 import { runPlanned } from './run.js';
 import { bestOf, type Measured, tabulate } from './tabulate.js';
+import { retrieval } from './task-driven.js';
 
 /** One run of a comparison, as the hooks receive it. */
 export interface ComparedRun {
@@ -23,7 +29,7 @@ export interface ComparedRun {
   /** From 1. */
   number: number;
   of: number;
-  /** Trains the vectors that the strategy's next run starts from; it has no result of its own. */
+  /** Trains what the strategy's next run starts from; it has no result of its own. */
   prepares?: true;
 }
 
@@ -35,6 +41,8 @@ export interface CompareHooks {
   signal?: AbortSignal | undefined;
   /** Before a run: the place to listen to its trainer. Not called for a run that had been done earlier. */
   onRun?: (run: ComparedRun, trainer: Trainer) => void;
+  /** After the texts that strategy tlm learns beside the training data were chosen. */
+  onRetrieved?: (found: Retrieved) => void;
   /** After a run, also one that had been done earlier (`known`). */
   onResult?: (run: ComparedRun, result: { value: number; seconds: number; known: boolean }) => void;
 }
@@ -47,7 +55,7 @@ export interface CompareHooks {
  */
 export async function compare(options: CompareOptions, hooks: CompareHooks = {}): Promise<CompareResult> {
   checkOptions(options, 'compare: options');
-  checkHooks(hooks, 'compare', ['signal', 'onRun', 'onResult']);
+  checkHooks(hooks, 'compare', ['signal', 'onRun', 'onRetrieved', 'onResult']);
   const config = parseOptions(compareSchema, options);
   const lock = await lockRun(config.output);
   try {
@@ -65,6 +73,8 @@ async function compareAll(config: CompareConfig, hooks: CompareHooks): Promise<C
     const record = readRecord(run);
     if (record) records.set(run.name, record);
   }
+  const due = runs.some(({ strategy, name }) => strategy === taskDriven && !records.get(name)?.finished);
+  if (due && !(await retrieveTexts(config, hooks))) return sumUp(config, [], runs.length);
   const measured: Measured[] = [];
   for (const [i, run] of runs.entries()) {
     const { strategy, seed, prepares } = run;
@@ -85,16 +95,35 @@ async function compareAll(config: CompareConfig, hooks: CompareHooks): Promise<C
   return sumUp(config, measured, runs.filter(({ prepares }) => !prepares).length);
 }
 
+/** Whether it was done, and not interrupted. */
+async function retrieveTexts(config: CompareConfig, { signal, onRetrieved }: CompareHooks): Promise<boolean> {
+  const request = retrieval(config);
+  mkdirSync(config.output, { recursive: true });
+  try {
+    onRetrieved?.(await retrieve(request, signal));
+    return true;
+  } catch (error) {
+    if (signal?.aborted && !(error instanceof OrtuneError)) return false;
+    if (error instanceof OrtuneError) error.message = `strategy ${taskDriven}: ${error.message}`;
+    throw error;
+  }
+}
+
 /** A run together with the one that trained what it started from. */
 function withBefore(record: Measured['record'], before: RunRecord | undefined): Measured['record'] {
   if (!before?.finished) return record;
-  const { steps } = before.finished;
+  const { steps, flops } = before.finished;
   const curve = record.finished.curve.map((point) => ({ ...point, step: steps + point.step }));
   return {
     ...record,
     trainable: before.trainable + record.trainable,
     seconds: before.seconds + record.seconds,
-    finished: { ...record.finished, steps: steps + record.finished.steps, curve },
+    finished: {
+      ...record.finished,
+      steps: steps + record.finished.steps,
+      flops: flops + record.finished.flops,
+      curve,
+    },
   };
 }
 

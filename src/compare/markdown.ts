@@ -22,6 +22,7 @@ function columnsOf({ metric, strategies }: CompareResult): Column[] {
     { title: 'parameters', cell: ({ parameters }) => formatCount(parameters) },
     { title: 'seconds', cell: ({ seconds }) => formatNumber(seconds) },
     { title: 'steps', cell: ({ steps }) => formatNumber(steps) },
+    { title: 'FLOPs', cell: ({ flops }) => (flops === 0 ? '0' : flops.toExponential(1)) },
   ];
   if (strategies.some(({ stepsToScratch }) => stepsToScratch !== undefined))
     columns.push({ title: "to scratch's", cell: ({ stepsToScratch }) => String(stepsToScratch ?? 'never') });
@@ -43,7 +44,7 @@ function caption({ metric, strategies, interrupted }: CompareResult): string {
     ? "; to scratch's: steps until the evaluations are where scratch ends"
     : '';
   const open = interrupted ? '\nInterrupted: not every run has ended.' : '';
-  return `${metric}: ${spread} ${seeds}; seconds and steps of a run${curves}${open}`;
+  return `${metric}: ${spread} ${seeds}; seconds, steps and floating-point operations of a run${curves}${open}`;
 }
 
 export function comparisonText(result: CompareResult): string {

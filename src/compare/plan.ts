@@ -4,8 +4,9 @@
 import { join } from 'node:path';
 import { type CompareConfig, trainPart } from '../config/compare-schema.js';
 import { parseOptions } from '../config/options.js';
-import { contrastive, strategyOptions } from '../config/strategies.js';
+import { contrastive, strategyOptions, taskDriven } from '../config/strategies.js';
 import { type TrainConfig, trainSchema } from '../config/train-schema.js';
+import { taskDrivenOptions } from './task-driven.js';
 import { vectorOptions } from './vectors.js';
 
 export interface PlannedRun {
@@ -35,7 +36,7 @@ export function plannedRuns(config: CompareConfig): PlannedRun[] {
       // One for all runs, since seeds share the frozen trunk.
       const trunkCacheDirectory = given.trunkCacheDirectory ?? join(config.output, 'cache');
       const run = { ...given, seed, output: join(config.output, name), trunkCacheDirectory, overwrite: false };
-      const first = strategy === contrastive ? [vectorRun(shared, { ...config, strategy, seed, name })] : [];
+      const first = firstPart(shared, { config, strategy, seed, name });
       const model = first[0] ? join(first[0].options.output, 'model') : given.model;
       const options = parseOptions(trainSchema, { ...run, model }, `strategy ${strategy}`);
       return [...first, { strategy, seed, name, options }];
@@ -43,11 +44,18 @@ export function plannedRuns(config: CompareConfig): PlannedRun[] {
   );
 }
 
-function vectorRun(
+/** What trains the trunk that a strategy's run starts from, where there is such. */
+function firstPart(
   shared: TrainConfig,
-  { strategy, seed, name: head, output }: Pick<PlannedRun, 'strategy' | 'seed' | 'name'> & { output: string },
-): PlannedRun {
-  const name = `${head}-vectors`;
-  const options = vectorOptions(shared, { seed, output: join(output, name) }, `strategy ${strategy}`);
-  return { strategy, seed, name, options, prepares: true };
+  { config, strategy, seed, name: whole }: Pick<PlannedRun, 'strategy' | 'seed' | 'name'> & { config: CompareConfig },
+): PlannedRun[] {
+  const named = { [contrastive]: 'vectors', [taskDriven]: 'joint' }[strategy];
+  if (named === undefined) return [];
+  const name = `${whole}-${named}`;
+  const own = { seed, output: join(config.output, name) };
+  const options =
+    strategy === contrastive
+      ? vectorOptions(shared, own, `strategy ${strategy}`)
+      : taskDrivenOptions(shared, config, own);
+  return [{ strategy, seed, name, options, prepares: true }];
 }

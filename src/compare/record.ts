@@ -32,6 +32,8 @@ export interface FinishedRun {
   steps: number;
   /** Median; left out for a run without steps. */
   stepMs?: number;
+  /** Floating-point operations of training. */
+  flops: number;
   metrics: Figures;
   curve: CurvePoint[];
 }

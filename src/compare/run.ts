@@ -90,10 +90,10 @@ function refuseOtherData({ options, seed }: PlannedRun, { samples }: StartEvent,
   }
 }
 
-async function finishedOf(run: PlannedRun, { steps, stepMs, metrics }: TrainResult): Promise<FinishedRun> {
+async function finishedOf(run: PlannedRun, { steps, stepMs, flops, metrics }: TrainResult): Promise<FinishedRun> {
   const curve = await readCurve(run);
   // A run that was resumed after its last evaluation does not evaluate again.
   const last = (): Figures => curve.find((point) => point.step === steps)!.metrics;
   const found = metrics ? figuresOf(run, metrics) : run.prepares ? {} : last();
-  return { steps, ...(Number.isFinite(stepMs) && { stepMs }), metrics: found, curve };
+  return { steps, flops, ...(Number.isFinite(stepMs) && { stepMs }), metrics: found, curve };
 }

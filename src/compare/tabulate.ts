@@ -40,6 +40,8 @@ export interface StrategyResult {
   /** Means over the runs. */
   seconds: number;
   steps: number;
+  /** Floating-point operations of training, as TrainResult has them. */
+  flops: number;
   /** Median of the runs' medians; left out where nothing is trained. */
   stepMs?: number;
   /**
@@ -82,6 +84,7 @@ function resultOf(name: string, runs: readonly Measured[], metric: string): Stra
     parameters,
     seconds: mean(seeds.map(({ seconds }) => seconds)),
     steps: mean(seeds.map(({ steps }) => steps)),
+    flops: mean(runs.map(({ record }) => record.finished.flops)),
     ...(!Number.isNaN(stepMs) && { stepMs }),
   };
 }

@@ -3,25 +3,16 @@
 // Few-Shot Learning Without Prompts, 2022), with all pairs of a batch at once.
 
 import { parseOptions } from '../config/options.js';
-import { taskFields } from '../config/task-fields.js';
 import { type TrainConfig, trainSchema } from '../config/train-schema.js';
-
-/** Options that say how a classifier is measured, or what its head is. */
-const ofClassifier: ReadonlySet<string> = new Set([
-  ...['eval', 'evalSplit', 'test', 'evalStrategy', 'evalSteps', 'metricForBestModel', 'loadBestModelAtEnd'],
-  ...['earlyStoppingPatience', 'earlyStoppingThreshold', 'numLabels', 'classWeights', 'labelSmoothing', 'headLayers'],
-  ...['trunkCache', 'trunkCacheDirectory', 'trunkCacheMaxBytes', 'freeze'],
-]);
+import { ofClassifier, withoutTask } from './first-part.js';
 
 /** The run that trains the vectors of a classifier that a run with such options is of. */
 export function vectorOptions(shared: TrainConfig, own: { seed: number; output: string }, named: string): TrainConfig {
-  const fields = new Set(Object.keys({ ...taskFields.all, ...taskFields.train }));
-  const kept = Object.entries(shared).filter(([key]) => !fields.has(key) && !ofClassifier.has(key));
   const { textColumn, labelColumn: classColumn, maxLength, buckets } = shared;
   return parseOptions(
     trainSchema,
     {
-      ...Object.fromEntries(kept),
+      ...withoutTask(shared, ofClassifier),
       ...{ task: 'sentence-similarity', textColumn, classColumn, maxLength, buckets, overwrite: false, ...own },
       // What heads of most families read.
       pooling: 'cls',

@@ -16,6 +16,7 @@ import { recomputeLayers } from '../lower/recompute.js';
 import { runInTurn } from '../lower/row-chunks.js';
 import { scheduleGradientsEarly } from '../lower/schedule-gradients.js';
 import type { DeviceKind, Precision } from '../lower/target.js';
+import { multiplyAdds } from '../lower/work.js';
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
 import { encodeGraph } from '../onnx/encode.js';
@@ -137,10 +138,11 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
   if (training) runInTurn(b);
   if (training && precision !== 'float32')
     toMixedPrecision(b, precision, { loss: attached!.loss!, gradients: new Set(gradients.values()), parameters });
+  const work = multiplyAdds(graph);
   lowerFor(b, options);
   if (training) scheduleGradientsEarly(graph);
   const bound = bindParameters(graph, fed, { gradients, updates: training ? updates : new Map() }, options);
-  return { graph, ...bound, loss: attached?.loss, results };
+  return { graph, ...bound, work, loss: attached?.loss, results };
 }
 
 /** What a mode computes from the model's outputs; undefined: nothing more. */
@@ -164,9 +166,10 @@ function compileStepLoss({ shapes }: CompileRequest, options: CompileOptions): C
   const fed = graph.inputs.map(({ name }) => ({ name, ...b.type(name) }));
   setOutputs(b, Object.values(results));
   prune(graph);
+  const work = multiplyAdds(graph);
   lowerFor(b, options);
   const bound = bindParameters(graph, fed, { gradients: new Map(), updates: new Map() }, options);
-  return { graph, ...bound, loss: undefined, results };
+  return { graph, ...bound, work, loss: undefined, results };
 }
 
 /** In operators that the device has. */
@@ -211,7 +214,7 @@ function bindParameters(
   fed: readonly GraphValue[],
   { gradients, updates }: Pick<Compiled, 'gradients' | 'updates'>,
   options: CompileOptions,
-): Omit<Compiled, 'model' | 'loss' | 'results'> {
+): Omit<Compiled, 'model' | 'work' | 'loss' | 'results'> {
   const boundOutputs = new Set([...gradients.values(), ...updates.values()]);
   const used = (name: string) => graph.initializers.has(name);
   const trained = [...options.trained].filter(used);

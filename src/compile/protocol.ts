@@ -162,6 +162,8 @@ export interface GraphValue {
 export interface Compiled {
   /** ONNX bytes without weights. */
   model: Uint8Array;
+  /** Multiply-adds of the products of one run. */
+  work: number;
   /** Fed every step. */
   inputs: readonly GraphValue[];
   /** Fetched every step, gradients aside. */

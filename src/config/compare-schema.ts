@@ -5,9 +5,9 @@ import { isOwnMetric } from '../metrics/own.js';
 import { nearest } from '../nearest.js';
 import { withTask } from '../tasks/tasks.js';
 import { contradictions, unknownMetric } from './contradictions.js';
-import { about, forbidden, path } from './fields.js';
+import { about, count, files, forbidden, path } from './fields.js';
 import type { CompareFields, TrainFields } from './option-types.js';
-import { contrastive, defaultStrategies, knownStrategies, strategyOptions } from './strategies.js';
+import { contrastive, defaultStrategies, knownStrategies, strategyOptions, taskDriven } from './strategies.js';
 import { type SharedTaskField, sharedTaskFields } from './task-fields.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from './train-schema.js';
 import { z } from './zod.js';
@@ -60,7 +60,7 @@ const options = z.strictObject({
     .prefault(defaultStrategies)
     .meta(
       about(
-        'Ways of using the model: untouched (a new head, no training), frozen (the head alone is trained), scratch (no pre-trained weight), finetuned, contrastive (vectors that are near within a class are learnt first, then the head alone), or first:K (finetuned, the first K layers only); default the first four.',
+        'Ways of using the model: untouched (a new head, no training), frozen (the head alone is trained), scratch (no pre-trained weight), finetuned, contrastive (vectors that are near within a class are learnt first, then the head alone), tlm (classes and masked tokens of texts retrieved from corpus are learnt first, from random weights, then the classes), or first:K (finetuned, the first K layers only); default the first four.',
         { value: 'NAME', aliases: ['strategy'], expects: `a list, each one of ${knownStrategies}` },
       ),
     ),
@@ -93,6 +93,24 @@ const options = z.strictObject({
   ...train,
   ...ofStrategy,
   ...ofResuming,
+  corpus: files
+    .optional()
+    .meta(
+      about(
+        'Strategy tlm: texts without labels to choose from, as many as you like; those nearest to the training texts (BM25) are learnt.',
+        { value: 'FILE' },
+      ),
+    ),
+  corpusTop: count
+    .default(50)
+    .meta(about('Strategy tlm: texts of the corpus for each training text.', { aliases: ['top_k'] })),
+  corpusSteps: count
+    .optional()
+    .meta(
+      about(
+        'Strategy tlm: steps of its first part, each batchSize texts of the corpus or of the training data; the second has those of the other strategies.',
+      ),
+    ),
 });
 
 /** Resolved configuration of a comparison. */
@@ -110,9 +128,17 @@ export const compareSchema = options.overwrite(withTask).superRefine((config, co
 });
 
 /** The options that every run has. */
-export function trainPart({ strategies, seeds, metric, overrides, ...rest }: CompareConfig): TrainConfig {
-  return { ...rest, init: 'pretrained', freeze: [], keepLayers: undefined, resume: undefined, allowChanges: false };
+export function trainPart(config: CompareConfig): TrainConfig {
+  const { strategies, seeds, metric, overrides, corpusTop, corpusSteps, ...rest } = config;
+  const alike = { ...rest, corpus: undefined, corpusColumn: undefined, ...ratiosOfNone };
+  return { ...alike, init: 'pretrained', freeze: [], keepLayers: undefined, resume: undefined, allowChanges: false };
 }
+
+/** As they are where nothing of them is set. */
+const ratiosOfNone = {
+  corpusRatio: train.corpusRatio.parse(undefined),
+  maskedWeight: train.maskedWeight.parse(undefined),
+};
 
 function* problems(config: CompareConfig): Generator<string> {
   yield* contradictions(trainPart(config));
@@ -121,7 +147,9 @@ function* problems(config: CompareConfig): Generator<string> {
     if (isOwnMetric(config[option])) yield `option '${option}': metrics of your own (own.…) are for single runs`;
   yield* measured(config);
   for (const name of config.strategies) yield* unknownStrategy('strategies', name);
-  if (config.strategies.includes(contrastive)) yield* unlikeClasses(config);
+  for (const name of [contrastive, taskDriven])
+    if (config.strategies.includes(name)) yield* unlikeClasses(name, config);
+  yield* retrieved(config);
   for (const name of Object.keys(config.overrides ?? {})) yield* unknownStrategy('overrides', name);
   yield* repeated('strategies', config.strategies);
   if (typeof config.seeds !== 'number') yield* repeated('seeds', config.seeds);
@@ -136,16 +164,32 @@ function* measured({ test, eval: files, evalSplit, evalStrategy }: CompareConfig
 }
 
 /** What texts with one class each, in files of their own, are not. */
-function* unlikeClasses(config: CompareConfig): Generator<string> {
+function* unlikeClasses(strategy: string, config: CompareConfig): Generator<string> {
   const { task, pairColumn, evalSplit, multiLabel, labelColumns, labelRows, regression } = config;
   if (task !== 'text-classification')
-    yield `strategy 'contrastive' is for task text-classification, and the task is ${task}; leave it out`;
-  const others = { pairColumn, multiLabel, labelColumns, labelRows, regression };
+    yield `strategy '${strategy}' is for task text-classification, and the task is ${task}; leave it out`;
+  const others = { ...(strategy === contrastive && { pairColumn }), multiLabel, labelColumns, labelRows, regression };
   for (const [option, given] of Object.entries(others))
     if (given !== undefined && given !== false)
-      yield `strategy 'contrastive' and option '${option}' contradict each other: it learns from texts with one class each; leave one out`;
+      yield `strategy '${strategy}' and option '${option}' contradict each other: it learns from texts with one class each; leave one out`;
   if (evalSplit !== undefined)
-    yield "strategy 'contrastive' and option 'evalSplit' contradict each other: what is held out from the head would be learnt by the vectors; give 'eval' or 'test'";
+    yield `strategy '${strategy}' and option 'evalSplit' contradict each other: what is held out from the head would be learnt before it; give 'eval' or 'test'`;
+}
+
+/** What strategy tlm needs, and others have no use for. */
+function* retrieved({ strategies, corpus, corpusColumn, corpusSteps, corpusRatio }: CompareConfig): Generator<string> {
+  if (!strategies.includes(taskDriven)) {
+    for (const [option, given] of Object.entries({ corpus, corpusColumn, corpusSteps }))
+      if (given !== undefined)
+        yield `option '${option}' is for strategy tlm: add it to strategies, or leave ${option} out`;
+    return;
+  }
+  if (corpus === undefined)
+    yield "strategy 'tlm' needs 'corpus', texts without labels that it retrieves some of: set it, or leave the strategy out";
+  if (corpusSteps === undefined)
+    yield "strategy 'tlm' needs 'corpusSteps', how long its first part is (150000 in the paper, of 256 texts each): set it, or leave the strategy out";
+  else if (corpusSteps <= corpusRatio)
+    yield `options 'corpusSteps' and 'corpusRatio' contradict each other: after ${corpusRatio} steps of the corpus comes the first of the training data, and there are ${corpusSteps}; lower corpusRatio, or raise corpusSteps`;
 }
 
 function* unknownStrategy(option: string, name: string): Generator<string> {

@@ -6,12 +6,13 @@ export interface TrainFields {
   model: string | URL;
   /**
    * What the model is for: labels of texts, a label for each word of a text, answers to questions that are parts of a
-   * text, finding masked tokens, which needs no labels, writing texts, token after token, vectors of texts that are
-   * near where their meanings are, scores of texts for a query, texts to texts: translation, summaries, labels of
-   * pictures, or numbers of any model, against targets by losses that you name. Default that of the data: pictures
-   * where they are a folder, tensors or have an imageColumn, else text-classification.
+   * text, finding masked tokens, which needs no labels, classes and masked tokens together, from few labels and many
+   * other texts, writing texts, token after token, vectors of texts that are near where their meanings are, scores of
+   * texts for a query, texts to texts: translation, summaries, labels of pictures, or numbers of any model, against
+   * targets by losses that you name. Default that of the data: pictures where they are a folder, tensors or have an
+   * imageColumn, else text-classification.
    */
-  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'seq2seq' | 'image-classification' | 'tensors' | undefined;
+  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'task-driven-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'seq2seq' | 'image-classification' | 'tensors' | undefined;
   /**
    * Where to compute: cpu, webgpu, cuda, cuda:N, or auto for the fastest that works here. Takes auto, cpu, webgpu, cuda
    * or cuda:N. Default `"cpu"`.
@@ -230,11 +231,11 @@ export interface TrainFields {
    */
   nullThreshold?: number | undefined;
   /**
-   * masked-lm: share of the tokens of a text that are to be found. Takes a number above 0 and of at most 0.5. Default
-   * `0.15`.
+   * masked-lm, task-driven-lm: share of the tokens of a text that are to be found. Takes a number above 0 and of at
+   * most 0.5. Default `0.15`.
    */
   mlmProbability?: number | undefined;
-  /** masked-lm: all tokens of a word are masked together. Default `false`. */
+  /** masked-lm, task-driven-lm: all tokens of a word are masked together. Default `false`. */
   wholeWordMask?: boolean | undefined;
   /** masked-lm: also learn whether the text of pairColumn follows, or is that of another sample. Default `false`. */
   nextSentence?: boolean | undefined;
@@ -400,6 +401,23 @@ export interface TrainFields {
    * names, as in {x: features}. Default `{}`.
    */
   inputColumns?: Readonly<Record<string, string>> | undefined;
+  /**
+   * task-driven-lm: texts without labels to learn masked tokens of, such as those that ortune retrieve chose for the
+   * labelled ones.
+   */
+  corpus?: string | URL | readonly (string | URL)[] | undefined;
+  /** task-driven-lm: column of the corpus that holds a text; default that of textColumn. */
+  corpusColumn?: string | undefined;
+  /**
+   * task-driven-lm: so many steps of the corpus come before each one of labelled texts. Takes a whole number of at
+   * least 1. Default `999`.
+   */
+  corpusRatio?: number | undefined;
+  /**
+   * task-driven-lm: what the loss of masked tokens weighs in labelled texts, where that of classes weighs 1. Takes a
+   * number above 0. Default `20`.
+   */
+  maskedWeight?: number | undefined;
   /**
    * causal-lm, seq2seq: of so many samples of the evaluation data, the first ones, the model writes by itself at each
    * evaluation, which the log shows; 0: none. Takes a whole number of at least 0. Default `3`.
@@ -649,7 +667,7 @@ export interface EvalFields {
   /** Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision). */
   model: string | URL;
   /** What the model is for; default what the data are of, else what its inputs and config.json say. */
-  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'seq2seq' | 'image-classification' | 'tensors' | undefined;
+  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'task-driven-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'seq2seq' | 'image-classification' | 'tensors' | undefined;
   /** Where to compute. Default `"cpu"`. */
   device?: 'cpu' | undefined;
   /**
@@ -806,11 +824,11 @@ export interface EvalFields {
    */
   nullThreshold?: number | undefined;
   /**
-   * masked-lm: share of the tokens of a text that are to be found. Takes a number above 0 and of at most 0.5. Default
-   * `0.15`.
+   * masked-lm, task-driven-lm: share of the tokens of a text that are to be found. Takes a number above 0 and of at
+   * most 0.5. Default `0.15`.
    */
   mlmProbability?: number | undefined;
-  /** masked-lm: all tokens of a word are masked together. Default `false`. */
+  /** masked-lm, task-driven-lm: all tokens of a word are masked together. Default `false`. */
   wholeWordMask?: boolean | undefined;
   /** masked-lm: also learn whether the text of pairColumn follows, or is that of another sample. Default `false`. */
   nextSentence?: boolean | undefined;
@@ -982,7 +1000,7 @@ export interface PredictFields {
   /** Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision). */
   model: string | URL;
   /** What the model is for; default what its inputs and config.json say. */
-  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'seq2seq' | 'image-classification' | 'tensors' | undefined;
+  task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'task-driven-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'seq2seq' | 'image-classification' | 'tensors' | undefined;
   /** Where to compute. Default `"cpu"`. */
   device?: 'cpu' | undefined;
   /**
@@ -1453,9 +1471,10 @@ export interface CompareFields {
   /**
    * Ways of using the model: untouched (a new head, no training), frozen (the head alone is trained), scratch (no
    * pre-trained weight), finetuned, contrastive (vectors that are near within a class are learnt first, then the head
-   * alone), or first:K (finetuned, the first K layers only); default the first four. Takes a list, each one of
-   * untouched, frozen, scratch, finetuned, contrastive, or first:K for the first K layers, such as first:2. Default
-   * `["untouched","frozen","scratch","finetuned"]`.
+   * alone), tlm (classes and masked tokens of texts retrieved from corpus are learnt first, from random weights, then
+   * the classes), or first:K (finetuned, the first K layers only); default the first four. Takes a list, each one of
+   * untouched, frozen, scratch, finetuned, contrastive, tlm, or first:K for the first K layers, such as first:2.
+   * Default `["untouched","frozen","scratch","finetuned"]`.
    */
   strategies?: string | readonly string[] | undefined;
   /**
@@ -1467,4 +1486,11 @@ export interface CompareFields {
    * Metric to compare: of test where it is given, else of eval, for the weights that are written. Default `"accuracy"`.
    */
   metric?: string | undefined;
+  /** Strategy tlm: texts of the corpus for each training text. Takes a whole number of at least 1. Default `50`. */
+  corpusTop?: number | undefined;
+  /**
+   * Strategy tlm: steps of its first part, each batchSize texts of the corpus or of the training data; the second has
+   * those of the other strategies. Takes a whole number of at least 1.
+   */
+  corpusSteps?: number | undefined;
 }

@@ -13,7 +13,12 @@ const named: Readonly<Record<string, StrategyOptions>> = {
   finetuned: {},
   // Vectors that are near within a class come first (src/compare/vectors.ts); then the head alone is trained on them.
   contrastive: { freeze: 'trunk' },
+  // Classes and masked tokens of retrieved texts come first, from random weights (src/compare/task-driven.ts).
+  tlm: {},
 };
+
+/** The strategy whose trunk has learnt masked tokens beside the classes. */
+export const taskDriven = 'tlm';
 
 /** The strategy whose trunk has learnt vectors of the classes. */
 export const contrastive = 'contrastive';
@@ -21,7 +26,7 @@ export const contrastive = 'contrastive';
 /** The strategy that the others are held against: nothing pre-trained is used. */
 export const scratch = 'scratch';
 
-export const defaultStrategies = Object.keys(named).filter((name) => name !== contrastive);
+export const defaultStrategies = ['untouched', 'frozen', 'scratch', 'finetuned'];
 
 /** The names there are, for messages. */
 export const knownStrategies = `${Object.keys(named).join(', ')}, or first:K for the first K layers, such as first:2`;

@@ -34,6 +34,7 @@ export async function openData(request: OpenRequest): Promise<OpenedData> {
   };
   const evaluation = held ?? (await other(request.eval));
   const test = await other(request.test);
+  const corpus = request.corpus && (await openCorpus(request.corpus, request, notes));
   for (const [name, part] of [['evaluation', evaluation] as const, ['test', test] as const]) {
     const shared = part && 'table' in part.source ? keys.count(part.source.table) : 0;
     if (shared > 0) notes.push(`${shared} of ${part!.samples} ${name} texts are also in the training data`);
@@ -45,8 +46,21 @@ export async function openData(request: OpenRequest): Promise<OpenedData> {
     train,
     ...(evaluation && { eval: evaluation }),
     ...(test && { test }),
+    ...(corpus && { corpus }),
     notes,
   };
+}
+
+/** Texts without labels. */
+async function openCorpus(
+  { input, columns }: NonNullable<OpenRequest['corpus']>,
+  request: OpenRequest,
+  notes: string[],
+): Promise<OpenedPart> {
+  const own = { ...request, columns };
+  const found = await find(input, own, undefined, notes);
+  const classes = found.settle(undefined);
+  return partOf(found.table(classes), classes.labels, own);
 }
 
 /** What is said of texts that come again, of pictures; those opened first need not be for training. */

@@ -38,6 +38,8 @@ export interface OpenRequest {
   train: DataInput;
   eval?: DataInput | undefined;
   test?: DataInput | undefined;
+  /** Texts without labels that are trained on beside the training data, and their columns. */
+  corpus?: { input: DataInput; columns: readonly ColumnSpec[] } | undefined;
   /** Names of the classes in the order of their numbers; left out, the training data decides. */
   labelNames?: readonly string[] | undefined;
   /** Names of the classes of the model that is trained; none: it has none. */
@@ -90,6 +92,7 @@ export interface OpenedData {
   train: OpenedPart;
   eval?: OpenedPart;
   test?: OpenedPart;
+  corpus?: OpenedPart;
   /** What the user should know. */
   notes: readonly string[];
 }

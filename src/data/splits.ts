@@ -3,7 +3,7 @@
 
 import { UsageError } from '../errors.js';
 import { quote } from '../quote.js';
-import { ofKind } from './columns.js';
+import { type ColumnSpec, ofKind } from './columns.js';
 import { DataClient } from './data-client.js';
 import { Dataset, type DatasetOptions } from './dataset.js';
 import { readsPictures } from './found.js';
@@ -21,12 +21,14 @@ import type { Sampling } from './sampler.js';
 
 type Part = 'train' | 'eval' | 'test';
 
-export interface SplitsOptions extends Omit<OpenRequest, 'scratch' | 'hashed' | 'seed' | Part> {
+export interface SplitsOptions extends Omit<OpenRequest, 'scratch' | 'hashed' | 'seed' | 'corpus' | Part> {
   /** Of a file of a URL. */
   maxDownloadBytes?: number | undefined;
   train: DataInput | RowsInput | BytesInput;
   eval?: DataInput | RowsInput | BytesInput | undefined;
   test?: DataInput | RowsInput | BytesInput | undefined;
+  /** Texts without labels that are trained on too. */
+  corpus?: { files: readonly string[]; columns: readonly ColumnSpec[] } | undefined;
   /** Decides what is held out; default 0. */
   seed?: number | undefined;
   /** Streamed samples in memory at a time; default 16384. */
@@ -50,6 +52,8 @@ export class Splits {
   readonly train: Dataset;
   readonly eval?: Dataset;
   readonly test?: Dataset;
+  /** Texts without labels that are trained on too. */
+  readonly corpus?: Dataset;
   /** What the user should know, such as texts that are in the training data and in another part. */
   readonly notes: readonly string[];
   /** What the targets of the training data are. */
@@ -76,6 +80,8 @@ export class Splits {
     this.train = make(parts.train, { sampling, groupByLength: grouped, distinct, alike, ...given.train?.rows });
     if (parts.eval) this.eval = make(parts.eval, { alike, ...(given.eval ?? given.train)?.rows });
     if (parts.test) this.test = make(parts.test, { alike, ...given.test?.rows });
+    if (parts.corpus)
+      this.corpus = make(parts.corpus, { columns: options.corpus!.columns, sampling: 'shuffle', groupByLength });
     this.targets = options.multiLabel ? 'labels' : this.#holdsTargets() ? 'probabilities' : 'class';
     if (options.classWeights !== undefined && this.targets === 'probabilities')
       throw new UsageError('classWeights are for labels that hold or not; leave classWeights out');
@@ -110,7 +116,12 @@ export class Splits {
       const train = await prepared(options.train, { ...of, weights, distinct: distinct ?? alike }, signal);
       const evaluation = options.eval && (await prepared(options.eval, of, signal));
       const test = options.test && (await prepared(options.test, of, signal));
-      const inputs = { train: train.input, eval: evaluation?.input, test: test?.input };
+      const { columns: ofCorpus = [] } = options.corpus ?? {};
+      const corpus = options.corpus && (await prepared(options.corpus, { ...of, columns: ofCorpus }, signal));
+      const inputs = {
+        ...{ train: train.input, eval: evaluation?.input, test: test?.input },
+        corpus: corpus && { input: corpus.input, columns: ofCorpus },
+      };
       const opened = await client.request({ kind: 'open', ...request, ...inputs, seed, scratch }, signal);
       const told = { ...opened, notes: [...notes, ...opened.notes] };
       return new Splits(client, told, options, { train, eval: evaluation, test });

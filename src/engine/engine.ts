@@ -91,6 +91,7 @@ export class Engine {
   readonly #key = sharedTensor('uint32', [4]);
   #lossScale: BoundTensor = sharedTensor('float32', []);
   #loss: Promise<Session> | undefined;
+  #work = 0;
 
   private constructor(
     device: Device,
@@ -221,6 +222,13 @@ export class Engine {
     this.#key.data.set([seed >>> 0, step >>> 0, microStep >>> 0, 0] as never);
   }
 
+  /** Multiply-adds of the products of training, and of what a frozen trunk keeps, since the last call. */
+  takeWork(): number {
+    const work = this.#work;
+    this.#work = 0;
+    return work;
+  }
+
   /** Of the last `forwardBackward`; waits for it. */
   async loss(): Promise<number> {
     if (!this.device.ownMemory) return this.gradients.array(lossEntry)[0]!;
@@ -307,6 +315,7 @@ export class Engine {
       [lossScaleInput, this.#lossScale],
     ]);
     await session.run(this.#feeds.inputs(compiled.inputs, batch, normalisers, own), outputs);
+    if (!untrained.has(mode)) this.#work += compiled.work;
     const ran = { ...prepared };
     prepared.fresh = false;
     return ran;
@@ -328,6 +337,9 @@ export class Engine {
     );
   }
 }
+
+/** What measures, and has no part in training. */
+const untrained: ReadonlySet<Mode> = new Set(['evaluate', 'predict', 'diagnose']);
 
 const shapesOfInputs = (batch: EngineBatch, names: readonly string[]): InputShapes =>
   Object.fromEntries(names.map((name) => [name, inputOf(batch, name).shape]));

@@ -37,9 +37,10 @@ export const heads = {
   images: classifier(ensureImageHead),
   tokens: classifier(ensureTokenHead),
   embedding: (model, { config }) => ensureEmbeddingHead(model, config),
-  'language-model': (model, { options, ...request }) =>
+  'language-model': (model, { options, labels: classes, ...request }) =>
     ensureLanguageModelHead(model, {
       ...request,
+      classes,
       nextSentence: (options as { nextSentence?: boolean }).nextSentence === true,
     }),
   none: unchanged,

@@ -24,7 +24,7 @@ import type { HeadResult } from './classification.js';
 import { hiddenSize } from './families.js';
 import { FileBuilder } from './file-builder.js';
 import { findHidden } from './hidden.js';
-import { pairOutput } from './pair-output.js';
+import { classOutput, pairOutput } from './text-outputs.js';
 
 interface HeadNames {
   dense: string;
@@ -50,6 +50,8 @@ export interface MaskedHeadOptions {
   config: ModelConfig;
   /** Whether the model is to have an output that scores whether a second text follows the first. */
   nextSentence: boolean;
+  /** Classes of whole texts that the model is to have an output for; default none. */
+  classes?: number | undefined;
 }
 
 /** The outputs that count for the task, as the model has them. */
@@ -58,15 +60,16 @@ interface Outputs {
   hidden: ValueInfoProto | undefined;
   pooled: ValueInfoProto | undefined;
   pairs: ValueInfoProto | undefined;
+  classes: ValueInfoProto | undefined;
 }
 
 /**
  * A model whose outputs are `logits` [batch, sequence, vocabulary] and, with next sentences, `seq_relationship_logits`
- * [batch, 2]. `model` itself stays as it is.
+ * [batch, 2], with classes `class_logits` [batch, classes]. `model` itself stays as it is.
  * @throws ModelError for a model that gives no vector for each token, or whose word embedding is not found
  */
 export function ensureLanguageModelHead(model: Model, options: MaskedHeadOptions): HeadResult {
-  const { nextSentence, config, seed } = options;
+  const { nextSentence, classes, config, seed } = options;
   const found = outputsOf(model);
   const copy = copyOfGraph(model);
   const graph = graphOf(copy);
@@ -77,8 +80,15 @@ export function ensureLanguageModelHead(model: Model, options: MaskedHeadOptions
   if (!found.logits) added.push(`a language-model head tied to the word embedding for ${quote(found.hidden!.name)}`);
   graph.output = [logits];
   if (nextSentence) {
-    graph.output.push(found.pairs ?? addPairHead(copy, found, add, config));
+    const names = { scope: 'cls.seq_relationship', output: pairOutput, scores: 2 };
+    graph.output.push(found.pairs ?? addTextHead(copy, found, add, config, names));
     if (!found.pairs) added.push('a head that tells next sentences');
+  }
+  if (classes !== undefined) {
+    const fits = found.classes && dimensions(found.classes)?.[1] === classes;
+    const names = { scope: 'classifier', output: classOutput, scores: classes };
+    graph.output.push(fits ? found.classes! : addTextHead(copy, found, add, config, names));
+    if (!fits) added.push(`a head for ${classes} classes`);
   }
   dropDeadNodes(graph);
   if (added.length === 0) return { model: copy, change: 'kept', note: undefined };
@@ -92,7 +102,11 @@ function outputsOf(model: Model): Outputs {
   const other = output.find((info) => rank(info) === 3);
   const logits = named(/^(prediction_)?logits$/) ?? (other && scoresWords(model, other) ? other : undefined);
   const hidden = logits ? undefined : (named(/hidden_state|token_embeddings/) ?? other);
-  const found = { logits, hidden, pooled: named(/pooler_output/), pairs: named(new RegExp(`^${pairOutput}$`)) };
+  const found = {
+    ...{ logits, hidden, pooled: named(/pooler_output/) },
+    pairs: named(new RegExp(`^${pairOutput}$`)),
+    classes: named(new RegExp(`^${classOutput}$`)),
+  };
   if ((logits && (rank(logits) ?? 3) === 3) || hidden) return found;
   const list = output.map((info) => `${quote(info.name)} of rank ${rank(info) ?? 'unknown'}`).join(', ');
   throw new ModelError(
@@ -153,16 +167,22 @@ function cast(model: Model, value: string, hidden: ValueInfoProto, add: FileBuil
   return stored.computed === computed ? value : add.node('Cast', [value], { to: onnxDataType(computed) });
 }
 
-/** From the pooler's output, else from the first token through a pooler of its own. */
-function addPairHead(model: Model, { hidden, pooled, logits }: Outputs, add: FileBuilder, config: ModelConfig) {
+/** Scores of whole texts, from the pooler's output, else from the first token through a pooler of its own. */
+function addTextHead(
+  model: Model,
+  { hidden, pooled, logits }: Outputs,
+  add: FileBuilder,
+  config: ModelConfig,
+  { scope, output, scores }: { scope: string; output: string; scores: number },
+) {
   const graph = graphOf(model);
   const source = pooled ?? hidden ?? findHidden(model, logits!).info;
   const size = hiddenSize(model, source, config);
   let x = source.name;
   if (!pooled) {
     const first = add.node('Gather', [x, add.constant('int64', [0], [])], { axis: 1 });
-    x = add.activate('Tanh', add.linear('cls.seq_relationship.dense', first, size, size));
+    x = add.activate('Tanh', add.linear(`${scope}.dense`, first, size, size));
   }
-  const pairs = add.linear('cls.seq_relationship', x, size, 2, freeName(graph, pairOutput));
-  return withShape(source, [dimensions(source)![0]!, 2], pairs);
+  const logitsOfTexts = add.linear(scope, x, size, scores, freeName(graph, output));
+  return withShape(source, [dimensions(source)![0]!, scores], logitsOfTexts);
 }

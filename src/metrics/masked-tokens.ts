@@ -6,15 +6,15 @@ export interface MaskedScores {
   loss: number;
   /** The likeliest token of each place. */
   predictions: ArrayLike<number | bigint>;
-  /** The same of the next sentences. */
-  pairs?: { loss: number; predictions: ArrayLike<number | bigint> } | undefined;
+  /** The same of whole texts, by a head of their own. */
+  texts?: { loss: number; predictions: ArrayLike<number | bigint> } | undefined;
 }
 
 /** What was to be found: the right answers, and their weights (0 for places that only fill up). */
 export interface MaskedTargets {
   labels: ArrayLike<number | bigint>;
   weights: ArrayLike<number>;
-  pairs?: { labels: ArrayLike<number | bigint>; weights: ArrayLike<number> } | undefined;
+  texts?: { labels: ArrayLike<number | bigint>; weights: ArrayLike<number> } | undefined;
 }
 
 export interface MaskedLmResult {
@@ -63,17 +63,22 @@ const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part /
 export class MaskedLmMetrics {
   #samples = 0;
   #masked = new Tally();
-  #pairs = new Tally();
+  #texts = new Tally();
 
   /** Adds a batch of `samples` rows. */
-  add(samples: number, { loss, predictions, pairs }: MaskedScores, targets: MaskedTargets): void {
+  add(samples: number, { loss, predictions, texts }: MaskedScores, targets: MaskedTargets): void {
     this.#samples += samples;
     this.#masked.add(loss, predictions, targets.labels, targets.weights);
-    if (pairs && targets.pairs)
-      this.#pairs.add(pairs.loss, pairs.predictions, targets.pairs.labels, targets.pairs.weights);
+    if (texts && targets.texts)
+      this.#texts.add(texts.loss, texts.predictions, targets.texts.labels, targets.texts.weights);
   }
 
-  result(): MaskedLmResult {
+  /** Of whole texts; undefined where there were none. */
+  get texts(): { loss: number; accuracy: number } | undefined {
+    return this.#texts.count > 0 ? this.#texts.means : undefined;
+  }
+
+  result(): Omit<MaskedLmResult, 'nextSentence'> {
     const { loss, accuracy } = this.#masked.means;
     return {
       samples: this.#samples,
@@ -81,7 +86,6 @@ export class MaskedLmMetrics {
       loss,
       perplexity: Math.exp(loss),
       accuracy,
-      ...(this.#pairs.count > 0 && { nextSentence: this.#pairs.means }),
     };
   }
 }

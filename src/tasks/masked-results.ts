@@ -3,9 +3,9 @@
 
 import { types } from 'node:util';
 import { ModelError } from '../errors.js';
-import { pairOutput } from '../heads/pair-output.js';
 import { crossEntropy } from '../metrics/cross-entropy.js';
 import type { TensorView } from '../runtime/session.js';
+import type { TextHead } from './masked-parts.js';
 import { asLogits } from './reading.js';
 import type { MeasuredBatch, Results, SavedRun } from './task.js';
 
@@ -42,23 +42,21 @@ export async function* runInParts(
   }
 }
 
-/** What the training graph would give: sums of losses, and the likeliest of each masked place and pair. */
-export async function maskedResults(saved: SavedRun, { inputs }: MeasuredBatch): Promise<Results> {
+/** What the training graph would give: sums of losses, and the likeliest of each masked place and of each text. */
+export async function maskedResults(saved: SavedRun, { inputs }: MeasuredBatch, head?: TextHead): Promise<Results> {
   const { path, inputs: names, main, outputs } = saved;
   const { name: logits, activation } = main();
   const numbers = (name: string) => inputs.get(name)?.data as ArrayLike<number | bigint> | undefined;
   const [positions, labels, weights] = ['masked_positions', 'labels', 'sample_weights'].map((name) => numbers(name)!);
-  const [pairLabels, pairWeights] = [numbers('pair_labels'), numbers('pair_weights')];
-  const wanted = pairLabels ? [logits, pairOutput] : [logits];
-  if (!wanted.every((name) => outputs.some((output) => output.name === name)))
-    throw new ModelError(
-      `${path}: there is no output '${pairOutput}', so the model tells no next sentences; leave nextSentence out`,
-    );
+  const wanted = head ? [logits, head.output] : [logits];
+  if (head && !wanted.every((name) => outputs.some((output) => output.name === name)))
+    throw new ModelError(`${path}: there is no output '${head.output}', so ${head.lacks}`);
   const [rows, length] = inputs.get(names[0]!)!.shape as [number, number];
   const places = positions!.length / rows;
   const predictions = new Int32Array(positions!.length);
-  const pairPredictions = new Int32Array(rows);
-  let [loss, pairLoss] = [0, 0];
+  const ofTexts = head && { labels: numbers(head.labels)!, weights: numbers(head.weights)! };
+  const textPredictions = new Int32Array(rows);
+  let [loss, textLoss] = [0, 0];
   for await (const { first, count, found } of runInParts(saved, inputs, wanted)) {
     const { shape } = found[logits]!;
     const data = asLogits(found[logits]!, activation, true);
@@ -71,19 +69,20 @@ export async function maskedResults(saved: SavedRun, { inputs }: MeasuredBatch):
       loss += weight * one;
       predictions[i] = prediction;
     }
-    for (let row = first; pairLabels && row < first + count; row++) {
-      const pairs = found[pairOutput]!.data as Float32Array;
-      const { loss: one, prediction } = crossEntropy(pairs, 2 * (row - first), 2, Number(pairLabels[row]));
-      pairLoss += Number(pairWeights![row]) * one;
-      pairPredictions[row] = prediction;
+    for (let row = first; ofTexts && row < first + count; row++) {
+      const { data: scores, shape: of } = found[head.output]!;
+      const from = of[1]! * (row - first);
+      const { loss: one, prediction } = crossEntropy(scores as Float32Array, from, of[1]!, Number(ofTexts.labels[row]));
+      textLoss += Number(ofTexts.weights[row]) * one;
+      textPredictions[row] = prediction;
     }
   }
   return {
     maskedLoss: numbersView(Float64Array.of(loss)),
     predictions: numbersView(predictions),
-    ...(pairLabels && {
-      pairLoss: numbersView(Float64Array.of(pairLoss)),
-      pairPredictions: numbersView(pairPredictions),
+    ...(head && {
+      [head.loss]: numbersView(Float64Array.of(textLoss)),
+      [head.predictions]: numbersView(textPredictions),
     }),
   };
 }

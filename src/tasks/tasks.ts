@@ -11,6 +11,7 @@ import { reranking } from './reranking.js';
 import { sentenceSimilarity } from './sentence-similarity.js';
 import { seq2seq } from './seq2seq.js';
 import type { ModelValue, Task, TaskConfig } from './task.js';
+import { taskDrivenLm } from './task-driven-lm.js';
 import { tensors } from './tensors.js';
 import { textClassification } from './text-classification.js';
 import { tokenClassification } from './token-classification.js';
@@ -20,6 +21,7 @@ export type { FilledMask, MaskPrediction } from './fill-mask.js';
 export type { Answer, AnswerPrediction, AnswerResult } from './question-answering.js';
 export type { RerankingPrediction, RerankingResult } from './reranking.js';
 export type { SimilarityPrediction, SimilarityResult } from './sentence-similarity.js';
+export type { TaskDrivenResult } from './task-driven-lm.js';
 export type { TensorPrediction, TensorsResult } from './tensors.js';
 export type { TokenPrediction, TokenResult } from './token-classification.js';
 export type { WritingResult, WrittenText } from './writing/meter.js';
@@ -29,6 +31,7 @@ export const tasks = [
   tokenClassification,
   questionAnswering,
   maskedLm,
+  taskDrivenLm,
   causalLm,
   sentenceSimilarity,
   reranking,

@@ -2,6 +2,7 @@
 
 import type { EvalConfig } from '../config/schema.js';
 import type { TrainConfig } from '../config/train-schema.js';
+import { textColumns } from '../data/column-specs.js';
 import type { Dataset } from '../data/dataset.js';
 import { listed } from '../data/labels.js';
 import { type Given, inputOf } from '../data/memory/given.js';
@@ -44,6 +45,7 @@ export async function openData(
       train: inputOf(config.train, given),
       eval: evaluation && inputOf(evaluation, given),
       test: test && inputOf(test, given),
+      corpus: corpusOf(config),
       labelNames,
       modelLabels: task.classes ? labels : [],
       multiLabel,
@@ -61,6 +63,10 @@ export async function openData(
       'correct the labels or leave numLabels out',
   );
 }
+
+/** Texts without labels that a task is trained on too. */
+const corpusOf = ({ corpus, corpusColumn, textColumn }: TrainConfig) =>
+  corpus && { files: corpus, columns: textColumns({ textColumn: corpusColumn ?? textColumn }) };
 
 /** Opens the data to evaluate on, against the classes of the model where there are any. Close it after use. */
 export function openEvaluation(

@@ -6,6 +6,8 @@ export type Due = (step: number) => boolean;
 export interface RunLength {
   stepsPerEpoch: number;
   totalSteps: number;
+  /** Steps of texts without labels before each one of the training data; 0 where there are none of these. */
+  corpusSteps: number;
 }
 
 /**
@@ -14,7 +16,7 @@ export interface RunLength {
 export function dueAt(
   strategy: 'no' | 'steps' | 'epoch' | undefined,
   every: number | undefined,
-  { stepsPerEpoch, totalSteps }: RunLength,
+  { stepsPerEpoch, totalSteps }: Omit<RunLength, 'corpusSteps'>,
 ): Due {
   if (strategy === 'no') return () => false;
   const interval = strategy === 'steps' || (strategy === undefined && every !== undefined) ? every! : stepsPerEpoch;

@@ -111,7 +111,8 @@ export async function openRun(
       badSample: (sample: BadSample) => bad?.add(sample),
       remark: (remark: PlacedRemark) => remarks.add(remark),
     };
-    const loaded = openLoader(loading, { ...engine.model, purpose: 'train' }, task, tablesOf(parts));
+    const read = tablesOf([...parts, data.corpus].filter((part) => part !== undefined));
+    const loaded = openLoader(loading, { ...engine.model, purpose: 'train' }, task, read);
     const { loader, plan: planned } = await orAborted(loaded, signal).catch((error) => {
       // What is opened in spite of an abort is closed when it is there.
       loaded.then(({ loader }) => loader.close()).catch(() => {});
@@ -129,8 +130,7 @@ export async function openRun(
       config.maxSteps === 0 ? [] : checkLearnable(data.train, groupOptions(engine.model.parameters, config).values());
     const plan = { ...planned, notes: [...(planned.notes ?? []), ...batches.notes, ...learnable] };
     const optimizer = await createOptimizer(engine, config, { gradients: accumulator?.total, outcomes: syncEvery });
-    const stepsPerEpoch = Math.ceil(batchesPerEpoch(data, engine, config) / config.gradientAccumulationSteps);
-    const length = { stepsPerEpoch, totalSteps: config.maxSteps ?? config.epochs * stepsPerEpoch };
+    const length = lengthOf(batchesPerEpoch(data, engine, config), data, config);
     const resolved = {
       ...config,
       dropout: engine.model.dropout,
@@ -140,6 +140,7 @@ export async function openRun(
     const hashes = {
       ...{ model: engine.model.hash, train: data.train.hash },
       ...(data.eval && { eval: data.eval.hash }),
+      ...(data.corpus && { corpus: data.corpus.hash }),
       ...(augment !== undefined && { augment }),
       ...(loss !== undefined && { loss }),
     };
@@ -210,6 +211,20 @@ export async function openRun(
     await close();
     throw error;
   }
+}
+
+/** @throws UsageError for a run that ends before the first step of the training data */
+function lengthOf(batches: number, { corpus }: Splits, config: TrainConfig): RunLength {
+  const { gradientAccumulationSteps, epochs, maxSteps, corpusRatio } = config;
+  const corpusSteps = corpus ? corpusRatio : 0;
+  const stepsPerEpoch = Math.ceil(batches / gradientAccumulationSteps) * (corpusSteps + 1);
+  const totalSteps = maxSteps ?? epochs * stepsPerEpoch;
+  if (totalSteps > 0 && totalSteps <= corpusSteps)
+    throw new UsageError(
+      `after ${corpusSteps} steps of the corpus (corpusRatio) comes the first of the labelled texts, and the run ends after ${totalSteps}: ` +
+        'raise maxSteps, or lower corpusRatio',
+    );
+  return { stepsPerEpoch, totalSteps, corpusSteps };
 }
 
 const trainedNames = ({ model }: Engine): string[] =>

@@ -40,6 +40,7 @@ export function resultOf(run: Run, { metrics, feedRatio, interrupted }: Outcome)
     trainLoss: progress.epochLoss.sum / Math.max(1, progress.epochLoss.steps),
     samplesPerSecond: times.rate(times.all.length),
     stepMs: times.medianMs(),
+    flops: progress.flops,
     truncated: progress.truncated,
     skipped: progress.skipped,
     ...(progress.leftOut > 0 && { leftOut: progress.leftOut }),

@@ -35,6 +35,8 @@ export interface Progress {
   stoppedEarly: boolean;
   /** Steps that a callback left out. */
   leftOut: number;
+  /** Floating-point operations of the products of training (a multiply-add is two). */
+  flops: number;
   /** What a callback has multiplied the learning rates by. */
   learningRateFactor: number;
 }
@@ -49,6 +51,7 @@ export const newProgress = (): Progress => ({
   evaluationDue: false,
   stoppedEarly: false,
   leftOut: 0,
+  flops: 0,
   learningRateFactor: 1,
 });
 
@@ -56,7 +59,7 @@ export const newProgress = (): Progress => ({
 export interface Origin {
   config: TrainConfig;
   /** SHA-256 of the model's files, of the samples, of the module that augments them and of the files of losses. */
-  hashes: { model: string; train: string; eval?: string; augment?: string; loss?: string };
+  hashes: { model: string; train: string; eval?: string; corpus?: string; augment?: string; loss?: string };
 }
 
 /** state.json of a checkpoint. */
@@ -106,6 +109,8 @@ export function refuseAnotherRun(path: string, saved: RunState, now: Origin): vo
     differences.push(`model: the files of ${config.model} are not those of ${saved.config.model} then`);
   if (saved.hashes.train !== hashes.train)
     differences.push(`train: the samples of ${config.train.join(', ')} are not the same`);
+  if (saved.hashes.corpus !== hashes.corpus)
+    differences.push(`corpus: the texts of ${(config.corpus ?? ['nothing']).join(', ')} are not the same`);
   if (saved.hashes.augment !== hashes.augment)
     differences.push(`augmentModule: ${config.augmentModule?.module ?? 'none'} is not the module of then`);
   if (saved.hashes.loss !== hashes.loss) differences.push('loss: the files of losses are not those of then');

@@ -168,6 +168,7 @@ export class Trainer<T extends TaskName = TaskName> extends RunEvents<T> {
     run.pending.push(pendingStep(batches, started, taken));
     throwIfUnwritten(run);
     run.progress.step++;
+    run.progress.flops += 2 * run.engine.takeWork();
     if (syncDue(run, signal)) await collectOutcomes(run, this.#emit, batches);
   }
 

@@ -1,6 +1,7 @@
 // Comparisons of real small runs: what is run, what is measured, and what is not run twice.
 
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { type CompareHooks, compare } from '#ortune/compare/compare.js';
 import type { CompareOptions } from '#ortune/config/compare-schema.js';
@@ -33,6 +34,7 @@ async function compared(options: CompareOptions, hooks: CompareHooks = {}) {
   const known: string[] = [];
   const result = await compare(options, {
     signal: hooks.signal,
+    onRetrieved: hooks.onRetrieved ?? (() => {}),
     onRun: (run, trainer) => {
       ran.push(`${run.strategy} ${run.seed}`);
       hooks.onRun?.(run, trainer);
@@ -130,6 +132,36 @@ describe('a comparison', () => {
     const again = await compared(options);
     expect(again.ran).toEqual([]);
     expect(again.of('contrastive')).toEqual(of('contrastive'));
+  });
+
+  it('learns retrieved texts beside the classes first, from random weights, where the strategy is tlm', async () => {
+    const texts = [...lines.map((line) => JSON.parse(line).text), 'snow falls', 'rain falls'];
+    const tokenizer = buildWordPiece(texts, { minFrequency: 1, maxLength: 32 });
+    const model = path('masked');
+    writeEncoder(model, { layers: 1, hidden: 32, heads: 2, positions: 32, tokenizer, head: 'language-model' });
+    const rows = ['snow falls', 'free cash', 'rain falls', 'kernel patch', 'free cash', 'the list'];
+    const corpus = write('corpus.csv', `text\n${rows.join('\n')}\n`);
+    const own = { corpus, corpusTop: 3, corpusRatio: 2, corpusSteps: 5, maskedWeight: 1 };
+    const options = config({ ...{ model, ...own }, strategies: ['scratch', 'tlm'], seeds: 1 });
+    const parts: string[] = [];
+    const { of } = await compared(options, {
+      onRetrieved: ({ queries, documents, texts }) => parts.push(`${texts} of ${documents} for ${queries}`),
+      onRun: ({ strategy, prepares }, { config: { task, model, init, maxSteps } }) =>
+        parts.push(`${strategy} ${prepares ?? false} ${task} ${basename(dirname(model))} ${init} ${maxSteps}`),
+    });
+    expect(parts).toEqual([
+      expect.stringMatching(/^3 of 6 for \d+$/),
+      expect.stringMatching(/^scratch false text-classification .* random 4$/),
+      expect.stringMatching(/^tlm true task-driven-lm .* random 5$/),
+      'tlm false text-classification tlm-seed0-joint pretrained 4',
+    ]);
+    expect(of('tlm')).toMatchObject({ steps: 9 });
+    expect(of('tlm').flops).toBeGreaterThan(1.5 * of('scratch').flops);
+    const again = await compared(options);
+    expect(again.ran).toEqual([]);
+    expect(again.of('tlm')).toEqual(of('tlm'));
+    // Other texts are another comparison.
+    await expect(compare({ ...options, corpusTop: 1 })).rejects.toThrow('tlm-seed0-joint was run with other options');
   });
 
   it('keeps the first layers alone where the strategy says so', async () => {

@@ -16,11 +16,11 @@ const frozen = [0.5, 0.51].map((value, seed) => measuredRun('frozen', { seed, va
 describe('the table of a comparison', () => {
   it('has a row for each strategy: mean and spread, range, what is trained and what it costs', () => {
     expect(comparisonText(resultOf([...frozen, ...scratch])).split('\n')).toEqual([
-      "strategy         accuracy             range  trained  parameters  seconds  steps  to scratch's",
-      'frozen    0.5050 ± 0.0071  0.5000 to 0.5100       66      17,762        2     10         never',
-      'scratch   0.6000 ± 0.1414  0.5000 to 0.7000       66      17,762        2     10            10',
+      "strategy         accuracy             range  trained  parameters  seconds  steps   FLOPs  to scratch's",
+      'frozen    0.5050 ± 0.0071  0.5000 to 0.5100       66      17,762        2     10  3.0e+9         never',
+      'scratch   0.6000 ± 0.1414  0.5000 to 0.7000       66      17,762        2     10  3.0e+9            10',
       '',
-      'accuracy: mean ± sample standard deviation and range over 2 seeds; seconds and steps of a run; ' +
+      'accuracy: mean ± sample standard deviation and range over 2 seeds; seconds, steps and floating-point operations of a run; ' +
         "to scratch's: steps until the evaluations are where scratch ends",
     ]);
   });
@@ -28,9 +28,9 @@ describe('the table of a comparison', () => {
   it('is Markdown, too', () => {
     const lines = comparisonMarkdown(resultOf([...frozen, ...scratch])).split('\n');
     expect(lines.slice(0, 3)).toEqual([
-      "| strategy | accuracy | range | trained | parameters | seconds | steps | to scratch's |",
-      '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
-      '| frozen | 0.5050 ± 0.0071 | 0.5000 to 0.5100 | 66 | 17,762 | 2 | 10 | never |',
+      "| strategy | accuracy | range | trained | parameters | seconds | steps | FLOPs | to scratch's |",
+      '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+      '| frozen | 0.5050 ± 0.0071 | 0.5000 to 0.5100 | 66 | 17,762 | 2 | 10 | 3.0e+9 | never |',
     ]);
     expect(lines.slice(4, 6)).toEqual(['', expect.stringContaining('over 2 seeds')]);
   });
@@ -38,7 +38,7 @@ describe('the table of a comparison', () => {
   it('of one seed has no spread', () => {
     const text = comparisonText(resultOf([frozen[0]!]));
     expect(text).toMatch(/^frozen {6}0\.5000 {2}0\.5000 to/m);
-    expect(text).toContain('\naccuracy: of 1 seed; seconds and steps of a run');
+    expect(text).toContain('\naccuracy: of 1 seed; seconds, steps and floating-point operations of a run');
   });
 
   it('says that runs are missing', () => {

@@ -11,14 +11,15 @@ interface Values {
   steps?: number;
   seconds?: number;
   stepMs?: number;
+  flops?: number;
 }
 
 const metricsOf = (accuracy: number) => ({ accuracy, loss: 1 - accuracy }) as never;
 
 export function measuredRun(strategy: string, { seed = 0, value, curve = {}, ...more }: Values): Measured {
-  const { steps = 10, seconds = 2, stepMs } = more;
+  const { steps = 10, seconds = 2, flops = 3e9, stepMs } = more;
   const points = Object.entries(curve).map(([step, v]) => ({ step: Number(step), metrics: metricsOf(v) }));
-  const finished = { steps, metrics: metricsOf(value), curve: points, ...(stepMs !== undefined && { stepMs }) };
+  const finished = { steps, flops, metrics: metricsOf(value), curve: points, ...(stepMs !== undefined && { stepMs }) };
   const record = { options: {} as never, trainable: 66, parameters: 17762, samples: { train: '' }, seconds, finished };
   return { strategy, seed, output: `o/${strategy}-seed${seed}/model`, record };
 }

@@ -19,11 +19,12 @@ function problemsOf(options: object): string[] {
 
 describe('the options of a comparison', () => {
   it('are those of a run, four strategies, three seeds and accuracy', () => {
-    const { strategies, seeds, metric, ...rest } = parse();
-    expect({ strategies, seeds, metric }).toEqual({
+    const { strategies, seeds, metric, corpusTop, ...rest } = parse();
+    expect({ strategies, seeds, metric, corpusTop }).toEqual({
       strategies: ['untouched', 'frozen', 'scratch', 'finetuned'],
       seeds: 3,
       metric: 'accuracy',
+      corpusTop: 50,
     });
     const { init: _i, freeze: _f, allowChanges: _a, ...run } = parseOptions(trainSchema, required);
     expect(rest).toEqual(run);
@@ -56,10 +57,12 @@ describe('the options of a comparison', () => {
   it.each<[object, string | RegExp]>([
     [{ strategies: 'contrastive', pairColumn: 'b' }, /'contrastive' and option 'pairColumn' contradict each other/],
     [{ strategies: 'contrastive', multiLabel: true }, /texts with one class each/],
-    [
-      { strategies: 'contrastive', test: undefined, evalSplit: 0.2 },
-      /what is held out .* would be learnt by the vectors/,
-    ],
+    [{ strategies: 'tlm', corpusSteps: 2000 }, /'tlm' needs 'corpus', texts without labels/],
+    [{ strategies: 'tlm', corpus: 'c.jsonl' }, /'tlm' needs 'corpusSteps', how long its first part is/],
+    [{ strategies: 'tlm', corpus: 'c.jsonl', corpusSteps: 999 }, /'corpusSteps' and 'corpusRatio' contradict/],
+    [{ strategies: 'tlm', corpus: 'c.jsonl', corpusSteps: 2000, multiLabel: true }, /one class each/],
+    [{ strategies: 'scratch', corpus: 'c.jsonl' }, /'corpus' is for strategy tlm: add it to strategies/],
+    [{ strategies: 'contrastive', test: undefined, evalSplit: 0.2 }, /what is held out .* would be learnt before it/],
     [
       { strategies: 'contrastive', task: 'masked-lm', metric: 'loss' },
       /for task text-classification, and the task is masked-lm/,
@@ -67,7 +70,7 @@ describe('the options of a comparison', () => {
     [
       { strategies: ['frozn'] },
       "option 'strategies' names the unknown strategy 'frozn'; did you mean 'frozen'? There are untouched, frozen, " +
-        'scratch, finetuned, contrastive, or first:K for the first K layers, such as first:2',
+        'scratch, finetuned, contrastive, tlm, or first:K for the first K layers, such as first:2',
     ],
     [{ strategies: ['first:0'] }, /unknown strategy 'first:0'\. There are untouched, .* such as first:2$/],
     [{ strategies: [] }, /^option 'strategies' must be a list, each one of untouched, .*, found \[\]$/],
@@ -125,6 +128,8 @@ describe('the options of a comparison', () => {
       '| `seeds`',
       '| `metric`',
       '| `overrides`',
+      '| `corpusTop`',
+      '| `corpusSteps`',
     ]);
     expect(rows[2]).toContain('| `metric` | `"accuracy"` | Metric to compare:');
   });

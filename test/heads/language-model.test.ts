@@ -9,6 +9,8 @@ import { chooseParameters } from '#ortune/transfer/parameters.js';
 import { encoders, fixture } from '../support/exported.js';
 import { run } from '../support/transfer.js';
 
+const classesOf = (model: Model, classes: number) =>
+  ensureLanguageModelHead(model, { seed: 1, config: {}, nextSentence: false, classes });
 const fit = (model: Model, nextSentence = false, config: ModelConfig = {}) =>
   ensureLanguageModelHead(model, { seed: 1, config, nextSentence });
 
@@ -62,6 +64,21 @@ describe.each(['bert', 'distilbert', 'roberta'])('a language model: %s', (family
     expect([pairs!.dims, logits!.dims.length]).toEqual([[2, 2], 3]);
   });
 });
+
+test.each(['bert', 'distilbert', 'roberta'])(
+  '%s gets a head for classes, and another for other classes',
+  async (family) => {
+    const path = join(import.meta.dirname, `../fixtures/masked-lm/${family}-torchscript.onnx`);
+    const three = classesOf(openModel(path), 3);
+    expect(three.note).toBe('added a head for 3 classes');
+    const { class_logits: classes, logits } = await run(three.model);
+    expect([classes!.dims, logits!.dims.length]).toEqual([[2, 3], 3]);
+    expect(classesOf(three.model, 3).change).toBe('kept');
+    const { model } = classesOf(three.model, 5);
+    const last = graphOf(model).output.at(-1)!.name;
+    expect((await run(model))[last]!.dims).toEqual([2, 5]);
+  },
+);
 
 test('a classifier has no vector for each token', () => {
   const model = openModel(fixture('encoders', 'bert', 'torchscript'));

@@ -74,6 +74,7 @@ describe('summary', () => {
     trainLoss: 0.5,
     samplesPerSecond: 123.4,
     stepMs: 45.2,
+    flops: 3e9,
     truncated: 0,
     skipped: 0,
     overflows: 0,
