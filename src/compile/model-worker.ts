@@ -40,6 +40,7 @@ import { findSiblings, mergedNote, type SiblingFile } from '../transfer/siblings
 import { prepareModel, transferSteps } from '../transfer/steps.js';
 import { storedNote, storedTensors } from '../transfer/stored.js';
 import { apartNotes } from '../transfer/tied.js';
+import { unitAxis } from '../transfer/units.js';
 import { type CompileOptions, compile, compileGraph, taskOutputs } from './compile.js';
 import type {
   Compiled,
@@ -302,9 +303,11 @@ function loadParameters(
   } else
     for (const { name } of [...chosen, ...measured])
       arena.array(name).set(graph.initializers.get(name)!.data() as Float32Array);
+  const consumers = graph.consumers();
   const parameters = chosen.map((parameter, i): ParameterInfo => {
-    const { alias, head } = parameter;
-    return { ...arena.entries[i]!, alias, head, trainable: trainable.has(parameter) };
+    const { name, alias, head } = parameter;
+    const axis = unitAxis(graph, consumers, name);
+    return { ...arena.entries[i]!, alias, head, trainable: trainable.has(parameter), unitAxis: axis };
   });
   const statistics = measured.map(({ kind }, i): StatisticInfo => {
     return { ...arena.entries[chosen.length + i]!, kind, updated: i < updated.length };

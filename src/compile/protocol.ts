@@ -64,6 +64,8 @@ export interface ParameterInfo extends ArenaEntry {
   trainable: boolean;
   /** Belongs to the task's head. */
   head: boolean;
+  /** Along which its units lie, where a product or a convolution reads it. */
+  unitAxis?: number | undefined;
 }
 
 /** A running average of BatchNormalization, in the arena behind the parameters. */

@@ -93,9 +93,9 @@ function* generated({ train, evalSplit, sampling }: TrainConfig): Generator<stri
 }
 
 function* groups({ groups: all }: TrainConfig): Generator<string> {
-  for (const [i, { parameters, learningRate, weightDecay }] of all.entries())
-    if (learningRate === undefined && weightDecay === undefined)
-      yield `option 'groups[${i}]' (${parameters.join(', ')}) sets neither 'learningRate' nor 'weightDecay': set one, or leave the group out`;
+  for (const [i, { parameters, ...own }] of all.entries())
+    if (Object.values(own).every((value) => value === undefined))
+      yield `option 'groups[${i}]' (${parameters.join(', ')}) sets nothing: set learningRate, weightDecay, l1 or maxNorm, or leave the group out`;
 }
 
 /** Of the options of tasks: those that contradict each other, and those of other tasks. */

@@ -531,15 +531,21 @@ export interface TrainFields {
    */
   l1?: number | undefined;
   /**
-   * Parameters with a learning rate, weight decay or L1 penalty of their own: a list of {parameters: PATTERN,
-   * learningRate, weightDecay, l1}; the first that matches counts. Takes a list, each an object of parameters,
-   * learningRate, weightDecay, l1. Default `[]`.
+   * After each step the weights that come into a unit (of a dense layer or a convolution) are scaled down to this norm.
+   * Takes a number above 0.
+   */
+  maxNorm?: number | undefined;
+  /**
+   * Parameters with a learning rate, weight decay, L1 penalty or largest norm of their own: a list of {parameters:
+   * PATTERN, learningRate, weightDecay, l1, maxNorm}; the first that matches counts. Takes a list, each an object of
+   * parameters, learningRate, weightDecay, l1, maxNorm. Default `[]`.
    */
   groups?: readonly ({
     parameters: string | readonly string[];
     learningRate?: number | undefined;
     weightDecay?: number | undefined;
     l1?: number | undefined;
+    maxNorm?: number | undefined;
   })[] | undefined;
   /**
    * Gradients are scaled down to this norm over all parameters; 0 turns it off. Takes a number of at least 0. Default

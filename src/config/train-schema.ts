@@ -27,6 +27,7 @@ const group = z.strictObject({
     .meta({ aliases: ['lr'] }),
   weightDecay: z.number().min(0).optional(),
   l1: z.number().min(0).optional(),
+  maxNorm: z.number().gt(0).optional(),
 });
 
 const augmentModule = z
@@ -236,12 +237,22 @@ const optimisation = {
         { aliases: ['l1_regularization', 'l1_penalty'] },
       ),
     ),
+  maxNorm: z
+    .number()
+    .gt(0)
+    .optional()
+    .meta(
+      about(
+        'After each step the weights that come into a unit (of a dense layer or a convolution) are scaled down to this norm.',
+        { aliases: ['max_norm', 'kernel_constraint'] },
+      ),
+    ),
   groups: z
     .array(group)
     .prefault([])
     .meta(
       about(
-        'Parameters with a learning rate, weight decay or L1 penalty of their own: a list of {parameters: PATTERN, learningRate, weightDecay, l1}; the first that matches counts.',
+        'Parameters with a learning rate, weight decay, L1 penalty or largest norm of their own: a list of {parameters: PATTERN, learningRate, weightDecay, l1, maxNorm}; the first that matches counts.',
         { aliases: ['param_groups', 'parameter_groups'] },
       ),
     ),

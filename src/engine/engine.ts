@@ -73,6 +73,9 @@ export interface StepKey {
   microStep: number;
 }
 
+/** How an optimizer of an engine is made: see Engine.createOptimizer. */
+export type Updating = { gradients?: Arena | undefined } & Pick<UpdateOptions, 'outcomes' | 'held'>;
+
 export class Engine {
   readonly device: Device;
   readonly model: OpenedModel;
@@ -168,14 +171,14 @@ export class Engine {
 
   /**
    * `gradients`: what the updates read, where it is not this engine's own arena (gradient accumulation); `outcomes`:
-   * steps that a device takes before their outcomes are read, default 1.
+   * steps that a device takes before their outcomes are read, default 1; `held`: what weights are held to.
    */
   async createOptimizer(
     ranges: readonly ParameterRange[],
     options: OptimizerOptions,
-    { gradients = this.gradients, outcomes = 1 }: { gradients?: Arena | undefined; outcomes?: number } = {},
+    { gradients = this.gradients, outcomes = 1, held = [] }: Updating = {},
   ): Promise<Optimizer> {
-    const updating: UpdateOptions = { beside: this.averages, scaled: this.precision === 'float16', outcomes };
+    const updating: UpdateOptions = { beside: this.averages, scaled: this.precision === 'float16', outcomes, held };
     const optimizer = await Optimizer.create(this.device, this.parameters, gradients, ranges, options, updating);
     if (optimizer.lossScale) this.#lossScale = optimizer.lossScale;
     return optimizer;

@@ -3,6 +3,7 @@
 
 import type { Arena, ArenaEntry } from '../runtime/arena.js';
 import type { BoundTensor, Device } from '../runtime/session.js';
+import { constraintSession } from './constraints.js';
 import { deviceUpdate } from './device-update.js';
 import { fusedUpdate } from './fused-update.js';
 import type { Scaling } from './loss-scale.js';
@@ -39,23 +40,28 @@ export function parameterRanges(
 const sameOptions = (a: GroupOptions, b: GroupOptions): boolean =>
   a.learningRate === b.learningRate && a.weightDecay === b.weightDecay && (a.l1 ?? 0) === (b.l1 ?? 0);
 
+type Constraints = Awaited<ReturnType<typeof constraintSession>>;
+
 export class Optimizer {
   readonly options: OptimizerOptions;
   readonly ranges: readonly ParameterRange[];
   /** Arenas of the optimizer's state by name, laid out like the parameters. */
   readonly state: ReadonlyMap<string, Arena>;
   readonly #update: Update;
+  readonly #constraints: Constraints;
 
   private constructor(
     options: OptimizerOptions,
     ranges: readonly ParameterRange[],
     state: ReadonlyMap<string, Arena>,
     update: Update,
+    constraints: Constraints,
   ) {
     this.options = options;
     this.ranges = ranges;
     this.state = state;
     this.#update = update;
+    this.#constraints = constraints;
   }
 
   /**
@@ -73,7 +79,8 @@ export class Optimizer {
     const state = new Map(ruleOf(options.name).states.map((name) => [name, parameters.like()]));
     const make = device.ownMemory ? deviceUpdate : fusedUpdate;
     const update = await make(device, { parameters, gradients, state }, ranges, options, updating);
-    return new Optimizer(options, ranges, state, update);
+    const constraints = await constraintSession(device, parameters, updating.held ?? []);
+    return new Optimizer(options, ranges, state, update, constraints);
   }
 
   /** Updates made, as far as their outcomes were read; part of a checkpoint. */
@@ -98,13 +105,15 @@ export class Optimizer {
 
   /**
    * One update. `factor` multiplies every group's learning rate; gradients are scaled to `maxGradNorm` when their
-   * global norm exceeds it (0: no clipping). On a device it only enqueues; `outcomes` waits.
+   * global norm exceeds it (0: no clipping). Weights are then held to their constraints, after a step that changed
+   * nothing too. On a device it only enqueues; `outcomes` waits.
    */
-  update(factor: number, maxGradNorm: number): Promise<void> {
-    return this.#update.run({
+  async update(factor: number, maxGradNorm: number): Promise<void> {
+    await this.#update.run({
       rows: this.ranges.map((range) => ({ ...range, learningRate: range.learningRate * factor })),
       maxNorm: maxGradNorm,
     });
+    await this.#constraints?.run();
   }
 
   /** How the updates since the last call came out, in their order. */
@@ -118,7 +127,8 @@ export class Optimizer {
     return (await this.outcomes()).at(-1)!.gradNorm;
   }
 
-  release(): Promise<void> {
-    return this.#update.release();
+  async release(): Promise<void> {
+    await this.#update.release();
+    await this.#constraints?.session.release();
   }
 }

@@ -3,6 +3,7 @@
 // host to decide: one whose loss, gradients and running averages are finite. Any other changes nothing.
 
 import type { BoundTensor, DeviceTensor } from '../runtime/session.js';
+import type { MaxNorm } from './constraints.js';
 import type { Scaling } from './loss-scale.js';
 import type { GroupOptions } from './rules/rule.js';
 
@@ -52,6 +53,8 @@ export interface UpdateOptions {
   scaled?: boolean;
   /** Steps whose outcomes a device keeps until they are read; default 1. */
   outcomes?: number;
+  /** What weights are held to after every step. */
+  held?: readonly MaxNorm[];
 }
 
 export interface DeviceStepBuffers {

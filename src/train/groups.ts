@@ -4,13 +4,34 @@
 
 import type { ParameterInfo } from '../compile/protocol.js';
 import type { TrainConfig } from '../config/train-schema.js';
-import type { Engine } from '../engine/engine.js';
+import type { Engine, Updating } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
+import type { MaxNorm } from '../optim/constraints.js';
 import { type Optimizer, parameterRanges } from '../optim/optimizer.js';
 import type { GroupOptions } from '../optim/rules/rule.js';
 import { ruleOf } from '../optim/rules.js';
-import type { Arena } from '../runtime/arena.js';
 import { anyPattern } from '../transfer/patterns.js';
+
+/** The options of a parameter's group, and what it is held to. */
+export interface ParameterOptions extends GroupOptions {
+  /** Largest norm of the incoming weights of a unit. */
+  maxNorm?: number;
+}
+
+/** @throws UsageError for a limit of its group where no unit's weights are known */
+function maxNormOf(
+  { alias, unitAxis }: ParameterInfo,
+  own: number | undefined,
+  all: number | undefined,
+): Pick<ParameterOptions, 'maxNorm'> {
+  if (own !== undefined && unitAxis === undefined)
+    throw new UsageError(
+      `groups: maxNorm limits the weights of a unit, but '${alias}' is no matrix of a product or filter of a convolution. ` +
+        'Choose a pattern that matches those alone.',
+    );
+  const maxNorm = own ?? all;
+  return maxNorm === undefined || unitAxis === undefined ? {} : { maxNorm };
+}
 
 /**
  * The options of every trained parameter, by its name.
@@ -18,14 +39,14 @@ import { anyPattern } from '../transfer/patterns.js';
  */
 export function groupOptions(
   parameters: readonly ParameterInfo[],
-  config: Pick<TrainConfig, 'groups' | 'learningRate' | 'weightDecay' | 'l1'>,
-): Map<string, GroupOptions> {
+  config: Pick<TrainConfig, 'groups' | 'learningRate' | 'weightDecay' | 'l1' | 'maxNorm'>,
+): Map<string, ParameterOptions> {
   const groups = config.groups.map((group, i) => ({
     ...group,
     has: anyPattern(`groups[${i}].parameters`, group.parameters, parameters),
     used: false,
   }));
-  const options = new Map<string, GroupOptions>();
+  const options = new Map<string, ParameterOptions>();
   for (const parameter of parameters.filter((p) => p.trainable)) {
     const group = groups.find(({ has }) => has(parameter));
     if (group) group.used = true;
@@ -33,6 +54,7 @@ export function groupOptions(
       learningRate: group?.learningRate ?? config.learningRate,
       weightDecay: group?.weightDecay ?? (parameter.shape.length < 2 ? 0 : config.weightDecay),
       l1: group?.l1 ?? (parameter.shape.length < 2 ? 0 : config.l1),
+      ...maxNormOf(parameter, group?.maxNorm, config.maxNorm),
     });
   }
   const idle = groups.findIndex(({ used }) => !used);
@@ -48,9 +70,18 @@ export function groupOptions(
 export function createOptimizer(
   engine: Engine,
   config: TrainConfig,
-  updating: { gradients?: Arena | undefined; outcomes?: number } = {},
+  updating: Pick<Updating, 'gradients' | 'outcomes'> = {},
 ): Promise<Optimizer> {
-  const options = groupOptions(engine.model.parameters, config);
-  const ranges = parameterRanges(engine.model.parameters, ({ name }) => options.get(name));
-  return engine.createOptimizer(ranges, ruleOf(config.optimizer).options(config), updating);
+  const { parameters } = engine.model;
+  const options = groupOptions(parameters, config);
+  const ranges = parameterRanges(parameters, ({ name }) => options.get(name));
+  const held = maxNorms(parameters, options);
+  return engine.createOptimizer(ranges, ruleOf(config.optimizer).options(config), { ...updating, held });
 }
+
+/** The weights that have a largest norm, which are those that products and convolutions read. */
+const maxNorms = (parameters: readonly ParameterInfo[], options: ReadonlyMap<string, ParameterOptions>): MaxNorm[] =>
+  parameters.flatMap(({ name, unitAxis }) => {
+    const limit = options.get(name)?.maxNorm;
+    return limit === undefined || unitAxis === undefined ? [] : [{ name, unitAxis, limit }];
+  });

@@ -55,10 +55,7 @@ describe('options that contradict each other', () => {
       { ...required, streaming: true, sampling: 'weighted', weightColumn: 'w' },
       /'streaming' and 'sampling' contradict each other: weighted sampling/,
     ],
-    [
-      { ...required, groups: [{ parameters: ['a', 'b'] }] },
-      /'groups\[0\]' \(a, b\) sets neither 'learningRate' nor 'weightDecay'/,
-    ],
+    [{ ...required, groups: [{ parameters: ['a', 'b'] }] }, /'groups\[0\]' \(a, b\) sets nothing: set learningRate, /],
     [{ ...required, overwrite: true, resume: 'latest' }, /'overwrite' and 'resume' contradict .* --no-overwrite/],
   ])('%o', (options, message) => {
     const problems = problemsOf(options);

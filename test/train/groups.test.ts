@@ -34,7 +34,7 @@ function optionsOf(options: Partial<TrainOptions>) {
 test('without groups only matrices are decayed', () => {
   const found = optionsOf({});
   expect(found.size).toBe(41);
-  expect(found.get('classifier.weight')).toEqual({ learningRate: 1e-3, weightDecay: 0.01 });
+  expect(found.get('classifier.weight')).toEqual({ learningRate: 1e-3, weightDecay: 0.01, l1: 0 });
   expect(found.get('bert.embeddings.word_embeddings.weight')!.weightDecay).toBe(0.01);
   for (const [alias, { learningRate, weightDecay }] of found) {
     expect(learningRate).toBe(1e-3);
@@ -50,16 +50,37 @@ describe('a group', () => {
         { parameters: ['*.layer.0.*', 'bert/embeddings/*'], weightDecay: 0.5 },
       ],
     });
-    expect(found.get('classifier.weight')).toEqual({ learningRate: 1e-2, weightDecay: 0.01 });
-    expect(found.get('classifier.bias')).toEqual({ learningRate: 1e-2, weightDecay: 0 });
-    expect(found.get('bert.encoder.layer.0.output.dense.bias')).toEqual({ learningRate: 1e-3, weightDecay: 0.5 });
+    expect(found.get('classifier.weight')).toEqual({ learningRate: 1e-2, weightDecay: 0.01, l1: 0 });
+    expect(found.get('classifier.bias')).toEqual({ learningRate: 1e-2, weightDecay: 0, l1: 0 });
+    expect(found.get('bert.encoder.layer.0.output.dense.bias')).toEqual({
+      learningRate: 1e-3,
+      weightDecay: 0.5,
+      l1: 0,
+    });
     expect(found.get('bert.embeddings.LayerNorm.weight')!.weightDecay).toBe(0.5);
     expect(found.get('bert.encoder.layer.1.output.dense.weight')!.weightDecay).toBe(0.01);
   });
 
+  test('has its own L1 penalty and largest norm, which all matrices have where the run says so', () => {
+    const found = optionsOf({
+      l1: 1e-4,
+      maxNorm: 5,
+      groups: [{ parameters: 'classifier.weight', l1: 0, maxNorm: 2 }],
+    });
+    expect(found.get('classifier.weight')).toMatchObject({ l1: 0, maxNorm: 2 });
+    expect(found.get('bert.encoder.layer.0.output.dense.weight')).toMatchObject({ l1: 1e-4, maxNorm: 5 });
+    for (const alias of ['bert.encoder.layer.0.output.dense.bias', 'bert.embeddings.LayerNorm.weight']) {
+      expect(found.get(alias)!.l1).toBe(0);
+      expect(found.get(alias)).not.toHaveProperty('maxNorm');
+    }
+    expect(() => optionsOf({ groups: [{ parameters: '*.bias', maxNorm: 2 }] })).toThrow(
+      /^groups: maxNorm limits the weights of a unit, but '.*bias' is no matrix of a product/,
+    );
+  });
+
   test('may have a rate or a decay of 0', () => {
     const found = optionsOf({ groups: [{ parameters: '*', learningRate: 0, weightDecay: 0 }] });
-    for (const options of found.values()) expect(options).toEqual({ learningRate: 0, weightDecay: 0 });
+    for (const options of found.values()) expect(options).toEqual({ learningRate: 0, weightDecay: 0, l1: 0 });
   });
 
   test('counts before those after it', () => {
@@ -113,8 +134,8 @@ test('frozen parameters belong to no group, and a group of nothing else is refus
     const rates = { groups: [{ parameters: '*.bias', learningRate: 1 }] };
     const found = groupOptions(engine.model.parameters, config(rates));
     expect([...found]).toEqual([
-      ['classifier.weight', { learningRate: 1e-3, weightDecay: 0.01 }],
-      ['classifier.bias', { learningRate: 1, weightDecay: 0 }],
+      ['classifier.weight', { learningRate: 1e-3, weightDecay: 0.01, l1: 0 }],
+      ['classifier.bias', { learningRate: 1, weightDecay: 0, l1: 0 }],
     ]);
     const frozen = config({ groups: [{ parameters: 'trunk', learningRate: 1 }] });
     expect(() => groupOptions(engine.model.parameters, frozen)).toThrow(/'trunk' matches are frozen/);
