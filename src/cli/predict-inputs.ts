@@ -29,6 +29,8 @@ export type InputsConfig = Parameters<typeof formOf>[0] &
   Pick<PredictConfig, 'model' | 'data' | 'textColumn'> & {
     pairColumn?: string | undefined;
     wordsColumn?: string | undefined;
+    promptColumn?: string | undefined;
+    messagesColumn?: string | undefined;
   };
 
 /** Of a command that takes texts alone. @throws UsageError for packed texts */
@@ -71,7 +73,9 @@ export async function inputsOf(
   if (named.some(isRemote)) return { files: named };
   const files = await openFiles(named);
   if (files.every((file) => packKind(file) === 'texts')) return { files };
-  if (reads === 'questions' && files.every(isTable)) return { files };
+  const { promptColumn, messagesColumn } = config;
+  const ofColumns = reads === 'questions' || (promptColumn ?? messagesColumn) !== undefined;
+  if (ofColumns && files.every(isTable)) return { files };
   if (reads === 'words' && (await haveColumn(files, config.wordsColumn!, config))) return { files };
   const picture = files.find((file) => isPicture(file) || file.endsWith('.safetensors'));
   if (picture !== undefined) throw new UsageError(`${model} reads texts, and was given pictures: ${picture}`);

@@ -27,7 +27,7 @@ import { readPositions } from './causal/own-positions.js';
 import { continued, tokenResults, type WritingPrediction, writtenTexts } from './causal/results.js';
 import type { Form } from './causal/rows.js';
 import { inSharedRows } from './causal/shared-rows.js';
-import { surveyRows } from './causal/survey.js';
+import { checkTemplate, surveyRows } from './causal/survey.js';
 import type { MeasuredBatch, SavedFiles, Task } from './task.js';
 import { maxNewTokensField, textFields } from './text-fields.js';
 import { readsTexts, refusePacked, refusePictures } from './texts.js';
@@ -201,6 +201,7 @@ export const causalLm = {
       preprocessing: { maxLength, buckets, promptLoss, truncationSide, packing },
       maxLength,
     };
+    if (open && form === 'chat') await checkTemplate(encoding);
     if (open) return plan;
     checkLibrary(writing);
     const notes = purpose === 'train' ? await surveyTexts(encoding, tables) : [];

@@ -2,7 +2,7 @@
 
 import type { StartEvent, TrainResult } from '../events.js';
 import { peakRssBytes } from '../statistics.js';
-import type { Metrics } from '../tasks/tasks.js';
+import { type Metrics, taskNamed } from '../tasks/tasks.js';
 import type { Run } from './run.js';
 
 export interface Outcome {
@@ -17,7 +17,7 @@ export function startOf({ engine, data, length, config, memory, origin }: Run): 
   const elements = (entries: readonly { length: number }[]) => entries.reduce((n, e) => n + e.length, 0);
   return {
     model: config.model,
-    labels: data.labels.names,
+    labels: taskNamed(config.task).classes ? data.labels.names : [],
     trainable: elements(engine.model.parameters.filter((p) => p.trainable)),
     parameters: elements(engine.model.parameters),
     trainSamples: data.train.samples,

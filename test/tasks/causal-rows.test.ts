@@ -149,9 +149,33 @@ describe('a survey before training', () => {
     expect(fromEnd.kept).toEqual([Uint32Array.of(1, 1, 0)]);
   });
 
-  it('refuses data in which no token counts, and chats that the template refuses, with the place', async () => {
-    const empty = surveyRows({ ...encoding, rows }, [textTable([prompts[2]!])]);
-    await expect(empty).rejects.toThrow(/text: none of the 1 samples has a token that counts; the first is at text:1/);
+  const user = JSON.stringify({ messages: [{ role: 'user', content: 'Hello' }] });
+  it.each([
+    ['text', [''], {}, 'none of its texts', 'Texts of one token or none teach nothing'],
+    ['prompt', [prompts[2]!], {}, 'none of its samples', 'Their completions are empty'],
+    ['chat', [user], {}, 'none of its samples', 'In none of the chats the assistant says anything'],
+    [
+      'prompt',
+      [prompts[1]!, prompts[2]!],
+      {},
+      'none of its samples',
+      '1 of them are longer than 32 tokens and lose at their end all that would count: raise maxLength, or set truncationSide left',
+    ],
+    [
+      'prompt',
+      [{ text: 'a', pair: ' fox'.repeat(60) }],
+      { maxLength: 1, keep: 'end' },
+      'none of its samples',
+      '1 of them are longer than 1 tokens and lose at their beginning all that would count: raise maxLength',
+    ],
+  ] as const)('refuses data of form %s in which no token counts, and says why', async (form, data, more, none, why) => {
+    const read = surveyRows({ ...encoding, rows: { ...rows, form, ...more } }, [textTable([...data])]);
+    await expect(read).rejects.toThrow(
+      `text: ${none} has a token that counts, so there is nothing to learn; the first of ${data.length} is at text:1. ${why}`,
+    );
+  });
+
+  it('refuses chats that the template refuses, with the place', async () => {
     const chats = textTable([JSON.stringify({ messages: [{ role: 'user', content: 'Hello' }] })]);
     const withTemplate = async (template: string | undefined): Promise<unknown> => {
       const directory = writeDecoder(temporaryDirectory('template'), 'gpt2');

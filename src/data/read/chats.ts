@@ -29,7 +29,7 @@ export function chatOf(row: Row, names: Readonly<Record<string, string>>, place:
   const list = parsed(row[column], column, place);
   if (!Array.isArray(list) || list.length === 0)
     throw new DataError(
-      `${place}: column ${quote(column)} must be a list of messages, as in [{ role: 'user', content: 'Hello' }], found ${describe(list)}`,
+      `${place}: column ${quote(column)} must be a list of messages, as in [{ role: 'user', content: 'Hello' }], found ${Array.isArray(list) ? 'an empty list' : describe(list)}`,
     );
   const messages = list.map((one, i) => messageOf(one, `${place}: message ${i + 1}`));
   const given = row[names.tools ?? 'tools'];
@@ -77,6 +77,8 @@ function messageOf(message: unknown, place: string): Json {
   const parts = Array.isArray(content) && content.every((part) => isObject(part));
   const calls = (content === null || content === undefined) && more.tool_calls !== undefined;
   if (typeof content !== 'string' && !parts && !calls)
-    throw new DataError(`${place} must have a text as its content, found ${describe(content)}`);
+    throw new DataError(
+      `${place} must have a text as its content, found ${content === undefined ? 'none' : describe(content)}`,
+    );
   return { role: roles[role] ?? role, ...(content !== undefined && { content }), ...more };
 }

@@ -192,7 +192,7 @@ export class TokenizerProcess {
       const ended = (code: number | null, signal: string | null): void => {
         settle();
         if (this.#child === child) this.#child = undefined;
-        reject(this.#ended(code, signal));
+        reject(this.#ended(request, code, signal));
       };
       const timer = setTimeout(() => {
         child.kill('SIGKILL');
@@ -204,9 +204,10 @@ export class TokenizerProcess {
     });
   }
 
-  #ended(code: number | null, signal: string | null): TokenizerEnded {
+  #ended({ kind }: TokenizerRequest, code: number | null, signal: string | null): TokenizerEnded {
     const [, reason, item] = new RegExp(`${watchdogMark} (time|memory) (\\d+)`).exec(this.#stderr) ?? [];
-    if (reason !== undefined) return new TokenizerEnded(`${this.#file} ${reasons[reason]}`, Number(item));
+    const what = kind === 'chats' ? `the chat template of ${this.#encoding.directory}` : this.#file;
+    if (reason !== undefined) return new TokenizerEnded(`${what} ${reasons[reason]}`, Number(item));
     const said = this.#stderr.trim().split('\n').at(-1) ?? '';
     return new TokenizerEnded(
       `the process for ${this.#file} ended by ${signal ?? `exit code ${code}`}${said && `: ${said.slice(0, 200)}`}`,

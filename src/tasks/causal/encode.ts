@@ -65,7 +65,7 @@ export async function causalEncoder(encoding: CausalEncoding): Promise<Encoder> 
     if (normaliser === 0)
       throw new SampleError(
         0,
-        'no token of this text, nor of the others in its batch, counts: there is nothing to learn',
+        'no token of this text, nor of the others in its batch, counts: there is nothing to learn. Take such samples out of the data, or do not stream them: they are left out then',
       );
     return { ...measured, axes, weights: { normaliser } };
   };

@@ -7,7 +7,7 @@ import { DataError, ModelError } from '../../errors.js';
 import { formatCount } from '../../format.js';
 import type { CausalEncoding } from './encode.js';
 import { rowsOfTable } from './read-table.js';
-import type { CausalRow } from './rows.js';
+import type { CausalRow, Form, RowOptions } from './rows.js';
 
 /** Is given each row with a token that counts, the sample that it is of, and the table's number. */
 export type TakeRow = (row: CausalRow, sample: number, table: number) => void;
@@ -41,8 +41,8 @@ export async function surveyRows(
       const what = form === 'text' ? 'texts' : 'samples';
       if (count === 0 && table.count > 0)
         throw new DataError(
-          `${files}: none of the ${formatCount(table.count)} ${what} has a token that counts; the first is at ${locationOf(table, 0)}. ` +
-            'Are the texts or completions empty, or longer prompts than maxLength allows?',
+          `${files}: none of its ${what} has a token that counts, so there is nothing to learn; the first of ${formatCount(table.count)} is at ${locationOf(table, 0)}. ` +
+            whyNone(encoding.rows, { cut }),
         );
       if (cut > 0)
         notes.push(
@@ -61,7 +61,30 @@ export async function surveyRows(
   }
 }
 
+const empty: Readonly<Record<Form, string>> = {
+  text: 'Texts of one token or none teach nothing',
+  prompt: 'Their completions are empty',
+  chat: 'In none of the chats the assistant says anything',
+};
+
+/** What may be the matter with samples of which no token counts. @param cut how many of them are too long */
+function whyNone({ form, maxLength, keep }: RowOptions, { cut }: { cut: number }): string {
+  if (cut === 0) return empty[form];
+  const end = keep === 'start' ? 'end' : 'beginning';
+  const other = keep === 'start' ? ', or set truncationSide left' : '';
+  return `${formatCount(cut)} of them are longer than ${maxLength} tokens and lose at their ${end} all that would count: raise maxLength${other}`;
+}
+
 /** @throws ModelError where the model has no chat template that can be used */
+export async function checkTemplate(encoding: CausalEncoding): Promise<void> {
+  const process = new TokenizerProcess(encoding, { background: false });
+  try {
+    await refuseTemplate(process, encoding);
+  } finally {
+    await process.close();
+  }
+}
+
 async function refuseTemplate(process: TokenizerProcess, { directory }: CausalEncoding): Promise<void> {
   await process.request({ kind: 'chats', texts: [], prompts: false }).catch((error: Error) => {
     if (error instanceof ModelError || error instanceof TokenizerEnded) throw error;
