@@ -9,7 +9,7 @@ import { type ModelArgument, withModel } from '../models/given-model.js';
 import type { ResolveOptions } from '../models/hub.js';
 import { type DataType, dataTypeFromOnnx, isFloat } from '../onnx/dtype.js';
 import { attrInt, type Construct, type Dim, type Graph, operatorKey, type ValueInfo } from '../onnx/graph.js';
-import { openFiles } from '../onnx/join.js';
+import { type JoinedModel, joinModels, openFiles } from '../onnx/join.js';
 import { toGraph } from '../onnx/load.js';
 import { type Model, opsetOf } from '../onnx/model.js';
 import { type Became, judgeGraph } from '../onnx/nominal.js';
@@ -18,6 +18,9 @@ import { fileTensors } from '../onnx/save.js';
 import { isOfSequences } from '../onnx/specialize/sequences.js';
 import { elementCount } from '../onnx/tensor.js';
 import { unknownOperators } from '../onnx/unknown.js';
+import { refuseApart, taskOfFiles } from '../tasks/of-files.js';
+import { taskNamed } from '../tasks/tasks.js';
+import { readModelConfig } from '../transfer/config.js';
 import { chooseParameters, type ParameterChoice } from '../transfer/parameters.js';
 import { storedNames, storedTensors } from '../transfer/stored.js';
 
@@ -82,8 +85,12 @@ export async function inspectModel(
 }
 
 function inspect(path: string, config: { maxGraphMemory: number; bind: string[] }): Inspection {
-  const [model] = openFiles(path, undefined, config) as [Model];
-  const graph = toGraph(model);
+  const task = taskOfFiles(path);
+  const parts = task === undefined ? undefined : taskNamed(task).parts;
+  const models = openFiles(path, parts, config);
+  const joined = models.length > 1 ? joinModels(parts!, models) : undefined;
+  if (joined) refuseApart(joined, task!, readModelConfig(joined.directory));
+  const [model, graph] = joined ? [joined, joined.graph] : [models[0]!, toGraph(models[0]!)];
   const became: Became = new Map();
   const shapeProblem = judgeGraph(graph, became);
   // As the file has them: what trains is float32.
@@ -104,7 +111,7 @@ function inspect(path: string, config: { maxGraphMemory: number; bind: string[] 
     ...choice.leftOut.map(({ name, reason }) => [name, reason] as const),
   ]);
   const apart = new Map(choice.apart.map(({ name, weight }) => [name, weight]));
-  const all = [...fileTensors(model)].filter(
+  const all = [...(joined?.tensors ?? fileTensors(models[0]!))].filter(
     ([name, { dtype, shape }]) => (isFloat(dtype) || reasons.has(name)) && elementCount(shape) > 1,
   );
   const floats = all.filter(([, { dtype }]) => isFloat(dtype));
@@ -120,7 +127,7 @@ function inspect(path: string, config: { maxGraphMemory: number; bind: string[] 
     };
   });
   return {
-    opset: opsetOf(model.proto.opsetImport) ?? 0,
+    opset: opsetOf(models[0]!.proto.opsetImport) ?? 0,
     inputs,
     outputs,
     parameters: {
@@ -129,7 +136,7 @@ function inspect(path: string, config: { maxGraphMemory: number; bind: string[] 
       trainable: trainable.reduce((n, name) => n + graph.initializers.get(name)!.size, 0),
     },
     tensors,
-    operators: countOperators(model),
+    operators: countOperators(models),
     undifferentiable: undifferentiable(graph, trainable, became),
     bound: Object.fromEntries(graph.bound),
     control: [...became].map(([{ op, name }, becomes]) => ({ op, node: name, becomes })),
@@ -139,10 +146,10 @@ function inspect(path: string, config: { maxGraphMemory: number; bind: string[] 
 
 const inspectValue = ({ name, dtype, shape }: ValueInfo): InspectedValue => ({ name, dtype, shape: shape ?? null });
 
-function countOperators(model: Model): Record<string, number> {
+function countOperators(models: readonly Model[]): Record<string, number> {
   const counts = new Map<string, number>();
   const seen = new Set<Construct>();
-  for (const { node, construct, added } of inlineFunctions(model)) {
+  for (const { node, construct, added } of models.flatMap(inlineFunctions)) {
     // Several nodes stand for one with sub-graphs.
     if (added || (construct && seen.has(construct))) continue;
     if (construct) seen.add(construct);
@@ -153,7 +160,7 @@ function countOperators(model: Model): Record<string, number> {
 }
 
 /** What training would change; nothing of a model that has nothing to train. */
-function choiceOf(model: Model, graph: Graph): ParameterChoice {
+function choiceOf(model: Model | JoinedModel, graph: Graph): ParameterChoice {
   try {
     return chooseParameters(model, graph);
   } catch (error) {

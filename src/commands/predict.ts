@@ -299,8 +299,7 @@ export async function loadModel<T extends TaskName = TaskName>(
   checkHooks(resolving, 'loadModel', resolvingKeys);
   resolving.signal?.throwIfAborted();
   const config = parseOptions(predictSchema, { ...options, model: name });
-  const parts = config.task === undefined ? undefined : taskNamed(config.task).parts;
-  const opened = await openSavedModel({ ...config, parts, given }, resolving);
+  const opened = await openSavedModel({ ...config, given }, resolving);
   try {
     return await LoadedModel.open(config, opened);
   } catch (error) {

@@ -20,6 +20,7 @@ import { type Became, controlNotes, judgeGraph } from '../onnx/nominal.js';
 import { Tensor } from '../onnx/tensor.js';
 import { quote } from '../quote.js';
 import { Arena } from '../runtime/arena.js';
+import { refuseApart } from '../tasks/of-files.js';
 import type { ModelValues, TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed } from '../tasks/tasks.js';
 import { serve } from '../threads/serve.js';
@@ -118,6 +119,7 @@ function openNow(request: OpenRequest): OpenedModel {
   if (note === undefined) notes.push(...renamed(own, request));
   const model = joinModels(request.parts ?? onlyPart, [...files, last]);
   const { graph } = model;
+  refuseApart(model, request.task.name, config);
   // What the file asks for is judged; from here on batches of the user's decide.
   graph.maxBytes = Math.max(graph.maxBytes, totalmem());
   const wanted = Object.values(taskOutputs(graph, request.task));

@@ -15,6 +15,7 @@ import { judgeGraph } from '../onnx/nominal.js';
 import { Tensor } from '../onnx/tensor.js';
 import type { TensorView } from '../runtime/session.js';
 import { fixedBatch } from '../tasks/fixed-axes.js';
+import { refuseApart, taskOfFiles } from '../tasks/of-files.js';
 import type { MainOutput, MeasuredBatch, ModelValues, Results, SavedFacts, SavedRun, TaskSpec } from '../tasks/task.js';
 import { taskNamed } from '../tasks/tasks.js';
 import { maxPositions, readModelConfig } from '../transfer/config.js';
@@ -39,6 +40,9 @@ interface OpenOptions {
   model: string;
   /** What `model` stands for. */
   given?: GivenModel | undefined;
+  /** What the model is for; default what the names of its files say. */
+  task?: string | undefined;
+  /** Files of the directory that run one behind the other; default those of the task. */
   parts?: readonly ModelPart[] | undefined;
   threads?: number | undefined;
   maxGraphMemory?: number | undefined;
@@ -48,7 +52,6 @@ interface OpenOptions {
 }
 
 /**
- * @param options `parts`: the files of the directory that run one behind the other; default one file
  * @throws ModelError for a file that cannot be read or that the runtime refuses
  */
 export async function openSavedModel(options: OpenOptions, resolving: ResolveOptions = {}): Promise<SavedModel> {
@@ -63,11 +66,14 @@ export async function openSavedModel(options: OpenOptions, resolving: ResolveOpt
 }
 
 async function openPlaced(place: ModelPlace, options: OpenOptions): Promise<SavedModel> {
-  const files = openFiles(place.path, options.parts, options);
+  const task = options.task ?? (options.parts ? undefined : taskOfFiles(place.path));
+  const parts = options.parts ?? (task === undefined ? undefined : taskNamed(task).parts);
+  const files = openFiles(place.path, parts, options);
   for (const file of files) judgeGraph(toGraph(file));
-  const model = joinModels(options.parts ?? onlyPart, files);
+  const model = joinModels(parts ?? onlyPart, files);
   const { graph } = model;
   const config = readModelConfig(model.directory);
+  if (task !== undefined) refuseApart(model, task, config);
   const labels = labelsOfConfig(config)?.names ?? [];
   let found: MainOutput | undefined;
   // Tasks that read outputs by their names never need it.

@@ -60,16 +60,27 @@ export function openFiles(
   return models;
 }
 
+/** Where the files of a model of several are looked for: in its directory, or in that of a run. */
+export function partFolders(path: string): string[] {
+  const place = resolve(path);
+  return [place, join(place, 'model')].flatMap((folder) => [join(folder, 'onnx'), folder]);
+}
+
 function placesOf(path: string, parts: readonly ModelPart[] | undefined): string[] {
   if (!parts) return [path];
   const place = resolve(path);
+  const folders = partFolders(path);
+  const folder = folders.find((one) => parts.some(({ file }) => existsSync(join(one, `${file}.onnx`))));
   return parts.map(({ file }) => {
-    const found = [join(place, 'onnx', `${file}.onnx`), join(place, `${file}.onnx`)].find((f) => existsSync(f));
+    const found = [folder ?? [], folders]
+      .flat()
+      .map((one) => join(one, `${file}.onnx`))
+      .find((f) => existsSync(f));
     if (found) return found;
     const all = parts.map((part) => `${part.file}.onnx`).join(', ');
     const what = statSync(place, { throwIfNoEntry: false })?.isFile() ? 'is a file' : `holds no ${file}.onnx`;
     throw new ModelError(
-      `${path} ${what}: this task trains a model of ${parts.length} files. Expected a model directory with ${all} in it, ` +
+      `${path} ${what}: the task is of models of ${parts.length} files. Expected a model directory with ${all} in it, ` +
         'or in its folder onnx/.',
     );
   });

@@ -18,6 +18,7 @@ import { decoderInput, type SequenceEncoding, sequenceEncoder, targetAxis, targe
 import { sequenceContradictions, sequenceFields } from './seq2seq/fields.js';
 import { type Languages, languagesOf, refuseSwapped } from './seq2seq/languages.js';
 import { languageFiles, ownPrefix, prefixNotes, sequenceTokens, withPrefix } from './seq2seq/model.js';
+import { notOneModel } from './seq2seq/one-model.js';
 import type { MeasuredBatch, Results, SavedFiles, Task, TaskConfig } from './task.js';
 import { refusePacked, refusePictures } from './texts.js';
 import { lossAtTokens, tokenLogits } from './token-loss.js';
@@ -58,6 +59,7 @@ export const seq2seq = {
   fields: sequenceFields,
   shared: ['sourceColumn', 'targetColumn', 'sourceLang', 'targetLang', 'sourcePrefix'] as const,
   contradictions: sequenceContradictions,
+  opens: ({ inputs }) => inputs.some(({ name }) => name === decoderInput),
   options(config, { directory } = {}): SequenceOptions {
     const { sourcePrefix, maxNewTokens } = config;
     const prefix = sourcePrefix ?? (directory === undefined ? '' : ownPrefix(readModelConfig(directory)));
@@ -84,6 +86,7 @@ export const seq2seq = {
       },
     },
   ],
+  apart: notOneModel,
   siblings: ['decoder_model', 'decoder_with_past_model'],
   // The files stay as they are, with the outputs that a cache is made of.
   head: 'none',

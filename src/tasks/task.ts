@@ -220,6 +220,8 @@ export interface Task<O extends object = object, M extends object = object, P ex
   refuses?(inputs: readonly ModelValue[]): string | undefined;
   /** Files of the model directory that are joined into one graph, and how; default one file. */
   readonly parts?: readonly ModelPart[];
+  /** Why files that were joined are not of one model, by what they hold; undefined: nothing speaks against it. */
+  apart?(graph: Graph, config: ModelConfig): string | undefined;
   /**
    * Further files of the directory that hold the weights of these, and get the trained ones too where they are there.
    */

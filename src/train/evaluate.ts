@@ -24,7 +24,6 @@ import {
   type Metrics,
   type MetricsOf,
   type TaskName,
-  taskNamed,
   taskOfData,
   taskOfModel,
   tasks,
@@ -120,8 +119,7 @@ export async function evaluate<T extends TaskName = TaskName>(
   const parsed = parseOptions(evalSchema, rest);
   const started = performance.now();
   const meant = (parsed.task as TaskName | undefined) ?? taskOfData(parsed);
-  const parts = meant === undefined ? undefined : taskNamed(meant).parts;
-  const model = await openSavedModel({ ...parsed, parts, given: given.model }, { signal, onDownload });
+  const model = await openSavedModel({ ...parsed, task: meant, given: given.model }, { signal, onDownload });
   let loader: DataLoader | undefined;
   let opened: OpenedDataset | undefined;
   try {

@@ -248,9 +248,9 @@ describe('files that cannot be joined are refused with what is wrong', () => {
   it('a directory without one of them, and a file in place of the directory', () => {
     const directory = write({ encoder: encoder() });
     expect(() => openFiles(directory, table)).toThrow(
-      /holds no decoder.onnx: this task trains a model of 2 files. Expected .* encoder.onnx, decoder.onnx in it/,
+      /holds no decoder.onnx: the task is of models of 2 files. Expected .* encoder.onnx, decoder.onnx in it/,
     );
-    expect(() => openFiles(join(directory, 'onnx', 'encoder.onnx'), table)).toThrow(/is a file: this task trains/);
+    expect(() => openFiles(join(directory, 'onnx', 'encoder.onnx'), table)).toThrow(/is a file: the task is of/);
   });
 
   it('lie in the directory itself as well', () => {

@@ -5,11 +5,14 @@ import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, wr
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { inspectModel } from '#ortune/commands/inspect.js';
 import { predict } from '#ortune/commands/predict.js';
 import type { TrainOptions } from '#ortune/config/train-schema.js';
 import { measureTexts } from '#ortune/metrics/texts/measure.js';
+import { openModel, toGraph } from '#ortune/onnx/load.js';
 import { taskNamed } from '#ortune/tasks/tasks.js';
 import { evaluate } from '#ortune/train/evaluate.js';
+import { embeddingTable } from '#ortune/transfer/embedding.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { type Ran, train } from '../support/train.js';
 
@@ -210,11 +213,6 @@ describe('texts that the model writes', () => {
 describe('what is refused', () => {
   it.each<[string, RegExp, () => object]>([
     [
-      'a directory without its merged file',
-      /holds no decoder_model_merged.onnx: this task trains a model of 2 files/,
-      () => ({ model: changed('unmerged', (folder) => rmSync(join(folder, 'onnx/decoder_model_merged.onnx'))) }),
-    ],
-    [
       'a decoder of another model beside the merged one',
       /decoder_model.onnx: '.*' equals no weight of the files that are trained, so this file is not of the same model/,
       () => ({
@@ -292,5 +290,64 @@ describe('what is refused', () => {
     ],
   ])('%s', async (_, message, more) => {
     await expect(train(options(more()))).rejects.toThrow(message);
+  });
+});
+
+describe('a directory of several files', () => {
+  const data = { data: rows, sourceLang: 'en', targetLang: 'de', threads: 1 } as const;
+
+  it('is known as one of the task by its files', async () => {
+    const model = fixture('t5');
+    const { task, metrics } = await evaluate({ ...data, model });
+    expect(task).toBe('seq2seq');
+    expect(metrics.loss).toBeCloseTo(golden.loss, 4);
+    const [{ source, text }] = golden.generated as [{ source: string; text: string }];
+    expect(await predict({ model, maxNewTokens: 40, threads: 1 }, [source])).toEqual([{ text, finished: text === '' }]);
+    const { inputs, parameters, undifferentiable } = await inspectModel(model);
+    expect(inputs.map(({ name }) => name)).toEqual(['input_ids', 'attention_mask', 'decoder_input_ids']);
+    expect(parameters.trainable).toBe(10_336);
+    expect(undifferentiable).toEqual([]);
+  });
+
+  const onnx = (name: string, file: string): string => join(fixture(name), 'onnx', `${file}.onnx`);
+  const [encoder, decoder] = ['encoder_model', 'decoder_model_merged'] as const;
+  it.each<[string, RegExp, (folder: string) => void]>([
+    [
+      'without its merged file',
+      /holds no decoder_model_merged.onnx: the task is of/,
+      (to) => rmSync(join(to, `${decoder}.onnx`)),
+    ],
+    ['without its encoder', /holds no encoder_model.onnx: the task is of/, (to) => rmSync(join(to, `${encoder}.onnx`))],
+    [
+      'with the encoder of a model of another vocabulary',
+      /encoder_model.onnx and .*: the files are not of one model: .* have 320 x 16 and 50 x 16 numbers/,
+      (to) => copyFileSync(onnx('bart', encoder), join(to, `${encoder}.onnx`)),
+    ],
+    [
+      'with the encoder of another model of the family',
+      /the files are not of one model: .* \(50 x 16\) have other values, and a model of type 't5' has one for both/,
+      (to) => {
+        const bytes = readFileSync(onnx('t5', encoder));
+        const graph = toGraph(openModel(onnx('t5', encoder)));
+        const table = graph.initializers.get(embeddingTable(graph, 'input_ids')!)!;
+        const at = bytes.indexOf(Buffer.from(table.bytes()));
+        bytes.writeFloatLE(0.25, at);
+        writeFileSync(join(to, `${encoder}.onnx`), bytes);
+      },
+    ],
+    [
+      'with its files swapped',
+      /decoder_model_merged.onnx has no input 'encoder_hidden_states'/,
+      (to) => {
+        copyFileSync(onnx('t5', encoder), join(to, `${decoder}.onnx`));
+        copyFileSync(onnx('t5', decoder), join(to, `${encoder}.onnx`));
+      },
+    ],
+  ])('%s is refused by every command', async (name, message, change) => {
+    const model = changed(name.replaceAll(' ', '-'), (folder) => change(join(folder, 'onnx')));
+    await expect(evaluate({ ...data, model })).rejects.toThrow(message);
+    await expect(predict({ model, threads: 1 }, ['a'])).rejects.toThrow(message);
+    await expect(inspectModel(model)).rejects.toThrow(message);
+    await expect(train(options({ model }))).rejects.toThrow(message);
   });
 });
