@@ -14,20 +14,14 @@ import { keepApart } from './causal/apart.js';
 import { inBlocks } from './causal/blocks.js';
 import { refuseMixing } from './causal/by-token.js';
 import { decoderFields, takesCache } from './causal/decoder-inputs.js';
-import {
-  type CausalEncoding,
-  causalEncoder,
-  sampleField,
-  targetAxis,
-  targetFields,
-  targetsOf,
-} from './causal/encode.js';
+import { type CausalEncoding, causalEncoder, sampleField } from './causal/encode.js';
 import { toldOf, writtenInEvaluation } from './causal/evaluated.js';
 import { readPositions } from './causal/own-positions.js';
 import { continued, tokenResults, type WritingPrediction, writtenTexts } from './causal/results.js';
 import type { Form } from './causal/rows.js';
 import { inSharedRows } from './causal/shared-rows.js';
 import { checkTemplate, surveyRows } from './causal/survey.js';
+import { countedAxis, countedAxisOf, countedFields } from './counted-tokens.js';
 import type { MeasuredBatch, SavedFiles, Task } from './task.js';
 import { maxNewTokensField, textFields } from './text-fields.js';
 import { readsTexts, refusePacked, refusePictures } from './texts.js';
@@ -141,6 +135,8 @@ export const causalLm = {
       yield "option 'promptLoss' needs 'promptColumn' or 'messagesColumn', the column with what is not learnt otherwise: set one, or leave promptLoss out";
     if (predictWithGenerate && ((promptColumn === undefined && messagesColumn === undefined) || promptLoss))
       yield "option 'predictWithGenerate' compares what is written behind prompts with what follows them in the data: set promptColumn or messagesColumn and leave promptLoss out, or leave predictWithGenerate out";
+    if (predictWithGenerate && packing === 'samples')
+      yield "options 'predictWithGenerate' and 'packing' contradict each other: rows of several samples have several prompts; leave one out, and measure the trained model with eval";
   },
   opens: ({ inputs, config }) =>
     readsTexts(inputs) &&
@@ -207,8 +203,8 @@ export const causalLm = {
     const notes = purpose === 'train' ? await surveyTexts(encoding, tables) : [];
     const whole = {
       ...plan,
-      fields: [...fields, ...targetFields],
-      axes: { ...axes, [targetAxis]: targetsOf(buckets) },
+      fields: [...fields, ...countedFields],
+      axes: { ...axes, [countedAxis]: countedAxisOf(buckets) },
     };
     if (packing === 'blocks') return { ...whole, tables: await inBlocks(encoding, tables), notes };
     if (packing === 'samples' && purpose === 'train') {

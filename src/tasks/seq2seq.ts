@@ -14,7 +14,8 @@ import { ModelError, UsageError } from '../errors.js';
 import { readModelConfig, textDropout } from '../transfer/config.js';
 import type { Writer } from './causal/generate.js';
 import { continued, tokenResults, type WritingPrediction, writtenTexts } from './causal/results.js';
-import { decoderInput, type SequenceEncoding, sequenceEncoder, targetAxis, targetFields } from './seq2seq/encode.js';
+import { countedAxis, countedAxisOf, countedFields } from './counted-tokens.js';
+import { decoderField, decoderInput, type SequenceEncoding, sequenceEncoder, targetAxis } from './seq2seq/encode.js';
 import { sequenceContradictions, sequenceFields } from './seq2seq/fields.js';
 import { type Languages, languagesOf, refuseSwapped } from './seq2seq/languages.js';
 import { languageFiles, ownPrefix, prefixNotes, sequenceTokens, withPrefix } from './seq2seq/model.js';
@@ -34,6 +35,8 @@ export interface SequenceOptions {
   prefix: string;
   /** Where texts carry a token of their language. */
   languages?: Languages;
+  /** Most logits that are there at once in training; default 2^24. */
+  mostLogits?: number;
   /** Of predictions: most tokens that are written. */
   maxNewTokens?: number;
   /** What the model writes by itself in evaluations. */
@@ -128,9 +131,10 @@ export const seq2seq = {
         maxLength,
       };
     }
+    const lengths = bucketsUpTo(maxTargetLength);
     return {
-      fields: [...fields, ...targetFields],
-      axes: { ...tokenAxes(buckets), [targetAxis]: { buckets: bucketsUpTo(maxTargetLength) } },
+      fields: [...fields, decoderField, ...countedFields],
+      axes: { ...tokenAxes(buckets), [targetAxis]: { buckets: lengths }, [countedAxis]: countedAxisOf(lengths) },
       encoding,
       preprocessing: { maxLength, maxTargetLength, buckets, prefix, around, start, pad },
       maxLength,
@@ -139,9 +143,11 @@ export const seq2seq = {
   },
   encoder: (encoding) => sequenceEncoder(encoding as SequenceEncoding),
   outputs: (_, { main }) => ({ logits: main }),
-  loss(b, { logits }, { labelSmoothing }) {
+  shapedBy: ['target_positions'],
+  loss(b, { logits }, { labelSmoothing, shapes, mostLogits }) {
     const [batch, length] = tokenLogits(b, logits!, name, 'Export the model for text2text-generation.');
-    const found = lossAtTokens(b, logits!, 'target_positions', batch * length, { labelSmoothing });
+    const targets = shapes?.target_positions?.[0] ?? batch * length;
+    const found = lossAtTokens(b, logits!, 'target_positions', targets, { labelSmoothing, mostLogits });
     return { ...found, results: { tokenLoss: found.loss, predictions: found.predictions } };
   },
   async resultsOf(saved, batch, options, mode) {

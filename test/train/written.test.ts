@@ -138,6 +138,11 @@ describe('what is refused', () => {
     await expect(train(translations(more))).rejects.toThrow(message);
   });
 
+  it('rows of several prompts', async () => {
+    const more = { eval: gpt2.rows, predictWithGenerate: true, packing: 'samples' } as const;
+    await expect(train(completions(more))).rejects.toThrow(/'predictWithGenerate' and 'packing' contradict each other/);
+  });
+
   it('running texts without prompts', async () => {
     const more = { promptColumn: undefined, eval: [{ text: 'a' }], predictWithGenerate: true } as const;
     await expect(train(completions(more))).rejects.toThrow(

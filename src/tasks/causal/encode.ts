@@ -2,32 +2,14 @@
 // The logits that decide a token are those at the token before it, so labels are shifted here and nowhere else.
 
 import { type EncodeRequest, type Encoder, SampleError, writerOf } from '../../data/encode.js';
-import type { Axis, AxisLengths, Slot } from '../../data/slots.js';
+import type { AxisLengths, Slot } from '../../data/slots.js';
 import { measureTexts, openTokenizer, tokenAxis, writeTokens } from '../../data/text/encode.js';
 import { TokenizerEnded } from '../../data/tokenizer/process.js';
 import type { TextEncoding } from '../../data/tokenizer/protocol.js';
+import { type CountedRow, countedAxis, countedLength, writeCounted } from '../counted-tokens.js';
 import { writePositions } from './decoder-inputs.js';
 import { areMade, madeRow } from './row-table.js';
 import { type CausalRow, cannotRead, type RowOptions, readRows } from './rows.js';
-
-/** Axis of the tokens that count, an average over the rows of a batch: a few forms for each length of the rows. */
-export const targetAxis = 'targets';
-
-/** All tokens of rows of a length, and fewer: logits are computed for no more tokens than these. */
-const targetCounts = (length: number): number[] => [Math.ceil(length / 8), Math.ceil(length / 3), length];
-
-/** The axis for rows of these lengths. */
-export const targetsOf = (lengths: readonly number[]): Axis => ({
-  buckets: [...new Set(lengths.flatMap(targetCounts))].sort((a, b) => a - b),
-});
-
-/** Fields of the loss, and the bytes of each row's text, which its meter reads. */
-export const targetFields = [
-  { name: 'target_positions', dtype: 'int64', shape: ['batch*targets'] },
-  { name: 'labels', dtype: 'int64', shape: ['batch*targets'] },
-  { name: 'sample_weights', dtype: 'float32', shape: ['batch*targets'] },
-  { name: 'text_bytes', dtype: 'float32', shape: ['batch'] },
-] as const;
 
 /** Which sample of its row each token is of, for masks that keep samples apart. */
 export const sampleField = { name: 'sample_of_token', dtype: 'int64', shape: ['batch', tokenAxis] } as const;
@@ -52,16 +34,22 @@ export async function causalEncoder(encoding: CausalEncoding): Promise<Encoder> 
     const rows = await made(request);
     const encoded = rows.map((row) => ({ ...row, types: row.ids.map(() => 0) }));
     const measured = measureTexts(slot, encoded);
-    const counted = rows.reduce((sum, row) => sum + row.counted.filter(Boolean).length, 0);
     const tokens = measured.axes[tokenAxis]!;
-    const targets = targetCounts(tokens).find((count) => count * slot.batchSize >= counted)!;
-    const axes = { ...measured.axes, ...(encoding.rows.open ? {} : { [targetAxis]: targets }) };
+    const counted = rows.map((row, b): CountedRow => {
+      const which = [...row.ids.keys()].filter((i) => i > 0 && row.counted[i]);
+      const [weight, bytes] = [request.weights[b]!, row.bytes];
+      return { places: which.map((i) => i - 1), ids: which.map((i) => row.ids[i]!), weight, bytes };
+    });
+    const axes = {
+      ...measured.axes,
+      ...(!encoding.rows.open && { [countedAxis]: countedLength(tokens, slot.batchSize, counted) }),
+    };
     writeTokens(slot, axes, encoded, { padId, padLeft: false });
     const places = rows.map((row) => row.places ?? row.ids.map((_, i) => i));
     writePositions(slot, axes, places);
     writeSamples(slot, axes, places);
     if (encoding.rows.open) return { ...measured, weights: { normaliser: 0 } };
-    const normaliser = writeTargets(slot, axes, rows, request.weights);
+    const normaliser = writeCounted(slot, axes, counted, tokens);
     if (normaliser === 0)
       throw new SampleError(
         0,
@@ -84,28 +72,4 @@ function writeSamples(slot: Slot, axes: AxisLengths, places: readonly (readonly 
       out.set(b * length + i, sample);
     }
   }
-}
-
-/** Writes what the loss reads; gives the sum of the weights. */
-function writeTargets(
-  slot: Slot,
-  axes: Readonly<Record<string, number>>,
-  rows: readonly CausalRow[],
-  weights: ArrayLike<number>,
-): number {
-  const [positions, labels, sampleWeights, bytes] = targetFields.map(({ name }) => writerOf(slot, name, axes)!);
-  for (const out of [positions!, labels!, sampleWeights!, bytes!]) out.fill(0);
-  let [at, sum] = [0, 0];
-  for (const [b, { ids, counted, bytes: size }] of rows.entries()) {
-    const weight = weights[b]!;
-    for (let i = 1; i < ids.length; i++) {
-      if (!counted[i]) continue;
-      positions!.set(at, b * axes[tokenAxis]! + i - 1);
-      labels!.set(at, ids[i]!);
-      sampleWeights!.set(at++, weight);
-      sum += weight;
-    }
-    bytes!.set(b, size * weight);
-  }
-  return sum;
 }

@@ -4,22 +4,17 @@
 
 import { ofKind, textAt } from '../../data/columns.js';
 import { type EncodeRequest, type Encoder, SampleError, writerOf } from '../../data/encode.js';
-import { bucketFor, type Slot } from '../../data/slots.js';
+import { type AxisLengths, bucketFor, type Slot } from '../../data/slots.js';
 import { encodeRows, measureTexts, openTokenizer, writeTokens } from '../../data/text/encode.js';
 import type { AroundTexts, TextEncoding } from '../../data/tokenizer/protocol.js';
+import { type CountedRow, countedAxis, countedLength, writeCounted } from '../counted-tokens.js';
 
 /** Axis of the tokens of a target. */
 export const targetAxis = 'targets';
 export const decoderInput = 'decoder_input_ids';
 
-/** What the decoder and the loss read of the targets. */
-export const targetFields = [
-  { name: decoderInput, dtype: 'int64', shape: ['batch', targetAxis] },
-  { name: 'target_positions', dtype: 'int64', shape: [`batch*${targetAxis}`] },
-  { name: 'labels', dtype: 'int64', shape: [`batch*${targetAxis}`] },
-  { name: 'sample_weights', dtype: 'float32', shape: [`batch*${targetAxis}`] },
-  { name: 'text_bytes', dtype: 'float32', shape: ['batch'] },
-] as const;
+/** What the decoder reads of the targets. */
+export const decoderField = { name: decoderInput, dtype: 'int64', shape: ['batch', targetAxis] } as const;
 
 export interface SequenceEncoding {
   /** Of the sources, whose `maxLength` bounds them. */
@@ -72,14 +67,16 @@ export async function sequenceEncoder({
       1,
     );
     const longest = Math.max(1, ...labels.map(({ ids }) => ids.length));
-    const axes = { ...measured.axes, [targetAxis]: bucketFor(slot.layout.axes[targetAxis]!, longest) };
+    const length = bucketFor(slot.layout.axes[targetAxis]!, longest);
+    const answers = labels.map(({ ids }, b): CountedRow => {
+      const [weight, bytes] = [request.weights[b]!, Buffer.byteLength(written[b]!)];
+      return { places: [...ids.keys()], ids, weight, bytes };
+    });
+    const counted = countedLength(length, slot.batchSize, answers);
+    const axes = { ...measured.axes, [targetAxis]: length, [countedAxis]: counted };
     writeTokens(slot, axes, rows, sources);
-    const normaliser = writeTargets(
-      slot,
-      axes,
-      labels.map(({ ids }) => ids),
-      { start, pad, weights: request.weights, bytes: written.map((text) => Buffer.byteLength(text)) },
-    );
+    writeDecoderInput(slot, axes, labels, { start, pad });
+    const normaliser = writeCounted(slot, axes, answers, length);
     return {
       ...measured,
       axes,
@@ -93,35 +90,17 @@ export async function sequenceEncoder({
 const textsOf = ({ samples, slices }: EncodeRequest, role: string): string[] =>
   Array.from(samples, (_, row) => textAt(ofKind(slices, role, 'text')!, row));
 
-interface Targets {
-  start: number;
-  pad: number;
-  weights: ArrayLike<number>;
-  bytes: readonly number[];
-}
-
-/** Writes what decoder and loss read; gives the sum of the weights. */
-function writeTargets(
+/** The targets one to the right, behind the token that the decoder starts with. */
+function writeDecoderInput(
   slot: Slot,
-  axes: Readonly<Record<string, number>>,
-  rows: readonly (readonly number[])[],
-  { start, pad, weights, bytes }: Targets,
-): number {
-  const [inputs, positions, labels, sampleWeights, sizes] = targetFields.map(({ name }) => writerOf(slot, name, axes)!);
-  inputs!.fill(pad);
-  for (const out of [positions!, labels!, sampleWeights!, sizes!]) out.fill(0);
+  axes: AxisLengths,
+  rows: readonly { ids: readonly number[] }[],
+  { start, pad }: Pick<SequenceEncoding, 'start' | 'pad'>,
+): void {
+  const out = writerOf(slot, decoderInput, axes)!;
   const length = axes[targetAxis]!;
-  for (let b = 0; b < slot.batchSize; b++) inputs!.set(b * length, start);
-  let [at, sum] = [0, 0];
-  for (const [b, ids] of rows.entries()) {
-    for (const [i, id] of ids.entries()) {
-      if (i + 1 < length) inputs!.set(b * length + i + 1, id);
-      positions!.set(at, b * length + i);
-      labels!.set(at, id);
-      sampleWeights!.set(at++, weights[b]!);
-      sum += weights[b]!;
-    }
-    sizes!.set(b, bytes[b]! * weights[b]!);
-  }
-  return sum;
+  out.fill(pad);
+  for (let b = 0; b < slot.batchSize; b++) out.set(b * length, start);
+  for (const [b, { ids }] of rows.entries())
+    for (const [i, id] of ids.slice(0, length - 1).entries()) out.set(b * length + i + 1, id);
 }
