@@ -3,7 +3,8 @@
 // packed per head, so that the products read whole vectors. The backward pass makes the probabilities again
 // from the maximum and sum the forward pass kept (FlashAttention, Dao et al. 2022, without its blocks of
 // keys: a row of scores always fits). Scores are padded to whole vectors with -inf, which exp turns into
-// exact zeros.
+// exact zeros. Keys that the bias hides from every query of a block, as a causal mask does, are left out:
+// their probabilities are exact zeros too.
 #include "ops/attention.h"
 
 #include "ops/dropout_mask.h"
@@ -27,27 +28,64 @@ struct Head {
   const Attention& a;
   int64_t sample, head;
 
-  Slice slice(const float* x, int64_t length) const {
-    const int64_t row = a.heads * a.d;
-    return {x ? const_cast<float*>(x) + sample * length * row + head * a.d : nullptr, row};
+  Slice slice(const float* x, int64_t length, int64_t heads, int64_t of) const {
+    const int64_t row = heads * a.d;
+    return {x ? const_cast<float*>(x) + sample * length * row + of * a.d : nullptr, row};
   }
+  Slice queries(const float* x) const { return slice(x, a.T, a.heads, head); }
+  Slice keys(const float* x) const { return slice(x, a.S, a.kv_heads, head / (a.heads / a.kv_heads)); }
   float* stats(int64_t t) const { return a.stats + (((sample * a.heads) + head) * a.T + t) * 2; }
   /// The number of the first probability of query t, plus the state.
   uint32_t first_element(int64_t t) const {
     return a.state + static_cast<uint32_t>(((sample * a.heads + head) * a.T + t) * a.S);
   }
-  /// The bias of query t, padded: copied to `row` unless it is there already.
-  void bias(int64_t t, float* row) const {
-    if (t > 0 && (!a.bias || a.bias_stride[2] == 0)) return;
+  /// The bias of query t, null without one; of key s at [s * bias_stride[3]].
+  const float* bias(int64_t t) const {
     const int64_t* stride = a.bias_stride;
-    const float* from = a.bias ? a.bias + sample * stride[0] + head * stride[1] + t * stride[2] : nullptr;
-    if (from && stride[3] == 1)
-      memcpy(row, from, static_cast<size_t>(a.S) * sizeof(float));
-    else
-      for (int64_t s = 0; s < a.S; ++s) row[s] = from ? from[s * stride[3]] : 0.0f;
-    for (int64_t s = a.S; s < padded(a.S); ++s) row[s] = -__builtin_inff();
+    return a.bias ? a.bias + sample * stride[0] + head * stride[1] + t * stride[2] : nullptr;
   }
 };
+
+/// Keys from `begin`, a whole number of vectors, to before `end`; `padded` is the end in whole vectors.
+struct Keys {
+  int64_t begin, end, padded;
+};
+
+/// A bias below it makes a probability of exactly 0 of any score but one that is as low itself.
+constexpr float kHidden = -1e30f;
+
+/// The keys that some of the queries see. All where one of them sees none: its probabilities are even.
+static Keys seen_keys(const Head& h, int64_t t, int64_t rows) {
+  const Attention& a = h.a;
+  const Keys all = {0, a.S, padded(a.S)};
+  if (!a.bias || a.bias_stride[3] != 1) return all;
+  int64_t begin = a.S, end = 0;
+  // The last query first: under a causal mask it sees the most, and the others are not looked at further.
+  for (int64_t i = rows - 1; i >= 0; --i) {
+    const float* bias = h.bias(t + i);
+    int64_t first = 0, last = a.S;
+    while (first < a.S && bias[first] < kHidden) ++first;
+    if (first == a.S) return all;
+    while (last > end && bias[last - 1] < kHidden) --last;
+    if (first < begin) begin = first;
+    if (last > end) end = last;
+    if (a.bias_stride[2] == 0) break;
+  }
+  return {begin / kLanes * kLanes, end, padded(end)};
+}
+
+/// The bias of query t for the keys, padded: copied to `row` unless it is there already.
+static void copy_bias(const Head& h, int64_t t, const Keys& keys, float* row) {
+  const Attention& a = h.a;
+  if (t > 0 && (!a.bias || a.bias_stride[2] == 0)) return;
+  const float* from = h.bias(t);
+  const int64_t stride = a.bias_stride[3];
+  if (from && stride == 1)
+    memcpy(row + keys.begin, from + keys.begin, static_cast<size_t>(keys.end - keys.begin) * sizeof(float));
+  else
+    for (int64_t s = keys.begin; s < keys.end; ++s) row[s] = from ? from[s * stride] : 0.0f;
+  for (int64_t s = keys.end; s < keys.padded; ++s) row[s] = -__builtin_inff();
+}
 
 /// Hands out parts of the scratch.
 struct Scratch {
@@ -104,17 +142,18 @@ static inline F32 across_lanes(F32* rows, Combine combine) {
 }
 
 /// Turns rows of q k' into exp(s - m), dropped; leaves m and r of each row. At most kLanes rows.
-static void softmax_rows(const Head& h, int64_t t, int64_t rows, float* x, float* bias, float* m, float* r) {
+static void softmax_rows(const Head& h, int64_t t, int64_t rows, const Keys& keys, float* x, float* bias,
+                         float* m, float* r) {
   const Attention& a = h.a;
-  const int64_t n = padded(a.S), row = scratch_row(a.S);
+  const int64_t row = scratch_row(a.S);
   const F32 scale = set(a.scale);
   const uint32_t threshold = a.threshold;
   const float factor = a.factor;
   F32 lanes[kLanes] = {};
   for (int64_t i = 0; i < rows; ++i) {
-    h.bias(t + i, bias);
+    copy_bias(h, t + i, keys, bias);
     F32 top = set(-__builtin_inff());
-    for (int64_t s = 0; s < n; s += kLanes) {
+    for (int64_t s = keys.begin; s < keys.end; s += kLanes) {
       const F32 score = load(x + i * row + s, Full{}) * scale + load(bias + s, Full{});
       store(x + i * row + s, score, Full{});
       top = at_least(score, top);
@@ -127,7 +166,7 @@ static void softmax_rows(const Head& h, int64_t t, int64_t rows, float* x, float
     const U32 first = iota() + h.first_element(t + i);
     const F32 top = set(m[i]);
     F32 total = {};
-    for (int64_t s = 0; s < n; s += kLanes) {
+    for (int64_t s = keys.begin; s < keys.end; s += kLanes) {
       F32 e = exp_or_zero(load(x + i * row + s, Full{}) - top);
       total += e;
       if (threshold) e *= dropout_mask(first + static_cast<uint32_t>(s), threshold, factor);
@@ -140,7 +179,7 @@ static void softmax_rows(const Head& h, int64_t t, int64_t rows, float* x, float
 
 void attention(const Attention& a, int64_t chunk) {
   const Head h{a, chunk / a.heads, chunk % a.heads};
-  const Slice q = h.slice(a.q, a.T), k = h.slice(a.k, a.S), v = h.slice(a.v, a.S), y = h.slice(a.y, a.T);
+  const Slice q = h.queries(a.q), k = h.keys(a.k), v = h.keys(a.v), y = h.queries(a.y);
   const int64_t block = query_block(a, kForwardScores), row = scratch_row(a.S);
   Scratch scratch(a.scratch);
   float *kt = scratch.take(a.d, a.S), *vp = scratch.take(a.S, a.d), *bias = scratch.take(1, a.S),
@@ -152,24 +191,28 @@ void attention(const Attention& a, int64_t chunk) {
   pack(v, a.S, a.d, vp);
   for (int64_t t = 0; t < a.T; t += block) {
     const int64_t rows = smaller(block, a.T - t);
-    multiply({q.data + t * q.row, q.row, 1, kt, row, p, row, rows, a.d, padded(a.S), false, nullptr});
+    const Keys keys = seen_keys(h, t, rows);
+    const int64_t from = keys.begin;
+    multiply({q.data + t * q.row, q.row, 1, kt + from, row, p + from, row, rows, a.d, keys.padded - from,
+              false, nullptr});
     for (int64_t i = 0; i < rows; i += kLanes)
-      softmax_rows(h, t + i, smaller(kLanes, rows - i), p + i * row, bias, m + i, r + i);
+      softmax_rows(h, t + i, smaller(kLanes, rows - i), keys, p + i * row, bias, m + i, r + i);
     if (a.stats)
       for (int64_t i = 0; i < rows; ++i) {
         h.stats(t + i)[0] = m[i];
         h.stats(t + i)[1] = r[i];
       }
-    multiply({p, row, 1, vp, scratch_row(a.d), y.data + t * y.row, y.row, rows, a.S, a.d, false, r});
+    multiply({p + from, row, 1, vp + from * scratch_row(a.d), scratch_row(a.d), y.data + t * y.row, y.row,
+              rows, keys.end - from, a.d, false, r});
   }
 }
 
 /// Turns rows of q k' into dropped probabilities, and rows of dy v' into scale * p * (dp * dropout - D),
 /// where D is the row's sum of dy * y. At most kLanes rows.
-static void softmax_grad_rows(const Head& h, int64_t t, int64_t rows, float* x, float* g, float* bias,
-                              Slice dy, Slice y) {
+static void softmax_grad_rows(const Head& h, int64_t t, int64_t rows, const Keys& keys, float* x, float* g,
+                              float* bias, Slice dy, Slice y) {
   const Attention& a = h.a;
-  const int64_t n = padded(a.S), row = scratch_row(a.S);
+  const int64_t row = scratch_row(a.S);
   const F32 scale = set(a.scale);
   const uint32_t threshold = a.threshold;
   const float factor = a.factor;
@@ -185,11 +228,11 @@ static void softmax_grad_rows(const Head& h, int64_t t, int64_t rows, float* x, 
   float dy_y[kLanes];
   store(dy_y, sums, Full{});
   for (int64_t i = 0; i < rows; ++i) {
-    h.bias(t + i, bias);
+    copy_bias(h, t + i, keys, bias);
     const float* stats = h.stats(t + i);
     const F32 top = set(stats[0]), r = set(stats[1]), along = set(dy_y[i]);
     const U32 first = iota() + h.first_element(t + i);
-    for (int64_t s = i * row; s < i * row + n; s += kLanes) {
+    for (int64_t s = i * row + keys.begin; s < i * row + keys.end; s += kLanes) {
       const F32 score = load(x + s, Full{}) * scale + load(bias + s - i * row, Full{});
       const F32 p = exp_or_zero(score - top) * r;
       F32 dp = load(g + s, Full{}), dropped = p;
@@ -204,43 +247,71 @@ static void softmax_grad_rows(const Head& h, int64_t t, int64_t rows, float* x, 
   }
 }
 
-void attention_grad(const AttentionGrad& grad, int64_t chunk) {
+/// What of keys and values the heads that share them have in common: packed, and their gradients.
+struct Shared {
+  const float *kt, *vt, *kp;
+  Slice dk, dv;
+};
+
+/// One head's gradients; those of keys and values are added.
+static void head_grad(const AttentionGrad& grad, const Head& h, const Shared& shared, Scratch scratch) {
   const Attention& a = grad.of;
-  const Head h{a, chunk / a.heads, chunk % a.heads};
-  const Slice q = h.slice(a.q, a.T), k = h.slice(a.k, a.S), v = h.slice(a.v, a.S), y = h.slice(a.y, a.T),
-              dy = h.slice(grad.dy, a.T), dq = h.slice(grad.dq, a.T), dk = h.slice(grad.dk, a.S),
-              dv = h.slice(grad.dv, a.S);
+  const Slice q = h.queries(a.q), y = h.queries(a.y), dy = h.queries(grad.dy), dq = h.queries(grad.dq);
+  const Slice dk = shared.dk, dv = shared.dv;
   const int64_t block = query_block(a, kBackwardScores), row = scratch_row(a.S), width = scratch_row(a.d);
-  Scratch scratch(a.scratch);
-  float *kt = scratch.take(a.d, a.S), *vt = scratch.take(a.d, a.S), *kp = scratch.take(a.S, a.d),
-        *qp = scratch.take(block, a.d), *dyp = scratch.take(block, a.d), *bias = scratch.take(1, a.S),
+  float *qp = scratch.take(block, a.d), *dyp = scratch.take(block, a.d), *bias = scratch.take(1, a.S),
         *p = scratch.take(block, a.S), *ds = scratch.take(block, a.S);
-  prefetch(k, a.S, a.d);
-  prefetch(v, a.S, a.d);
   prefetch(q, a.T, a.d);
   prefetch(dy, a.T, a.d);
   prefetch(y, a.T, a.d);
-  pack_transposed(k, a.S, a.d, kt);
-  pack_transposed(v, a.S, a.d, vt);
-  if (dq.data) pack(k, a.S, a.d, kp);
   for (int64_t t = 0; t < a.T; t += block) {
     const int64_t rows = smaller(block, a.T - t);
+    const Keys keys = seen_keys(h, t, rows);
+    const int64_t from = keys.begin, some = keys.end - from, whole = keys.padded - from;
     const Slice q_rows = {q.data + t * q.row, q.row}, dy_rows = {dy.data + t * dy.row, dy.row};
-    multiply({q_rows.data, q.row, 1, kt, row, p, row, rows, a.d, padded(a.S), false, nullptr});
-    multiply({dy_rows.data, dy.row, 1, vt, row, ds, row, rows, a.d, padded(a.S), false, nullptr});
+    multiply({q_rows.data, q.row, 1, shared.kt + from, row, p + from, row, rows, a.d, whole, false, nullptr});
+    multiply(
+        {dy_rows.data, dy.row, 1, shared.vt + from, row, ds + from, row, rows, a.d, whole, false, nullptr});
     for (int64_t i = 0; i < rows; i += kLanes)
-      softmax_grad_rows(h, t + i, smaller(kLanes, rows - i), p + i * row, ds + i * row, bias, dy, y);
+      softmax_grad_rows(h, t + i, smaller(kLanes, rows - i), keys, p + i * row, ds + i * row, bias, dy, y);
     if (dv.data) {
       pack(dy_rows, rows, a.d, dyp);
-      multiply({p, 1, row, dyp, width, dv.data, dv.row, a.S, rows, a.d, t > 0, nullptr});
+      multiply(
+          {p + from, 1, row, dyp, width, dv.data + from * dv.row, dv.row, some, rows, a.d, true, nullptr});
     }
     if (dk.data) {
       pack(q_rows, rows, a.d, qp);
-      multiply({ds, 1, row, qp, width, dk.data, dk.row, a.S, rows, a.d, t > 0, nullptr});
+      multiply(
+          {ds + from, 1, row, qp, width, dk.data + from * dk.row, dk.row, some, rows, a.d, true, nullptr});
     }
     if (dq.data)
-      multiply({ds, row, 1, kp, width, dq.data + t * dq.row, dq.row, rows, a.S, a.d, false, nullptr});
+      multiply({ds + from, row, 1, shared.kp + from * width, width, dq.data + t * dq.row, dq.row, rows, some,
+                a.d, false, nullptr});
   }
+}
+
+static void clear(Slice x, int64_t rows, int64_t columns) {
+  for (int64_t r = 0; x.data && r < rows; ++r)
+    memset(x.data + r * x.row, 0, static_cast<size_t>(columns) * sizeof(float));
+}
+
+void attention_grad(const AttentionGrad& grad, int64_t chunk) {
+  const Attention& a = grad.of;
+  const int64_t sharing = a.heads / a.kv_heads, sample = chunk / a.kv_heads,
+                first = chunk % a.kv_heads * sharing;
+  const Head h{a, sample, first};
+  const Slice k = h.keys(a.k), v = h.keys(a.v), dk = h.keys(grad.dk), dv = h.keys(grad.dv);
+  Scratch scratch(a.scratch);
+  float *kt = scratch.take(a.d, a.S), *vt = scratch.take(a.d, a.S), *kp = scratch.take(a.S, a.d);
+  prefetch(k, a.S, a.d);
+  prefetch(v, a.S, a.d);
+  pack_transposed(k, a.S, a.d, kt);
+  pack_transposed(v, a.S, a.d, vt);
+  if (grad.dq) pack(k, a.S, a.d, kp);
+  clear(dk, a.S, a.d);
+  clear(dv, a.S, a.d);
+  for (int64_t i = 0; i < sharing; ++i)
+    head_grad(grad, Head{a, sample, first + i}, Shared{kt, vt, kp, dk, dv}, scratch);
 }
 
 }  // namespace ortune::ORTUNE_ISA

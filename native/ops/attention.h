@@ -1,6 +1,7 @@
-// Arguments of the fused attention kernels. A chunk is one head of one sample, done whole by one thread:
-// nothing is added up between chunks, so the bits do not depend on threads. Scores exist for a block of
-// queries at a time, in the caller's scratch, one per thread. No gradient of the bias.
+// Arguments of the fused attention kernels. A chunk is one head of one sample, backward all heads that share
+// keys, done whole by one thread: nothing is added up between chunks, so the bits do not depend on threads.
+// Scores exist for a block of queries at a time, in the caller's scratch, one per thread. No gradient of the
+// bias.
 #pragma once
 
 #include "ops/kernels.h"
@@ -8,15 +9,16 @@
 namespace ortune {
 
 /// Per head: s = scale q k' + bias, p = exp(s - m) r with m the row's maximum and r = 1 / sum exp(s - m),
-/// y = (p * dropout) v. q and y are [batch, T, heads * d], k and v [batch, S, heads * d]; head h has the
-/// columns from h * d. stats [batch, heads, T, 2] holds m and r, and may be null. Elements of p are dropped
-/// by their number in [batch, heads, T, S], as by Dropout; threshold 0 drops none. S is at least 1.
+/// y = (p * dropout) v. q and y are [batch, T, heads * d], k and v [batch, S, kv_heads * d]; head h has the
+/// columns from h * d, and shares the keys of head h / (heads / kv_heads) with its neighbours. stats [batch,
+/// heads, T, 2] holds m and r, and may be null. Elements of p are dropped by their number in [batch, heads,
+/// T, S], as by Dropout; threshold 0 drops none. S is at least 1.
 struct Attention {
   const float *q, *k, *v;
   const float* bias;       // null: none
   int64_t bias_stride[4];  // in elements, of its axes batch, heads, T, S; 0 where it is broadcast
   float *y, *stats;
-  int64_t batch, heads, T, S, d;
+  int64_t batch, heads, kv_heads, T, S, d;
   float scale;
   uint32_t state, threshold;
   float factor;
@@ -31,7 +33,7 @@ struct AttentionGrad {
   const float* dy;
   float *dq, *dk, *dv;
 };
-static inline int64_t chunks(const AttentionGrad& a) { return chunks(a.of); }
+static inline int64_t chunks(const AttentionGrad& a) { return a.of.batch * a.of.kv_heads; }
 static inline void set_scratch(AttentionGrad& a, float* scratch) { a.of.scratch = scratch; }
 
 /// Rows of scratch start at whole cache lines, an odd number of them apart, so that a column of a matrix does

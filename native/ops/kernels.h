@@ -110,6 +110,54 @@ struct LayerNormGrad {
 };
 static inline int64_t chunks(const LayerNormGrad& a) { return ceil_div(a.rows, partial_rows(a.rows)); }
 
+/// Per row: y = x / sqrt(mean(x^2) + epsilon) * scale. y may be x.
+struct RmsNorm {
+  const float *x, *scale;
+  float* y;
+  int64_t rows, columns;
+  float epsilon;
+};
+static inline int64_t chunks(const RmsNorm& a) { return ceil_div(a.rows, chunk_rows(a.columns)); }
+
+/// dx of RmsNorm, and the chunk's sum over its rows of dy * normalised x, written to
+/// partials[chunk][columns]. dx may be dy, or null; partials may be null.
+struct RmsNormGrad {
+  const float *dy, *x, *scale;
+  float *dx, *partials;
+  int64_t rows, columns;
+  float epsilon;
+};
+static inline int64_t chunks(const RmsNormGrad& a) { return ceil_div(a.rows, partial_rows(a.rows)); }
+
+/// y = swish(gate) * up, with swish(x) = x * sigmoid(x). y may be either.
+struct SwiGlu {
+  const float *gate, *up;
+  float* y;
+  int64_t n;
+};
+static inline int64_t chunks(const SwiGlu& a) { return ceil_div(a.n, kChunkElements); }
+
+/// Gradients of both; each may be null, or any of the inputs.
+struct SwiGluGrad {
+  const float *dy, *gate, *up;
+  float *dgate, *dup;
+  int64_t n;
+};
+static inline int64_t chunks(const SwiGluGrad& a) { return ceil_div(a.n, kChunkElements); }
+
+/// Rotates pairs of channels i and i + d/2 of every head of x [batch * T, heads * d]:
+///   y_i = x_i cos_i - x_{i+d/2} sin_i,  y_{i+d/2} = x_{i+d/2} cos_{i+d/2} + x_i sin_{i+d/2},
+/// or, transposed, gives the gradient of x for that of y. The angles of row n * T + t are at
+/// (n * angle_stride[0] + t * angle_stride[1]). y may be x.
+struct Rotary {
+  const float *x, *cos, *sin;
+  float* y;
+  int64_t batch, T, heads, d;
+  int64_t angle_stride[2];
+  bool transposed;
+};
+static inline int64_t chunks(const Rotary& a) { return ceil_div(a.batch * a.T, chunk_rows(a.heads * a.d)); }
+
 /// The chunk's sum of dy over its rows, written to partials[chunk][columns].
 struct BiasGrad {
   const float* dy;
@@ -183,6 +231,11 @@ enum class Activation { kNone, kRelu, kRelu6, kHardSigmoid, kHardSwish, kSwish }
   KERNEL(softmax_grad, SoftmaxGrad)                                                            \
   KERNEL(log_softmax_grad, LogSoftmaxGrad)                                                     \
   KERNEL(layer_norm_grad, LayerNormGrad)                                                       \
+  KERNEL(rms_norm, RmsNorm)                                                                    \
+  KERNEL(rms_norm_grad, RmsNormGrad)                                                           \
+  KERNEL(swiglu, SwiGlu)                                                                       \
+  KERNEL(swiglu_grad, SwiGluGrad)                                                              \
+  KERNEL(rotary, Rotary)                                                                       \
   KERNEL(bias_grad, BiasGrad)                                                                  \
   KERNEL(add_partials, AddPartials)                                                            \
   KERNEL(embedding_zero, EmbeddingGrad)                                                        \

@@ -1,5 +1,5 @@
-// Attention and AttentionGrad: q [B, T, H*d], k and v [B, S, H*d], and optionally a bias that broadcasts to
-// [B, H, T, S] and the key of the dropout.
+// Attention and AttentionGrad: q [B, T, H*d], k and v [B, S, K*d] where H is a multiple of K, and optionally
+// a bias that broadcasts to [B, H, T, S] and the key of the dropout.
 #include <string>
 
 #include "ops/attention.h"
@@ -14,12 +14,16 @@ using ortune::kernels;
 constexpr Port kTensor = {kFloat}, kBias = {kFloat, true}, kKey = {kUint32, true};
 
 struct Options {
-  const int64_t heads;
+  const int64_t heads, kv_heads;
   const float scale;
   const DropoutOptions dropout;
   explicit Options(const Attributes& a)
-      : heads(a.integer("heads", 0)), scale(a.number("scale", 1)), dropout(a) {
+      : heads(a.integer("heads", 0)),
+        kv_heads(a.integer("kv_heads", heads)),
+        scale(a.number("scale", 1)),
+        dropout(a) {
     require(heads > 0, "attribute 'heads' must be at least 1");
+    require(kv_heads > 0 && heads % kv_heads == 0, "attribute 'kv_heads' must divide 'heads'");
   }
 
   /// What both directions share; q, k, v, bias and key are the inputs from `first` on.
@@ -28,8 +32,9 @@ struct Options {
     for (const Input* x : {&q, &k, &v})
       require(x->shape.size() == 3,
               "q, k and v must have three axes, not " + std::to_string(x->shape.size()));
-    require(k.shape == v.shape && q.shape[0] == k.shape[0] && q.shape[2] == k.shape[2],
-            "q must have the shape [B, T, C], and k and v the shape [B, S, C]");
+    require(k.shape == v.shape && q.shape[0] == k.shape[0] && q.shape[2] * kv_heads == k.shape[2] * heads,
+            "q must have the shape [B, T, C], and k and v the shape [B, S, C], or as much less as there are "
+            "fewer heads of them");
     require(q.shape[2] % heads == 0 && q.shape[2] > 0,
             std::to_string(q.shape[2]) + " channels are not " + std::to_string(heads) + " heads of one size");
     require(k.shape[1] > 0, "k and v must have at least one token");
@@ -39,6 +44,7 @@ struct Options {
     a.v = v.floats();
     a.batch = q.shape[0];
     a.heads = heads;
+    a.kv_heads = kv_heads;
     a.T = q.shape[1];
     a.S = k.shape[1];
     a.d = q.shape[2] / heads;
@@ -102,7 +108,7 @@ struct AttentionGrad {
     of = options.arguments(c, 1);
     const Input dy = c.input(0), y = c.input(6), stats = c.input(7);
     const std::vector<int64_t> q_shape = {of.batch, of.T, of.heads * of.d},
-                               k_shape = {of.batch, of.S, of.heads * of.d};
+                               k_shape = {of.batch, of.S, of.kv_heads * of.d};
     require(dy.shape == q_shape && y.shape == q_shape, "dy and y must have the shape of q");
     require(stats.count() == of.batch * of.heads * of.T * 2,
             "the statistics must have the shape [B, H, T, 2]");

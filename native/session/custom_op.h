@@ -185,6 +185,7 @@ const OrtCustomOp* instance() {
 // One per source of ops: what custom_ops.cc registers.
 std::vector<const OrtCustomOp*> attention_ops();
 std::vector<const OrtCustomOp*> conv_ops();
+std::vector<const OrtCustomOp*> decoder_ops();
 std::vector<const OrtCustomOp*> gemm_ops();
 std::vector<const OrtCustomOp*> gradient_ops();
 std::vector<const OrtCustomOp*> norm_ops();

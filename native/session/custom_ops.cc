@@ -10,9 +10,10 @@ namespace {
 const std::vector<const OrtCustomOp*>& all_ops() {
   static const std::vector<const OrtCustomOp*> all = [] {
     std::vector<const OrtCustomOp*> ops;
-    for (const auto& family : {custom_op::attention_ops(), custom_op::conv_ops(), custom_op::gemm_ops(),
-                               custom_op::gradient_ops(), custom_op::loss_ops(), custom_op::norm_ops(),
-                               custom_op::pool_ops(), custom_op::recurrent_ops(), custom_op::update_ops()})
+    for (const auto& family :
+         {custom_op::attention_ops(), custom_op::conv_ops(), custom_op::decoder_ops(), custom_op::gemm_ops(),
+          custom_op::gradient_ops(), custom_op::loss_ops(), custom_op::norm_ops(), custom_op::pool_ops(),
+          custom_op::recurrent_ops(), custom_op::update_ops()})
       ops.insert(ops.end(), family.begin(), family.end());
     return ops;
   }();

@@ -51,12 +51,14 @@ void Environment::register_arena() {
   auto memory = ort::take<ort::MemoryInfo>([&](OrtMemoryInfo** out) {
     return api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, out);
   });
-  const char* keys[] = {"arena_extend_strategy"};
+  const char* keys[] = {"arena_extend_strategy", "max_dead_bytes_per_chunk"};
   // Regions that double, not regions of the size asked for: four shapes of an encoder then take 1.1x the
   // memory of the largest instead of 1.3x to 1.8x, and what of a region is never touched is never resident.
-  const size_t values[] = {0};
+  // A free piece of up to twice the size asked for would be given whole unless so much of it were over, by
+  // default 128 MB.
+  const size_t values[] = {0, size_t{1} << 16};
   auto arena = ort::take<ort::ArenaCfg>(
-      [&](OrtArenaCfg** out) { return api->CreateArenaCfgV2(keys, values, 1, out); });
+      [&](OrtArenaCfg** out) { return api->CreateArenaCfgV2(keys, values, 2, out); });
   try {
     ort::check(api->CreateAndRegisterAllocator(env_, memory.get(), arena.get()));
     probe_ = probe(shared_pool_, true);

@@ -13,6 +13,7 @@ import { lossScaleInput, toMixedPrecision } from '../lower/mixed-precision.js';
 import { useOrtuneGemm } from '../lower/ortune-gemm.js';
 import { pretransposeGemm } from '../lower/pretranspose-gemm.js';
 import { recomputeLayers } from '../lower/recompute.js';
+import { recomputeCheap } from '../lower/recompute-cheap.js';
 import { runInTurn } from '../lower/row-chunks.js';
 import { scheduleGradientsEarly } from '../lower/schedule-gradients.js';
 import type { DeviceKind, Precision } from '../lower/target.js';
@@ -135,6 +136,7 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
   prune(graph);
   const parameters = new Set([...changing, ...options.frozen]);
   if (training && options.recompute === 'layers') recomputeLayers(b, { forward, parameters });
+  else if (training) recomputeCheap(b, forward);
   if (training) runInTurn(b);
   if (training && precision !== 'float32')
     toMixedPrecision(b, precision, { loss: attached!.loss!, gradients: new Set(gradients.values()), parameters });

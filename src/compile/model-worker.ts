@@ -34,7 +34,7 @@ import { dropoutOf, type ModelConfig, maxPositions, readModelConfig } from '../t
 import { withFloatHead } from '../transfer/dequantise.js';
 import { writeModelDirectory } from '../transfer/directory.js';
 import { embeddingRows } from '../transfer/embedding.js';
-import { holdStored } from '../transfer/hold.js';
+import { holdParameters, holdStored } from '../transfer/hold.js';
 import { type DrawOptions, drawParameters, resetStatistics } from '../transfer/init.js';
 import { chooseParameters, leftOutNote, type Parameter, type ParameterChoice } from '../transfer/parameters.js';
 import { findSiblings, mergedNote, type SiblingFile } from '../transfer/siblings.js';
@@ -165,6 +165,8 @@ function openNow(request: OpenRequest): OpenedModel {
   const dropout = { ...dropoutOf(config, taskNamed(request.task.name).dropout), ...request.dropout };
   const { directory } = file;
   const hashes = { hash: fingerprint(...files, file), preprocessing: preprocessingHash(file) };
+  const values = Arena.over(parameters, arena);
+  holdParameters(graph, [...files, last], new Map(parameters.map(({ name }) => [name, values.array(name)])));
   const info = {
     ...valuesOf(graph),
     shapedBy: taskNamed(request.task.name).shapedBy ?? [],

@@ -5,8 +5,9 @@
 // which drops the views that this leaves between the layers and the fused node.
 
 import { type Builder, float } from '../onnx/builder.js';
-import { add, axisOf, forgetViews, sameShape, transpose } from '../onnx/formulas.js';
-import { attrFloat, attrInt, attrInts, type Graph, type Node, type Value } from '../onnx/graph.js';
+import { add, axisOf, forgetViews, sameShape, transpose, view } from '../onnx/formulas.js';
+import { attrFloat, attrInt, attrInts, dependentValues, type Node, type Value } from '../onnx/graph.js';
+import { traitsOf } from '../onnx/operators.js';
 import { Matcher } from '../onnx/restore/match.js';
 
 /** A value added to the scores, or the inputs of a Where with '' for the scores, which it replaces by a low number. */
@@ -15,9 +16,13 @@ type Bias = Value | readonly Value[];
 /** How the axes of a value stand: [B, T, H, d], [T, B, H, d], or [B, H, T, d] where nothing else is known of it. */
 type Order = 'tokens' | 'batch second' | 'heads first';
 
+/** Keys and values may be read as if each of their heads stood there `times` times. */
 interface Heads {
   value: Value;
+  /** Of the value, but for an axis of length 1 that it may have beside. */
+  shape: readonly number[];
   order: Order;
+  times: number;
 }
 
 /** The parts of one attention. */
@@ -47,7 +52,7 @@ const products = ['MatMul', 'com.microsoft.FusedMatMul'];
 export function fuseAttention(b: Builder, trained: ReadonlySet<Value>): number {
   const { graph } = b;
   const m = new Matcher(graph);
-  const learned = dependents(graph, trained);
+  const learned = dependentValues(graph, trained);
   const found = graph.nodes
     .map((node) => findAttention(m, node))
     .filter((it): it is Attention => it !== undefined && !it.biases.flat().some((x) => learned.has(x)));
@@ -63,14 +68,6 @@ export function fuseAttention(b: Builder, trained: ReadonlySet<Value>): number {
     else if (!parts.has(node)) graph.nodes.push(node);
   }
   return found.length;
-}
-
-/** The values themselves and all that is computed from them. */
-function dependents(graph: Graph, values: ReadonlySet<Value>): Set<Value> {
-  const reached = new Set(values);
-  for (const node of graph.nodes)
-    if (node.inputs.some((x) => reached.has(x))) for (const y of node.outputs) if (y) reached.add(y);
-  return reached;
 }
 
 /** The attention around a softmax. */
@@ -90,7 +87,8 @@ function findAttention(m: Matcher, softmax: Node): Attention | undefined {
     return undefined;
   const v = splitValue(m, mix.inputs[1]!, attrInt(mix, 'transB', 0) !== 0, '0,2,1,3');
   const scores = m.onlyConsumer(softmax.inputs[0]!) === softmax ? findScores(m, softmax.inputs[0]!) : undefined;
-  if (v?.factor !== 1 || !scores || !sameShape(shapeOf(m, v), shapeOf(m, scores.k))) return undefined;
+  if (v?.factor !== 1 || !scores || v.times !== scores.k.times) return undefined;
+  if (!sameShape(shapeOf(v), shapeOf(scores.k))) return undefined;
   return {
     ...scores,
     v,
@@ -148,8 +146,8 @@ function scoresOf(m: Matcher, product: Node): Scores | undefined {
   const q = splitValue(m, product.inputs[0]!, attrInt(product, 'transA', 0) !== 0, '0,2,1,3');
   const k = splitValue(m, product.inputs[1]!, attrInt(product, 'transB', 0) !== 0, '0,2,3,1');
   if (!q || !k) return undefined;
-  const [queries, keys] = [shapeOf(m, q), shapeOf(m, k)];
-  if (!sameShape(queries.toSpliced(1, 1), keys.toSpliced(1, 1))) return undefined;
+  const [[batch, , heads, size], [keyBatch, , keyHeads, keySize]] = [shapeOf(q), shapeOf(k)];
+  if (q.times !== 1 || batch !== keyBatch || size !== keySize || heads !== keyHeads * k.times) return undefined;
   const scale = attrFloat(product, 'alpha', 1) * q.factor * k.factor;
   return { q, k, scale, biases: [], nodes: [product] };
 }
@@ -158,10 +156,42 @@ const isPlain = (product: Node): boolean =>
   !attrInt(product, 'transBatchA', 0) && !attrInt(product, 'transBatchB', 0) && product.inputs.length === 2;
 
 /** [B, T, H, d] */
-const shapeOf = ({ graph }: { graph: Graph }, { value, order }: Heads): [number, number, number, number] => {
-  const [a, b, c, size] = graph.shape(value) as [number, number, number, number];
+const shapeOf = ({ shape, order }: Heads): [number, number, number, number] => {
+  const [a, b, c, size] = shape as [number, number, number, number];
   return order === 'tokens' ? [a, b, c, size] : order === 'batch second' ? [b, a, c, size] : [a, c, b, size];
 };
+
+/** Which value [B, K, S, d] `value` [B, H, S, d] has each head of several times, one beside the other. */
+interface SharedHeads {
+  value: Value;
+  /** Of the transpose that gives [B, K, S, d] from `value`. */
+  perm: readonly number[];
+  shape: readonly number[];
+  times: number;
+}
+
+function sharedHeads(m: Matcher, value: Value): SharedHeads | undefined {
+  const { graph } = m;
+  const apart = m.producer(value);
+  const expand = apart && traitsOf(apart).view ? m.producer(apart.inputs[0]!, 'Expand') : undefined;
+  if (!expand) return undefined;
+  const one = expand.inputs[0]!;
+  const [batch, heads, times, ...rest] = graph.shape(expand.outputs[0]!) as [number, number, number, ...number[]];
+  if (!sameShape(graph.shape(one), [batch, heads, 1, ...rest])) return undefined;
+  if (!sameShape(graph.shape(value), [batch, heads * times, ...rest])) return undefined;
+  const before = m.producer(one);
+  const source = before?.inputs[0];
+  if (!before || source === undefined) return undefined;
+  const from = graph.shape(source);
+  const perm = before.op === 'Transpose' ? attrInts(before, 'perm') : undefined;
+  if (perm?.length === 5) {
+    const beside = perm[2]!;
+    const without = perm.toSpliced(2, 1).map((axis) => (axis > beside ? axis - 1 : axis));
+    return { value: source, perm: without, shape: from.toSpliced(beside, 1), times };
+  }
+  if (!traitsOf(before).view || !sameShape(from, [batch, heads, ...rest])) return undefined;
+  return { value: source, perm: [0, 1, 2, 3], shape: from, times };
+}
 
 /**
  * What a product's operand is a multiple of, as far back that all transposes on the way, the product's own included,
@@ -173,40 +203,48 @@ function splitValue(
   transposed: boolean,
   wanted: string,
 ): (Heads & { factor: number }) | undefined {
-  let [value, perm, factor] = [operand, transposed ? [0, 1, 3, 2] : [0, 1, 2, 3], 1];
+  let [value, perm, factor, times] = [operand, transposed ? [0, 1, 3, 2] : [0, 1, 2, 3], 1, 1];
+  let shape = m.graph.shape(operand);
   let known: (Heads & { factor: number }) | undefined;
   const exchanged = (a: number, b: number): string =>
     perm.map((axis) => (axis === a ? b : axis === b ? a : axis)).join();
   while (perm.join() !== wanted) {
-    if (exchanged(1, 2) === wanted) known = { value, order: 'heads first', factor };
+    if (exchanged(1, 2) === wanted) known = { value, shape, order: 'heads first', factor, times };
     const node = m.producer(value, 'Transpose', 'Mul', 'Div');
     const scaled = m.scaled(node);
     const before = node && attrInts(node, 'perm');
-    if (scaled && m.sameShape(scaled.x, value)) {
+    const shared = node ? undefined : sharedHeads(m, value);
+    if (shared) {
+      times *= shared.times;
+      perm = perm.map((axis) => shared.perm[axis]!);
+      ({ value, shape } = shared);
+    } else if (scaled && m.sameShape(scaled.x, value)) {
       factor *= scaled.factor;
       value = scaled.x;
     } else if (before?.length === 4) {
       perm = perm.map((axis) => before[axis]!);
       value = node!.inputs[0]!;
-    } else return exchanged(0, 1) === wanted ? { value, order: 'batch second', factor } : known;
+      shape = m.graph.shape(value);
+    } else return exchanged(0, 1) === wanted ? { value, shape, order: 'batch second', factor, times } : known;
   }
-  return { value, order: 'tokens', factor };
+  return { value, shape, order: 'tokens', factor, times };
 }
 
 /** `made`: the biases so far, by what they are made of; layers share them. */
 function emit(b: Builder, attention: Attention, made: Map<string, Value>): void {
   const { q, k, v, scale, biases, dropout, nodes, order } = attention;
   const last = nodes.at(-1)!;
-  const rows = ({ value, order }: Heads): Value => {
-    const apart = order === 'heads first' ? transpose(b, value, [0, 2, 1, 3]) : value;
-    const [first, second, heads, size] = b.shape(apart) as [number, number, number, number];
-    const x = b.op('Reshape', [apart, b.ints([first, second, heads * size])]);
+  const rows = ({ value, shape, order }: Heads): Value => {
+    const apart = order === 'heads first' ? transpose(b, view(b, value, shape), [0, 2, 1, 3]) : value;
+    const [first, second, heads, size] = order === 'heads first' ? b.shape(apart) : shape;
+    const x = b.op('Reshape', [apart, b.ints([first!, second!, heads! * size!])]);
     return order === 'batch second' ? transpose(b, x, [1, 0, 2]) : x;
   };
-  const [batch, length, heads, size] = shapeOf(b, q);
+  const [batch, length, heads, size] = shapeOf(q);
   const inputs = [rows(q), rows(k), rows(v), biasOf(b, biases, made), dropout?.inputs[1] ?? ''];
   const attrs = {
     heads,
+    ...(k.times > 1 && { kv_heads: heads / k.times }),
     scale: float(scale),
     ...(dropout && { ratio: dropout.attrs.get('ratio')!, id: dropout.attrs.get('id')! }),
   };

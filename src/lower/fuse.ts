@@ -7,6 +7,9 @@ import { fuseActivations } from './activations.js';
 import { fuseAttention } from './attention.js';
 import { fuseBiasGelu } from './bias-gelu.js';
 import { useChannelsLast } from './channels-last/layout.js';
+import { fuseRmsNorm } from './decoder/rms-norm.js';
+import { fuseRotary } from './decoder/rotary.js';
+import { fuseSwiGlu } from './decoder/swiglu.js';
 import { lowerLinear } from './linear.js';
 import { fuseRecurrent } from './recurrent/fused.js';
 
@@ -21,6 +24,9 @@ export interface FuseOptions {
 
 /** Rewrites the builder's graph in place; nodes that nobody reads any more are left to `prune`. */
 export function fuse(b: Builder, { trained, kernels, gradients }: FuseOptions): void {
+  fuseRmsNorm(b, kernels);
+  fuseRotary(b, trained, kernels);
+  fuseSwiGlu(b, kernels);
   if (gradients) {
     useChannelsLast(b, kernels);
     fuseActivations(b, kernels);

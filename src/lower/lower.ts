@@ -10,6 +10,7 @@ import { activations } from './definitions/activation.js';
 import { attention } from './definitions/attention.js';
 import { batchNormalisation } from './definitions/batch-norm.js';
 import { channelsLast } from './definitions/channels-last.js';
+import { decoder } from './definitions/decoder.js';
 import { fusedForward } from './definitions/forward.js';
 import { fusedGradients } from './definitions/gradients.js';
 import { losses } from './definitions/losses.js';
@@ -27,6 +28,7 @@ export const definitions: ReadonlyMap<string, Form> = new Map(
     attention,
     batchNormalisation,
     channelsLast,
+    decoder,
     losses,
     recurrences,
     rounding,

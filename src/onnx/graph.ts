@@ -184,6 +184,13 @@ export function dependentNodes(graph: Graph, values: Iterable<Value>): Set<Node>
   return found;
 }
 
+/** The values themselves and all that is computed from them. */
+export function dependentValues(graph: Graph, values: Iterable<Value>): Set<Value> {
+  const found = new Set(values);
+  for (const node of dependentNodes(graph, found)) for (const out of node.outputs) if (out) found.add(out);
+  return found;
+}
+
 /** The nodes that take part in computing any of these values. */
 export function ancestors(graph: Graph, values: Iterable<Value>): Set<Node> {
   const wanted = new Set(values);

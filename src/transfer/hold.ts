@@ -1,5 +1,6 @@
-// Large tensors of rounded numbers, and what scales them, in memory that all sessions of a model read where it is and
-// that saving reads too: they are there once, however many graphs there are.
+// Large tensors in memory that all sessions of a model read where it is and that saving reads too: they are there once,
+// however many graphs there are. Tensors of rounded numbers and what scales them have such memory each; parameters are
+// in the arena, so that what was read of the file goes.
 
 import { types } from 'node:util';
 import type { Graph } from '../onnx/graph.js';
@@ -24,6 +25,27 @@ export function holdStored(graph: Graph, files: readonly Model[]): void {
     graph.initializers.set(name, held);
     moved.set(tensor.bytes().buffer, held.bytes());
   }
+  exchange(files, moved);
+}
+
+/**
+ * Takes the values of parameters from the arena from now on, in the graph and in what the files have of them, in place:
+ * saving writes all that have changed. Those that a file has in another form, or among others, stay there.
+ * @param arrays of the arena, by the parameters' names
+ */
+export function holdParameters(graph: Graph, files: readonly Model[], arrays: ReadonlyMap<string, Float32Array>): void {
+  const moved = new Map<ArrayBufferLike, Uint8Array>();
+  for (const [name, array] of arrays) {
+    const tensor = graph.initializers.get(name)!;
+    const held = Tensor.view(tensor.dtype, tensor.shape, array);
+    moved.set(tensor.bytes().buffer, held.bytes());
+    graph.initializers.set(name, held);
+  }
+  exchange(files, moved);
+}
+
+/** Lets files have other memory of the same bytes, by what they had them in. */
+function exchange(files: readonly Model[], moved: ReadonlyMap<ArrayBufferLike, Uint8Array>): void {
   for (const file of files)
     for (const proto of graphOf(file).initializer) {
       const held = moved.get(proto.rawData.buffer);

@@ -182,6 +182,21 @@ const own = [
     { heads: 2, scale: float(0.5), ratio: float(0.25), id: 3 },
     { what: 'a mask and dropout', unchecked: [3] },
   ),
+  ortune(
+    'Attention',
+    [any(2, 4, 12), any(2, 5, 4), any(2, 5, 4), any(1, 6, 4, 5)],
+    { heads: 6, kv_heads: 2, scale: float(0.75) },
+    { what: 'heads that share keys', unchecked: [3] },
+  ),
+  ortune('RmsNorm', [any(2, 3, 4), any(4)], { epsilon: float(1e-3) }),
+  ortune('SwiGlu', [any(2, 3, 4), any(2, 3, 4)]),
+  ortune('Rotary', [any(2, 3, 8), any(2, 3, 4), any(2, 3, 4)], {}, { unchecked: [1, 2] }),
+  ortune(
+    'Rotary',
+    [any(2, 3, 12), any(1, 3, 6), any(1, 3, 6)],
+    { transposed: 1 },
+    { what: 'transposed, the same angles for all samples', unchecked: [1, 2] },
+  ),
 ];
 
 const norms = [

@@ -12,17 +12,19 @@ struct Case {
   int64_t batch, heads, T, S, d;
   int bias;  // which axes it has, as bits: 8 batch, 4 heads, 2 T, 1 S; -1: none
   double ratio;
+  int64_t sharing = 1;  // heads that share their keys
 };
 static const Case kCases[] = {
-    {1, 1, 1, 1, 1, -1, 0},       {2, 3, 5, 7, 3, 9, 0},       {1, 2, 17, 33, 17, 3, 0.3},
-    {2, 2, 31, 16, 8, 15, 0},     {1, 3, 9, 65, 31, 10, 0.5},  {2, 2, 64, 64, 32, 9, 0.1},
-    {1, 2, 130, 47, 20, 15, 0.1}, {1, 1, 70, 1100, 64, 9, 0},  {1, 1, 300, 301, 5, 2, 0.2},
-    {1, 2, 3, 129, 100, 0, 0},    {1, 1, 40, 50, 256, 5, 0.1}, {3, 1, 128, 128, 32, -1, 0},
+    {1, 1, 1, 1, 1, -1, 0},       {2, 3, 5, 7, 3, 9, 0},          {1, 2, 17, 33, 17, 3, 0.3},
+    {2, 2, 31, 16, 8, 15, 0},     {1, 3, 9, 65, 31, 10, 0.5},     {2, 2, 64, 64, 32, 9, 0.1},
+    {1, 2, 130, 47, 20, 15, 0.1}, {1, 1, 70, 1100, 64, 9, 0},     {1, 1, 300, 301, 5, 2, 0.2},
+    {1, 2, 3, 129, 100, 0, 0},    {1, 1, 40, 50, 256, 5, 0.1},    {3, 1, 128, 128, 32, -1, 0},
+    {2, 6, 31, 33, 7, 15, 0, 3},  {2, 4, 70, 47, 20, -1, 0.2, 4},
 };
 
 static std::string label(const Target& target, const char* kernel, const Case& s) {
   std::string text = target.name + " " + kernel;
-  for (int64_t n : {s.batch, s.heads, s.T, s.S, s.d, static_cast<int64_t>(s.bias)})
+  for (int64_t n : {s.batch, s.heads, s.sharing, s.T, s.S, s.d, static_cast<int64_t>(s.bias)})
     text += " " + std::to_string(n);
   return text;
 }
@@ -37,7 +39,7 @@ struct Tensors {
   Tensors(const Case& s, int offset, double spread = 1)
       : s(s),
         q_size(s.batch * s.T * s.heads * s.d),
-        k_size(s.batch * s.S * s.heads * s.d),
+        k_size(s.batch * s.S * s.heads / s.sharing * s.d),
         q(q_size, offset),
         k(k_size, offset),
         v(k_size, offset),
@@ -76,6 +78,7 @@ struct Tensors {
                 stats.data(),
                 s.batch,
                 s.heads,
+                s.heads / s.sharing,
                 s.T,
                 s.S,
                 s.d,
@@ -108,19 +111,19 @@ static std::vector<float> factors(const Target& target, const Attention& a) {
 }
 
 static Reference reference(const Target& target, const Attention& a, const float* dy) {
-  const int64_t width = a.heads * a.d;
+  const int64_t width = a.heads * a.d, k_width = a.kv_heads * a.d, sharing = a.heads / a.kv_heads;
   const std::vector<float> mask = factors(target, a);
   Reference out;
   out.y.resize(static_cast<size_t>(a.batch * a.T * width));
   out.dq = out.y;
-  out.dk.resize(static_cast<size_t>(a.batch * a.S * width));
+  out.dk.resize(static_cast<size_t>(a.batch * a.S * k_width));
   out.dv = out.dk;
   std::vector<double> p(static_cast<size_t>(a.S)), dp(p.size());
   for (int64_t n = 0; n < a.batch; ++n)
     for (int64_t h = 0; h < a.heads; ++h)
       for (int64_t t = 0; t < a.T; ++t) {
         const int64_t q_at = (n * a.T + t) * width + h * a.d;
-        const auto k_at = [&](int64_t s) { return (n * a.S + s) * width + h * a.d; };
+        const auto k_at = [&](int64_t s) { return (n * a.S + s) * k_width + h / sharing * a.d; };
         const float* drop = mask.data() + ((n * a.heads + h) * a.T + t) * a.S;
         double top = -INFINITY, total = 0, dot = 0;
         for (int64_t s = 0; s < a.S; ++s) {
@@ -238,6 +241,38 @@ static void test_masks(const Target& target) {
   }
 }
 
+/// Keys that no query of a block sees are left out, wherever they are: causal masks, windows, padding in
+/// front.
+static void test_left_out(const Target& target) {
+  const struct {
+    const char* name;
+    int64_t behind, ahead;  // how far a query sees
+    int64_t padding;        // keys of sample 1 that none sees, in front
+  } kMasks[] = {
+      {"causal", 1000, 0, 0}, {"in a window", 20, 0, 0}, {"padded", 1000, 0, 45}, {"ahead", 3, 9, 2}};
+  for (const auto& mask : kMasks)
+    for (float low : {kLowest, -INFINITY}) {
+      const Case s{2, 4, 150, 150, 8, 11, 0, 2};
+      const std::string what = target.name + " attention " + mask.name + " by " + std::to_string(low);
+      Tensors x(s, 1);
+      for (int64_t n = 0; n < s.batch; ++n)
+        for (int64_t t = 0; t < s.T; ++t)
+          for (int64_t c = 0; c < s.S; ++c) {
+            const bool sees = c >= t - mask.behind && c <= t + mask.ahead && c >= n * mask.padding;
+            x.bias[(n * s.T + t) * s.S + c] = sees || (low < kLowest && c == t) ? 0.0f : low;
+          }
+      run_with_scratch(Order::kForward, target.kernels.attention, x.forward());
+      run_with_scratch(Order::kForward, target.kernels.attention_grad, x.backward());
+      const Reference want = reference(target, x.forward(), x.dy.data());
+      check_close(what + " y", x.y.data(), want.y, 1e-5, 4e-6);
+      check_norm(what + " dq", x.dq, want.dq, 2e-6);
+      check_norm(what + " dk", x.dk, want.dk, 2e-6);
+      check_norm(what + " dv", x.dv, want.dv, 2e-6);
+      for (const Floats* f : {&x.y, &x.dq, &x.dk, &x.dv})
+        check(f->guarded(), what + ": writes its range only");
+    }
+}
+
 static void test_rows_without_keys(const Target& target) {
   const Case s{1, 1, 9, 21, 8, 2, 0};
   Tensors x(s, 0);
@@ -260,6 +295,7 @@ static void test_large_scores(const Target& target) {
 void test_attention(const Target& target) {
   for (const Case& s : kCases) test_case(target, s);
   test_masks(target);
+  test_left_out(target);
   test_rows_without_keys(target);
   test_large_scores(target);
 }

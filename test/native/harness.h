@@ -86,6 +86,7 @@ void test_elementwise(const Target& target);
 void test_rows(const Target& target);
 void test_embedding(const Target& target);
 void test_attention(const Target& target);
+void test_decoder(const Target& target);
 void test_cross_entropy(const Target& target);
 void test_batch_norm(const Target& target);
 void test_gemm(const Target& target);

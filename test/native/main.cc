@@ -82,6 +82,7 @@ int main() {
     test::test_rows(target);
     test::test_embedding(target);
     test::test_attention(target);
+    test::test_decoder(target);
     test::test_cross_entropy(target);
     test::test_batch_norm(target);
     test::test_gemm(target);

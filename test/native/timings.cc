@@ -32,10 +32,10 @@ void time_attention(const Kernels& k) {
     for (uint32_t threshold : {0u, 429496736u}) {
       const std::string of =
           std::to_string(s.length) + "x" + std::to_string(s.d) + (threshold ? " dropout" : "");
-      const Attention a{q.data(), q.data(),     q.data(), mask.data(), {s.length, 0, 0, 1},
-                        y.data(), stats.data(), s.batch,  s.heads,     s.length,
-                        s.length, s.d,          0.2f,     1,           threshold,
-                        1.1f,     nullptr};
+      const Attention a{q.data(),  q.data(),     q.data(), mask.data(), {s.length, 0, 0, 1},
+                        y.data(),  stats.data(), s.batch,  s.heads,     s.heads,
+                        s.length,  s.length,     s.d,      0.2f,        1,
+                        threshold, 1.1f,         nullptr};
       const AttentionGrad grad{a, q.data(), dq.data(), dk.data(), dv.data()};
       report(("Attention " + of).c_str(), 2 * product, {scratch_phase(k.attention, a)}, "FLOP");
       report(("AttentionGrad " + of).c_str(), 5 * product, {scratch_phase(k.attention_grad, grad)}, "FLOP");

@@ -26,27 +26,46 @@ interface Given {
   name: string;
   bias?: Tensor;
   attrs: Record<string, AttrInput>;
+  /** k and v; default of as many heads as q. */
+  keys?: readonly [Tensor, Tensor];
 }
+const shared = [random(2, [B, S, d]), random(3, [B, S, d])] as const;
+/** What a causal mask with padding leaves visible. */
+const causal = Tensor.of(
+  'float32',
+  Array.from({ length: B * T * S }, (_, i) => {
+    const [sample, t, s] = [Math.floor(i / (T * S)), Math.floor(i / S) % T, i % S];
+    return s > t + 2 || s < 2 * sample ? -3.4028234663852886e38 : 0;
+  }),
+  [B, 1, T, S],
+);
 const givens: Given[] = [
   { name: 'without bias', attrs: plain },
   { name: 'with a bias for every key', bias: random(4, [B, 1, 1, S]), attrs: plain },
   { name: 'with a bias for every pair', bias: random(4, [1, 1, T, S]), attrs: plain },
   { name: 'with a bias of every head, and dropout', bias: random(4, [B, H, T, S]), attrs: dropping },
   { name: 'with dropout', attrs: dropping },
+  {
+    name: 'of heads that share keys under a causal mask',
+    bias: causal,
+    attrs: { ...plain, kv_heads: 1 },
+    keys: shared,
+  },
 ];
 
-const attention = ({ bias, attrs }: Given) => ({
+const attention = ({ bias, attrs, keys = [k, v] }: Given) => ({
   op: 'Attention',
-  inputs: [q, k, v, bias, attrs.ratio ? key : undefined],
+  inputs: [q, ...keys, bias, attrs.ratio ? key : undefined],
   attrs,
   outputs: 2,
 });
 
 /** The gradient at what the kernel itself makes of the inputs. */
-async function gradient({ bias, attrs }: Given) {
-  const forward = operatorGraph({ ...attention({ name: '', bias, attrs }), domain: 'ortune' });
+async function gradient(given: Given) {
+  const { bias, attrs, keys = [k, v] } = given;
+  const forward = operatorGraph({ ...attention(given), domain: 'ortune' });
   const [y, stats] = (await runOn(device, forward.graph, forward.feeds)).outputs;
-  const inputs = [random(5, [B, T, C]), q, k, v, bias, attrs.ratio ? key : undefined];
+  const inputs = [random(5, [B, T, C]), q, ...keys, bias, attrs.ratio ? key : undefined];
   inputs.push(Tensor.of('float32', y!, [B, T, C]), Tensor.of('float32', stats!, [B, H, T, 2]));
   return { op: 'AttentionGrad', inputs, attrs, outputs: 3 };
 }
@@ -106,6 +125,13 @@ describe('attention', () => {
     ['two axes', /three axes, not 2/, 'Attention', [of(4, 6), small, small], { heads: 3 }],
     ['other batches', /\[B, S, C\]/, 'Attention', [small, of(1, 4, 6), of(1, 4, 6)], { heads: 3 }],
     ['keys without values', /\[B, S, C\]/, 'Attention', [small, small, of(2, 5, 6)], { heads: 3 }],
+    [
+      'heads that do not share evenly',
+      /'kv_heads' must divide/,
+      'Attention',
+      [small, small, small],
+      { heads: 3, kv_heads: 2 },
+    ],
     ['heads that do not fit', /6 channels are not 4 heads/, 'Attention', [small, small, small], { heads: 4 }],
     ['no keys', /at least one token/, 'Attention', [small, of(2, 0, 6), of(2, 0, 6)], { heads: 3 }],
     ['a bias of two axes', /four axes, not 2/, 'Attention', [small, small, small, of(4, 4)], { heads: 3 }],

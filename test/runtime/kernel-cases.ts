@@ -103,6 +103,28 @@ export const cases: KernelCase[] = [
     outputs: 3,
   },
   {
+    name: 'RmsNorm',
+    op: 'RmsNorm',
+    inputs: [random(4, wide), random(5, [33])],
+    attrs: { epsilon: float(1e-6) },
+  },
+  {
+    name: 'RmsNormGrad',
+    op: 'RmsNormGrad',
+    inputs: [random(3, wide), random(4, wide), random(5, [33])],
+    attrs: { epsilon: float(1e-6) },
+    outputs: 2,
+  },
+  { name: 'SwiGlu', op: 'SwiGlu', inputs: [random(4, wide), random(5, wide)] },
+  { name: 'SwiGluGrad', op: 'SwiGluGrad', inputs: [random(3, wide), random(4, wide), random(5, wide)], outputs: 2 },
+  { name: 'Rotary', op: 'Rotary', inputs: [random(3, [3, 70, 66]), random(4, [3, 70, 22]), random(5, [3, 70, 22])] },
+  {
+    name: 'Rotary transposed, with the same angles for all samples',
+    op: 'Rotary',
+    inputs: [random(3, [3, 70, 66]), random(4, [1, 70, 22]), random(5, [1, 70, 22])],
+    attrs: { transposed: 1 },
+  },
+  {
     name: 'SoftmaxGrad',
     op: 'SoftmaxGrad',
     inputs: [random(6, wide), softmaxRows(7, wide, false)],

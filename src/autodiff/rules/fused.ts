@@ -2,7 +2,7 @@
 // that tasks and transfer put into the graph. Each recomputes what its forward pass did not keep.
 
 import { add, zeros } from '../../onnx/formulas.js';
-import { attrString, type Node, type Value } from '../../onnx/graph.js';
+import { attrInt, attrString, type Node, type Value } from '../../onnx/graph.js';
 import type { InputRule, RuleContext, RuleTable } from './context.js';
 import { layerNormalizationGrad } from './normalise.js';
 
@@ -76,6 +76,26 @@ const attention =
       return c.b.ops('AttentionGrad', inputs, Object.fromEntries(c.node.attrs), { domain: 'ortune', outputs: 3 });
     })[output]!;
 
+const ofOrtune = { domain: 'ortune', outputs: 2 };
+
+/** dx and dscale. */
+const rmsNorm =
+  (output: number): InputRule =>
+  ({ b, node, x, once }, dy) =>
+    once('RmsNormGrad', () => b.ops('RmsNormGrad', [dy, x[0]!, x[1]!], Object.fromEntries(node.attrs), ofOrtune))[
+      output
+    ]!;
+
+/** Of the gate and of what it multiplies. */
+const swiGlu =
+  (output: number): InputRule =>
+  ({ b, x, once }, dy) =>
+    once('SwiGluGrad', () => b.ops('SwiGluGrad', [dy, x[0]!, x[1]!], {}, ofOrtune))[output]!;
+
+/** A rotation's transpose is its gradient. */
+const rotary: InputRule = ({ b, node, x }, dy) =>
+  b.op('Rotary', [dy, x[1]!, x[2]!], { transposed: 1 - attrInt(node, 'transposed', 0) }, { domain: 'ortune' });
+
 export const fused: RuleTable = {
   Gelu: [(c, dy) => geluGrad(c, dy, c.x[0]!, asNamed(c.node))],
   'com.microsoft.Gelu': [(c, dy) => geluGrad(c, dy, c.x[0]!, 'none')],
@@ -88,5 +108,9 @@ export const fused: RuleTable = {
   'ortune.CrossEntropy': [crossEntropy, null, null, null],
   'ortune.Dropout': [dropout, null],
   'ortune.Transpose': [({ b }, dy) => b.op('Transpose', [dy], {}, { domain: 'ortune' })],
+  'ortune.RmsNorm': [rmsNorm(0), rmsNorm(1)],
+  'ortune.SwiGlu': [swiGlu(0), swiGlu(1)],
+  // Angles are made of positions; they are fused only where no gradient is wanted of them.
+  'ortune.Rotary': [rotary, null, null],
   'ortune.Attention': [attention(0), attention(1), attention(2), null, null],
 };

@@ -8,18 +8,18 @@ import { elementCount, Tensor } from '../tensor.js';
 import { close, Matcher } from './match.js';
 
 /** x and the axes it is normalised over: its last `count`. */
-interface Centred {
+export interface Centred {
   x: Value;
   count: number;
 }
 
-interface Normalised extends Centred {
+export interface Normalised extends Centred {
   epsilon: number;
 }
 
 const same = (a: Centred | undefined, b: Centred | undefined): boolean => !!a && a.x === b?.x && a.count === b.count;
 
-class LayerNormalizationMatcher extends Matcher {
+export class LayerNormalizationMatcher extends Matcher {
   /** `value` as the mean of x over its last axes, kept as 1. */
   mean(value: Value): Centred | undefined {
     const scaled = this.scaled(this.producer(value, 'Mul', 'Div'));
@@ -55,8 +55,8 @@ class LayerNormalizationMatcher extends Matcher {
     return node?.op === 'Div' && this.number(node.inputs[0]) === 1 ? this.deviation(node.inputs[1]!, false) : undefined;
   }
 
-  /** `value` as mean((x − mean(x))²) + ε. */
-  variance(value: Value): Normalised | undefined {
+  /** `value` as the mean of a square + ε: both operands of the square. */
+  meanSquare(value: Value): { operands: [Value, Value]; count: number; epsilon: number } | undefined {
     const node = this.producer(value, 'Add');
     if (!node) return undefined;
     const [a, b] = node.inputs as [Value, Value];
@@ -64,10 +64,17 @@ class LayerNormalizationMatcher extends Matcher {
     const mean = this.mean(this.number(b) === undefined ? b : a);
     const square = mean && this.producer(mean.x, 'Pow', 'Mul');
     if (!square || epsilon === undefined) return undefined;
-    const centred = this.centred(square.inputs[0]!);
-    const squared =
-      square.op === 'Pow' ? this.number(square.inputs[1]) === 2 : same(centred, this.centred(square.inputs[1]!));
-    return centred && squared && centred.count === mean.count ? { ...centred, epsilon } : undefined;
+    if (square.op === 'Pow' && this.number(square.inputs[1]) !== 2) return undefined;
+    const [x, y] = square.inputs as [Value, Value];
+    return { operands: [x, square.op === 'Pow' ? x : y], count: mean.count, epsilon };
+  }
+
+  /** `value` as mean((x − mean(x))²) + ε. */
+  variance(value: Value): Normalised | undefined {
+    const found = this.meanSquare(value);
+    if (!found) return undefined;
+    const [a, b] = found.operands.map((operand) => this.centred(operand));
+    return a && same(a, b) && a.count === found.count ? { ...a, epsilon: found.epsilon } : undefined;
   }
 
   /** The output of `node` as (x − mean(x)) / √(variance(x) + ε). */

@@ -51,12 +51,28 @@ const transpose: TypeRule = (c) => {
   return [{ dtype, shape: [shape[1]!, shape[0]!] }];
 };
 
+/** x [B, T, H·d], cos and sin [B, T, d], B and T of which may be 1. */
+const rotary: TypeRule = (c) => {
+  const [x, cos, sin] = [c.shape(0), c.shape(1), c.shape(2)];
+  const size = cos.at(-1)!;
+  const fits = (axis: number): boolean => cos[axis] === 1 || cos[axis] === x[axis];
+  if (x.length !== 3 || cos.length !== 3 || cos.join() !== sin.join() || !fits(0) || !fits(1))
+    c.fail(`x [${x}], cos [${cos}] and sin [${sin}] must be [B, T, C], [B, T, d] and [B, T, d]`);
+  if (size % 2 !== 0 || x[2]! % size !== 0)
+    c.fail(`${x[2]} channels do not split into heads of ${size}, an even number`);
+  return [c.type(0)];
+};
+
 /** y like q [B, T, C], and per head and query the row maximum and 1 / Σ exp: [B, H, T, 2]. */
 const attention: TypeRule = (c) => {
   const [q, k, v] = [c.shape(0), c.shape(1), c.shape(2)];
   const heads = c.int('heads', 0);
-  if (q.length !== 3 || k.length !== 3 || k.join() !== v.join() || k[0] !== q[0] || k[2] !== q[2])
-    c.fail(`q [${q}], k [${k}] and v [${v}] must be [B, T, C], [B, S, C] and [B, S, C]`);
+  const keyHeads = c.int('kv_heads', heads);
+  if (keyHeads < 1 || heads % keyHeads !== 0) c.fail(`${heads} heads do not share ${keyHeads} of keys`);
+  if (q.length !== 3 || k.length !== 3 || k.join() !== v.join() || k[0] !== q[0] || k[2]! * heads !== q[2]! * keyHeads)
+    c.fail(
+      `q [${q}], k [${k}] and v [${v}] must be [B, T, C], [B, S, C] and [B, S, C], of ${heads} and ${keyHeads} heads`,
+    );
   if (heads < 1 || q[2]! % heads !== 0) c.fail(`${q[2]} channels do not split into ${heads} heads`);
   const scores = [q[0]!, heads, q[1]!, k[1]!];
   if (c.has(3) && (c.shape(3).length !== 4 || c.shape(3).some((d, i) => d !== 1 && d !== scores[i])))
@@ -83,6 +99,11 @@ export const ortune: TypeTable = {
   Transpose: transpose,
   GeluGrad: same,
   LayerNormalizationGrad: (c) => [c.type(1), c.type(2), c.type(2)],
+  RmsNorm: same,
+  RmsNormGrad: (c) => [c.type(1), c.type(2)],
+  SwiGlu: same,
+  SwiGluGrad: (c) => [c.type(1), c.type(2)],
+  Rotary: rotary,
   SoftmaxGrad: same,
   LogSoftmaxGrad: same,
   BiasGrad: (c) => [{ dtype: c.dtype(0), shape: c.shape(0).slice(-1) }],
