@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../built.js';
 import { printable } from '../quote.js';
 import { addBench } from './bench.js';
+import { addBuild } from './build.js';
 import { addBuildAddon } from './build-addon.js';
 import { addCompare } from './compare.js';
 import { addDevices } from './devices.js';
@@ -41,6 +42,7 @@ for (const add of [
   addPredict,
   addEmbed,
   addMine,
+  addBuild,
   addRetrieve,
   addPreview,
   addInspect,

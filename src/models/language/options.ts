@@ -71,6 +71,18 @@ function whole(options: LanguageModelOptions, name: keyof LanguageModelOptions, 
   );
 }
 
+/** Of a protobuf message. */
+const mostGigabytes = 2.1;
+
+/** Elements of the matrices of the larger file. */
+function matrixElements(size: LanguageModelSize): number {
+  const { architecture, hidden, heads, keyValueHeads, feedForward, vocabulary, tiedEmbeddings } = size;
+  const attention = 2 * hidden ** 2 * (1 + keyValueHeads / heads);
+  const words = vocabulary * hidden * (tiedEmbeddings ? 1 : 2);
+  if (isEncoderDecoder(architecture)) return words + size.decoderLayers * (2 * attention + 2 * hidden * feedForward);
+  return words + size.layers * (attention + (architecture === 'llama' ? 3 : 2) * hidden * feedForward);
+}
+
 /** Fills in the defaults; throws UsageError for sizes that make no model. */
 export function languageModelSize(options: LanguageModelOptions): LanguageModelSize {
   checkOptions(options, 'buildLanguageModel: options', languageModelKeys);
@@ -122,5 +134,11 @@ export function languageModelSize(options: LanguageModelOptions): LanguageModelS
     throw new UsageError(
       `language model option 'tiedEmbeddings' must be true for ${architecture}, whose encoder, decoder and output layer share one embedding`,
     );
-  return { architecture, ...numbers, tiedEmbeddings };
+  const size = { architecture, ...numbers, tiedEmbeddings };
+  const gigabytes = (4 * matrixElements(size)) / 1e9;
+  if (gigabytes > mostGigabytes)
+    throw new UsageError(
+      `a model of these sizes has a file of ${gigabytes.toFixed(1)} GB, and an ONNX file by itself has at most ${mostGigabytes}: choose fewer layers, or smaller ones`,
+    );
+  return size;
 }

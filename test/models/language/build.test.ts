@@ -166,6 +166,8 @@ describe('buildLanguageModel', () => {
     [{ architecture: 'llama', hidden: 9, heads: 3 } as const, /heads of 3 numbers.*choose an even size/],
     [{ architecture: 'gpt2', heads: 4, keyValueHeads: 2 } as const, /'keyValueHeads' is for llama: gpt2/],
     [{ architecture: 'gpt2', decoderLayers: 2 } as const, /'decoderLayers' is for t5 and marian: gpt2/],
+    [{ architecture: 'llama', layers: 32, hidden: 4096 } as const, /a file of 2\d.\d GB.*choose fewer layers/],
+    [{ architecture: 'marian', vocabulary: 1_000_000, hidden: 1024 } as const, /a file of 4.\d GB/],
     [{ architecture: 't5', tiedEmbeddings: false } as const, /'tiedEmbeddings' must be true for t5/],
     [{ architecture: 'gpt2', layers: 0 } as const, /'layers' must be a whole number of at least 1, found 0/],
     [{ architecture: 'gpt2', seed: -1 } as const, /'seed' must be a whole number of at least 0, found -1/],
