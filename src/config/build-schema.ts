@@ -6,7 +6,9 @@ import { reading } from './reading-fields.js';
 import { trainSchema } from './train-schema.js';
 import { z } from './zod.js';
 
-/** Families of models that are built: encoders as BERT with a head for masked language modelling, and those that write. */
+/**
+ * Families of models that are built: encoders as BERT with a head for masked language modelling, and those that write.
+ */
 const architectures = ['bert', ...languageArchitectures] as const;
 
 export const buildSchema = z.strictObject({
