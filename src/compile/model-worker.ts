@@ -51,6 +51,7 @@ import type {
   OpenedModel,
   OpenRequest,
   ParameterInfo,
+  Saved,
   SaveRequest,
   StatisticInfo,
   TrunkCut,
@@ -360,7 +361,8 @@ function compileOptions(): CompileOptions {
   };
 }
 
-function saveNow({ directory, form = 'model', arena: buffer, preprocessor, settled }: SaveRequest): string {
+function saveNow({ directory, form = 'model', arena: buffer, preprocessor, settled }: SaveRequest): Saved {
+  const notes: string[] = [];
   const { model, choice, config, info, request, beside, siblings, adapted } = current();
   const { task, init } = request;
   const { config: configure, files } = taskNamed(task.name);
@@ -373,8 +375,8 @@ function saveNow({ directory, form = 'model', arena: buffer, preprocessor, settl
     Tensor.view('float32', shape, arena.array(name).slice());
   const named = (name: string): Parameter => [...choice.trainable, ...choice.frozen].find((p) => p.name === name)!;
   const allBeside = new Map([...beside, ...more]);
-  if (form === 'adapter')
-    return written(directory, (staging) => {
+  if (form === 'adapter') {
+    const path = written(directory, (staging) => {
       writeAdapter(staging, adapted!, (name) => currently(named(name)), {
         config: saved,
         beside: allBeside,
@@ -385,6 +387,8 @@ function saveNow({ directory, form = 'model', arena: buffer, preprocessor, settl
       });
       return staging;
     });
+    return { path, notes };
+  }
   const kept = adapted?.saved ?? (init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable);
   const merged = adapted ? mergeInto(adapted, currently) : [];
   const weights = new Map([
@@ -393,7 +397,9 @@ function saveNow({ directory, form = 'model', arena: buffer, preprocessor, settl
   ]);
   const changed = [...kept, ...merged.map(({ parameter }) => parameter)];
   const writing = { config: saved, copies: changed, beside: allBeside, preprocessor, siblings };
-  return written(directory, (staging) => writeModelDirectory(model, staging, weights, writing));
+  const onNote = (note: string): void => void notes.push(note);
+  const path = written(directory, (staging) => writeModelDirectory(model, staging, weights, { ...writing, onNote }));
+  return { path, notes };
 }
 
 /** Has `write` fill the directory; the path that it gives, there. @throws OrtuneError where it cannot be written */
@@ -423,5 +429,5 @@ serve({
     outcomeOf(() =>
       valuesOf(joinModels(request.parts ?? onlyPart, openFiles(request.model, request.parts, request)).graph),
     ),
-  save: (request: SaveRequest): Promise<Outcome<string>> => outcomeOf(() => saveNow(request)),
+  save: (request: SaveRequest): Promise<Outcome<Saved>> => outcomeOf(() => saveNow(request)),
 });

@@ -190,6 +190,12 @@ export interface Compiled {
   updates: ReadonlyMap<string, string>;
 }
 
+/** What was written: the path of the file or adapter, and what people should know of it. */
+export interface Saved {
+  path: string;
+  notes: string[];
+}
+
 export interface SaveRequest {
   directory: string;
   /** A model, with an adapter merged in where there is one (the default), or the adapter alone. */

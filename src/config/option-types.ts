@@ -576,8 +576,16 @@ export interface TrainFields {
    * of at least 1.
    */
   keepLayers?: number | undefined;
-  /** Make floats of weights that the file stores as rounded numbers: they train, and are saved as floats. */
+  /**
+   * Make floats of weights that the file stores as rounded numbers: they train, and are saved as floats unless
+   * requantise is set.
+   */
   dequantise?: boolean | undefined;
+  /**
+   * With dequantise: round the trained floats again when the model is written, in the type, the blocks and the symmetry
+   * that the file had.
+   */
+  requantise?: boolean | undefined;
   /**
    * Start from the weights of the model, or from weights drawn anew, as in training from scratch. Default
    * `"pretrained"`.

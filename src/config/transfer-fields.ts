@@ -46,9 +46,21 @@ export const transfer = {
     .boolean()
     .optional()
     .meta(
-      about('Make floats of weights that the file stores as rounded numbers: they train, and are saved as floats.', {
-        aliases: ['dequantize', 'unquantize'],
-      }),
+      about(
+        'Make floats of weights that the file stores as rounded numbers: they train, and are saved as floats unless requantise is set.',
+        {
+          aliases: ['dequantize', 'unquantize'],
+        },
+      ),
+    ),
+  requantise: z
+    .boolean()
+    .optional()
+    .meta(
+      about(
+        'With dequantise: round the trained floats again when the model is written, in the type, the blocks and the symmetry that the file had.',
+        { aliases: ['requantize', 'quantise_again'] },
+      ),
     ),
   init: z
     .enum(['pretrained', 'random'])

@@ -10,6 +10,7 @@ import type {
   Mode,
   OpenedModel,
   OpenRequest,
+  Saved,
   SaveRequest,
   TrunkCut,
 } from '../compile/protocol.js';
@@ -297,11 +298,18 @@ export class Engine {
 
   /**
    * Writes the model directory with the weights as they are now; returns the path of the ONNX file, or of an adapter.
+   * @param onNote is told what people should know of what was written
    */
-  async save(directory: string, more: Pick<SaveRequest, 'preprocessor' | 'settled' | 'form'> = {}): Promise<string> {
+  async save(
+    directory: string,
+    more: Pick<SaveRequest, 'preprocessor' | 'settled' | 'form'> = {},
+    onNote: (note: string) => void = () => {},
+  ): Promise<string> {
     await this.download();
     const request: SaveRequest = { directory, arena: this.parameters.buffer, ...more };
-    return unwrap(await this.#worker.run<Outcome<string>>(request, 'save'));
+    const { path, notes } = unwrap(await this.#worker.run<Outcome<Saved>>(request, 'save'));
+    for (const note of notes) onNote(note);
+    return path;
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@
 import { quote } from '../quote.js';
 import type { Bindings } from './bindings.js';
 import type { ExternalFiles } from './external-files.js';
+import type { WasStored } from './file/dequantise.js';
 import type { AttributeProto, GraphProto, ModelProto, NodeProto } from './onnx_pb.js';
 
 export interface Model {
@@ -16,6 +17,8 @@ export interface Model {
   readonly external?: ExternalFiles;
   /** Bytes that graphs of it may take (budget.ts); undefined: the default. */
   readonly maxGraphMemory?: number | undefined;
+  /** What the file was, where its stored weights became floats and are to be rounded again when it is written. */
+  readonly wasStored?: WasStored | undefined;
   /** Inputs that have one value for all samples (bindings.ts). */
   readonly bind?: Bindings | undefined;
 }

@@ -260,7 +260,7 @@ export class Trainer<T extends TaskName = TaskName> extends RunEvents<T> {
     const { preprocessor } = run.plan;
     const form = run.config.saveAdapter ? 'adapter' : 'model';
     await engine
-      .save(directory.model, { preprocessor, settled, form })
+      .save(directory.model, { preprocessor, settled, form }, (note) => this.#warn(run, note))
       .catch((error) => this.#keepWeights(run, step, error));
     this.#emit('saved', { path: directory.model });
     const test = data.test && (await this.#measure(run, 'test', signal));

@@ -26,8 +26,33 @@ export function dequantise(model: Model, config: ModelConfig, wanted: boolean | 
   return {
     model: made,
     config,
-    note: `${names.length} tensors of rounded numbers became floats (${formatBytes(bytes)}): they train, and are saved as floats`,
+    note: `${names.length} tensors of rounded numbers became floats (${formatBytes(bytes)}): they train`,
   };
+}
+
+/**
+ * The model as one whose floats are rounded again when it is written, or not.
+ * @throws UsageError for one whose weights were not made floats
+ */
+export function requantise(model: Model, config: ModelConfig, wanted: boolean | undefined) {
+  if (!wanted) return { model: { ...model, wasStored: undefined }, config, note: undefined };
+  if (!model.wasStored)
+    throw new UsageError(
+      'requantise: rounds again what dequantise made floats of, and dequantise is not set. Set both, or leave requantise out.',
+    );
+  return { model, config, note: 'the floats are rounded again, as they were, when the model is written' };
+}
+
+/** What to say of the floats that were rounded again. */
+export function roundingNote(differences: ReadonlyMap<string, number>): string | undefined {
+  const worst = [...differences].sort((a, b) => b[1] - a[1])[0];
+  if (!worst) return undefined;
+  const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
+  const mean = [...differences.values()].reduce((sum, d) => sum + d, 0) / differences.size;
+  return (
+    `${differences.size} tensors were rounded again: the written weights differ from the trained ones by ${percent(mean)} of ` +
+    `their norm on average, and by ${percent(worst[1])} in ${quote(worst[0])}; evaluations of the run had the trained ones`
+  );
 }
 
 /** The model with float weights in the layer that computes the logits, where that has stored ones. */

@@ -3,6 +3,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { requantise } from '../onnx/file/requantise.js';
 import { copyOfGraph } from '../onnx/file/surgery.js';
 import type { JoinedModel } from '../onnx/join.js';
 import { graphOf, type Model } from '../onnx/model.js';
@@ -10,6 +11,7 @@ import { type ModelToSave, saveModels } from '../onnx/save.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { type FilesBeside, jsonBytes, readFilesBeside, writeFilesBeside } from './beside.js';
 import type { ModelConfig } from './config.js';
+import { roundingNote } from './dequantise.js';
 import type { Parameter } from './parameters.js';
 import { type SiblingFile, siblingsToSave } from './siblings.js';
 import { derivedTensor } from './tied.js';
@@ -34,12 +36,15 @@ export function writeModelDirectory(
     beside = readFilesBeside(model.directory),
     preprocessor,
     siblings = [],
+    onNote = () => {},
   }: {
     config: ModelConfig;
     copies?: readonly Copied[];
     beside?: FilesBeside;
     preprocessor?: object | undefined;
     siblings?: readonly SiblingFile[];
+    /** Is told what people should know of what is written. */
+    onNote?: (note: string) => void;
   },
 ): string {
   mkdirSync(join(directory, 'onnx'), { recursive: true });
@@ -50,10 +55,20 @@ export function writeModelDirectory(
     for (const other of others) all.set(other, weight);
     for (const form of derived) all.set(form.name, derivedTensor(weight, form));
   }
-  const files = filesToSave(model, directory, all);
+  const files = filesToSave(model, directory, all).map((file) => roundedAgain(file, onNote));
   saveModels([...siblingsToSave(siblings, weights, join(directory, 'onnx')), ...files]);
   writeFilesBeside(directory, new Map([...beside, ['config.json', jsonBytes(config)]]), preprocessor);
   return files.at(-1)!.file;
+}
+
+/** Where its weights are to be rounded again, the file with its numbers. */
+function roundedAgain(file: ModelToSave, onNote: (note: string) => void): ModelToSave {
+  const { wasStored } = file.model;
+  if (!wasStored) return file;
+  const { model, weights, differences } = requantise(file.model, wasStored, file.weights);
+  const note = roundingNote(differences);
+  if (note !== undefined) onNote(note);
+  return { ...file, model, weights };
 }
 
 /** The model's files with the weights of each. */

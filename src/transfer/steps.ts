@@ -3,7 +3,7 @@
 
 import type { Model } from '../onnx/model.js';
 import type { ModelConfig } from './config.js';
-import { dequantise } from './dequantise.js';
+import { dequantise, requantise } from './dequantise.js';
 import { keepLayers } from './keep-layers.js';
 
 export interface TransferOptions {
@@ -11,6 +11,8 @@ export interface TransferOptions {
   keepLayers?: number | undefined;
   /** Whether weights that the file stores as rounded numbers become floats. */
   dequantise?: boolean | undefined;
+  /** Whether those floats are rounded again when the model is written. */
+  requantise?: boolean | undefined;
 }
 
 interface Prepared {
@@ -26,6 +28,7 @@ interface Step<K extends keyof TransferOptions = keyof TransferOptions> {
 
 export const transferSteps: readonly Step[] = [
   { option: 'dequantise', prepare: dequantise as Step['prepare'] },
+  { option: 'requantise', prepare: requantise as Step['prepare'] },
   { option: 'keepLayers', prepare: keepLayers as Step['prepare'] },
 ];
 

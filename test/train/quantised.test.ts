@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { inspectModel } from '#ortune/commands/inspect.js';
 import { decodeTensor } from '#ortune/onnx/decode.js';
 import { openModel } from '#ortune/onnx/load.js';
+import { evaluate } from '#ortune/train/evaluate.js';
 import { quantise } from '../support/quantise.js';
 import { smallProblem } from '../support/small-problem.js';
 import { modelFile, newRuns, train } from '../support/train.js';
@@ -35,5 +36,20 @@ describe.each(['MatMulNBits', 'DequantizeLinear'] as const)('%s', (form) => {
     for (const name of stored) expect(after.get(name), name).toEqual(before.get(name));
     const changed = [...before.keys()].filter((name) => !Buffer.from(after.get(name)!).equals(before.get(name)!));
     expect(changed.length).toBeGreaterThan(5);
+  });
+
+  it('becomes floats that train, and is rounded again when the model is written', async () => {
+    const { path } = smallProblem({ hidden: 192 });
+    const file = path('encoder/onnx/model.onnx');
+    const stored = quantise(file, form, { but: 'classifier', factor: 3 });
+    const more = { maxSteps: 3, batchSize: 8, learningRate: 5e-3, eval: path('test.csv') };
+    const { result, warnings } = await train(newRuns(path, more)({ dequantise: true, requantise: true }));
+    expect(warnings.join()).toMatch(/\d+ tensors were rounded again: the written weights differ from the trained ones/);
+    const [before, after] = [tensorsOf(file), tensorsOf(modelFile(result.output))];
+    expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
+    const changed = stored.filter((name) => !Buffer.from(after.get(name)!).equals(before.get(name)!));
+    expect(changed.length).toBeGreaterThan(5);
+    const written = await evaluate({ model: result.output, data: path('test.csv'), threads: 1 });
+    expect(written.metrics).toMatchObject({ samples: 20 });
   });
 });

@@ -9,7 +9,7 @@ import { attributeOf, freeName, graphOf, type Model, operatorName } from '../mod
 import { type GraphProto, type NodeProto, NodeProtoSchema } from '../onnx_pb.js';
 import type { Tensor } from '../tensor.js';
 import { FileGraph } from './file-graph.js';
-import { blockValues, fitsBlocks, fitsLinear, linearValues } from './stored-values.js';
+import { type Blocked, blockValues, fitsBlocks, fitsLinear, linearValues, type Scaled } from './stored-values.js';
 import { copyOfGraph, dropDeadNodes } from './surgery.js';
 
 export interface Dequantised {
@@ -19,29 +19,46 @@ export interface Dequantised {
   made: string[];
 }
 
+/** The tensors that a float one came of, by name, and where its scales lie. */
+export interface Rounded {
+  /** The float tensor. */
+  name: string;
+  numbers: string;
+  scale: string;
+  zero: string;
+  layout: Scaled | Blocked;
+}
+
+/** What a file was before its weights became floats. */
+export interface WasStored {
+  graph: GraphProto;
+  rounded: readonly Rounded[];
+  /** A node of that graph, and those in its place. */
+  replaced: readonly { node: NodeProto; by: readonly NodeProto[] }[];
+}
+
 /** @param wanted values whose nodes get float weights; default all */
 export function dequantiseFile(model: Model, wanted?: ReadonlySet<string>): Dequantised {
   const copy = copyOfGraph(model);
   const graph = graphOf(copy);
   const surgery = new Dequantising(copy);
-  graph.node = graph.node.flatMap((node) =>
-    !wanted || node.output.some((out) => wanted.has(out)) ? (surgery.inPlaceOf(node) ?? [node]) : [node],
-  );
+  const replaced: { node: NodeProto; by: NodeProto[] }[] = [];
+  graph.node = graph.node.flatMap((node) => {
+    const by = !wanted || node.output.some((out) => wanted.has(out)) ? surgery.inPlaceOf(node) : undefined;
+    if (by) replaced.push({ node, by });
+    return by ?? [node];
+  });
   if (surgery.made.length === 0) return { model, made: [] };
   dropDeadNodes(graph);
-  return { model: copy, made: surgery.made };
-}
-
-/** Where the scales of a tensor lie. */
-interface Scaled {
-  axis: number;
-  block: number;
+  const wasStored = { graph: graphOf(model), rounded: surgery.rounded, replaced };
+  return { model: wanted ? copy : { ...copy, wasStored }, made: surgery.made };
 }
 
 const alongColumns = { axis: -1, block: 0 };
 
 class Dequantising {
   readonly made: string[] = [];
+  readonly rounded: Rounded[] = [];
   readonly #model: Model;
   readonly #graph: GraphProto;
   readonly #file: FileGraph;
@@ -138,6 +155,7 @@ class Dequantising {
     if (!fitsLinear(stored, scales, zeros, scaled)) return undefined;
     const made = this.#add(name ?? this.#nameFor(numbers), linearValues(stored, scales, zeros, scaled));
     this.#known.set(key, made);
+    this.rounded.push({ name: made, numbers, scale, zero, layout: scaled });
     return made;
   }
 
@@ -148,7 +166,9 @@ class Dequantising {
     const [bits, block] = [intOf(node, 'bits', 4), intOf(node, 'block_size', 0)];
     const blocked = { bits, block, shape: [intOf(node, 'N', 0), intOf(node, 'K', 0)] as const };
     if (!fitsBlocks([packed, scales, zeros], blocked)) return undefined;
-    return this.#add(this.#nameFor(numbers), blockValues([packed, scales, zeros], blocked));
+    const made = this.#add(this.#nameFor(numbers), blockValues([packed, scales, zeros], blocked));
+    this.rounded.push({ name: made, numbers, scale, zero, layout: blocked });
+    return made;
   }
 
   /** Without what quantisers put behind the names of the tensors that they make. */

@@ -6,7 +6,7 @@ import { isFloat, isPacked } from '../dtype.js';
 import { elementCount, Tensor } from '../tensor.js';
 
 /** The element at each place, of 4 bits too. */
-function elementsOf(tensor: Tensor): (i: number) => number {
+export function elementsOf(tensor: Tensor): (i: number) => number {
   const data = tensor.data();
   if (!isPacked(tensor.dtype)) return (i) => Number(data[i]);
   const signed = tensor.dtype === 'int4';
@@ -16,7 +16,7 @@ function elementsOf(tensor: Tensor): (i: number) => number {
   };
 }
 
-const floatsOf = (scales: Tensor): Float32Array => convertFloat(scales, 'float32').data() as Float32Array;
+export const floatsOf = (scales: Tensor): Float32Array => convertFloat(scales, 'float32').data() as Float32Array;
 
 /** In the type of the scales. */
 const inTypeOf = (scales: Tensor, shape: readonly number[], values: Float32Array): Tensor =>
@@ -29,7 +29,7 @@ export function fitsLinear(
   { shape }: Tensor,
   scales: Tensor,
   zeros: Tensor | undefined,
-  { axis, block }: { axis: number; block: number },
+  { axis, block }: Scaled,
 ): boolean {
   const along = axis < 0 ? axis + shape.length : axis;
   const single = scales.size === 1;
@@ -66,30 +66,35 @@ export interface Blocked {
   shape: readonly [number, number];
 }
 
+/** Where the scales of a tensor lie: each place along an axis has one, or each block along it. */
+export interface Scaled {
+  axis: number;
+  block: number;
+}
+
+/** Which of `count` scales an element has. */
+export function scaleOfEach(shape: readonly number[], count: number, { axis, block }: Scaled): (i: number) => number {
+  if (count === 1) return () => 0;
+  const along = axis < 0 ? axis + shape.length : axis;
+  const [length, inner] = [shape[along] ?? 1, elementCount(shape.slice(along + 1))];
+  const placeOf = (i: number): number => Math.floor(i / inner) % length;
+  if (block === 0) return placeOf;
+  const blocks = Math.ceil(length / block);
+  return (i) => (Math.floor(i / (inner * length)) * blocks + Math.floor(placeOf(i) / block)) * inner + (i % inner);
+}
+
 /**
  * (q − zero) · scale, with one scale for all, for each place along an axis or for each block along it, as a
  * DequantizeLinear has them.
  */
-export function linearValues(
-  stored: Tensor,
-  scales: Tensor,
-  zeros: Tensor | undefined,
-  { axis, block }: { axis: number; block: number },
-): Tensor {
+export function linearValues(stored: Tensor, scales: Tensor, zeros: Tensor | undefined, scaled: Scaled): Tensor {
   const { shape, size } = stored;
-  const along = axis < 0 ? axis + shape.length : axis;
   const [q, scale] = [elementsOf(stored), floatsOf(scales)];
   const zero = zeros ? elementsOf(zeros) : () => 0;
-  const [length, inner] = [shape[along] ?? 1, elementCount(shape.slice(along + 1))];
-  const blocks = block > 0 ? Math.ceil(length / block) : 0;
+  const scaleAt = scaleOfEach(shape, scales.size, scaled);
   const values = new Float32Array(size);
   for (let i = 0; i < size; i++) {
-    const place = Math.floor(i / inner) % length;
-    const of =
-      blocks > 0
-        ? (Math.floor(i / (inner * length)) * blocks + Math.floor(place / block)) * inner + (i % inner)
-        : place;
-    const at = scales.size === 1 ? 0 : of;
+    const at = scaleAt(i);
     values[i] = (q(i) - zero(zeros?.size === 1 ? 0 : at)) * scale[at]!;
   }
   return inTypeOf(scales, shape, values);
