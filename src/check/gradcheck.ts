@@ -8,7 +8,7 @@ import { checkSessions, weightElements } from '../onnx/budget.js';
 import { Graph, type Value } from '../onnx/graph.js';
 import { Tensor } from '../onnx/tensor.js';
 import { normals } from '../random.js';
-import { floatOutputs, forwardGraph, gradientGraph, type Open, runOnce, seedName } from './graphs.js';
+import { floatOutputs, forwardGraph, gradientGraph, type Open, seedName } from './graphs.js';
 import { type Floats, floats, measure, norm, scaleOf, type Verdict } from './measure.js';
 import { holdPieces } from './piecewise.js';
 
@@ -67,12 +67,26 @@ export async function gradcheck(
   options: GradcheckOptions,
 ): Promise<GradcheckResult> {
   const graphs = graphsOf(graph, wrt, options);
+  const sessions = new Sessions(options.open);
+  try {
+    return await checkWith(graphs, sessions, wrt, options);
+  } finally {
+    await sessions.release();
+  }
+}
+
+async function checkWith(
+  graphs: Graphs,
+  sessions: Sessions,
+  wrt: readonly Value[],
+  options: GradcheckOptions,
+): Promise<GradcheckResult> {
   const verdicts = new Map<Value, Verdict>();
   for (const [attempt, inputs] of [() => options.inputs, ...(options.further ?? [])].entries()) {
     const open = wrt.filter((name) => attempt === 0 || verdicts.get(name)!.notMeasurable !== undefined);
     if (open.length === 0) break;
     // What is undefined at other inputs than the given ones says nothing.
-    for (const [name, verdict] of await checkAt(graphs, open, inputs(), options))
+    for (const [name, verdict] of await checkAt(graphs, sessions, open, inputs(), options))
       if (attempt === 0 || !(verdict.notMeasurable || Number.isNaN(verdict.relativeError))) verdicts.set(name, verdict);
   }
   return summary(
@@ -108,32 +122,51 @@ function graphsOf(graph: Graph, wrt: readonly Value[], options: GradcheckOptions
   return { outputs, plain, decisions, held, derived, gradients, start, projections };
 }
 
+/** A session for each graph, opened when it is first run and kept for all inputs. */
+class Sessions {
+  readonly #open: Open;
+  readonly #opened = new Map<Graph, ReturnType<Open>>();
+
+  constructor(open: Open) {
+    this.#open = open;
+  }
+
+  async run(graph: Graph, inputs: Inputs): Promise<ReadonlyMap<Value, Tensor>> {
+    const session = this.#opened.get(graph) ?? this.#open(graph);
+    this.#opened.set(graph, session);
+    return (await session).run(inputs);
+  }
+
+  async release(): Promise<void> {
+    for (const opened of await Promise.allSettled(this.#opened.values()))
+      if (opened.status === 'fulfilled') await opened.value.release();
+  }
+}
+
 /** The verdict on each of `names` with these inputs. */
 async function checkAt(
   { outputs, plain, decisions, held, derived, gradients, start: given, projections }: Graphs,
+  sessions: Sessions,
   names: readonly Value[],
   inputs: Inputs,
-  { open, seed = 0, tolerance }: GradcheckOptions,
+  { seed = 0, tolerance }: GradcheckOptions,
 ): Promise<Map<Value, Verdict>> {
   const start = new Map([...given].map(([name, tensor]) => [name, inputs.get(name) ?? tensor]));
   const fed = new Map([...inputs, ...start]);
-  const pieces = decisions.outputs.length > 0 ? await runOnce(open, decisions, fed) : [];
+  const pieces = decisions.outputs.length > 0 ? await sessions.run(decisions, fed) : [];
   const seeds = projections.map((projection, i) => [seedName(i), projection] as const);
-  const results = await runOnce(open, derived, new Map([...fed, ...seeds]));
+  const results = await sessions.run(derived, new Map([...fed, ...seeds]));
   const gradientOf = (name: Value) => floats(results.get(gradients.get(name)!)!);
   const sizes = new Map([...start].map(([name, tensor]) => [name, norm(gradientOf(name)) * scaleOf(tensor)]));
   const floor = negligible * Math.max(0, ...sizes.values());
 
-  const sessions = { held: await open(held), plain: undefined as Awaited<ReturnType<Open>> | undefined };
-  const run = async (of: 'held' | 'plain', name: Value | undefined, moved?: Floats): Promise<Floats[]> => {
-    if (of === 'plain' && plain !== held) sessions.plain ??= await open(plain);
-    const session = (of === 'plain' && sessions.plain) || sessions.held;
+  const run = async (of: Graph, name: Value | undefined, moved?: Floats): Promise<Floats[]> => {
     const at = new Map([...fed, ...pieces]);
     if (name !== undefined) at.set(name, Tensor.view(start.get(name)!.dtype, start.get(name)!.shape, moved!));
-    const found = await session.run(at);
+    const found = await sessions.run(of, at);
     return outputs.map((output) => floats(found.get(output)!));
   };
-  const base = await run('held', undefined);
+  const base = await run(held, undefined);
   const streams = new Map([...start.keys()].map((name, i) => [name, outputs.length + i]));
   const verdicts = new Map<Value, Verdict>();
   for (const name of names) {
@@ -141,15 +174,13 @@ async function checkAt(
       at: start.get(name)!,
       gradient: gradientOf(name),
       projections: projections.map(floats),
-      held: (moved: Floats) => run('held', name, moved),
-      plain: (moved: Floats) => run('plain', name, moved),
+      held: (moved: Floats) => run(held, name, moved),
+      plain: (moved: Floats) => run(plain, name, moved),
       outputs: base,
     };
     const size = sizes.get(name)!;
     verdicts.set(name, await measure(place, { size, floor, seed, stream: streams.get(name)!, tolerance }));
   }
-  await sessions.held.release();
-  await sessions.plain?.release();
   return verdicts;
 }
 

@@ -6,7 +6,7 @@ import { ModelError } from '../errors.js';
 import { quote } from '../quote.js';
 import { checkRepeated } from './budget.js';
 import { Builder, toAttr } from './builder.js';
-import { spelledOut } from './defined/definition.js';
+import { meaningOf } from './defined/definition.js';
 import { definedOperators } from './defined/table.js';
 import { fold } from './fold.js';
 import { forgetViews } from './formulas.js';
@@ -150,7 +150,7 @@ class Specializer implements Host {
     const defined = definedOperators.get(operatorKey(node));
     if (defined) {
       const known = new Set(this.#graph.initializers.keys());
-      const parts = spelledOut(defined, this.#builder, node, this.constant);
+      const parts = meaningOf(defined, this.#builder, node, this.constant);
       for (const [name, tensor] of this.#graph.initializers)
         if (!known.has(name)) this.#rename(name, this.#shared.made(name, tensor));
       for (const part of parts) this.#visit(part);

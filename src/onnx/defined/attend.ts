@@ -63,26 +63,27 @@ export interface Attended {
 export function attend(b: Builder, of: Attending): Attended {
   const [, , heads, size] = b.shape(of.q) as [number, number, number, number];
   const { dtype } = b.type(of.q);
-  const [k, v] = [spread(b, of.k, heads), spread(b, of.v, heads)];
+  // With heads in front, as lower/attention.ts finds those that share keys.
+  const [q, k, v] = [swapHeads(b, of.q), spread(b, swapHeads(b, of.k), heads), spread(b, swapHeads(b, of.v), heads)];
   const scale = of.scale || 1 / Math.sqrt(size);
-  const scores = mul(b, b.op('MatMul', [transpose(b, of.q, [0, 2, 1, 3]), transpose(b, k, [0, 2, 3, 1])]), scale);
+  const scores = mul(b, b.op('MatMul', [q, transpose(b, k, [0, 1, 3, 2])]), scale);
   let masked = of.softcap ? mul(b, tanh(b, div(b, scores, of.softcap)), of.softcap) : scores;
   for (const bias of of.biases ?? []) masked = add(b, masked, bias);
   const shown = of.visible && of.ordered ? b.op('And', [of.visible, of.ordered]) : (of.visible ?? of.ordered);
   if (shown) masked = b.op('Where', [shown, masked, b.scalar(dtype, lowestOf(dtype))]);
   const weights = of.sink ? softmaxWithSink(b, masked, of.sink) : b.op('Softmax', [masked], { axis: -1 });
-  const mixed = transpose(b, b.op('MatMul', [weights, transpose(b, v, [0, 2, 1, 3])]), [0, 2, 1, 3]);
+  const mixed = swapHeads(b, b.op('MatMul', [weights, v]));
   if (!of.visible) return { y: mixed, scores, weights };
   const seen = max(b, cast(b, shown!, dtype), [-1]);
   return { y: mul(b, mixed, transpose(b, seen, [0, 2, 1, 3])), scores, weights, seen };
 }
 
-/** [B, S, G, d] → [B, S, H, d], each head H / G times in a row. */
+/** [B, G, S, d] → [B, H, S, d], each head H / G times in a row. */
 function spread(b: Builder, x: Value, heads: number): Value {
-  const [batch, length, groups, size] = b.shape(x) as [number, number, number, number];
+  const [batch, groups, length, size] = b.shape(x) as [number, number, number, number];
   if (groups === heads) return x;
-  const each = expand(b, view(b, x, [batch, length, groups, 1, size]), [batch, length, groups, heads / groups, size]);
-  return view(b, each, [batch, length, heads, size]);
+  const each = expand(b, view(b, x, [batch, groups, 1, length, size]), [batch, groups, heads / groups, length, size]);
+  return view(b, each, [batch, heads, length, size]);
 }
 
 function softmaxWithSink(b: Builder, scores: Value, sink: Value): Value {

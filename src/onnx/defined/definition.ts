@@ -6,6 +6,7 @@ import type { Builder } from '../builder.js';
 import type { Node, Value } from '../graph.js';
 import { guarded } from '../guarded.js';
 import { TypeContext } from '../shapes/context.js';
+import { spelledOut } from '../spell-out.js';
 import type { Tensor } from '../tensor.js';
 
 /** A node that is about to be spelled out: what type rules see of it, and the builder that the definition adds to. */
@@ -101,50 +102,25 @@ function checkCovered(defined: Defined, c: DefinedNode): void {
 }
 
 /**
- * The standard operators that a node means, to be put in its place: the last of them give its outputs, under their
- * names.
+ * The standard operators that a node means, to be put in its place.
  * @param constant the tensor of a value that nothing trains or feeds
  * @throws ModelError that names what the definition lacks
  */
-export function spelledOut(
+export function meaningOf(
   defined: Defined,
   b: Builder,
   node: Node,
   constant: (value: Value) => Tensor | undefined,
 ): Node[] {
   const c = new DefinedNode(b, node, constant);
-  const { nodes } = b.graph;
-  const { prefix } = b;
-  const first = nodes.length;
-  b.prefix = `${node.name}/`;
-  const values = guarded(node, 'shape', () => {
-    checkCovered(defined, c);
-    return defined.define(c);
-  });
-  b.prefix = prefix;
-  const added = nodes.splice(first);
-  const names = new Map<Value, Value>();
-  const copies: Node[] = [];
-  for (const [i, out] of node.outputs.entries()) {
-    const value = values[i];
-    if (!out) continue;
-    if (value === undefined)
-      return c.fail(`it has output ${i}, which ortune does not make; export the model without it`);
-    if (!names.has(value) && added.some(({ outputs }) => outputs.includes(value))) names.set(value, out);
-    else
-      copies.push({
-        name: b.unique(out),
-        op: 'Identity',
-        domain: '',
-        inputs: [value],
-        outputs: [out],
-        attrs: new Map(),
-      });
-  }
-  const renamed = (value: Value): Value => names.get(value) ?? value;
-  return [...added, ...copies].map((part) => ({
-    ...part,
-    inputs: part.inputs.map(renamed),
-    outputs: part.outputs.map(renamed),
-  }));
+  return spelledOut(b, node, () =>
+    guarded(node, 'shape', () => {
+      checkCovered(defined, c);
+      const values = defined.define(c);
+      for (const [i, out] of node.outputs.entries())
+        if (out && values[i] === undefined)
+          c.fail(`it has output ${i}, which ortune does not make; export the model without it`);
+      return values;
+    }),
+  )!;
 }
