@@ -6,6 +6,7 @@
 import { UsageError } from '../../errors.js';
 import { shown } from '../../quote.js';
 import { conll } from './conll.js';
+import { document, isDocument } from './document.js';
 import { jsonDocument } from './json-document.js';
 import { jsonLines } from './lines.js';
 import { parquet } from './parquet.js';
@@ -43,7 +44,8 @@ const endingOf = (file: string): string | undefined => {
 
 /**
  * Records of a .jsonl, .ndjson, .json, .csv, .tsv or CoNLL file (in the form of form.ts), each optionally behind .gz,
- * or of a .parquet file, in blocks: the fast way for many records. Whether a .txt is a CoNLL file is an option.
+ * or of a .parquet file, in blocks: the fast way for many records. A .txt or .md is one text as a whole; whether a .txt
+ * is a CoNLL file is an option.
  * @throws UsageError for another file name; DataError, with file and line, for a file that cannot be read, is damaged
  *   or breaks its format. The records before the place are delivered first.
  */
@@ -51,7 +53,10 @@ export function readBlocks(file: string, options: ReadOptions = {}): AsyncGenera
   const ending = endingOf(file);
   if (ending) return formats[ending]!(file, options);
   if (options.sentences && /\.txt(\.gz)?$/i.test(file)) return conll(file, options);
-  throw new UsageError(`data file ${shown(file)}: unknown format; ortune reads ${tableEndings.join(', ')}`);
+  if (isDocument(file)) return document(file, options);
+  throw new UsageError(
+    `data file ${shown(file)}: unknown format; ortune reads ${tableEndings.join(', ')}, and .txt and .md as one text each`,
+  );
 }
 
 /** As `readBlocks`, record by record. */

@@ -76,8 +76,8 @@ test.each([
   expect(notes).toMatch(/^\/words\.txt(\.gz)? is read as a CoNLL file: a token a line, 3 columns/);
 });
 
-test('of other tasks a .txt is unknown', async () => {
-  await expect(readRaw(write('a.txt', sentences)).next()).rejects.toThrow(/unknown format/);
+test('of other tasks a .txt is one text', async () => {
+  expect((await readRaw(write('a.txt', sentences)).next()).value).toEqual({ row: { text: sentences }, line: 1 });
 });
 
 test('columns that are not there are refused, in place of others', async () => {

@@ -198,9 +198,11 @@ describe('files behind gzip', () => {
 test('a missing file, a folder and another format are refused', async () => {
   for (const ending of ['csv', 'jsonl', 'csv.gz', 'parquet'])
     expect((await readUntilError(join(directory, `none.${ending}`))).error.message).toMatch(/cannot be read: ENOENT/);
-  const other = await readUntilError(file('a.txt', 'x'));
+  const other = await readUntilError(file('a.doc', 'x'));
   expect(other.error).toBeInstanceOf(UsageError);
-  expect(other.error.message).toMatch(/a\.txt: unknown format; ortune reads \.jsonl, .*\.tsv\.gz, \.parquet/);
+  expect(other.error.message).toMatch(
+    /a\.doc: unknown format; ortune reads \.jsonl, .*\.tsv\.gz, \.parquet, and \.txt and \.md as one text each/,
+  );
   expect((await readUntilError(file('a.parquet.gz', ''))).error).toBeInstanceOf(UsageError);
 });
 
