@@ -66,15 +66,16 @@ export function addOptions(command: Command, schema: z.ZodObject, { unknown = ''
     command.addOption(flagOf(option));
     if (option.kind === 'boolean') command.addOption(new Flag(noFlag(option)).hideHelp());
   }
-  // Commander knows our flags only; the schema also knows what they are called elsewhere.
+  // Commander knows our flags only; the schema also knows what they are called elsewhere, so its word comes first.
   command.configureOutput({
     outputError: (text, print) => {
-      const [, name] = text.includes('Did you mean') ? [] : (text.match(/unknown option '--([^'=]+)/) ?? []);
-      const close = name && nearest(name, listOptions(schema));
+      const [said, name] = text.match(/unknown option '--([^'=]+).*/) ?? [];
+      if (said === undefined || name === undefined) return print(text);
+      const close = nearest(name, listOptions(schema));
       const flag = listOptions(schema).find(({ key }) => key === close)?.flag;
-      const near = flag !== undefined || text.includes('Did you mean');
-      const hint = flag ? `(Did you mean ${flag}?)` : !near && text.includes('unknown option') ? unknown : '';
-      print(hint ? `${text.trimEnd()}\n${hint}\n` : text);
+      const otherwise = text.includes('Did you mean') ? '' : unknown;
+      const hint = flag ? `(Did you mean ${flag}?)` : otherwise;
+      print(hint ? `error: ${said}\n${hint}\n` : text);
     },
   });
   return addOutputFlags(command);
