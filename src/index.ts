@@ -5,6 +5,7 @@ import './unbundled.js';
 export type { Callbacks, Control, NextBatch } from './callbacks.js';
 export { gradcheckModel } from './commands/gradcheck.js';
 export { inspectModel } from './commands/inspect.js';
+export { type MergeResult, merge } from './commands/merge.js';
 export { type PackHooks, type PackResult, pack } from './commands/pack.js';
 export { type LoadedModel, loadModel, type PredictInput, predict } from './commands/predict.js';
 export { type Preview, preview } from './commands/preview.js';

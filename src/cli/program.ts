@@ -15,6 +15,7 @@ import { addEmbed } from './embed.js';
 import { addEval } from './eval.js';
 import { addGradcheck } from './gradcheck.js';
 import { addInspect } from './inspect.js';
+import { addMerge } from './merge.js';
 import { addMine } from './mine.js';
 import { write } from './output.js';
 import { addPack } from './pack.js';
@@ -44,6 +45,7 @@ for (const add of [
   addMine,
   addBuild,
   addRetrieve,
+  addMerge,
   addPreview,
   addInspect,
   addGradcheck,

@@ -25,7 +25,8 @@ import type { ModelValues, TaskSpec } from '../tasks/task.js';
 import { loadTask, taskNamed } from '../tasks/tasks.js';
 import { serve } from '../threads/serve.js';
 import { type Attached, attachAdapter } from '../transfer/adapter/attach.js';
-import { mergeInto } from '../transfer/adapter/merge.js';
+import { type MergedDirectory, mergeDirectories } from '../transfer/adapter/directories.js';
+import { type Merged, mergeLayers, openForAdapters } from '../transfer/adapter/merge.js';
 import type { AdapterOptions } from '../transfer/adapter/options.js';
 import { writeAdapter } from '../transfer/adapter/write.js';
 import { chooseStatistics, type Statistic } from '../transfer/batch-norm.js';
@@ -48,6 +49,7 @@ import type {
   CompileRequest,
   CutRequest,
   MemoryRequest,
+  MergeRequest,
   OpenedModel,
   OpenRequest,
   ParameterInfo,
@@ -373,11 +375,12 @@ function saveNow({ directory, form = 'model', arena: buffer, preprocessor, settl
   const arena = Arena.over([...info.parameters, ...info.statistics], buffer);
   const currently = ({ name, shape }: { name: string; shape: readonly number[] }): Tensor =>
     Tensor.view('float32', shape, arena.array(name).slice());
-  const named = (name: string): Parameter => [...choice.trainable, ...choice.frozen].find((p) => p.name === name)!;
+  const all = new Map([...choice.trainable, ...choice.frozen].map((parameter) => [parameter.name, parameter]));
+  const tensorNamed = (name: string): Tensor => currently(all.get(name)!);
   const allBeside = new Map([...beside, ...more]);
   if (form === 'adapter') {
     const path = written(directory, (staging) => {
-      writeAdapter(staging, adapted!, (name) => currently(named(name)), {
+      writeAdapter(staging, adapted!, tensorNamed, {
         config: saved,
         beside: allBeside,
         preprocessor,
@@ -390,7 +393,7 @@ function saveNow({ directory, form = 'model', arena: buffer, preprocessor, settl
     return { path, notes };
   }
   const kept = adapted?.saved ?? (init === 'random' ? [...choice.trainable, ...choice.frozen] : choice.trainable);
-  const merged = adapted ? mergeInto(adapted, currently) : [];
+  const { model: file = model, weights: merged = [] } = adapted ? mergeNow(model, config, adapted, tensorNamed) : {};
   const weights = new Map([
     ...[...kept, ...info.statistics].map((parameter) => [parameter.name, currently(parameter)] as const),
     ...merged.map(({ parameter, weight }) => [parameter.name, weight] as const),
@@ -398,8 +401,23 @@ function saveNow({ directory, form = 'model', arena: buffer, preprocessor, settl
   const changed = [...kept, ...merged.map(({ parameter }) => parameter)];
   const writing = { config: saved, copies: changed, beside: allBeside, preprocessor, siblings };
   const onNote = (note: string): void => void notes.push(note);
-  const path = written(directory, (staging) => writeModelDirectory(model, staging, weights, { ...writing, onNote }));
+  const path = written(directory, (staging) => writeModelDirectory(file, staging, weights, { ...writing, onNote }));
   return { path, notes };
+}
+
+/** The file with the adapter merged in. */
+function mergeNow(
+  { parts }: JoinedModel,
+  config: ModelConfig,
+  { adapters }: Attached,
+  tensor: (name: string) => Tensor,
+): Merged {
+  const layers = adapters.map(({ module, a, b, magnitude, scaling }) => {
+    const scale = magnitude === undefined ? undefined : tensor(magnitude);
+    const layer = { a: tensor(a), b: tensor(b), magnitude: scale, scaling };
+    return [module.alias, [layer]] as const;
+  });
+  return mergeLayers(openForAdapters(parts[0]!.model, config), config, new Map(layers));
 }
 
 /** Has `write` fill the directory; the path that it gives, there. @throws OrtuneError where it cannot be written */
@@ -429,5 +447,8 @@ serve({
     outcomeOf(() =>
       valuesOf(joinModels(request.parts ?? onlyPart, openFiles(request.model, request.parts, request)).graph),
     ),
+  /** A model with adapters merged in; neither is kept. */
+  merge: ({ model, adapters, output }: MergeRequest): Promise<Outcome<MergedDirectory>> =>
+    outcomeOf(() => mergeDirectories(model, adapters, output)),
   save: (request: SaveRequest): Promise<Outcome<Saved>> => outcomeOf(() => saveNow(request)),
 });

@@ -196,6 +196,13 @@ export interface Saved {
   notes: string[];
 }
 
+/** A model and adapters that become one directory. */
+export interface MergeRequest {
+  model: string;
+  adapters: readonly string[];
+  output: string;
+}
+
 export interface SaveRequest {
   directory: string;
   /** A model, with an adapter merged in where there is one (the default), or the adapter alone. */

@@ -8,6 +8,7 @@ import { z } from './zod.js';
 const { shape } = predictSchema;
 const texts = {
   model: shape.model,
+  adapter: shape.adapter,
   device: shape.device,
   threads: shape.threads,
   workers: shape.workers,

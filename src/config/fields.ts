@@ -73,6 +73,16 @@ export const model = place.meta(
   ),
 );
 
+/** Of commands that run a saved model. */
+export const adapters = listOf(place)
+  .optional()
+  .meta(
+    about("Directory of an adapter in PEFT's form that the model is run with; several add up.", {
+      value: 'DIR',
+      aliases: ['lora', 'peft', 'adapters'],
+    }),
+  );
+
 /** Of every command that runs a model. */
 export const running = {
   device: z

@@ -682,6 +682,8 @@ export interface EvalFields {
   model: string | URL;
   /** What the model is for; default what the data are of, else what its inputs and config.json say. */
   task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'task-driven-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'seq2seq' | 'image-classification' | 'tensors' | undefined;
+  /** Directory of an adapter in PEFT's form that the model is run with; several add up. */
+  adapter?: string | URL | readonly (string | URL)[] | undefined;
   /** Where to compute. Default `"cpu"`. */
   device?: 'cpu' | undefined;
   /**
@@ -1015,6 +1017,8 @@ export interface PredictFields {
   model: string | URL;
   /** What the model is for; default what its inputs and config.json say. */
   task?: 'text-classification' | 'token-classification' | 'question-answering' | 'masked-lm' | 'task-driven-lm' | 'causal-lm' | 'sentence-similarity' | 'reranking' | 'seq2seq' | 'image-classification' | 'tensors' | undefined;
+  /** Directory of an adapter in PEFT's form that the model is run with; several add up. */
+  adapter?: string | URL | readonly (string | URL)[] | undefined;
   /** Where to compute. Default `"cpu"`. */
   device?: 'cpu' | undefined;
   /**

@@ -7,7 +7,7 @@ import { imageModels } from '../models/image-names.js';
 import { optimizerNames, ruleOf } from '../optim/rules.js';
 import { taskOfData } from '../tasks/tasks.js';
 import { ofTask } from './contradictions.js';
-import { about, batchSize, count, files, listOf, model, path, place, rate, running } from './fields.js';
+import { about, adapters, batchSize, count, files, listOf, model, path, place, rate, running } from './fields.js';
 import type { EvalFields, GradcheckFields, InspectFields, PredictFields } from './option-types.js';
 import { reading } from './reading-fields.js';
 import { task, taskFields } from './task-fields.js';
@@ -23,6 +23,7 @@ const evalOptions = z.strictObject({
   task: task.meta(
     about('What the model is for; default what the data are of, else what its inputs and config.json say.'),
   ),
+  adapter: adapters,
   ...running,
   data: files.meta(
     about(
@@ -49,6 +50,7 @@ export const evalSchema = evalOptions.superRefine((config, context) => {
 const predictOptions = z.strictObject({
   model,
   task: task.meta(about('What the model is for; default what its inputs and config.json say.')),
+  adapter: adapters,
   ...running,
   data: files.optional().meta(
     about(

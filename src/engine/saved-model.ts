@@ -21,6 +21,7 @@ import { taskNamed } from '../tasks/tasks.js';
 import { maxPositions, readModelConfig } from '../transfer/config.js';
 import { embeddingRows } from '../transfer/embedding.js';
 import { mainOutput } from './main-output.js';
+import { withAdapters } from './merged-model.js';
 import { fedType, SessionChain } from './session-chain.js';
 
 export interface SavedModel extends ModelValues, SavedFacts {
@@ -40,6 +41,8 @@ interface OpenOptions {
   model: string;
   /** What `model` stands for. */
   given?: GivenModel | undefined;
+  /** Directories of adapters that the model is run with. */
+  adapter?: readonly string[] | undefined;
   /** What the model is for; default what the names of its files say. */
   task?: string | undefined;
   /** Files of the directory that run one behind the other; default those of the task. */
@@ -56,7 +59,8 @@ interface OpenOptions {
  */
 export async function openSavedModel(options: OpenOptions, resolving: ResolveOptions = {}): Promise<SavedModel> {
   const { maxDownloadBytes } = options;
-  const place = await placeModel(options.model, options.given, { ...resolving, maxDownloadBytes });
+  const own = await placeModel(options.model, options.given, { ...resolving, maxDownloadBytes });
+  const place = await withAdapters(own, options.adapter);
   try {
     return await openPlaced(place, options);
   } catch (error) {

@@ -71,7 +71,7 @@ export async function placeModel(
 }
 
 /** A folder for one model, and what removes it. */
-async function ownFolder(): Promise<{ folder: string; close(): Promise<void> }> {
+export async function ownFolder(): Promise<{ folder: string; close(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'ortune-model-')).catch((error) => unwritable(tmpdir(), error));
   const removeAtExit = (): void => rmSync(folder, { recursive: true, force: true });
   process.once('exit', removeAtExit);

@@ -47,7 +47,7 @@ export function attachAdapter(
   { options, config, seed, ownHead }: AttachOptions,
 ): Attached {
   const parameters = [...choice.trainable, ...choice.frozen];
-  const all = modulesOf(graph, parameters, config).filter(({ stored }) => !stored);
+  const all = modulesOf(graph, parameters, config);
   const stored = options.from === undefined ? undefined : readAdapter(options.from);
   if ((stored ?? options).dora) throw new UsageError('adapter: DoRA is not there yet; take lora');
   const turned = turnedIn(all, config);
@@ -67,8 +67,8 @@ export function attachAdapter(
     return { module, ...names, scaling };
   });
   const attached = insert(graph, choice, adapters, saved);
-  const first = noteOf(options, attached, parameters);
-  return { ...attached, shape: options, turned, notes: [first, ...(note === undefined ? [] : [note])] };
+  const notes = [...notesOf(options, attached, parameters), ...(note === undefined ? [] : [note])];
+  return { ...attached, shape: options, turned, notes };
 }
 
 /** The adapter of a directory, with the parameters that it has values for. */
@@ -91,7 +91,7 @@ function attachStored(
     return { module, ...names, scaling: layer.scaling };
   });
   const attached = insert(graph, choice, adapters, saved);
-  return { ...attached, shape: stored, turned, notes: [noteOf(stored, attached, parameters)] };
+  return { ...attached, shape: stored, turned, notes: notesOf(stored, attached, parameters) };
 }
 
 function insert(
@@ -123,7 +123,10 @@ function chosen(
   const known = familyOf(config.model_type).targets;
   const family = known && linear.filter(({ name }) => known.includes(name));
   const words: Readonly<Record<string, Module[]>> = { 'all-linear': linear, default: family?.length ? family : linear };
-  const patterns = targets.filter((target) => !(target in words));
+  // As in PEFT, several last parts of a path mean a layer too.
+  const patterns = targets
+    .filter((target) => !(target in words))
+    .map((target) => (/^[\w-]+(\.[\w-]+)+$/.test(target) ? `{${target},*.${target}}` : target));
   const matches = anyPattern('loraTargets', patterns, modules);
   const asked = new Set(targets.flatMap((target) => words[target] ?? []));
   const found = modules.filter((module) => asked.has(module) || (patterns.length > 0 && matches(module)));
@@ -173,16 +176,19 @@ function parameterOf(graph: Graph, name: string): Parameter {
   return { name, alias: name, head: false, shape, dtype, kind: 'matrix', copies: [], derived: [] };
 }
 
-function noteOf(
+function notesOf(
   { rank, alpha, dora }: AdapterShape,
   { choice, adapters, saved }: Pick<Attached, 'choice' | 'adapters' | 'saved'>,
   all: readonly Parameter[],
-): string {
+): string[] {
   const elements = (of: readonly Parameter[]): number => of.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const beside = saved.length > 0 ? `, and ${elements(saved)} of ${saved.map(({ alias }) => alias).join(', ')}` : '';
   const own = elements(choice.trainable) - elements(saved);
-  return (
+  const stored = adapters.filter(({ module }) => module.stored).length;
+  const floats = `${stored} layers with an adapter are stored as rounded numbers, and are floats in the saved model; saveAdapter leaves the file as it is`;
+  return [
     `${dora ? 'DoRA' : 'LoRA'} of rank ${rank} and alpha ${alpha} at ${adapters.length} layers: ${own} numbers train${beside}; ` +
-    `the model's other ${elements(all) - elements(saved)} stay`
-  );
+      `the model's other ${elements(all) - elements(saved)} stay`,
+    ...(stored > 0 ? [floats] : []),
+  ];
 }

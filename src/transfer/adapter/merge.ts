@@ -1,61 +1,101 @@
-// An adapter that becomes part of the weights: W + s·B·A in the form that the file keeps W in, or of DoRA each row of
-// that times m / its norm. Computed in float64 and rounded once.
+// An adapter that becomes part of the weights: W + s·B·A in the form that the file keeps W in. Computed in float64 and
+// rounded once. Layers that the file stores as rounded numbers become float ones, since what an adapter adds is finer
+// than their steps; the others stay as they are stored.
 
-import type { Value } from '../../onnx/graph.js';
+import { isFloat } from '../../onnx/dtype.js';
+import { dequantiseFile } from '../../onnx/file/dequantise.js';
+import type { Graph, Value } from '../../onnx/graph.js';
+import { toGraph } from '../../onnx/load.js';
+import type { Model } from '../../onnx/model.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
-import type { Parameter } from '../parameters.js';
-import type { Attached } from './attach.js';
-import type { Adapted } from './insert.js';
+import { quote } from '../../quote.js';
+import type { ModelConfig } from '../config.js';
+import { chooseParameters, type Parameter } from '../parameters.js';
+import { type Module, modulesOf } from './modules.js';
+import type { AdapterLayer } from './peft.js';
 
-/** The weight that a layer's tensors make of the frozen one, which stays as it is. */
-export function mergedWeight(weight: Tensor, adapters: readonly Adapted[], tensor: (name: Value) => Tensor): Tensor {
-  const to = Float64Array.from(weight.data() as Float32Array);
-  for (const adapted of adapters) addDelta(to, weight.shape, adapted, tensor);
-  return Tensor.view('float32', weight.shape, Float32Array.from(to));
+/** A file as adapters see it. */
+export interface Opened {
+  model: Model;
+  graph: Graph;
+  parameters: readonly Parameter[];
+  modules: readonly Module[];
 }
 
+/** @throws ModelError, UsageError for a file without weights */
+export function openForAdapters(model: Model, config: ModelConfig): Opened {
+  const graph = toGraph(model);
+  const outputs = graph.outputs.filter(({ dtype }) => isFloat(dtype)).map(({ name }) => name);
+  const { trainable, frozen } = chooseParameters(model, graph, { outputs });
+  const parameters = [...trainable, ...frozen];
+  return { model, graph, parameters, modules: modulesOf(graph, parameters, config) };
+}
+
+export interface Merged {
+  /** With floats where a layer was stored otherwise. */
+  model: Model;
+  /** The weights that changed. */
+  weights: { parameter: Parameter; weight: Tensor }[];
+}
+
+/** The file with what adapters add to its layers; `layers`: by their paths in it. The model given stays as it is. */
+export function mergeLayers(
+  opened: Opened,
+  config: ModelConfig,
+  layers: ReadonlyMap<string, readonly AdapterLayer[]>,
+): Merged {
+  const floats = withFloats(opened, config, new Set(layers.keys()));
+  const { model, graph, parameters } = floats;
+  const known = new Map(parameters.map((parameter) => [parameter.name, parameter]));
+  const sums = new Map<Value, Float64Array>();
+  for (const [path, own] of layers) {
+    const before = opened.modules.find(({ alias }) => alias === path);
+    const now = before && floats.modules.find((module) => outputOf(module) === outputOf(before));
+    if (!now) throw new Error(`there is no layer ${quote(path)}`);
+    const { source, outFirst } = now;
+    const module = { ...before, outFirst };
+    const sum = sums.get(source) ?? Float64Array.from(graph.initializers.get(source)!.data() as Float32Array);
+    sums.set(source, sum);
+    for (const layer of own) addDelta(sum, module, layer);
+  }
+  const weights = [...sums].map(([source, sum]) => {
+    const parameter = known.get(source)!;
+    return { parameter, weight: Tensor.view('float32', parameter.shape, Float32Array.from(sum)) };
+  });
+  return { model, weights };
+}
+
+/** What tells a layer whose weight has another name now. */
+const outputOf = ({ places }: Module): Value => places[0]!.node.outputs[0]!;
+
+/** The file with floats in these layers. */
+function withFloats(opened: Opened, config: ModelConfig, paths: ReadonlySet<string>): Opened {
+  const stored = opened.modules.filter(({ alias, stored }) => stored && paths.has(alias));
+  if (stored.length === 0) return opened;
+  const producers = opened.graph.producers();
+  const wanted = stored.flatMap(({ places }) =>
+    places.flatMap(({ node }) => [...node.outputs, ...(producers.get(node.inputs[1]!)?.outputs ?? [])]),
+  );
+  const { model } = dequantiseFile(opened.model, new Set(wanted));
+  return openForAdapters(model, config);
+}
+
+/** W += s·B·A */
 function addDelta(
   to: Float64Array,
-  shape: readonly number[],
-  { module, a, b, scaling }: Adapted,
-  tensor: (name: Value) => Tensor,
+  { outFirst, outputs, packed, kind }: Module,
+  { a, b, scaling }: AdapterLayer,
 ): void {
-  const { outFirst, outputs, packed, kind } = module;
-  const [down, up] = [tensor(a), tensor(b)];
-  const [A, B] = [down.data() as Float32Array, up.data() as Float32Array];
-  const rank = down.shape[0]!;
-  const inputs = elementCount(down.shape) / rank;
+  const [down, up] = [a.data() as Float32Array, b.data() as Float32Array];
+  const rank = a.shape[0]!;
+  const inputs = elementCount(a.shape) / rank;
+  const { offset, whole } = packed ?? { offset: 0, whole: outputs };
   // Tables are [rows, width]: rows are the inputs.
-  const whole = packed?.whole ?? outputs;
-  const rows = kind === 'embedding' ? false : outFirst;
-  for (let o = 0; o < outputs; o++) {
-    const out = o + (packed?.offset ?? 0);
+  const byOutput = kind !== 'embedding' && outFirst;
+  for (let o = 0; o < outputs; o++)
     for (let i = 0; i < inputs; i++) {
       let sum = 0;
-      for (let r = 0; r < rank; r++) sum += B[o * rank + r]! * A[r * inputs + i]!;
-      to[rows ? out * inputs + i : i * whole + out]! += scaling * sum;
+      for (let r = 0; r < rank; r++) sum += up[o * rank + r]! * down[r * inputs + i]!;
+      to[byOutput ? (o + offset) * inputs + i : i * whole + o + offset]! += scaling * sum;
     }
-  }
-  if (to.length !== elementCount(shape)) throw new Error('the adapter is not of this weight');
-}
-
-/** The parameters that adapters stand at, each with the weight that it becomes. `current`: of a parameter, as it is. */
-export function mergeInto(
-  { adapters, choice }: Pick<Attached, 'adapters' | 'choice'>,
-  current: (parameter: Parameter) => Tensor,
-): { parameter: Parameter; weight: Tensor }[] {
-  const known = new Map([...choice.trainable, ...choice.frozen].map((parameter) => [parameter.name, parameter]));
-  const tensor = (name: Value): Tensor => current(known.get(name)!);
-  return [...bySource(adapters)].flatMap(([source, own]) => {
-    const parameter = known.get(source);
-    return parameter ? [{ parameter, weight: mergedWeight(tensor(source), own, tensor) }] : [];
-  });
-}
-
-/** Adapters by the tensor that holds the weight. */
-export function bySource(adapters: readonly Adapted[]): Map<Value, Adapted[]> {
-  const found = new Map<Value, Adapted[]>();
-  for (const adapted of adapters)
-    found.set(adapted.module.source, [...(found.get(adapted.module.source) ?? []), adapted]);
-  return found;
 }

@@ -4,6 +4,7 @@
 
 import { attrInt, type Graph, type Node, operatorKey, type Value } from '../../onnx/graph.js';
 import type { ModelConfig } from '../config.js';
+import { modulePath } from '../names.js';
 import type { Named } from '../patterns.js';
 import { storedNames } from '../stored.js';
 
@@ -147,7 +148,8 @@ class Finder {
     // What is added to one of two layers that share a weight cannot become part of it.
     if ((!stored && !parameter) || this.#tied.has(source)) return undefined;
     const readable = parameter?.alias ?? this.#storedNames.get(source) ?? source;
-    const alias = readable.replace(/(\.MatMul)?\.weight(_Q\d\w*|_quant\w*)?$/, '');
+    const ofNode = stored ? modulePath(place.node.name) : '';
+    const alias = ofNode || readable.replace(/(\.MatMul)?\.weight(_Q\d\w*|_quant\w*)?$/, '');
     const name = alias.split('.').at(-1)!;
     return { kind, name, alias, head: parameter?.head ?? false, places: [place], source, stored, kernel: [], ...sizes };
   }

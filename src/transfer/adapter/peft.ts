@@ -31,6 +31,8 @@ export interface AdapterLayer {
 /** An adapter as a directory holds it. */
 export interface StoredAdapter extends AdapterShape {
   directory: string;
+  /** PEFT's name of the task, where it says one. */
+  taskType: string | undefined;
   dropout: number;
   /** By the path of the layer, as the task's class in PyTorch has it. */
   layers: ReadonlyMap<string, AdapterLayer>;
@@ -116,7 +118,9 @@ const unknown = [
   ...['layer_replication', 'target_parameters', 'trainable_token_indices', 'velora_config'],
 ];
 
-function checked(json: Json, file: string): AdapterShape & { dropout: number; alphas: [RegExp, number][] } {
+type Checked = AdapterShape & Pick<StoredAdapter, 'dropout' | 'taskType'> & { alphas: [RegExp, number][] };
+
+function checked(json: Json, file: string): Checked {
   const refuse = (problem: string): never => {
     throw new ModelError(`${file}: ${problem}`);
   };
@@ -140,6 +144,7 @@ function checked(json: Json, file: string): AdapterShape & { dropout: number; al
     alpha: number('lora_alpha', 8),
     rslora: json.use_rslora === true,
     dropout: number('lora_dropout', 0),
+    taskType: textOf(json.task_type),
     alphas: patterns.map(([key, value]) =>
       typeof value === 'number'
         ? [patternOf(key, refuse), value]

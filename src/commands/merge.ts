@@ -1,0 +1,40 @@
+// A model with adapters merged in, as a directory that opens everywhere.
+
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { checkHooks, checkOptions, resolvingKeys } from '../arguments.js';
+import { mergeSchema } from '../config/merge-schema.js';
+import { parseOptions } from '../config/options.js';
+import { mergeAdapters } from '../engine/merged-model.js';
+import { UsageError } from '../errors.js';
+import { placeModel } from '../models/given-model.js';
+import type { ResolveOptions } from '../models/hub.js';
+
+export interface MergeResult {
+  output: string;
+  /** Layers that changed. */
+  layers: number;
+  notes: readonly string[];
+}
+
+/**
+ * Writes a model directory with the weights of `model` and what the adapters add to them.
+ * @throws UsageError for a directory without an adapter, and for an output that is the model's own; ModelError for an
+ *   adapter of another model
+ */
+export async function merge(
+  options: { model: string; adapters: string | readonly string[]; output: string },
+  resolving: ResolveOptions = {},
+): Promise<MergeResult> {
+  checkOptions(options, 'merge: options');
+  checkHooks(resolving, 'merge', resolvingKeys);
+  const { model, adapters, output } = parseOptions(mergeSchema, options);
+  const place = await placeModel(model, undefined, resolving);
+  try {
+    if (existsSync(output) && resolve(output) === resolve(place.path))
+      throw new UsageError(`output ${output} is the model that adapters are merged into; choose another directory`);
+    return { output, ...(await mergeAdapters({ model: place.path, adapters, output })) };
+  } finally {
+    await place.close();
+  }
+}
