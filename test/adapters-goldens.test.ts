@@ -53,6 +53,8 @@ function batchOf({ inputs, labels }: Golden): EngineBatch {
 
 describe.each([
   ['encoder', 'bert', 'text-classification', { targets: 'class' }],
+  ['encoder-dora', 'bert', 'text-classification', { targets: 'class' }],
+  ['decoder-dora', 'gpt2', 'causal-lm', { form: 'prompt' }],
   ['decoder', 'gpt2', 'causal-lm', { form: 'prompt' }],
   ['network', 'residual', 'image-classification', { targets: 'class' }],
 ])('%s', (name, family, task, options) => {

@@ -591,7 +591,9 @@ export interface TrainFields {
    * `"pretrained"`.
    */
   init?: 'pretrained' | 'random' | undefined;
-  /** Train an adapter and not the weights: lora, or the directory of one in PEFT's form, which is trained further. */
+  /**
+   * Train an adapter and not the weights: lora, dora, or the directory of one in PEFT's form, which is trained further.
+   */
   adapter?: string | undefined;
   /** Rank of the matrices of an adapter; default 8. Takes a whole number of at least 1. */
   loraRank?: number | undefined;

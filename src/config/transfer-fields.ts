@@ -74,8 +74,8 @@ export const transfer = {
     .optional()
     .meta(
       about(
-        "Train an adapter and not the weights: lora, or the directory of one in PEFT's form, which is trained further.",
-        { value: 'lora|DIR', aliases: ['peft', 'lora', 'use_lora', 'peft_type'] },
+        "Train an adapter and not the weights: lora, dora, or the directory of one in PEFT's form, which is trained further.",
+        { value: 'lora|dora|DIR', aliases: ['peft', 'lora', 'use_lora', 'peft_type'] },
       ),
     ),
   loraRank: count

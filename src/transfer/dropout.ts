@@ -7,7 +7,7 @@
 import { type Builder, float } from '../onnx/builder.js';
 import { dependentNodes, type Graph, type Node, type Value } from '../onnx/graph.js';
 import { traitsOf } from '../onnx/operators.js';
-import { addsAdapter } from './adapter/insert.js';
+import { isOfAdapter } from './adapter/insert.js';
 import type { DropoutRates } from './config.js';
 
 /** Graph input with the mask's key: uint32 [4] = seed, optimizer step, micro-step, rank. */
@@ -140,8 +140,10 @@ class Places {
   #linear(value: Value): LinearLayer | undefined {
     const isConstant = (v: Value): boolean => this.#graph.initializers.has(v);
     let node = this.#producers.get(value);
-    while (node?.op === 'Add' && (addsAdapter(node) || node.inputs.some(isConstant))) {
-      const rest = addsAdapter(node) ? node.inputs[0] : node.inputs.find((input) => !isConstant(input));
+    while (node && (isOfAdapter(node) || (node.op === 'Add' && node.inputs.some(isConstant)))) {
+      const rest: Value | undefined = isOfAdapter(node)
+        ? node.inputs[0]
+        : node.inputs.find((input) => !isConstant(input));
       node = rest === undefined ? undefined : this.#producers.get(rest);
     }
     if (!node || (node.op !== 'MatMul' && node.op !== 'Gemm') || !isConstant(node.inputs[1]!)) return undefined;

@@ -163,3 +163,12 @@ it('refuses a directory without an adapter', () => {
     /holds no adapter: expected adapter_config.json and adapter_model.safetensors/,
   );
 });
+
+it('refuses DoRA at a packed projection', () => {
+  const { graph, parameters } = openForAdapters(decoder(), config);
+  const options = adapterOf({ adapter: 'dora', loraTargets: ['q_proj'] })!;
+  const choice = { trainable: [...parameters], frozen: [], leftOut: [], apart: [] };
+  expect(() => attachAdapter(graph, choice, { options, config, seed: 5, ownHead: false })).toThrow(
+    /DoRA is for linear layers of floats that are no part of a packed projection, and model.layers.0.self_attn.q_proj/,
+  );
+});

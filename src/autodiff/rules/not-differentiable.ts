@@ -13,6 +13,8 @@ const names = [
   ...['Sign', 'Floor', 'Ceil', 'Round', 'Hardmax'],
   // Random numbers.
   ...['RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike', 'Bernoulli', 'Multinomial'],
+  // What counts as a constant by its definition.
+  'ortune.StopGradient',
   // Tables that sizes alone decide.
   ...['HannWindow', 'HammingWindow', 'BlackmanWindow', 'MelWeightMatrix'],
 ];

@@ -74,6 +74,7 @@ const skipLayerNormalization: Definition = (b, node) => {
 
 export const fusedForward: Readonly<Record<string, Definition>> = {
   'ortune.Dropout': dropout,
+  'ortune.StopGradient': (_, { inputs: [x] }) => [x!],
   'ortune.BiasGelu': (b, node) => gelu(attrString(node, 'approximate', 'none'))(b, node),
   'ortune.Gemm': (b, node) => [b.op('Gemm', node.inputs, Object.fromEntries(node.attrs))],
   'ortune.Transpose': (b, node) => [transposeMatrix(b, node.inputs[0]!)],

@@ -112,6 +112,7 @@ export const ortune: TypeTable = {
   CrossEntropy: crossEntropy,
   CrossEntropyGrad: (c) => [c.type(1)],
   Dropout: same,
+  StopGradient: same,
   Attention: attention,
   AttentionGrad: (c) => [c.type(1), c.type(2), c.type(3)],
 };

@@ -11,6 +11,7 @@ import type { Parameter, ParameterChoice } from '../parameters.js';
 import { anyPattern } from '../patterns.js';
 import { familyOf } from './families.js';
 import { type Adapted, insertAdapters } from './insert.js';
+import { outputNorms } from './merge.js';
 import { type Module, modulesOf } from './modules.js';
 import { type AdapterOptions, type AdapterShape, scalingOf } from './options.js';
 import { readAdapter, type StoredAdapter } from './peft.js';
@@ -49,7 +50,6 @@ export function attachAdapter(
   const parameters = [...choice.trainable, ...choice.frozen];
   const all = modulesOf(graph, parameters, config);
   const stored = options.from === undefined ? undefined : readAdapter(options.from);
-  if ((stored ?? options).dora) throw new UsageError('adapter: DoRA is not there yet; take lora');
   const turned = turnedIn(all, config);
   if (stored) return attachStored(graph, choice, { stored, all, turned, config });
   const wanted = options.modulesToSave ?? (ownHead && parameters.some(({ head }) => head) ? ['head'] : []);
@@ -61,9 +61,12 @@ export function attachAdapter(
   const scaling = scalingOf(options);
   const adapters = modules.map((module, i) => {
     const { a, b } = firstTensors(module, options.rank, seed, i);
-    const names = tensorNames(module);
+    const names = tensorNames(module, options.dora);
     graph.initializers.set(names.a, a);
     graph.initializers.set(names.b, b);
+    if (!options.dora) return { module, ...names, scaling };
+    const norms = outputNorms(graph.initializers.get(module.source)!.data() as Float32Array, module);
+    graph.initializers.set(names.magnitude!, Tensor.view('float32', [module.outputs], Float32Array.from(norms)));
     return { module, ...names, scaling };
   });
   const attached = insert(graph, choice, adapters, saved);
@@ -85,7 +88,8 @@ function attachStored(
   const parameters = [...choice.trainable, ...choice.frozen];
   const saved = takeSaved(graph, stored, parameters, turned, config);
   const adapters = layersOf(stored, all, config).map(({ module, layer }) => {
-    const names = tensorNames(module);
+    const names = tensorNames(module, stored.dora);
+    if (layer.magnitude) graph.initializers.set(names.magnitude!, layer.magnitude);
     graph.initializers.set(names.a, layer.a);
     graph.initializers.set(names.b, layer.b);
     return { module, ...names, scaling: layer.scaling };
@@ -100,17 +104,24 @@ function insert(
   adapters: readonly Adapted[],
   saved: readonly Parameter[],
 ): Pick<Attached, 'choice' | 'adapters' | 'saved' | 'readers'> {
+  const other = adapters.find(({ module, magnitude }) => magnitude !== undefined && !canScale(module));
+  if (other)
+    throw new UsageError(
+      `DoRA is for linear layers of floats that are no part of a packed projection, and ${other.module.alias} is none: choose other loraTargets, or lora`,
+    );
   const readers = insertAdapters(graph, adapters);
-  const own = adapters.flatMap(({ a, b }) => [a, b]).map((name) => parameterOf(graph, name));
+  const own = adapters
+    .flatMap(({ a, b, magnitude }) => [a, b, ...(magnitude === undefined ? [] : [magnitude])])
+    .map((name) => parameterOf(graph, name));
   const frozen = [...choice.trainable, ...choice.frozen].filter((parameter) => !saved.includes(parameter));
   return { choice: { ...choice, trainable: [...saved, ...own], frozen }, adapters, saved, readers };
 }
 
 /** As PEFT names them, behind the layer's path. */
-export function tensorNames({ alias, kind }: Module): Pick<Adapted, 'a' | 'b'> {
+export function tensorNames({ alias, kind }: Module, dora: boolean): Pick<Adapted, 'a' | 'b' | 'magnitude'> {
   const name = (of: string): string =>
     kind === 'embedding' ? `${alias}.lora_embedding_${of}` : `${alias}.lora_${of}.weight`;
-  return { a: name('A'), b: name('B') };
+  return { a: name('A'), b: name('B'), ...(dora && { magnitude: `${alias}.lora_magnitude_vector` }) };
 }
 
 /** The layers that the patterns mean. */
@@ -171,9 +182,13 @@ function firstTensors(
   return { a, b: float([outputs, rank, ...kernel.map(() => 1)]) };
 }
 
+/** Whether DoRA may stand at a layer. */
+const canScale = ({ kind, stored, packed }: Module): boolean => kind === 'linear' && !stored && !packed;
+
 function parameterOf(graph: Graph, name: string): Parameter {
   const { shape, dtype } = graph.initializers.get(name)!;
-  return { name, alias: name, head: false, shape, dtype, kind: 'matrix', copies: [], derived: [] };
+  const kind = shape.length > 1 ? 'matrix' : 'scale';
+  return { name, alias: name, head: false, shape, dtype, kind, copies: [], derived: [] };
 }
 
 function notesOf(

@@ -16,14 +16,14 @@ export interface Adapted {
   a: Value;
   /** [out, rank], of a convolution [out, rank, 1, …] */
   b: Value;
-  /** DoRA's, [out]; of a convolution [1, out, 1, …] */
+  /** DoRA's, [out]. */
   magnitude?: Value | undefined;
   scaling: number;
 }
 
-/** How the nodes that add what adapters give are called; what is added to is their first input. */
-const sum = '.adapted';
-export const addsAdapter = (node: Node): boolean => node.op === 'Add' && node.name.endsWith(sum);
+/** How the nodes that add what adapters give, or scale the sum, are called; their first input is what there was. */
+const adapted = '.adapted';
+export const isOfAdapter = (node: Node): boolean => node.name.endsWith(adapted);
 
 /**
  * Puts adapters into a normalised graph, in place; their tensors are initializers already.
@@ -52,23 +52,42 @@ class Inserting {
   /** The adapters of one node: several where it is a packed projection. */
   at(node: Node, adapters: readonly Adapted[]): void {
     const { x } = adapters[0]!.module.places.find((place: Place) => place.node === node)!;
-    const last = this.#withBias(node);
+    const scaled = adapters.some(({ magnitude }) => magnitude !== undefined);
+    const last = scaled ? node : this.#withBias(node);
     const [y] = last.outputs as [Value];
     const nodes: Node[] = [];
-    const op = (name: string, type: string, inputs: Value[], attrs: Record<string, AttrInput> = {}): Value => {
+    const op: Operation = (name, type, inputs, attrs = {}, domain = '') => {
       const out = this.#unique(name);
       const entries = Object.entries(attrs).map(([key, value]) => [key, toAttr(value)] as const);
-      nodes.push({ name: out, op: type, domain: '', inputs, outputs: [out], attrs: new Map(entries) });
+      nodes.push({ name: out, op: type, domain, inputs, outputs: [out], attrs: new Map(entries) });
       return out;
     };
     const delta = adapters
       .map((adapted) => this.#delta(node, x, adapted, op))
       .reduce((total, part) => op(`${y}.parts`, 'Add', [total, part]));
     last.outputs = [this.#unique(`${y}.frozen`), ...last.outputs.slice(1)];
-    const name = this.#unique(`${y}${sum}`);
-    nodes.push({ name, op: 'Add', domain: '', inputs: [last.outputs[0]!, delta], outputs: [y], attrs: new Map() });
+    const sum = op(`${y}${adapted}`, 'Add', [last.outputs[0]!, delta]);
+    const bias = scaled && node.op === 'Gemm' ? node.inputs.splice(2)[0] : undefined;
+    const scale = scaled ? op(`${y}.scaled${adapted}`, 'Mul', [sum, this.#scale(node, adapters[0]!, op)]) : sum;
+    if (bias) op(`${y}.biased`, 'Add', [scale, bias]);
+    nodes.at(-1)!.outputs = [y];
     if (node.block) for (const made of nodes) made.block = node.block;
     this.#graph.nodes.splice(this.#graph.nodes.indexOf(last) + 1, 0, ...nodes);
+  }
+
+  /** DoRA's m / ‖W + s·B·A‖ for each output, [out]; the norm counts as a constant. */
+  #scale(node: Node, { module, a, b, magnitude, scaling }: Adapted, op: Operation): Value {
+    const { alias: path } = module;
+    const w = node.inputs[1]!;
+    const outFirst = node.attrs.get('transB')?.value === 1;
+    const turned = (matrix: Value): Value => op(`${matrix}.turned`, 'Transpose', [matrix], { perm: [1, 0] });
+    const product = outFirst
+      ? op(`${path}.product`, 'MatMul', [b, a])
+      : op(`${path}.product`, 'MatMul', [turned(a), turned(b)]);
+    const whole = op(`${path}.whole`, 'Add', [w, op(`${path}.change`, 'Mul', [product, this.#scalar(scaling)])]);
+    const axes = this.#constant(`${path}.axes`, [outFirst ? 1 : 0]);
+    const norm = op(`${path}.norm`, 'ReduceL2', [whole, axes], { keepdims: 0 });
+    return op(`${path}.scale`, 'Div', [magnitude!, op(`${path}.constant`, 'StopGradient', [norm], {}, 'ortune')]);
   }
 
   /** s·B(A(x)), as wide as what the node gives. */
@@ -130,4 +149,10 @@ class Inserting {
   }
 }
 
-type Operation = (name: string, type: string, inputs: Value[], attrs?: Record<string, AttrInput>) => Value;
+type Operation = (
+  name: string,
+  type: string,
+  inputs: Value[],
+  attrs?: Record<string, AttrInput>,
+  domain?: string,
+) => Value;

@@ -1,6 +1,6 @@
-// An adapter that becomes part of the weights: W + s·B·A in the form that the file keeps W in. Computed in float64 and
-// rounded once. Layers that the file stores as rounded numbers become float ones, since what an adapter adds is finer
-// than their steps; the others stay as they are stored.
+// An adapter that becomes part of the weights: W + s·B·A in the form that the file keeps W in, of DoRA with each
+// output's row scaled to its magnitude. Computed in float64 and rounded once. Layers that the file stores as rounded
+// numbers become float ones, since what an adapter adds is finer than their steps; the others stay as they are stored.
 
 import { isFloat } from '../../onnx/dtype.js';
 import { dequantiseFile } from '../../onnx/file/dequantise.js';
@@ -56,7 +56,10 @@ export function mergeLayers(
     const module = { ...before, outFirst };
     const sum = sums.get(source) ?? Float64Array.from(graph.initializers.get(source)!.data() as Float32Array);
     sums.set(source, sum);
-    for (const layer of own) addDelta(sum, module, layer);
+    for (const layer of own) {
+      addDelta(sum, module, layer);
+      if (layer.magnitude) toMagnitude(sum, module, layer.magnitude.data() as Float32Array);
+    }
   }
   const weights = [...sums].map(([source, sum]) => {
     const parameter = known.get(source)!;
@@ -98,4 +101,21 @@ function addDelta(
       for (let r = 0; r < rank; r++) sum += up[o * rank + r]! * down[r * inputs + i]!;
       to[byOutput ? (o + offset) * inputs + i : i * whole + o + offset]! += scaling * sum;
     }
+}
+
+/** ‖W‖ of each output of a linear layer. */
+export function outputNorms(w: Float32Array | Float64Array, { outFirst, inputs, outputs }: Module): Float64Array {
+  const squares = new Float64Array(outputs);
+  for (const [i, value] of w.entries()) squares[outFirst ? Math.floor(i / inputs) : i % outputs]! += value * value;
+  return squares.map(Math.sqrt);
+}
+
+/** W · m / ‖W‖ */
+function toMagnitude(w: Float64Array, module: Module, magnitude: Float32Array): void {
+  const { outFirst, inputs, outputs } = module;
+  const norms = outputNorms(w, module);
+  for (let i = 0; i < w.length; i++) {
+    const o = outFirst ? Math.floor(i / inputs) : i % outputs;
+    w[i]! *= magnitude[o]! / norms[o]!;
+  }
 }

@@ -90,7 +90,8 @@ class Finder {
       case 'MatMul':
         return this.#linear(node, a, b, false);
       case 'Gemm':
-        if (attrInt(node, 'transA', 0) || attrInt(node, 'alpha', 1) !== 1) return undefined;
+        if (attrInt(node, 'transA', 0) || attrInt(node, 'alpha', 1) !== 1 || attrInt(node, 'beta', 1) !== 1)
+          return undefined;
         return this.#linear(node, a, b, attrInt(node, 'transB', 0) === 1);
       case 'com.microsoft.MatMulNBits':
         return this.#nBits(node);

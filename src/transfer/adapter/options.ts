@@ -26,7 +26,7 @@ export interface AdapterOptions extends AdapterShape {
 /** What the product of both matrices is multiplied by. */
 export const scalingOf = ({ alpha, rank, rslora }: AdapterShape): number => alpha / (rslora ? Math.sqrt(rank) : rank);
 
-const kinds = ['lora'];
+const kinds = ['lora', 'dora'];
 
 /** Whether the option `adapter` says what to make, and is no directory. */
 export const isAdapterKind = (adapter: string): boolean => kinds.includes(adapter);
