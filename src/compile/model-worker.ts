@@ -50,6 +50,7 @@ import type {
   CutRequest,
   MemoryRequest,
   MergeRequest,
+  ModelHashes,
   OpenedModel,
   OpenRequest,
   ParameterInfo,
@@ -62,6 +63,8 @@ import { trunkCut } from './trunk-cut.js';
 
 interface Opened {
   request: OpenRequest;
+  /** As they were given; the last has the head. */
+  files: readonly Model[];
   model: JoinedModel;
   config: ModelConfig;
   graph: Graph;
@@ -167,7 +170,6 @@ function openNow(request: OpenRequest): OpenedModel {
   const positions = maxPositions(config, parameters);
   const dropout = { ...dropoutOf(config, taskNamed(request.task.name).dropout), ...request.dropout };
   const { directory } = file;
-  const hashes = { hash: fingerprint(...files, file), preprocessing: preprocessingHash(file) };
   const values = Arena.over(parameters, arena);
   holdParameters(graph, [...files, last], new Map(parameters.map(({ name }) => [name, values.array(name)])));
   const info = {
@@ -178,7 +180,6 @@ function openNow(request: OpenRequest): OpenedModel {
     arena,
     labels,
     dropout,
-    ...hashes,
     directory,
     maxPositions: positions,
     embeddingRows: embeddingRows(graph),
@@ -186,6 +187,7 @@ function openNow(request: OpenRequest): OpenedModel {
   };
   opened = {
     request,
+    files: [...files, file],
     model,
     config,
     graph,
@@ -438,6 +440,11 @@ serve({
     outcomeOf(async () => {
       await loadTask(request.task.name);
       return openNow(request);
+    }),
+  hashes: (): Promise<Outcome<ModelHashes>> =>
+    outcomeOf(() => {
+      const { files } = current();
+      return { hash: fingerprint(...files), preprocessing: preprocessingHash(files.at(-1)!) };
     }),
   build: (request: CompileRequest): Promise<Outcome<Compiled>> => outcomeOf(() => buildNow(request)),
   cut: (request: CutRequest): Promise<Outcome<TrunkCut | undefined>> => outcomeOf(() => cutNow(request)),

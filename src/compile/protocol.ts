@@ -74,6 +74,14 @@ export interface StatisticInfo extends ArenaEntry, Pick<Statistic, 'kind'> {
   updated: boolean;
 }
 
+/** What tells a model from any other. */
+export interface ModelHashes {
+  /** SHA-256 of the files the model consists of. */
+  hash: string;
+  /** SHA-256 of those of them that say how samples become inputs. */
+  preprocessing: string;
+}
+
 export interface OpenedModel {
   inputs: readonly ModelInput[];
   /** Those that the task reads. */
@@ -89,10 +97,6 @@ export interface OpenedModel {
   labels: readonly string[];
   /** As trained with. */
   dropout: DropoutRates;
-  /** SHA-256 of the files the model consists of. */
-  hash: string;
-  /** SHA-256 of those of them that say how samples become inputs. */
-  preprocessing: string;
   /** The model directory: where tokenizer and configuration lie. */
   directory: string;
   /** Positions the model has; Infinity when it has no position table. */

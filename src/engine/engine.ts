@@ -8,6 +8,7 @@ import type {
   CutRequest,
   MemoryRequest,
   Mode,
+  ModelHashes,
   OpenedModel,
   OpenRequest,
   Saved,
@@ -96,6 +97,7 @@ export class Engine {
   #lossScale: BoundTensor = sharedTensor('float32', []);
   #loss: Promise<Session> | undefined;
   #work = 0;
+  #hashes: Promise<ModelHashes> | undefined;
 
   private constructor(
     device: Device,
@@ -151,6 +153,12 @@ export class Engine {
       await worker.destroy();
       throw error;
     }
+  }
+
+  /** Of the files as they are at the first call, which the model's thread reads again for it. */
+  hashes(): Promise<ModelHashes> {
+    this.#hashes ??= this.#worker.run<Outcome<ModelHashes>>(undefined, 'hashes').then(unwrap);
+    return this.#hashes;
   }
 
   /** Brings what a device holds of the parameters, and of the optimizer, to the arenas; nothing to do on the CPU. */

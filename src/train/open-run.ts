@@ -101,6 +101,8 @@ export async function openRun(
     const labels = classes ? data.labels.names : undefined;
     const opening = { ...config, model, labels, task, parts: files, lora: adapterOf(config) };
     const engine = keep(await Engine.open(opening, thread));
+    // They are made while the data are looked at, and asked for below.
+    engine.hashes().catch(() => {});
     const batches = batchSizeFor(engine.model.inputs, config.batchSize);
     config = { ...config, batchSize: batches.batchSize };
     const parts = [data.train, data.eval, data.test].filter((part) => part !== undefined);
@@ -138,7 +140,7 @@ export async function openRun(
       precision: engine.precision,
     };
     const hashes = {
-      ...{ model: engine.model.hash, train: data.train.hash },
+      ...{ model: (await engine.hashes()).hash, train: data.train.hash },
       ...(data.eval && { eval: data.eval.hash }),
       ...(data.corpus && { corpus: data.corpus.hash }),
       ...(augment !== undefined && { augment }),

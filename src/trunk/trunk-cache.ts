@@ -121,7 +121,7 @@ export class TrunkCache {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const started = performance.now();
-    const content = this.#contentOf(made, data);
+    const content = await this.#contentOf(made, data);
     const path = activationPath(made.directory, content.key);
     this.#inUse.add(path);
     const found = await openFile(path, content, listener, signal);
@@ -147,10 +147,11 @@ export class TrunkCache {
     };
   }
 
-  #contentOf({ kept, cut }: Made, data: Dataset): ActivationContent {
-    const { device, model } = this.#engine;
+  async #contentOf({ kept, cut }: Made, data: Dataset): Promise<ActivationContent> {
+    const { device } = this.#engine;
+    const { preprocessing: ofModel } = await this.#engine.hashes();
     const { preprocessing } = this.#loader;
-    const origin = [version, device.name, device.version, cut.hash, model.preprocessing, preprocessing, data.hash];
+    const origin = [version, device.name, device.version, cut.hash, ofModel, preprocessing, data.hash];
     const key = createHash('sha256').update(JSON.stringify(origin)).digest('hex');
     const layout = kept.forms.map(({ axes }, form) => ({ axes, bytes: bytesPerSample(kept, form) }));
     return { key, samples: data.samples, layout };
