@@ -1,8 +1,8 @@
 // node bench/start.mjs [--rounds 9] [--ortune FOLDER,FOLDER] [--only encoder] [--json]: from the command to its first
 // optimizer step. Times the command from outside, by what it prints, for the 6-layer encoder of `ortune bench step`
-// (16 x 128 tokens), tiny-en as the quickstart trains it (32 mails) and ResNet-50 (4 pictures); and how long Node itself,
-// `import 'ortune'` and `ortune --help` take. --ortune compares built folders in turn, round by round. Prints medians
-// and ranges in milliseconds; with --json the last line of stdout is one object.
+// (16 x 128 tokens), tiny-en as the quickstart trains it (32 mails) and ResNet-50 (4 pictures); and how long Node
+// itself, `import 'ortune'` and `ortune --help` take. --ortune compares built folders in turn, round by round. Prints
+// medians and ranges in milliseconds; with --json the last line of stdout is one object.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -81,7 +81,9 @@ function timed(args, marks = {}) {
 
 const marks = { opened: /training .* parameters in 2 steps/, 'step 1': /step 1\/2/, 'step 2': /step 2\/2/ };
 
-/** `begins`: when the first step does, from what the second takes; the first also touches all memory for the first time. */
+/**
+ * `begins`: when the first step does, from what the second takes; the first also touches all memory for the first time.
+ */
 async function train(folder, args) {
   const more = [
     '--max-steps',

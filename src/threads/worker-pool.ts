@@ -21,6 +21,8 @@ export interface PoolOptions extends ThreadSource {
 
 /** A task and who waits for it. */
 interface Waiting extends PostedTask {
+  /** Its number among tasks and starts of threads. */
+  order: number;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
@@ -39,6 +41,8 @@ export class WorkerPool {
   readonly #ending = new Set<Promise<unknown>>();
   /** At most so many threads: fewer than wanted where the system gives no more, until none is left. */
   #most: number;
+  /** Starts of threads and tasks so far. */
+  #count = 0;
   /** What ended a thread that cannot be replaced. */
   #lost: ThreadError | undefined;
   #closed = false;
@@ -68,7 +72,7 @@ export class WorkerPool {
     if (this.#closed) return Promise.reject(this.#closedError());
     if (this.#lost) return Promise.reject(this.#lost);
     return new Promise<Result>((resolve, reject) => {
-      this.#queue.push({ name, task, resolve: resolve as (value: unknown) => void, reject });
+      this.#queue.push({ name, task, order: this.#count++, resolve: resolve as (value: unknown) => void, reject });
       this.#advance();
     });
   }
@@ -113,11 +117,12 @@ export class WorkerPool {
   /** False where that fails at once. */
   #start(): boolean {
     const { role } = this.#source;
+    const order = this.#count++;
     let thread: Worker;
     try {
       thread = startThread(this.#source);
     } catch (error) {
-      this.#failed(error as ThreadError);
+      this.#failed(error as ThreadError, order);
       return false;
     }
     const member: Member = { thread, ready: false };
@@ -132,7 +137,7 @@ export class WorkerPool {
       (error: ThreadError) => {
         if (!this.#members.has(member)) return;
         this.#remove(member);
-        this.#failed(error);
+        this.#failed(error, order);
       },
     );
     thread.on('message', (answer: PostedAnswer | string) => {
@@ -158,12 +163,18 @@ export class WorkerPool {
     return true;
   }
 
-  /** A thread could not be started: others go on, or everyone who waits is told. */
-  #failed(error: ThreadError): void {
+  /**
+   * A thread could not be started: others go on, or whoever has waited for it is told. For tasks that came after its
+   * start, when what kept it from starting may be over, another is started.
+   */
+  #failed(error: ThreadError, order: number): void {
     this.#most = Math.max(1, this.#members.size);
     if (this.#members.size > 0) return;
     this.#most = this.#wanted;
-    for (const waiting of this.#queue.splice(0)) waiting.reject(error);
+    const later = this.#queue.filter((waiting) => waiting.order > order);
+    for (const waiting of this.#queue.splice(0)) if (waiting.order < order) waiting.reject(error);
+    this.#queue.push(...later);
+    if (later.length > 0) this.#advance();
   }
 
   #lose(error: ThreadError): void {

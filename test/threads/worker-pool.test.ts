@@ -89,6 +89,11 @@ describe('a thread that cannot be started', () => {
     }
   });
 
+  test('does not fail tasks that came after its start: another is started for them', async () => {
+    const pool = poolOf('second', { workerData: new Int32Array(new SharedArrayBuffer(4)) });
+    expect(await Promise.all([pool.run(1), pool.run(2)])).toEqual([2, 3]);
+  });
+
   test('since its data cannot be posted, says so', async () => {
     const pool = poolOf('answers', { workerData: () => {} });
     expect((await failureOf(pool.run(1))).message).toMatch(
