@@ -38,18 +38,23 @@ const later = named(
   modules.filter((module) => !ofCommands(module)),
 );
 const apart = ['unbundled', 'cli/program', ...later];
-const starts = [...new Set([...started, ...apart])];
+const starts = [
+  ...new Set([...started, ...apart]),
+  // What the commands load when they run is a start too, so that the command itself begins with what it needs alone.
+  'commands',
+];
 const alone = new Set(started.map(fileOf));
 
 /** For each file, the numbers of the starts that load it. */
 function startsOfFiles(context) {
   const found = new Map();
   for (const [number, start] of starts.entries()) {
-    const reached = new Set([fileOf(start)]);
+    const ofAll = start === 'commands';
+    const reached = new Set([fileOf(ofAll ? 'cli/program' : start)]);
     for (const file of reached) {
       const { importedIds, dynamicallyImportedIds } = context.getModuleInfo(file);
-      const commands = start === 'cli/main' ? dynamicallyImportedIds : [];
-      for (const id of [...importedIds, ...commands]) if (id.startsWith(src)) reached.add(id);
+      for (const id of [...importedIds, ...(ofAll ? dynamicallyImportedIds : [])])
+        if (id.startsWith(src)) reached.add(id);
     }
     for (const file of reached) found.set(file, [...(found.get(file) ?? []), number]);
   }

@@ -1,6 +1,7 @@
-// How many file handles loading takes: what is loaded when a program starts must not use up those of its own.
+// What is loaded when a program starts: no more than it needs, and with no more file handles than leave it its own.
 
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
 /** Node with so many handles, those included that it opens itself (some 25). */
@@ -16,4 +17,11 @@ test.each([
   const { status, stderr } = withHandles(100, ...args);
   expect(stderr).toBe('');
   expect(status).toBe(0);
+});
+
+test('the command begins with what heeds signals alone', () => {
+  const ownImports = (file: string): string[] =>
+    [...readFileSync(file, 'utf8').matchAll(/^import .*"(\..*)";$/gm)].map(([, name]) => name!);
+  expect(ownImports('dist/cli/main.js')).toEqual(['../part-cli-interrupt.js']);
+  expect(ownImports('dist/part-cli-interrupt.js')).toEqual([]);
 });
