@@ -1,7 +1,7 @@
 // The options of `ortune merge`: see fields.ts for the conventions.
 
-import { z } from 'zod';
 import { about, listOf, model, place } from './fields.js';
+import { z } from './zod.js';
 
 export const mergeSchema = z.strictObject({
   model,
