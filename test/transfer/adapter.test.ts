@@ -14,7 +14,7 @@ import { normals } from '#ortune/random.js';
 import { type Attached, attachAdapter } from '#ortune/transfer/adapter/attach.js';
 import { mergeLayers, openForAdapters } from '#ortune/transfer/adapter/merge.js';
 import { adapterOf } from '#ortune/transfer/adapter/options.js';
-import { readAdapter } from '#ortune/transfer/adapter/peft.js';
+import { adapterConfig, readAdapter } from '#ortune/transfer/adapter/peft.js';
 import type { ModelConfig } from '#ortune/transfer/config.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { built, runOn } from '../support/transfer.js';
@@ -127,6 +127,29 @@ it('reads how much each layer is scaled', () => {
   expect(scaling({ use_rslora: true })).toBeCloseTo(4 / Math.SQRT2);
   expect(scaling({ alpha_pattern: { down_proj: 6 } })).toBe(3);
   expect(scaling({ alpha_pattern: { own_proj: 6 } })).toBe(2);
+});
+
+it('writes ranks and alphas that are a layer’s own, so that PEFT scales it as it was trained', () => {
+  const layer = 'model.layers.0.mlp.down_proj';
+  const write = (own: { rank: number; alpha: number }) => {
+    const others = Object.fromEntries(['up_proj', 'gate_proj'].map((name) => [name, { rank: 2, alpha: 4 }]));
+    return adapterConfig({
+      shape: { dora: false, rank: 2, alpha: 4, rslora: false },
+      dropout: 0,
+      layers: new Map(Object.entries({ ...others, [layer]: own })),
+      saved: [],
+      taskType: null,
+      base: 'base',
+      fanInFanOut: false,
+    });
+  };
+  expect(write({ rank: 2, alpha: 4 })).toMatchObject({ alpha_pattern: {}, rank_pattern: {} });
+  const json = write({ rank: 8, alpha: 6 });
+  expect(json).toMatchObject({ alpha_pattern: { [layer]: 6 }, rank_pattern: { [layer]: 8 } });
+  const read = readAdapter(
+    directory('own', json, { [`${layer}.lora_A.weight`]: [8, 16], [`${layer}.lora_B.weight`]: [5, 8] }),
+  );
+  expect([...read.layers.values()][0]!.scaling).toBe(0.75);
 });
 
 it.each([

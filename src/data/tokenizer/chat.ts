@@ -5,7 +5,7 @@
 
 import { Template } from '@huggingface/jinja';
 import { isObject, type Json, textOf } from '../../files/json.js';
-import { quote } from '../../quote.js';
+import { quote, shown } from '../../quote.js';
 
 /** A chat as a row of data has it. */
 export interface Conversation {
@@ -46,7 +46,7 @@ export class ChatTemplate {
       });
       this.#marked = marked === source ? undefined : new Template(marked);
     } catch (error) {
-      throw new Error(`its chat template cannot be parsed: ${(error as Error).message}`);
+      throw new Error(`its chat template cannot be parsed: ${shown((error as Error).message, 500)}`);
     }
     this.#tokens = tokens;
     this.#special = special.filter((token) => token !== '');
@@ -73,7 +73,7 @@ export class ChatTemplate {
     try {
       return template.render({ ...given, ...more });
     } catch (error) {
-      throw new Error(`the model's chat template fails: ${(error as Error).message}`);
+      throw new Error(`the model's chat template fails: ${shown((error as Error).message, 500)}`);
     }
   }
 

@@ -9,6 +9,7 @@ import { isMainThread } from 'node:worker_threads';
 import { builtFile } from '../../built.js';
 import { scriptEnvironment } from '../../environment.js';
 import { ModelError } from '../../errors.js';
+import { shown } from '../../quote.js';
 import { beforeThreadEnds } from '../../threads/closing.js';
 import { plugAndPlay } from '../../threads/exec-argv.js';
 import type { Encoded, MaskVocabulary } from './encoded.js';
@@ -148,7 +149,7 @@ export class TokenizerProcess {
   #unusable(error: Error): never {
     if (error instanceof ModelError) throw error;
     const why = error instanceof TokenizerEnded ? `opening it ended its process: ${error.message}` : error.message;
-    throw new ModelError(`${this.#file} cannot be used: ${why}`);
+    throw new ModelError(`${this.#file} cannot be used: ${shown(why, 500)}`);
   }
 
   async #start(): Promise<void> {

@@ -26,6 +26,10 @@ export interface AdapterOptions extends AdapterShape {
 /** What the product of both matrices is multiplied by. */
 export const scalingOf = ({ alpha, rank, rslora }: AdapterShape): number => alpha / (rslora ? Math.sqrt(rank) : rank);
 
+/** The alpha of a layer of this rank and scaling. */
+export const alphaOf = (scaling: number, rank: number, rslora: boolean): number =>
+  scaling * (rslora ? Math.sqrt(rank) : rank);
+
 const kinds = ['lora', 'dora'];
 
 /** Whether the option `adapter` says what to make, and is no directory. */

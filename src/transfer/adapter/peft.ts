@@ -185,31 +185,43 @@ function readTensors(path: string): Map<string, Tensor> {
 export interface AdapterToWrite {
   shape: AdapterShape;
   dropout: number;
-  /** Paths of the layers, and of the modules that are saved. */
-  targets: readonly string[];
+  /** The layers, by path, with the rank and the alpha of each. */
+  layers: ReadonlyMap<string, { rank: number; alpha: number }>;
+  /** Paths of the modules that are saved. */
   saved: readonly string[];
   taskType: string | null;
   base: string;
   fanInFanOut: boolean;
 }
 
-/** adapter_config.json, with what PEFT needs to build the same layers; what it does not name has PEFT's defaults. */
-export const adapterConfig = ({ shape, dropout, targets, saved, ...rest }: AdapterToWrite): Json => ({
-  base_model_name_or_path: rest.base,
-  bias: 'none',
-  fan_in_fan_out: rest.fanInFanOut,
-  inference_mode: true,
-  init_lora_weights: true,
-  lora_alpha: shape.alpha,
-  lora_dropout: dropout,
-  modules_to_save: saved.length > 0 ? [...saved] : null,
-  peft_type: 'LORA',
-  r: shape.rank,
-  target_modules: [...targets],
-  task_type: rest.taskType,
-  use_dora: shape.dora,
-  use_rslora: shape.rslora,
-});
+/**
+ * adapter_config.json, with what PEFT needs to build the same layers; what it does not name has PEFT's defaults. Ranks
+ * and alphas that are not those of the shape, as an adapter that came from PEFT may have them, stand by layer.
+ */
+export function adapterConfig({ shape, dropout, layers, saved, ...rest }: AdapterToWrite): Json {
+  const others = (key: 'rank' | 'alpha'): Record<string, number> =>
+    Object.fromEntries(
+      [...layers].flatMap(([path, of]) => (Math.abs(of[key] / shape[key] - 1) < 1e-9 ? [] : [[path, of[key]]])),
+    );
+  return {
+    alpha_pattern: others('alpha'),
+    base_model_name_or_path: rest.base,
+    bias: 'none',
+    fan_in_fan_out: rest.fanInFanOut,
+    inference_mode: true,
+    init_lora_weights: true,
+    lora_alpha: shape.alpha,
+    lora_dropout: dropout,
+    modules_to_save: saved.length > 0 ? [...saved] : null,
+    peft_type: 'LORA',
+    r: shape.rank,
+    rank_pattern: others('rank'),
+    target_modules: [...layers.keys()],
+    task_type: rest.taskType,
+    use_dora: shape.dora,
+    use_rslora: shape.rslora,
+  };
+}
 
 /** A tensor's key in the file. */
 export const keyOf = (name: string): string => prefix + name;

@@ -8,6 +8,7 @@ import { type FilesBeside, jsonBytes, writeFilesBeside } from '../beside.js';
 import type { ModelConfig } from '../config.js';
 import type { Attached } from './attach.js';
 import { familyOf } from './families.js';
+import { alphaOf } from './options.js';
 import { adapterConfig, configFile, keyOf, tensorFile } from './peft.js';
 import { asSaved, pathOfTask } from './stored.js';
 
@@ -42,7 +43,12 @@ export function writeAdapter(
   const json = adapterConfig({
     shape,
     dropout,
-    targets: adapters.map(({ module }) => pathOf(module.alias, module.head)),
+    layers: new Map(
+      adapters.map(({ module, a, scaling }) => {
+        const [rank] = current(a).shape as [number];
+        return [pathOf(module.alias, module.head), { rank, alpha: alphaOf(scaling, rank, shape.rslora) }];
+      }),
+    ),
     saved: [...new Set(kept.map(([name]) => name.replace(/\.[^.]*$/, '')))],
     taskType,
     base,
