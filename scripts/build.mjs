@@ -122,5 +122,10 @@ for (const { fileName, code, source = code } of output) {
   writeFileSync(`${file}.new`, source);
   renameSync(`${file}.new`, file);
 }
-for (const name of readdirSync(dist, { recursive: true }))
-  if (/\.js(\.map)?$/.test(name) && !written.has(join(dist, name))) rmSync(join(dist, name));
+// Modules that are gone leave nothing, types neither: a test would go on with what a clean clone has not got.
+const types = new Set(modules.map((module) => join(dist, `${module}.d.ts`)));
+for (const name of readdirSync(dist, { recursive: true })) {
+  const file = join(dist, name);
+  const gone = /\.js(\.map)?$/.test(name) ? !written.has(file) : name.endsWith('.d.ts') && !types.has(file);
+  if (gone) rmSync(file);
+}

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { predict } from '#ortune/commands/predict.js';
 import { writeEncoder } from '#ortune/models/directory.js';
-import { buildWordPiece } from '#ortune/models/wordpiece.js';
+import { buildWordPiece } from '#ortune/models/tokenizer/wordpiece.js';
 import { evaluate } from '#ortune/train/evaluate.js';
 import { smallProblem } from '../support/small-problem.js';
 import { newRuns, train, weightHashes } from '../support/train.js';
