@@ -1,7 +1,6 @@
 // A model with adapters merged in, as a directory that opens everywhere.
 
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readdirSync, statSync } from 'node:fs';
 import { checkHooks, checkOptions, resolvingKeys } from '../arguments.js';
 import { mergeSchema } from '../config/merge-schema.js';
 import { parseOptions } from '../config/options.js';
@@ -19,8 +18,9 @@ export interface MergeResult {
 
 /**
  * Writes a model directory with the weights of `model` and what the adapters add to them.
- * @throws UsageError for a directory without an adapter, and for an output that is the model's own; ModelError for an
- *   adapter of another model
+ * @throws UsageError for a directory without an adapter, and for an output that holds something; ModelError for an
+ * adapter
+ *   of another model
  */
 export async function merge(
   options: { model: string; adapters: string | readonly string[]; output: string },
@@ -29,10 +29,15 @@ export async function merge(
   checkOptions(options, 'merge: options');
   checkHooks(resolving, 'merge', resolvingKeys);
   const { model, adapters, output } = parseOptions(mergeSchema, options);
+  // A model, an adapter that was taken for the output, or anything else would be mixed with what is written.
+  const there = statSync(output, { throwIfNoEntry: false });
+  if (there && (!there.isDirectory() || readdirSync(output).length > 0))
+    throw new UsageError(
+      `output ${output} is there already, and holds something: the merged model is written into a directory of its own. ` +
+        'Choose another, or remove it.',
+    );
   const place = await placeModel(model, undefined, resolving);
   try {
-    if (existsSync(output) && resolve(output) === resolve(place.path))
-      throw new UsageError(`output ${output} is the model that adapters are merged into; choose another directory`);
     return { output, ...(await mergeAdapters({ model: place.path, adapters, output })) };
   } finally {
     await place.close();

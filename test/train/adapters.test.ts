@@ -68,9 +68,10 @@ describe('a run with LoRA', () => {
     const error = once!.map((w, i) => Math.abs(both![i]! - w - (w - none![i]!)));
     expect(Math.max(...error)).toBeLessThan(1e-6);
     expect(once).not.toEqual(none);
-    await expect(merge({ model: merged, adapters: directory, output: merged })).rejects.toThrow(
-      /choose another directory/,
-    );
+    for (const output of [merged, directory, modelFile(merged)])
+      await expect(merge({ model: merged, adapters: directory, output })).rejects.toThrow(
+        /^output .* is there already, and holds something/,
+      );
 
     const { loraRank: _, loraTargets: __, ...more } = run({ adapter: directory, eval: path('test.csv'), maxSteps: 0 });
     const untouched = await train(more);
