@@ -35,6 +35,7 @@ function* evaluation(config: TrainConfig): Generator<string> {
     evalStrategy: evalStrategy !== undefined && evalStrategy !== 'no',
     loadBestModelAtEnd: config.loadBestModelAtEnd === true,
     earlyStoppingPatience: config.earlyStoppingPatience !== undefined,
+    reduceOnPlateauPatience: config.reduceOnPlateauPatience !== undefined,
     metricForBestModel: metric !== 'loss',
   };
   for (const [name, wanted] of Object.entries(wants)) {

@@ -651,6 +651,15 @@ export interface TrainFields {
   /** What an evaluation must be better by to count as better. Takes a number of at least 0. Default `0`. */
   earlyStoppingThreshold?: number | undefined;
   /**
+   * After so many evaluations in a row without a better one the learning rate is multiplied by reduceOnPlateauFactor,
+   * and again after as many more. Takes a whole number of at least 1.
+   */
+  reduceOnPlateauPatience?: number | undefined;
+  /**
+   * With reduceOnPlateauPatience: what the rate is multiplied by. Takes a number above 0 and below 1. Default `0.1`.
+   */
+  reduceOnPlateauFactor?: number | undefined;
+  /**
    * Compute what is below the first trained parameter once for each sample, and keep it on disk for all epochs. Default
    * `true`.
    */

@@ -329,6 +329,20 @@ const run = {
     .min(0)
     .default(0)
     .meta(about('What an evaluation must be better by to count as better.', { aliases: ['min_delta'] })),
+  reduceOnPlateauPatience: count
+    .optional()
+    .meta(
+      about(
+        'After so many evaluations in a row without a better one the learning rate is multiplied by reduceOnPlateauFactor, and again after as many more.',
+        { aliases: ['plateau_patience'] },
+      ),
+    ),
+  reduceOnPlateauFactor: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .default(0.1)
+    .meta(about('With reduceOnPlateauPatience: what the rate is multiplied by.', { aliases: ['plateau_factor'] })),
   trunkCache: z
     .boolean()
     .default(true)

@@ -8,6 +8,8 @@ export interface BestOptions {
   metric: string;
   /** So many evaluations in a row that are not better end the run; undefined: none do. */
   patience?: number | undefined;
+  /** After each so many evaluations in a row that are not better the learning rate is reduced; undefined: never. */
+  reducePatience?: number | undefined;
   /** An evaluation is better when it is better by more than this; default 0. */
   threshold?: number | undefined;
   /** Whether less of it is better; default by its name. */
@@ -26,14 +28,22 @@ export interface BestState {
 export class BestTracker {
   readonly metric: string;
   readonly #patience: number;
+  readonly #reducePatience: number;
   readonly #threshold: number;
   readonly #sign: 1 | -1;
   #best: { step: number; value: number } | undefined;
   #sinceBest = 0;
 
-  constructor({ metric, patience, threshold = 0, lessIsBetter: less = lessIsBetter(metric) }: BestOptions) {
+  constructor({
+    metric,
+    patience = Number.POSITIVE_INFINITY,
+    reducePatience = Number.POSITIVE_INFINITY,
+    threshold = 0,
+    lessIsBetter: less = lessIsBetter(metric),
+  }: BestOptions) {
     this.metric = metric;
-    this.#patience = patience ?? Number.POSITIVE_INFINITY;
+    this.#patience = patience;
+    this.#reducePatience = reducePatience;
     this.#threshold = threshold;
     this.#sign = less ? -1 : 1;
   }
@@ -44,14 +54,15 @@ export class BestTracker {
   }
 
   /** Counts the evaluation after `step`; a value that is not finite is never better. */
-  add(step: number, value: number): { better: boolean; stop: boolean } {
+  add(step: number, value: number): { better: boolean; stop: boolean; reduce: boolean } {
     const gain = this.#best ? this.#sign * (value - this.#best.value) : Number.POSITIVE_INFINITY;
     const better = Number.isFinite(value) && gain > this.#threshold;
     if (better) {
       this.#best = { step, value };
       this.#sinceBest = 0;
     } else this.#sinceBest++;
-    return { better, stop: this.#sinceBest >= this.#patience };
+    const reduce = !better && this.#sinceBest % this.#reducePatience === 0;
+    return { better, stop: this.#sinceBest >= this.#patience, reduce };
   }
 
   state(): BestState {

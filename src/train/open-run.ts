@@ -154,6 +154,7 @@ export async function openRun(
     const best = new BestTracker({
       metric: config.metricForBestModel,
       patience: config.earlyStoppingPatience,
+      reducePatience: config.reduceOnPlateauPatience,
       threshold: config.earlyStoppingThreshold,
       lessIsBetter: ownDirection('metricForBestModel', config.metricForBestModel, metrics),
     });

@@ -37,7 +37,7 @@ export interface Progress {
   leftOut: number;
   /** Floating-point operations of the products of training (a multiply-add is two). */
   flops: number;
-  /** What a callback has multiplied the learning rates by. */
+  /** What callbacks and plateaus have multiplied the learning rates by. */
   learningRateFactor: number;
 }
 
@@ -114,7 +114,8 @@ export function refuseAnotherRun(path: string, saved: RunState, now: Origin): vo
   if (saved.hashes.augment !== hashes.augment)
     differences.push(`augmentModule: ${config.augmentModule?.module ?? 'none'} is not the module of then`);
   if (saved.hashes.loss !== hashes.loss) differences.push('loss: the files of losses are not those of then');
-  if (keepsBest(config) && saved.hashes.eval !== hashes.eval)
+  const decides = keepsBest(config) || config.reduceOnPlateauPatience !== undefined;
+  if (decides && saved.hashes.eval !== hashes.eval)
     differences.push(`eval: the samples of ${(config.eval ?? ['nothing']).join(', ')} are not the same`);
   const unaffecting = optionsThatChangeNothing(trainSchema);
   for (const key of Object.keys(config) as (keyof TrainConfig)[]) {

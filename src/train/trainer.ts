@@ -197,10 +197,15 @@ export class Trainer<T extends TaskName = TaskName> extends RunEvents<T> {
     if (!metrics) return false;
     const names = taskNamed(run.task.name).metrics(run.task.options);
     const value = isOwnMetric(name) ? ownFigure(metrics, name) : metricOf(metrics, name, names);
-    const { better, stop } = run.best.add(run.progress.step, value);
+    const { better, stop, reduce } = run.best.add(run.progress.step, value);
     run.progress.evaluationDue = false;
     run.progress.stoppedEarly = stop;
     this.#report(run, { name: 'eval', step: run.progress.step, metrics, best: better });
+    if (reduce && !stop) {
+      const { reduceOnPlateauFactor: factor, reduceOnPlateauPatience: patience } = this.config;
+      run.progress.learningRateFactor *= factor;
+      this.#warn(run, `no better ${name} in ${patience} evaluations: the learning rate is multiplied by ${factor}`);
+    }
     await this.#decisions.settle();
     return better;
   }

@@ -21,6 +21,12 @@ test('a run ends after so many evaluations in a row that are not better', () => 
   expect(follow({ metric: 'f1', patience: 1 }, [0, 0])).toEqual(['b', 's']);
 });
 
+test('the rate is reduced after every so many evaluations in a row that are not better', () => {
+  const tracker = new BestTracker({ metric: 'loss', reducePatience: 2 });
+  const reduced = [3, 4, 4, 4, 4, 2, 3, 3].map((value, i) => tracker.add(i + 1, value).reduce);
+  expect(reduced).toEqual([false, false, true, false, true, false, false, true]);
+});
+
 test('better by no more than the threshold is not better, however slowly it adds up', () => {
   expect(follow({ metric: 'accuracy', threshold: 0.25 }, [0.25, 0.5, 0.75, 0.875])).toEqual(['b', '', 'b', '']);
   expect(follow({ metric: 'loss', threshold: 0.5, patience: 2 }, [4, 3.5, 3.25, 3])).toEqual(['b', '', 'b', '']);

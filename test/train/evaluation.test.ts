@@ -85,6 +85,28 @@ describe('the best evaluation', () => {
     expect(result.metrics).toEqual(best.metrics);
   });
 
+  it('reduces the rate when nothing better comes for a while', async () => {
+    const options = config({
+      ...overshoot,
+      ...{ optimizer: 'sgd', learningRate: 5, maxSteps: 16, evalStrategy: 'steps', saveStrategy: 'no' },
+      ...{ reduceOnPlateauPatience: 2, reduceOnPlateauFactor: 0.5 },
+    });
+    const [rates, better]: [number[], boolean[]] = [[], []];
+    await new Trainer(options)
+      .on('step', ({ learningRate }) => rates.push(learningRate))
+      .on('evaluation', ({ best }) => better.push(best === true))
+      .run();
+    let [since, rate] = [0, 5];
+    const expected = better.flatMap((is) => {
+      const before = rate;
+      since = is ? 0 : since + 1;
+      if (!is && since % 2 === 0) rate /= 2;
+      return [before, before];
+    });
+    expect(rates).toEqual(expected);
+    expect(new Set(rates).size).toBeGreaterThan(1);
+  });
+
   it('goes by any metric, and an unknown one is refused before anything is read', async () => {
     const { result, evaluations } = await run(
       config({ metricForBestModel: 'macro.f1', loadBestModelAtEnd: true, maxSteps: 8, evalSteps: 4 }),
