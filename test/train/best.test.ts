@@ -76,5 +76,5 @@ test('the best of another metric is forgotten', () => {
   const tracker = new BestTracker({ metric: 'loss', patience: 1 });
   tracker.restore({ metric: 'f1', best: { step: 10, value: 0.5 }, sinceBest: 1 });
   expect(tracker.best).toBeUndefined();
-  expect(tracker.add(20, 9)).toEqual({ better: true, stop: false });
+  expect(tracker.add(20, 9)).toEqual({ better: true, stop: false, reduce: false });
 });
