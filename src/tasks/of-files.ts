@@ -1,7 +1,7 @@
 // Models of several files: the task that a directory of them is of, by their names, before any is opened; and whether
 // they belong together.
 
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { ModelError } from '../errors.js';
 import { type JoinedModel, partFolders } from '../onnx/join.js';
 import type { ModelConfig } from '../transfer/config.js';
@@ -11,7 +11,8 @@ import { everyTask, type TaskName, taskNamed } from './tasks.js';
 export function taskOfFiles(path: string): TaskName | undefined {
   const names = new Set(
     partFolders(path)
-      .filter((folder) => statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+      // Below a file there is nothing, which statSync throws for.
+      .filter((folder) => existsSync(folder) && statSync(folder).isDirectory())
       .flatMap((folder) => readdirSync(folder)),
   );
   if (names.has('model.onnx')) return undefined;
