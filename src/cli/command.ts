@@ -69,9 +69,10 @@ export function addOptions(command: Command, schema: z.ZodObject, { unknown = ''
   // Commander knows our flags only; the schema also knows what they are called elsewhere, so its word comes first.
   command.configureOutput({
     outputError: (text, print) => {
-      const [said, name] = text.match(/unknown option '--([^'=]+).*/) ?? [];
-      if (said === undefined || name === undefined) return print(text);
-      const close = nearest(name, listOptions(schema));
+      const [said] = text.match(/unknown option '.*/) ?? [];
+      if (said === undefined) return print(text);
+      const [, name] = said.match(/'--([^'=]+)/) ?? [];
+      const close = name && nearest(name, listOptions(schema));
       const flag = listOptions(schema).find(({ key }) => key === close)?.flag;
       const otherwise = text.includes('Did you mean') ? '' : unknown;
       const hint = flag ? `(Did you mean ${flag}?)` : otherwise;

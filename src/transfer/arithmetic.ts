@@ -2,6 +2,7 @@
 // deviation of 1. Found from the bytes of the two tensors: every element must be the one that the formula gives, to the
 // rounding of sums. Norms: Salimans and Kingma, Weight Normalization, 2016; standardised filters: Qiao et al., 2019.
 
+import { types } from 'node:util';
 import type { Graph, Node, Value } from '../onnx/graph.js';
 import { Tensor } from '../onnx/tensor.js';
 
@@ -58,7 +59,7 @@ type Numbers = Float32Array | Float64Array;
 
 /** How far an element may be from the formula, of the row's largest: sums in float32, or numbers of 16 bits. */
 function toleranceOf(y: Numbers): number {
-  if (!(y instanceof Float32Array)) return 4e-6;
+  if (!types.isFloat32Array(y)) return 4e-6;
   let used = 0;
   for (const bits of new Uint32Array(y.buffer, y.byteOffset, y.length)) used |= bits;
   return (used & 0xffff) === 0 ? 2 ** -7 : (used & 0x1fff) === 0 ? 2 ** -9 : 4e-6;

@@ -20,7 +20,7 @@ describe('ortune compare', () => {
     const first = await ortune(args);
     expect(first.code).toBe(0);
     const text = first.stdout.split('\n');
-    expect(text[0]).toMatch(/^strategy +accuracy +range +trained +parameters +seconds +steps +to scratch's$/);
+    expect(text[0]).toMatch(/^strategy +accuracy +range +trained +parameters +seconds +steps +FLOPs +to scratch's$/);
     expect(text[1]).toMatch(/^frozen +0\.\d{4} ± 0\.\d{4} +0\.\d{4} to 0\.\d{4} +66 /);
     expect(text[2]).toMatch(/^scratch +0\.\d{4} ± /);
     expect(first.stderr).toContain('run 3 of 4: frozen, seed 1\n');

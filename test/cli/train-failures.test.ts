@@ -182,7 +182,7 @@ describe('options that cannot be', () => {
     [
       'a choice that there is not',
       ['--optimizer', 'lamb'],
-      /option 'optimizer' must be one of adamw, sgd, found "lamb"/,
+      /option 'optimizer' must be one of adamw, adam, sgd, rmsprop, adadelta, lion, found "lamb"/,
     ],
   ])('%s', async (_, args, message) => {
     expectFailure(await train(...args), 2, 'UsageError', message);

@@ -68,7 +68,7 @@ const attention: TypeRule = (c) => {
   const [q, k, v] = [c.shape(0), c.shape(1), c.shape(2)];
   const heads = c.int('heads', 0);
   const keyHeads = c.int('kv_heads', heads);
-  if (keyHeads < 1 || heads % keyHeads !== 0) c.fail(`${heads} heads do not share ${keyHeads} of keys`);
+  if (heads > 0 && (keyHeads < 1 || heads % keyHeads !== 0)) c.fail(`${heads} heads do not share ${keyHeads} of keys`);
   if (q.length !== 3 || k.length !== 3 || k.join() !== v.join() || k[0] !== q[0] || k[2]! * heads !== q[2]! * keyHeads)
     c.fail(
       `q [${q}], k [${k}] and v [${v}] must be [B, T, C], [B, S, C] and [B, S, C], of ${heads} and ${keyHeads} heads`,
