@@ -1,10 +1,11 @@
-// Prints the options of `ortune train`, those that `ortune compare` has besides, and those of `ortune pack` that train
-// has not, as Markdown tables, or with --write puts them between markers such as <!-- options --> of docs/options.md
-// and the ends of these, and the types of options with their comments into src/config/option-types.ts. The schemas are
-// the one source.
+// Prints the options of `ortune train`, those that `ortune compare` and `ortune lr-find` have besides, and those of
+// `ortune pack` that train has not, as Markdown tables, or with --write puts them between markers such as <!-- options
+// --> of docs/options.md and the ends of these, and the types of options with their comments into
+// src/config/option-types.ts. The schemas are the one source.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { compareSchema } from '../dist/config/compare-schema.js';
+import { lrFindSchema } from '../dist/config/lr-find-schema.js';
 import { optionTable } from '../dist/config/options.js';
 import { packSchema } from '../dist/config/pack-schema.js';
 import { trainSchema } from '../dist/config/train-schema.js';
@@ -13,6 +14,7 @@ import { optionTypes } from '../dist/config/typed-schemas.js';
 const tables = {
   options: optionTable(trainSchema),
   'compare options': optionTable(compareSchema, trainSchema),
+  'lr-find options': optionTable(lrFindSchema, trainSchema),
   'pack options': optionTable(packSchema, trainSchema),
 };
 if (process.argv.includes('--write')) {

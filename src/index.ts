@@ -5,6 +5,7 @@ import './unbundled.js';
 export type { Callbacks, Control, NextBatch } from './callbacks.js';
 export { gradcheckModel } from './commands/gradcheck.js';
 export { inspectModel } from './commands/inspect.js';
+export { findLearningRate, type LrFindHooks } from './commands/lr-find.js';
 export { type MergeResult, merge } from './commands/merge.js';
 export { type PackHooks, type PackResult, pack } from './commands/pack.js';
 export { type LoadedModel, loadModel, type PredictInput, predict } from './commands/predict.js';
@@ -17,6 +18,7 @@ export {
 export type { CompareResult } from './compare/result.js';
 export type { SeedResult, StrategyResult } from './compare/tabulate.js';
 export type { CompareConfig, CompareOptions } from './config/compare-schema.js';
+export type { LrFindOptions } from './config/lr-find-schema.js';
 export type { PackOptions } from './config/pack-schema.js';
 export type { PreviewOptions } from './config/preview-schema.js';
 export type { EvalOptions, GradcheckOptions, PredictOptions } from './config/schema.js';
@@ -68,6 +70,7 @@ export {
 export type { LanguageModelOptions } from './models/language/options.js';
 export { type BytePairOptions, buildBytePairs } from './models/tokenizer/byte-pairs.js';
 export { buildWordPiece } from './models/tokenizer/wordpiece.js';
+export type { LearningRates } from './optim/rate-range.js';
 export type { ClassPrediction as Prediction } from './tasks/classes.js';
 export type {
   AnswerPrediction,

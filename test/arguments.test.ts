@@ -132,6 +132,10 @@ const rows: Row[] = [
   ['compare', 'onRun', (onRun) => o.compare({}, { onRun }), noFunctions],
   ...resolving('compare', (hooks) => o.compare({}, hooks)),
 
+  ['findLearningRate', 'options', (value) => o.findLearningRate(value), noObjects],
+  ['findLearningRate', 'onStep', (onStep) => o.findLearningRate({}, { onStep }), noFunctions],
+  ...resolving('findLearningRate', (hooks) => o.findLearningRate({}, hooks)),
+
   ['writeEncoder', 'directory', (value) => o.writeEncoder(value), [...noTexts, '']],
   [
     'writeEncoder',

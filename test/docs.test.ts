@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { globSync } from 'tinyglobby';
 import { expect, it } from 'vitest';
 import { compareSchema } from '#ortune/config/compare-schema.js';
+import { lrFindSchema } from '#ortune/config/lr-find-schema.js';
 import { optionTable } from '#ortune/config/options.js';
 import { packSchema } from '#ortune/config/pack-schema.js';
 import { trainSchema } from '#ortune/config/train-schema.js';
@@ -18,6 +19,9 @@ it('the tables of options are those of the schemas (scripts/option-table.mjs --w
   const page = read('docs/options.md');
   expect(page).toContain(`<!-- options -->\n${optionTable(trainSchema)}\n<!-- /options -->`);
   expect(page).toContain(`<!-- pack options -->\n${optionTable(packSchema, trainSchema)}\n<!-- /pack options -->`);
+  expect(page).toContain(
+    `<!-- lr-find options -->\n${optionTable(lrFindSchema, trainSchema)}\n<!-- /lr-find options -->`,
+  );
   expect(page).toContain(
     `<!-- compare options -->\n${optionTable(compareSchema, trainSchema)}\n<!-- /compare options -->`,
   );

@@ -15,6 +15,7 @@ import { addEmbed } from './embed.js';
 import { addEval } from './eval.js';
 import { addGradcheck } from './gradcheck.js';
 import { addInspect } from './inspect.js';
+import { addLrFind } from './lr-find.js';
 import { addMerge } from './merge.js';
 import { addMine } from './mine.js';
 import { write } from './output.js';
@@ -39,6 +40,7 @@ const program = new Command('ortune')
 for (const add of [
   addTrain,
   addCompare,
+  addLrFind,
   addEval,
   addPredict,
   addEmbed,

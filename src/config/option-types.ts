@@ -1523,3 +1523,17 @@ export interface CompareFields {
    */
   corpusSteps?: number | undefined;
 }
+
+export interface LrFindFields {
+  /** Learning rate of the first step. Takes a number above 0. Default `0.000001`. */
+  startRate?: number | undefined;
+  /**
+   * Learning rate of the last step, where the loss has not gone up for good before. Takes a number above 0. Default
+   * `1`.
+   */
+  endRate?: number | undefined;
+  /** Optimizer steps from startRate to endRate. Takes a whole number from 10 to 10000. Default `100`. */
+  steps?: number | undefined;
+  /** File to write a plot of the losses to, as SVG. */
+  svg?: string | URL | undefined;
+}

@@ -1,6 +1,7 @@
 // The schemas whose options a program writes, by the interface that says them in option-types.ts.
 
 import { compareSchema } from './compare-schema.js';
+import { lrFindSchema } from './lr-find-schema.js';
 import { packSchema } from './pack-schema.js';
 import { previewSchema } from './preview-schema.js';
 import { evalSchema, gradcheckSchema, inspectSchema, predictSchema } from './schema.js';
@@ -24,10 +25,14 @@ const opening = `// Made of the schemas by scripts/option-table.mjs --write; not
 /** What a comparison has besides the options of its runs, and of strategies by name. */
 const compared = interfaceText('CompareFields', compareSchema, [...Object.keys(trainSchema.shape), 'overrides']);
 
+/** What a range test has besides the options of its run. */
+const ranged = interfaceText('LrFindFields', lrFindSchema, Object.keys(trainSchema.shape));
+
 /** The source of option-types.ts. */
 export const optionTypes = (): string =>
   [
     opening,
     ...Object.entries(schemas).map(([name, schema]) => `${interfaceText(name, schema)}\n`),
     `${compared}\n`,
+    `${ranged}\n`,
   ].join('\n');

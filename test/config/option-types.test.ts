@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import type { compareSchema } from '#ortune/config/compare-schema.js';
+import type { lrFindSchema } from '#ortune/config/lr-find-schema.js';
 import type {
   CompareFields,
   EvalFields,
   GradcheckFields,
   InspectFields,
+  LrFindFields,
   PackFields,
   PredictFields,
   PreviewFields,
@@ -38,6 +40,7 @@ it('take all that the schemas take, and have the same names', () => {
   expectTypeOf<z.input<typeof gradcheckSchema>>().toExtend<GradcheckFields>();
   expectTypeOf<z.input<typeof inspectSchema>>().toExtend<InspectFields>();
   expectTypeOf<z.input<typeof compareSchema>>().toExtend<CompareFields>();
+  expectTypeOf<z.input<typeof lrFindSchema>>().toExtend<LrFindFields>();
 });
 
 it('say what each option means, takes and is by default', () => {
