@@ -39,6 +39,14 @@ export function disableRuntimeTelemetry(): void {
   process.env.ORT_DISABLE_TELEMETRY ??= '1';
 }
 
+/** Whether text for people has colours on a stream: NO_COLOR, else FORCE_COLOR, else what the terminal can. */
+export function wantsColour(stream: NodeJS.WriteStream): boolean {
+  const { NO_COLOR, FORCE_COLOR } = process.env;
+  if (NO_COLOR) return false;
+  if (FORCE_COLOR !== undefined) return FORCE_COLOR !== '0' && FORCE_COLOR !== 'false';
+  return stream.isTTY === true && stream.hasColors();
+}
+
 /** Where models of the hub are kept: ORTUNE_CACHE, else ortune/models in the user's cache directory. */
 export function modelCache(): string {
   const { ORTUNE_CACHE, XDG_CACHE_HOME } = process.env;

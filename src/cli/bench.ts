@@ -3,8 +3,9 @@
 import type { Command } from 'commander';
 import { benchStepSchema } from '../config/schema.js';
 import { formatBytes, formatNumber } from '../format.js';
-import { addOptions, configOf, execute } from './command.js';
+import { configOf, execute } from './command.js';
 import { showDownload } from './download.js';
+import { addOptions } from './flags.js';
 
 export function addBench(program: Command): void {
   const bench = program.command('bench').description('measure ortune on this machine');

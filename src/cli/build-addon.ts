@@ -6,7 +6,8 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { packageRoot } from '../built.js';
 import { OrtuneError } from '../errors.js';
-import { addOutputFlags, execute } from './command.js';
+import { execute } from './command.js';
+import { addOutputFlags } from './flags.js';
 
 export function addBuildAddon(program: Command): void {
   const command = program

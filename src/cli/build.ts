@@ -2,7 +2,8 @@
 
 import type { Command } from 'commander';
 import { type BuildConfig, buildSchema } from '../config/build-schema.js';
-import { addOptions, configOf, execute, type Result } from './command.js';
+import { configOf, execute, type Result } from './command.js';
+import { addOptions } from './flags.js';
 import { say } from './output.js';
 import { inputsOf, textsIn } from './predict-inputs.js';
 

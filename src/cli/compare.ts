@@ -1,6 +1,6 @@
 // ortune compare: the same data and budget under several strategies and seeds, and the table of what each reaches.
 
-import { type Command, Option as Flag } from 'commander';
+import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import type { ComparedRun } from '../compare/compare.js';
 import { comparisonText } from '../compare/markdown.js';
@@ -11,8 +11,9 @@ import { formatDuration } from '../format.js';
 import { ProgressLine } from '../report/progress.js';
 import { describeEvent } from '../report/run.js';
 import type { Trainer } from '../train/trainer.js';
-import { addOptions, configOf, execute } from './command.js';
-import { say } from './output.js';
+import { configOf, execute } from './command.js';
+import { addOptions, printConfig } from './flags.js';
+import { progressStream, say } from './output.js';
 import { sameCommand } from './resume-command.js';
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -21,20 +22,21 @@ export function addCompare(program: Command): void {
   const command = program
     .command('compare')
     .description('train with several strategies and seeds on the same data and budget, and compare what they reach')
-    .argument('[config]', 'YAML or JSON file of options; flags override it')
-    .addOption(new Flag('--print-config', 'print every option as it would be used, as YAML, and start nothing'));
-  addOptions(command, compareSchema).action((file: string | undefined, flags: Flags) =>
-    execute(flags, async (signal) => {
-      const base = file === undefined ? {} : readConfigFile(file);
-      const config = configOf(compareSchema, base, flags, file);
-      if (flags.printConfig) return { json: config, text: stringify(config, { lineWidth: 0 }).trimEnd() };
-      const result = await compareAloud(config, signal);
-      if (result.interrupted) say(`go on with: ${sameCommand(process.argv.slice(2), base.overwrite === true)}`);
-      const text = comparisonText(result);
-      if (flags.json) say(text);
-      return { json: result, text };
-    }),
-  );
+    .argument('[config]', 'YAML or JSON file of options; flags override it');
+  addOptions(command, compareSchema)
+    .addOption(printConfig())
+    .action((file: string | undefined, flags: Flags) =>
+      execute(flags, async (signal) => {
+        const base = file === undefined ? {} : readConfigFile(file);
+        const config = configOf(compareSchema, base, flags, file);
+        if (flags.printConfig) return { json: config, text: stringify(config, { lineWidth: 0 }).trimEnd() };
+        const result = await compareAloud(config, signal);
+        if (result.interrupted) say(`go on with: ${sameCommand(process.argv.slice(2), base.overwrite === true)}`);
+        const text = comparisonText(result);
+        if (flags.json) say(text);
+        return { json: result, text };
+      }),
+    );
 }
 
 const titleOf = ({ strategy, seed, prepares }: ComparedRun): string =>
@@ -42,7 +44,7 @@ const titleOf = ({ strategy, seed, prepares }: ComparedRun): string =>
 
 async function compareAloud(config: CompareConfig, signal: AbortSignal): Promise<CompareResult> {
   const { compare } = await import('../compare/compare.js');
-  const line = new ProgressLine(process.stderr);
+  const line = new ProgressLine(progressStream());
   const shown = new Set<string>();
   try {
     return await compare(config as Parameters<typeof compare>[0], {

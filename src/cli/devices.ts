@@ -4,7 +4,8 @@ import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
 import { formatNumber } from '../format.js';
 import { type DeviceKind, deviceKinds } from '../lower/target.js';
-import { addOutputFlags, execute } from './command.js';
+import { execute } from './command.js';
+import { addOutputFlags } from './flags.js';
 
 const nameWidth = 8;
 

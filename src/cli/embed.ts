@@ -2,8 +2,9 @@
 
 import type { Command } from 'commander';
 import { type EmbedConfig, embedSchema } from '../config/embed-schema.js';
-import { addOptions, configOf, execute, type Result } from './command.js';
+import { configOf, execute, type Result } from './command.js';
 import { showDownload } from './download.js';
+import { addOptions } from './flags.js';
 import { say } from './output.js';
 import { inputsOf, textsIn } from './predict-inputs.js';
 

@@ -3,8 +3,9 @@
 import type { Command } from 'commander';
 import { evalSchema } from '../config/schema.js';
 import { taskNamed } from '../tasks/tasks.js';
-import { addOptions, configOf, execute } from './command.js';
+import { configOf, execute } from './command.js';
 import { showDownload } from './download.js';
+import { addOptions } from './flags.js';
 import { say } from './output.js';
 
 export function addEval(program: Command): void {

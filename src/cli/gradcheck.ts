@@ -5,8 +5,9 @@ import type { ParameterCheck } from '../check/gradcheck.js';
 import type { GradcheckResult } from '../commands/gradcheck.js';
 import { gradcheckSchema } from '../config/schema.js';
 import { alignRows } from '../report/metrics.js';
-import { addOptions, configOf, execute } from './command.js';
+import { configOf, execute } from './command.js';
 import { showDownload } from './download.js';
+import { addOptions } from './flags.js';
 
 const shown = 10;
 

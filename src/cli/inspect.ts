@@ -5,8 +5,9 @@ import { inspectSchema } from '../config/schema.js';
 import { formatCount } from '../format.js';
 import { quote, shown } from '../quote.js';
 import { apartNotes } from '../transfer/tied.js';
-import { addOptions, configOf, execute } from './command.js';
+import { configOf, execute } from './command.js';
 import { showDownload } from './download.js';
+import { addOptions } from './flags.js';
 
 /** Tensors that are not trained are listed up to this many. */
 const MOST_LISTED = 20;

@@ -39,7 +39,7 @@ function stop(insists: boolean): void {
     if (insists) exit(130);
     return;
   }
-  means?.say('\ninterrupted: finishing the step under way (once more to stop at once)');
+  means?.say('interrupted: finishing the step under way (once more to stop at once)');
   interrupted.abort();
 }
 

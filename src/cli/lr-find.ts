@@ -5,8 +5,9 @@ import { readConfigFile } from '../config/load.js';
 import { lrFindSchema, ofRun } from '../config/lr-find-schema.js';
 import { ProgressLine } from '../report/progress.js';
 import { ratesText } from '../report/rates-text.js';
-import { addOptions, configOf, execute } from './command.js';
-import { say } from './output.js';
+import { configOf, execute } from './command.js';
+import { addOptions } from './flags.js';
+import { progressStream, say } from './output.js';
 
 export function addLrFind(program: Command): void {
   const command = program
@@ -17,7 +18,7 @@ export function addLrFind(program: Command): void {
     execute(flags, async (signal) => {
       const config = configOf(lrFindSchema, file === undefined ? {} : ofRun(readConfigFile(file)), flags, file);
       const { findLearningRate } = await import('../commands/lr-find.js');
-      const line = new ProgressLine(process.stderr);
+      const line = new ProgressLine(progressStream());
       try {
         const rates = await findLearningRate(config as Parameters<typeof findLearningRate>[0], {
           signal,

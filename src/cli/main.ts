@@ -6,19 +6,27 @@ import { heedSignals, meanBySignals } from './interrupt.js';
 
 heedSignals();
 
-const { end, exit, guardOutput, say, write } = await import('./output.js');
+const { complain, end, exit, guardOutput, write } = await import('./output.js');
 guardOutput();
 
 // What fails outside a command's own work (a worker, the addon) ends here; no stack at people.
 process.on('uncaughtException', async ({ name, message, stack }) => {
-  say(`ortune: unexpected ${name}: ${message}`);
-  if (process.argv.includes('--debug')) say(`${stack}`);
+  complain(`ortune: unexpected ${name}: ${message}`);
+  if (process.argv.includes('--debug')) complain(`${stack}`);
   if (process.argv.includes('--json')) await write(JSON.stringify({ error: { name, message } }));
   await end(1);
 });
 
 const { startedByNohup } = await import('../environment.js');
-meanBySignals({ say, exit, outlivesTerminal: startedByNohup });
+meanBySignals({
+  say: (text) => {
+    // What the terminal has echoed of the keys stands on the line.
+    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    complain(text);
+  },
+  exit,
+  outlivesTerminal: startedByNohup,
+});
 
 const { runProgram } = await import('./program.js');
 await runProgram();

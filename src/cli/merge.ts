@@ -3,8 +3,9 @@
 import type { Command } from 'commander';
 import { mergeSchema } from '../config/merge-schema.js';
 import { UsageError } from '../errors.js';
-import { addOptions, configOf, execute, type Result } from './command.js';
+import { configOf, execute, type Result } from './command.js';
 import { showDownload } from './download.js';
+import { addOptions } from './flags.js';
 import { say } from './output.js';
 
 export function addMerge(program: Command): void {

@@ -3,8 +3,10 @@
 // is left unsaid, and only a result that cannot be printed is a failure, of the printing alone. The work's own process
 // is guarded, never that of a host program.
 
+import { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
-import { printable, readable } from '../quote.js';
+import { printable } from '../quote.js';
+import { clearScreen, lineFor } from '../report/screen.js';
 import { addon } from '../runtime/native.js';
 
 /** Of standard error, in bytes: text for a reader that does not read is dropped beyond. */
@@ -51,10 +53,27 @@ function guard(stream: Guarded): void {
   };
 }
 
+let quiet = false;
+
+/** From now on nothing is said but results and what went wrong. */
+export function beQuiet(): void {
+  quiet = true;
+}
+
+/** Where progress goes: standard error, or with --quiet nowhere. */
+export const progressStream = (): NodeJS.WriteStream =>
+  quiet ? (new Writable({ write: (_, __, done) => done() }) as NodeJS.WriteStream) : process.stderr;
+
 /** A line for people. */
-export const say = (text: string): void => {
-  process.stderr.write(`${readable(text)}\n`);
-};
+export function say(text: string): void {
+  if (!quiet) complain(text);
+}
+
+/** A line of what went wrong, which --quiet does not keep back. */
+export function complain(text: string): void {
+  clearScreen();
+  process.stderr.write(lineFor(process.stderr, text));
+}
 
 /**
  * A line on stdout, or '' for what was written before; settles when it is out. Whether it went well: a reader that has
@@ -65,12 +84,13 @@ export async function write(line: string): Promise<boolean> {
     process.stdout.write(line && `${printable(line)}\n`, done),
   );
   if (!error || error.code === 'EPIPE') return true;
-  say(`ortune: the result cannot be written to standard output (${error.message})`);
+  complain(`ortune: the result cannot be written to standard output (${error.message})`);
   return false;
 }
 
 /** Ends the process, with this code also where its terminal is gone. */
 export function exit(code: number): never {
+  clearScreen();
   if (terminals.some((fd) => !isatty(fd))) {
     // Node would abort when it puts back the terminal's settings.
     process.emit('exit', code);

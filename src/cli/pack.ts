@@ -5,7 +5,9 @@ import { packSchema } from '../config/pack-schema.js';
 import { formatBytes } from '../format.js';
 import { ProgressLine } from '../report/progress.js';
 import type { SkippedSample } from '../train/bad-samples.js';
-import { addOptions, configOf, execute, type Result } from './command.js';
+import { configOf, execute, type Result } from './command.js';
+import { addOptions } from './flags.js';
+import { progressStream } from './output.js';
 import { fullCommand } from './resume-command.js';
 
 export function addPack(program: Command): void {
@@ -17,7 +19,7 @@ export function addPack(program: Command): void {
     execute(flags, async (signal): Promise<Result> => {
       const config = configOf(packSchema, data.length > 0 ? { data } : {}, flags);
       const { pack } = await import('../commands/pack.js');
-      const line = new ProgressLine(process.stderr);
+      const line = new ProgressLine(progressStream());
       const onProgress = (progress: Parameters<typeof line.pack>[0]): void => line.pack(progress);
       const onDownload = (event: Parameters<typeof line.download>[0]): void => line.download(event);
       try {

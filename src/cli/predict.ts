@@ -5,8 +5,9 @@ import type { Command } from 'commander';
 import { type PredictConfig, predictSchema } from '../config/schema.js';
 import type { TextInput } from '../data/samples.js';
 import type { Prediction } from '../tasks/task.js';
-import { addOptions, configOf, execute, type Result } from './command.js';
+import { configOf, execute, type Result } from './command.js';
 import { showDownload } from './download.js';
+import { addOptions } from './flags.js';
 import { say } from './output.js';
 import { inputsOf } from './predict-inputs.js';
 

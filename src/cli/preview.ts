@@ -4,8 +4,9 @@ import type { Command } from 'commander';
 import { readConfigFile } from '../config/load.js';
 import { listOptions } from '../config/options.js';
 import { previewSchema } from '../config/preview-schema.js';
-import { addOptions, configOf, execute } from './command.js';
+import { configOf, execute } from './command.js';
 import { showDownload } from './download.js';
+import { addOptions } from './flags.js';
 
 export function addPreview(program: Command): void {
   const command = program

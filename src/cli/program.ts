@@ -10,10 +10,13 @@ import { addBench } from './bench.js';
 import { addBuild } from './build.js';
 import { addBuildAddon } from './build-addon.js';
 import { addCompare } from './compare.js';
+import { addCompletion } from './completion.js';
 import { addDevices } from './devices.js';
 import { addEmbed } from './embed.js';
 import { addEval } from './eval.js';
+import { generalHeading } from './flags.js';
 import { addGradcheck } from './gradcheck.js';
+import { addHelp, layOutHelp } from './help.js';
 import { addInspect } from './inspect.js';
 import { addLrFind } from './lr-find.js';
 import { addMerge } from './merge.js';
@@ -29,34 +32,28 @@ const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), '
   version: string;
 };
 
-const program = new Command('ortune')
-  .description('Fine-tunes exported ONNX models in Node.js.')
-  .version(version)
-  .showHelpAfterError('(--help lists what there is)')
-  .exitOverride()
-  .configureOutput({ writeErr: (text) => process.stderr.write(printable(text)) })
-  .configureHelp({ helpWidth: 110 });
+const program = layOutHelp(
+  new Command('ortune')
+    .description('Fine-tunes exported ONNX models in Node.js.')
+    .optionsGroup(generalHeading)
+    .version(version, '-V, --version', 'show the version')
+    .showHelpAfterError('(--help lists what there is)')
+    .exitOverride()
+    .configureOutput({ outputError: (text, print) => print(printable(text)) }),
+);
+
 // Commands made from here on inherit the settings above.
-for (const add of [
-  addTrain,
-  addCompare,
-  addLrFind,
-  addEval,
-  addPredict,
-  addEmbed,
-  addMine,
-  addBuild,
-  addRetrieve,
-  addMerge,
-  addPreview,
-  addInspect,
-  addGradcheck,
-  addPack,
-  addBench,
-  addDevices,
-  addBuildAddon,
-])
-  add(program);
+const commands = {
+  'Train:': [addTrain, addCompare, addLrFind, addPreview, addPack, addBuild, addRetrieve],
+  'Use what was trained:': [addEval, addPredict, addEmbed, addMine, addMerge],
+  'Look into a model:': [addInspect, addGradcheck],
+  'This machine:': [addBench, addDevices, addBuildAddon],
+  'Help:': [addCompletion, addHelp],
+};
+for (const [heading, adds] of Object.entries(commands)) {
+  program.commandsGroup(heading);
+  for (const add of adds) add(program);
+}
 
 /** Runs the command that the arguments name; commands end the process themselves, help and wrong usage do not. */
 export async function runProgram(): Promise<void> {

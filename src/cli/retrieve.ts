@@ -2,7 +2,8 @@
 
 import type { Command } from 'commander';
 import { retrieveSchema } from '../config/retrieve-schema.js';
-import { addOptions, configOf, execute, type Result } from './command.js';
+import { configOf, execute, type Result } from './command.js';
+import { addOptions } from './flags.js';
 import { say } from './output.js';
 
 export function addRetrieve(program: Command): void {

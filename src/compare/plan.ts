@@ -38,7 +38,7 @@ export function plannedRuns(config: CompareConfig): PlannedRun[] {
       const run = { ...given, seed, output: join(config.output, name), trunkCacheDirectory, overwrite: false };
       const first = firstPart(shared, { config, strategy, seed, name });
       const model = first[0] ? join(first[0].options.output, 'model') : given.model;
-      const options = parseOptions(trainSchema, { ...run, model }, `strategy ${strategy}`);
+      const options = parseOptions(trainSchema, { ...run, model }, { where: `strategy ${strategy}` });
       return [...first, { strategy, seed, name, options }];
     }),
   );

@@ -44,6 +44,6 @@ export function taskDrivenOptions(
       ...withoutTask(shared, ofClassifier),
       ...{ task: 'task-driven-lm', ...columns, ...ratios, maxSteps, init: 'random', overwrite: false, ...own },
     },
-    'strategy tlm',
+    { where: 'strategy tlm' },
   );
 }

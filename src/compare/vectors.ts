@@ -17,6 +17,6 @@ export function vectorOptions(shared: TrainConfig, own: { seed: number; output: 
       // What heads of most families read.
       pooling: 'cls',
     },
-    named,
+    { where: named },
   );
 }

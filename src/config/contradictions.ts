@@ -62,7 +62,7 @@ export function* unknownMetric(
     metric,
     known.map((key) => ({ key, aliases: [] })),
   );
-  yield `option '${option}' must be one of ${known.join(', ')}, found "${metric}"${close ? `; did you mean '${close}'?` : ''}`;
+  yield `option '${option}' must be one of ${known.join(', ')}, found "${metric}"${close ? `; did you mean "${close}"?` : ''}`;
 }
 
 function* strategy(config: TrainConfig, kind: 'eval' | 'save'): Generator<string> {

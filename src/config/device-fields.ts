@@ -2,10 +2,10 @@
 
 import { precisions } from '../lower/target.js';
 import { deviceNames } from '../runtime/kinds.js';
-import { about, count } from './fields.js';
+import { about, count, headings, under } from './fields.js';
 import { z } from './zod.js';
 
-export const computing = {
+export const computing = under(headings.machine, {
   device: z
     .string()
     .regex(deviceNames)
@@ -42,4 +42,4 @@ export const computing = {
         { aliases: ['gradient_checkpointing', 'activation_checkpointing'] },
       ),
     ),
-};
+});

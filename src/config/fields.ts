@@ -23,11 +23,33 @@ type Extra = {
   list?: boolean;
   /** What it takes, in messages and tables, where saying it in full would be too long. */
   expects?: string;
+  /** Among the few of a command that matter first: help has them before all others. */
+  first?: boolean;
 };
 export const about = (description: string, extra: Omit<Extra, 'description'> = {}): Extra => ({
   description,
   ...extra,
 });
+
+/** What help lists options under, in its order; those of a task come in place of `tasks`. */
+export const headings = {
+  first: 'Most used',
+  own: 'Options',
+  data: 'Data',
+  columns: 'Columns, labels and lengths',
+  steps: 'Steps, rates and losses',
+  run: 'Evaluation, checkpoints and resuming',
+  transfer: 'The model: what is kept, trained and added',
+  tasks: 'Task',
+  reading: 'Reading files',
+  machine: 'Machine',
+};
+
+/** The fields, as help lists them under this heading; one that has a heading already keeps it. */
+export const under = <T extends Readonly<Record<string, z.ZodType>>>(heading: string, fields: T): T =>
+  Object.fromEntries(
+    Object.entries(fields).map(([key, field]) => [key, field.meta({ heading, ...field.meta() })]),
+  ) as unknown as T;
 
 /** In place of an option that a command decides by itself; `why` follows 'must be left out:'. */
 export const forbidden = (why: string) => z.never().optional().meta({ description: why });
@@ -69,7 +91,7 @@ export const bytes = z.union([count, z.string().regex(sizes)]).transform((value)
 export const model = place.meta(
   about(
     'Model directory in transformers.js layout, a bare .onnx file, or a hub name (owner/name, owner/name@revision).',
-    { value: 'MODEL', aliases: ['model_name_or_path'], changesNothing: true },
+    { value: 'MODEL', aliases: ['model_name_or_path'], changesNothing: true, first: true },
   ),
 );
 
@@ -84,7 +106,7 @@ export const adapters = listOf(place)
   );
 
 /** Of every command that runs a model. */
-export const running = {
+export const running = under(headings.machine, {
   device: z
     .enum(['cpu'])
     .default('cpu')
@@ -150,7 +172,7 @@ export const running = {
         changesNothing: true,
       }),
     ),
-};
+});
 
 /** What tasks make their fields of, as an argument: threads that only look a task up then need no zod. */
 export interface FieldKit {

@@ -64,8 +64,6 @@ export interface TrainFields {
   recompute?: 'none' | 'layers' | undefined;
   /** Directory for the run; the trained model goes to its sub-directory model/. */
   output: string | URL;
-  /** Replace a run that output already holds. Default `false`. */
-  overwrite?: boolean | undefined;
   /**
    * Training data: JSONL, CSV, TSV or Parquet, also gzipped; of pictures also a folder with one sub-folder for each
    * class, or .safetensors; several files and globs.
@@ -682,6 +680,8 @@ export interface TrainFields {
   maxBadSteps?: number | undefined;
   /** Write event files for TensorBoard beside metrics.jsonl. Default `true`. */
   tensorboard?: boolean | undefined;
+  /** Replace a run that output already holds. Default `false`. */
+  overwrite?: boolean | undefined;
   /** Go on from a checkpoint: its directory, or latest for the last one in output. */
   resume?: string | URL | undefined;
   /** Resume although model, data or options differ from those the checkpoint was made with. Default `false`. */

@@ -5,6 +5,7 @@
 import { UsageError } from '../errors.js';
 import { withoutUrls } from '../files/path-of.js';
 import { explain, show } from './explain.js';
+import { headings } from './fields.js';
 import { expectation, type Shape, shapeOf } from './shape.js';
 import type { z } from './zod.js';
 
@@ -33,6 +34,8 @@ export interface Option {
   aliases: readonly string[];
   /** Another value gives the same weights step by step. */
   changesNothing: boolean;
+  /** What help lists it under, one of `headings`. */
+  heading: string;
 }
 
 const kebab = (key: string): string => key.replaceAll('.', '-').replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
@@ -62,10 +65,11 @@ function placeholder(shape: Shape): string | undefined {
   return shape.value ?? short ?? { number: 'N', numbers: 'N', text: 'TEXT', structure: 'YAML' }[kind];
 }
 
-function* optionsOf(shape: Shape, prefix: string): Generator<Option> {
+function* optionsOf(shape: Shape, prefix: string, above = headings.own): Generator<Option> {
   for (const [name, property] of Object.entries(shape.properties ?? {})) {
     if (property.not) continue;
     const key = prefix + name;
+    const heading = property.first ? headings.first : (property.heading ?? above);
     yield {
       key,
       flag: `--${kebab(key)}`,
@@ -80,8 +84,9 @@ function* optionsOf(shape: Shape, prefix: string): Generator<Option> {
       description: property.description ?? '',
       aliases: property.aliases ?? [],
       changesNothing: property.changesNothing ?? false,
+      heading,
     };
-    for (const nested of property.anyOf ?? []) yield* optionsOf(nested, `${key}.`);
+    for (const nested of property.anyOf ?? []) yield* optionsOf(nested, `${key}.`, heading);
   }
 }
 
@@ -97,6 +102,13 @@ export function listOptions(schema: Schema): readonly Option[] {
   return options;
 }
 
+const order = Object.values(headings);
+const placeOf = ({ heading }: Option): number => order.indexOf(order.find((one) => heading.startsWith(one)) ?? '');
+
+/** The same in the order of help: by heading. */
+export const listForHelp = (schema: Schema): readonly Option[] =>
+  listOptions(schema).toSorted((a, b) => placeOf(a) - placeOf(b));
+
 /** The keys whose value does not change what a run computes, so that a run may be resumed with another. */
 export const optionsThatChangeNothing = (schema: Schema): ReadonlySet<string> =>
   new Set(
@@ -105,13 +117,37 @@ export const optionsThatChangeNothing = (schema: Schema): ReadonlySet<string> =>
       .map((option) => option.key),
   );
 
+/** Where a configuration comes from, for messages. */
+export interface Source {
+  /** What to call it, such as the name of a file. */
+  where?: string | undefined;
+  /** Options that were typed as flags, or would have been, and are called so. */
+  flags?: readonly Option[];
+}
+
+/** A message with the flags in place of the keys that it names. */
+function nameFlags(message: string, flags: readonly Option[]): string {
+  const flagOf = new Map(flags.map(({ key, flag }) => [key, flag]));
+  // A path into an option stays one behind its flag; a value that was found is none.
+  const quoted = message.replace(/(?<!found )'([\w.]+)([[.][^']*)?'/g, (text, key: string, inner = '') => {
+    if (flagOf.has(key)) return `'${flagOf.get(key)}${inner}'`;
+    const [top = '', ...rest] = key.split('.');
+    return flagOf.has(top) ? `'${[flagOf.get(top), ...rest].join('.')}${inner}'` : text;
+  });
+  // Names of several words are no words of a sentence.
+  return quoted.replace(/(?<![\w.'\]-])[a-z]+[A-Z]\w*(?![\w.'[])/g, (word) => flagOf.get(word) ?? word);
+}
+
 /**
  * Checks a configuration against a schema and fills in the defaults.
- * @param where what to call its source in messages, such as a file name
  * @throws UsageError that lists every wrong, missing and unknown option; where there are none of these, every
  *   contradiction between options
  */
-export function parseOptions<S extends Schema>(schema: S, given: unknown, where?: string): z.output<S> {
+export function parseOptions<S extends Schema>(
+  schema: S,
+  given: unknown,
+  { where, flags = [] }: Source = {},
+): z.output<S> {
   const input = withoutUrls(given);
   const result = schema.safeParse(input);
   if (result.success) return result.data;
@@ -119,7 +155,9 @@ export function parseOptions<S extends Schema>(schema: S, given: unknown, where?
   const wrong = result.error.issues.filter(({ code }) => code !== 'custom');
   const issues = wrong.length > 0 ? wrong : result.error.issues;
   const problems = issues.flatMap((issue) => explain(issue, input, shapeOf(schema), listOptions(schema)));
-  throw new UsageError((where ? `${where}: ` : '') + [...new Set(problems)].join('\n'));
+  const named = [...new Set(problems)].map((problem) => nameFlags(problem, flags));
+  const typed = named.every((problem) => problem.includes("'--"));
+  throw new UsageError((where && !typed ? `${where}: ` : '') + named.join('\n'));
 }
 
 /** Markdown table of the options, for docs/options.md; without those that the schema `except` has too. */

@@ -2,12 +2,12 @@
 // itself is looked at, and what was assumed is said.
 
 import { encodingNamed } from '../data/read/encoding.js';
-import { about, bytes } from './fields.js';
+import { about, bytes, headings, under } from './fields.js';
 import { z } from './zod.js';
 
 const character = /^[^\r\n]$/;
 
-export const reading = {
+export const reading = under(headings.reading, {
   delimiter: z
     .string()
     .regex(/^([^\r\n"]|\\t|tab|comma|semicolon|pipe|space)$/)
@@ -76,4 +76,4 @@ export const reading = {
       },
     ),
   ),
-};
+});

@@ -25,6 +25,8 @@ export interface Shape {
   changesNothing?: boolean;
   list?: boolean;
   expects?: string;
+  heading?: string;
+  first?: boolean;
   /** Of a path that may be given as a URL object. */
   url?: boolean;
   /** Of an option that must be left out. */

@@ -2,7 +2,7 @@
 // there are depends on nothing but the table of tasks.
 
 import { type TaskName, taskNames, tasks } from '../tasks/tasks.js';
-import { about, fieldKit } from './fields.js';
+import { about, fieldKit, headings, under } from './fields.js';
 import { z } from './zod.js';
 
 type FieldsOf<T> = T extends { fields: (kit: never) => infer F } ? F : never;
@@ -13,8 +13,22 @@ type Merged<K extends 'all' | 'train' | 'predict'> = Together<PartOf<Each, K>>;
 
 const fields = tasks.map(({ name, shared, fields }) => ({ name, shared, fields: fields(fieldKit) }));
 
+/** Tasks that have an option, whichever part it is of. */
+const having = (key: string): string[] =>
+  fields
+    .filter(({ fields: { all, train, predict } }) => key in { ...all, ...train, ...predict })
+    .map(({ name }) => name);
+
+/** Where help lists an option: those of nearly all tasks, of two, or of one. */
+function headingOf(key: string): string {
+  const names = having(key);
+  return names.length > 2 ? headings.columns : `${headings.tasks} ${names.join(' and ')}`;
+}
+
 function merged<K extends 'all' | 'train' | 'predict'>(part: K): Merged<K> {
-  return Object.assign({}, ...fields.map(({ fields }) => fields[part])) as Merged<K>;
+  const all: Record<string, z.ZodType> = Object.assign({}, ...fields.map(({ fields }) => fields[part]));
+  const headed = Object.entries(all).map(([key, field]) => [key, under(headingOf(key), { field }).field]);
+  return Object.fromEntries(headed) as Merged<K>;
 }
 
 /** Of training and evaluation, of training alone, and of prediction. */
@@ -31,6 +45,7 @@ export const task = z
   .meta(
     about(
       `What the model is for: ${listed(tasks.map(({ purpose }) => purpose))}. Default that of the data: pictures where they are a folder, tensors or have an imageColumn, else ${tasks[0].name}.`,
+      { first: true },
     ),
   ) as unknown as z.ZodDefault<z.ZodEnum<{ [K in TaskName]: K }>>;
 

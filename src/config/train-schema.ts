@@ -9,7 +9,7 @@ import { scheduleNames } from '../optim/schedule.js';
 import { type MetricNameOf, type TaskName, withTask } from '../tasks/tasks.js';
 import { contradictions } from './contradictions.js';
 import { computing } from './device-fields.js';
-import { about, batchSize, bytes, count, files, model, path, place, rate, running } from './fields.js';
+import { about, batchSize, bytes, count, files, headings, model, path, place, rate, running, under } from './fields.js';
 import type { TrainFields } from './option-types.js';
 import { reading } from './reading-fields.js';
 import { task, taskFields } from './task-fields.js';
@@ -51,13 +51,14 @@ const augmentModule = z
     ),
   );
 
-const data = {
+const data = under(headings.data, {
   train: files.meta(
     about(
       'Training data: JSONL, CSV, TSV or Parquet, also gzipped; of pictures also a folder with one sub-folder for each class, or .safetensors; several files and globs.',
       {
         value: 'FILE',
         aliases: ['train_file'],
+        first: true,
       },
     ),
   ),
@@ -66,11 +67,13 @@ const data = {
       value: 'FILE',
       aliases: ['validation_file', 'valid', 'dev'],
       changesNothing: true,
+      first: true,
     }),
   ),
   evalSplit: share.optional().meta(
     about('Share of the training data that is held out to evaluate on, the same of every class; instead of eval.', {
       aliases: ['validation_split', 'test_size'],
+      first: true,
     }),
   ),
   test: files.optional().meta(
@@ -128,10 +131,12 @@ const data = {
         aliases: ['class_weight'],
       }),
     ),
-};
+});
 
-const optimisation = {
-  epochs: count.default(3).meta(about('Passes over the training data.', { aliases: ['num_train_epochs'] })),
+const optimisation = under(headings.steps, {
+  epochs: count
+    .default(3)
+    .meta(about('Passes over the training data.', { aliases: ['num_train_epochs'], first: true })),
   maxSteps: z
     .int()
     .min(0)
@@ -162,7 +167,7 @@ const optimisation = {
     .number()
     .gt(0)
     .default(5e-5)
-    .meta(about('Highest learning rate.', { aliases: ['lr'] })),
+    .meta(about('Highest learning rate.', { aliases: ['lr'], first: true })),
   schedule: z
     .enum(scheduleNames)
     .default('linear')
@@ -273,11 +278,11 @@ const optimisation = {
     .meta(
       about('Decides order, dropout and drawn weights; equal seeds give equal weights.', { aliases: ['random_seed'] }),
     ),
-};
+});
 
 const when = z.enum(['no', 'steps', 'epoch']).optional();
 
-const run = {
+const run = under(headings.run, {
   evalStrategy: when.meta(
     about('When to evaluate; default at the end of each epoch, or every evalSteps where that is given.', {
       aliases: ['evaluation_strategy'],
@@ -379,6 +384,15 @@ const run = {
         changesNothing: true,
       }),
     ),
+  overwrite: z
+    .boolean()
+    .default(false)
+    .meta(
+      about('Replace a run that output already holds.', {
+        aliases: ['overwrite_output_dir'],
+        changesNothing: true,
+      }),
+    ),
   resume: place.optional().meta(
     about('Go on from a checkpoint: its directory, or latest for the last one in output.', {
       value: 'CHECKPOINT',
@@ -396,7 +410,7 @@ const run = {
         changesNothing: true,
       }),
     ),
-};
+});
 
 const options = z.strictObject({
   model,
@@ -408,14 +422,9 @@ const options = z.strictObject({
       value: 'DIR',
       aliases: ['output_dir'],
       changesNothing: true,
+      first: true,
     }),
   ),
-  overwrite: z
-    .boolean()
-    .default(false)
-    .meta(
-      about('Replace a run that output already holds.', { aliases: ['overwrite_output_dir'], changesNothing: true }),
-    ),
   ...data,
   ...taskFields.all,
   ...taskFields.train,

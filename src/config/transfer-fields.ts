@@ -1,7 +1,7 @@
 // The options that say what becomes of the model: which of its weights are kept, drawn anew or trained, and with what
 // head and dropout. See fields.ts for the conventions.
 
-import { about, count, listOf, path, rate } from './fields.js';
+import { about, count, headings, listOf, path, rate, under } from './fields.js';
 import { z } from './zod.js';
 
 /** One pattern over parameters, or several. */
@@ -26,7 +26,7 @@ const dropout = z
     ),
   );
 
-export const transfer = {
+export const transfer = under(headings.transfer, {
   dropout,
   headLayers: z
     .array(count)
@@ -141,4 +141,4 @@ export const transfer = {
       },
     ),
   ),
-};
+});

@@ -7,7 +7,8 @@ import type { PackProgress } from '../data/pack/pack-blocks.js';
 import type { TrunkEvent } from '../events.js';
 import { formatBytes, formatDuration, formatNumber } from '../format.js';
 import type { DownloadEvent } from '../models/hub.js';
-import { printable, readable } from '../quote.js';
+import { printable } from '../quote.js';
+import { lineFor, onScreen } from './screen.js';
 
 export interface Progress {
   /** Optimizer steps done. */
@@ -99,6 +100,7 @@ export class ProgressLine {
       clearOnComplete: true,
     });
     this.#bar.start(total, done, { count, text });
+    onScreen(() => this.stop());
   }
 
   #plainIsDue(): boolean {
@@ -111,12 +113,14 @@ export class ProgressLine {
   /** A line that stays; the progress line moves below it. */
   message(text: string): void {
     this.stop();
-    this.#stream.write(`${readable(text)}\n`);
+    this.#stream.write(lineFor(this.#stream, text));
   }
 
   /** Removes the progress line; the next update brings it back. */
   stop(): void {
-    this.#bar?.stop();
+    if (!this.#bar) return;
+    this.#bar.stop();
     this.#bar = undefined;
+    onScreen(undefined);
   }
 }

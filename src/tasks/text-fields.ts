@@ -3,9 +3,13 @@
 import type { FieldKit } from '../config/fields.js';
 
 export const textFields = ({ z, about, path, count }: FieldKit) => ({
-  textColumn: path
-    .default('text')
-    .meta(about('Column (CSV) or key (JSONL) that holds the text.', { value: 'NAME', aliases: ['text_column_name'] })),
+  textColumn: path.default('text').meta(
+    about('Column (CSV) or key (JSONL) that holds the text.', {
+      value: 'NAME',
+      aliases: ['text_column_name'],
+      first: true,
+    }),
+  ),
   pairColumn: path
     .optional()
     .meta(about('Column that holds a second text, for pairs such as question and answer.', { value: 'NAME' })),
@@ -97,7 +101,7 @@ export const labelFormFields = ({ z, about, path }: FieldKit) => ({
 export const labelField = (kit: FieldKit) => ({
   labelColumn: kit.path
     .default('label')
-    .meta(kit.about('Column that holds the label.', { value: 'NAME', aliases: ['label_column_name'] })),
+    .meta(kit.about('Column that holds the label.', { value: 'NAME', aliases: ['label_column_name'], first: true })),
   labelNames: labelNamesField(kit),
 });
 

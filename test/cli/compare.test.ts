@@ -81,10 +81,10 @@ describe('ortune compare', () => {
     ],
     [
       ['--seeds', 'many'],
-      'option \'seeds\' must be a number of seeds from 1 to 1000, or a list of seeds, found "many"',
+      'option \'--seeds\' must be a number of seeds from 1 to 1000, or a list of seeds, found "many"',
     ],
     [['--freeze', 'trunk'], "unknown option '--freeze'"],
-    [['--overrides', '{frozen: {lr: 1}}'], "unknown option 'overrides.frozen.lr'; did you mean"],
+    [['--overrides', '{frozen: {lr: 1}}'], "unknown option '--overrides.frozen.lr'; did you mean"],
   ])('answers %j with exit code 2 and a message', async (args, message) => {
     const { code, stderr, stdout } = await ortune(['compare', file, '--output', path('none'), ...args]);
     expect(stderr).toContain(message);

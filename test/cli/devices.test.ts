@@ -56,6 +56,6 @@ describe('ortune train --device', () => {
       'gpu',
     ]);
     expect(code).toBe(2);
-    expect(stderr).toContain(`option 'device' must be auto, cpu, webgpu, cuda or cuda:N, found "gpu"`);
+    expect(stderr).toContain(`option '--device' must be auto, cpu, webgpu, cuda or cuda:N, found "gpu"`);
   });
 });

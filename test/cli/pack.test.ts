@@ -76,7 +76,7 @@ describe('ortune pack', () => {
   });
 
   it.each([
-    ['no output', ['pack', ...texts], 2, /option 'output' is missing|'output'/],
+    ['no output', ['pack', ...texts], 2, /option '--output' is missing|'--output'/],
     ['an output of another name', ['pack', ...texts, '--output', path('x.bin')], 2, /must end in \.safetensors/],
     [
       'an output that cannot be written',

@@ -178,11 +178,11 @@ describe('options that cannot be', () => {
   it.each<[string, string[], string | RegExp]>([
     ['a pattern that matches nothing', ['--freeze', 'layers.*'], /'layers\.\*' matches none of the \d+ parameters/],
     ['a pattern that leaves nothing', ['--freeze', '*'], /leaves none of \d+ parameters to train/],
-    ['a number out of bounds', ['--learning-rate', '0'], /option 'learningRate' must be a number above 0, found 0/],
+    ['a number out of bounds', ['--learning-rate', '0'], /option '--learning-rate' must be a number above 0, found 0/],
     [
       'a choice that there is not',
       ['--optimizer', 'lamb'],
-      /option 'optimizer' must be one of adamw, adam, sgd, rmsprop, adadelta, lion, found "lamb"/,
+      /option '--optimizer' must be one of adamw, adam, sgd, rmsprop, adadelta, lion, found "lamb"/,
     ],
   ])('%s', async (_, args, message) => {
     expectFailure(await train(...args), 2, 'UsageError', message);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { configOf, withFlags } from '#ortune/cli/command.js';
+import { configOf } from '#ortune/cli/command.js';
+import { withFlags } from '#ortune/cli/flags.js';
 import { parseOptions } from '#ortune/config/options.js';
 import { benchStepSchema } from '#ortune/config/schema.js';
 import { trainSchema } from '#ortune/config/train-schema.js';
@@ -29,9 +30,9 @@ describe('flags', () => {
     expect(withFlags(trainSchema, {}, { overwrite: true })).toEqual({ overwrite: true });
   });
 
-  it('are checked together with the file, under its name', () => {
+  it('are called by the flag where one was typed, and by the key and its file where that had it', () => {
     expect(() => configOf(benchStepSchema, { layers: 2 }, { hidden: 0 }, 'bench.yaml')).toThrow(
-      "bench.yaml: option 'hidden' must be a whole number of at least 1, found 0",
+      /^option '--hidden' must be a whole number of at least 1, found 0$/,
     );
   });
 });
@@ -103,16 +104,23 @@ describe('the command line', () => {
     [['eval', '--per_device_eval_batch_size', '4'], '(Did you mean --batch-size?)'],
     [['trian'], "unknown command 'trian'\n(Did you mean train?)"],
     [['inspect'], "missing required argument 'model'"],
-    [['train', '--epochs', 'many'], 'option \'epochs\' must be a whole number of at least 1, found "many"'],
+    [['train', '--epochs', 'many'], 'option \'--epochs\' must be a whole number of at least 1, found "many"'],
+    [['train'], 'ortune train --model tiny-en --train mails.csv --output runs/first\n'],
+    [['help', 'trian'], "there is no command 'trian'; there are train, compare,"],
+    [['help', 'train', 'wibblewobble'], "ortune train has no option 'wibblewobble': see ortune train --help"],
+    [['completion', 'csh'], "completion is for bash, zsh, fish, found 'csh'"],
     [['train', 'none.yaml'], 'configuration file none.yaml cannot be read'],
-    [['predict', 'm', '--batch-size', '0'], "option 'batchSize' must be"],
-    [['predict'], "option 'model' is missing"],
+    [['predict', 'm', '--batch-size', '0'], "option '--batch-size' must be"],
+    [['predict'], "option '--model' is missing"],
     [['train', '--groups', '{parameters: *bias}'], "It is read as YAML: put quotes around '*bias'"],
     [['train', '--class-weights', '{ham: 1'], 'It is read as YAML: Flow map must end with a }'],
-    [['train', '--groups', '{parameters: a, lr: 1}'], "unknown option 'groups[0].lr'; did you mean 'groups[0].learn"],
+    [
+      ['train', '--groups', '{parameters: a, lr: 1}'],
+      "unknown option '--groups[0].lr'; did you mean '--groups[0].learn",
+    ],
     [['train', '--resume', 'run.yaml'], 'write the configuration file first: ortune train run.yaml --resume'],
     [['train', 'none.yaml', '--print-config'], 'configuration file none.yaml cannot be read'],
-    [['train', ...required, '--overwrite', '--resume'], "options 'overwrite' and 'resume' contradict each other"],
+    [['train', ...required, '--overwrite', '--resume'], "options '--overwrite' and '--resume' contradict each other"],
   ])('answers %j with exit code 2 and a message', async (args, message) => {
     const { code, stderr, stdout } = await ortune(args);
     expect(stderr).toContain(message);

@@ -77,7 +77,7 @@ describe('the options of a comparison', () => {
     [{ strategies: ['frozen', 'frozen'] }, "option 'strategies' has frozen twice: each may be there once"],
     [{ seeds: [1, 1] }, "option 'seeds' has 1 twice: each may be there once"],
     [{ seeds: 0 }, "option 'seeds' must be a number of seeds from 1 to 1000, or a list of seeds, found 0"],
-    [{ metric: 'acuracy' }, /'metric' must be one of loss, accuracy, .*, found "acuracy"; did you mean 'accuracy'\?/],
+    [{ metric: 'acuracy' }, /'metric' must be one of loss, accuracy, .*, found "acuracy"; did you mean "accuracy"\?/],
     [{ overrides: { adapters: { learningRate: 1 } } }, /^option 'overrides' names the unknown strategy 'adapters'/],
     [{ overrides: { frozen: { lr: 1 } } }, /'overrides\.frozen\.lr'; did you mean 'overrides\.frozen\.learningRate'\?/],
     [

@@ -45,7 +45,7 @@ describe('options that contradict each other', () => {
     [{ ...evaluated, evalStrategy: 'no', earlyStoppingPatience: 1 }, /'earlyStoppingPatience' and 'evalStrategy'/],
     [
       { ...evaluated, metricForBestModel: 'macro-f1' },
-      /'metricForBestModel' must be one of loss, accuracy, .*, found "macro-f1"; did you mean 'macro.f1'\?/,
+      /'metricForBestModel' must be one of loss, accuracy, .*, found "macro-f1"; did you mean "macro.f1"\?/,
     ],
     [{ ...evaluated, metricForBestModel: 'perplexity' }, /found "perplexity"$/],
     [{ ...required, sampling: 'weighted' }, /'sampling' weighted needs 'weightColumn'/],

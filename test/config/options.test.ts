@@ -6,7 +6,7 @@ import { trainSchema } from '#ortune/config/train-schema.js';
 const required = { model: 'm', train: 't.jsonl', output: 'o' };
 const messageOf = (input: unknown, where?: string): string => {
   try {
-    parseOptions(trainSchema, input, where);
+    parseOptions(trainSchema, input, { where });
   } catch (error) {
     expect(error).toMatchObject({ name: 'UsageError', exitCode: 2 });
     return (error as Error).message;
