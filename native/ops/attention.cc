@@ -44,6 +44,11 @@ struct Head {
     const int64_t* stride = a.bias_stride;
     return a.bias ? a.bias + sample * stride[0] + head * stride[1] + t * stride[2] : nullptr;
   }
+  /// Row t of the learned bias, or of its gradient.
+  template <class T>
+  T* learned(T* all, int64_t t) const {
+    return all ? all + sample * a.learned_sample + (head * a.T + t) * a.S : nullptr;
+  }
 };
 
 /// Keys from `begin`, a whole number of vectors, to before `end`; `padded` is the end in whole vectors.
@@ -74,16 +79,22 @@ static Keys seen_keys(const Head& h, int64_t t, int64_t rows) {
   return {begin / kLanes * kLanes, end, padded(end)};
 }
 
-/// The bias of query t for the keys, padded: copied to `row` unless it is there already.
+/// The biases of query t for the keys, padded: in `row`, unless they are there already.
 static void copy_bias(const Head& h, int64_t t, const Keys& keys, float* row) {
   const Attention& a = h.a;
-  if (t > 0 && (!a.bias || a.bias_stride[2] == 0)) return;
+  const float* learned = h.learned(a.learned, t);
+  if (t > 0 && !learned && (!a.bias || a.bias_stride[2] == 0)) return;
   const float* from = h.bias(t);
   const int64_t stride = a.bias_stride[3];
   if (from && stride == 1)
     memcpy(row + keys.begin, from + keys.begin, static_cast<size_t>(keys.end - keys.begin) * sizeof(float));
   else
     for (int64_t s = keys.begin; s < keys.end; ++s) row[s] = from ? from[s * stride] : 0.0f;
+  if (learned)
+    each(keys.end - keys.begin, [&](int64_t i, auto part) {
+      float* to = row + keys.begin + i;
+      store(to, load(to, part) + load(learned + keys.begin + i, part), part);
+    });
   for (int64_t s = keys.end; s < keys.padded; ++s) row[s] = -__builtin_inff();
 }
 
@@ -141,6 +152,17 @@ static inline F32 across_lanes(F32* rows, Combine combine) {
   return rows[0];
 }
 
+/// The tangent of the cap at a score over `softcap`, and what it makes of the score; 1 and x without one.
+struct Capped {
+  F32 score, slope;
+  Capped(F32 x, float softcap) : score(x), slope(set(1.0f)) {
+    if (softcap == 0) return;
+    const F32 t = tanh(x * (1.0f / softcap));
+    score = t * softcap;
+    slope = 1.0f - t * t;
+  }
+};
+
 /// Turns rows of q k' into exp(s - m), dropped; leaves m and r of each row. At most kLanes rows.
 static void softmax_rows(const Head& h, int64_t t, int64_t rows, const Keys& keys, float* x, float* bias,
                          float* m, float* r) {
@@ -152,9 +174,10 @@ static void softmax_rows(const Head& h, int64_t t, int64_t rows, const Keys& key
   F32 lanes[kLanes] = {};
   for (int64_t i = 0; i < rows; ++i) {
     copy_bias(h, t + i, keys, bias);
-    F32 top = set(-__builtin_inff());
+    F32 top = set(a.sink ? a.sink[h.head] : -__builtin_inff());
     for (int64_t s = keys.begin; s < keys.end; s += kLanes) {
-      const F32 score = load(x + i * row + s, Full{}) * scale + load(bias + s, Full{});
+      const F32 score =
+          Capped(load(x + i * row + s, Full{}) * scale, a.softcap).score + load(bias + s, Full{});
       store(x + i * row + s, score, Full{});
       top = at_least(score, top);
     }
@@ -174,7 +197,9 @@ static void softmax_rows(const Head& h, int64_t t, int64_t rows, const Keys& key
     }
     lanes[i] = total;
   }
-  store(r, 1.0f / across_lanes(lanes, [](F32 u, F32 v) { return u + v; }), Full{});
+  F32 sums = across_lanes(lanes, [](F32 u, F32 v) { return u + v; });
+  if (a.sink) sums += exp_or_zero(set(a.sink[h.head]) - tops);
+  store(r, 1.0f / sums, Full{});
 }
 
 void attention(const Attention& a, int64_t chunk) {
@@ -207,10 +232,19 @@ void attention(const Attention& a, int64_t chunk) {
   }
 }
 
-/// Turns rows of q k' into dropped probabilities, and rows of dy v' into scale * p * (dp * dropout - D),
-/// where D is the row's sum of dy * y. At most kLanes rows.
+/// Adds those of a row's vector that are keys.
+static inline void add_keys(float* to, int64_t s, int64_t end, F32 v) {
+  if (s + kLanes <= end)
+    store(to + s, load(to + s, Full{}) + v, Full{});
+  else
+    store(to + s, load(to + s, Tail{end - s}) + v, Tail{end - s});
+}
+
+/// Turns rows of q k' into dropped probabilities, and rows of dy v' into ds = p * (dp * dropout - D), times
+/// scale and the slope of the cap, where D is the row's sum of dy * y. Adds ds to dlearned. At most kLanes
+/// rows.
 static void softmax_grad_rows(const Head& h, int64_t t, int64_t rows, const Keys& keys, float* x, float* g,
-                              float* bias, Slice dy, Slice y) {
+                              float* bias, Slice dy, Slice y, float* dlearned) {
   const Attention& a = h.a;
   const int64_t row = scratch_row(a.S);
   const F32 scale = set(a.scale);
@@ -231,10 +265,11 @@ static void softmax_grad_rows(const Head& h, int64_t t, int64_t rows, const Keys
     copy_bias(h, t + i, keys, bias);
     const float* stats = h.stats(t + i);
     const F32 top = set(stats[0]), r = set(stats[1]), along = set(dy_y[i]);
+    float* const to = h.learned(dlearned, t + i);
     const U32 first = iota() + h.first_element(t + i);
     for (int64_t s = i * row + keys.begin; s < i * row + keys.end; s += kLanes) {
-      const F32 score = load(x + s, Full{}) * scale + load(bias + s - i * row, Full{});
-      const F32 p = exp_or_zero(score - top) * r;
+      const Capped capped(load(x + s, Full{}) * scale, a.softcap);
+      const F32 p = exp_or_zero(capped.score + load(bias + s - i * row, Full{}) - top) * r;
       F32 dp = load(g + s, Full{}), dropped = p;
       if (threshold) {
         const F32 mask = dropout_mask(first + static_cast<uint32_t>(s - i * row), threshold, factor);
@@ -242,7 +277,8 @@ static void softmax_grad_rows(const Head& h, int64_t t, int64_t rows, const Keys
         dropped *= mask;
       }
       store(x + s, dropped, Full{});
-      store(g + s, p * scale * (dp - along), Full{});
+      if (to) add_keys(to, s - i * row, keys.end, p * (dp - along));
+      store(g + s, p * scale * (dp - along) * capped.slope, Full{});
     }
   }
 }
@@ -273,7 +309,8 @@ static void head_grad(const AttentionGrad& grad, const Head& h, const Shared& sh
     multiply(
         {dy_rows.data, dy.row, 1, shared.vt + from, row, ds + from, row, rows, a.d, whole, false, nullptr});
     for (int64_t i = 0; i < rows; i += kLanes)
-      softmax_grad_rows(h, t + i, smaller(kLanes, rows - i), keys, p + i * row, ds + i * row, bias, dy, y);
+      softmax_grad_rows(h, t + i, smaller(kLanes, rows - i), keys, p + i * row, ds + i * row, bias, dy, y,
+                        grad.dlearned);
     if (dv.data) {
       pack(dy_rows, rows, a.d, dyp);
       multiply(
@@ -295,10 +332,10 @@ static void clear(Slice x, int64_t rows, int64_t columns) {
     memset(x.data + r * x.row, 0, static_cast<size_t>(columns) * sizeof(float));
 }
 
-void attention_grad(const AttentionGrad& grad, int64_t chunk) {
+/// The gradients of the heads of one sample that share keys, from head `first` on.
+static void sample_grad(const AttentionGrad& grad, int64_t sample, int64_t first) {
   const Attention& a = grad.of;
-  const int64_t sharing = a.heads / a.kv_heads, sample = chunk / a.kv_heads,
-                first = chunk % a.kv_heads * sharing;
+  const int64_t sharing = a.heads / a.kv_heads;
   const Head h{a, sample, first};
   const Slice k = h.keys(a.k), v = h.keys(a.v), dk = h.keys(grad.dk), dv = h.keys(grad.dv);
   Scratch scratch(a.scratch);
@@ -312,6 +349,14 @@ void attention_grad(const AttentionGrad& grad, int64_t chunk) {
   clear(dv, a.S, a.d);
   for (int64_t i = 0; i < sharing; ++i)
     head_grad(grad, Head{a, sample, first + i}, Shared{kt, vt, kp, dk, dv}, scratch);
+}
+
+void attention_grad(const AttentionGrad& grad, int64_t chunk) {
+  const Attention& a = grad.of;
+  const int64_t sharing = a.heads / a.kv_heads, samples = samples_together(grad) ? a.batch : 1,
+                sample = chunk / a.kv_heads, first = chunk % a.kv_heads * sharing;
+  clear({Head{a, sample, first}.learned(grad.dlearned, 0), a.S}, sharing * a.T, a.S);
+  for (int64_t i = 0; i < samples; ++i) sample_grad(grad, sample + i, first);
 }
 
 }  // namespace ortune::ORTUNE_ISA

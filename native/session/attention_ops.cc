@@ -1,5 +1,6 @@
 // Attention and AttentionGrad: q [B, T, H*d], k and v [B, S, K*d] where H is a multiple of K, and optionally
-// a bias that broadcasts to [B, H, T, S] and the key of the dropout.
+// a bias that broadcasts to [B, H, T, S], the key of the dropout, a learned bias [B or 1, H, T, S] and sinks
+// [H].
 #include <string>
 
 #include "ops/attention.h"
@@ -15,19 +16,22 @@ constexpr Port kTensor = {kFloat}, kBias = {kFloat, true}, kKey = {kUint32, true
 
 struct Options {
   const int64_t heads, kv_heads;
-  const float scale;
+  const float scale, softcap;
   const DropoutOptions dropout;
   explicit Options(const Attributes& a)
       : heads(a.integer("heads", 0)),
         kv_heads(a.integer("kv_heads", heads)),
         scale(a.number("scale", 1)),
+        softcap(a.number("softcap", 0)),
         dropout(a) {
     require(heads > 0, "attribute 'heads' must be at least 1");
     require(kv_heads > 0 && heads % kv_heads == 0, "attribute 'kv_heads' must divide 'heads'");
+    require(softcap >= 0, "attribute 'softcap' must not be negative");
   }
 
-  /// What both directions share; q, k, v, bias and key are the inputs from `first` on.
-  ortune::Attention arguments(const Context& c, size_t first) const {
+  /// What both directions share; q, k, v, bias and key are the inputs from `first` on, the learned bias and
+  /// the sinks those from `further` on.
+  ortune::Attention arguments(const Context& c, size_t first, size_t further) const {
     const Input q = c.input(first), k = c.input(first + 1), v = c.input(first + 2);
     for (const Input* x : {&q, &k, &v})
       require(x->shape.size() == 3,
@@ -49,7 +53,12 @@ struct Options {
     a.S = k.shape[1];
     a.d = q.shape[2] / heads;
     a.scale = scale;
+    a.softcap = softcap;
     set_bias(a, c.input(first + 3));
+    set_learned(a, c.input(further));
+    const Input sink = c.input(further + 1);
+    require(!sink || sink.shape == std::vector<int64_t>{heads}, "the sinks must have the shape [H]");
+    a.sink = sink.floats();
     if (dropout.ratio > 0) {
       const ortune::Dropout mask = dropout.mask(c.input(first + 4));
       a.state = mask.state;
@@ -75,18 +84,27 @@ struct Options {
       stride *= length;
     }
   }
+
+  static void set_learned(ortune::Attention& a, const Input& learned) {
+    a.learned = learned.floats();
+    if (!learned) return;
+    const int64_t samples = learned.shape.empty() ? 0 : learned.shape[0];
+    const std::vector<int64_t> whole = {samples == 1 ? 1 : a.batch, a.heads, a.T, a.S};
+    require(learned.shape == whole, "the learned bias must have the shape [B, H, T, S] or [1, H, T, S]");
+    a.learned_sample = samples == 1 ? 0 : a.heads * a.T * a.S;
+  }
 };
 
-struct Attention {
+struct Attention {  // q, k, v, bias, key, learned, sink
   static constexpr const char* kName = "Attention";
-  static constexpr Port kInputs[] = {kTensor, kTensor, kTensor, kBias, kKey};
+  static constexpr Port kInputs[] = {kTensor, kTensor, kTensor, kBias, kKey, kBias, kBias};
   static constexpr Port kOutputs[] = {{kFloat}, {kFloat, true}};  // y, stats
   static constexpr int kInPlaceInput = -1;
   const Options options;
   explicit Attention(const Attributes& a) : options(a) {}
 
   void compute(Context& c) const {
-    ortune::Attention args = options.arguments(c, 0);
+    ortune::Attention args = options.arguments(c, 0, 5);
     args.y = c.output(0, {args.batch, args.T, args.heads * args.d});
     args.stats = c.output(1, {args.batch, args.heads, args.T, 2});
     c.run_with_scratch(kernels().attention, args);
@@ -96,8 +114,10 @@ struct Attention {
 struct AttentionGrad {
   static constexpr const char* kName = "AttentionGrad";
   static constexpr Port kInputs[] = {kTensor, kTensor, kTensor, kTensor,
-                                     kBias,   kKey,    kTensor, kTensor};               // dy, …, y, stats
-  static constexpr Port kOutputs[] = {{kFloat, true}, {kFloat, true}, {kFloat, true}};  // dq, dk, dv
+                                     kBias,   kKey,    kTensor, kTensor,  // dy, …, y, stats
+                                     kBias,   kBias};                     // learned, sink
+  static constexpr Port kOutputs[] = {
+      {kFloat, true}, {kFloat, true}, {kFloat, true}, {kFloat, true}};  // dq, dk, dv, dlearned
   static constexpr int kInPlaceInput = -1;
   const Options options;
   explicit AttentionGrad(const Attributes& a) : options(a) {}
@@ -105,7 +125,7 @@ struct AttentionGrad {
   void compute(Context& c) const {
     ortune::AttentionGrad args{};
     ortune::Attention& of = args.of;
-    of = options.arguments(c, 1);
+    of = options.arguments(c, 1, 8);
     const Input dy = c.input(0), y = c.input(6), stats = c.input(7);
     const std::vector<int64_t> q_shape = {of.batch, of.T, of.heads * of.d},
                                k_shape = {of.batch, of.S, of.kv_heads * of.d};
@@ -118,6 +138,8 @@ struct AttentionGrad {
     args.dq = c.output(0, q_shape);
     args.dk = c.output(1, k_shape);
     args.dv = c.output(2, k_shape);
+    const Input learned = c.input(8);
+    if (learned) args.dlearned = c.output(3, learned.shape);
     c.run_with_scratch(kernels().attention_grad, args);
   }
 };

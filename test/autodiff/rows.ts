@@ -188,6 +188,18 @@ const own = [
     { heads: 6, kv_heads: 2, scale: float(0.75) },
     { what: 'heads that share keys', unchecked: [3] },
   ),
+  ortune(
+    'Attention',
+    [any(2, 4, 6), any(2, 5, 6), any(2, 5, 6), any(2, 1, 1, 5), undefined, any(1, 3, 4, 5)],
+    { heads: 3, scale: float(0.75) },
+    { what: 'a bias that is learned for all samples', unchecked: [3] },
+  ),
+  ortune(
+    'Attention',
+    [any(2, 4, 12), any(2, 5, 4), any(2, 5, 4), undefined, undefined, any(2, 6, 4, 5), any(6)],
+    { heads: 6, kv_heads: 2, scale: float(0.75), softcap: float(1.5) },
+    { what: 'a learned bias, sinks and a cap' },
+  ),
   ortune('RmsNorm', [any(2, 3, 4), any(4)], { epsilon: float(1e-3) }),
   ortune('SwiGlu', [any(2, 3, 4), any(2, 3, 4)]),
   ortune('Rotary', [any(2, 3, 8), any(2, 3, 4), any(2, 3, 4)], {}, { unchecked: [1, 2] }),

@@ -88,6 +88,17 @@ async function fuse(graph: Graph, trained: Value[] = []): Promise<number> {
 
 const drop = (b: Builder, x: Value) => b.op('Dropout', [x, 'key'], { ratio: float(0.25), id: 6 }, { domain: 'ortune' });
 
+const cappedBy = (b: Builder, x: Value, cap: number) =>
+  b.op('Mul', [b.op('Tanh', [b.op('Div', [x, number(b, cap)])]), number(b, cap)]);
+const withSink = (b: Builder, scores: Value) => {
+  const sink = b.op('Expand', [b.constant(Tensor.of('float32', [0.5, -1], [1, 2, 1, 1])), b.ints([2, 2, 3, 1])]);
+  return b.op('Concat', [scores, sink], { axis: 3 });
+};
+const withoutSink = (b: Builder, softmax: Value) =>
+  b.op('Slice', [softmax, b.ints([0]), b.ints([-1]), b.ints([3]), b.ints([1])]);
+const withoutMaximum = (b: Builder, x: Value) =>
+  b.op('Sub', [x, b.op('ReduceMax', [x, b.ints([-1])], { keepdims: 1 })]);
+
 describe('attention is found with', () => {
   it.each<[string, Partial<Parts>]>([
     ['a scale on q', {}],
@@ -154,6 +165,43 @@ describe('attention is found with', () => {
         mix: (b, p) => b.op('MatMul', [p, b.op('Reshape', ['v', b.ints([2, 2, 5, 4])])]),
       },
     ],
+    [
+      'a cap',
+      {
+        scores: (b, q, k) => {
+          const bent = b.op('Tanh', [b.op('Div', [usual.scores(b, q, k), number(b, 1.5)])]);
+          return b.op('Mul', [bent, number(b, 1.5)]);
+        },
+      },
+    ],
+    [
+      'a cap below a scale of its own',
+      {
+        scores: (b, q, k) => {
+          const scaled = b.op('Mul', [b.op('Mul', [usual.scores(b, q, k), number(b, 0.5)]), number(b, 3)]);
+          return b.op('Mul', [number(b, 0.7), b.op('Tanh', [scaled])]);
+        },
+      },
+    ],
+    ['a maximum that is taken off first', { bias: (b, scores) => withoutMaximum(b, b.op('Add', [scores, 'mask'])) }],
+    ['sinks', { bias: (b, scores) => withSink(b, b.op('Add', [scores, 'mask'])), weights: withoutSink }],
+    [
+      'sinks, a maximum taken off first, and dropout',
+      {
+        bias: (b, scores) => withoutMaximum(b, withSink(b, scores)),
+        weights: (b, softmax) => drop(b, withoutSink(b, softmax)),
+      },
+    ],
+    [
+      'a mask of windows, which are apart while it is added',
+      {
+        bias: (b, scores) => {
+          const apart = b.op('Reshape', [scores, b.ints([1, 2, 2, 3, 5])]);
+          const mask = b.op('Reshape', ['mask', b.ints([1, 2, 1, 1, 5])]);
+          return b.op('Reshape', [b.op('Add', [apart, mask]), b.ints([2, 2, 3, 5])]);
+        },
+      },
+    ],
     ['its result as rows', { finish: (b, mixed) => b.op('Reshape', [forward(b, mixed), b.ints([6, 8])]) }],
   ])('%s', async (_, parts) => {
     expect(await fuse(written(parts))).toBe(1);
@@ -198,6 +246,30 @@ describe('attention stays in parts where', () => {
         bias: (b, scores) => b.op('Add', [scores, 'other']),
       },
     ],
+    ['a cap is negative', { scores: (b, q, k) => cappedBy(b, usual.scores(b, q, k), -1.5) }],
+    [
+      'the capped scores are read elsewhere',
+      {
+        scores: (b, q, k) => b.op('Tanh', [usual.scores(b, q, k)]),
+        bias: (b, scores) => b.op('Mul', [scores, number(b, 2)]),
+        also: (b, { scores }) => [b.op('Neg', [scores])],
+      },
+    ],
+    [
+      'more than a sink is cut off',
+      {
+        bias: withSink,
+        weights: (b, softmax) => b.op('Slice', [softmax, b.ints([1]), b.ints([6]), b.ints([3])]),
+      },
+    ],
+    [
+      'another column than a sink stands beside the scores',
+      {
+        bias: (b, scores) =>
+          b.op('Concat', [scores, b.op('Slice', [scores, b.ints([0]), b.ints([1]), b.ints([3])])], { axis: 3 }),
+        weights: withoutSink,
+      },
+    ],
     ['the scores are their own bias', { bias: (b, scores) => b.op('Add', [scores, scores]) }],
     [
       'the number of masked scores is not low',
@@ -221,14 +293,35 @@ describe('attention stays in parts where', () => {
     expect(await fuse(written({ mix: narrow, finish }))).toBe(0);
   });
 
-  it('a parameter in training reaches the mask', async () => {
-    const learned = { bias: (b: Builder, scores: Value) => b.op('Add', [scores, b.op('Tanh', ['other'])]) };
-    expect(await fuse(written(learned), ['other'])).toBe(0);
-    expect(await fuse(written(learned), ['mask', 'q'])).toBe(1);
-  });
-
   it('it is computed in float64', async () => {
     expect(await fuse(written({}, 'float64'))).toBe(0);
+  });
+});
+
+describe('a bias that is trained', () => {
+  const inputsOf = (parts: Partial<Parts>, trained: Value[]) => {
+    const graph = written(parts);
+    fuseAttention(new Builder(graph), new Set(trained));
+    return graph.nodes.find(({ op }) => op === 'Attention')?.inputs.slice(3);
+  };
+
+  it('is an input of its own', async () => {
+    const parts = { bias: (b: Builder, scores: Value) => b.op('Add', [scores, b.op('Tanh', ['other'])]) };
+    expect(await fuse(written(parts), ['other'])).toBe(1);
+    expect(inputsOf(parts, ['other'])).toEqual(['', '', expect.stringContaining('Tanh')]);
+    expect(inputsOf(parts, ['mask', 'q'])).toEqual([expect.stringContaining('Tanh')]);
+  });
+
+  it('is apart from the mask that a file adds to it first', async () => {
+    const parts = { bias: (b: Builder, scores: Value) => b.op('Add', [b.op('Add', ['mask', 'other']), scores]) };
+    expect(await fuse(written(parts), ['other'])).toBe(1);
+    expect(inputsOf(parts, ['other'])).toEqual(['mask', '', 'other']);
+  });
+
+  it('is repeated where it broadcasts', async () => {
+    const parts = { bias: (b: Builder, scores: Value) => b.op('Add', [scores, 'mask']) };
+    expect(await fuse(written(parts), ['mask'])).toBe(1);
+    expect(inputsOf(parts, ['mask'])).toEqual(['', '', expect.stringContaining('Expand')]);
   });
 });
 

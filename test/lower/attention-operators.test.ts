@@ -44,8 +44,16 @@ class Written {
   ints = (values: number[]): Value => this.constant(Tensor.of('int64', values));
 }
 
-/** A layer: what an operator makes of the values that the weights `layer.q`, `.k` and `.v` give. */
-type Layer = (b: Written, x: Value, project: (x: Value, part: 'q' | 'k' | 'v') => Value) => Value;
+/**
+ * A layer: what an operator makes of the values that the weights `layer.q`, `.k` and `.v` give, and of further weights
+ * that it learns; a bias is that of all layers.
+ */
+type Layer = (
+  b: Written,
+  x: Value,
+  project: (x: Value, part: 'q' | 'k' | 'v') => Value,
+  learn: (part: string, ...shape: number[]) => Value,
+) => Value;
 
 const apart = (b: Written, x: Value, count: number): Value =>
   b.op('Transpose', [b.op('Reshape', [x, b.ints([0, 0, count, size])])], { perm: [0, 2, 1, 3] });
@@ -57,24 +65,25 @@ const tables = (b: Written): Value[] => {
 };
 
 const ofStandard =
-  (attrs: object, mask = '', change = (_: Written, x: Value) => x): Layer =>
-  (b, x, project) => {
+  (attrs: object, mask: Value | readonly number[] = '', change = (_: Written, x: Value) => x): Layer =>
+  (b, x, project, learn) => {
     const [q, k, v] = [
       apart(b, project(x, 'q'), heads),
       apart(b, project(x, 'k'), groups),
       apart(b, project(x, 'v'), groups),
     ];
-    return joined(b, b.op('Attention', [change(b, q), change(b, k), v, mask], { ...attrs }));
+    const added = typeof mask === 'string' ? mask : learn('bias', ...mask);
+    return joined(b, b.op('Attention', [change(b, q), change(b, k), v, added], { ...attrs }));
   };
 const ofMicrosoft =
-  (attrs: object): Layer =>
-  (b, x, project) => {
+  (attrs: object, further: (learn: Parameters<Layer>[3]) => Value[] = () => []): Layer =>
+  (b, x, project, learn) => {
     const packed = b.op('Concat', [project(x, 'q'), project(x, 'k'), project(x, 'v')], { axis: 2 });
     const last = b.constant(Tensor.of('int32', [length - 1, length - 3], [batch]));
     const total = b.constant(Tensor.of('int32', [length], []));
     return b.op(
       'GroupQueryAttention',
-      [packed, '', '', '', '', last, total, ...tables(b)],
+      [packed, '', '', '', '', last, total, ...tables(b), '', ...further(learn)],
       {
         num_heads: heads,
         kv_num_heads: groups,
@@ -99,6 +108,14 @@ const rows: [string, Layer][] = [
   ],
   ['GroupQueryAttention with rotary positions and padding', ofMicrosoft({})],
   ['GroupQueryAttention with a window', ofMicrosoft({ local_window_size: 2, rotary_interleaved: 1 })],
+  ['Attention with a cap', ofStandard({ is_causal: 1, softcap: float(0.9) })],
+  ['Attention with a bias that is trained', ofStandard({ is_causal: 1 }, [heads, length, length])],
+  ['Attention with a trained bias of each key', ofStandard({}, [1, 1, 1, length])],
+  ['GroupQueryAttention with a smooth softmax', ofMicrosoft({ smooth_softmax: 1 })],
+  [
+    'GroupQueryAttention with a cap, sinks and a bias, all trained',
+    ofMicrosoft({ softcap: float(1.1) }, (learn) => [learn('bias', 1, heads, length, length), learn('sink', heads)]),
+  ],
 ];
 
 /** Two layers, x + layer(x). */
@@ -113,13 +130,15 @@ function built(layer: Layer): { graph: Graph; weights: Set<Value> } {
   const weights = new Set<Value>();
   let x = 'x';
   for (let i = 0; i < 2; i++) {
-    const y = layer(b, x, (from, part) => {
-      const name = `${i}.${part}`;
+    const learn = (part: string, ...shape: number[]): Value => {
+      const name = part === 'bias' ? part : `${i}.${part}`;
       weights.add(name);
-      graph.initializers.set(name, tensor(weights.size, width, (part === 'q' ? heads : groups) * size));
-      return b.op('MatMul', [from, name]);
-    });
-    x = b.op('Add', [x, y]);
+      graph.initializers.set(name, tensor(weights.size, ...shape));
+      return name;
+    };
+    const project = (from: Value, part: 'q' | 'k' | 'v') =>
+      b.op('MatMul', [from, learn(part, width, (part === 'q' ? heads : groups) * size)]);
+    x = b.op('Add', [x, layer(b, x, project, learn)]);
   }
   graph.outputs = [{ name: x, dtype: 'float32', shape: [batch, length, width] }];
   return {

@@ -76,6 +76,10 @@ describe('output types of the domain ortune', () => {
     ];
     expect(ortune('Attention', [q, k, k], { heads: 3 }, 2)).toEqual(shapes);
     expect(ortune('Attention', [q, k, k, x(2, 1, 4, 5)], { heads: 3 }, 2)).toEqual(shapes);
+    const learned = x(1, 3, 4, 5);
+    expect(ortune('Attention', [q, k, k, x(1, 1, 1, 5), labels, learned, x(3)], { heads: 3 }, 2)).toEqual(shapes);
+    const others = [x(1, 1, 1, 5), labels, q, x(2, 3, 4, 2), learned];
+    expect(ortune('AttentionGrad', [q, q, k, k, ...others], { heads: 3 }, 4)[3]).toEqual([1, 3, 4, 5]);
     expect(ortune('AttentionGrad', [q, q, k, k], { heads: 3 }, 3)).toEqual([
       [2, 4, 6],
       [2, 5, 6],
@@ -90,6 +94,18 @@ describe('output types of the domain ortune', () => {
     ['heads that do not divide', [x(2, 4, 6), x(2, 4, 6), x(2, 4, 6)], 4, /6 channels do not split into 4 heads/],
     ['no heads', [x(2, 4, 6), x(2, 4, 6), x(2, 4, 6)], 0, /into 0 heads/],
     ['a bias of rank 3', [x(2, 4, 6), x(2, 4, 6), x(2, 4, 6), x(3, 4, 4)], 3, /the bias \[3,4,4\] does not/],
+    [
+      'a learned bias that broadcasts',
+      [x(2, 4, 6), x(2, 4, 6), x(2, 4, 6), x(1, 1, 1, 4), labels, x(1, 1, 4, 4)],
+      3,
+      /the learned bias \[1,1,4,4\] is not of the scores/,
+    ],
+    [
+      'sinks of other heads',
+      [x(2, 4, 6), x(2, 4, 6), x(2, 4, 6), x(1, 1, 1, 4), labels, x(1, 3, 4, 4), x(2)],
+      3,
+      /the sinks \[2\] are not of 3 heads/,
+    ],
     ['a bias that enlarges', [x(2, 4, 6), x(2, 4, 6), x(2, 4, 6), x(2, 3, 4, 5)], 3, /the bias \[2,3,4,5\]/],
   ])('refuse attention over %s', (_, inputs, heads, message) => {
     expect(() => ortune('Attention', inputs, { heads }, 2)).toThrow(message);

@@ -28,6 +28,8 @@ interface Given {
   attrs: Record<string, AttrInput>;
   /** k and v; default of as many heads as q. */
   keys?: readonly [Tensor, Tensor];
+  learned?: Tensor;
+  sink?: Tensor;
 }
 const shared = [random(2, [B, S, d]), random(3, [B, S, d])] as const;
 /** What a causal mask with padding leaves visible. */
@@ -51,23 +53,35 @@ const givens: Given[] = [
     attrs: { ...plain, kv_heads: 1 },
     keys: shared,
   },
+  { name: 'with a learned bias for all samples', bias: causal, learned: random(6, [1, H, T, S]), attrs: dropping },
+  { name: 'with a learned bias for each sample', learned: random(6, [B, H, T, S]), attrs: plain },
+  { name: 'with sinks', bias: causal, sink: random(7, [H]), attrs: plain },
+  {
+    name: 'with all of these and a cap',
+    bias: causal,
+    learned: random(6, [1, H, T, S]),
+    sink: random(7, [H]),
+    attrs: { ...dropping, kv_heads: 1, softcap: float(0.8) },
+    keys: shared,
+  },
 ];
 
-const attention = ({ bias, attrs, keys = [k, v] }: Given) => ({
+const attention = ({ bias, attrs, keys = [k, v], learned, sink }: Given) => ({
   op: 'Attention',
-  inputs: [q, ...keys, bias, attrs.ratio ? key : undefined],
+  inputs: [q, ...keys, bias, attrs.ratio ? key : undefined, learned, sink],
   attrs,
   outputs: 2,
 });
 
 /** The gradient at what the kernel itself makes of the inputs. */
 async function gradient(given: Given) {
-  const { bias, attrs, keys = [k, v] } = given;
+  const { bias, attrs, keys = [k, v], learned, sink } = given;
   const forward = operatorGraph({ ...attention(given), domain: 'ortune' });
   const [y, stats] = (await runOn(device, forward.graph, forward.feeds)).outputs;
   const inputs = [random(5, [B, T, C]), q, ...keys, bias, attrs.ratio ? key : undefined];
   inputs.push(Tensor.of('float32', y!, [B, T, C]), Tensor.of('float32', stats!, [B, H, T, 2]));
-  return { op: 'AttentionGrad', inputs, attrs, outputs: 3 };
+  inputs.push(learned, sink);
+  return { op: 'AttentionGrad', inputs, attrs, outputs: learned ? 4 : 3 };
 }
 
 describeInstructionSets(() => {
@@ -142,6 +156,21 @@ describe('attention', () => {
       [small, small, small, of(1, 2, 1, 4)],
       { heads: 3 },
     ],
+    [
+      'a learned bias that broadcasts',
+      /learned bias must have the shape/,
+      'Attention',
+      [small, small, small, of(1, 1, 1, 1), key, of(1, 3, 1, 4)],
+      { heads: 3 },
+    ],
+    [
+      'sinks of other heads',
+      /sinks must have the shape \[H\]/,
+      'Attention',
+      [small, small, small, of(1, 1, 1, 1), key, of(1, 3, 4, 4), of(2)],
+      { heads: 3 },
+    ],
+    ['a negative cap', /'softcap'/, 'Attention', [small, small, small], { heads: 3, softcap: float(-1) }],
     ['a ratio of 1', /below 1/, 'Attention', [small, small, small], { heads: 3, ratio: float(1) }],
     [
       'a short key',

@@ -1,7 +1,7 @@
 // Gradients of fused operators: those of com.microsoft that optimised exports contain, and those of the domain ortune
 // that tasks and transfer put into the graph. Each recomputes what its forward pass did not keep.
 
-import { add, zeros } from '../../onnx/formulas.js';
+import { add, exp, mul, neg, sub, sum, transpose, view, zeros } from '../../onnx/formulas.js';
 import { attrInt, attrString, type Node, type Value } from '../../onnx/graph.js';
 import type { InputRule, RuleContext, RuleTable } from './context.js';
 import { layerNormalizationGrad } from './normalise.js';
@@ -66,15 +66,31 @@ const crossEntropy: InputRule = (c, dloss) =>
 const dropout: InputRule = ({ b, node, x }, dy) =>
   b.op('Dropout', [dy, x[1]!], Object.fromEntries(node.attrs), { domain: 'ortune' });
 
-/** dq, dk and dv in one operator. The bias takes no gradient: attention is fused only where none is wanted. */
+/** dq, dk, dv and that of the learned bias in one operator. The other bias takes none: what is trained is apart. */
 const attention =
   (output: number): InputRule =>
   (c, dy) =>
     c.once('AttentionGrad', () => {
-      const [q, k, v, bias = '', key = ''] = c.x as [Value, Value, Value, Value?, Value?];
-      const inputs = [dy, q, k, v, bias, key, c.y[0]!, c.output(1)];
-      return c.b.ops('AttentionGrad', inputs, Object.fromEntries(c.node.attrs), { domain: 'ortune', outputs: 3 });
+      const [q, k, v, bias = '', key = '', ...further] = c.x as [Value, Value, Value, ...Value[]];
+      const inputs = [dy, q, k, v, bias, key, c.y[0]!, c.output(1), ...further.map((x) => x ?? '')];
+      const outputs = further[0] ? 4 : 3;
+      return c.b.ops('AttentionGrad', inputs, Object.fromEntries(c.node.attrs), { domain: 'ortune', outputs });
     })[output]!;
+
+/**
+ * A sink [H] takes the share P = exp(sink − m) · r of every row, m and r being its statistics, and no value: with D =
+ * Σ dy·y of the row, dsink = −Σ P · D over samples and rows.
+ */
+const attentionSink: InputRule = (c, dy) => {
+  const { b } = c;
+  const sink = c.x[6]!;
+  const [heads] = b.shape(sink) as [number];
+  const [batch, length, channels] = b.shape(dy) as [number, number, number];
+  const [top, r] = b.ops('Split', [c.output(1)], { axis: 3, num_outputs: 2 }, { outputs: 2 }) as [Value, Value];
+  const share = mul(b, exp(b, sub(b, view(b, sink, [1, heads, 1, 1]), top)), r);
+  const along = sum(b, view(b, mul(b, dy, c.y[0]!), [batch, length, heads, channels / heads]), [3]);
+  return neg(b, sum(b, mul(b, share, transpose(b, along, [0, 2, 1, 3])), [0, 2, 3], false));
+};
 
 const ofOrtune = { domain: 'ortune', outputs: 2 };
 
@@ -112,5 +128,5 @@ export const fused: RuleTable = {
   'ortune.SwiGlu': [swiGlu(0), swiGlu(1)],
   // Angles are made of positions; they are fused only where no gradient is wanted of them.
   'ortune.Rotary': [rotary, null, null],
-  'ortune.Attention': [attention(0), attention(1), attention(2), null, null],
+  'ortune.Attention': [attention(0), attention(1), attention(2), null, null, attention(3), attentionSink],
 };

@@ -1,10 +1,11 @@
 // What ortune.Attention and its gradient mean, in standard operators: softmax(scale · q·kᵀ + bias), dropout, times v,
 // for every head of [B, T, C] values whose channels are the heads side by side; k and v may have fewer heads, each of
-// which serves as many neighbours (`kv_heads`). The kernels keep a block of the scores
-// in cache; this writes all of them out.
+// which serves as many neighbours (`kv_heads`). Scores may be capped before the biases, of which one may be trained,
+// and a sink may take its share of each row. The kernels keep a block of the scores in cache; this writes all of them
+// out.
 
 import type { Builder } from '../../onnx/builder.js';
-import { add, exp, expand, max, mul, sub, sum, transpose, transposeMatrix, view } from '../../onnx/formulas.js';
+import { add, exp, expand, max, mul, sub, sum, tanh, transpose, transposeMatrix, view } from '../../onnx/formulas.js';
 import { attrFloat, attrInt, type Node, type Value } from '../../onnx/graph.js';
 import type { Definition } from '../form.js';
 import { dropoutFactor } from './forward.js';
@@ -46,19 +47,32 @@ function join(b: Builder, x: Value): Value {
   return view(b, transpose(b, x, [0, 2, 1, 3]), [batch, length, heads * size]);
 }
 
-/** scale · q·kᵀ + bias, [B, H, T, S] */
-function biasedScores(b: Builder, node: Node, q: Value, k: Value, bias: Value | undefined): Value {
-  const scores = mul(b, matmul(b, q, transposeMatrix(b, k)), attrFloat(node, 'scale', 1));
-  return bias ? add(b, scores, bias) : scores;
+/** u = scale · q·kᵀ, or softcap · tanh(u / softcap), [B, H, T, S], and the slope of that. */
+function cappedScores(b: Builder, node: Node, q: Value, k: Value): { scores: Value; slope?: Value } {
+  const product = matmul(b, q, transposeMatrix(b, k));
+  const [scale, softcap] = [attrFloat(node, 'scale', 1), attrFloat(node, 'softcap', 0)];
+  if (softcap === 0) return { scores: mul(b, product, scale) };
+  const bent = tanh(b, mul(b, product, scale / softcap));
+  return { scores: mul(b, bent, softcap), slope: sub(b, 1, mul(b, bent, bent)) };
 }
+
+/** Each bias that there is, added. */
+const biased = (b: Builder, scores: Value, ...biases: (Value | undefined)[]): Value =>
+  biases.reduce<Value>((all, bias) => (bias ? add(b, all, bias) : all), scores);
+
+/** The sinks of the heads, beside scores [B, H, T, S]. */
+const sinkColumn = (b: Builder, sink: Value): Value => view(b, sink, [1, ...b.shape(sink), 1, 1]);
 
 /** With s the biased scores, m their row maximum and r = 1 / Σ exp(s − m): y = dropout(exp(s − m) · r) · v. */
 const forward: Definition = (b, node) => {
-  const [q, k, v, bias, key] = node.inputs as [Value, Value, Value, Value?, Value?];
-  const scores = biasedScores(b, node, splitQueries(b, node, q), splitKeys(b, node, k), bias);
-  const top = max(b, scores, [-1]);
+  const [q, k, v, bias, key, learned, sink] = node.inputs as [Value, Value, Value, Value?, Value?, Value?, Value?];
+  const { scores: raw } = cappedScores(b, node, splitQueries(b, node, q), splitKeys(b, node, k));
+  const scores = biased(b, raw, bias, learned);
+  const largest = max(b, scores, [-1]);
+  const top = sink ? b.op('Max', [largest, sinkColumn(b, sink)]) : largest;
   const e = exp(b, sub(b, scores, top));
-  const r = b.op('Reciprocal', [sum(b, e, [-1])]);
+  const total = sum(b, e, [-1]);
+  const r = b.op('Reciprocal', [sink ? add(b, total, exp(b, sub(b, sinkColumn(b, sink), top))) : total]);
   const p = mul(b, e, r);
   const dropped = key ? mul(b, p, dropoutFactor(b, node, key, b.type(p))) : p;
   const y = join(b, matmul(b, dropped, splitKeys(b, node, v)));
@@ -67,24 +81,32 @@ const forward: Definition = (b, node) => {
 
 /**
  * With P = exp(s − m) · r recomputed from the statistics, M the dropout factor and D = Σ dy·y per head and query:
- * dv = (P∘M)ᵀ·dy, dS = scale · P∘((dy·vᵀ)∘M − D), dq = dS·k and dk = dSᵀ·q.
+ * dv = (P∘M)ᵀ·dy, dS = P∘((dy·vᵀ)∘M − D), which is the learned bias's, and with the scale and the slope of the cap
+ * dq = dS·k and dk = dSᵀ·q.
  */
 const gradient: Definition = (b, node) => {
-  const [dy, q, k, v, bias, key, y, stats] = node.inputs as [Value, Value, Value, Value, Value, Value, Value, Value];
-  const [wantsQ, wantsK, wantsV] = [0, 1, 2].map((i) => !!node.outputs[i]);
+  const [dy, q, k, v, bias, key, y, stats, learned] = node.inputs as [
+    ...[Value, Value, Value, Value, Value, Value, Value, Value],
+    Value?,
+  ];
+  const [wantsQ, wantsK, wantsV, wantsLearned] = [0, 1, 2, 3].map((i) => !!node.outputs[i]);
   const [dyHeads, qHeads] = [dy, q].map((x) => splitQueries(b, node, x)) as [Value, Value];
   const kHeads = splitKeys(b, node, k);
   const [top, r] = b.ops('Split', [stats], { axis: 3, num_outputs: 2 }, { outputs: 2 }) as [Value, Value];
-  const p = mul(b, exp(b, sub(b, biasedScores(b, node, qHeads, kHeads, bias), top)), r);
+  const { scores, slope } = cappedScores(b, node, qHeads, kHeads);
+  const p = mul(b, exp(b, sub(b, biased(b, scores, bias, learned), top)), r);
   const factor = key && dropoutFactor(b, node, key, b.type(p));
   const dropped = (x: Value) => (factor ? mul(b, x, factor) : x);
   const dv = wantsV ? joinKeys(b, node, matmul(b, transposeMatrix(b, dropped(p)), dyHeads)) : '';
-  if (!wantsQ && !wantsK) return ['', '', dv];
+  if (!wantsQ && !wantsK && !wantsLearned) return ['', '', dv, ''];
   const dp = dropped(matmul(b, dyHeads, transposeMatrix(b, splitKeys(b, node, v))));
   const along = sum(b, mul(b, dyHeads, splitQueries(b, node, y)), [-1]);
-  const ds = mul(b, mul(b, p, sub(b, dp, along)), attrFloat(node, 'scale', 1));
-  const dq = wantsQ ? join(b, matmul(b, ds, kHeads)) : '';
-  return [dq, wantsK ? joinKeys(b, node, matmul(b, transposeMatrix(b, ds), qHeads)) : '', dv];
+  const dBiased = mul(b, p, sub(b, dp, along));
+  const dScores = mul(b, slope ? mul(b, dBiased, slope) : dBiased, attrFloat(node, 'scale', 1));
+  const dq = wantsQ ? join(b, matmul(b, dScores, kHeads)) : '';
+  const dk = wantsK ? joinKeys(b, node, matmul(b, transposeMatrix(b, dScores), qHeads)) : '';
+  const ofAll = learned && b.shape(learned)[0] === 1;
+  return [dq, dk, dv, wantsLearned ? (ofAll ? sum(b, dBiased, [0]) : dBiased) : ''];
 };
 
 export const attention: Readonly<Record<string, Definition>> = {

@@ -77,6 +77,10 @@ const attention: TypeRule = (c) => {
   const scores = [q[0]!, heads, q[1]!, k[1]!];
   if (c.has(3) && (c.shape(3).length !== 4 || c.shape(3).some((d, i) => d !== 1 && d !== scores[i])))
     c.fail(`the bias [${c.shape(3)}] does not broadcast to the scores [${scores}]`);
+  const learned = c.has(5) ? c.shape(5) : undefined;
+  if (learned && (learned.length !== 4 || learned.some((d, i) => d !== scores[i] && (i > 0 || d !== 1))))
+    c.fail(`the learned bias [${learned}] is not of the scores [${scores}], of each sample or of all`);
+  if (c.has(6) && c.shape(6).join() !== String(heads)) c.fail(`the sinks [${c.shape(6)}] are not of ${heads} heads`);
   const dtype = c.sameDtype(0, c.has(3) ? 3 : 2);
   return [
     { dtype, shape: q },
@@ -114,5 +118,5 @@ export const ortune: TypeTable = {
   Dropout: same,
   StopGradient: same,
   Attention: attention,
-  AttentionGrad: (c) => [c.type(1), c.type(2), c.type(3)],
+  AttentionGrad: (c) => [c.type(1), c.type(2), c.type(3), ...(c.has(8) ? [c.type(8)] : [])],
 };
