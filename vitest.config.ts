@@ -5,7 +5,20 @@ const under = (...names: string[]): string[] =>
   names.map((name) => (name.endsWith('.ts') ? `test/${name}` : `test/${name}/**/*.test.ts`));
 
 const unit = under(
-  ...['autodiff', 'check', 'config', 'files', 'heads', 'lower', 'metrics', 'onnx', 'optim', 'report', 'tasks'],
+  ...[
+    'advise',
+    'autodiff',
+    'check',
+    'config',
+    'files',
+    'heads',
+    'lower',
+    'metrics',
+    'onnx',
+    'optim',
+    'report',
+    'tasks',
+  ],
   'statistics.test.ts',
 );
 const run = under('bench', 'cli', 'commands', 'compare', 'train', 'trunk');

@@ -1,9 +1,10 @@
-// Prints the options of `ortune train`, those that `ortune compare` and `ortune lr-find` have besides, and those of
+// Prints the options of `ortune train`, those that `ortune compare`, `lr-find` and `advise` have besides, and those of
 // `ortune pack` that train has not, as Markdown tables, or with --write puts them between markers such as <!-- options
 // --> of docs/options.md and the ends of these, and the types of options with their comments into
 // src/config/option-types.ts. The schemas are the one source.
 
 import { readFileSync, writeFileSync } from 'node:fs';
+import { adviseSchema } from '../dist/config/advise-schema.js';
 import { compareSchema } from '../dist/config/compare-schema.js';
 import { lrFindSchema } from '../dist/config/lr-find-schema.js';
 import { optionTable } from '../dist/config/options.js';
@@ -15,6 +16,7 @@ const tables = {
   options: optionTable(trainSchema),
   'compare options': optionTable(compareSchema, trainSchema),
   'lr-find options': optionTable(lrFindSchema, trainSchema),
+  'advise options': optionTable(adviseSchema, trainSchema),
   'pack options': optionTable(packSchema, trainSchema),
 };
 if (process.argv.includes('--write')) {

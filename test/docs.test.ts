@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { globSync } from 'tinyglobby';
 import { expect, it } from 'vitest';
+import { adviseSchema } from '#ortune/config/advise-schema.js';
 import { compareSchema } from '#ortune/config/compare-schema.js';
 import { lrFindSchema } from '#ortune/config/lr-find-schema.js';
 import { optionTable } from '#ortune/config/options.js';
@@ -18,6 +19,9 @@ const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 it('the tables of options are those of the schemas (scripts/option-table.mjs --write)', () => {
   const page = read('docs/options.md');
   expect(page).toContain(`<!-- options -->\n${optionTable(trainSchema)}\n<!-- /options -->`);
+  expect(page).toContain(
+    `<!-- advise options -->\n${optionTable(adviseSchema, trainSchema)}\n<!-- /advise options -->`,
+  );
   expect(page).toContain(`<!-- pack options -->\n${optionTable(packSchema, trainSchema)}\n<!-- /pack options -->`);
   expect(page).toContain(
     `<!-- lr-find options -->\n${optionTable(lrFindSchema, trainSchema)}\n<!-- /lr-find options -->`,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../built.js';
 import { printable } from '../quote.js';
+import { addAdvise } from './advise.js';
 import { addBench } from './bench.js';
 import { addBuild } from './build.js';
 import { addBuildAddon } from './build-addon.js';
@@ -44,7 +45,7 @@ const program = layOutHelp(
 
 // Commands made from here on inherit the settings above.
 const commands = {
-  'Train:': [addTrain, addCompare, addLrFind, addPreview, addPack, addBuild, addRetrieve],
+  'Train:': [addTrain, addCompare, addLrFind, addAdvise, addPreview, addPack, addBuild, addRetrieve],
   'Use what was trained:': [addEval, addPredict, addEmbed, addMine, addMerge],
   'Look into a model:': [addInspect, addGradcheck],
   'This machine:': [addBench, addDevices, addBuildAddon],

@@ -41,6 +41,26 @@ interface Made {
   writeTargets: WriteTargets;
 }
 
+/** Where the frozen trunk of an engine's model ends for the batches of a loader; undefined where it has none. */
+export async function findTrunk(
+  engine: Engine,
+  { layout }: Pick<DataLoader, 'layout'>,
+): Promise<Pick<Made, 'kept' | 'cut'> | undefined> {
+  const batchSize = batchSizeOf(layout);
+  const names = engine.model.inputs.map(({ name }) => name);
+  const lengths = axisLengths(layout);
+  const shapes = lengths.map((axes) => shapesOf(layout, names, axes));
+  const oneMore = shapesOf(layout, names, { ...lengths.at(-1)!, [batchAxis]: batchSize + 1 });
+  const cut = await engine.findCut({ shapes, batch: batchSize, oneMore });
+  if (!cut) return undefined;
+  const forms = lengths.map((axes, i) => ({ axes, shapes: shapes[i]!, types: cut.types[i]! }));
+  return { kept: { values: cut.values, batchSize, forms }, cut };
+}
+
+/** Whether reading what a trunk gives takes longer than computing it. */
+const tooCheap = ({ kept, cut }: Pick<Made, 'kept' | 'cut'>): boolean =>
+  cut.workPerSample < leastWorkPerByte * total(kept, kept.forms.length - 1);
+
 export class TrunkCache {
   readonly #config: TrainConfig;
   readonly #engine: Engine;
@@ -86,8 +106,8 @@ export class TrunkCache {
       return listener.warn(
         'what the frozen trunk computes is not kept: that takes batches of two sizes, and the model file takes one',
       );
-    const cut = await this.#findCut();
-    if (!cut) return;
+    const cut = await findTrunk(this.#engine, this.#loader);
+    if (!cut || tooCheap(cut)) return;
     const directory = this.#config.trunkCacheDirectory ?? join(this.#config.output, 'cache');
     for (const [part, data] of parts)
       if (data.repeats) await this.#keep({ ...cut, directory, writeTargets }, part, data, listener, signal);
@@ -97,20 +117,6 @@ export class TrunkCache {
   async close(): Promise<void> {
     for (const feeder of this.#cached.values()) feeder.close();
     for (const file of this.#files) await file.close();
-  }
-
-  async #findCut(): Promise<Pick<Made, 'kept' | 'cut'> | undefined> {
-    const { layout } = this.#loader;
-    const batchSize = batchSizeOf(layout);
-    const names = this.#engine.model.inputs.map(({ name }) => name);
-    const lengths = axisLengths(layout);
-    const shapes = lengths.map((axes) => shapesOf(layout, names, axes));
-    const oneMore = shapesOf(layout, names, { ...lengths.at(-1)!, [batchAxis]: batchSize + 1 });
-    const cut = await this.#engine.findCut({ shapes, batch: batchSize, oneMore });
-    if (!cut) return undefined;
-    const forms = lengths.map((axes, i) => ({ axes, shapes: shapes[i]!, types: cut.types[i]! }));
-    const kept = { values: cut.values, batchSize, forms };
-    return cut.workPerSample < leastWorkPerByte * total(kept, forms.length - 1) ? undefined : { kept, cut };
   }
 
   async #keep(

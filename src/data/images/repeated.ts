@@ -21,9 +21,9 @@ export interface Repeated {
  * @returns of the training data how many repeat an earlier one of it
  */
 export function repeatedPictures(train: Table, others: readonly Table[]): { within: Repeated; shared: Repeated[] } {
-  const tables = [train, ...others].map(picturesOf);
-  const all = tables.flat();
-  const same = sameAs(all);
+  const tables = [train, ...others];
+  const all = tables.flatMap(picturesOf);
+  const same = samePictures(tables);
   const count = (from: number, end: number, trained: number): Repeated => {
     const found: Repeated = { count: 0 };
     for (let i = from; i < end; i++) {
@@ -43,6 +43,11 @@ export function repeatedPictures(train: Table, others: readonly Table[]): { with
   });
   return { within, shared };
 }
+
+/**
+ * Of each picture of the tables, counted through, the first that it is the same as; itself where there is none before.
+ */
+export const samePictures = (tables: readonly Table[]): Uint32Array => sameAs(tables.flatMap(picturesOf));
 
 interface StoredPicture {
   source: PictureSource;
