@@ -3,10 +3,10 @@
 
 import { isOwnMetric } from '../metrics/own.js';
 import { nearest } from '../nearest.js';
-import { withTask } from '../tasks/tasks.js';
 import { contradictions, unknownMetric } from './contradictions.js';
 import { about, count, files, forbidden, path } from './fields.js';
 import type { CompareFields, TrainFields } from './option-types.js';
+import { resolved } from './resolve.js';
 import { contrastive, defaultStrategies, knownStrategies, strategyOptions, taskDriven } from './strategies.js';
 import { type SharedTaskField, sharedTaskFields } from './task-fields.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from './train-schema.js';
@@ -123,7 +123,7 @@ export type CompareOptions = CompareFields &
   };
 
 /** Everything `ortune compare` and `compare` take; options that contradict each other are refused. */
-export const compareSchema = options.overwrite(withTask).superRefine((config, context) => {
+export const compareSchema = options.overwrite(resolved).superRefine((config, context) => {
   for (const message of problems(config)) context.addIssue({ code: 'custom', message });
 });
 

@@ -1,10 +1,10 @@
 // The options of `ortune lr-find`: those of the training run that it finds a rate for, but for what it writes and goes
 // on from, and the range of rates.
 
-import { withTask } from '../tasks/tasks.js';
 import { contradictions } from './contradictions.js';
 import { about, place } from './fields.js';
 import type { LrFindFields } from './option-types.js';
+import { resolved } from './resolve.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from './train-schema.js';
 import { z } from './zod.js';
 
@@ -46,7 +46,7 @@ export type LrFindConfig = z.output<typeof options>;
 export type LrFindOptions = LrFindFields & Omit<TrainOptions, OfOneRun>;
 
 /** Everything `ortune lr-find` and `findLearningRate` take; options that contradict each other are refused. */
-export const lrFindSchema = options.overwrite(withTask).superRefine((config, context) => {
+export const lrFindSchema = options.overwrite(resolved).superRefine((config, context) => {
   for (const message of contradictions(trainPart(config, ''))) context.addIssue({ code: 'custom', message });
   if (config.endRate <= config.startRate)
     context.addIssue({

@@ -38,7 +38,7 @@ export const taskFields = { all: merged('all'), train: merged('train'), predict:
 export type SharedTaskField = (typeof tasks)[number]['shared'][number];
 export const sharedTaskFields = [...new Set(fields.flatMap(({ shared }) => shared))] as SharedTaskField[];
 
-/** Optional as one writes it, and always there in a configuration: withTask fills it in. */
+/** Optional as one writes it, and always there in a configuration: resolve.ts fills it in. */
 export const task = z
   .enum(taskNames)
   .optional()

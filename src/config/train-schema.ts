@@ -6,12 +6,13 @@ import { pathOf } from '../files/path-of.js';
 import type { OwnMetrics } from '../metrics/own.js';
 import { optimizerFields, optimizerNames } from '../optim/rules.js';
 import { scheduleNames } from '../optim/schedule.js';
-import { type MetricNameOf, type TaskName, withTask } from '../tasks/tasks.js';
+import type { MetricNameOf, TaskName } from '../tasks/tasks.js';
 import { contradictions } from './contradictions.js';
 import { computing } from './device-fields.js';
 import { about, batchSize, bytes, count, files, headings, model, path, place, rate, running, under } from './fields.js';
 import type { TrainFields } from './option-types.js';
 import { reading } from './reading-fields.js';
+import { resolved } from './resolve.js';
 import { task, taskFields } from './task-fields.js';
 import { patterns, transfer } from './transfer-fields.js';
 import { z } from './zod.js';
@@ -451,6 +452,6 @@ export type TrainOptions<T extends TaskName = TaskName> = Omit<
 };
 
 /** Everything `ortune train` and `Trainer` take; options that contradict each other are refused. */
-export const trainSchema = options.overwrite(withTask).superRefine((config, context) => {
+export const trainSchema = options.overwrite(resolved).superRefine((config, context) => {
   for (const message of contradictions(config)) context.addIssue({ code: 'custom', message });
 });

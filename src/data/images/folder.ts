@@ -5,6 +5,7 @@ import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../../errors.js';
 import { quote } from '../../quote.js';
+import { partNamed } from './parts.js';
 import { isPicture, pictureEndings } from './picture-names.js';
 import { type ImageSource, shareTexts } from './sources.js';
 
@@ -48,13 +49,10 @@ export function openFolder(path: string, notes: string[], labelNames: readonly s
   };
 }
 
-const trainingPart = /^train(ing)?([-_ ]?(set|data|images?))?$/i;
-const otherPart = /^(val|valid|validation|dev|test|testing|eval|evaluation|holdout)([-_ ]?(set|data|images?))?$/i;
-
 function refuseParts(path: string, names: readonly string[]): void {
-  const train = names.find((name) => trainingPart.test(name));
-  const other = names.find((name) => otherPart.test(name));
-  const all = names.length > 0 && names.every((name) => trainingPart.test(name) || otherPart.test(name));
+  const train = names.find((name) => partNamed(name) === 'train');
+  const other = names.find((name) => ['eval', 'test'].includes(partNamed(name) ?? ''));
+  const all = names.length > 0 && names.every((name) => partNamed(name) !== undefined);
   if (!(all || (train && other))) return;
   const parts = [train, other].filter((name) => name !== undefined).map((name) => quote(name));
   const give = [...(train ? [`train: ${join(path, train)}`] : []), ...(other ? [`eval: ${join(path, other)}`] : [])];
