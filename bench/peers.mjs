@@ -1,6 +1,7 @@
 // One training step of the same encoder in ortune, PyTorch eager, JAX and TensorFlow with XLA, on this machine, in
 // this run, and the ratios. Each runs alone in a process of its own with the same number of threads; before anything
-// is compared, the peers must agree on the first loss, the first gradient norm and the last loss.
+// is compared, the peers must agree on the first loss, the first gradient norm and the last loss. ortune and PyTorch
+// run in float32 and with products in bfloat16, each held against the other in the same precision.
 //   node bench/peers.mjs --pytorch PYTHON --jax PYTHON --tensorflow PYTHON
 // PYTHON is an interpreter with that library (python -m venv X && X/bin/pip install torch numpy | jax |
 // tensorflow-cpu); `--python P` serves all, default python3. Without its library a peer is named and left out.
@@ -42,6 +43,13 @@ const rows = [
   { name: 'PyTorch eager, SDPA', ...python('pytorch', 'pytorch_step.py', '--attention', 'sdpa') },
   { name: 'JAX', ...python('jax', 'jax_step.py') },
   { name: 'TensorFlow XLA', ...python('tensorflow', 'tensorflow_xla.py') },
+  { name: 'ortune, bfloat16', half: true, ...ortune('--dropout', '0', '--precision', 'bfloat16') },
+  { name: 'PyTorch eager, autocast(bfloat16)', half: true, ...python('pytorch', 'pytorch_step.py', '--autocast') },
+  {
+    name: 'PyTorch eager, SDPA, autocast(bfloat16)',
+    half: true,
+    ...python('pytorch', 'pytorch_step.py', '--attention', 'sdpa', '--autocast'),
+  },
   { name: 'ortune, dropout 0.1', dropout: true, ...ortune(...dropout) },
   { name: 'PyTorch eager, dropout 0.1', dropout: true, ...python('pytorch', 'pytorch_step.py', ...dropout) },
   {
@@ -58,8 +66,9 @@ const rows = [
 function mustAgree(results) {
   const [first, ...others] = results.filter((r) => !r.dropout && r.results[0].firstGradientNorm !== undefined);
   for (const other of others)
-    for (const [key, tolerance] of Object.entries({ firstLoss: 1e-4, firstGradientNorm: 1e-3, lastLoss: 1e-2 })) {
+    for (const [key, exact] of Object.entries({ firstLoss: 1e-4, firstGradientNorm: 1e-3, lastLoss: 1e-2 })) {
       const [a, b] = [first.results[0][key], other.results[0][key]];
+      const tolerance = other.half === first.half ? exact : 2e-2;
       if (Math.abs(a - b) > tolerance * Math.abs(a))
         throw new Error(`${first.name} and ${other.name} do not compute the same step: ${key} ${a} and ${b}`);
     }
@@ -69,7 +78,7 @@ const measured = measureInTurn(rows, Number(options.rounds));
 mustAgree(measured);
 
 const summary = measured.map((row) => {
-  const own = measured.find((r) => r.name.startsWith('ortune') && r.dropout === row.dropout);
+  const own = measured.find((r) => r.name.startsWith('ortune') && r.dropout === row.dropout && r.half === row.half);
   const steps = row.results.map((r) => r.stepMs);
   return {
     name: row.name,
@@ -87,11 +96,11 @@ if (options.json) console.log(JSON.stringify({ machine, rows: summary }));
 else {
   console.log(machine);
   console.log(
-    `${'step'.padEnd(34)}${['ms', 'GEMM GFLOP/s', 'peak RSS MB', 'x ortune'].map((h) => h.padStart(14)).join('')}`,
+    `${'step'.padEnd(42)}${['ms', 'GEMM GFLOP/s', 'peak RSS MB', 'x ortune'].map((h) => h.padStart(14)).join('')}`,
   );
   for (const row of summary) {
     const cells = [row.stepMs.toFixed(0), row.gemmGflops.toFixed(0), (row.peakRssBytes / 1e6).toFixed(0)];
     cells.push(row.timesOrtune === undefined ? '-' : row.timesOrtune.toFixed(2));
-    console.log(`${row.name.padEnd(34)}${cells.map((c) => c.padStart(14)).join('')}`);
+    console.log(`${row.name.padEnd(42)}${cells.map((c) => c.padStart(14)).join('')}`);
   }
 }

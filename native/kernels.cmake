@@ -31,7 +31,8 @@ file(GLOB ORTUNE_KERNEL_SOURCES CONFIGURE_DEPENDS ${ORTUNE_NATIVE_DIR}/ops/*.cc 
   ${ORTUNE_NATIVE_DIR}/optim/*.cc)
 list(REMOVE_ITEM ORTUNE_KERNEL_SOURCES ${ORTUNE_COMMON_SOURCES})
 
-# An instruction set: its name in simd/isa.h, the width of its vectors, the compiler's flags.
+# An instruction set: its name in simd/isa.h, the width of its vectors, the compiler's flags. ORTUNE_KERNEL_SOURCES is what
+# is compiled for it.
 macro(ortune_instruction_set isa bytes)
   ortune_kernel_library(ortune_kernels_${isa} ${ORTUNE_KERNEL_SOURCES})
   target_compile_definitions(ortune_kernels_${isa} PRIVATE ORTUNE_ISA=${isa} ORTUNE_VECTOR_BYTES=${bytes})
@@ -43,13 +44,19 @@ ortune_kernel_library(ortune_kernels_dispatch ${ORTUNE_COMMON_SOURCES})
 ortune_instruction_set(baseline 16)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64|i[3-6]86)$")
   ortune_instruction_set(avx2 32 -mavx2 -mfma)
-  ortune_instruction_set(avx512 64 -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl)
+  set(ORTUNE_AVX512 -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl)
+  ortune_instruction_set(avx512 64 ${ORTUNE_AVX512})
   include(CheckCXXCompilerFlag)
   check_cxx_compiler_flag("-mamx-tile -mamx-bf16 -mavx512bf16" ORTUNE_COMPILER_HAS_AMX)
   if(ORTUNE_COMPILER_HAS_AMX AND CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
-    ortune_instruction_set(amx 64 -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mamx-tile
-      -mamx-bf16)
+    ortune_instruction_set(amx 64 ${ORTUNE_AVX512} -mavx512bf16 -mamx-tile -mamx-bf16)
     target_compile_definitions(ortune_kernels_dispatch PRIVATE ORTUNE_AMX)
+  endif()
+  check_cxx_compiler_flag(-mavx512bf16 ORTUNE_COMPILER_HAS_AVX512_BF16)
+  if(ORTUNE_COMPILER_HAS_AVX512_BF16)
+    set(ORTUNE_KERNEL_SOURCES ${ORTUNE_NATIVE_DIR}/ops/gemm_bf16.cc) # the rest is AVX-512's: ops/dispatch.cc
+    ortune_instruction_set(avx512_bf16 64 ${ORTUNE_AVX512} -mavx512bf16)
+    target_compile_definitions(ortune_kernels_dispatch PRIVATE ORTUNE_AVX512_BF16)
   endif()
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   ortune_instruction_set(neon 16)

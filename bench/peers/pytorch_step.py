@@ -1,5 +1,6 @@
 # The `bench step` model in PyTorch eager, as one would write it by hand: torch.nn modules, torch.optim.AdamW.
-#   python bench/peers/pytorch_step.py [--dropout 0.1] [--attention sdpa] [--optimizer fused] [--device cuda|mps|auto]
+#   python bench/peers/pytorch_step.py [--dropout 0.1] [--attention sdpa] [--optimizer fused] [--autocast] \
+#     [--device cuda|mps|auto]
 
 import common
 
@@ -7,6 +8,7 @@ o = common.options(
     "One training step in PyTorch eager",
     dropout=dict(type=float, default=0.0),
     attention=dict(choices=["eager", "sdpa"], default="eager"),
+    autocast=dict(action="store_true", help="products in bfloat16, as torch.autocast chooses them"),
     optimizer=dict(choices=["default", "fused"], default="default"),
     device=dict(default="cpu"),
 )
@@ -91,7 +93,8 @@ optimizer = torch.optim.AdamW(
 
 
 def step():
-    loss = F.cross_entropy(model(ids, types, mask), labels)
+    with torch.autocast(device.type, torch.bfloat16, enabled=o.autocast):
+        loss = F.cross_entropy(model(ids, types, mask), labels)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(model.parameters(), common.CLIP)
@@ -100,5 +103,5 @@ def step():
     return loss.item(), norm.item()
 
 
-about = dict(dropout=o.dropout, attention=o.attention, device=torch_device.name_of(device))
+about = dict(dropout=o.dropout, autocast=o.autocast, attention=o.attention, device=torch_device.name_of(device))
 common.measure(o, step, torch_device.gemm_on(device), peer="PyTorch", version=torch.__version__, **about)

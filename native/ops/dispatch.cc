@@ -21,6 +21,25 @@ ORTUNE_DECLARE(neon)
 #endif
 #undef ORTUNE_DECLARE
 
+#if defined(ORTUNE_AVX512_BF16)
+// Of this set only the products are compiled; all else is AVX-512's.
+namespace avx512_bf16 {
+void gemm_bf16_pack(const GemmBf16&, int64_t);
+void gemm_bf16(const GemmBf16&, int64_t);
+}  // namespace avx512_bf16
+
+static const Kernels& avx512_with_bf16() {
+  static const Kernels all = [] {
+    Kernels kernels = avx512::kKernels;
+    kernels.isa = isa_name(Isa::kAvx512Bf16);
+    kernels.gemm_bf16_pack = avx512_bf16::gemm_bf16_pack;
+    kernels.gemm_bf16 = avx512_bf16::gemm_bf16;
+    return kernels;
+  }();
+  return all;
+}
+#endif
+
 const Kernels* kernels_for(Isa isa) {
   if (!cpu_has(isa)) return nullptr;
   switch (isa) {
@@ -31,6 +50,10 @@ const Kernels* kernels_for(Isa isa) {
       return &avx2::kKernels;
     case Isa::kAvx512:
       return &avx512::kKernels;
+#if defined(ORTUNE_AVX512_BF16)
+    case Isa::kAvx512Bf16:
+      return &avx512_with_bf16();
+#endif
 #if defined(ORTUNE_AMX)
     case Isa::kAmx:
       return &amx::kKernels;
@@ -45,7 +68,7 @@ const Kernels* kernels_for(Isa isa) {
 }
 
 static const Kernels& best() {
-  constexpr Isa kWidestFirst[] = {Isa::kAmx, Isa::kAvx512, Isa::kAvx2, Isa::kNeon};
+  constexpr Isa kWidestFirst[] = {Isa::kAmx, Isa::kAvx512Bf16, Isa::kAvx512, Isa::kAvx2, Isa::kNeon};
   for (Isa isa : kWidestFirst)
     if (const Kernels* found = kernels_for(isa)) return *found;
   return baseline::kKernels;

@@ -257,6 +257,9 @@ enum class Activation { kNone, kRelu, kRelu6, kHardSigmoid, kHardSwish, kSwish }
   KERNEL(gemm_pack, Gemm)                                                                      \
   KERNEL(gemm, Gemm)                                                                           \
   KERNEL(gemm_total, Gemm)                                                                     \
+  /* gemm_bf16.h */                                                                            \
+  KERNEL(gemm_bf16_pack, GemmBf16)                                                             \
+  KERNEL(gemm_bf16, GemmBf16)                                                                  \
   /* conv_panels.h */                                                                          \
   KERNEL(conv_panels_pack, ConvPanelsPack)                                                     \
   KERNEL(conv_panels, ConvPanels)                                                              \

@@ -4,11 +4,13 @@
 
 namespace ortune {
 
-enum class Isa { kBaseline, kAvx2, kAvx512, kAmx, kNeon };
+enum class Isa { kBaseline, kAvx2, kAvx512, kAvx512Bf16, kAmx, kNeon };
 
-constexpr Isa kAllIsas[] = {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAmx, Isa::kNeon};
+constexpr Isa kAllIsas[] = {Isa::kBaseline,   Isa::kAvx2, Isa::kAvx512,
+                            Isa::kAvx512Bf16, Isa::kAmx,  Isa::kNeon};
 
-/// 'baseline', 'avx2', 'avx512', 'amx' (AVX-512 and tiles of bfloat16) or 'neon'.
+/// 'baseline', 'avx2', 'avx512', 'avx512_bf16' (AVX-512 and products of bfloat16), 'amx' (that and tiles of
+/// them) or 'neon'.
 const char* isa_name(Isa isa);
 
 /// Whether the CPU and the operating system can run it (not whether it was compiled in). Asks the system for

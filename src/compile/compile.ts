@@ -16,7 +16,7 @@ import { recomputeLayers } from '../lower/recompute.js';
 import { recomputeCheap } from '../lower/recompute-cheap.js';
 import { runInTurn } from '../lower/row-chunks.js';
 import { scheduleGradientsEarly } from '../lower/schedule-gradients.js';
-import type { DeviceKind, Precision } from '../lower/target.js';
+import type { DeviceKind, HalfType, Precision } from '../lower/target.js';
 import { multiplyAdds } from '../lower/work.js';
 import { Builder } from '../onnx/builder.js';
 import { isFloat } from '../onnx/dtype.js';
@@ -51,8 +51,8 @@ export interface CompileOptions {
   /** Which activations are computed again for their gradients instead of kept; default none. */
   recompute?: 'none' | 'layers' | undefined;
   /**
-   * What a graph that trains computes its products in, default float32; otherwise `loss_scale` is an input, and the
-   * kernels must be none, since they are for float32.
+   * What a graph that trains computes its products in, default float32; otherwise, but on the CPU, `loss_scale` is an
+   * input, and the kernels must be none, since they are for float32.
    */
   precision?: Precision | undefined;
   /** `model_type` of config.json. */
@@ -80,7 +80,8 @@ export function compile(source: Graph, request: CompileRequest, options: Compile
 export function compileGraph(source: Graph, request: CompileRequest, options: CompileOptions): CompiledGraph {
   const { mode, cut } = request;
   if (mode === 'stepLoss') return compileStepLoss(request, options);
-  const { statistics = new Set<string>(), precision = 'float32' } = options;
+  const { statistics = new Set<string>() } = options;
+  const half = halfTensors(options);
   const task = taskNamed(options.task.name);
   const changing = new Set([...options.trained, ...statistics]);
   const graph = restored(source, request.shapes, changing);
@@ -120,7 +121,7 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
   const forward = [...graph.nodes];
   if (attached) fed.push(...attached.inputs.map((name) => ({ name, ...b.type(name) })));
   if (training) {
-    const scale = precision === 'float32' ? undefined : taskInput(b, lossScaleInput, 'float32', []);
+    const scale = half ? taskInput(b, lossScaleInput, 'float32', []) : undefined;
     if (scale !== undefined) fed.push({ name: scale, ...b.type(scale) });
     const { value, seed } = attached!.from ?? { value: attached!.loss!, seed: scale };
     gradients = backward(b, value, [...options.trained], { seed });
@@ -138,10 +139,10 @@ export function compileGraph(source: Graph, request: CompileRequest, options: Co
   if (training && options.recompute === 'layers') recomputeLayers(b, { forward, parameters });
   else if (training) recomputeCheap(b, forward);
   if (training) runInTurn(b);
-  if (training && precision !== 'float32')
-    toMixedPrecision(b, precision, { loss: attached!.loss!, gradients: new Set(gradients.values()), parameters });
+  if (training && half)
+    toMixedPrecision(b, half, { loss: attached!.loss!, gradients: new Set(gradients.values()), parameters });
   const work = multiplyAdds(graph);
-  lowerFor(b, options);
+  lowerFor(b, asTrained ? options : { ...options, precision: 'float32' });
   if (training) scheduleGradientsEarly(graph);
   const bound = bindParameters(graph, fed, { gradients, updates: training ? updates : new Map() }, options);
   return { graph, ...bound, work, loss: attached?.loss, results };
@@ -169,14 +170,19 @@ function compileStepLoss({ shapes }: CompileRequest, options: CompileOptions): C
   setOutputs(b, Object.values(results));
   prune(graph);
   const work = multiplyAdds(graph);
-  lowerFor(b, options);
+  lowerFor(b, { ...options, precision: 'float32' });
   const bound = bindParameters(graph, fed, { gradients: new Map(), updates: new Map() }, options);
   return { graph, ...bound, work, loss: undefined, results };
 }
 
+/** What tensors are rounded to between operators. On the CPU they stay float32, and products round what they read. */
+const halfTensors = ({ precision = 'float32', target = 'cpu' }: CompileOptions): HalfType | undefined =>
+  precision === 'float32' || target === 'cpu' ? undefined : precision;
+
 /** In operators that the device has. */
-function lowerFor(b: Builder, { kernels, target = 'cpu' }: CompileOptions): void {
-  if (kernels.has('ortune.Gemm')) useOrtuneGemm(b);
+function lowerFor(b: Builder, { kernels, target = 'cpu', precision }: CompileOptions): void {
+  if (target === 'cpu' && precision === 'bfloat16') useOrtuneGemm(b, 'GemmBf16');
+  if (kernels.has('ortune.Gemm')) useOrtuneGemm(b, 'Gemm');
   else if (kernels.has('ortune.Transpose')) pretransposeGemm(b);
   if (target === 'cpu') lower(b.graph, kernels);
   else lowerForDevice(b.graph, target);

@@ -20,7 +20,7 @@ export const computing = under(headings.machine, {
     .default('float32')
     .meta(
       about(
-        'Of the products in training, on a device that has it: float16 (webgpu, cuda) or bfloat16 (cuda); weights, losses and norms stay float32.',
+        'Of the products in training, on a device that has it: float16 (webgpu, cuda) or bfloat16 (cuda, cpu); weights, losses and norms stay float32.',
         { aliases: ['fp16', 'bf16', 'mixed_precision', 'torch_dtype'] },
       ),
     ),

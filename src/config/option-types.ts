@@ -48,8 +48,8 @@ export interface TrainFields {
   /** Batches that are prepared ahead of the step that needs them. Takes a whole number from 1 to 64. Default `4`. */
   batchesAhead?: number | undefined;
   /**
-   * Of the products in training, on a device that has it: float16 (webgpu, cuda) or bfloat16 (cuda); weights, losses
-   * and norms stay float32. Default `"float32"`.
+   * Of the products in training, on a device that has it: float16 (webgpu, cuda) or bfloat16 (cuda, cpu); weights,
+   * losses and norms stay float32. Default `"float32"`.
    */
   precision?: 'float32' | 'float16' | 'bfloat16' | undefined;
   /**

@@ -130,7 +130,7 @@ export class Engine {
     try {
       const chosen = name === 'auto' ? chooseDevice(await probeDevices()) : { name, why: undefined };
       device = await openDevice(chosen.name, { threads });
-      const precision = await supportedPrecision(device, wanted, name === 'auto');
+      const { precision, note } = await supportedPrecision(device, wanted, name === 'auto');
       const request: OpenRequest = { ...modelOptions, kernels: [...device.kernels], target: device.kind, precision };
       const model = unwrap(await worker.run<Outcome<OpenedModel>>(request, 'open'));
       const parameters = Arena.over([...model.parameters, ...model.statistics], model.arena);
@@ -143,7 +143,7 @@ export class Engine {
       const { why } = chosen;
       const crowded = threadsNote(device.threads);
       const notes = why === undefined ? [...model.notes] : [`device auto is ${device.name}: ${why}`, ...model.notes];
-      if (precision !== wanted) notes.push(`precision is ${precision}: ${device.name} does not compute in ${wanted}`);
+      if (note !== undefined) notes.push(note);
       if (crowded !== undefined) notes.push(crowded);
       const averages = await RunningStatistics.create(device, model.statistics, parameters);
       const state = { parameters, gradients, averages, precision };

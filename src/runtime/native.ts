@@ -88,9 +88,11 @@ export interface NativeSpec {
   provider?: NativeProvider | undefined;
 }
 
-/** 'amx': AVX-512 and tiles of bfloat16. */
-export const instructionSets = ['baseline', 'avx2', 'avx512', 'amx', 'neon'] as const;
+/** 'avx512_bf16': AVX-512 and products of bfloat16; 'amx': that and tiles of them. */
+export const instructionSets = ['baseline', 'avx2', 'avx512', 'avx512_bf16', 'amx', 'neon'] as const;
 export type InstructionSet = (typeof instructionSets)[number];
+/** Those whose products of bfloat16 are instructions; elsewhere ortune.GemmBf16 multiplies in float32. */
+export const setsOfBfloat16: readonly InstructionSet[] = ['avx512_bf16', 'amx'];
 
 export interface Addon {
   openDevice(library: string, threads: number): Promise<NativeDevice>;

@@ -1,7 +1,11 @@
 // ortune devices and ortune doctor as their users run them.
 
 import { describe, expect, it } from 'vitest';
+import { addon, setsOfBfloat16 } from '#ortune/runtime/native.js';
 import { ortune } from '../support/command.js';
+
+/** Of the CPU. */
+const precisions = ['float32', ...(setsOfBfloat16.includes(addon().instructionSet()) ? ['bfloat16'] : [])];
 
 describe('ortune devices', () => {
   it('lists what was tried, what works and how fast, and what auto is', async () => {
@@ -10,7 +14,7 @@ describe('ortune devices', () => {
     expect(json.devices.map(({ name }: { name: string }) => name)).toEqual(['cuda', 'webgpu', 'cpu']);
     for (const { works, gflops, reason } of json.devices)
       expect(works ? gflops > 0 : /does not work here: .*'ortune doctor'/s.test(reason)).toBe(true);
-    expect(json.devices.at(-1)).toMatchObject({ works: true, precisions: ['float32'] });
+    expect(json.devices.at(-1)).toMatchObject({ works: true, precisions });
     expect(json.auto.why).toMatch(/^the fastest at a matrix product \(GFLOP\/s: /);
   });
 
@@ -18,7 +22,7 @@ describe('ortune devices', () => {
     const { code, stdout } = await ortune(['devices']);
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^cuda .*\nwebgpu .*\ncpu +works: [\d.]+ GFLOP\/s at a product of \d+ rows; float32\nauto is \w+: /s,
+      /^cuda .*\nwebgpu .*\ncpu +works: [\d.]+ GFLOP\/s at a product of \d+ rows; float32(, bfloat16)?\nauto is \w+: /s,
     );
   });
 });

@@ -91,27 +91,46 @@ describe('pretransposeGemm', () => {
   });
 });
 
+const inFloat32 = (b: Builder) => useOrtuneGemm(b, 'Gemm');
+
 describe('useOrtuneGemm', () => {
   it('takes large products, with a bias for each column or none, read at either side transposed', async () => {
-    const b = start({ x: [512, 192], y: [512, 64], w: [64, 192], bias: [64], row: [1, 64] });
+    const b = start({ x: [512, 192], y: [512, 64], w: [64, 192], bias: [64], row: [1, 64], z: [2, 256, 64] });
     const outputs = [
       b.op('Gemm', ['x', 'w', 'bias'], { transB: 1 }),
       b.op('Gemm', ['x', 'y', 'row'], { transA: 1 }),
       b.op('MatMul', ['y', 'w']),
+      b.op('MatMul', ['z', 'w']),
     ];
     finish(b, ...outputs);
-    expect(await rewrite(b, useOrtuneGemm)).toEqual(['ortune.Gemm', 'ortune.Gemm', 'ortune.Gemm']);
+    expect(await rewrite(b, inFloat32)).toEqual(Array(4).fill('ortune.Gemm'));
+  });
+
+  it('takes them from operands rounded to bfloat16 where it is told so', async () => {
+    const b = start({ x: [2, 256, 192], w: [64, 192], bias: [64] });
+    // Numbers of 8 bits, which rounding does not change.
+    const coarse = (value: Value) => b.op('Cast', [b.op('Cast', [value], { to: 16 })], { to: 1 });
+    const [x, w] = [coarse('x'), coarse('w')];
+    const rows = view(b, x, [512, 192]);
+    const outputs = [
+      b.op('Gemm', [rows, w, 'bias'], { transB: 1 }),
+      b.op('Gemm', [rows, b.op('Neg', [rows])], { transA: 1 }),
+      b.op('MatMul', [x, b.op('Transpose', [w], { perm: [1, 0] })]),
+    ];
+    finish(b, ...outputs);
+    const all = await rewrite(b, (builder) => useOrtuneGemm(builder, 'GemmBf16'));
+    expect(all.filter((op) => /Gemm|MatMul/.test(op))).toEqual(Array(3).fill('ortune.GemmBf16'));
   });
 
   it('leaves small products, stacks of products, factors and matrices that are added', async () => {
-    const b = start({ x: [32, 32], w: [192, 64], y: [512, 192], z: [2, 256, 192], c: [512, 64] });
+    const b = start({ x: [32, 32], w: [192, 64], y: [512, 192], z: [2, 256, 192], s: [2, 192, 64], c: [512, 64] });
     const outputs = [
       b.op('Gemm', ['x', 'x']),
-      b.op('MatMul', ['z', 'w']),
+      b.op('MatMul', ['z', 's']),
       b.op('Gemm', ['y', 'w'], { alpha: float(2) }),
       b.op('Gemm', ['y', 'w', 'c']),
     ];
     finish(b, ...outputs);
-    expect(await rewrite(b, useOrtuneGemm)).toEqual(['Gemm', 'MatMul', 'Gemm', 'Gemm']);
+    expect(await rewrite(b, inFloat32)).toEqual(['Gemm', 'MatMul', 'Gemm', 'Gemm']);
   });
 });

@@ -90,6 +90,7 @@ void test_decoder(const Target& target);
 void test_cross_entropy(const Target& target);
 void test_batch_norm(const Target& target);
 void test_gemm(const Target& target);
+void test_gemm_bf16(const Target& target);
 void test_conv(const Target& target);
 void test_depthwise(const Target& target);
 void test_pool(const Target& target);

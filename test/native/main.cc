@@ -78,6 +78,8 @@ int main() {
       continue;
     }
     const test::Target target{ortune::isa_name(isa), *kernels};
+    test::test_gemm_bf16(target);
+    if (isa == ortune::Isa::kAvx512Bf16) continue;  // all other kernels are AVX-512's
     test::test_elementwise(target);
     test::test_rows(target);
     test::test_embedding(target);

@@ -164,6 +164,11 @@ const refusals: [string, OperatorCase, RegExp][] = [
   ['a Gemm of other ranks', { op: 'Gemm', inputs: [x(2), x(2, 2)] }, /needs matrices/],
   ['a Gemm that does not fit', { op: 'Gemm', inputs: [x(2, 3), x(2, 3)] }, /inner dimensions/],
   ['a Gemm bias that does not fit', { op: 'Gemm', inputs: [x(2, 3), x(3, 1), x(2, 2)] }, /the bias \[2,2\]/],
+  [
+    'rows of a tensor that are transposed',
+    { op: 'GemmBf16', domain: 'ortune', inputs: [x(2, 3, 4), x(3, 2)], attrs: { transA: 1 } },
+    /needs rows and a matrix, found \[2,3,4\] and \[3,2\]/,
+  ],
   ['a reshape to another size', { op: 'Reshape', inputs: [x(2, 3), i64(4, -1)] }, /cannot reshape \[2,3\] to \[4,-1\]/],
   ['a reshape that copies too far', { op: 'Reshape', inputs: [x(2), i64(2, 0)] }, /copies dimension 1/],
   ['a permutation of another rank', { op: 'Transpose', inputs: [x(2, 3)], attrs: { perm: [0] } }, /perm \[0\]/],

@@ -19,7 +19,16 @@ const updateInputs = (ranges: Tensor, change: Record<number, Tensor> = {}) =>
 const refusals: [string, RegExp, string, Tensor[], Record<string, AttrInput>, number[]][] = [
   ['sizes that differ', /one shape/, 'GeluGrad', [floats(2), floats(3)], {}, [3]],
   ['a product of other depths', /A has 3 elements, a column of B 2/, 'Gemm', [floats(2, 3), floats(2, 3)], {}, [2, 3]],
-  ['a product of vectors', /matrices/, 'Gemm', [floats(3), floats(3, 2)], {}, [2]],
+  ['a product of vectors', /A must be a matrix/, 'Gemm', [floats(3), floats(3, 2)], {}, [2]],
+  ['tensors', /B must be a matrix/, 'GemmBf16', [floats(3, 2), floats(1, 2, 2)], {}, [3, 2]],
+  [
+    'rows to transpose',
+    /rows that are not transposed/,
+    'GemmBf16',
+    [floats(1, 2, 3), floats(2, 2)],
+    { transA: 1 },
+    [3, 2],
+  ],
   ['a short bias', /each of the 2 columns/, 'Gemm', [floats(4, 3), floats(3, 2), floats(3)], {}, [4, 2]],
   ['a short key', /4 elements, not 3/, 'Dropout', [floats(2), Tensor.of('uint32', [1, 2, 3])], {}, [2]],
   ['a ratio of 1', /below 1/, 'Dropout', [floats(2), Tensor.of('uint32', [1, 2, 3, 4])], { ratio: float(1) }, [2]],

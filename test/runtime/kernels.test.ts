@@ -22,19 +22,28 @@ it("a device lists every kernel, and the product only where it is faster than th
     expect([op, device.kernels.has(`ortune.${op}`)]).toEqual([op, op !== 'Gemm' || addon().instructionSet() === 'amx']);
 });
 
+async function expectDefined(kernelCase: KernelCase): Promise<void> {
+  const { graph, feeds } = operatorGraph({ ...kernelCase, domain: 'ortune' });
+  const { outputs } = await runOn(device, graph, feeds);
+  const exact = kernelCase.single ? [] : await define(inFloat64(kernelCase));
+  const defined = await define(kernelCase);
+  for (const [i, found] of outputs.entries()) {
+    expectClose(found, defined[i]!, 3e-6);
+    if (exact[i]) expectClose(found, exact[i], 1e-6);
+  }
+  if (kernelCase.op === 'Dropout') expect(Array.from(outputs[0]!)).toEqual(defined[0]);
+}
+
+describeInstructionSets(() => {
+  it.each(cases.filter(({ op }) => op === 'GemmBf16'))(
+    'the kernel of $name computes what the definition says',
+    expectDefined,
+  );
+}, ['avx512_bf16']);
+
 describeInstructionSets(() => {
   describe.each(cases)('the kernel of $name', (kernelCase) => {
-    it('computes what the definition says', async () => {
-      const { graph, feeds } = operatorGraph({ ...kernelCase, domain: 'ortune' });
-      const { outputs } = await runOn(device, graph, feeds);
-      const exact = kernelCase.single ? [] : await define(inFloat64(kernelCase));
-      const defined = await define(kernelCase);
-      for (const [i, found] of outputs.entries()) {
-        expectClose(found, defined[i]!, 3e-6);
-        if (exact[i]) expectClose(found, exact[i], 1e-6);
-      }
-      if (kernelCase.op === 'Dropout') expect(Array.from(outputs[0]!)).toEqual(defined[0]);
-    });
+    it('computes what the definition says', () => expectDefined(kernelCase));
 
     it('works in place of an input that nobody else reads', async () => {
       const { graph, feeds } = operatorGraph({ ...kernelCase, domain: 'ortune' });

@@ -72,11 +72,26 @@ const skipLayerNormalization: Definition = (b, node) => {
   return [...b.ops('LayerNormalization', inputs, attrs, { outputs: 3 }), total];
 };
 
+/** A Gemm; of the rows of a tensor the product and the sum that it is. */
+const product = (b: Builder, node: Node, [x, w, bias]: readonly Value[]): Value => {
+  if (b.shape(x!).length === 2) return b.op('Gemm', bias ? [x!, w!, bias] : [x!, w!], Object.fromEntries(node.attrs));
+  const y = b.op('MatMul', [x!, attrInt(node, 'transB', 0) ? transposeMatrix(b, w!) : w!]);
+  return bias ? add(b, y, bias) : y;
+};
+
+/** The same of operands that are rounded to bfloat16, and float32 again. */
+const productOfRounded: Definition = (b, node) => {
+  const { dtype } = b.type(node.inputs[0]!);
+  const [x, w] = node.inputs.slice(0, 2).map((value) => cast(b, cast(b, value, 'bfloat16'), dtype));
+  return [product(b, node, [x!, w!, ...node.inputs.slice(2)])];
+};
+
 export const fusedForward: Readonly<Record<string, Definition>> = {
   'ortune.Dropout': dropout,
   'ortune.StopGradient': (_, { inputs: [x] }) => [x!],
   'ortune.BiasGelu': (b, node) => gelu(attrString(node, 'approximate', 'none'))(b, node),
-  'ortune.Gemm': (b, node) => [b.op('Gemm', node.inputs, Object.fromEntries(node.attrs))],
+  'ortune.Gemm': (b, node) => [product(b, node, node.inputs)],
+  'ortune.GemmBf16': productOfRounded,
   'ortune.Transpose': (b, node) => [transposeMatrix(b, node.inputs[0]!)],
   'com.microsoft.FusedMatMul': fusedMatMul,
   'com.microsoft.Gelu': gelu('none'),

@@ -3,7 +3,7 @@
 
 import type { StaticType } from '../graph.js';
 import type { TypeRule, TypeTable } from './context.js';
-import { gemm, matmulShape } from './reduce.js';
+import { matmulShape, rowsTimesMatrix } from './reduce.js';
 
 const same: TypeRule = (c) => [c.type(0)];
 
@@ -99,7 +99,8 @@ export const microsoft: TypeTable = {
 export const ortune: TypeTable = {
   BiasGelu: same,
   BiasGeluGrad: (c) => [c.type(1), c.type(2)],
-  Gemm: gemm,
+  Gemm: rowsTimesMatrix,
+  GemmBf16: rowsTimesMatrix,
   Transpose: transpose,
   GeluGrad: same,
   LayerNormalizationGrad: (c) => [c.type(1), c.type(2), c.type(2)],

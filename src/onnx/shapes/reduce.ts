@@ -29,6 +29,15 @@ export const gemm: TypeRule = (c) => {
   return [{ dtype: c.sameDtype(0, c.has(2) ? 2 : 1), shape }];
 };
 
+/** A Gemm that takes the rows of any tensor where it does not transpose them. */
+export const rowsTimesMatrix: TypeRule = (c) => {
+  const [a, b] = [c.shape(0), c.shape(1)];
+  if (a.length <= 2) return gemm(c);
+  const right = c.int('transB', 0) ? b.toReversed() : b;
+  if (c.int('transA', 0) || b.length !== 2) c.fail(`needs rows and a matrix, found [${a}] and [${b}]`);
+  return [{ dtype: c.sameDtype(0, c.has(2) ? 2 : 1), shape: matmulShape(c, a, right) }];
+};
+
 const reduce: TypeRule = (c) => {
   const { dtype, shape } = c.type(0);
   const given = c.has(1) ? c.values(1) : [];
