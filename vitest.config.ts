@@ -19,9 +19,10 @@ const unit = under(
     'report',
     'tasks',
   ],
+  ...['search/trials.test.ts', 'search/halving.test.ts', 'search/importance.test.ts', 'search/markdown.test.ts'],
   'statistics.test.ts',
 );
-const run = under('bench', 'cli', 'commands', 'compare', 'train', 'trunk');
+const run = under('bench', 'cli', 'commands', 'compare', 'search/search.test.ts', 'train', 'trunk');
 const goldens = under('*goldens*.test.ts');
 
 // Tests import the built code through '#ortune/…', so worker threads and the addon are the real ones. A process is one

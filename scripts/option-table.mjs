@@ -1,6 +1,6 @@
-// Prints the options of `ortune train`, those that `ortune compare`, `lr-find` and `advise` have besides, and those of
-// `ortune pack` that train has not, as Markdown tables, or with --write puts them between markers such as <!-- options
-// --> of docs/options.md and the ends of these, and the types of options with their comments into
+// Prints the options of `ortune train`, those that `ortune compare`, `search`, `lr-find` and `advise` have besides, and
+// those of `ortune pack` that train has not, as Markdown tables, or with --write puts them between markers such as <!--
+// options --> of docs/options.md and the ends of these, and the types of options with their comments into
 // src/config/option-types.ts. The schemas are the one source.
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { compareSchema } from '../dist/config/compare-schema.js';
 import { lrFindSchema } from '../dist/config/lr-find-schema.js';
 import { optionTable } from '../dist/config/options.js';
 import { packSchema } from '../dist/config/pack-schema.js';
+import { searchSchema } from '../dist/config/search-schema.js';
 import { trainSchema } from '../dist/config/train-schema.js';
 import { optionTypes } from '../dist/config/typed-schemas.js';
 
@@ -17,6 +18,7 @@ const tables = {
   'compare options': optionTable(compareSchema, trainSchema),
   'lr-find options': optionTable(lrFindSchema, trainSchema),
   'advise options': optionTable(adviseSchema, trainSchema),
+  'search options': optionTable(searchSchema, trainSchema),
   'pack options': optionTable(packSchema, trainSchema),
 };
 if (process.argv.includes('--write')) {

@@ -31,6 +31,9 @@ export class DataError extends OrtuneError {
   override readonly name = 'DataError';
 }
 
+/** A training whose loss or gradients are no longer finite, of its options and not of a bad sample or weight. */
+export class DivergedError extends OrtuneError {}
+
 /** A function of the host program that threw, or gave what it must not: `cause` is the error. */
 export class CallbackError extends OrtuneError {
   override readonly name = 'CallbackError';

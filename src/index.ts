@@ -22,6 +22,8 @@ export type { LrFindOptions } from './config/lr-find-schema.js';
 export type { PackOptions } from './config/pack-schema.js';
 export type { PreviewOptions } from './config/preview-schema.js';
 export type { EvalOptions, GradcheckOptions, PredictOptions } from './config/schema.js';
+export type { SearchConfig, SearchOptions } from './config/search-schema.js';
+export type { Range, SearchSpace } from './config/search-space.js';
 export type { TrainConfig, TrainOptions } from './config/train-schema.js';
 export type { EncodedImages } from './data/images/encoded-images.js';
 export type { ImageTensors } from './data/images/tensors.js';
@@ -71,6 +73,8 @@ export type { LanguageModelOptions } from './models/language/options.js';
 export { type BytePairOptions, buildBytePairs } from './models/tokenizer/byte-pairs.js';
 export { buildWordPiece } from './models/tokenizer/wordpiece.js';
 export type { LearningRates } from './optim/rate-range.js';
+export type { BestTrial, SearchResult, TrialResult } from './search/result.js';
+export { type SearchedTrial, type SearchHooks, search } from './search/search.js';
 export type { ClassPrediction as Prediction } from './tasks/classes.js';
 export type {
   AnswerPrediction,

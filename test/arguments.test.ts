@@ -132,6 +132,9 @@ const rows: Row[] = [
   ['compare', 'onRun', (onRun) => o.compare({}, { onRun }), noFunctions],
   ...resolving('compare', (hooks) => o.compare({}, hooks)),
 
+  ['search', 'options', (value) => o.search(value), noObjects],
+  ['search', 'onRun', (onRun) => o.search({}, { onRun }), noFunctions],
+  ...resolving('search', (hooks) => o.search({}, hooks)),
   ['findLearningRate', 'options', (value) => o.findLearningRate(value), noObjects],
   ['findLearningRate', 'onStep', (onStep) => o.findLearningRate({}, { onStep }), noFunctions],
   ...resolving('findLearningRate', (hooks) => o.findLearningRate({}, hooks)),

@@ -9,6 +9,7 @@ import { compareSchema } from '#ortune/config/compare-schema.js';
 import { lrFindSchema } from '#ortune/config/lr-find-schema.js';
 import { optionTable } from '#ortune/config/options.js';
 import { packSchema } from '#ortune/config/pack-schema.js';
+import { searchSchema } from '#ortune/config/search-schema.js';
 import { trainSchema } from '#ortune/config/train-schema.js';
 
 import { withTables } from '../scripts/operator-table.mjs';
@@ -28,6 +29,9 @@ it('the tables of options are those of the schemas (scripts/option-table.mjs --w
   );
   expect(page).toContain(
     `<!-- compare options -->\n${optionTable(compareSchema, trainSchema)}\n<!-- /compare options -->`,
+  );
+  expect(page).toContain(
+    `<!-- search options -->\n${optionTable(searchSchema, trainSchema)}\n<!-- /search options -->`,
   );
 });
 

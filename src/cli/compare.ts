@@ -9,12 +9,11 @@ import { type CompareConfig, compareSchema } from '../config/compare-schema.js';
 import { readConfigFile } from '../config/load.js';
 import { formatDuration } from '../format.js';
 import { ProgressLine } from '../report/progress.js';
-import { describeEvent } from '../report/run.js';
-import type { Trainer } from '../train/trainer.js';
 import { configOf, execute } from './command.js';
 import { addOptions, printConfig } from './flags.js';
 import { progressStream, say } from './output.js';
 import { sameCommand } from './resume-command.js';
+import { showRun } from './series-progress.js';
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -51,7 +50,7 @@ async function compareAloud(config: CompareConfig, signal: AbortSignal): Promise
       signal,
       onRun: (run, trainer) => {
         line.message(`run ${run.number} of ${run.of}: ${titleOf(run)}`);
-        listen(trainer, line, shown);
+        showRun(trainer, line, shown);
       },
       onRetrieved: ({ texts, documents, notes }) => {
         line.message(`${texts} of ${documents} texts retrieved`);
@@ -65,20 +64,4 @@ async function compareAloud(config: CompareConfig, signal: AbortSignal): Promise
   } finally {
     line.stop();
   }
-}
-
-/** Progress, and what is out of the ordinary; a note that every run has is said once. */
-function listen(trainer: Trainer, line: ProgressLine, shown: Set<string>): void {
-  trainer.on('step', (event) => line.update(event));
-  trainer.on('trunk', (event) => line.trunk(event));
-  trainer.on('download', (event) => line.download(event));
-  for (const name of ['resumed', 'skipped', 'stopped'] as const)
-    trainer.on(name, (event) => {
-      const text = describeEvent[name](event as never, trainer.config);
-      if (text !== undefined) line.message(text);
-    });
-  trainer.on('warning', ({ message }) => {
-    if (!shown.has(message)) line.message(`note: ${message}`);
-    shown.add(message);
-  });
 }

@@ -27,6 +27,7 @@ import { addPack } from './pack.js';
 import { addPredict } from './predict.js';
 import { addPreview } from './preview.js';
 import { addRetrieve } from './retrieve.js';
+import { addSearch } from './search.js';
 import { addTrain } from './train.js';
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
@@ -45,7 +46,7 @@ const program = layOutHelp(
 
 // Commands made from here on inherit the settings above.
 const commands = {
-  'Train:': [addTrain, addCompare, addLrFind, addAdvise, addPreview, addPack, addBuild, addRetrieve],
+  'Train:': [addTrain, addCompare, addSearch, addLrFind, addAdvise, addPreview, addPack, addBuild, addRetrieve],
   'Use what was trained:': [addEval, addPredict, addEmbed, addMine, addMerge],
   'Look into a model:': [addInspect, addGradcheck],
   'This machine:': [addBench, addDevices, addBuildAddon],

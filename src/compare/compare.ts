@@ -16,9 +16,9 @@ import { lockRun } from '../train/run-directory.js';
 import type { Trainer } from '../train/trainer.js';
 import { comparisonMarkdown } from './markdown.js';
 import { plannedRuns } from './plan.js';
-import { type RunRecord, readRecord, writeJson } from './record.js';
+import { type RunRecord, writeJson } from './record.js';
 import type { CompareResult } from './result.js';
-import { runPlanned } from './run.js';
+import { Series } from './series.js';
 import { bestOf, type Measured, tabulate } from './tabulate.js';
 import { retrieval } from './task-driven.js';
 
@@ -68,26 +68,20 @@ export async function compare(options: CompareOptions, hooks: CompareHooks = {})
 async function compareAll(config: CompareConfig, hooks: CompareHooks): Promise<CompareResult> {
   const { overwrite, output, metric } = config;
   const runs = plannedRuns(config);
-  const records = new Map<string, RunRecord>();
-  for (const run of overwrite ? [] : runs) {
-    const record = readRecord(run);
-    if (record) records.set(run.name, record);
-  }
-  const due = runs.some(({ strategy, name }) => strategy === taskDriven && !records.get(name)?.finished);
+  const stale = () => ['compare.json', 'compare.md', ...runs.map(({ name }) => name)];
+  const series = new Series({ output, overwrite, stale, signal: hooks.signal });
+  series.add(runs);
+  const due = runs.some((run) => run.strategy === taskDriven && !series.isKnown(run));
   if (due && !(await retrieveTexts(config, hooks))) return sumUp(config, [], runs.length);
   const measured: Measured[] = [];
   for (const [i, run] of runs.entries()) {
     const { strategy, seed, prepares } = run;
     const compared: ComparedRun = { strategy, seed, number: i + 1, of: runs.length, ...(prepares && { prepares }) };
-    const known = records.get(run.name)?.finished !== undefined;
-    if (!known) {
-      const onRun = (trainer: Trainer) => hooks.onRun?.(compared, trainer);
-      await runPlanned(run, { runs, records, overwrite, output, signal: hooks.signal, onRun });
-    }
-    const record = records.get(run.name);
+    const known = series.isKnown(run);
+    const record = await series.end(run, (trainer) => hooks.onRun?.(compared, trainer));
     if (!record?.finished) break;
     if (prepares) continue;
-    const before = runs[i - 1]?.prepares ? records.get(runs[i - 1]!.name) : undefined;
+    const before = runs[i - 1]?.prepares ? series.records.get(runs[i - 1]!.name) : undefined;
     const whole = withBefore({ ...record, finished: record.finished }, before);
     measured.push({ ...run, output: join(run.options.output, 'model'), record: whole });
     hooks.onResult?.(compared, { value: whole.finished.metrics[metric]!, seconds: whole.seconds, known });

@@ -6,18 +6,16 @@ import { type CompareConfig, trainPart } from '../config/compare-schema.js';
 import { parseOptions } from '../config/options.js';
 import { contrastive, strategyOptions, taskDriven } from '../config/strategies.js';
 import { type TrainConfig, trainSchema } from '../config/train-schema.js';
+import type { PlannedRun } from './series.js';
 import { taskDrivenOptions } from './task-driven.js';
 import { vectorOptions } from './vectors.js';
 
-export interface PlannedRun {
+export interface StrategyRun extends PlannedRun {
   strategy: string;
   seed: number;
-  /** 'first-2-seed0': its directory in output. */
-  name: string;
-  options: TrainConfig;
-  /** Trains what the next run starts from, and is no part of the table. */
-  prepares?: true;
 }
+
+const titleOf = (strategy: string, seed: number): string => `${strategy}, seed ${seed}`;
 
 const nameOf = (strategy: string, seed: number): string => `${strategy.replace(':', '-')}-seed${seed}`;
 
@@ -26,10 +24,10 @@ export function seedsOf({ seed, seeds }: Pick<CompareConfig, 'seed' | 'seeds'>):
 }
 
 /** @throws UsageError that names the strategy where its overrides contradict the options of all */
-export function plannedRuns(config: CompareConfig): PlannedRun[] {
+export function plannedRuns(config: CompareConfig): StrategyRun[] {
   const shared = trainPart(config);
   return seedsOf(config).flatMap((seed) =>
-    config.strategies.flatMap((strategy): PlannedRun[] => {
+    config.strategies.flatMap((strategy): StrategyRun[] => {
       const name = nameOf(strategy, seed);
       const own = { ...config.overrides?.[strategy], ...strategyOptions(strategy) };
       const given = { ...shared, ...own };
@@ -39,7 +37,7 @@ export function plannedRuns(config: CompareConfig): PlannedRun[] {
       const first = firstPart(shared, { config, strategy, seed, name });
       const model = first[0] ? join(first[0].options.output, 'model') : given.model;
       const options = parseOptions(trainSchema, { ...run, model }, { where: `strategy ${strategy}` });
-      return [...first, { strategy, seed, name, options }];
+      return [...first, { strategy, seed, name, title: titleOf(strategy, seed), options }];
     }),
   );
 }
@@ -47,8 +45,8 @@ export function plannedRuns(config: CompareConfig): PlannedRun[] {
 /** What trains the trunk that a strategy's run starts from, where there is such. */
 function firstPart(
   shared: TrainConfig,
-  { config, strategy, seed, name: whole }: Pick<PlannedRun, 'strategy' | 'seed' | 'name'> & { config: CompareConfig },
-): PlannedRun[] {
+  { config, strategy, seed, name: whole }: Pick<StrategyRun, 'strategy' | 'seed' | 'name'> & { config: CompareConfig },
+): StrategyRun[] {
   const named = { [contrastive]: 'vectors', [taskDriven]: 'joint' }[strategy];
   if (named === undefined) return [];
   const name = `${whole}-${named}`;
@@ -57,5 +55,5 @@ function firstPart(
     strategy === contrastive
       ? vectorOptions(shared, own, `strategy ${strategy}`)
       : taskDrivenOptions(shared, config, own);
-  return [{ strategy, seed, name, options, prepares: true }];
+  return [{ strategy, seed, name, title: titleOf(strategy, seed), options, prepares: true }];
 }

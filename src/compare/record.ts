@@ -1,5 +1,5 @@
-// What a comparison keeps of each run, in the run's directory: the options it was made with, and once it has ended what
-// the table needs. So a comparison that is started again knows what is done, what to go on with, and what is another's.
+// What a series keeps of each run, in the run's directory: the options it was made with, and once it has ended what the
+// table needs. So one that is started again knows what is done, what to go on with, and what is another's.
 
 import { createReadStream, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { UsageError } from '../errors.js';
 import { writeAtomically } from '../files/atomic-file.js';
 import { metricOf } from '../metrics/names.js';
 import { type Metrics, taskNamed } from '../tasks/tasks.js';
-import type { PlannedRun } from './plan.js';
+import type { PlannedRun } from './series.js';
 
 /** Metrics by name, without what belongs to single classes. */
 export type Figures = Readonly<Record<string, number>>;
@@ -47,7 +47,11 @@ export interface RunRecord {
   samples: { train: string; eval?: string };
   /** That the run has taken, its parts added up. */
   seconds: number;
+  /** Steps that it had from a checkpoint of another run. */
+  from?: number;
   finished?: FinishedRun;
+  /** Why it ended without a model: it diverged. */
+  failed?: string;
 }
 
 /** JSON has no number for a loss that is not finite: what is null was one. */
@@ -71,8 +75,8 @@ export function readRecord(run: PlannedRun): RunRecord | undefined {
   const differences = differing(record.options, run.options);
   if (differences.length === 0) return record;
   throw new UsageError(
-    `output holds another comparison: ${run.name} was run with other options:\n  ${differences.join('\n  ')}\n` +
-      'Compare with those again, choose another output, or set overwrite to run everything anew.',
+    `output holds other runs: ${run.name} was run with other options:\n  ${differences.join('\n  ')}\n` +
+      'Give those again, choose another output, or set overwrite to run everything anew.',
   );
 }
 

@@ -4,7 +4,7 @@
 import { isOwnMetric } from '../metrics/own.js';
 import { nearest } from '../nearest.js';
 import { contradictions, unknownMetric } from './contradictions.js';
-import { about, count, files, forbidden, path } from './fields.js';
+import { about, count, files, forbidden, path, withoutDefault } from './fields.js';
 import type { CompareFields, TrainFields } from './option-types.js';
 import { resolved } from './resolve.js';
 import { contrastive, defaultStrategies, knownStrategies, strategyOptions, taskDriven } from './strategies.js';
@@ -36,15 +36,16 @@ type OfOneRun = 'callbacks' | 'metrics';
 type Fixed = OfOneRun | (typeof common)[number] | SharedTaskField | keyof typeof ofStrategy | keyof typeof ofResuming;
 export type Overrides = Readonly<Record<string, Partial<Omit<TrainOptions, Fixed>>>>;
 
-/** The option without its default: what is not given stays as it is for all runs. */
-function withoutDefault(schema: z.ZodType): z.ZodType {
-  const inner = schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault ? schema.unwrap() : schema;
-  return (inner as z.ZodType).optional().meta(schema.meta() ?? {});
-}
-
 const override = z
   .strictObject({
-    ...Object.fromEntries(Object.entries(train).map(([key, schema]) => [key, withoutDefault(schema)])),
+    ...Object.fromEntries(
+      Object.entries(train).map(([key, schema]) => [
+        key,
+        withoutDefault(schema)
+          .optional()
+          .meta(schema.meta() ?? {}),
+      ]),
+    ),
     ...Object.fromEntries(shared.map((key) => [key, forbidden('it is the same for all strategies')])),
     ...ofStrategy,
     ...ofResuming,

@@ -54,6 +54,10 @@ export const under = <T extends Readonly<Record<string, z.ZodType>>>(heading: st
 /** In place of an option that a command decides by itself; `why` follows 'must be left out:'. */
 export const forbidden = (why: string) => z.never().optional().meta({ description: why });
 
+/** An option without its default, which a command then has none of, or another. */
+export const withoutDefault = (schema: z.ZodType): z.ZodType =>
+  schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault ? (schema.unwrap() as z.ZodType) : schema;
+
 export const path = z.string().min(1);
 /**
  * Where a file or folder is: a path, or a file: URL; what a configuration holds is the path. parseOptions knows URLs.

@@ -1537,3 +1537,26 @@ export interface LrFindFields {
   /** File to write a plot of the losses to, as SVG. */
   svg?: string | URL | undefined;
 }
+
+export interface SearchFields {
+  /**
+   * Draw so many combinations at random (seed); default every combination, the grid. Takes a whole number from 1 to
+   * 10000.
+   */
+  trials?: number | undefined;
+  /**
+   * Successive halving: all trials run for a part of maxSteps, one in so many of them for so many times as long, and so
+   * on up to maxSteps; 3 is usual. Default: all run to the end. Takes a whole number of at least 2.
+   */
+  halving?: number | undefined;
+  /**
+   * With halving: fewest steps of a trial; default as few as leave one trial at maxSteps. Takes a whole number of at
+   * least 1.
+   */
+  minSteps?: number | undefined;
+  /**
+   * Metric of the evaluation data that decides, for the weights that are written; default metricForBestModel, or where
+   * that is the loss the task's first other one.
+   */
+  metric?: string | undefined;
+}

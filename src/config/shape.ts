@@ -5,7 +5,7 @@ import { z } from './zod.js';
 
 /** The part of JSON Schema that the schemas of this package come out as, with the metadata of fields.ts. */
 export interface Shape {
-  type?: 'string' | 'number' | 'integer' | 'boolean' | 'array' | 'object';
+  type?: 'string' | 'number' | 'integer' | 'boolean' | 'array' | 'object' | 'null';
   const?: string;
   enum?: string[];
   minimum?: number;
@@ -82,6 +82,8 @@ export function expectation(shape: Shape): string {
       return `a number${bounds(shape)}`;
     case 'boolean':
       return 'true or false';
+    case 'null':
+      return 'null';
     case 'array':
       return `a list, each ${expectation(shape.items ?? {})}`;
     case 'object':

@@ -5,6 +5,7 @@ import { lrFindSchema } from './lr-find-schema.js';
 import { packSchema } from './pack-schema.js';
 import { previewSchema } from './preview-schema.js';
 import { evalSchema, gradcheckSchema, inspectSchema, predictSchema } from './schema.js';
+import { searchSchema } from './search-schema.js';
 import { trainSchema } from './train-schema.js';
 import { interfaceText } from './type-text.js';
 
@@ -27,6 +28,8 @@ const compared = interfaceText('CompareFields', compareSchema, [...Object.keys(t
 
 /** What a range test has besides the options of its run. */
 const ranged = interfaceText('LrFindFields', lrFindSchema, Object.keys(trainSchema.shape));
+/** What a search has besides the options of its trials and the space of them. */
+const searched = interfaceText('SearchFields', searchSchema, [...Object.keys(trainSchema.shape), 'space']);
 
 /** The source of option-types.ts. */
 export const optionTypes = (): string =>
@@ -35,4 +38,5 @@ export const optionTypes = (): string =>
     ...Object.entries(schemas).map(([name, schema]) => `${interfaceText(name, schema)}\n`),
     `${compared}\n`,
     `${ranged}\n`,
+    `${searched}\n`,
   ].join('\n');

@@ -2,7 +2,7 @@
 // What to do follows from the cause: a value of a sample or a weight of the file that is no number is not mended by a
 // lower learning rate.
 
-import { OrtuneError } from '../errors.js';
+import { DivergedError, OrtuneError } from '../errors.js';
 import { describeStep, type PendingStep } from './pending-steps.js';
 import type { Run } from './run.js';
 import type { StepBatches } from './taken-step.js';
@@ -26,7 +26,7 @@ export async function badStepError(
   const found = latest
     ? `first bad tensor: ${tensor ?? 'none in the forward pass, so a gradient overflowed'}. The weights are those before this step.`
     : `steps after it went on without it, since a device is asked every ${run.syncEvery} steps; set loggingSteps to 1 to learn which tensor is bad.`;
-  return new OrtuneError(
+  return new DivergedError(
     `${when}${skipped}. ` +
       `The batch is ${describeStep(pending)}; ${found} Lower learningRate (${learningRate}), lengthen the warm-up, or set maxGradNorm.`,
   );

@@ -1,7 +1,12 @@
 // Which evaluation was the best so far, and whether it is time to stop. Pure bookkeeping: the trainer evaluates, marks
 // the checkpoint and stops; what is kept here is small and part of every checkpoint, so a resumed run decides alike.
 
+import type { TrainConfig } from '../config/train-schema.js';
 import { lessIsBetter } from '../metrics/names.js';
+
+/** Whether evaluations decide which weights are written. */
+export const keepsBest = (config: TrainConfig): boolean =>
+  config.loadBestModelAtEnd ?? config.earlyStoppingPatience !== undefined;
 
 export interface BestOptions {
   /** The name of what is compared: of losses less is better, of every other metric more. */

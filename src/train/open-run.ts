@@ -32,7 +32,7 @@ import { adapterOf } from '../transfer/adapter/options.js';
 import { readModelConfig } from '../transfer/config.js';
 import { TrunkCache } from '../trunk/trunk-cache.js';
 import { BadSamples, type SkippedSample } from './bad-samples.js';
-import { BestTracker } from './best.js';
+import { BestTracker, keepsBest } from './best.js';
 import { divideParts, openData, tablesOf } from './data.js';
 import { createOptimizer, groupOptions } from './groups.js';
 import { dueAt, type RunLength } from './intervals.js';
@@ -40,14 +40,7 @@ import { checkLearnable } from './learnable.js';
 import { checkMemory } from './memory-check.js';
 import type { Run } from './run.js';
 import { lockRun, RunDirectory } from './run-directory.js';
-import {
-  checkpointSources,
-  keepsBest,
-  newProgress,
-  type Origin,
-  type RunState,
-  refuseAnotherRun,
-} from './run-state.js';
+import { checkpointSources, newProgress, type Origin, type RunState, refuseAnotherRun } from './run-state.js';
 
 /**
  * Opens a run, resumed from a checkpoint where the configuration says so.
@@ -250,10 +243,10 @@ async function stateToResume(
   engine: Engine,
   optimizer: Optimizer,
   origin: Origin,
-  { totalSteps }: RunLength,
+  { totalSteps, stepsPerEpoch }: RunLength,
 ): Promise<RunState> {
   const state = (await loadCheckpoint(path, checkpointSources(engine, optimizer))) as RunState;
-  if (!config.allowChanges) refuseAnotherRun(path, state, origin);
+  if (!config.allowChanges) refuseAnotherRun(path, state, origin, stepsPerEpoch);
   if (state.progress.step <= totalSteps) return state;
   throw new UsageError(
     `checkpoint ${path} is of step ${state.progress.step}, this run ends at ${totalSteps}; raise epochs or maxSteps`,

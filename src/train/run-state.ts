@@ -9,11 +9,8 @@ import type { Engine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import type { Scaling } from '../optim/loss-scale.js';
 import type { Optimizer } from '../optim/optimizer.js';
-import type { BestState } from './best.js';
-
-/** Whether evaluations decide which weights are written. */
-export const keepsBest = (config: TrainConfig): boolean =>
-  config.loadBestModelAtEnd ?? config.earlyStoppingPatience !== undefined;
+import { type BestState, keepsBest } from './best.js';
+import { notPrefix } from './longer.js';
 
 /** What a run counts as it goes. */
 export interface Progress {
@@ -99,12 +96,16 @@ export function checkpointSources(engine: Engine, optimizer: Optimizer): Checkpo
 }
 
 /**
- * Refuses a checkpoint of another run.
+ * Refuses a checkpoint of another run; one whose steps so far are those of this, at another length, is of this.
  * @throws UsageError that lists what differs
  */
-export function refuseAnotherRun(path: string, saved: RunState, now: Origin): void {
+export function refuseAnotherRun(path: string, saved: RunState, now: Origin, stepsPerEpoch: number): void {
   const { hashes, config } = now;
   const differences: string[] = [];
+  const length = (of: TrainConfig): number => of.maxSteps ?? of.epochs * stepsPerEpoch;
+  const [then, today] = [length(saved.config), length(config)];
+  const grown = then === today ? undefined : notPrefix(config, then, today, saved.progress.step);
+  const lengthKeys = grown === undefined ? ['maxSteps', 'epochs'] : [];
   if (saved.hashes.model !== hashes.model)
     differences.push(`model: the files of ${config.model} are not those of ${saved.config.model} then`);
   if (saved.hashes.train !== hashes.train)
@@ -120,10 +121,11 @@ export function refuseAnotherRun(path: string, saved: RunState, now: Origin): vo
   const unaffecting = optionsThatChangeNothing(trainSchema);
   for (const key of Object.keys(config) as (keyof TrainConfig)[]) {
     const [then, today] = [JSON.stringify(saved.config[key]), JSON.stringify(config[key])];
-    if (!unaffecting.has(key) && then !== today)
+    if (!unaffecting.has(key) && !lengthKeys.includes(key) && then !== today)
       differences.push(`${key}: ${then ?? 'not set'} then, ${today ?? 'not set'} now`);
   }
   if (differences.length === 0) return;
+  if (grown !== undefined) differences.push(`(a run of another length cannot go on from it: ${grown})`);
   throw new UsageError(
     `checkpoint ${path} is of another run:\n  ${differences.join('\n  ')}\n` +
       'Resume with what it was made with, start anew in another output, or set allowChanges to go on all the same.',

@@ -287,7 +287,7 @@ describe('a comparison that is started again', () => {
     const options = config({ strategies: ['frozen'], seeds: 1 });
     await compared(options);
     await expect(compare({ ...options, learningRate: 0.01, test: path('train.jsonl') })).rejects.toThrow(
-      /holds another comparison: frozen-seed0 was run with other options:\n {2}test: .*then, .*now\n {2}learningRate: 0\.001 then, 0\.01 now\nCompare with those again, choose another output, or set overwrite/,
+      /holds other runs: frozen-seed0 was run with other options:\n {2}test: .*then, .*now\n {2}learningRate: 0\.001 then, 0\.01 now\nGive those again, choose another output, or set overwrite/,
     );
     writeFileSync(`${options.output}/frozen-seed0/record.json`, '{');
     await expect(compare(options)).rejects.toThrow(/frozen-seed0\/record\.json cannot be read: .*\. Remove .*seed0/);

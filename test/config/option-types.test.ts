@@ -15,11 +15,13 @@ import type {
   PackFields,
   PredictFields,
   PreviewFields,
+  SearchFields,
   TrainFields,
 } from '#ortune/config/option-types.js';
 import type { packSchema } from '#ortune/config/pack-schema.js';
 import type { previewSchema } from '#ortune/config/preview-schema.js';
 import type { evalSchema, gradcheckSchema, inspectSchema, predictSchema } from '#ortune/config/schema.js';
+import type { SearchOptions, searchSchema } from '#ortune/config/search-schema.js';
 import type { trainSchema } from '#ortune/config/train-schema.js';
 import { interfaceText } from '#ortune/config/type-text.js';
 import { optionTypes } from '#ortune/config/typed-schemas.js';
@@ -41,6 +43,10 @@ it('take all that the schemas take, and have the same names', () => {
   expectTypeOf<z.input<typeof inspectSchema>>().toExtend<InspectFields>();
   expectTypeOf<z.input<typeof compareSchema>>().toExtend<CompareFields>();
   expectTypeOf<z.input<typeof lrFindSchema>>().toExtend<LrFindFields>();
+  expectTypeOf<z.input<typeof searchSchema>>().toExtend<SearchFields>();
+  expectTypeOf<SearchOptions['space']['learningRate']>().toExtend<
+    z.input<typeof searchSchema>['space']['learningRate']
+  >();
 });
 
 it('say what each option means, takes and is by default', () => {

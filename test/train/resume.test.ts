@@ -172,3 +172,15 @@ it('a finished run is resumed with more epochs only when told', async () => {
   await expect(new Trainer(more).run()).rejects.toThrow(/epochs: 1 then, 2 now/);
   expect((await train({ ...more, allowChanges: true })).result.steps).toBe(12);
 });
+
+it('a run is made longer, bit for bit, where its rates do not depend on its length', async () => {
+  const alike = { schedule: 'constant', warmupSteps: 2 } as const;
+  const short = config({ ...alike, maxSteps: 7 });
+  await train(short);
+  const longer = await train({ ...short, maxSteps: 10, resume: 'latest' });
+  const undisturbed = await train(config({ ...alike, maxSteps: 10 }));
+  expect(longer.losses).toEqual(undisturbed.losses.slice(7));
+  expect(longer.bits).toBe(undisturbed.bits);
+  const other = new Trainer({ ...short, maxSteps: 12, warmupSteps: 3, resume: 'latest' });
+  await expect(other.run()).rejects.toThrow(/warmupSteps: 2 then, 3 now/);
+});
