@@ -38,12 +38,10 @@ else {
 async function ownStep() {
   const { writeEncoder } = await import('../dist/models/directory.js');
   const { Engine } = await import('../dist/engine/engine.js');
-  const { parameterRanges } = await import('../dist/optim/optimizer.js');
-  const { optimizerFields, ruleOf } = await import('../dist/optim/rules.js');
+  const { ruleOf } = await import('../dist/optim/rules.js');
   const { sentenceSimilarity } = await import('../dist/tasks/sentence-similarity.js');
-  const { sharedTensor } = await import('../dist/runtime/arena.js');
   const { uniform } = await import('../dist/random.js');
-  const { z } = await import('zod');
+  const { filled, timedSteps } = await import('./peers/engine-step.mjs');
   const [layers, hidden, heads, batch, seq, threads] = Object.keys(sizes).map((name) => Number(options[name]));
   const directory = mkdtempSync(join(tmpdir(), 'ortune-similarity-'));
   const vocabulary = 8192;
@@ -55,36 +53,18 @@ async function ownStep() {
   const none = { hidden: 0, attention: 0, head: 0 };
   const engine = await Engine.open({ model: directory, task, freeze: [], dropout: none, seed: 0, threads });
   try {
-    const fill = (dtype, dims, value) => {
-      const view = sharedTensor(dtype, dims);
-      for (let i = 0; i < view.data.length; i++) view.data[i] = dtype === 'int64' ? BigInt(value(i)) : value(i);
-      return view;
-    };
     const tokens = [2 * batch, seq];
     const values = {
-      input_ids: fill('int64', tokens, (i) => Math.floor(vocabulary * uniform(0, 0, i))),
-      attention_mask: fill('int64', tokens, () => 1),
-      token_type_ids: fill('int64', tokens, () => 0),
-      pooling_weights: fill('float32', tokens, () => 1 / seq),
-      sample_weights: fill('float32', [batch], () => 1),
-      pair_mask: fill('float32', [batch, batch], () => 0),
+      input_ids: filled('int64', tokens, (i) => Math.floor(vocabulary * uniform(0, 0, i))),
+      attention_mask: filled('int64', tokens, () => 1),
+      token_type_ids: filled('int64', tokens, () => 0),
+      pooling_weights: filled('float32', tokens, () => 1 / seq),
+      sample_weights: filled('float32', [batch], () => 1),
+      pair_mask: filled('float32', [batch, batch], () => 0),
     };
-    const inputs = new Map(Object.entries(values));
-    const { options: rule, bench } = ruleOf('adamw');
-    const optimizer = await engine.createOptimizer(
-      parameterRanges(engine.model.parameters, () => bench.group),
-      rule(z.object(optimizerFields).parse({})),
-    );
-    const times = [];
-    let firstLoss;
-    for (let step = 0; step < 13; step++) {
-      const started = performance.now();
-      await engine.forwardBackward({ inputs }, { normaliser: batch }, { seed: 0, step, microStep: 0 });
-      firstLoss ??= await engine.loss();
-      await optimizer.update(1, 1);
-      if (step >= 3) times.push(performance.now() - started);
-    }
-    return { stepMs: times.sort((a, b) => a - b)[times.length >> 1], firstLoss };
+    const { group } = ruleOf('adamw').bench;
+    const { stepMs, losses } = await timedSteps(engine, values, { normaliser: batch, group, warm: 3, steps: 10 });
+    return { stepMs, firstLoss: losses[0] };
   } finally {
     await engine.close();
     rmSync(directory, { recursive: true });

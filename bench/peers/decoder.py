@@ -1,6 +1,7 @@
-"""The peer of bench/decoder.mjs: a step of a small Llama of the transformers library with SDPA, on random tokens; forward,
-loss, backward, clipping to norm 1, AdamW over all parameters. Prints medians as JSON. With --write DIRECTORY it exports
-the same model as optimum does instead, with its cache and its tied embedding, so that both start from the same weights."""
+"""The peer of bench/decoder.mjs and bench/adapters.mjs: a step of a small Llama of the transformers library with SDPA, on
+random tokens; forward, loss, backward, clipping to norm 1, AdamW over all parameters, or over those of an adapter of PEFT.
+Prints medians as JSON. With --write DIRECTORY it exports the same model as optimum does instead, with its cache and its
+tied embedding, so that both start from the same weights; beside it an adapter, and the export with products of 4 bits."""
 
 import argparse
 import json
@@ -18,6 +19,7 @@ for name in (
 ):  # fmt: skip
     parser.add_argument(f"--{name}", type=int)
 parser.add_argument("--autocast", action="store_true", help="products in bfloat16, as torch.autocast chooses them")
+parser.add_argument("--adapter", help="a directory of PEFT's")
 parser.add_argument("--write")
 o = parser.parse_args()
 torch.set_num_threads(o.threads)
@@ -71,8 +73,38 @@ def write(directory):
             input_names=[*fed, *names("past_key_values")], output_names=["logits", *names("present")],
             dynamic_axes=axes,
         )  # fmt: skip
+    write_config(directory)
+    write_stored(directory / "onnx" / "model.onnx", directory / "stored")
+    write_adapter(directory / "adapter")
+
+
+def write_config(directory):
     saved = {**config.to_dict(), "architectures": ["LlamaForCausalLM"]}
     (directory / "config.json").write_text(json.dumps(saved, default=str))
+
+
+def write_stored(file, directory):
+    """Products in blocks of 32 numbers of 4 bits, the table of words in floats."""
+    import onnx
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+    (directory / "onnx").mkdir(parents=True, exist_ok=True)
+    quantizer = MatMulNBitsQuantizer(onnx.load(file), block_size=32, is_symmetric=True)
+    quantizer.process()
+    quantizer.model.save_model_to_file(str(directory / "onnx" / "model.onnx"))
+    write_config(directory)
+
+
+def write_adapter(directory):
+    """Rank 8 at all linear layers, with a B that is not 0."""
+    import peft
+
+    adapted = peft.get_peft_model(model, peft.LoraConfig(r=8, lora_alpha=16, target_modules="all-linear"))
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, 0.01)
+    adapted.save_pretrained(str(directory))
 
 
 def step():
@@ -81,7 +113,7 @@ def step():
     with torch.autocast("cpu", torch.bfloat16, enabled=o.autocast):
         loss = model(input_ids=ids, attention_mask=mask, labels=ids, use_cache=False).loss
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    torch.nn.utils.clip_grad_norm_(trained, 1.0)
     optimizer.step()
     return loss.item()
 
@@ -92,8 +124,13 @@ else:
     # The tokens that bench/decoder.mjs makes.
     ids = torch.tensor([(i * 7919 + i // 13) % o.vocabulary for i in range(o.batch * o.seq)]).view(o.batch, o.seq)
     mask = torch.ones_like(ids)
+    if o.adapter:
+        import peft
+
+        model = peft.PeftModel.from_pretrained(model, o.adapter, is_trainable=True)
     model.train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.0)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-4, weight_decay=0.0)
     losses, times = [], []
     for _ in range(o.steps + 1):
         started = time.perf_counter()

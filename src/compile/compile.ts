@@ -34,6 +34,7 @@ import { logitsOf } from '../transfer/parameters.js';
 import { keepAbove, keepBelow } from '../trunk/cut.js';
 import type { Compiled, CompileRequest, GraphValue } from './protocol.js';
 import { type Attached, attachPullback, attachVectors, stepLossGraph, vectorsInput } from './step-loss.js';
+import { unpackedWeights } from './unpacked-weights.js';
 
 export interface CompileOptions {
   /** Names of the trained parameters: they become inputs of the graph. */
@@ -59,7 +60,7 @@ export interface CompileOptions {
   family: string;
   kernels: ReadonlySet<string>;
   /**
-   * What the graph is for, default the CPU; elsewhere frozen parameters are inputs too, and integers 32 bits wide.
+   * What the graph is for, default the CPU; elsewhere all frozen parameters are inputs too, and integers 32 bits wide.
    */
   target?: DeviceKind | undefined;
 }
@@ -240,7 +241,10 @@ function bindParameters(
     string[],
   ];
   // A device keeps one copy for all sessions, in buffers that they are bound to.
-  const [constants, held] = (options.target ?? 'cpu') === 'cpu' ? [[...frozen, ...laidOut], []] : [laidOut, frozen];
+  const bindable =
+    (options.target ?? 'cpu') === 'cpu' ? unpackedWeights(graph, frozen, options.trained) : new Set(frozen);
+  const constants = [...frozen.filter((name) => !bindable.has(name)), ...laidOut];
+  const held = [...bindable];
   const types = (name: string): GraphValue => ({ name, ...graph.type(name) });
   const readByNodes = new Set(graph.nodes.flatMap((n) => n.inputs));
   const inputs = fed.filter((i) => readByNodes.has(i.name)).map(({ name }) => types(name));

@@ -8,6 +8,7 @@ import { joinModels, onlyPart, openFiles } from '../onnx/join.js';
 import { Arena } from '../runtime/arena.js';
 import type { ModelValues } from '../tasks/task.js';
 import { loadTask } from '../tasks/tasks.js';
+import { collectGarbage } from '../threads/collect-garbage.js';
 import { serve } from '../threads/serve.js';
 import { type MergedDirectory, mergeDirectories } from '../transfer/adapter/directories.js';
 import { type CompileOptions, compile, compileGraph } from './compile.js';
@@ -28,6 +29,9 @@ import type {
 import { inArena } from './refusals.js';
 import { saveModel } from './save-model.js';
 import { trunkCut } from './trunk-cut.js';
+
+/** Bytes that are not worth looking for. */
+const unnoticed = 2 ** 26;
 
 let opened: Opened | undefined;
 
@@ -82,6 +86,8 @@ serve({
     outcomeOf(async () => {
       await loadTask(request.task.name);
       opened = openModel(request);
+      // What was read of the file, where the arena has taken its place.
+      if (opened.info.arena.byteLength > unnoticed) collectGarbage();
       return opened.info;
     }),
   hashes: (): Promise<Outcome<ModelHashes>> =>

@@ -109,6 +109,7 @@ class Tokens {
     const rank = this.#b.shape(x).length;
     const isMatrix = () => !this.#fed.has(second) && this.#b.shape(second).length === 2;
     if (key === 'MatMul') return isMatrix();
+    if (key === 'com.microsoft.MatMulNBits') return true;
     if (key === 'Gemm')
       return isMatrix() && attrInt(node, 'transA', 0) === 0 && node.inputs.slice(2).every((c) => this.#perColumn(c));
     if (key === 'LayerNormalization') return [-1, rank - 1].includes(attrInt(node, 'axis', -1));

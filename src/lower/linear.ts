@@ -37,7 +37,7 @@ export function lowerLinear(b: Builder): void {
     const y = node.outputs[0]!;
     const value = linear
       ? emitGemm(b, linear, renamed.get(linear.bias) ?? linear.bias, transposes)
-      : (viewOf(b, node) ?? transposeOf(b, node, transposes));
+      : (viewOf(b, node) ?? transposeOf(b, node, transposes) ?? byTransposed(b, node, transposes));
     if (value === undefined || value === y) graph.nodes.push(node);
     else if (outputs.has(y)) b.copy(value, y);
     else renamed.set(y, value);
@@ -83,6 +83,16 @@ function emitGemm(b: Builder, { matmul, add }: Linear, bias: Value, transposes: 
   const inputs = [rows(b, x), weight?.source ?? w, view(b, bias, [columns])];
   const y = b.op('Gemm', inputs, weight ? { transB: 1 } : {}, { name: matmul.name });
   return view(b, y, b.shape(add.outputs[0]!));
+}
+
+/** A product with a transposed matrix, which nothing is copied for. */
+function byTransposed(b: Builder, node: Node, transposes: Transposes): Value | undefined {
+  if (node.domain || node.op !== 'MatMul') return undefined;
+  const [x, w] = node.inputs as [Value, Value];
+  const weight = transposes.get(w);
+  if (weight?.perm.join() !== '1,0' || b.shape(x).length < 2) return undefined;
+  const y = b.op('Gemm', [rows(b, x), weight.source], { transB: 1 }, { name: node.name });
+  return view(b, y, b.shape(node.outputs[0]!));
 }
 
 /** A view reads what its input is a view of. */

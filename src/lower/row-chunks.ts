@@ -51,6 +51,8 @@ function productChain(b: Builder, value: Value): Node[] | undefined {
     if (!node) return undefined;
     chain.unshift(node);
     const key = operatorKey(node);
+    // Weights that are stored in few bits are there once, and their bias is a row.
+    if (key === 'com.microsoft.MatMulNBits') return chain;
     if (key === 'MatMul' || key === 'Gemm')
       return node.inputs.length === 2 || isRow(b, node.inputs[2]!) ? chain : undefined;
     if (!traitsOf(node).elementwise || node.outputs.length > 1) return undefined;

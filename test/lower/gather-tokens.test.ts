@@ -135,3 +135,23 @@ test('logits that no operator by token makes are gathered', async () => {
   const graph = await compare((b, x) => b.op('Softmax', [x], { axis: 1 }));
   expect(shapes(graph, 'Gather')).toEqual(['4,4']);
 });
+
+test('a head that is stored in 4 bits is computed for the chosen tokens', async () => {
+  const attrs = { K: 32, N: 5, bits: 4, block_size: 32 };
+  const bytes = Uint8Array.from({ length: 5 * 16 }, (_, i) => (i * 37) % 256);
+  const graph = await compare(
+    (b, x) => {
+      const numbers = b.constant(new Tensor('uint8', [5, 1, 16], bytes), 'numbers');
+      const scales = b.constant(
+        Tensor.of(
+          'float32',
+          [1, 2, 3, 4, 5].map((v) => 0.1 * v),
+        ),
+        'scales',
+      );
+      return b.op('MatMulNBits', [x, numbers, scales], attrs, { domain: 'com.microsoft' });
+    },
+    [2, 3, 32],
+  );
+  expect(graph.nodes.map(({ op }) => op)).toEqual(['Reshape', 'Gather', 'MatMulNBits']);
+});

@@ -86,6 +86,13 @@ describe('lowerLinear', () => {
     expect(b.graph.nodes[1]!.inputs[1]).toBe('w');
   });
 
+  it('reads a transposed matrix in place where there is no bias, too', async () => {
+    const b = start({ x: [2, 3, 4], w: [5, 4] });
+    finish(b, b.op('Tanh', [b.op('MatMul', ['x', b.op('Transpose', ['w'])])]));
+    expect(await rewrite(b)).toEqual(['Reshape', 'Gemm', 'Reshape', 'Tanh']);
+    expect(b.graph.nodes[1]!.inputs).toEqual([b.graph.nodes[0]!.outputs[0], 'w']);
+  });
+
   it('keeps the name of an output that it rewrites', async () => {
     const b = start({ x: [2, 3, 4], w: [4, 5], b: [5] });
     finish(b, b.op('Add', [b.op('MatMul', ['x', 'w']), 'b'], {}, { name: 'logits' }));
