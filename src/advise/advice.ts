@@ -1,6 +1,8 @@
 // What advice consists of: the figures, and the sentences that rest on them.
 
 import type { CurvePoint } from './cross-validation.js';
+import type { Way } from './outlook.js';
+import type { Trials } from './short-runs.js';
 
 /** What the data say of themselves. */
 export interface DataFacts {
@@ -67,6 +69,12 @@ export interface Advice {
   words?: Reach;
   /** Left out where the model has no features to judge by. */
   labelIssues?: LabelIssues;
+  /** Short runs of the ways to use the model; or why there are none. */
+  trials: Trials | { missing: string };
+  /** The way to take, of those that were tried; left out where none was. */
+  choice?: Way;
+  /** run.yaml in `output`: what `ortune train` takes for the best way that trains. */
+  config?: string;
   /** The advice in words. */
   sentences: string[];
   seconds: number;

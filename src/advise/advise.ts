@@ -1,5 +1,5 @@
-// Advice on a model and data: what the data say of themselves, and how far the model's features go as they are. Nothing
-// of the model is changed.
+// Advice on a model and data: what the data say of themselves, how far the model's features go as they are, and what
+// short runs of the ways to use it come to. Nothing of the model is changed.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,18 +11,24 @@ import type { TrainConfig } from '../config/train-schema.js';
 import { ofKind } from '../data/columns.js';
 import { orAborted } from '../data/data-client.js';
 import type { Dataset } from '../data/dataset.js';
+import { labelsOfConfig } from '../data/labels.js';
 import { DataError } from '../errors.js';
 import { writeAtomically } from '../files/atomic-file.js';
 import { WorkerPool } from '../threads/worker-pool.js';
 import { openRun } from '../train/open-run.js';
 import type { Run } from '../train/run.js';
 import { lockRun } from '../train/run-directory.js';
+import { readModelConfig } from '../transfer/config.js';
 import { type Features, trunkFeatures } from '../trunk/features.js';
 import type { Advice, DataFacts, IssueRow, LabelIssues, Reach } from './advice.js';
+import { folds } from './cross-validation.js';
 import { countCopies } from './duplicates.js';
+import { choose, type Way } from './outlook.js';
 import { plantedShare } from './planted.js';
 import type { Judged, ProbeRequest, Same, SameRequest, WordsRequest } from './protocol.js';
-import { sentencesOf } from './sentences.js';
+import { bagOfWords, sentencesOf, untouched } from './sentences.js';
+import { runTrials, type TrialOptions } from './short-runs.js';
+import { writeRun } from './write-run.js';
 
 export interface AdviseHooks {
   signal?: AbortSignal | undefined;
@@ -46,10 +52,16 @@ export async function advise(config: AdviseConfig, hooks: AdviseHooks = {}): Pro
   const lock = await lockRun(config.output);
   const judging = new WorkerPool({ url: builtFile('advise/judging-worker.js'), role: 'that judges the data' });
   try {
-    const found = await lookAt(config, judging, hooks);
-    const seconds = (performance.now() - started) / 1000;
+    const { perSample, ownClasses, ...looked } = await lookAt(config, judging, hooks);
+    const elapsed = (): number => (performance.now() - started) / 1000;
+    const { signal, onProgress: onRun } = hooks;
+    const time = { seconds: config.budget - elapsed(), perSample, ownClasses };
+    const tried = await runTrials(config, { samples: looked.data.samples, ...time, signal, onRun });
+    const trials = typeof tried === 'string' ? { missing: tried } : tried;
+    const chosen = chooseWay(config, looked.words, trials);
+    const found = { ...looked, trials, ...chosen };
     const { model, task, output } = config;
-    const advice = { model, task, ...found, sentences: sentencesOf(found), seconds, output };
+    const advice = { model, task, ...found, sentences: sentencesOf(found, config), seconds: elapsed(), output };
     write(advice);
     return advice;
   } finally {
@@ -58,9 +70,14 @@ export async function advise(config: AdviseConfig, hooks: AdviseHooks = {}): Pro
   }
 }
 
-export type Found = Pick<Advice, 'data' | 'features' | 'words' | 'labelIssues'>;
+type Looked = Pick<Advice, 'data' | 'features' | 'words' | 'labelIssues'>;
+export type Found = Looked & Pick<Advice, 'trials' | 'choice' | 'config'>;
 
-async function lookAt(config: AdviseConfig, judging: WorkerPool, hooks: AdviseHooks): Promise<Found> {
+async function lookAt(
+  config: AdviseConfig,
+  judging: WorkerPool,
+  hooks: AdviseHooks,
+): Promise<Looked & Pick<TrialOptions, 'perSample' | 'ownClasses'>> {
   const { signal, onNote, onProgress } = hooks;
   const ask = <T>(name: string, task: object): Promise<T> => orAborted(judging.run<T>(task, name), signal);
   const run = await openRun(frozen(config), {}, signal);
@@ -71,20 +88,26 @@ async function lookAt(config: AdviseConfig, judging: WorkerPool, hooks: AdviseHo
     const labels = labelsOf(train);
     const names = run.data.labels.names;
     const data = await factsOf(run, labels, (request) => ask<Same>('same', request));
-    const features = await trunkFeatures(run.engine, run.loader, train, {
+    const computed = await trunkFeatures(run.engine, run.loader, train, {
       ...{ seconds: featureShare * config.budget, seed, signal },
       progress: (done, of) => onProgress?.('features of the frozen model', done, of),
     });
+    const features = typeof computed === 'string' ? computed : enough(computed);
+    // Of a model without features as much as of a small one: the runs themselves will tell.
+    const perSample = typeof features === 'string' ? 0.01 : features.secondsPerSample;
     const samples = typeof features === 'string' ? allOf(train) : features.samples;
     const judged = { labels: Int32Array.from(samples, (sample) => labels[sample]!), classes: names.length, seed };
     onProgress?.('what a linear classifier makes of them', 0, 1);
     const [probed, worded] = [
       typeof features === 'string' ? undefined : await ask<Judged>('probe', probeOf(features, judged)),
-      config.task === 'text-classification'
+      config.task === 'text-classification' && samples.length >= fewest
         ? await ask<Judged>('words', { table: train.table!, samples, ...judged } satisfies WordsRequest)
         : undefined,
     ];
+    const own = labelsOfConfig(readModelConfig(run.engine.model.directory))?.names ?? [];
     return {
+      perSample,
+      ownClasses: own.length === names.length && names.every((name) => own.includes(name)),
       data,
       features:
         typeof features === 'string'
@@ -98,6 +121,12 @@ async function lookAt(config: AdviseConfig, judging: WorkerPool, hooks: AdviseHo
   }
 }
 
+/** Samples that can be judged at all. */
+const fewest = 2 * folds;
+
+const enough = (features: Features): Features | string =>
+  features.samples.length >= fewest ? features : `${features.samples.length} samples are too few to judge by`;
+
 /** The run whose head alone would be trained, over all training data; it is opened and takes no step. */
 const frozen = (config: AdviseConfig): TrainConfig => ({
   ...runPart(config),
@@ -110,6 +139,23 @@ const frozen = (config: AdviseConfig): TrainConfig => ({
   },
   ...{ evalStrategy: undefined, evalSteps: undefined, earlyStoppingPatience: undefined, overwrite: true },
 });
+
+/** The way to take, and the configuration of the best that trains, written to run.yaml. */
+function chooseWay(
+  config: AdviseConfig,
+  words: Reach | undefined,
+  trials: Advice['trials'],
+): Pick<Advice, 'choice' | 'config'> {
+  if ('missing' in trials) return {};
+  const { asItIs, strategies } = trials;
+  const way = ({ accuracy, standardError }: Reach): Way => {
+    return { name: bagOfWords, accuracy, low: accuracy - standardError, high: accuracy + standardError };
+  };
+  const ways = [...(asItIs ? [{ name: untouched, ...asItIs }] : []), ...(words ? [way(words)] : []), ...strategies];
+  const choice = choose(ways);
+  const trained = choose(strategies);
+  return { ...(choice && { choice }), ...(trained && { config: writeRun(config, trained) }) };
+}
 
 const probeOf = ({ data, size }: Features, judged: Omit<ProbeRequest, 'features' | 'size'>): ProbeRequest => ({
   features: data,

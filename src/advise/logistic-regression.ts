@@ -50,7 +50,8 @@ export function fitLogistic(
     for (const i of order) {
       const stepRate = rate * (1 - step++ / steps);
       const found = probabilities(weights, vectors[i]!);
-      weights.scale *= 1 - (stepRate * penalty) / vectors.length;
+      // An implicit step: it shrinks weights and turns none round, however strong the penalty on few vectors.
+      weights.scale /= 1 + (stepRate * penalty) / vectors.length;
       for (let c = 0; c < classes; c++) {
         const error = (targets[i] === c ? 1 : 0) - found[c]!;
         weights.biases[c]! += biasRate * stepRate * error;

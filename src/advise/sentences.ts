@@ -1,9 +1,11 @@
 // Figures as sentences for people: what was found, what follows from it, and the numbers behind.
 
-import { formatCount } from '../format.js';
+import { formatCount, formatDuration, formatNumber } from '../format.js';
 import type { Advice, DataFacts, LabelIssues, Reach } from './advice.js';
 import type { Found } from './advise.js';
 import { afterDoubling } from './extrapolate.js';
+import { type Expected, standardError } from './outlook.js';
+import type { Trials } from './short-runs.js';
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const plural = (count: number, one: string, many = `${one}s`): string =>
@@ -14,8 +16,19 @@ const few = 10;
 /** Of the most frequent class to the rarest: above it the data count as unbalanced. */
 const unbalanced = 10;
 
-export function sentencesOf({ data, features, words, labelIssues }: Found): string[] {
-  return [...ofData(data), ...(labelIssues ? ofIssues(labelIssues) : []), ...ofReach(features, words)];
+export const bagOfWords = 'bag of words';
+export const untouched = 'as it is';
+
+/** @param of where the model is */
+export function sentencesOf(found: Found, { model }: { model: string }): string[] {
+  const { data, features, words, labelIssues, trials } = found;
+  return [
+    ...ofData(data),
+    ...(labelIssues ? ofIssues(labelIssues) : []),
+    ...ofReach(features, words),
+    ...('missing' in trials ? [`There were no short runs: ${trials.missing}; raise budget.`] : ofTrials(trials)),
+    ...ofChoice(found, model),
+  ];
 }
 
 function* ofData({ samples, classes, duplicates }: DataFacts): Generator<string> {
@@ -59,3 +72,48 @@ const more = ({ curve }: Reach): string => {
   const doubled = afterDoubling(curve);
   return doubled === undefined ? '.' : `; by its learning curve about ${percent(doubled)} with twice the labels.`;
 };
+
+function* ofTrials({ asItIs, strategies, held, totalSteps, notes }: Trials): Generator<string> {
+  if (asItIs)
+    yield `The model as it is is right for ${percent(asItIs.accuracy)} of ${plural(held, 'held-out sample')}.`;
+  for (const { name, learningRate, runs, seconds, ...outlook } of strategies) {
+    const steps = runs.map((run) => `${percent(run.accuracy)} after ${run.steps} steps`).join(', ');
+    yield `${does[name] ?? name}, learning rate ${formatNumber(learningRate)}: ${steps}; all ${formatCount(totalSteps)} steps may reach ${range(outlook)}, in about ${formatDuration(seconds)}.`;
+  }
+  for (const note of notes) yield `Strategy ${note}`;
+}
+
+/** What strategies do. */
+const does: Readonly<Record<string, string>> = {
+  frozen: 'Freeze (train a new head alone)',
+  lora: 'Adapters (LoRA)',
+  finetuned: 'Fine-tune all weights',
+  scratch: 'Train again from random weights',
+};
+
+const range = ({ accuracy, low, high }: Expected): string =>
+  `${percent(accuracy)} (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`;
+
+/** Labels that are likely wrong above this share are to be repaired first, and a gain above it is worth more labels. */
+const matters = 0.01;
+
+function* ofChoice({ choice, config, labelIssues, features, words, trials }: Found, model: string): Generator<string> {
+  if (labelIssues?.reliable && labelIssues.rows.length > matters * labelIssues.judged)
+    yield 'Repair the labels first: the figures here are held against labels some of which are wrong.';
+  if (!choice) return;
+  const runs = config === undefined ? '' : `: ortune train ${config}`;
+  if (choice.name === untouched)
+    yield `Advice: leave ${model} as it is; nothing that was tried is expected to be better by half a point.`;
+  else if (choice.name === bagOfWords)
+    yield `Advice: a bag of words is right for ${range(choice)}, and no way of training the model is expected to be better by half a point: take it, or another model, or more labels. The best that trains${runs}`;
+  else
+    yield `Advice: ${does[choice.name]!.replace(/^./, (first) => first.toLowerCase())}; expected ${range(choice)}${runs}`;
+  if (!('missing' in features) && features.accuracy - features.standardError > choice.high)
+    yield `A linear classifier on the frozen features does better than any run of so many steps is expected to: raise epochs.`;
+  const curve = choice.name === bagOfWords ? words?.curve : 'missing' in features ? undefined : features.curve;
+  const doubled = curve && afterDoubling(curve);
+  if (doubled !== undefined && doubled - curve!.at(-1)!.accuracy > matters)
+    yield `More labels would help: twice as many are worth about ${(100 * (doubled - curve!.at(-1)!.accuracy)).toFixed(1)} points by the learning curve.`;
+  if (!('missing' in trials))
+    yield `Differences below ${(200 * standardError(choice.accuracy, trials.held)).toFixed(1)} points are within the error of ${plural(trials.held, 'held-out sample')}.`;
+}

@@ -7,7 +7,7 @@ import { readConfigFile } from '../config/load.js';
 import { ProgressLine } from '../report/progress.js';
 import { configOf, execute } from './command.js';
 import { addOptions } from './flags.js';
-import { progressStream } from './output.js';
+import { progressStream, say } from './output.js';
 
 export function addAdvise(program: Command): void {
   const command = program
@@ -18,7 +18,9 @@ export function addAdvise(program: Command): void {
     execute(flags, async (signal) => {
       const base = file === undefined ? {} : readConfigFile(file);
       const advice = await adviseAloud(configOf(adviseSchema, base, flags, file), signal);
-      return { json: advice, text: textOf(advice) };
+      const text = textOf(advice);
+      if (flags.json) say(text);
+      return { json: advice, text };
     }),
   );
 }
@@ -26,10 +28,16 @@ export function addAdvise(program: Command): void {
 async function adviseAloud(config: AdviseConfig, signal: AbortSignal): Promise<Advice> {
   const { advise } = await import('../advise/advise.js');
   const line = new ProgressLine(progressStream());
+  let said: string | undefined;
   try {
     return await advise(config, {
       signal,
       onNote: (note) => line.message(`note: ${note}`),
+      onProgress: (what, done, of) => {
+        if (said !== what) line.message(what);
+        said = what;
+        if (done > 0) line.count(what, done, of);
+      },
     });
   } finally {
     line.stop();

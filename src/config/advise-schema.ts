@@ -1,9 +1,9 @@
 // The options of `ortune advise`: those of a training run, as far as they are not what is asked, and the time that the
 // answer may take.
 
-import { withTask } from '../tasks/tasks.js';
 import { contradictions } from './contradictions.js';
 import { about, forbidden } from './fields.js';
+import { resolved } from './resolve.js';
 import { type TrainConfig, trainSchema } from './train-schema.js';
 import { z } from './zod.js';
 
@@ -37,7 +37,7 @@ export type AdviseConfig = z.output<typeof options>;
 /** Tasks that there is advice for. */
 const advised: readonly string[] = ['text-classification', 'image-classification'];
 
-export const adviseSchema = options.overwrite(withTask).superRefine((config, context) => {
+export const adviseSchema = options.overwrite(resolved).superRefine((config, context) => {
   for (const message of problems(config)) context.addIssue({ code: 'custom', message });
 });
 

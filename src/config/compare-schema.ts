@@ -61,7 +61,7 @@ const options = z.strictObject({
     .prefault(defaultStrategies)
     .meta(
       about(
-        'Ways of using the model: untouched (a new head, no training), frozen (the head alone is trained), scratch (no pre-trained weight), finetuned, contrastive (vectors that are near within a class are learnt first, then the head alone), tlm (classes and masked tokens of texts retrieved from corpus are learnt first, from random weights, then the classes), or first:K (finetuned, the first K layers only); default the first four.',
+        'Ways of using the model: untouched (a new head, no training), frozen (the head alone is trained), scratch (no pre-trained weight), finetuned, lora (an adapter and the head are trained), contrastive (vectors that are near within a class are learnt first, then the head alone), tlm (classes and masked tokens of texts retrieved from corpus are learnt first, from random weights, then the classes), or first:K (finetuned, the first K layers only); default the first four.',
         { value: 'NAME', aliases: ['strategy'], expects: `a list, each one of ${knownStrategies}` },
       ),
     ),

@@ -1499,11 +1499,11 @@ export interface InspectFields {
 export interface CompareFields {
   /**
    * Ways of using the model: untouched (a new head, no training), frozen (the head alone is trained), scratch (no
-   * pre-trained weight), finetuned, contrastive (vectors that are near within a class are learnt first, then the head
-   * alone), tlm (classes and masked tokens of texts retrieved from corpus are learnt first, from random weights, then
-   * the classes), or first:K (finetuned, the first K layers only); default the first four. Takes a list, each one of
-   * untouched, frozen, scratch, finetuned, contrastive, tlm, or first:K for the first K layers, such as first:2.
-   * Default `["untouched","frozen","scratch","finetuned"]`.
+   * pre-trained weight), finetuned, lora (an adapter and the head are trained), contrastive (vectors that are near
+   * within a class are learnt first, then the head alone), tlm (classes and masked tokens of texts retrieved from
+   * corpus are learnt first, from random weights, then the classes), or first:K (finetuned, the first K layers only);
+   * default the first four. Takes a list, each one of untouched, frozen, scratch, finetuned, lora, contrastive, tlm, or
+   * first:K for the first K layers, such as first:2. Default `["untouched","frozen","scratch","finetuned"]`.
    */
   strategies?: string | readonly string[] | undefined;
   /**

@@ -3,7 +3,7 @@
 
 import type { TrainOptions } from './train-schema.js';
 
-export type StrategyOptions = Partial<Pick<TrainOptions, 'maxSteps' | 'freeze' | 'init' | 'keepLayers'>>;
+export type StrategyOptions = Partial<Pick<TrainOptions, 'maxSteps' | 'freeze' | 'init' | 'keepLayers' | 'adapter'>>;
 
 const named: Readonly<Record<string, StrategyOptions>> = {
   // The model with a head that nothing has been learnt in.
@@ -11,6 +11,8 @@ const named: Readonly<Record<string, StrategyOptions>> = {
   frozen: { freeze: 'trunk' },
   scratch: { init: 'random' },
   finetuned: {},
+  // Low-rank matrices beside frozen weights (docs/adapters.md), and the head.
+  lora: { adapter: 'lora' },
   // Vectors that are near within a class come first (src/compare/vectors.ts); then the head alone is trained on them.
   contrastive: { freeze: 'trunk' },
   // Classes and masked tokens of retrieved texts come first, from random weights (src/compare/task-driven.ts).

@@ -74,6 +74,13 @@ export class ProgressLine {
     else if (done > 0 && this.#plainIsDue()) this.#stream.write(`sample ${count} | ${text}\n`);
   }
 
+  /** The line of anything that is counted. */
+  count(text: string, done: number, total: number): void {
+    const count = `${done}/${total}`;
+    if (this.#stream.isTTY) this.#updateBar({ done, total, count, text });
+    else if (this.#plainIsDue()) this.#stream.write(`${count} | ${printable(text)}\n`);
+  }
+
   /** The line of data that are being packed. */
   pack({ done, samples, bytes }: PackProgress): void {
     const [count, text] = [`${done}/${samples}`, `packed | ${formatBytes(bytes)}`];

@@ -5,6 +5,7 @@ import type { Dataset } from '../data/dataset.js';
 import type { DataLoader } from '../data/loader.js';
 import type { Engine } from '../engine/engine.js';
 import { elementCount } from '../onnx/tensor.js';
+import { median } from '../statistics.js';
 import { fixedBatch } from '../tasks/fixed-axes.js';
 import { commonForm } from './activation-layout.js';
 import { findTrunk } from './trunk-cache.js';
@@ -15,6 +16,8 @@ export interface Features {
   size: number;
   /** The sample of each row. */
   samples: Uint32Array;
+  /** That computing those of one takes, by the median batch. */
+  secondsPerSample: number;
 }
 
 export interface FeaturesOptions {
@@ -50,11 +53,14 @@ export async function trunkFeatures(
   const rows = new Float32Array(new SharedArrayBuffer(4 * data.samples * size));
   const samples = new Uint32Array(data.samples);
   let count = 0;
-  const endMs = performance.now() + 1000 * seconds;
+  const startMs = performance.now();
+  const batchMs: number[] = [];
   const order = data.rows({ batchSize, seed, epoch: 0, signal });
   for await (const batch of loader.batches(order, { signal })) {
     batch.slot.to('running');
+    const batchStart = performance.now();
     const computed = await engine.activations(batch, values);
+    batchMs.push(performance.now() - batchStart);
     batch.slot.to('bound');
     for (const [row, sample] of batch.samples.entries()) {
       let at = count * size;
@@ -67,7 +73,8 @@ export async function trunkFeatures(
     }
     batch.release();
     progress?.(count, data.samples);
-    if (performance.now() > endMs) break;
+    if (performance.now() - startMs > 1000 * seconds) break;
   }
-  return { data: rows.subarray(0, count * size), size, samples: samples.slice(0, count) };
+  const secondsPerSample = median(batchMs) / 1000 / batchSize;
+  return { data: rows.subarray(0, count * size), size, samples: samples.slice(0, count), secondsPerSample };
 }

@@ -59,6 +59,13 @@ describe('logistic regression', () => {
   });
 });
 
+it('a strong penalty on few vectors shrinks weights, and gives numbers', () => {
+  const rows = [{ values: Float64Array.of(1, 0) }, { values: Float64Array.of(0, 1) }];
+  const [a, b] = fitLogistic(rows, [0, 1], { classes: 2, size: 2, penalty: 30 })(rows[0]!);
+  expect(a).toBeGreaterThan(b!);
+  expect(a).toBeLessThan(0.6);
+});
+
 describe('cross-validation', () => {
   it('spreads each class over all folds, and judges no row by what learnt from it', () => {
     const data = { labels: Array.from({ length: 53 }, (_, i) => Number(i % 5 === 0)), classes: 2 };

@@ -1,14 +1,16 @@
 // The command over real small runs: what it finds in data, and what it refuses.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readConfigFile } from '#ortune/config/load.js';
+import { parseOptions } from '#ortune/config/options.js';
+import { trainSchema } from '#ortune/config/train-schema.js';
 import { ortune } from '../support/command.js';
 import { digitsFile, digitsNetwork } from '../support/digits.js';
 import { smallProblem } from '../support/small-problem.js';
 
 const { path, write, lines } = smallProblem();
-const shared = ['--threads', '1', '--budget', '60'];
 
 describe('ortune advise', () => {
   it('counts classes and copies, judges labels and lists those that are likely wrong with their lines', async () => {
@@ -21,7 +23,8 @@ describe('ortune advise', () => {
     );
     const output = path('advice');
     const data = ['--model', path('encoder'), '--train', train, '--eval', path('test.csv'), '--output', output];
-    const { code, stdout, stderr } = await ortune(['advise', ...data, ...shared, '--json']);
+    const run = ['--threads', '1', '--budget', '100', '--max-steps', '6', '--learning-rate', '1e-3'];
+    const { code, stdout, stderr } = await ortune(['advise', ...data, ...run, '--json']);
     expect(stderr).not.toContain('ortune:');
     expect(code).toBe(0);
     const advice = JSON.parse(stdout);
@@ -41,13 +44,35 @@ describe('ortune advise', () => {
         .filter(Boolean)
         .map((line) => JSON.parse(line)),
     ).toEqual(advice.labelIssues.rows);
+    // Each strategy is run for two steps and for six; the model's own classes are those of the data.
+    const { asItIs, strategies, totalSteps, notes } = advice.trials;
+    expect([totalSteps, notes]).toEqual([6, []]);
+    expect(asItIs.accuracy).toBeGreaterThanOrEqual(0);
+    expect(strategies.map(({ name }: { name: string }) => name)).toEqual(['frozen', 'lora', 'finetuned', 'scratch']);
+    for (const { runs, accuracy, low, high } of strategies) {
+      expect(runs.map(({ steps }: { steps: number }) => steps)).toEqual([2, 6]);
+      // Nothing is expected of a run that is as long as what was run.
+      expect(accuracy).toBe(runs[1].accuracy);
+      expect(low <= accuracy && accuracy <= high).toBe(true);
+    }
+    expect(readdirSync(output).sort()).toEqual(['advice.json', 'label-issues.jsonl', 'run.yaml']);
+    expect(advice.config).toBe(join(output, 'run.yaml'));
+    const config = parseOptions(trainSchema, readConfigFile(advice.config));
+    const trained = strategies.find(
+      ({ learningRate }: { learningRate: number }) => learningRate === config.learningRate,
+    );
+    expect(trained).toBeDefined();
+    expect(config).toMatchObject({ model: path('encoder'), train: [train], maxSteps: 6, threads: 1 });
+    expect(advice.sentences.join('\n')).toContain('Advice: ');
     const written = JSON.parse(readFileSync(join(output, 'advice.json'), 'utf8'));
     expect(written.features).toEqual(advice.features);
   });
 
-  it('says of pictures how far the features of a network go', async () => {
+  it('says of pictures how far the features of a network go, and when there is no time for runs', async () => {
     const data = ['--model', digitsNetwork, '--train', digitsFile('train'), '--output', path('digits')];
-    const { code, stdout } = await ortune(['advise', ...data, ...shared]);
+    const { code, stdout } = await ortune(['advise', ...data, '--threads', '1', '--budget', '0.1']);
+    expect(stdout).toContain('There were no short runs: the budget leaves no time for short runs; raise budget.');
+    expect(stdout).not.toContain('Advice: ');
     expect(stdout).toContain("A linear classifier on the frozen model's features is right for");
     expect(stdout).not.toContain('bag of words');
     expect(code).toBe(0);

@@ -70,7 +70,7 @@ describe('the options of a comparison', () => {
     [
       { strategies: ['frozn'] },
       "option 'strategies' names the unknown strategy 'frozn'; did you mean 'frozen'? There are untouched, frozen, " +
-        'scratch, finetuned, contrastive, tlm, or first:K for the first K layers, such as first:2',
+        'scratch, finetuned, lora, contrastive, tlm, or first:K for the first K layers, such as first:2',
     ],
     [{ strategies: ['first:0'] }, /unknown strategy 'first:0'\. There are untouched, .* such as first:2$/],
     [{ strategies: [] }, /^option 'strategies' must be a list, each one of untouched, .*, found \[\]$/],
