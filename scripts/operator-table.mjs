@@ -73,6 +73,8 @@ const limits = {
   NonZero: 'the input is known',
   QuantizeLinear: '8 and 16 bits; the gradient goes straight through',
   Resize: 'not tf_crop_and_resize',
+  RoiAlign:
+    'the mean of a fixed number of places (mode avg, sampling_ratio above 0); regions have no gradient, as in PyTorch',
   STFT: 'as a product with a matrix, which maxGraphMemory bounds',
 };
 

@@ -141,6 +141,8 @@ const products: Record<string, OperatorTraits> = {
   'com.microsoft.FusedGemm': { product: true, weights: { ...matrices, 2: { role: 'bias' } } },
   Conv: { work: convolutionWork, autocast: 'low', noBfloat16: true, weights: scaleAndBias },
   ConvTranspose: { work: transposedWork, autocast: 'low', noBfloat16: true, weights: scaleAndBias },
+  DeformConv: { work: convolutionWork, weights: { 1: { role: 'weight' }, 3: { role: 'bias' } } },
+  RoiAlign: { given: { 1: 'regions of the images' } },
   'com.microsoft.Attention': { product: true, weights: { 1: { role: 'weight', matrix: true }, 2: { role: 'bias' } } },
   'com.microsoft.RelativePositionBias': { weights: { 0: looked } },
   'com.microsoft.GatedRelativePositionBias': {
@@ -148,6 +150,7 @@ const products: Record<string, OperatorTraits> = {
   },
   'com.microsoft.MultiHeadAttention': { weights: { 3: { role: 'bias' } } },
   'com.microsoft.FusedConv': { weights: scaleAndBias },
+  'com.microsoft.NhwcFusedConv': { weights: scaleAndBias },
   Einsum: { work: einsumWork },
   LSTM: recurrentLayer,
   GRU: recurrentLayer,

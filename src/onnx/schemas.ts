@@ -31,18 +31,23 @@ Attention 1 aa????? a? do_rotary:i mask_filter_value:f num_heads:i! past_present
 BiasAdd 1 aaa a
 BiasGelu 1 aa a
 BiasSplitGelu 1 aa a
+CDist 1 aa a metric:s
 EmbedLayerNormalization 1 a?aa?aa?? a?? epsilon:f mask_index_type:i
+ExpandDims 1 aa a
 FastGelu 1 a? a
 FusedConv 1 aa?? a activation:s activation_params:F auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I
 FusedGemm 1 aa? a activation:s activation_alpha:f activation_beta:f activation_gamma:f alpha:f beta:f transA:i transB:i
 FusedMatMul 1 aa a alpha:f transA:i transB:i transBatchA:i transBatchB:i
 GatedRelativePositionBias 1 aaaaaa? a num_heads:i!
+GatherND 1 aa a
 Gelu 1 a a
+GridSample 1 aa a align_corners:i mode:s padding_mode:s
 GroupNorm 1 aaa a activation:i! channels_last:i epsilon:f groups:i!
 GroupQueryAttention 1 a????aa????????? a??? causal:i do_rotary:i k_quant_type:s kv_cache_bit_width:i kv_num_heads:i! local_window_size:i num_heads:i! qk_norm_epsilon:f qk_output:i rotary_interleaved:i scale:f sliding_window_cache:i smooth_softmax:i softcap:f v_quant_type:s
 MultiHeadAttention 1 a????????? a??? mask_filter_value:f num_heads:i! scale:f unidirectional:i
 NhwcConv 1 aa? a auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I
 NhwcFusedConv 1 aa?? a activation:s activation_params:F auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I
+Pad 1 aa? a mode:s
 QuickGelu 1 a a alpha:f
 RelativePositionBias 1 aaa a is_bidirectional:i max_distance:i!
 RotaryEmbedding 1 aaaa a interleaved:i is_packed_batching:i num_heads:i rotary_embedding_dim:i scale:f
@@ -50,6 +55,7 @@ SkipGroupNorm 1 aaaa? a? activation:i! channels_last:i epsilon:f groups:i!
 SkipLayerNormalization 1 aaa?? a??? epsilon:f
 SkipSimplifiedLayerNormalization 1 aaa? a??? epsilon:f
 TransposeMatMul 1 aa a alpha:f transA:i transB:i
+Trilu 1 a? a upper:i
 `;
 
 function formals(text: string): Formals {

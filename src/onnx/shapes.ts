@@ -18,6 +18,7 @@ import { layout } from './shapes/layout.js';
 import { quantisedMicrosoft, quantisedOnnx, quantisedOrtune } from './shapes/quantised.js';
 import { recurrences, recurrentLayers } from './shapes/recurrent.js';
 import { reduceAndMake } from './shapes/reduce.js';
+import { sampled } from './shapes/sampled.js';
 import { windows } from './shapes/windows.js';
 
 const domains: Readonly<Record<string, TypeTable>> = {
@@ -28,6 +29,7 @@ const domains: Readonly<Record<string, TypeTable>> = {
     ...windows,
     ...fourier,
     ...further,
+    ...sampled,
     ...recurrentLayers,
     ...quantisedOnnx,
   },

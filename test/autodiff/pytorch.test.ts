@@ -85,7 +85,7 @@ async function evaluate(golden: Golden) {
 
 const files = [
   ...['elementwise', 'reductions', 'products', 'layouts', 'losses'],
-  ...['convolutions', 'pools', 'activations', 'resamples', 'contractions', 'further', 'norms', 'rare'],
+  ...['convolutions', 'pools', 'activations', 'resamples', 'contractions', 'further', 'norms', 'rare', 'sampled'],
 ];
 
 describe.each(files)('%s', (file) => {

@@ -1,6 +1,7 @@
 // Rows of operators whose gradient is that of their definition: losses inside of exports, sampled images, Fourier
 // transforms, columns back into images, and other arrangements.
 
+import { float } from '#ortune/onnx/builder.js';
 import { Tensor } from '#ortune/onnx/tensor.js';
 import { bools, fillFor, index, ints, type Row, row } from './row-values.js';
 
@@ -30,6 +31,7 @@ const places = (...shape: number[]): Tensor =>
     Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => (((i * 7) % 23) - 11) / 8.3 + 0.021),
     shape,
   );
+const regions = Tensor.of('float32', [0.3, 0.4, 3.1, 4.2, -3, -2.5, 9, 7.25, 4, 1.5, 2, 6.5], [3, 4]);
 const sampled = ['zeros', 'border', 'reflection'].flatMap((padding_mode) =>
   [0, 1].flatMap((align_corners) => [
     ...['linear', 'cubic'].map((mode) =>
@@ -52,6 +54,25 @@ const sampled = ['zeros', 'border', 'reflection'].flatMap((padding_mode) =>
 const images = [
   ...sampled,
   row('GridSample', [f32.any(1, 2, 3, 4, 2), places(1, 2, 2, 3, 3)], {}, { what: 'volumes' }),
+  row(
+    'RoiAlign',
+    [f32.any(2, 3, 5, 6), regions, index([3], [1, 0, 1])],
+    { output_height: 2, output_width: 3, sampling_ratio: 2, spatial_scale: float(0.5) },
+    { what: 'of half the size', unchecked: [1] },
+  ),
+  row(
+    'RoiAlign',
+    [f32.any(2, 3, 5, 6), regions, index([3], [1, 0, 1])],
+    { sampling_ratio: 3, coordinate_transformation_mode: 'output_half_pixel' },
+    { what: 'of one place', unchecked: [1] },
+  ),
+  row('DeformConv', [f32.any(2, 2, 5, 6), f32.any(3, 2, 2, 2), places(2, 8, 4, 5)]),
+  row(
+    'DeformConv',
+    [f32.any(1, 4, 5, 6), f32.any(2, 2, 3, 2), places(1, 24, 3, 3), f32.any(2), f32.any(1, 12, 3, 3)],
+    { group: 2, offset_group: 2, strides: [2, 2], pads: [1, 0, 1, 1], kernel_shape: [3, 2] },
+    { what: 'in groups, with a bias and a mask' },
+  ),
   row('AffineGrid', [f32.any(2, 2, 3), ints(2, 1, 3, 4)]),
   row('AffineGrid', [f32.any(1, 3, 4), ints(1, 1, 2, 3, 2)], { align_corners: 1 }, { what: 'volumes to the corners' }),
   row('Col2Im', [f32.any(2, 12, 6), ints(4, 3), ints(2, 2)]),

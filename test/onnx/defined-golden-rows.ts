@@ -15,7 +15,7 @@ interface Packed {
 interface Golden {
   op: string;
   what?: string;
-  attrs: Record<string, number | number[] | { float: number }>;
+  attrs: Record<string, number | number[] | string | { float: number } | { floats: number[] }>;
   inputs: Packed[];
   outputs: Packed[];
 }
@@ -26,7 +26,7 @@ const { cases } = JSON.parse(readFileSync(new URL('../fixtures/ops/microsoft.jso
 
 const tensorOf = ({ dtype, shape, data }: Packed) => Tensor.of(dtype === 'float64' ? 'float32' : dtype, data, shape);
 const attributeOf = (value: Golden['attrs'][string]): AttrInput =>
-  typeof value === 'object' && 'float' in value ? float(value.float) : value;
+  typeof value !== 'object' || Array.isArray(value) ? value : float('float' in value ? value.float : value.floats);
 
 export const goldenRows: readonly DefinedRow[] = cases.map(({ op, what, attrs, inputs, outputs }) =>
   microsoft(

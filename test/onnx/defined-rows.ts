@@ -137,8 +137,23 @@ const convolutions: DefinedRow[] = [
   ),
 ];
 
+const places = Tensor.of('float32', [-0.9, 0.3, 0.55, -0.4, 1.3, 0.1, -0.2, 0.85], [1, 2, 2, 2]);
+const renamed: DefinedRow[] = [
+  ...['bilinear', 'bicubic'].map((mode) =>
+    microsoft('GridSample', [any(1, 2, 3, 4), places], { mode, padding_mode: 'border' }, { what: mode }),
+  ),
+  microsoft('GridSample', [any(1, 2, 3, 4), places], { mode: 'nearest', align_corners: 1 }, { unchecked: [1] }),
+  microsoft('Trilu', [any(2, 3, 4), Tensor.scalar('int64', 1)], { upper: 0 }),
+  microsoft('Pad', [any(2, 3), index([4], [1, 0, -1, 2]), any(1)], {}, { what: 'with a value' }),
+  microsoft('Pad', [any(2, 3), index([4], [1, 0, 0, 2])], { mode: 'reflect' }, { what: 'reflected' }),
+  microsoft('GatherND', [any(3, 2, 2), index([2, 2], [2, 0, 1, 1])]),
+  microsoft('ExpandDims', [any(2, 3), int32([1], [-2])]),
+  microsoft('CDist', [any(3, 4), any(2, 4)]),
+  microsoft('CDist', [any(3, 4), any(2, 4)], { metric: 'euclidean' }, { what: 'with roots' }),
+];
+
 export const definedRows: readonly DefinedRow[] = [
   ...attentionRows,
   ...goldenRows,
-  ...[activations, normalisations, standard, rotary, convolutions].flat(),
+  ...[activations, normalisations, standard, rotary, convolutions, renamed].flat(),
 ];

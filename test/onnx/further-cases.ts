@@ -14,6 +14,14 @@ export const furtherCases: readonly OperatorCase[] = [
   row('SoftmaxCrossEntropyLoss', [x(3, 4), ints(0, 3, 1)], { reduction: 'sum' }, 2),
   row('GridSample', [x(2, 3, 4, 5), x(2, 6, 7, 2)]),
   row('GridSample', [x(1, 2, 3, 4, 5), x(1, 2, 2, 3, 3)]),
+  row('RoiAlign', [x(2, 3, 4, 5), x(6, 4), ints(0, 1, 1, 0, 0, 1)], {
+    output_height: 2,
+    output_width: 3,
+    sampling_ratio: 2,
+  }),
+  row('DeformConv', [x(2, 4, 5, 6), x(6, 2, 3, 2), x(2, 24, 5, 5), x(6), x(2, 12, 5, 5)], {
+    ...{ group: 2, offset_group: 2, pads: [1, 0, 1, 0], kernel_shape: [3, 2] },
+  }),
   row('AffineGrid', [x(2, 2, 3), ints(2, 3, 4, 5)]),
   row('AffineGrid', [x(1, 3, 4), ints(1, 1, 2, 3, 4)]),
   row('Col2Im', [x(2, 12, 6), ints(4, 3), ints(2, 2)]),
@@ -52,6 +60,28 @@ export const furtherRefusals: [string, OperatorCase, RegExp][] = [
     /attribute 'fmod' is 0, expected 1 for float32/,
   ],
   ['places of other images', row('GridSample', [x(2, 3, 4, 5), x(1, 6, 7, 2)]), /places .* do not fit images/],
+  [
+    'regions of other images',
+    row('RoiAlign', [x(2, 3, 4, 5), x(6, 4), ints(0, 1)]),
+    /regions \[6,4\] with images \[2\]/,
+  ],
+  ['offsets of other places', row('DeformConv', [x(1, 2, 5, 5), x(1, 2, 2, 2), x(1, 8, 5, 5)]), /offsets .* expected/],
+  [
+    'a mask of other places',
+    row('DeformConv', [x(1, 2, 5, 5), x(1, 2, 2, 2), x(1, 8, 4, 4), x(1), x(1, 8, 4, 4)]),
+    /a mask .* expected \[1,4,4,4\]/,
+  ],
+  [
+    'a bias of other channels',
+    row('DeformConv', [x(1, 2, 5, 5), x(1, 2, 2, 2), x(1, 8, 4, 4), x(2)]),
+    /a bias \[2\] for 1 channels/,
+  ],
+  ['moved taps of volumes', row('DeformConv', [x(1, 1, 3, 3, 3), x(1, 1, 1, 1, 1), x(1, 3, 3, 3, 3)]), /images of two/],
+  [
+    'moved taps in other groups',
+    row('DeformConv', [x(1, 3, 5, 5), x(1, 2, 2, 2), x(1, 8, 4, 4)]),
+    /do not fit an input/,
+  ],
   ['matrices of other images', row('AffineGrid', [x(2, 2, 3), ints(1, 3, 4, 5)]), /matrices .* do not fit images/],
   ['columns that make no images', row('Col2Im', [x(2, 7, 6), ints(4, 3), ints(2, 2)]), /do not make images/],
   ['a determinant of no square', row('Det', [x(2, 3)]), /no square matrices/],

@@ -5,11 +5,12 @@
 import { arrangements } from '../../lower/standard/arrangements.js';
 import { fourier } from '../../lower/standard/fourier.js';
 import { losses } from '../../lower/standard/losses.js';
+import { regions } from '../../lower/standard/regions.js';
 import { sampling } from '../../lower/standard/sampling.js';
 import type { RuleTable } from './context.js';
 
 export const writtenOut: RuleTable = Object.fromEntries(
-  Object.entries({ ...losses, ...sampling, ...fourier, ...arrangements }).map(([op, definition]) => [
+  Object.entries({ ...losses, ...sampling, ...regions, ...fourier, ...arrangements }).map(([op, definition]) => [
     op,
     { definition },
   ]),

@@ -9,14 +9,14 @@ import { attrInt, attrString, type Value } from '../../onnx/graph.js';
 import { elementCount, Tensor } from '../../onnx/tensor.js';
 import type { Definition } from '../form.js';
 
-interface Sampling {
+export interface Sampling {
   readonly mode: string;
   readonly padding: string;
   readonly corners: boolean;
 }
 
 /** One tap along one axis, per place: position within the axis, as float, and weight. */
-interface Tap {
+export interface Tap {
   readonly position: Value;
   readonly weight: Value | undefined;
 }
@@ -24,7 +24,7 @@ interface Tap {
 const floor = (b: Builder, x: Value): Value => b.op('Floor', [x]);
 
 /** Within 0 and `length` − 1, and no slope where it is moved there. */
-function clamped(b: Builder, x: Value, length: number): Value {
+export function clamped(b: Builder, x: Value, length: number): Value {
   const inside = where(b, less(b, 0, x), x, 0);
   return where(b, less(b, inside, length - 1), inside, length - 1);
 }
@@ -56,11 +56,9 @@ function cubicWeights(b: Builder, t: Value): Value[] {
   return [far(add(b, t, 1)), near(t), near(u), far(add(b, u, 1))];
 }
 
-/** The taps of places along an axis of `length`; coordinates from −1 to 1. */
-function tapsOf(b: Builder, coordinate: Value, length: number, sampling: Sampling): Tap[] {
-  const { mode, padding, corners } = sampling;
-  const half = (corners ? length - 1 : length) / 2;
-  const raw = add(b, mul(b, coordinate, half), (length - 1) / 2);
+/** The taps of places along an axis of `length`: positions of its elements, and what lies between them. */
+export function tapsAt(b: Builder, raw: Value, length: number, sampling: Sampling): Tap[] {
+  const { mode, padding } = sampling;
   const bounded = (at: Value, weight: Value | undefined): Tap => {
     if (padding !== 'zeros') return { position: at, weight };
     const position = clamped(b, at, length);
@@ -83,6 +81,26 @@ function tapsOf(b: Builder, coordinate: Value, length: number, sampling: Samplin
   return [bounded(low, sub(b, 1, t)), bounded(last, t)];
 }
 
+/** The taps of all axes together: positions in the flattened image, weights multiplied. */
+export const combined = (b: Builder, along: readonly (readonly Tap[])[], size: readonly number[]): readonly Tap[] =>
+  along.reduce((all, taps, axis) =>
+    all.flatMap((outer) =>
+      taps.map((tap) => ({
+        position: add(b, mul(b, outer.position, size[axis]!), tap.position),
+        weight: outer.weight && tap.weight ? mul(b, outer.weight, tap.weight) : (outer.weight ?? tap.weight),
+      })),
+    ),
+  );
+
+/** Σ weight · row of the table [rows, C], for taps of any shape: […, C]. `offsets`: of the images in the table. */
+export function readTaps(b: Builder, table: Value, taps: readonly Tap[], offsets: Value): Value {
+  const read = taps.map(({ position, weight }) => {
+    const rows = b.op('Gather', [table, add(b, cast(b, position, 'int64'), offsets)], { axis: 0 });
+    return weight ? mul(b, rows, view(b, weight, [...b.shape(weight), 1])) : rows;
+  });
+  return read.length === 1 ? read[0]! : b.op('Sum', read);
+}
+
 const gridSample: Definition = (b, node) => {
   const [image, grid] = node.inputs as [Value, Value];
   const [n, channels, ...size] = b.shape(image) as [number, number, ...number[]];
@@ -97,22 +115,12 @@ const gridSample: Definition = (b, node) => {
     size.length === 1
       ? [grid]
       : b.ops('Split', [grid], { axis: -1, num_outputs: size.length }, { outputs: size.length });
-  // Coordinates stand in the opposite order of the axes: x, y, z.
-  const along = size.map((length, axis) =>
-    tapsOf(b, view(b, coordinates[size.length - 1 - axis]!, [n, places]), length, sampling),
-  );
-  const combined = along.reduce<Tap[]>(
-    (all, taps, axis) =>
-      axis === 0
-        ? taps
-        : all.flatMap((outer) =>
-            taps.map((tap) => ({
-              position: add(b, mul(b, outer.position, size[axis]!), tap.position),
-              weight: outer.weight && tap.weight ? mul(b, outer.weight, tap.weight) : (outer.weight ?? tap.weight),
-            })),
-          ),
-    [],
-  );
+  // Coordinates stand in the opposite order of the axes, x, y, z, and go from −1 to 1.
+  const along = size.map((length, axis) => {
+    const coordinate = view(b, coordinates[size.length - 1 - axis]!, [n, places]);
+    const half = (sampling.corners ? length - 1 : length) / 2;
+    return tapsAt(b, add(b, mul(b, coordinate, half), (length - 1) / 2), length, sampling);
+  });
   const positions = elementCount(size);
   const table = view(b, transpose(b, image, [0, ...indices(size.length).map((i) => i + 2), 1]), [
     n * positions,
@@ -125,11 +133,7 @@ const gridSample: Definition = (b, node) => {
       [n, 1],
     ),
   );
-  const read = combined.map(({ position, weight }) => {
-    const rows = b.op('Gather', [table, add(b, cast(b, position, 'int64'), offsets)], { axis: 0 });
-    return weight ? mul(b, rows, view(b, weight, [n, places, 1])) : rows;
-  });
-  const total = read.length === 1 ? read[0]! : b.op('Sum', read);
+  const total = readTaps(b, table, combined(b, along, size), offsets);
   const last = size.length + 1;
   return [transpose(b, view(b, total, [n, ...out, channels]), [0, last, ...indices(size.length).map((i) => i + 1)])];
 };

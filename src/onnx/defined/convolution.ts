@@ -38,4 +38,9 @@ export const convolutions: DefinedTable = {
     define: (c) => [fused(c, c.x(0), c.x(1), c.optional(3))],
   },
   'com.microsoft.NhwcConv': { inputs: 3, attributes, define: channelsLast },
+  'com.microsoft.NhwcFusedConv': {
+    inputs: 4,
+    attributes: `${attributes} activation activation_params`,
+    define: channelsLast,
+  },
 };

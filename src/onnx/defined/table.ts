@@ -9,6 +9,7 @@ import { groupQuery } from './group-query.js';
 import { microsoftAttention } from './microsoft-attention.js';
 import { normalisations } from './normalise.js';
 import { positionBiases } from './position-bias.js';
+import { renamed } from './renamed.js';
 import { rotary } from './rotary.js';
 import { standardAttention } from './standard-attention.js';
 
@@ -20,6 +21,7 @@ export const definedOperators: ReadonlyMap<string, Defined> = new Map(
     microsoftAttention,
     normalisations,
     positionBiases,
+    renamed,
     rotary,
     standardAttention,
   ].flatMap((table) => Object.entries(table)),

@@ -1,5 +1,5 @@
-// Output types of operators that few models have: losses inside of exports, sampled images, columns and images,
-// windows of signals, and selections whose size a constant decides.
+// Output types of operators that few models have: losses inside of exports, columns and images, windows of signals, and
+// selections whose size a constant decides.
 
 import { elementCount } from '../tensor.js';
 import type { TypeContext, TypeRule, TypeTable } from './context.js';
@@ -14,20 +14,6 @@ const loss: TypeRule = (c) => {
   const dtype = c.dtype(0);
   const whole = String(c.node.attrs.get('reduction')?.value ?? 'mean') !== 'none';
   return [{ dtype, shape: whole ? [] : target }, c.type(0)];
-};
-
-const gridSample: TypeRule = (c) => {
-  const [image, grid] = [c.shape(0), c.shape(1)];
-  if (grid.length !== image.length || grid.at(-1) !== image.length - 2 || grid[0] !== image[0])
-    c.fail(`places [${grid}] do not fit images [${image}]`);
-  return [{ dtype: c.dtype(0), shape: [...image.slice(0, 2), ...grid.slice(1, -1)] }];
-};
-
-const affineGrid: TypeRule = (c) => {
-  const [n, , ...size] = c.values(1);
-  const [theta, k] = [c.shape(0), size.length];
-  if (theta.join() !== [n, k, k + 1].join()) c.fail(`matrices [${theta}] do not fit images [${c.values(1)}]`);
-  return [{ dtype: c.dtype(0), shape: [n!, ...size, k] }];
 };
 
 /** Columns [N, C · places of a block, blocks] become images [N, C, …]. */
@@ -117,8 +103,6 @@ const melWeights: TypeRule = (c) => {
 export const further: TypeTable = {
   NegativeLogLikelihoodLoss: (c) => loss(c).slice(0, 1),
   SoftmaxCrossEntropyLoss: loss,
-  GridSample: gridSample,
-  AffineGrid: affineGrid,
   Col2Im: col2Im,
   Det: det,
   MaxUnpool: maxUnpool,
