@@ -75,6 +75,26 @@ const limits = {
   Resize: 'not tf_crop_and_resize',
   RoiAlign:
     'the mean of a fixed number of places (mode avg, sampling_ratio above 0); regions have no gradient, as in PyTorch',
+  NonMaxSuppression: 'how many boxes it keeps depends on the data',
+  Unique: 'how many elements it gives depends on the data',
+  SequenceMap: 'a graph for each element, which no exporter writes',
+  TensorScatter: 'fills a cache, which training has none of',
+  MaxRoiPool: 'no exporter of PyTorch writes it; RoiAlign does what it did',
+  'com.microsoft.DynamicQuantizeLSTM':
+    'the input is rounded, the states are not; one scale, or one direction with a scale for each column',
+  ...Object.fromEntries(
+    ['QOrderedAttention', 'QOrderedGelu', 'QOrderedLayerNormalization', 'QOrderedLongformerAttention', 'QOrderedMatMul']
+      .concat('DequantizeWithOrder', 'QuantizeWithOrder')
+      .map((op) => [`com.microsoft.${op}`, 'the runtime computes it on CUDA alone']),
+  ),
+  ...Object.fromEntries(
+    ['QLinearReduceMean', 'DequantizeBFP', 'QuantizeBFP', 'MatMulNBitsMlp', 'MatMulNBitsQkv']
+      .concat('MatMulBlockQuantizedFp4Weight', 'MatMulBlockQuantizedFp8Weight')
+      .map((op) => [`com.microsoft.${op}`, 'the runtime has no kernel of it on the CPU']),
+  ),
+  'com.microsoft.MatMulFpQ4': 'weights packed for the kernels of one version of the runtime',
+  'com.microsoft.MatMulInteger16': 'whole numbers of no scale',
+  'com.microsoft.QMoE': 'experts of rounded numbers; which of them compute is decided by the data',
   STFT: 'as a product with a matrix, which maxGraphMemory bounds',
 };
 
@@ -83,7 +103,9 @@ function table(names, domain) {
     const name = domain ? key.slice(domain.length + 1) : key;
     return `| ${name} | ${standingOf(key)} | ${limits[key] ?? ''} |`;
   });
-  return ['| operator | standing | only where |', '| --- | --- | --- |', ...rows].join('\n').replaceAll('|  |', '| |');
+  return ['| operator | standing | only where, or why not |', '| --- | --- | --- |', ...rows]
+    .join('\n')
+    .replaceAll('|  |', '| |');
 }
 
 export const tables = () => ({

@@ -23,7 +23,6 @@ const withNode = (op: string, domain = '') =>
 test.each([
   ['QOrderedMatMul', 'com.microsoft'],
   ['QMoE', 'com.microsoft'],
-  ['DynamicQuantizeLSTM', 'com.microsoft'],
   ['MatMulFpQ4', 'com.microsoft'],
 ])('the quantised operator %s of domain "%s" is refused by name', (op, domain) => {
   expect(() => open(withNode(op, domain))).toThrow(ModelError);

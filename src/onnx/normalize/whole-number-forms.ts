@@ -92,11 +92,35 @@ export const wholeNumberForms: Readonly<Record<string, Form>> = {
     const x = w.floats(input(node, 0), input(node, 2), input(node, 4));
     product(w, [x, w.floats(input(node, 1), input(node, 3), input(node, 5), -1), input(node, 6)], node.outputs[0]!);
   },
+  'com.microsoft.QEmbedLayerNormalization': (w, node) => {
+    // Three tables, gamma and beta: numbers at 2 to 6, their scales from 8 on, their zero points from 13 on.
+    const [word, position, segment, gamma, beta] = [2, 3, 4, 5, 6].map((at, i) =>
+      input(node, at) ? w.floats(input(node, at), input(node, 8 + i), input(node, 13 + i)) : '',
+    ) as [Value, Value, Value, Value, Value];
+    const ids = [input(node, 0), segment ? input(node, 1) : ''];
+    const inputs = [...ids, word, position, segment, gamma, beta, input(node, 7)];
+    w.add('com.microsoft.EmbedLayerNormalization', inputs, node.attrs, ...node.outputs);
+  },
+  'com.microsoft.DynamicQuantizeLSTM': (w, node) => {
+    // Weights [directions, in, 4 · hidden], which the standard's layer has the other way round.
+    const [weights, recurrent] = [1, 2].map((at) => {
+      const [scale, zero] = [input(node, 6 + 2 * at), input(node, 7 + 2 * at)];
+      const directions = w.tensor(scale)?.shape[0] ?? 1;
+      if ((w.tensor(scale)?.size ?? 0) > directions && directions > 1)
+        w.refuse('with a scale for each gate of both directions');
+      const axis = directions > 1 ? 0 : 2;
+      const floats = w.floats(input(node, at), w.vector(scale), w.vector(zero), axis);
+      return w.add('Transpose', [floats], new Map([['perm', { kind: 'ints', value: [0, 2, 1] }]]));
+    }) as [Value, Value];
+    const x = w.roundAsItRuns(input(node, 0));
+    const rest = [3, 4, 5, 6, 7].map((at) => input(node, at));
+    w.add('LSTM', [x, weights, recurrent, ...rest], node.attrs, ...node.outputs);
+  },
   'com.microsoft.QAttention': (w, node) => {
     const x = w.floats(input(node, 0), input(node, 3), input(node, 6));
     const weights = w.floats(input(node, 1), input(node, 4), input(node, 7), -1);
     if (node.outputs[1]) w.refuse('with a past');
     const inputs = [x, weights, input(node, 2), input(node, 5), input(node, 8)];
-    w.add('com.microsoft.Attention', inputs, node.attrs, node.outputs[0]);
+    w.add('com.microsoft.Attention', inputs, node.attrs, node.outputs[0]!);
   },
 };

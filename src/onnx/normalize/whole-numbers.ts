@@ -145,11 +145,11 @@ export class WholeNumbers {
     );
   }
 
-  /** Adds a node in the place of the one that is looked at; its only output. */
-  add(key: string, inputs: readonly Value[], attrs: ReadonlyMap<string, Attr> = new Map(), out?: Value): Value {
+  /** Adds a node in the place of the one that is looked at; its first output, which is the only one unless named. */
+  add(key: string, inputs: readonly Value[], attrs: ReadonlyMap<string, Attr> = new Map(), ...named: Value[]): Value {
     const dot = key.lastIndexOf('.');
     const { block } = this.#node;
-    const value = out ?? this.#unique(`${this.#node.outputs[0]}/${key.slice(dot + 1)}`);
+    const outputs = named.length > 0 ? named : [this.#unique(`${this.#node.outputs[0]}/${key.slice(dot + 1)}`)];
     const added = [...inputs];
     while (added.at(-1) === '') added.pop();
     this.#nodes.push({
@@ -158,11 +158,11 @@ export class WholeNumbers {
       op: key.slice(dot + 1),
       domain: key.slice(0, Math.max(0, dot)),
       inputs: added,
-      outputs: [value],
+      outputs,
       attrs: new Map(attrs),
       ...(block && { block }),
     });
-    return value;
+    return outputs[0]!;
   }
 
   constant(tensor: Tensor, stem: string): Value {
