@@ -18,13 +18,17 @@ process.on('uncaughtException', async ({ name, message, stack }) => {
 });
 
 const { startedByNohup } = await import('../environment.js');
+/** What the terminal has echoed of Ctrl-C stands on the line. */
+const removeEcho = (): unknown => process.stderr.isTTY && process.stderr.write('\r\x1b[K');
 meanBySignals({
   say: (text) => {
-    // What the terminal has echoed of the keys stands on the line.
-    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    removeEcho();
     complain(text);
   },
-  exit,
+  exit: (code) => {
+    removeEcho();
+    return exit(code);
+  },
   outlivesTerminal: startedByNohup,
 });
 

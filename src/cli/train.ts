@@ -52,9 +52,13 @@ function refuseFileAsCheckpoint(resume: unknown): void {
 }
 
 async function train(config: TrainConfig, signal: AbortSignal, resume: () => string): Promise<Result> {
+  const line = new ProgressLine(progressStream());
+  // Before the rest is even loaded: whoever waits knows for what.
+  line.message(
+    `opening ${config.model}, reading ${config.train.slice(0, 3).join(', ')}${config.train.length > 3 ? ', …' : ''}`,
+  );
   const { Trainer } = await import('../train/trainer.js');
   const trainer = new Trainer(config);
-  const line = new ProgressLine(progressStream());
   const showEvent = <E extends keyof typeof describeEvent>(name: E): void => {
     trainer.on(name, (event: TrainerEvents[E]) => {
       const text = describeEvent[name](event, config);

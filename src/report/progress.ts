@@ -22,16 +22,24 @@ export interface Progress {
 
 const plainIntervalMs = 5000;
 
-const describe = (p: Progress): string =>
-  `loss ${formatNumber(p.loss)} | lr ${formatNumber(p.learningRate)} | ` +
-  `${formatNumber(p.samplesPerSecond)} samples/s | ${formatDuration(p.secondsLeft)} left`;
+/** From the whole down to what matters most, for terminals that are narrower and narrower. */
+function describe(p: Progress): string[] {
+  const loss = `loss ${formatNumber(p.loss)}`;
+  const speed = `${formatNumber(p.samplesPerSecond)} samples/s`;
+  const left = `${formatDuration(p.secondsLeft)} left`;
+  const all = [[loss, `lr ${formatNumber(p.learningRate)}`, speed, left], [loss, speed, left], [loss, left], [left]];
+  return all.map((parts) => parts.join(' | '));
+}
 
-/** What the line says: how much is done of how much, that in words, and anything else. */
+/** Columns below which the bar is a short one. */
+const narrow = 90;
+
+/** What the line says: how much is done of how much, that in words, and anything else, the longest text first. */
 interface Shown {
   done: number;
   total: number;
   count: string;
-  text: string;
+  texts: readonly string[];
 }
 
 export class ProgressLine {
@@ -48,9 +56,9 @@ export class ProgressLine {
 
   update(progress: Progress): void {
     const { step, totalSteps } = progress;
-    const shown = { done: step, total: totalSteps, count: `${step}/${totalSteps}`, text: describe(progress) };
+    const shown = { done: step, total: totalSteps, count: `${step}/${totalSteps}`, texts: describe(progress) };
     if (this.#stream.isTTY) this.#updateBar(shown);
-    else if (step === totalSteps || this.#plainIsDue()) this.#stream.write(`step ${shown.count} | ${shown.text}\n`);
+    else if (step === totalSteps || this.#plainIsDue()) this.#stream.write(`step ${shown.count} | ${shown.texts[0]}\n`);
   }
 
   /** The line of a file that is being downloaded; a message that stays when it is there. */
@@ -62,7 +70,8 @@ export class ProgressLine {
     }
     const count = formatBytes(loadedBytes) + (totalBytes === undefined ? '' : ` of ${formatBytes(totalBytes)}`);
     const text = `${file} of ${model}`;
-    if (this.#stream.isTTY) this.#updateBar({ done: loadedBytes, total: totalBytes ?? loadedBytes, count, text });
+    if (this.#stream.isTTY)
+      this.#updateBar({ done: loadedBytes, total: totalBytes ?? loadedBytes, count, texts: [text] });
     else if (this.#plainIsDue()) this.#stream.write(`downloading ${printable(text)} | ${count}\n`);
   }
 
@@ -70,26 +79,30 @@ export class ProgressLine {
   trunk({ data, done, samples, bytes, complete }: TrunkEvent): void {
     if (complete) return;
     const [count, text] = [`${done}/${samples}`, `activations (${data}) | ${formatBytes(bytes)}`];
-    if (this.#stream.isTTY) this.#updateBar({ done, total: samples, count, text });
+    if (this.#stream.isTTY) this.#updateBar({ done, total: samples, count, texts: [text] });
     else if (done > 0 && this.#plainIsDue()) this.#stream.write(`sample ${count} | ${text}\n`);
   }
 
   /** The line of anything that is counted. */
   count(text: string, done: number, total: number): void {
     const count = `${done}/${total}`;
-    if (this.#stream.isTTY) this.#updateBar({ done, total, count, text });
+    if (this.#stream.isTTY) this.#updateBar({ done, total, count, texts: [text] });
     else if (this.#plainIsDue()) this.#stream.write(`${count} | ${printable(text)}\n`);
   }
 
   /** The line of data that are being packed. */
   pack({ done, samples, bytes }: PackProgress): void {
     const [count, text] = [`${done}/${samples}`, `packed | ${formatBytes(bytes)}`];
-    if (this.#stream.isTTY) this.#updateBar({ done, total: samples, count, text });
+    if (this.#stream.isTTY) this.#updateBar({ done, total: samples, count, texts: [text] });
     else if (this.#plainIsDue()) this.#stream.write(`sample ${count} | ${text}\n`);
   }
 
-  #updateBar({ done, total, count, ...shown }: Shown): void {
-    const text = printable(shown.text);
+  #updateBar({ done, total, count, texts }: Shown): void {
+    const { columns = narrow } = this.#stream;
+    const barsize = columns < narrow ? 10 : 20;
+    const room = columns - barsize - count.length - ' '.length - ' | '.length - 1;
+    const fitting = (texts.find((text) => text.length <= room) ?? texts.at(-1)!).slice(0, Math.max(0, room));
+    const text = printable(fitting);
     if (this.#bar) {
       this.#bar.setTotal(total);
       this.#bar.update(done, { count, text });
@@ -98,7 +111,7 @@ export class ProgressLine {
     this.#bar = new cliProgress.SingleBar({
       stream: this.#stream,
       format: '{bar} {count} | {text}',
-      barsize: 20,
+      barsize,
       barCompleteChar: '=',
       barIncompleteChar: '-',
       hideCursor: true,
