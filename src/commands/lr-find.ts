@@ -69,6 +69,8 @@ export async function findLearningRate(options: LrFindOptions, hooks: LrFindHook
 const runOf = (config: LrFindConfig, output: string): TrainConfig => ({
   ...trainPart(config, output),
   ...({ schedule: 'constant', warmupSteps: 0, maxSteps: config.steps, trunkCache: false } as const),
+  // All that is to train trains from the start.
+  ...({ unfreeze: undefined, unfreezeSteps: undefined } as const),
   ...({ evalStrategy: 'no', saveStrategy: 'no', saveSteps: undefined, evalSteps: undefined } as const),
   // The first such step is the end, and no fault.
   ...({ nonFinite: 'skip', maxBadSteps: 1 } as const),

@@ -3,6 +3,7 @@
 import type { Graph } from '../onnx/graph.js';
 import { Arena } from '../runtime/arena.js';
 import type { Statistic } from '../transfer/batch-norm.js';
+import { depthsOf } from '../transfer/depth.js';
 import { type DrawOptions, drawParameters, resetStatistics } from '../transfer/init.js';
 import type { Parameter, ParameterChoice } from '../transfer/parameters.js';
 import { unitAxis } from '../transfer/units.js';
@@ -31,10 +32,12 @@ export function loadParameters(
     for (const { name } of [...chosen, ...measured])
       arena.array(name).set(graph.initializers.get(name)!.data() as Float32Array);
   const consumers = graph.consumers();
+  const depths = depthsOf(graph, chosen);
   const parameters = chosen.map((parameter, i): ParameterInfo => {
     const { name, alias, head } = parameter;
     const axis = unitAxis(graph, consumers, name);
-    return { ...arena.entries[i]!, alias, head, trainable: trainable.has(parameter), unitAxis: axis };
+    const depth = depths?.get(name);
+    return { ...arena.entries[i]!, alias, head, depth, trainable: trainable.has(parameter), unitAxis: axis };
   });
   const statistics = measured.map(({ kind }, i): StatisticInfo => {
     return { ...arena.entries[chosen.length + i]!, kind, updated: i < updated.length };

@@ -64,6 +64,8 @@ export interface ParameterInfo extends ArenaEntry {
   trainable: boolean;
   /** Belongs to the task's head. */
   head: boolean;
+  /** 0 before the first layer, one more with each, the head on top; undefined where names show no layers. */
+  depth?: number | undefined;
   /** Along which its units lie, where a product or a convolution reads it. */
   unitAxis?: number | undefined;
 }

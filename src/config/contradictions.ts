@@ -22,6 +22,7 @@ export function contradictions(config: TrainConfig): string[] {
     ...ofTask(config),
     ...resuming(config),
     ...adapter(config),
+    ...unfreezing(config),
   ];
 }
 
@@ -148,4 +149,20 @@ function* adapter(config: TrainConfig): Generator<string> {
     yield "options 'adapter' and 'init' contradict each other: an adapter learns beside weights that stay, and random ones are of no use; leave one out";
   if (freeze.length > 0)
     yield "options 'adapter' and 'freeze' contradict each other: with an adapter all weights stay but those of modulesToSave; leave freeze out";
+}
+
+function* unfreezing({
+  unfreeze,
+  unfreezeSteps,
+  unfreezeEpochs,
+  maxNorm,
+  groups: all,
+}: TrainConfig): Generator<string> {
+  if (unfreeze === undefined) {
+    if (unfreezeSteps !== undefined || unfreezeEpochs !== 1)
+      yield `option '${unfreezeSteps !== undefined ? 'unfreezeSteps' : 'unfreezeEpochs'}' needs 'unfreeze': set it to gradual or head-first, or leave it out`;
+    return;
+  }
+  if (maxNorm !== undefined || all.some((group) => group.maxNorm !== undefined))
+    yield "options 'unfreeze' and 'maxNorm' contradict each other: weights that are frozen would be scaled all the same; leave one out";
 }

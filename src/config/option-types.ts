@@ -618,6 +618,23 @@ export interface TrainFields {
   /** Parameters that keep their values: globs over names, or trunk for all but the head. Default `[]`. */
   freeze?: string | readonly string[] | undefined;
   /**
+   * Learning rates fall by this factor from the head down, layer by layer, to what is before the first; rates of groups
+   * are their own. Takes a number above 0 and of at most 1. Default `1`.
+   */
+  layerDecay?: number | undefined;
+  /**
+   * At first only the head trains: with gradual one more layer, from the top, each unfreezeEpochs or unfreezeSteps,
+   * with head-first then everything.
+   */
+  unfreeze?: 'gradual' | 'head-first' | undefined;
+  /** With unfreeze: passes over the training data before more is unfrozen. Takes a number above 0. Default `1`. */
+  unfreezeEpochs?: number | undefined;
+  /**
+   * With unfreeze: optimizer steps before more is unfrozen; overrides unfreezeEpochs. Takes a whole number of at least
+   * 1.
+   */
+  unfreezeSteps?: number | undefined;
+  /**
    * Tensors that are trained although they look like constants of the arithmetic: globs over names (see inspect).
    * Default `[]`.
    */

@@ -133,6 +133,38 @@ export const transfer = under(headings.transfer, {
       aliases: ['freeze_to'],
     }),
   ),
+  layerDecay: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(1)
+    .meta(
+      about(
+        'Learning rates fall by this factor from the head down, layer by layer, to what is before the first; rates of groups are their own.',
+        { aliases: ['layer_decay', 'layerwise_lr_decay', 'llrd', 'lr_decay_rate'] },
+      ),
+    ),
+  unfreeze: z
+    .enum(['gradual', 'head-first'])
+    .optional()
+    .meta(
+      about(
+        'At first only the head trains: with gradual one more layer, from the top, each unfreezeEpochs or unfreezeSteps, with head-first then everything.',
+        { aliases: ['gradual_unfreezing', 'lp_ft'] },
+      ),
+    ),
+  unfreezeEpochs: z
+    .number()
+    .gt(0)
+    .default(1)
+    .meta(
+      about('With unfreeze: passes over the training data before more is unfrozen.', {
+        aliases: ['freeze_epochs', 'head_epochs'],
+      }),
+    ),
+  unfreezeSteps: count
+    .optional()
+    .meta(about('With unfreeze: optimizer steps before more is unfrozen; overrides unfreezeEpochs.')),
   trainable: patterns.prefault([]).meta(
     about(
       'Tensors that are trained although they look like constants of the arithmetic: globs over names (see inspect).',

@@ -30,10 +30,6 @@ export async function fusedUpdate(
   { beside }: UpdateOptions,
 ): Promise<Update> {
   const rangeTensor = sharedTensor('int64', [ranges.length, 2]);
-  ranges.forEach((range, i) => {
-    rangeTensor.data[2 * i] = BigInt(range.start);
-    rangeTensor.data[2 * i + 1] = BigInt(range.end);
-  });
   const bound = new Map<string, TensorView>([
     ['parameters', parameters.whole()],
     ['gradients', gradients.first(parameters.data.length)],
@@ -45,7 +41,7 @@ export async function fusedUpdate(
     bound: { inputs: bound, outputs: new Map() },
   });
   const loss = gradients.has(lossEntry) ? gradients.array(lossEntry) : undefined;
-  return new FusedUpdate(session, options, ranges.length, { loss, beside });
+  return new FusedUpdate(session, options, ranges, rangeTensor, { loss, beside });
 }
 
 class FusedUpdate implements Update {
@@ -56,7 +52,12 @@ class FusedUpdate implements Update {
   readonly #options: OptimizerOptions;
   readonly #loss: Float32Array | undefined;
   readonly #beside: StepBuffers | undefined;
+  readonly #ranges: readonly ParameterRange[];
+  /** Where they begin and end; a frozen one ends where it begins. */
+  readonly #places: TensorView;
   readonly #hyper: TensorView;
+  /** Moments begin with the first step of a range, and so do their corrections. */
+  rangeSteps: number[];
   readonly #clip = sharedTensor('float32', [1]);
   readonly #norm = sharedTensor('float32', [1]);
   #outcomes: StepOutcome[] = [];
@@ -64,20 +65,26 @@ class FusedUpdate implements Update {
   constructor(
     session: Session,
     options: OptimizerOptions,
-    ranges: number,
+    ranges: readonly ParameterRange[],
+    places: TensorView,
     { loss, beside }: { loss: Float32Array | undefined; beside: StepBuffers | undefined },
   ) {
     this.#session = session;
     this.#options = options;
     this.#loss = loss;
     this.#beside = beside;
-    this.#hyper = sharedTensor('float32', [ranges, hyperNumbers]);
+    this.#ranges = ranges;
+    this.#places = places;
+    this.#hyper = sharedTensor('float32', [ranges.length, hyperNumbers]);
+    this.rangeSteps = ranges.map(() => 0);
   }
 
   async run(step: UpdateStep): Promise<void> {
     const outcome = await this.#take(step);
-    if (outcome.bad === undefined) this.steps++;
-    else await this.#beside?.undo();
+    if (outcome.bad === undefined) {
+      this.steps++;
+      this.rangeSteps = this.rangeSteps.map((steps, i) => steps + (step.rows[i]!.frozen ? 0 : 1));
+    } else await this.#beside?.undo();
     this.#outcomes.push(outcome);
   }
 
@@ -95,7 +102,10 @@ class FusedUpdate implements Update {
     const options = this.#options;
     const { numbers } = ruleOf(options.name);
     rows.forEach((group, i) => {
-      const row = [group.l1 ?? 0, ...Object.values(numbers(options, group, this.steps + 1))];
+      const { start, end } = this.#ranges[i]!;
+      this.#places.data[2 * i] = BigInt(start);
+      this.#places.data[2 * i + 1] = BigInt(group.frozen ? start : end);
+      const row = [group.l1 ?? 0, ...Object.values(numbers(options, group, this.rangeSteps[i]! + 1))];
       this.#hyper.data.set(row as never, hyperNumbers * i);
     });
     this.#clip.data[0] = maxNorm;
@@ -115,8 +125,9 @@ class FusedUpdate implements Update {
     return outcomes;
   }
 
-  async resume(steps: number): Promise<void> {
+  async resume(steps: number, _scaling: unknown, rangeSteps?: readonly number[]): Promise<void> {
     this.steps = steps;
+    this.rangeSteps = [...(rangeSteps ?? this.#ranges.map(() => steps))];
   }
 
   release(): Promise<void> {

@@ -38,7 +38,10 @@ export function parameterRanges(
 }
 
 const sameOptions = (a: GroupOptions, b: GroupOptions): boolean =>
-  a.learningRate === b.learningRate && a.weightDecay === b.weightDecay && (a.l1 ?? 0) === (b.l1 ?? 0);
+  a.learningRate === b.learningRate &&
+  a.weightDecay === b.weightDecay &&
+  (a.l1 ?? 0) === (b.l1 ?? 0) &&
+  (a.startStep ?? 0) === (b.startStep ?? 0);
 
 type Constraints = Awaited<ReturnType<typeof constraintSession>>;
 
@@ -98,19 +101,29 @@ export class Optimizer {
     return this.#update.lossScale;
   }
 
+  /** Updates made of each range, where some began later; part of a checkpoint. */
+  get rangeSteps(): readonly number[] | undefined {
+    return this.ranges.some(({ startStep = 0 }) => startStep > 0) ? this.#update.rangeSteps : undefined;
+  }
+
   /** Goes on from what a checkpoint says. */
-  resume(steps: number, scaling?: Scaling): Promise<void> {
-    return this.#update.resume(steps, scaling);
+  resume(steps: number, scaling?: Scaling, rangeSteps?: readonly number[]): Promise<void> {
+    return this.#update.resume(steps, scaling, rangeSteps);
   }
 
   /**
    * One update. `factor` multiplies every group's learning rate; gradients are scaled to `maxGradNorm` when their
    * global norm exceeds it (0: no clipping). Weights are then held to their constraints, after a step that changed
-   * nothing too. On a device it only enqueues; `outcomes` waits.
+   * nothing too. On a device it only enqueues; `outcomes` waits. `step`: of the run, from 0: ranges that begin later
+   * are left as they are, their state too, and have no part in the norm; default, all have begun.
    */
-  async update(factor: number, maxGradNorm: number): Promise<void> {
+  async update(factor: number, maxGradNorm: number, step = Number.POSITIVE_INFINITY): Promise<void> {
     await this.#update.run({
-      rows: this.ranges.map((range) => ({ ...range, learningRate: range.learningRate * factor })),
+      rows: this.ranges.map(({ startStep = 0, ...range }) => ({
+        ...range,
+        learningRate: range.learningRate * factor,
+        frozen: step < startStep,
+      })),
       maxNorm: maxGradNorm,
     });
     await this.#constraints?.run();

@@ -14,8 +14,8 @@ import type { GroupOptions } from './rules/rule.js';
 export const lossEntry = 'loss of the step';
 
 export interface UpdateStep {
-  /** By range; the learning rate with the schedule's factor in it. */
-  rows: readonly GroupOptions[];
+  /** By range; the learning rate with the schedule's factor in it. A frozen one is left as it is. */
+  rows: readonly (GroupOptions & { frozen?: boolean })[];
   /** Gradients of a larger global norm are scaled to this one; 0: none are. */
   maxNorm: number;
 }
@@ -76,7 +76,9 @@ export interface Update {
   run(step: UpdateStep): Promise<void>;
   /** How the steps since the last call came out, in their order. Waits for the device. */
   outcomes(): Promise<StepOutcome[]>;
-  /** Goes on from so many good steps. */
-  resume(steps: number, scaling: Scaling | undefined): Promise<void>;
+  /** Good steps in which each range was not frozen; undefined where none ever is. */
+  readonly rangeSteps?: readonly number[];
+  /** Goes on from so many good steps; of each range, default of all as many. */
+  resume(steps: number, scaling: Scaling | undefined, rangeSteps?: readonly number[]): Promise<void>;
   release(): Promise<void>;
 }

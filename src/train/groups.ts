@@ -11,8 +11,9 @@ import { type Optimizer, parameterRanges } from '../optim/optimizer.js';
 import type { GroupOptions } from '../optim/rules/rule.js';
 import { ruleOf } from '../optim/rules.js';
 import { anyPattern } from '../transfer/patterns.js';
+import { layerFactors, refuseUnfreezing, unfreezing } from './unfreezing.js';
 
-/** The options of a parameter's group, and what it is held to. */
+/** The options of a parameter's group, from when on it trains, and what it is held to. */
 export interface ParameterOptions extends GroupOptions {
   /** Largest norm of the incoming weights of a unit. */
   maxNorm?: number;
@@ -39,7 +40,19 @@ function maxNormOf(
  */
 export function groupOptions(
   parameters: readonly ParameterInfo[],
-  config: Pick<TrainConfig, 'groups' | 'learningRate' | 'weightDecay' | 'l1' | 'maxNorm'>,
+  config: Pick<
+    TrainConfig,
+    | 'groups'
+    | 'learningRate'
+    | 'weightDecay'
+    | 'l1'
+    | 'maxNorm'
+    | 'layerDecay'
+    | 'unfreeze'
+    | 'unfreezeEpochs'
+    | 'unfreezeSteps'
+  >,
+  stepsPerEpoch = 1,
 ): Map<string, ParameterOptions> {
   const groups = config.groups.map((group, i) => ({
     ...group,
@@ -47,13 +60,16 @@ export function groupOptions(
     used: false,
   }));
   const options = new Map<string, ParameterOptions>();
+  const layerFactor = layerFactors(parameters, config.layerDecay);
+  const startStep = unfreezing(parameters, config, stepsPerEpoch);
   for (const parameter of parameters.filter((p) => p.trainable)) {
     const group = groups.find(({ has }) => has(parameter));
     if (group) group.used = true;
     options.set(parameter.name, {
-      learningRate: group?.learningRate ?? config.learningRate,
+      learningRate: group?.learningRate ?? config.learningRate * layerFactor(parameter),
       weightDecay: group?.weightDecay ?? (parameter.shape.length < 2 ? 0 : config.weightDecay),
       l1: group?.l1 ?? (parameter.shape.length < 2 ? 0 : config.l1),
+      ...startStep(parameter),
       ...maxNormOf(parameter, group?.maxNorm, config.maxNorm),
     });
   }
@@ -66,14 +82,18 @@ export function groupOptions(
   return options;
 }
 
-/** `updating`: see Engine.createOptimizer. @throws UsageError as `groupOptions` */
+/**
+ * `updating`: see Engine.createOptimizer.
+ * @throws UsageError as `groupOptions`, and where layers cannot be frozen for a time
+ */
 export function createOptimizer(
   engine: Engine,
   config: TrainConfig,
-  updating: Pick<Updating, 'gradients' | 'outcomes'> = {},
+  { stepsPerEpoch, ...updating }: Pick<Updating, 'gradients' | 'outcomes'> & { stepsPerEpoch?: number } = {},
 ): Promise<Optimizer> {
   const { parameters } = engine.model;
-  const options = groupOptions(parameters, config);
+  refuseUnfreezing(engine, config);
+  const options = groupOptions(parameters, config, stepsPerEpoch);
   const ranges = parameterRanges(parameters, ({ name }) => options.get(name));
   const held = maxNorms(parameters, options);
   return engine.createOptimizer(ranges, ruleOf(config.optimizer).options(config), { ...updating, held });

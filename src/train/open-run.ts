@@ -41,6 +41,7 @@ import { checkMemory } from './memory-check.js';
 import type { Run } from './run.js';
 import { lockRun, RunDirectory } from './run-directory.js';
 import { checkpointSources, newProgress, type Origin, type RunState, refuseAnotherRun } from './run-state.js';
+import { unfreezingNotes } from './unfreezing.js';
 
 /**
  * Opens a run, resumed from a checkpoint where the configuration says so.
@@ -123,9 +124,13 @@ export async function openRun(
     const syncEvery = engine.device.asynchronous && !listeners.everyStep ? config.loggingSteps : 1;
     const learnable =
       config.maxSteps === 0 ? [] : checkLearnable(data.train, groupOptions(engine.model.parameters, config).values());
-    const plan = { ...planned, notes: [...(planned.notes ?? []), ...batches.notes, ...learnable] };
-    const optimizer = await createOptimizer(engine, config, { gradients: accumulator?.total, outcomes: syncEvery });
     const length = lengthOf(batchesPerEpoch(data, engine, config), data, config);
+    const { stepsPerEpoch } = length;
+    const optimizer = await createOptimizer(engine, config, {
+      ...{ gradients: accumulator?.total, outcomes: syncEvery, stepsPerEpoch },
+    });
+    const unfreezes = unfreezingNotes(engine.model.parameters, config, length);
+    const plan = { ...planned, notes: [...(planned.notes ?? []), ...batches.notes, ...learnable, ...unfreezes] };
     const resolved = {
       ...config,
       dropout: engine.model.dropout,
@@ -152,7 +157,7 @@ export async function openRun(
       lessIsBetter: ownDirection('metricForBestModel', config.metricForBestModel, metrics),
     });
     if (saved) best.restore(saved.best);
-    if (saved) await optimizer.resume(saved.optimizerSteps, saved.scaling);
+    if (saved) await optimizer.resume(saved.optimizerSteps, saved.scaling, saved.rangeSteps);
     if (saved) await engine.upload(optimizer);
     const directory = keep(new RunDirectory(resolved, { resumeStep: resumed?.step }));
     bad = new BadSamples(

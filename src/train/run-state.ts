@@ -66,6 +66,8 @@ export interface RunState extends Origin {
   sampler: { seed: number; epoch: number; batch: number };
   /** Updates made, which AdamW's bias correction counts. */
   optimizerSteps: number;
+  /** The same of each range of the parameters, where layers are unfrozen one after the other. */
+  rangeSteps?: readonly number[];
   /** Of the loss, where it is scaled. */
   scaling?: Scaling;
   best: BestState;

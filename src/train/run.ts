@@ -125,6 +125,7 @@ export function stateOf(run: Run): RunState {
       batch: inEpoch * config.gradientAccumulationSteps,
     },
     optimizerSteps: optimizer.steps,
+    ...(optimizer.rangeSteps && { rangeSteps: optimizer.rangeSteps }),
     ...(optimizer.scaling && { scaling: optimizer.scaling }),
     best: best.state(),
   });

@@ -33,7 +33,7 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
     batch.slot.to('bound');
   }
   const updating = performance.now();
-  await optimizer.update(factor, config.maxGradNorm);
+  await optimizer.update(factor, config.maxGradNorm, step);
   return {
     learningRate: config.learningRate * factor,
     weight: batches.reduce((sum, { weights }) => sum + Object.values(weights).reduce((a, b) => a + b, 0), 0),

@@ -3,8 +3,9 @@
 
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { Optimizer, type ParameterRange, parameterRanges } from '#ortune/optim/optimizer.js';
-import type { OptimizerOptions } from '#ortune/optim/rules.js';
+import { type OptimizerOptions, optimizerFields, ruleOf } from '#ortune/optim/rules.js';
 import { normals } from '#ortune/random.js';
 import { Arena } from '#ortune/runtime/arena.js';
 import { type Device, openDevice } from '#ortune/runtime/session.js';
@@ -18,6 +19,12 @@ afterAll(() => device.close());
 // 'frozen' is in no range; the odd lengths leave padding behind every tensor.
 const shapes = { matrix: [37, 29], bias: [29], frozen: [50], scale: [7], large: [300, 401] };
 const layout = () => Arena.layout(Object.entries(shapes).map(([name, shape]) => ({ name, shape })));
+
+/** Of the bits of several arrays. */
+const hash = (arrays: readonly Float32Array[]): string =>
+  createHash('sha256')
+    .update(Buffer.concat(arrays.map((array) => Buffer.from(array.slice().buffer))))
+    .digest('hex');
 
 const groups = (learningRate: number, weightDecay: number) =>
   parameterRanges(layout(), (entry) =>
@@ -218,3 +225,50 @@ describe('parameterRanges', () => {
     ]);
   });
 });
+
+it.each(['adamw', 'adadelta', 'rmsprop'] as const)(
+  '%s: what begins later is untouched until then, and begins as if it were the first step',
+  async (name) => {
+    const options = ruleOf(name).options(z.object(optimizerFields).parse({}));
+    const entries = Arena.layout([
+      { name: 'head', shape: [40] },
+      { name: 'trunk', shape: [300] },
+    ]);
+    const rangesFrom = (startStep: number) =>
+      parameterRanges(entries, (entry) => ({
+        learningRate: 0.01,
+        weightDecay: 0.1,
+        l1: 1e-3,
+        ...(entry.name === 'trunk' && { startStep }),
+      }));
+    const start = 4;
+    const run = async (startStep: number, from: number) => {
+      const parameters = Arena.create(entries);
+      const gradients = parameters.like();
+      for (const i of parameters.data.keys()) parameters.data[i] = Math.cos(i);
+      const optimizer = await Optimizer.create(device, parameters, gradients, rangesFrom(startStep), options);
+      const trunks: string[] = [];
+      const norms: number[] = [];
+      for (let step = from; step < 7; step++) {
+        for (const i of gradients.data.keys()) gradients.data[i] = Math.sin(i + step);
+        await optimizer.update(1, 0, step);
+        norms.push((await optimizer.outcomes())[0]!.gradNorm);
+        trunks.push(
+          hash([parameters.array('trunk'), ...[...optimizer.state.values()].map((arena) => arena.array('trunk'))]),
+        );
+      }
+      const { rangeSteps } = optimizer;
+      await optimizer.release();
+      return { trunks, norms, rangeSteps };
+    };
+    const late = await run(start, 0);
+    const alone = await run(0, start);
+    expect(new Set(late.trunks.slice(0, start)).size).toBe(1);
+    expect(late.trunks.slice(start)).toEqual(alone.trunks);
+    expect(late.norms[0]).toBeCloseTo(
+      Math.hypot(...Array.from({ length: 40 }, (_, i) => Math.sin(i) + 1e-3 * Math.sign(Math.cos(i)))),
+      5,
+    );
+    expect([late.rangeSteps, alone.rangeSteps]).toEqual([[7, 3], undefined]);
+  },
+);

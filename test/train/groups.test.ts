@@ -4,6 +4,7 @@ import { type TrainOptions, trainSchema } from '#ortune/config/train-schema.js';
 import { Engine } from '#ortune/engine/engine.js';
 import { UsageError } from '#ortune/errors.js';
 import { createOptimizer, groupOptions } from '#ortune/train/groups.js';
+import { refuseUnfreezing } from '#ortune/train/unfreezing.js';
 import { fixture } from '../support/exported.js';
 
 const model = fixture('encoders', 'bert', 'torchscript');
@@ -161,4 +162,69 @@ test('the optimizer moves every parameter at its own rate', async () => {
     for (const i of [offset, offset + length - 1])
       expect(before[i]! - whole.parameters.data[i]!, alias).toBeCloseTo(0.5 * expected, 6);
   }
+});
+
+describe('layers', () => {
+  test('have rates that fall from the head down, but for those of groups', () => {
+    const found = optionsOf({ layerDecay: 0.5, groups: [{ parameters: '*.layer.0.*', learningRate: 7e-3 }] });
+    const rate = (alias: string) => found.get(alias)!.learningRate;
+    expect(rate('classifier.weight')).toBe(1e-3);
+    expect(rate('bert.pooler.dense.weight')).toBe(5e-4);
+    expect(rate('bert.encoder.layer.1.output.dense.bias')).toBe(5e-4);
+    expect(rate('bert.encoder.layer.0.output.dense.bias')).toBe(7e-3);
+    expect(rate('bert.embeddings.word_embeddings.weight')).toBe(1.25e-4);
+  });
+
+  const startsOf = (options: Partial<TrainOptions>, perEpoch: number) => {
+    const found = groupOptions(parameters, config(options), perEpoch);
+    const start = (alias: string) => found.get(parameters.find((p) => p.alias === alias)!.name)!.startStep;
+    return [
+      'classifier.bias',
+      'bert.pooler.dense.bias',
+      'bert.encoder.layer.0.output.dense.bias',
+      'bert.embeddings.LayerNorm.bias',
+    ].map(start);
+  };
+
+  test('are unfrozen from the top, by epochs or by steps, or all after the head', () => {
+    expect(startsOf({ unfreeze: 'gradual' }, 10)).toEqual([0, 10, 20, 30]);
+    expect(startsOf({ unfreeze: 'gradual', unfreezeEpochs: 0.25 }, 10)).toEqual([0, 3, 6, 9]);
+    expect(startsOf({ unfreeze: 'gradual', unfreezeSteps: 4 }, 10)).toEqual([0, 4, 8, 12]);
+    expect(startsOf({ unfreeze: 'head-first', unfreezeSteps: 4 }, 10)).toEqual([0, 4, 4, 4]);
+  });
+
+  test('that are frozen for good have no turn', async () => {
+    const engine = await open(['*.layer.1.*', '*pooler*']);
+    const { parameters: partly } = engine.model;
+    const found = groupOptions(partly, config({ unfreeze: 'gradual' }), 5);
+    const starts = new Set([...found.values()].map(({ startStep }) => startStep));
+    expect([...starts].sort()).toEqual([0, 10, 5]);
+    await engine.close();
+  });
+
+  test('need names that show them, and head-first a head', () => {
+    const nameless = parameters.map((parameter) => ({ ...parameter, depth: undefined }));
+    expect(() => groupOptions(nameless, config({ layerDecay: 0.9 }))).toThrow(
+      /option 'layerDecay' goes by layers, and the names .* show none; they are like/,
+    );
+    expect(() => groupOptions(nameless, config({ unfreeze: 'gradual' }))).toThrow(/option 'unfreeze' goes by layers/);
+    expect(groupOptions(nameless, config({ unfreeze: 'head-first' })).size).toBe(41);
+    const headless = parameters.map((parameter) => ({ ...parameter, head: false }));
+    expect(() => groupOptions(headless, config({ unfreeze: 'head-first' }))).toThrow(
+      'no parameter of a head is trained',
+    );
+    expect(() => config({ unfreezeSteps: 3 })).toThrow("option 'unfreezeSteps' needs 'unfreeze'");
+    expect(() => config({ unfreeze: 'gradual', maxNorm: 3 })).toThrow("'unfreeze' and 'maxNorm' contradict each other");
+  });
+
+  test('are not unfrozen where averages of batches would go on, nor on a device so far', () => {
+    const refuse = (statistics: object[], ownMemory: boolean) => () =>
+      refuseUnfreezing(
+        { model: { statistics }, device: { ownMemory, name: 'webgpu' } } as never,
+        config({ unfreeze: 'gradual' }),
+      );
+    expect(refuse([{ updated: true }], false)).toThrow('Set batchNorm to frozen');
+    expect(refuse([], true)).toThrow("'unfreeze' is for the CPU so far, and the device is webgpu");
+    expect(refuse([{ updated: false }], false)).not.toThrow();
+  });
 });

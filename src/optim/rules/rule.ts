@@ -13,6 +13,8 @@ export interface GroupOptions {
   weightDecay: number;
   /** Added to each gradient with the sign of its weight: the derivative of l1·Σ|w| in the loss. Default 0. */
   l1?: number;
+  /** Step of the run, from 0, from which on they train; before it nothing of them changes. Default 0. */
+  startStep?: number;
 }
 
 /** A run of consecutive arena elements with one set of options. */
