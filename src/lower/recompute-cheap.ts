@@ -21,16 +21,29 @@ export function recomputeCheap(b: Builder, forward: readonly Node[]): void {
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const behind = graph.nodes.filter((node) => !before.has(node));
   const late = gradientsOf(behind);
-  // Views and transposes that backward has of a value are there once for all readers.
+  // Of each value what it is, or is a view or transpose of: those of the forward pass are made again with it, those
+  // that backward has are there once for all readers.
   const viewed = new Map<Value, Value>([...made.keys()].map((y) => [y, y]));
-  for (const node of behind) {
-    const y = moves(node) && !late.has(node.outputs[0]!) ? viewed.get(node.inputs[0]!) : undefined;
-    if (y !== undefined) viewed.set(node.outputs[0]!, y);
+  const forwardViews = new Map<Value, Node>();
+  for (const node of graph.nodes) {
+    const [out] = node.outputs as [Value];
+    const y = moves(node) && !late.has(out) ? viewed.get(node.inputs[0]!) : undefined;
+    if (y === undefined) continue;
+    viewed.set(out, y);
+    if (before.has(node)) forwardViews.set(out, node);
   }
   const copies = new Map<Value, Value>();
   const nodes = graph.nodes;
   graph.nodes = [];
   forgetViews(b);
+  /** The copy of a value, where what it views has one. */
+  const copyOf = (x: Value): Value => {
+    const known = copies.get(x);
+    const view = forwardViews.get(x);
+    if (known !== undefined || !view || !copies.has(viewed.get(x)!)) return known ?? x;
+    copies.set(x, repeat(b, view, [copyOf(view.inputs[0]!), ...view.inputs.slice(1)]));
+    return copies.get(x)!;
+  };
   const waiting = new Map<Value, Node[]>();
   for (const node of nodes) {
     if (before.has(node)) {
@@ -38,7 +51,7 @@ export function recomputeCheap(b: Builder, forward: readonly Node[]): void {
       continue;
     }
     const seen = viewed.get(node.outputs[0]!);
-    if (seen !== undefined && !made.has(node.outputs[0]!)) {
+    if (seen !== undefined) {
       waiting.set(seen, [...(waiting.get(seen) ?? []), node]);
       continue;
     }
@@ -47,11 +60,14 @@ export function recomputeCheap(b: Builder, forward: readonly Node[]): void {
       const y = viewed.get(x);
       if (y === undefined) continue;
       if (arrived !== undefined && !copies.has(y) && !outputs.has(y)) copies.set(y, again(b, made.get(y)!, arrived));
-      for (const view of waiting.get(y) ?? [])
-        graph.nodes.push({ ...view, inputs: view.inputs.map((input) => copies.get(input) ?? input) });
+      for (const view of waiting.get(y) ?? []) {
+        const inputs = view.inputs.map(copyOf);
+        graph.nodes.push({ ...view, inputs });
+      }
       waiting.delete(y);
     }
-    graph.nodes.push({ ...node, inputs: node.inputs.map((x) => copies.get(x) ?? x) });
+    const inputs = node.inputs.map(copyOf);
+    graph.nodes.push({ ...node, inputs });
   }
 }
 
@@ -66,8 +82,10 @@ function gradientsOf(behind: readonly Node[]): Set<Value> {
   return late;
 }
 
-function again(b: Builder, node: Node, arrived: Value): Value {
-  const inputs = [...node.inputs.slice(0, cheap[operatorKey(node)]), arrived];
+const again = (b: Builder, node: Node, arrived: Value): Value =>
+  repeat(b, node, [...node.inputs.slice(0, cheap[operatorKey(node)]), arrived]);
+
+function repeat(b: Builder, node: Node, inputs: Value[]): Value {
   const y = b.unique(`again.${node.outputs[0]!}`);
   b.append({ ...node, name: b.unique(`again.${node.name}`), inputs, outputs: [y] });
   return y;
