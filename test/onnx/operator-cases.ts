@@ -174,6 +174,8 @@ const made = [
   row('Range', [Tensor.scalar('float32', 0), Tensor.scalar('float32', 4), Tensor.scalar('float32', 1)]),
   row('NonZero', [Tensor.of('int64', [1, 0, 2, 3], [2, 2])]),
   row('OneHot', [ints(0, 2), scalar(3), Tensor.of('float32', [0, 1])], { axis: 0 }),
+  row('OneHot', [Tensor.of('int64', [0, -1, 5, 2], [2, 2]), ints(3), ints(7, 8)], { axis: 1 }),
+  row('OneHot', [ints(1), ints(4), ints(1, 2)]),
   row('EyeLike', [x(3, 3)]),
   ...each('RandomNormalLike RandomUniformLike Bernoulli', (op) => [row(op, [positive(2, 3)])]),
   ...each('RandomNormal RandomUniform', (op) => [row(op, [], { shape: [2, 3] })]),

@@ -161,6 +161,22 @@ const nonZero: Evaluator = (_, [x], [type]) => {
   return [fromNumbers('int64', type!.shape, Float64Array.from(values))];
 };
 
+/** Two values: the second where a position along the new axis is the index. */
+const oneHot: Evaluator = (c, [indices, , values], [type]) => {
+  const { shape } = type!;
+  const axis = c.axis(c.int('axis', -1), shape.length);
+  const [depth, inner] = [shape[axis]!, elementCount(shape.slice(axis + 1))];
+  const [off, on] = values!.data() as unknown as [never, never];
+  const places = toNumbers(indices!);
+  if (!places) return undefined;
+  const out = new (typedArrayOf(values!.dtype))(elementCount(shape)).fill(off);
+  for (const [i, place] of places.entries()) {
+    const at = place < 0 ? place + depth : place;
+    if (at >= 0 && at < depth) out[(Math.floor(i / inner) * depth + at) * inner + (i % inner)] = on;
+  }
+  return [Tensor.view(values!.dtype, shape, out)];
+};
+
 export const movement: Readonly<Record<string, Evaluator>> = {
   Identity: reshaped,
   Reshape: reshaped,
@@ -180,4 +196,5 @@ export const movement: Readonly<Record<string, Evaluator>> = {
   Where: where,
   Trilu: trilu,
   NonZero: nonZero,
+  OneHot: oneHot,
 };
