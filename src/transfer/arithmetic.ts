@@ -202,7 +202,8 @@ export function computed(x: Tensor, of: Arithmetic): Tensor {
 
 /**
  * The arithmetic as nodes in front of the graph's.
- * @param permute also the transposition of what it gives, if any
+ * @param shape of what it gives, if another
+ * @param permute also the transposition of that, if any
  */
 export function writeArithmetic(
   graph: Graph,
@@ -210,8 +211,9 @@ export function writeArithmetic(
     weight,
     name,
     arithmetic: of,
+    shape,
     permute,
-  }: { weight: Value; name: Value; arithmetic?: Arithmetic; permute?: readonly number[] },
+  }: { weight: Value; name: Value; arithmetic?: Arithmetic; shape?: readonly number[]; permute?: readonly number[] },
 ): void {
   const { dtype } = graph.initializers.get(weight)!;
   const nodes: Node[] = [];
@@ -237,6 +239,7 @@ export function writeArithmetic(
     y = node('Div', [y, root]);
     if (of.gain !== 1) y = node('Mul', [y, number('gain', of.gain)]);
   }
+  if (shape) y = node('Reshape', [y, constant('shape', Tensor.of('int64', [...shape]))]);
   if (permute) node('Transpose', [y], new Map([['perm', { kind: 'ints', value: [...permute] }]]));
   nodes.at(-1)!.outputs = [name];
   graph.nodes.unshift(...nodes);

@@ -8,9 +8,10 @@ import { quote } from '../quote.js';
 import { type Arithmetic, arithmeticOf, computed, writeArithmetic } from './arithmetic.js';
 import { isOfModule } from './weights.js';
 
-/** What was made of a weight: its arithmetic, then its last two axes swapped. */
+/** What was made of a weight: its arithmetic, then another shape, then its last two axes swapped. */
 export interface Form {
   arithmetic?: Arithmetic;
+  shape?: readonly number[];
   transposed: boolean;
 }
 
@@ -57,7 +58,7 @@ export function tieDerived(graph: Graph, weights: Iterable<Value>): Tied {
       const form = formOf(weight, graph.initializers.get(name)!, isTable(first) || varied, varied);
       if (!form) continue;
       // A weight with a name of its own is one.
-      if (form === 'rows' || (form.arithmetic && isOfModule(name))) {
+      if (form === 'rows' || ((form.arithmetic || form.shape) && isOfModule(name))) {
         if (!apart.some((one) => one.name === first && one.weight === name)) apart.push({ name, weight: first });
         continue;
       }
@@ -67,7 +68,7 @@ export function tieDerived(graph: Graph, weights: Iterable<Value>): Tied {
         weight: first,
         name,
         ...form,
-        ...(form.transposed && { permute: swapLast(weight.shape.map((_, axis) => axis)) }),
+        ...(form.transposed && { permute: swapLast((form.shape ?? weight.shape).map((_, axis) => axis)) }),
       });
       derived.set(first, [...(derived.get(first) ?? []), { name, ...form }]);
     }
@@ -87,17 +88,24 @@ export const apartNotes = (apart: readonly Apart[]): string[] =>
  * @param varied the same for other arithmetic
  */
 function formOf(x: Tensor, y: Tensor, moved: boolean, varied: boolean): Form | 'rows' | undefined {
-  if (y.dtype !== x.dtype) return undefined;
-  const swapped = x.shape.length > 1 && y.shape.join() === swapLast(x.shape).join();
-  const place = placesSwapped(x.shape);
-  if (moved && swapped && isMoved(x, y, place)) return { transposed: true };
+  if (y.dtype !== x.dtype || y.size !== x.size) return undefined;
+  const ways = [false, true].flatMap((transposed) => {
+    if (transposed && y.shape.length < 2) return [];
+    const shape = transposed ? swapLast(y.shape) : y.shape;
+    const reshaped = shape.join() !== x.shape.join();
+    return [{ place: transposed ? placesSwapped(shape) : undefined, transposed, ...(reshaped && { shape }) }];
+  });
+  for (const { place = (i: number) => i, ...form } of ways)
+    if ((form.transposed || form.shape) && (form.shape ? varied : moved) && isMoved(x, y, place)) return form;
   if (!varied) return undefined;
   let found: Form | 'rows' | undefined;
-  for (const transposed of [false, true]) {
-    if (transposed ? !swapped : y.shape.join() !== x.shape.join()) continue;
-    const arithmetic = arithmeticOf(x, y, transposed ? place : undefined);
-    if (arithmetic === 'rows') found = 'rows';
-    else if (arithmetic) return { arithmetic, transposed };
+  for (const { place, ...form } of ways) {
+    const arithmetic = arithmeticOf(x, y, place);
+    // Layers may begin as copies of one another, and part.
+    const isEqual =
+      arithmetic !== 'rows' && arithmetic?.op === 'affine' && arithmetic.factor === 1 && arithmetic.shift === 0;
+    if (arithmetic === 'rows' || isEqual) found = 'rows';
+    else if (arithmetic) return { arithmetic, ...form };
   }
   return found;
 }
@@ -123,7 +131,7 @@ function tablesOf(graph: Graph): (name: Value) => boolean {
     );
 }
 
-const keyOf = ({ dtype, shape }: Tensor): string => `${dtype} ${shape.toSorted((a, b) => a - b)}`;
+const keyOf = ({ dtype, size }: Tensor): string => `${dtype} ${size}`;
 
 /** A list with its last two swapped. */
 const swapLast = (list: readonly number[]): number[] => [...list.slice(0, -2), list.at(-1)!, list.at(-2)!];
@@ -138,9 +146,10 @@ function placesSwapped(shape: readonly number[]): (i: number) => number {
 }
 
 /** The values of a tensor that follows from a weight. */
-export function derivedTensor(weight: Tensor, { arithmetic, transposed }: Form): Tensor {
+export function derivedTensor(weight: Tensor, { arithmetic, shape, transposed }: Form): Tensor {
   const tensor = arithmetic ? computed(weight, arithmetic) : weight;
-  return transposed ? transposedTensor(tensor) : tensor;
+  const reshaped = shape ? tensor.part(tensor.dtype, shape) : tensor;
+  return transposed ? transposedTensor(reshaped) : reshaped;
 }
 
 /** The last two axes swapped. */

@@ -122,6 +122,27 @@ describe('what is computed of a matrix of 7 x 24 follows it, and saving computes
     }
   });
 
+  it.each([
+    [[7, 24], false],
+    [[24, 7], true],
+    [[1, 7, 24], false],
+  ] as const)('those of a filter in the shape %j', async (shape, transposed) => {
+    const filter = Tensor.view('float32', [7, 2, 4, 3], w.data());
+    const rows = Tensor.view('float32', transposed ? [7, 24] : shape, byRows(w, 1, unit).data());
+    const copy = transposed ? derivedTensor(rows, swapped) : rows;
+    const graph = graphOf({ 'onnx::MatMul_9': copy, w: filter });
+    const [form] = tied(graph).w!;
+    expect(form).toMatchObject({ transposed, shape: rows.shape, arithmetic: { axes: [1, 2, 3] } });
+    const saved = derivedTensor(filter, form!);
+    expect(saved.shape).toEqual(copy.shape);
+    for (const [i, v] of copy.numbers().entries()) expect(Math.abs(saved.numbers()[i]! - v)).toBeLessThan(1e-5);
+    graph.nodes = graph.nodes.filter(({ name }) => name.startsWith('/tied/'));
+    graph.outputs = [{ name: 'onnx::MatMul_9', dtype: 'float32', shape: [...copy.shape] }];
+    const computed = (await outputsOf(graph, {})).get('onnx::MatMul_9')!;
+    expect(computed.shape).toEqual(copy.shape);
+    for (const [i, v] of computed.numbers().entries()) expect(Math.abs(saved.numbers()[i]! - v)).toBeLessThan(2e-6);
+  });
+
   it('those of a filter: rows of all but its first axis', () => {
     const filter = Tensor.view('float32', [7, 2, 4, 3], w.data());
     const copy = Tensor.view('float32', [7, 2, 4, 3], byRows(w, 1, unit).data());
@@ -148,4 +169,16 @@ it('multiples of rows that follow no law, and copies that have a name, stay apar
     v: made([7, 24], (i) => 1 + wave(i + 99) / 100),
   });
   expect([tied(other), apart(other)]).toEqual([{}, []]);
+});
+
+it('a weight in another shape follows it where it has no name; an equal one of the same shape stays apart', () => {
+  const w = made([7, 24], wave);
+  const flat = Tensor.view('float32', [1, 168], w.data());
+  expect(tied(graphOf({ 'onnx::Mul_1': flat, w })).w).toEqual([
+    { name: 'onnx::Mul_1', shape: [1, 168], transposed: false },
+  ]);
+  expect(apart(graphOf({ flat, w }))).toEqual([{ name: 'w', weight: 'flat' }]);
+  const layers = graphOf({ 'onnx::MatMul_1': made([7, 24], wave), 'onnx::MatMul_2': w });
+  expect(tied(layers)).toEqual({});
+  expect(apart(layers)).toEqual([{ name: 'onnx::MatMul_2', weight: 'onnx::MatMul_1' }]);
 });
