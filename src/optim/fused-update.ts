@@ -127,7 +127,9 @@ class FusedUpdate implements Update {
 
   async resume(steps: number, _scaling: unknown, rangeSteps?: readonly number[]): Promise<void> {
     this.steps = steps;
-    this.rangeSteps = [...(rangeSteps ?? this.#ranges.map(() => steps))];
+    // A run that goes on with other options may have other ranges; their moments are those of all steps, nearly.
+    const known = rangeSteps?.length === this.#ranges.length ? rangeSteps : undefined;
+    this.rangeSteps = this.#ranges.map((_, i) => known?.[i] ?? steps);
   }
 
   release(): Promise<void> {

@@ -258,6 +258,12 @@ it.each(['adamw', 'adadelta', 'rmsprop'] as const)(
         );
       }
       const { rangeSteps } = optimizer;
+      if (rangeSteps) {
+        await optimizer.resume(9, undefined, [3, 2, 1]);
+        expect(optimizer.rangeSteps).toEqual([9, 9]);
+        await optimizer.resume(9, undefined, [9, 2]);
+        expect(optimizer.rangeSteps).toEqual([9, 2]);
+      }
       await optimizer.release();
       return { trunks, norms, rangeSteps };
     };
