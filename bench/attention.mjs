@@ -55,7 +55,7 @@ async function ownSteps() {
   const wanted = [loss, ...backward(b, loss, weights).values()];
   graph.outputs = wanted.map((name) => infoOf(graph, name));
   prune(graph);
-  useOrtuneGemm(new Builder(graph));
+  useOrtuneGemm(new Builder(graph), 'Gemm');
   lower(graph, device.kernels);
   const fed = new Map(
     ['x', ...weights].map((name, n) => {

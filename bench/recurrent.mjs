@@ -85,7 +85,7 @@ async function ownPasses() {
     copy.outputs = wanted.map((name) => infoOf(copy, name));
     prune(copy);
     const own = new Builder(copy);
-    if (device.kernels.has('ortune.Gemm')) useOrtuneGemm(own);
+    if (device.kernels.has('ortune.Gemm')) useOrtuneGemm(own, 'Gemm');
     else pretransposeGemm(own);
     lower(copy, device.kernels);
     const read = new Set(copy.nodes.flatMap((node) => node.inputs));
