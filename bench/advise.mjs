@@ -25,6 +25,7 @@ const { values: flags } = parseArgs({
     budget: { type: 'string', default: '300' },
     seed: { type: 'string', default: '0' },
     threads: { type: 'string', default: String(availableParallelism()) },
+    strategies: { type: 'string', default: 'frozen,lora,finetuned,scratch' },
     planted: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -94,7 +95,12 @@ async function truthOf(run, { trials, words: judged }, { words, directory }) {
 
 async function measure(name, directory) {
   const { run, words, planted } = await sets[name](directory);
-  const options = { ...run, ...shared(join(directory, 'advice')), budget: Number(flags.budget) };
+  const options = {
+    ...run,
+    ...shared(join(directory, 'advice')),
+    budget: Number(flags.budget),
+    strategies: flags.strategies,
+  };
   const advice = await advise(parseOptions(adviseSchema, options), { onProgress: (what, done) => done || say(what) });
   for (const sentence of advice.sentences) say(sentence);
   if (flags.planted) return { data: name, ...precisionOf(advice, planted), trial: advice.labelIssues?.foundOfPlanted };

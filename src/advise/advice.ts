@@ -3,6 +3,7 @@
 import type { CurvePoint } from './cross-validation.js';
 import type { Way } from './outlook.js';
 import type { Trials } from './short-runs.js';
+import type { Spread } from './spread.js';
 
 /** What the data say of themselves. */
 export interface DataFacts {
@@ -34,6 +35,8 @@ export interface Reach {
 export interface FeatureReach extends Reach {
   /** Numbers of a sample. */
   size: number;
+  /** How far the samples are apart in them. */
+  spread: Spread;
 }
 
 /** A training sample whose label is likely wrong. */
@@ -65,6 +68,8 @@ export interface Advice {
   data: DataFacts;
   /** Of the model's features as they are; or why there are none. */
   features: FeatureReach | { missing: string };
+  /** Of texts here and there: their tokens, and those of them that the model's vocabulary does not have. */
+  tokens?: { texts: number; tokens: number; unknown: number };
   /** Of the words of texts. */
   words?: Reach;
   /** Left out where the model has no features to judge by. */

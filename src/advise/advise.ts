@@ -12,6 +12,8 @@ import { ofKind } from '../data/columns.js';
 import { orAborted } from '../data/data-client.js';
 import type { Dataset } from '../data/dataset.js';
 import { labelsOfConfig } from '../data/labels.js';
+import { unknownTokens } from '../data/text/survey.js';
+import type { TextEncoding } from '../data/tokenizer/protocol.js';
 import { DataError } from '../errors.js';
 import { writeAtomically } from '../files/atomic-file.js';
 import { WorkerPool } from '../threads/worker-pool.js';
@@ -70,7 +72,7 @@ export async function advise(config: AdviseConfig, hooks: AdviseHooks = {}): Pro
   }
 }
 
-type Looked = Pick<Advice, 'data' | 'features' | 'words' | 'labelIssues'>;
+type Looked = Pick<Advice, 'data' | 'features' | 'tokens' | 'words' | 'labelIssues'>;
 export type Found = Looked & Pick<Advice, 'trials' | 'choice' | 'config'>;
 
 async function lookAt(
@@ -105,6 +107,7 @@ async function lookAt(
         : undefined,
     ];
     const own = labelsOfConfig(readModelConfig(run.engine.model.directory))?.names ?? [];
+    const tokens = worded && (await orAborted(unknownTokens(run.plan.encoding as TextEncoding, train.table!), signal));
     return {
       perSample,
       ownClasses: own.length === names.length && names.every((name) => own.includes(name)),
@@ -112,7 +115,8 @@ async function lookAt(
       features:
         typeof features === 'string'
           ? { missing: features }
-          : { ...reachOf(probed!, samples.length), size: features.size },
+          : { ...reachOf(probed!, samples.length), size: features.size, spread: probed!.spread! },
+      ...(tokens && { tokens }),
       ...(worded && { words: reachOf(worded, samples.length) }),
       ...(probed && { labelIssues: issuesOf(probed, run, samples) }),
     };

@@ -6,12 +6,14 @@ import { sameSamples } from './duplicates.js';
 import { foundOfPlanted } from './planted.js';
 import { featureLearner, judge, wordLearner } from './probe.js';
 import type { Judged, ProbeRequest, Same, SameRequest, WordsRequest } from './protocol.js';
+import { spreadOf } from './spread.js';
 
 serve({
   same: ({ tables }: SameRequest): Same => sameSamples(tables),
   probe({ features, size, seed, ...data }: ProbeRequest): Judged {
     const learnerOf = (labelled: Labelled): Learner => featureLearner(features, size, labelled, seed);
-    return { ...judge(learnerOf, data, seed), foundOfPlanted: foundOfPlanted(learnerOf, data, seed) };
+    const trial = foundOfPlanted(learnerOf, data, seed);
+    return { ...judge(learnerOf, data, seed), foundOfPlanted: trial, spread: spreadOf(features, size) };
   },
   words: ({ table, samples, seed, ...data }: WordsRequest): Judged =>
     judge((labelled) => wordLearner(table, samples, labelled), data, seed),

@@ -3,6 +3,7 @@
 import type { Table } from '../data/table.js';
 import type { LabelIssue } from './confident-learning.js';
 import type { CurvePoint } from './cross-validation.js';
+import type { Spread } from './spread.js';
 
 export interface SameRequest {
   /** Training data first. */
@@ -38,4 +39,6 @@ export interface Judged {
   issues: LabelIssue[];
   /** Of labels that were exchanged to try it, the share that was found; left out where none were. */
   foundOfPlanted?: number;
+  /** Of features. */
+  spread?: Spread;
 }

@@ -21,10 +21,11 @@ export const untouched = 'as it is';
 
 /** @param of where the model is */
 export function sentencesOf(found: Found, { model }: { model: string }): string[] {
-  const { data, features, words, labelIssues, trials } = found;
+  const { data, features, tokens, words, labelIssues, trials } = found;
   return [
     ...ofData(data),
     ...(labelIssues ? ofIssues(labelIssues) : []),
+    ...(tokens ? ofTokens(tokens) : []),
     ...ofReach(features, words),
     ...('missing' in trials ? [`There were no short runs: ${trials.missing}; raise budget.`] : ofTrials(trials)),
     ...ofChoice(found, model),
@@ -58,10 +59,19 @@ function* ofIssues({ judged, rows, foundOfPlanted, leastPrecision, reliable }: L
     yield `${plural(rows.length, 'label')} of ${formatCount(judged)} (${percent(rows.length / judged)}) ${rows.length === 1 ? 'is' : 'are'} likely wrong by the model's features: label-issues.jsonl lists them, the likeliest first; ${trial}. Look at them before you train.`;
 }
 
+/** Above this share of unknown tokens the model does not read what the texts say. */
+const muchUnknown = 0.05;
+
+function* ofTokens({ texts, tokens, unknown }: NonNullable<Advice['tokens']>): Generator<string> {
+  const hint = unknown > muchUnknown * tokens ? ': choose a model for such texts' : '';
+  yield `${percent(unknown / tokens)} of the ${formatCount(tokens)} tokens of ${plural(texts, 'text')} are unknown to the model's tokenizer${hint}.`;
+}
+
 function* ofReach(features: Advice['features'], words: Reach | undefined): Generator<string> {
   if ('missing' in features)
     yield `The model has no features that a linear classifier could be fitted to: ${features.missing}.`;
-  else yield `A linear classifier on the frozen model's features is right for ${figure(features)}${more(features)}`;
+  else
+    yield `A linear classifier on the frozen model's features is right for ${figure(features)}${more(features)} The features use ${features.spread.dimensions.toFixed(1)} of ${features.size} dimensions (participation ratio); those of two samples have a mean cosine of ${features.spread.cosine.toFixed(2)}.`;
   if (words) yield `A bag of words, without the model, is right for ${figure(words)}${more(words)}`;
 }
 

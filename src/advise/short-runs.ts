@@ -75,7 +75,8 @@ export async function runTrials(config: AdviseConfig, options: TrialOptions): Pr
   const held = Math.round(evalSplit * samples);
   const totalSteps = stepsOf(config, samples);
   const batch = config.batchSize * config.gradientAccumulationSteps;
-  const passes = trials.map((trial) => trial.passes);
+  const asked = trials.filter(({ strategy }) => config.strategies.includes(strategy));
+  const passes = asked.map((trial) => trial.passes);
   const steps = stepsFor({ seconds, perSample, batch, passes, held, totalSteps });
   if (steps < Math.min(leastSteps, Math.ceil(totalSteps / longer))) return 'the budget leaves no time for short runs';
   const found: Trials = { strategies: [], held, totalSteps, notes: [] };
@@ -84,8 +85,8 @@ export async function runTrials(config: AdviseConfig, options: TrialOptions): Pr
     const { mean: accuracy } = await runShort(config, as);
     found.asItIs = expected([{ steps: 0, accuracy }], 0, held);
   }
-  for (const [i, trial] of trials.entries()) {
-    onRun?.(`short runs: ${trial.strategy}`, i, trials.length);
+  for (const [i, trial] of asked.entries()) {
+    onRun?.(`short runs: ${trial.strategy}`, i, asked.length);
     const run = (rate: number, count: number): Promise<StrategyResult> =>
       runShort(config, { strategy: trial.strategy, learningRate: rate, steps: count, evalSplit, signal });
     try {

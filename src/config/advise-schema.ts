@@ -2,7 +2,7 @@
 // answer may take.
 
 import { contradictions } from './contradictions.js';
-import { about, forbidden } from './fields.js';
+import { about, forbidden, names } from './fields.js';
 import { resolved } from './resolve.js';
 import { type TrainConfig, trainSchema } from './train-schema.js';
 import { z } from './zod.js';
@@ -17,9 +17,20 @@ const ofAnswer = {
   allowChanges: forbidden('an answer takes minutes, and is made anew'),
 };
 
+/** Ways to use the weights that are tried, from the cheapest to the dearest. */
+const tried: readonly string[] = ['frozen', 'lora', 'finetuned', 'scratch'];
+
 const options = z.strictObject({
   ...trainSchema.shape,
   ...ofAnswer,
+  strategies: names
+    .prefault([...tried])
+    .meta(
+      about(
+        'Ways to use the model that are tried in short runs: frozen (a new head alone), lora (an adapter and the head), finetuned, scratch (from random weights); default all.',
+        { value: 'NAME', aliases: ['strategy'], expects: `a list, each one of ${tried.join(', ')}` },
+      ),
+    ),
   budget: z
     .number()
     .gt(0)
@@ -42,7 +53,7 @@ export const adviseSchema = options.overwrite(resolved).superRefine((config, con
 });
 
 /** The training run that advice is asked for, with everything trained. */
-export function runPart({ budget, ...rest }: AdviseConfig): TrainConfig {
+export function runPart({ budget, strategies, ...rest }: AdviseConfig): TrainConfig {
   return { ...rest, init: 'pretrained', freeze: [], keepLayers: undefined, adapter: undefined, ...anew };
 }
 
@@ -57,6 +68,8 @@ function* problems(config: AdviseConfig): Generator<string> {
   for (const [option, given] of Object.entries(others))
     if (given !== undefined && given !== false)
       yield `there is no advice for option '${option}' yet, only for samples of one class each: compare strategies with 'ortune compare'`;
+  for (const name of config.strategies)
+    if (!tried.includes(name)) yield `option 'strategies' names '${name}'; advice tries ${tried.join(', ')}`;
   if (streaming)
     yield "option 'streaming': advice looks at samples in memory; leave streaming out, or give a part of the data";
 }

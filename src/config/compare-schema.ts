@@ -4,7 +4,7 @@
 import { isOwnMetric } from '../metrics/own.js';
 import { nearest } from '../nearest.js';
 import { contradictions, unknownMetric } from './contradictions.js';
-import { about, count, files, forbidden, path, withoutDefault } from './fields.js';
+import { about, count, files, forbidden, names, path, withoutDefault } from './fields.js';
 import type { CompareFields, TrainFields } from './option-types.js';
 import { resolved } from './resolve.js';
 import { contrastive, defaultStrategies, knownStrategies, strategyOptions, taskDriven } from './strategies.js';
@@ -51,10 +51,6 @@ const override = z
     ...ofResuming,
   })
   .meta({ expects: 'options of train' });
-
-const names = z
-  .union([path, z.array(path).min(1)])
-  .transform((value) => [value].flat().flatMap((text) => text.split(',').map((name) => name.trim())));
 
 const options = z.strictObject({
   strategies: names

@@ -70,6 +70,10 @@ export const listOf = <T extends z.ZodType<string, unknown>>(item: T, list: z.Zo
   z.union([item, list]).transform((value) => (typeof value === 'string' ? [value] : value) as string[]);
 /** One file or several, each a path or a glob. */
 export const files = listOf(place, z.array(place).min(1));
+/** Names: a list, or a text with commas between. */
+export const names = z
+  .union([path, z.array(path).min(1)])
+  .transform((value) => [value].flat().flatMap((text) => text.split(',').map((name) => name.trim())));
 export const batchSize = z.int().min(1).max(65536);
 
 const unitBytes: Readonly<Record<string, number>> = {

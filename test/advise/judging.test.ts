@@ -10,6 +10,7 @@ import { afterDoubling } from '#ortune/advise/extrapolate.js';
 import { fitLogistic } from '#ortune/advise/logistic-regression.js';
 import { foundOfPlanted } from '#ortune/advise/planted.js';
 import { featureLearner, judge } from '#ortune/advise/probe.js';
+import { spreadOf } from '#ortune/advise/spread.js';
 
 const golden = JSON.parse(readFileSync(join(import.meta.dirname, '../fixtures/advise/golden.json'), 'utf8'));
 const { labels, classes, cases, vectors, fitted } = golden;
@@ -113,6 +114,18 @@ describe('a judgement', () => {
     const blind = (data: { labels: ArrayLike<number>; classes: number }) => featureLearner(nothing, size, data, 0);
     expect(judge(blind, { labels, classes }, 0).accuracy).toBeLessThan(0.5);
   });
+});
+
+it('the spread of features is that of their covariance and of their directions', () => {
+  // Four points on as many axes: three equal eigenvalues about their mean; pairs are at right angles.
+  const axes = Float32Array.from({ length: 20 }, (_, i) => Number(i % 5 === Math.floor(i / 5)));
+  const { dimensions, cosine } = spreadOf(axes, 5);
+  expect(dimensions).toBeCloseTo(3, 6);
+  expect(cosine).toBeCloseTo(0, 6);
+  const line = spreadOf(Float32Array.of(1, 2, 2, 4, 3, 6), 2);
+  expect(line.dimensions).toBeCloseTo(1, 6);
+  expect(line.cosine).toBeCloseTo(1, 6);
+  expect(spreadOf(new Float32Array(4).fill(1), 2)).toEqual({ dimensions: 1, cosine: expect.closeTo(1, 6) });
 });
 
 describe('copies', () => {

@@ -9,7 +9,7 @@ import { bytesAt, ofKind } from '../columns.js';
 import { encodedOf, idProblem } from '../pack/tokens.js';
 import { locationOf, type Table } from '../table.js';
 import { TokenizerEnded, TokenizerProcess } from '../tokenizer/process.js';
-import { mostUnits, type TextEncoding, type TokenizerFacts } from '../tokenizer/protocol.js';
+import { mostUnits, type Survey, type TextEncoding, type TokenizerFacts } from '../tokenizer/protocol.js';
 import { windowSource } from './windows.js';
 
 /** Texts of a table that are looked at. */
@@ -113,22 +113,50 @@ function endedAt(error: Error, members: readonly number[], refuse: (row: number,
   throw error;
 }
 
-async function notesOfSample(process: TokenizerProcess, tables: readonly Table[]): Promise<string[]> {
-  const places: { table: Table; row: number }[] = tables.flatMap((table) => {
+interface Place {
+  table: Table;
+  row: number;
+}
+
+/** Texts here and there in the tables. */
+const placesIn = (tables: readonly Table[]): Place[] =>
+  tables.flatMap((table) => {
     const count = Math.min(sampled, table.count);
     return Array.from({ length: count }, (_, i) => ({ table, row: Math.floor((i * table.count) / count) }));
   });
-  if (places.length === 0) return [];
+
+/** @throws DataError, with its place, for a text that cannot be tokenised */
+function surveyOf(process: TokenizerProcess, places: readonly Place[]): Promise<Survey> {
   const texts = places.map(({ table, row }) => wholeText(table, row));
-  const found = await process.request({ kind: 'survey', texts }).catch((error) => {
+  return process.request({ kind: 'survey', texts }).catch((error) => {
     const rows = [...places.keys()];
     return endedAt(error, rows, (i, why) => {
       throw new DataError(`${locationOf(places[i]!.table, places[i]!.row)}: ${why}`);
     });
   });
-  const { tokens, unknown, unknownParts, unlike, firstUnlike } = found;
+}
+
+/** Of texts here and there in a table: how many tokens they are, and how many of these the vocabulary does not have. */
+export async function unknownTokens(
+  encoding: TextEncoding,
+  table: Table,
+): Promise<Pick<Survey, 'tokens' | 'unknown'> & { texts: number }> {
+  const process = new TokenizerProcess(encoding, { background: false });
+  try {
+    const places = placesIn([table]);
+    const { tokens, unknown } = await surveyOf(process, places);
+    return { texts: places.length, tokens, unknown };
+  } finally {
+    await process.close();
+  }
+}
+
+async function notesOfSample(process: TokenizerProcess, tables: readonly Table[]): Promise<string[]> {
+  const places = placesIn(tables);
+  if (places.length === 0) return [];
+  const { tokens, unknown, unknownParts, unlike, firstUnlike } = await surveyOf(process, places);
   const notes: string[] = [];
-  const looked = `of ${texts.length} texts that were looked at`;
+  const looked = `of ${places.length} texts that were looked at`;
   if (unknown > muchUnknown * tokens)
     notes.push(
       `warning: ${Math.round((100 * unknown) / tokens)} % of the tokens ${looked} are unknown to the model's tokenizer, ` +
