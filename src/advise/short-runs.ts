@@ -70,6 +70,7 @@ const leastSteps = 10;
 /** @returns why there are no runs, where the time does not suffice @throws the signal's reason */
 export async function runTrials(config: AdviseConfig, options: TrialOptions): Promise<Trials | string> {
   const { samples, perSample, seconds, ownClasses, signal, onRun } = options;
+  const endMs = performance.now() + 1000 * seconds;
   const wanted = Math.min(heldOut.most, heldOut.share * samples, Math.max(heldOut.least, seconds / (50 * perSample)));
   const evalSplit = Math.min(0.5, wanted / samples);
   const held = Math.round(evalSplit * samples);
@@ -86,6 +87,10 @@ export async function runTrials(config: AdviseConfig, options: TrialOptions): Pr
     found.asItIs = expected([{ steps: 0, accuracy }], 0, held);
   }
   for (const [i, trial] of asked.entries()) {
+    if (performance.now() > endMs) {
+      found.notes.push(`${trial.strategy} was left out: the budget was spent before it`);
+      continue;
+    }
     onRun?.(`short runs: ${trial.strategy}`, i, asked.length);
     const run = (rate: number, count: number): Promise<StrategyResult> =>
       runShort(config, { strategy: trial.strategy, learningRate: rate, steps: count, evalSplit, signal });
