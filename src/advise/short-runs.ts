@@ -8,6 +8,7 @@ import { compare } from '../compare/compare.js';
 import type { StrategyResult } from '../compare/tabulate.js';
 import { type AdviseConfig, runPart } from '../config/advise-schema.js';
 import type { CompareOptions } from '../config/compare-schema.js';
+import { usualAmounts } from '../config/usual-amounts.js';
 import { OrtuneError } from '../errors.js';
 import { type Expected, expected, longer, type ShortRun, stepsFor } from './outlook.js';
 
@@ -73,6 +74,7 @@ export async function runTrials(config: AdviseConfig, options: TrialOptions): Pr
   const endMs = performance.now() + 1000 * seconds;
   const wanted = Math.min(heldOut.most, heldOut.share * samples, Math.max(heldOut.least, seconds / (50 * perSample)));
   const evalSplit = Math.min(0.5, wanted / samples);
+  const { learningRate } = usualAmounts(config);
   const held = Math.round(evalSplit * samples);
   const totalSteps = stepsOf(config, samples);
   const batch = config.batchSize * config.gradientAccumulationSteps;
@@ -82,7 +84,7 @@ export async function runTrials(config: AdviseConfig, options: TrialOptions): Pr
   if (steps < Math.min(leastSteps, Math.ceil(totalSteps / longer))) return 'the budget leaves no time for short runs';
   const found: Trials = { strategies: [], held, totalSteps, notes: [] };
   if (ownClasses) {
-    const as = { strategy: 'untouched', learningRate: config.learningRate, steps: 0, evalSplit, signal };
+    const as = { strategy: 'untouched', learningRate, steps: 0, evalSplit, signal };
     const { mean: accuracy } = await runShort(config, as);
     found.asItIs = expected([{ steps: 0, accuracy }], 0, held);
   }
@@ -95,7 +97,7 @@ export async function runTrials(config: AdviseConfig, options: TrialOptions): Pr
     const run = (rate: number, count: number): Promise<StrategyResult> =>
       runShort(config, { strategy: trial.strategy, learningRate: rate, steps: count, evalSplit, signal });
     try {
-      found.strategies.push(await tryRates(trial, config.learningRate, steps, { run, held, totalSteps }));
+      found.strategies.push(await tryRates(trial, learningRate, steps, { run, held, totalSteps }));
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof OrtuneError)) throw error;
@@ -110,7 +112,8 @@ const runsOf = ({ output }: AdviseConfig): string => join(output, 'runs');
 
 /** Optimizer steps of the run that the configuration describes. */
 function stepsOf(config: AdviseConfig, samples: number): number {
-  const { maxSteps, epochs, batchSize, gradientAccumulationSteps, evalSplit = 0 } = config;
+  const { maxSteps, batchSize, gradientAccumulationSteps, evalSplit = 0 } = config;
+  const { epochs } = usualAmounts(config);
   const trained = samples - Math.round(evalSplit * samples);
   return maxSteps ?? epochs * Math.ceil(Math.ceil(trained / batchSize) / gradientAccumulationSteps);
 }

@@ -93,7 +93,7 @@ async function test(run: Run, config: LrFindConfig, { signal, onStep }: LrFindHo
     onStep?.(payload as StepEvent);
   };
   for await (const batches of stepBatches(run, 0, signal)) {
-    run.progress.learningRateFactor = rateAt({ start, end, steps }, batches.step) / config.learningRate;
+    run.progress.learningRateFactor = rateAt({ start, end, steps }, batches.step) / run.config.learningRate;
     const started = performance.now();
     run.pending.push(pendingStep(batches, started, await takeStep(run, batches)));
     run.progress.step++;

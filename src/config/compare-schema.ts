@@ -10,6 +10,7 @@ import { resolved } from './resolve.js';
 import { contrastive, defaultStrategies, knownStrategies, strategyOptions, taskDriven } from './strategies.js';
 import { type SharedTaskField, sharedTaskFields } from './task-fields.js';
 import { type TrainConfig, type TrainOptions, trainSchema } from './train-schema.js';
+import { usualAmounts } from './usual-amounts.js';
 import { z } from './zod.js';
 
 const train = trainSchema.shape;
@@ -120,9 +121,11 @@ export type CompareOptions = CompareFields &
   };
 
 /** Everything `ortune compare` and `compare` take; options that contradict each other are refused. */
-export const compareSchema = options.overwrite(resolved).superRefine((config, context) => {
-  for (const message of problems(config)) context.addIssue({ code: 'custom', message });
-});
+export const compareSchema = options
+  .overwrite((config) => ({ ...resolved(config), ...usualAmounts(config) }))
+  .superRefine((config, context) => {
+    for (const message of problems(config)) context.addIssue({ code: 'custom', message });
+  });
 
 /** The options that every run has. */
 export function trainPart(config: CompareConfig): TrainConfig {

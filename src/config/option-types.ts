@@ -438,7 +438,10 @@ export interface TrainFields {
     op: string;
     [option: string]: unknown;
   })[] | undefined;
-  /** Passes over the training data. Takes a whole number of at least 1. Default `3`. */
+  /**
+   * Passes over the training data; default 3, and of few samples with classes up to 20 where neither learningRate nor
+   * maxSteps is given, which the run says. Takes a whole number of at least 1.
+   */
   epochs?: number | undefined;
   /**
    * Stop after this many optimizer steps, however many epochs that is; 0 trains nothing, but evaluates and saves. Takes
@@ -455,7 +458,10 @@ export interface TrainFields {
    * MiB.
    */
   memoryLimit?: number | string | undefined;
-  /** Highest learning rate. Takes a number above 0. Default `0.00005`. */
+  /**
+   * Highest learning rate; default 5e-5, and of few samples with classes, where neither epochs nor maxSteps is given,
+   * more for the head, which the run says. Takes a number above 0.
+   */
   learningRate?: number | undefined;
   /** Course of the learning rate after warm-up. Default `"linear"`. */
   schedule?: 'linear' | 'cosine' | 'cosine_with_restarts' | 'polynomial' | 'constant' | 'warmup_stable_decay' | 'one_cycle' | 'step' | 'exponential' | undefined;

@@ -136,8 +136,13 @@ const data = under(headings.data, {
 
 const optimisation = under(headings.steps, {
   epochs: count
-    .default(3)
-    .meta(about('Passes over the training data.', { aliases: ['num_train_epochs'], first: true })),
+    .optional()
+    .meta(
+      about(
+        'Passes over the training data; default 3, and of few samples with classes up to 20 where neither learningRate nor maxSteps is given, which the run says.',
+        { aliases: ['num_train_epochs'], first: true },
+      ),
+    ),
   maxSteps: z
     .int()
     .min(0)
@@ -167,8 +172,13 @@ const optimisation = under(headings.steps, {
   learningRate: z
     .number()
     .gt(0)
-    .default(5e-5)
-    .meta(about('Highest learning rate.', { aliases: ['lr'], first: true })),
+    .optional()
+    .meta(
+      about(
+        'Highest learning rate; default 5e-5, and of few samples with classes, where neither epochs nor maxSteps is given, more for the head, which the run says.',
+        { aliases: ['lr'], first: true },
+      ),
+    ),
   schedule: z
     .enum(scheduleNames)
     .default('linear')

@@ -9,6 +9,8 @@ import type { PlannedRun } from '../compare/series.js';
 import { parseOptions } from '../config/options.js';
 import { type SearchConfig, sharedPart } from '../config/search-schema.js';
 import { type TrainConfig, trainSchema } from '../config/train-schema.js';
+import { usualAmounts } from '../config/usual-amounts.js';
+import type { RunConfig } from '../train/amounts.js';
 import { notPrefix } from '../train/longer.js';
 import { type Chosen, describeChosen, type Trial } from './trials.js';
 
@@ -37,11 +39,14 @@ function withChosen(given: Readonly<Record<string, unknown>>, chosen: Chosen): R
  * The options of a trial, of the whole length.
  * @throws UsageError that names the trial whose options contradict each other
  */
-export function trialOptions(config: SearchConfig, { name, chosen }: Trial, output = name): TrainConfig {
+export function trialOptions(config: SearchConfig, { name, chosen }: Trial, output = name): RunConfig {
   const trunkCacheDirectory = config.trunkCacheDirectory ?? join(config.output, 'cache');
   // The test data are for the best one alone.
   const own = { output: join(config.output, output), trunkCacheDirectory, overwrite: false, test: undefined };
-  return parseOptions(trainSchema, { ...withChosen(sharedPart(config), chosen), ...own }, { where: titleOf(chosen) });
+  const asked: Record<string, unknown> = { ...withChosen(sharedPart(config), chosen), ...own };
+  // Trials are of one length, whatever of them the data would decide.
+  const amounts = usualAmounts(asked);
+  return { ...parseOptions(trainSchema, { ...asked, ...amounts }, { where: titleOf(chosen) }), ...amounts };
 }
 
 const titleOf = (chosen: Chosen): string => `trial ${describeChosen(chosen)}`;
@@ -68,7 +73,7 @@ function checkpointOf({ options, steps }: RunBefore): string | undefined {
 }
 
 /** Why a run of `longer` steps cannot go on from one of `shorter`; undefined where it can. */
-export function continues(options: TrainConfig, shorter: number, longer: number): string | undefined {
+export function continues(options: RunConfig, shorter: number, longer: number): string | undefined {
   if (options.saveStrategy === 'no') return 'saveStrategy no keeps no checkpoint';
   return notPrefix(options, shorter, longer, shorter);
 }

@@ -3,7 +3,6 @@
 // in the Hugging Face Trainer, nor drawn to zero, unless a group says so.
 
 import type { ParameterInfo } from '../compile/protocol.js';
-import type { TrainConfig } from '../config/train-schema.js';
 import type { Engine, Updating } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import type { MaxNorm } from '../optim/constraints.js';
@@ -11,6 +10,7 @@ import { type Optimizer, parameterRanges } from '../optim/optimizer.js';
 import type { GroupOptions } from '../optim/rules/rule.js';
 import { ruleOf } from '../optim/rules.js';
 import { anyPattern } from '../transfer/patterns.js';
+import type { RunConfig } from './amounts.js';
 import { layerFactors, refuseUnfreezing, unfreezing } from './unfreezing.js';
 
 /** The options of a parameter's group, from when on it trains, and what it is held to. */
@@ -41,7 +41,7 @@ function maxNormOf(
 export function groupOptions(
   parameters: readonly ParameterInfo[],
   config: Pick<
-    TrainConfig,
+    RunConfig,
     | 'groups'
     | 'learningRate'
     | 'weightDecay'
@@ -88,7 +88,7 @@ export function groupOptions(
  */
 export function createOptimizer(
   engine: Engine,
-  config: TrainConfig,
+  config: RunConfig,
   { stepsPerEpoch, ...updating }: Pick<Updating, 'gradients' | 'outcomes'> & { stepsPerEpoch?: number } = {},
 ): Promise<Optimizer> {
   const { parameters } = engine.model;

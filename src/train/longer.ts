@@ -1,8 +1,8 @@
 // Whether a run is another one made longer: then a checkpoint of the shorter one is its own, bit for bit. Length
 // decides the course of the learning rate, and where the last evaluation falls; nothing else of a step knows of it.
 
-import type { TrainConfig } from '../config/train-schema.js';
 import { type Schedule, scheduleFactor, scheduleOf } from '../optim/schedule.js';
+import type { RunConfig } from './amounts.js';
 import { keepsBest } from './best.js';
 
 /** A number of optimizer steps of a whole run. */
@@ -13,7 +13,7 @@ type Steps = number;
  * where it has. Of the schedules, constant has with warmupSteps (or a warmupRatio of 0), step and exponential with
  * scheduleStepSize besides.
  */
-export function notPrefix(config: TrainConfig, shorter: Steps, longer: Steps, steps: Steps): string | undefined {
+export function notPrefix(config: RunConfig, shorter: Steps, longer: Steps, steps: Steps): string | undefined {
   const decided = (['earlyStoppingPatience', 'reduceOnPlateauPatience'] as const).find((key) => config[key]);
   if (decided) return `${decided} counts evaluations, of which the shorter run has one more at its end`;
   if (keepsBest(config)) return 'loadBestModelAtEnd chooses among evaluations, of which the shorter run has one more';

@@ -31,6 +31,7 @@ import { WorkerPool } from '../threads/worker-pool.js';
 import { adapterOf } from '../transfer/adapter/options.js';
 import { readModelConfig } from '../transfer/config.js';
 import { TrunkCache } from '../trunk/trunk-cache.js';
+import { type RunConfig, withAmounts } from './amounts.js';
 import { BadSamples, type SkippedSample } from './bad-samples.js';
 import { BestTracker, keepsBest } from './best.js';
 import { divideParts, openData, tablesOf } from './data.js';
@@ -116,6 +117,13 @@ export async function openRun(
     });
     keep(loader);
     divideParts(parts, planned);
+    const batchesEach = batchesPerEpoch(data, engine, config);
+    const amounts = withAmounts(config, {
+      samples: data.train.samples,
+      stepsPerEpoch: Math.ceil(batchesEach / config.gradientAccumulationSteps),
+      trainsHead: classes && !data.corpus && engine.model.parameters.some((p) => p.trainable && p.head),
+    });
+    const settled = amounts.config;
     const memory = await checkMemory(config, engine, loader);
     const accumulator =
       config.gradientAccumulationSteps > 1
@@ -123,16 +131,17 @@ export async function openRun(
         : undefined;
     const syncEvery = engine.device.asynchronous && !listeners.everyStep ? config.loggingSteps : 1;
     const learnable =
-      config.maxSteps === 0 ? [] : checkLearnable(data.train, groupOptions(engine.model.parameters, config).values());
-    const length = lengthOf(batchesPerEpoch(data, engine, config), data, config);
+      config.maxSteps === 0 ? [] : checkLearnable(data.train, groupOptions(engine.model.parameters, settled).values());
+    const length = lengthOf(batchesEach, data, settled);
     const { stepsPerEpoch } = length;
-    const optimizer = await createOptimizer(engine, config, {
+    const optimizer = await createOptimizer(engine, settled, {
       ...{ gradients: accumulator?.total, outcomes: syncEvery, stepsPerEpoch },
     });
-    const unfreezes = unfreezingNotes(engine.model.parameters, config, length);
-    const plan = { ...planned, notes: [...(planned.notes ?? []), ...batches.notes, ...learnable, ...unfreezes] };
+    const unfreezes = unfreezingNotes(engine.model.parameters, settled, length);
+    const notes = [...(planned.notes ?? []), ...batches.notes, ...amounts.notes, ...learnable, ...unfreezes];
+    const plan = { ...planned, notes };
     const resolved = {
-      ...config,
+      ...settled,
       dropout: engine.model.dropout,
       device: engine.device.name,
       precision: engine.precision,
@@ -172,7 +181,7 @@ export async function openRun(
       },
     );
     const run: Run = {
-      config,
+      config: settled,
       data,
       task,
       engine,
@@ -184,7 +193,7 @@ export async function openRun(
       optimizer,
       memory,
       accumulator,
-      schedule: scheduleOf(config, length.totalSteps),
+      schedule: scheduleOf(settled, length.totalSteps),
       length,
       evaluationDue: data.eval ? dueAt(config.evalStrategy, config.evalSteps, length) : () => false,
       checkpointDue: dueAt(config.saveStrategy, config.saveSteps, length),
@@ -215,7 +224,7 @@ export async function openRun(
 }
 
 /** @throws UsageError for a run that ends before the first step of the training data */
-function lengthOf(batches: number, { corpus }: Splits, config: TrainConfig): RunLength {
+function lengthOf(batches: number, { corpus }: Splits, config: RunConfig): RunLength {
   const { gradientAccumulationSteps, epochs, maxSteps, corpusRatio } = config;
   const corpusSteps = corpus ? corpusRatio : 0;
   const stepsPerEpoch = Math.ceil(batches / gradientAccumulationSteps) * (corpusSteps + 1);

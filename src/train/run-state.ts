@@ -9,6 +9,7 @@ import type { Engine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import type { Scaling } from '../optim/loss-scale.js';
 import type { Optimizer } from '../optim/optimizer.js';
+import type { RunConfig } from './amounts.js';
 import { type BestState, keepsBest } from './best.js';
 import { notPrefix } from './longer.js';
 
@@ -54,7 +55,7 @@ export const newProgress = (): Progress => ({
 
 /** What a run is made of. */
 export interface Origin {
-  config: TrainConfig;
+  config: RunConfig;
   /** SHA-256 of the model's files, of the samples, of the module that augments them and of the files of losses. */
   hashes: { model: string; train: string; eval?: string; corpus?: string; augment?: string; loss?: string };
 }
@@ -104,7 +105,7 @@ export function checkpointSources(engine: Engine, optimizer: Optimizer): Checkpo
 export function refuseAnotherRun(path: string, saved: RunState, now: Origin, stepsPerEpoch: number): void {
   const { hashes, config } = now;
   const differences: string[] = [];
-  const length = (of: TrainConfig): number => of.maxSteps ?? of.epochs * stepsPerEpoch;
+  const length = (of: RunConfig): number => of.maxSteps ?? of.epochs * stepsPerEpoch;
   const [then, today] = [length(saved.config), length(config)];
   const grown = then === today ? undefined : notPrefix(config, then, today, saved.progress.step);
   const lengthKeys = grown === undefined ? ['maxSteps', 'epochs'] : [];

@@ -3,7 +3,6 @@
 
 import { dirname, join } from 'node:path';
 import { type CheckpointWriter, loadCheckpoint } from '../checkpoint/store.js';
-import type { TrainConfig } from '../config/train-schema.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Remarks } from '../data/images/remarks.js';
 import type { DataLoader } from '../data/loader.js';
@@ -20,6 +19,7 @@ import type { StepTimes } from '../statistics.js';
 import type { EncodingPlan, TaskSpec } from '../tasks/task.js';
 import { taskNamed } from '../tasks/tasks.js';
 import type { CachedPart, TrunkCache } from '../trunk/trunk-cache.js';
+import type { RunConfig } from './amounts.js';
 import type { BadSamples } from './bad-samples.js';
 import type { BestTracker } from './best.js';
 import type { Due, RunLength } from './intervals.js';
@@ -35,7 +35,7 @@ interface Place {
 }
 
 export interface Run {
-  config: TrainConfig;
+  config: RunConfig;
   data: Splits;
   task: TaskSpec;
   engine: Engine;

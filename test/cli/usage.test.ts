@@ -47,7 +47,7 @@ describe('the command line', () => {
 
   it('documents every option of train with its default', async () => {
     const { stdout } = await ortune(['train', '--help']);
-    expect(stdout).toMatch(/--learning-rate <N>\s+Highest learning rate\. \(default: 0\.00005\)/);
+    expect(stdout).toMatch(/--weight-decay <N>\s[\s\S]*\(default:\s+0\.01\)/);
     expect(stdout).toMatch(/--freeze <PATTERN>\s/);
     expect(stdout).toMatch(/--resume \[CHECKPOINT\]\s[\s\S]*Without\s+a value: latest\./);
     expect(stdout).toMatch(/--schedule <NAME>\s[\s\S]*One of linear, cosine,\s/);

@@ -17,7 +17,14 @@ const messageOf = (input: unknown, where?: string): string => {
 describe('parseOptions', () => {
   it('fills in every default', () => {
     const config = parseOptions(trainSchema, required);
-    expect(config).toMatchObject({ model: 'm', output: 'o', epochs: 3, optimizer: 'adamw', freeze: [], groups: [] });
+    expect(config).toMatchObject({
+      model: 'm',
+      output: 'o',
+      batchSize: 16,
+      optimizer: 'adamw',
+      freeze: [],
+      groups: [],
+    });
     expect(config.dropout).toEqual({});
   });
 
@@ -151,7 +158,7 @@ describe('listOptions', () => {
       flag: '--learning-rate',
       value: 'N',
       kind: 'number',
-      default: 5e-5,
+      default: undefined,
     });
     expect(byKey.get('dropout.hidden')).toMatchObject({ flag: '--dropout-hidden', value: 'N', kind: 'number' });
     expect(byKey.get('buckets')).toMatchObject({ kind: 'number', many: true });

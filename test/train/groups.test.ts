@@ -8,8 +8,11 @@ import { refuseUnfreezing } from '#ortune/train/unfreezing.js';
 import { fixture } from '../support/exported.js';
 
 const model = fixture('encoders', 'bert', 'torchscript');
-const config = (options: Partial<TrainOptions>) =>
-  parseOptions(trainSchema, { model, train: 'a.jsonl', output: 'run', learningRate: 1e-3, ...options });
+const config = (options: Partial<TrainOptions>) => ({
+  ...parseOptions(trainSchema, { model, train: 'a.jsonl', output: 'run', ...options }),
+  epochs: 3,
+  learningRate: 1e-3,
+});
 
 const open = (freeze: string[]) =>
   Engine.open({
