@@ -400,6 +400,17 @@ export interface TrainFields {
    */
   inputColumns?: Readonly<Record<string, string>> | undefined;
   /**
+   * text-classification: a larger model of the same labels and tokenizer, whose probabilities are learnt beside the
+   * labels (distillation).
+   */
+  teacher?: string | URL | undefined;
+  /** With teacher: what the logits of both are divided by; default 2. Takes a number above 0. */
+  teacherTemperature?: number | undefined;
+  /**
+   * With teacher: its share of the loss, the rest is the labels'; default 0.5. Takes a number above 0 and of at most 1.
+   */
+  teacherWeight?: number | undefined;
+  /**
    * task-driven-lm: texts without labels to learn masked tokens of, such as those that ortune retrieve chose for the
    * labelled ones.
    */

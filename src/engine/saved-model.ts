@@ -9,6 +9,7 @@ import { type GivenModel, type ModelPlace, placeModel } from '../models/given-mo
 import type { ResolveOptions } from '../models/hub.js';
 import { convertFloat } from '../onnx/convert.js';
 import { type DataType, isFloat, type TypedArray } from '../onnx/dtype.js';
+import { fingerprint } from '../onnx/fingerprint.js';
 import { joinModels, type ModelPart, onlyPart, openFiles } from '../onnx/join.js';
 import { toGraph } from '../onnx/load.js';
 import { judgeGraph } from '../onnx/nominal.js';
@@ -31,6 +32,8 @@ export interface SavedModel extends ModelValues, SavedFacts {
   embeddingRows: number | undefined;
   /** What a task's meter (`evaluate`) or prediction reads of a batch. */
   run(mode: 'evaluate' | 'predict', task: TaskSpec, batch: MeasuredBatch): Promise<Results>;
+  /** SHA-256 in hex over its files. */
+  hash(): string;
   close(): Promise<void>;
 }
 
@@ -117,6 +120,7 @@ async function openPlaced(place: ModelPlace, options: OpenOptions): Promise<Save
     maxPositions: positions,
     embeddingRows: embeddingRows(graph),
     config,
+    hash: () => fingerprint(...files),
     run(mode, { name, options }, batch) {
       const task = taskNamed(name);
       return task.resultsOf(saved, batch, options, mode);

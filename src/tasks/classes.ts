@@ -11,10 +11,11 @@ import type { ModelConfig } from '../transfer/config.js';
 import { type OwnLossOptions, savedLoss } from './losses/own.js';
 import type { ReadingOptions } from './reading.js';
 import type { Measured, MeasuredBatch, Meter, Prediction, Results } from './task.js';
+import type { TeacherOptions } from './teacher.js';
 import { bestThresholds, type Thresholds, thresholdsOf } from './thresholds.js';
 
 /** What tasks of labels train and measure. */
-export interface LabelOptions extends ReadingOptions, OwnLossOptions {
+export interface LabelOptions extends ReadingOptions, OwnLossOptions, TeacherOptions {
   targets: TargetKind;
   /** Where several labels may hold at once. */
   thresholds?: Thresholds | undefined;

@@ -15,6 +15,7 @@ import { summedCrossEntropy } from './losses/cross-entropy.js';
 import { tensorLosses, weighted } from './losses/named.js';
 import { addOwnLoss, type OwnLossOptions } from './losses/own.js';
 import type { TaskLoss } from './task.js';
+import { addTeacher, type TeacherOptions } from './teacher.js';
 
 /** Slot fields of the loss below: labels [batch], or [batch, classes], and the samples' weights. */
 export const labelInputs = (targets: TargetKind, classes: number): Field[] => [
@@ -24,7 +25,7 @@ export const labelInputs = (targets: TargetKind, classes: number): Field[] => [
   { name: 'sample_weights', dtype: 'float32', shape: ['batch'] },
 ];
 
-export interface LossOptions extends Pick<OwnLossOptions, 'loss'> {
+export interface LossOptions extends Pick<OwnLossOptions, 'loss'>, TeacherOptions {
   /** Default class. */
   targets?: TargetKind | undefined;
   /** Share of each target that is spread over all classes, or for multi-label over yes and no; default 0. */
@@ -41,7 +42,7 @@ export interface LossOptions extends Pick<OwnLossOptions, 'loss'> {
  * @throws ModelError when the logits have another rank; UsageError for the wrong number of class weights.
  */
 export function addLoss(b: Builder, logits: Value, options: LossOptions = {}): TaskLoss {
-  const { targets = 'class', labelSmoothing = 0, classWeights, positiveWeights, loss } = options;
+  const { targets = 'class', labelSmoothing = 0, classWeights, positiveWeights, loss, teacher } = options;
   const shape = b.shape(logits);
   if (shape.length !== 2)
     throw new ModelError(
@@ -65,9 +66,10 @@ export function addLoss(b: Builder, logits: Value, options: LossOptions = {}): T
   const sum = losses
     ? weighted(b, losses, weights)
     : summedCrossEntropy(b, float32, labels, weights, { labelSmoothing, classWeights });
+  const taught = teacher && addTeacher(b, { logits: float32, labels: sum, weights }, teacher);
   return {
-    loss: b.op('Div', [sum, normaliser], {}, { name: 'mean_loss' }),
-    inputs: [labels, weights, normaliser],
+    loss: b.op('Div', [taught?.sum ?? sum, normaliser], {}, { name: 'mean_loss' }),
+    inputs: [labels, weights, normaliser, ...(taught ? [taught.input] : [])],
     results: { logits, ...(loss && { losses: losses! }) },
   };
 }

@@ -37,6 +37,7 @@ import {
 import { addLoss, labelInputs } from './losses.js';
 import { classifierResults, readingOf, unmeasured } from './reading.js';
 import type { Meter, Task, TaskConfig } from './task.js';
+import { teacherContradictions, teacherFields, teacherInputs, teacherOf } from './teacher.js';
 import { labelField, labelFormFields, multiLabelField, textFields } from './text-fields.js';
 import { readsTexts, refusePictures, textPlan } from './texts.js';
 import { thresholdsField, thresholdsOf, thresholdsWith } from './thresholds.js';
@@ -54,7 +55,7 @@ export const textClassification = {
     const loss = lossField(kit);
     const labels = { ...labelField(kit), ...several, ...labelFormFields(kit), loss };
     const all = { textColumn, pairColumn, ...labels, maxLength, buckets };
-    return { all, train: {}, predict: { textColumn, pairColumn, ...several, maxLength, buckets } };
+    return { all, train: teacherFields(kit), predict: { textColumn, pairColumn, ...several, maxLength, buckets } };
   },
   load: loadLossFiles,
   lossFiles: lossFilesOf,
@@ -66,6 +67,7 @@ export const textClassification = {
   *contradictions(config) {
     yield* labelContradictions(config);
     yield* lossContradictions(config, targetsOf(config));
+    yield* teacherContradictions(config, targetsOf(config));
   },
   options: (config, { positiveWeights } = {}): LabelOptions => {
     const { reading, thresholds } = config;
@@ -73,6 +75,7 @@ export const textClassification = {
     return {
       targets,
       ...ownLoss(config, targets),
+      ...teacherOf(config),
       ...(reading && { reading }),
       ...(thresholds !== undefined && { thresholds }),
       ...(positiveWeights && { positiveWeights }),
@@ -95,13 +98,15 @@ export const textClassification = {
   peftType: 'SEQ_CLS',
   headDropout: true,
   dropout: textDropout,
-  cacheable: () => true,
+  // A teacher reads whole texts.
+  cacheable: ({ teacher }) => teacher === undefined,
   writeTargets: (slot, samples) => ({ normaliser: writeLabels(slot, samples) }),
   plan: async (model, config, tables, options) => {
     const { targets, thresholds } = options;
     if (targets === 'labels') thresholdsOf(model.labels, thresholds);
     const plan = await textPlan(model, config, tables);
-    const fields = [...plan.fields, ...labelInputs(targets, model.labels.length)];
+    const classes = model.labels.length;
+    const fields = [...plan.fields, ...labelInputs(targets, classes), ...teacherInputs(options, classes)];
     return {
       ...plan,
       fields,

@@ -42,6 +42,7 @@ import { checkMemory } from './memory-check.js';
 import type { Run } from './run.js';
 import { lockRun, RunDirectory } from './run-directory.js';
 import { checkpointSources, newProgress, type Origin, type RunState, refuseAnotherRun } from './run-state.js';
+import { Teacher } from './teacher.js';
 import { unfreezingNotes } from './unfreezing.js';
 
 /**
@@ -124,6 +125,9 @@ export async function openRun(
       trainsHead: classes && !data.corpus && engine.model.parameters.some((p) => p.trainable && p.head),
     });
     const settled = amounts.config;
+    const { maxLength } = planned;
+    const student = { ...engine.model, directory: directoryOf(model), batchSize: config.batchSize, maxLength };
+    const teacher = config.teacher === undefined ? undefined : keep(await Teacher.open(config, student, resolving));
     const memory = await checkMemory(config, engine, loader);
     const accumulator =
       config.gradientAccumulationSteps > 1
@@ -152,6 +156,7 @@ export async function openRun(
       ...(data.corpus && { corpus: data.corpus.hash }),
       ...(augment !== undefined && { augment }),
       ...(loss !== undefined && { loss }),
+      ...(teacher && { teacher: teacher.hash() }),
     };
     const saved =
       from === undefined
@@ -193,6 +198,7 @@ export async function openRun(
       optimizer,
       memory,
       accumulator,
+      teacher,
       schedule: scheduleOf(settled, length.totalSteps),
       length,
       evaluationDue: data.eval ? dueAt(config.evalStrategy, config.evalSteps, length) : () => false,

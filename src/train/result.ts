@@ -13,7 +13,7 @@ export interface Outcome {
 
 /** The `start` event. */
 export function startOf({ engine, data, length, config, memory, origin }: Run): StartEvent {
-  const { model: _, augment: __, ...samples } = origin.hashes;
+  const { model: _, augment: __, loss: ___, teacher: ____, ...samples } = origin.hashes;
   const elements = (entries: readonly { length: number }[]) => entries.reduce((n, e) => n + e.length, 0);
   return {
     model: config.model,

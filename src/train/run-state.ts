@@ -56,8 +56,18 @@ export const newProgress = (): Progress => ({
 /** What a run is made of. */
 export interface Origin {
   config: RunConfig;
-  /** SHA-256 of the model's files, of the samples, of the module that augments them and of the files of losses. */
-  hashes: { model: string; train: string; eval?: string; corpus?: string; augment?: string; loss?: string };
+  /**
+   * SHA-256 of the files of model and teacher, of the samples, of the module that augments them, of files of losses.
+   */
+  hashes: {
+    model: string;
+    train: string;
+    eval?: string;
+    corpus?: string;
+    augment?: string;
+    loss?: string;
+    teacher?: string;
+  };
 }
 
 /** state.json of a checkpoint. */
@@ -117,6 +127,8 @@ export function refuseAnotherRun(path: string, saved: RunState, now: Origin, ste
     differences.push(`corpus: the texts of ${(config.corpus ?? ['nothing']).join(', ')} are not the same`);
   if (saved.hashes.augment !== hashes.augment)
     differences.push(`augmentModule: ${config.augmentModule?.module ?? 'none'} is not the module of then`);
+  if (saved.hashes.teacher !== hashes.teacher)
+    differences.push(`teacher: the files of ${config.teacher ?? 'none'} are not those of then`);
   if (saved.hashes.loss !== hashes.loss) differences.push('loss: the files of losses are not those of then');
   const decides = keepsBest(config) || config.reduceOnPlateauPatience !== undefined;
   if (decides && saved.hashes.eval !== hashes.eval)

@@ -27,6 +27,7 @@ import type { CheckedMemory } from './memory-check.js';
 import type { PendingStep } from './pending-steps.js';
 import type { RunDirectory } from './run-directory.js';
 import { checkpointSources, type Origin, type Progress, type RunState } from './run-state.js';
+import type { Teacher } from './teacher.js';
 
 /** A checkpoint. */
 interface Place {
@@ -52,6 +53,8 @@ export interface Run {
   syncEvery: number;
   /** Steps taken since. */
   pending: PendingStep[];
+  /** Whose logits the loss compares with. */
+  teacher: Teacher | undefined;
   /** Where a step has more than one batch. */
   accumulator: Accumulator | undefined;
   schedule: Schedule;

@@ -18,6 +18,7 @@ export async function takeStep(run: Run, { step, batches }: StepBatches): Promis
   const normalisers = normalisersOf(batches);
   const before = { ...engine.device.traffic };
   const started = performance.now();
+  if (run.teacher) for (const batch of batches) await run.teacher.teach(batch);
   const pulled = await pullbacks(run, { step, batches }).catch(weightsIntact);
   let addingMs = 0;
   for (const [microStep, batch] of batches.entries()) {
