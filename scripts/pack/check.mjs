@@ -3,8 +3,11 @@
 // with npm, pnpm, both yarns and bun, under the Nodes that `engines` allows, on a path without a compiler; then trains,
 // evaluates and predicts there with the command. Prints a table: MB, packages, install scripts, seconds.
 //   npm run pack:check [-- --only npm,bun] [--together] [--node 22] [--runtime 1.27.0] [--addons FOLDER] [--keep]
+//     [--build-addon]
 // Then two versions of the runtime in one process, in either order (with --only: where --together asks for it).
-// --runtime adds that version of onnxruntime-node to the application; --addons: those of all platforms (pack.mjs).
+// --runtime adds that version of onnxruntime-node to the application; --addons: those of all platforms (pack.mjs);
+// --build-addon: once with each manager the addon is also built, with a compiler on the path and by the commands that
+// ortune itself names, and used; some minutes each.
 // Linux x64; needs the npm registry, some 2 GB of disk and five minutes.
 
 import { execFile, spawnSync } from 'node:child_process';
@@ -34,6 +37,7 @@ const { values: flags } = parseArgs({
     runtime: { type: 'string' },
     addons: { type: 'string' },
     together: { type: 'boolean' },
+    'build-addon': { type: 'boolean' },
     keep: { type: 'boolean' },
   },
 });
@@ -133,7 +137,14 @@ const lines = (from, count) =>
   ).join('\n');
 
 async function check([name, node, ignoreScripts]) {
-  const { cli = name, configure, install, ortune, ignoreScripts: byVariable } = managers[name];
+  const {
+    cli = name,
+    configure,
+    install,
+    cache: inFolder = () => [],
+    ortune,
+    ignoreScripts: byVariable,
+  } = managers[name];
   const project = mkdtempSync(path.join(work, `${name}-`));
   const dependencies = {
     ortune: `file:${registry.main.file}`,
@@ -155,7 +166,7 @@ async function check([name, node, ignoreScripts]) {
   const cache = path.join(work, `cache-${name}`);
   const cold = !existsSync(cache);
   mkdirSync(cache, { recursive: true });
-  const installed = await execute(program, [...script, ...install(cache), ...withFlag], project, env);
+  const installed = await execute(program, [...script, ...install, ...inFolder(cache), ...withFlag], project, env);
   const { bytes, packages, scripts } = survey(path.join(project, 'node_modules'));
 
   const say = async (...args) => {
@@ -170,6 +181,11 @@ async function check([name, node, ignoreScripts]) {
   const labels = predicted.predictions.map(({ label }) => label);
   if (metrics.accuracy !== 1 || labels.join() !== 'spam,ham')
     throw new Error(`${name}: accuracy ${metrics.accuracy}, predicted ${labels.join()}`);
+  if (flags['build-addon'] && cold) {
+    const { addon } = await buildAddon({ cli, program, script, ortune, project, env, toAdd: inFolder(cache) });
+    console.error(`${name} with Node ${node}: built ${addon}`);
+    await say('predict', 'run/model', 'cheap pills, order now');
+  }
   return {
     manager: name,
     node,
@@ -184,6 +200,35 @@ async function check([name, node, ignoreScripts]) {
     predicted: labels.join(' '),
   };
 }
+
+/**
+ * Builds the addon in a project by nothing but the commands that ortune names: one that installs what building needs,
+ * then its own again.
+ */
+async function buildAddon({ cli, program, script, ortune, project, env, toAdd }) {
+  const withCompiler = { ...env, ...compilerSettings(), PATH: `${env.PATH}:/usr/bin:/bin` };
+  // What the manager calls its own command for packages' commands.
+  const runners = { npx: ['exec', '--'], bunx: ['x'] };
+  const follow = (line, more) => {
+    const [first, ...rest] = line.split(' ');
+    const args = first in runners ? [...runners[first], ...rest] : rest;
+    if (!(first in runners) && first !== (cli === 'berry' ? 'yarn' : cli))
+      throw new Error(`ortune names another package manager's command: ${line}`);
+    return execute(program, [...script, ...args, ...more], project, withCompiler);
+  };
+  const refused = await execute(program, [...script, ...ortune, 'build-addon'], project, withCompiler).then(
+    () => '',
+    (error) => error.message,
+  );
+  const [add, again] = [...refused.matchAll(/^ {4}(\S.*)$/gm)].map(([, line]) => line);
+  if (!add || !again) throw new Error(`build-addon does not say what is missing: ${refused || 'no refusal'}`);
+  await follow(add, toAdd);
+  return lastObject((await follow(again, ['--json'])).stdout);
+}
+
+/** Variables of CMake and its compiler that are set here, such as CXX and CMAKE_CXX_COMPILER_LAUNCHER. */
+const compilerSettings = () =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(CXX|CXXFLAGS|CMAKE_|CCACHE_)/.test(name)));
 
 /**
  * An application whose own onnxruntime-node is of another version, where ortune does not see it: `first` has loaded the
@@ -212,8 +257,13 @@ async function together(first, version) {
   };
   for (const [file, text] of Object.entries(files)) writeFileSync(path.join(project, file), text);
   const env = environment('22');
-  const install = [...managers.npm.install(path.join(work, 'cache-npm')), '--ignore-scripts'];
-  await execute(tools.node('22'), [tools.cli.npm, ...install], project, env);
+  const { install, cache } = managers.npm;
+  await execute(
+    tools.node('22'),
+    [tools.cli.npm, ...install, ...cache(path.join(work, 'cache-npm')), '--ignore-scripts'],
+    project,
+    env,
+  );
   return (await execute(tools.node('22'), ['application.mjs'], project, env)).stdout.trim();
 }
 

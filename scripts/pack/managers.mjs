@@ -54,29 +54,32 @@ enableGlobalCache: false
 `;
 
 /**
- * `configure`: files of a project; `install`: arguments, where `cache` is a folder; `ortune`: what runs the command.
- * Managers run under Node, except bun.
+ * `configure`: files of a project; `install`: arguments; `cache`: further ones, to keep what was fetched in a folder;
+ * `ortune`: what runs the command. Managers run under Node, except bun.
  */
 export const managers = {
   npm: {
     configure: (own) => ({ '.npmrc': npmrc(own) }),
-    install: (cache) => ['install', '--no-audit', '--no-fund', '--cache', cache],
+    install: ['install', '--no-audit', '--no-fund'],
+    cache: (folder) => ['--cache', folder],
     ortune: ['exec', '--', 'ortune'],
   },
   pnpm: {
     configure: (own) => ({ '.npmrc': npmrc(own), 'pnpm-workspace.yaml': 'packages: []\n' }),
-    install: (cache) => ['install', '--store-dir', cache],
+    install: ['install'],
+    cache: (folder) => ['--store-dir', folder],
     ortune: ['exec', 'ortune'],
   },
   yarn: {
     configure: (own) => ({ '.npmrc': npmrc(own), '.yarnrc': `registry "${registry}"\n` }),
-    install: (cache) => ['install', '--non-interactive', '--cache-folder', cache],
+    install: ['install', '--non-interactive'],
+    cache: (folder) => ['--cache-folder', folder],
     ortune: ['--silent', 'run', 'ortune'],
   },
   berry: {
     cli: 'berry',
     configure: (own) => ({ '.yarnrc.yml': berryrc(own, 'node-modules'), 'yarn.lock': '' }),
-    install: () => ['install', '--no-immutable'],
+    install: ['install', '--no-immutable'],
     // This yarn has a setting in the place of a flag.
     ignoreScripts: { YARN_ENABLE_SCRIPTS: '0' },
     ortune: ['run', 'ortune'],
@@ -84,13 +87,14 @@ export const managers = {
   'berry-pnp': {
     cli: 'berry',
     configure: (own) => ({ '.yarnrc.yml': berryrc(own, 'pnp'), 'yarn.lock': '' }),
-    install: () => ['install', '--no-immutable'],
+    install: ['install', '--no-immutable'],
     ignoreScripts: { YARN_ENABLE_SCRIPTS: '0' },
     ortune: ['run', 'ortune'],
   },
   bun: {
     configure: (own) => ({ '.npmrc': npmrc(own) }),
-    install: (cache) => ['install', '--cache-dir', cache],
+    install: ['install'],
+    cache: (folder) => ['--cache-dir', folder],
     ortune: ['x', '--no-install', 'ortune'],
   },
 };
