@@ -1,12 +1,13 @@
 // A registry on this machine for the packages of scripts/pack/pack.mjs, so that package managers choose among them as
 // they would among published ones. It serves the scope @ortune alone; everything else comes from wherever the user's
-// own packages come from. A platform that was not packed has a manifest, by which it is passed over, and no tarball.
+// own packages come from. A platform that was not packed has a package of nothing but its manifest, by which it is
+// passed over; `yarn add` fetches it all the same.
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 
 /** package/package.json of a tarball. */
 export function manifestOf(tarball) {
@@ -20,9 +21,30 @@ export function manifestOf(tarball) {
   throw new Error('a tarball without package.json');
 }
 
+/** A tarball (ustar) of package/package.json alone. */
+function tarballOf(manifest) {
+  const text = Buffer.from(JSON.stringify(manifest));
+  const header = Buffer.alloc(512);
+  const octal = (value, digits) => `${value.toString(8).padStart(digits, '0')}\0`;
+  header.write('package/package.json', 0);
+  header.write(octal(0o644, 7) + octal(0, 7) + octal(0, 7) + octal(text.length, 11) + octal(0, 11), 100);
+  // The sum counts its own field as spaces.
+  header.write(`${' '.repeat(8)}0`, 148);
+  header.write('ustar\x0000', 257);
+  header.write(
+    `${octal(
+      header.reduce((sum, byte) => sum + byte),
+      6,
+    )} `,
+    148,
+  );
+  const padding = Buffer.alloc((512 - (text.length % 512)) % 512);
+  return gzipSync(Buffer.concat([header, text, padding, Buffer.alloc(1024)]));
+}
+
 const digest = (algorithm, bytes, encoding) => createHash(algorithm).update(bytes).digest(encoding);
 
-/** @returns its URL, the file of ortune's own tarball, the names it was asked for, and `close` */
+/** @returns its URL, the file of ortune's own tarball, and `close` */
 export async function startRegistry(folder) {
   const packages = new Map();
   let main;
@@ -36,14 +58,12 @@ export async function startRegistry(folder) {
     if (packages.has(name)) continue;
     const [os, cpu] = name.split('-').slice(1);
     const manifest = { name, version, os: [os], cpu: [cpu], ...(os === 'linux' && { libc: ['glibc'] }) };
-    packages.set(name, { file: 'none.tgz', bytes: Buffer.from(name), manifest });
+    packages.set(name, { file: `${name.replace('/', '-')}.tgz`, bytes: tarballOf(manifest), manifest });
   }
-  const asked = new Set();
   const server = createServer((request, response) => {
     const name = decodeURIComponent(new URL(request.url, url()).pathname.slice(1));
-    const tarball = [...packages.values()].find(({ file }) => name === `tarballs/${file}` && file !== 'none.tgz');
+    const tarball = [...packages.values()].find(({ file }) => name === `tarballs/${file}`);
     if (tarball) {
-      asked.add(tarball.manifest.name);
       response.end(tarball.bytes);
       return;
     }
@@ -72,5 +92,5 @@ export async function startRegistry(folder) {
   });
   const url = () => `http://127.0.0.1:${server.address().port}/`;
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { url: url(), main, asked, close: () => server.close() };
+  return { url: url(), main, close: () => server.close() };
 }
