@@ -97,8 +97,8 @@ async function execute(file, args, cwd, env) {
   return { stdout, stderr, seconds: (performance.now() - started) / 1000 };
 }
 
-/** The JSON object that --json prints last. */
-const lastObject = (stdout) => JSON.parse(stdout.trim().split('\n').at(-1));
+/** The JSON object that --json prints last; some managers add a line of their own. */
+const lastObject = (stdout) => JSON.parse(stdout.split('\n').findLast((line) => line.startsWith('{')));
 
 /** Megabytes, packages, and those with scripts that run at an install, of everything below a folder. */
 function survey(folder) {
