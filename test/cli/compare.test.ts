@@ -97,7 +97,7 @@ describe('ortune compare', () => {
     const { code, json } = await ortune(['compare', ...args, '--json']);
     expect(code).toBe(2);
     expect(json.error.message).toBe(
-      "nothing to compare the strategies on: give 'test', or 'eval', or 'evalSplit' for a share of the training data",
+      "nothing to compare the strategies on: give '--test', or '--eval', or '--eval-split' for a share of the training data",
     );
   });
 });

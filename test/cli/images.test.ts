@@ -68,7 +68,7 @@ describe('pictures', () => {
     const wrong = await ortune([...base, '--train', path('train.jsonl'), '--image-size', '64']);
     expect(wrong).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("'imageSize' is for task image-classification"),
+      stderr: expect.stringContaining("'--image-size' is for task image-classification"),
     });
   });
 });
