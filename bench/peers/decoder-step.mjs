@@ -36,7 +36,7 @@ export function compareDecoders(given, bench, rowsOf) {
     const directory = options.model || scratch;
     if (!existsSync(join(directory, 'onnx', 'model.onnx'))) {
       const { command, args } = peer(given, ['--write', directory]);
-      const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
+      const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 30 });
       if (status !== 0) throw new Error(`the export failed: ${error?.message ?? stderr}`);
     }
     const rows = rowsOf(directory).map(({ own, peer: arguments_, ...row }) =>
